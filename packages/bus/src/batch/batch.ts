@@ -1,0 +1,43 @@
+import type { BusEvent, EventHeader } from '../event.ts'
+import type { Ticket } from './ticket.ts'
+
+/**
+ * One event on its way through the stages: encoded, numbered, and tied to the promise of whoever
+ * published it.
+ */
+export interface Entry {
+  /** What this context's handlers get; `offset` is set once it is committed. */
+  readonly event: { -readonly [Key in keyof BusEvent]: BusEvent[Key] }
+  readonly header: EventHeader
+  readonly headerText: string
+  readonly dataText: string
+  /** UTF-8 bytes of header and data. */
+  readonly bytes: number
+  readonly persisted: boolean
+  readonly ticket: Ticket
+}
+
+/** The events that go through the stages together. */
+export interface Batch {
+  readonly entries: readonly Entry[]
+  /** Those that go into the log, in order: the record's events by index. */
+  readonly persisted: readonly Entry[]
+  /** Those that other contexts hear but no log keeps. */
+  readonly casts: readonly Entry[]
+}
+
+/**
+ * Where the pipeline hands a batch on: in this order, in one task. `commit` MUST have begun its
+ * write when it returns. `deliver` MUST NOT throw.
+ */
+export interface BatchSinks {
+  /** Whether commits can begin; until then batches are held, or pass without one if it is late. */
+  readonly gate: 'held' | 'late' | 'open'
+  /** The batch's number, or `undefined` where this bus keeps no log. */
+  commit(batch: Batch): Promise<number | undefined> | undefined
+  post(batch: Batch): void
+  deliver(batch: Batch): void
+  /** After the commit: `number` is the batch's in the log. */
+  committed(batch: Batch, number: number | undefined): void
+  failed(batch: Batch, error: unknown): void
+}

@@ -1,0 +1,140 @@
+import { BusError, toBusError } from '../errors.ts'
+import type { BusEvent } from '../event.ts'
+import type { Until } from '../types.ts'
+
+/**
+ * The promise of one `publish` or `publishBatch`: what level it waits for, and what settles it.
+ * It settles once; whatever comes after is ignored.
+ */
+export interface Ticket {
+  readonly until: Until
+  /** Promises of this context's handlers, gathered only where somebody waits for them. */
+  readonly handled: Promise<unknown>[] | undefined
+  resolve(): void
+  reject(error: unknown): void
+}
+
+/** Called with a rejection that nobody awaits. */
+export type ReportUnhandled = (error: BusError) => void
+
+/**
+ * A promise that knows whether somebody awaits it. A failed publish that nobody awaits must be
+ * told once, and must not end a Node process as an unhandled rejection: both need to know.
+ */
+class WatchedPromise<T> extends Promise<T> {
+  // Derived promises are plain ones: what a caller builds on top is the caller's to handle.
+  static override get [Symbol.species](): PromiseConstructor {
+    return Promise
+  }
+
+  /** Assigned on first use; a field would be reset after the executor had run. */
+  declare watched?: true
+
+  // biome-ignore lint/suspicious/noThenProperty: overriding it is how an await is seen
+  override then<A = T, B = never>(
+    onFulfilled?: ((value: T) => A | PromiseLike<A>) | null,
+    onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    this.watched = true
+    return super.then(onFulfilled, onRejected)
+  }
+
+  /** Handles the rejection without counting as somebody who awaits it. */
+  silence(): void {
+    super.then(undefined, ignore)
+  }
+}
+
+function ignore(): void {}
+
+export interface TicketOptions<T> {
+  readonly until: Until
+  readonly signal?: AbortSignal | undefined
+  /** What the promise resolves with. */
+  readonly value: () => T
+  /** Ends a macrotask later, so that an `await` in the same task is seen. */
+  readonly later: (run: () => void) => void
+  readonly report: ReportUnhandled
+}
+
+/** A ticket and its promise. */
+export function createTicket<T>(options: TicketOptions<T>): { ticket: Ticket; promise: Promise<T> } {
+  const { until, signal, value, later, report } = options
+  let settle: { resolve: (value: T) => void; reject: (error: unknown) => void } | undefined
+  const promise = new WatchedPromise<T>((resolve, reject) => {
+    settle = { resolve, reject }
+  })
+  const abort = signal ? () => ticket.reject(abortError(signal)) : undefined
+  const ticket: Ticket = {
+    until,
+    handled: until === 'handled' ? [] : undefined,
+    resolve() {
+      if (!settle) return
+      settle.resolve(value())
+      done()
+    },
+    reject(error) {
+      if (!settle) return
+      promise.silence()
+      settle.reject(error)
+      done()
+      later(() => {
+        if (!promise.watched) report(toBusError(error, 'log_failed', 'publish failed'))
+      })
+    },
+  }
+  function done(): void {
+    settle = undefined
+    if (abort) signal?.removeEventListener('abort', abort)
+  }
+  if (abort && signal) {
+    if (signal.aborted) abort()
+    else signal.addEventListener('abort', abort, { once: true })
+  }
+  return { ticket, promise }
+}
+
+/** A promise that is rejected already, under the same rules. */
+export function rejectedTicket<T>(
+  error: BusError,
+  later: (run: () => void) => void,
+  report: ReportUnhandled,
+): Promise<T> {
+  const { ticket, promise } = createTicket<T>({
+    until: 'accepted',
+    value: () => undefined as T,
+    later,
+    report,
+  })
+  ticket.reject(error)
+  return promise
+}
+
+/** Settles a ticket whose level is `handled` once the log and the handlers are through. */
+export async function settleHandled(ticket: Ticket): Promise<void> {
+  const errors: unknown[] = []
+  for (const result of await Promise.allSettled(ticket.handled ?? [])) {
+    if (result.status === 'rejected') errors.push(result.reason)
+  }
+  if (errors.length === 0) ticket.resolve()
+  else ticket.reject(handlerErrors(errors))
+}
+
+function handlerErrors(errors: readonly unknown[]): BusError {
+  const cause = errors.length === 1 ? errors[0] : new AggregateError(errors, 'several handlers failed')
+  return new BusError('handler_failed', `${errors.length} handler(s) of the event failed`, {
+    stage: 'dispatch',
+    cause,
+  })
+}
+
+export function abortError(signal: AbortSignal): BusError {
+  const reason: unknown = signal.reason
+  const timedOut = reason instanceof Error && reason.name === 'TimeoutError'
+  return timedOut
+    ? new BusError('timeout', 'the wait took longer than its signal allows', { cause: reason })
+    : new BusError('aborted', 'the wait was ended by its signal', { cause: reason })
+}
+
+/** What a caller gets: the event, as soon as its level is reached. */
+export type Published = BusEvent

@@ -1,0 +1,288 @@
+/** Wires the stages to a bus; no logic of its own. */
+import type { Batch } from './batch/batch.ts'
+import { Composer } from './batch/composer.ts'
+import { DirectQueue } from './batch/direct.ts'
+import { Pipeline } from './batch/pipeline.ts'
+import { type Draft, Publisher } from './batch/publisher.ts'
+import { abortError, createTicket, rejectedTicket, settleHandled } from './batch/ticket.ts'
+import { decodeValue, encodeValue } from './codec/codec.ts'
+import { Device } from './device/device.ts'
+import { contend } from './device/leader.ts'
+import { statusOf, unsubscriber } from './device/status.ts'
+import { Dispatcher } from './dispatch/dispatcher.ts'
+import { Handlers, type SubscribeInternal } from './dispatch/handlers.ts'
+import { iterate, nextEvent } from './dispatch/iterate.ts'
+import { BusError, isBusError } from './errors.ts'
+import type { BusEvent } from './event.ts'
+import { tabsLink } from './links/tabs.ts'
+import { indexedDbLog } from './log/indexeddb.ts'
+import { MemoryLog, processMemoryLog } from './log/memory.ts'
+import { LogWriter } from './log/writer.ts'
+import { type BusOptions, resolveOptions } from './options.ts'
+import { type Platform, runtimePlatform } from './platform.ts'
+import { parsePatterns } from './protocol/pattern.ts'
+import { eventById } from './read/by-id.ts'
+import { CatchUp } from './read/catch-up.ts'
+import { type EventSchemas, type SchemaEvents, type SchemaInput, validate } from './schema/schema.ts'
+import { Peers } from './sync/peers.ts'
+import { Session } from './sync/session.ts'
+import { RelayedWaiters } from './sync/waiters.ts'
+import type { Bus, EventsOptions, PublishOptions, SubscribeOptions } from './types.ts'
+
+/** The options of a bus whose event types are inferred from schemas. */
+export type SchemaBusOptions<Schemas extends EventSchemas> = BusOptions & { readonly events: Schemas }
+
+/**
+ * Makes a bus. Synchronous, without I/O before first use; it keeps no process alive.
+ *
+ * @throws {BusError} invalid_options, log_unavailable
+ * @example
+ * type Shop = { 'cart.item_added': { sku: string }; 'cart.cleared': void }
+ * const bus = createBus<Shop>({ name: 'shop' })
+ * bus.subscribe('cart.*', (event) => console.log(event.type, event.data))
+ * await bus.publish('cart.item_added', { sku: 'A1' })
+ */
+export function createBus<const Schemas extends EventSchemas>(
+  options: SchemaBusOptions<Schemas>,
+): Bus<SchemaEvents<Schemas>, SchemaInput<Schemas>>
+export function createBus<Events extends object = Record<string, unknown>>(
+  options: BusOptions & { readonly events?: never },
+): Bus<Events>
+export function createBus(options: BusOptions): Bus<Record<string, unknown>> {
+  return createBusOn(options, runtimePlatform())
+}
+
+/** A bus on a given platform: what `createBus` is with the runtime's. @internal */
+export function createBusOn(options: BusOptions, platform: Platform): Bus<Record<string, unknown>> {
+  const resolved = resolveOptions(options, platform, {
+    indexedDb: indexedDbLog,
+    memory: processMemoryLog,
+    tabs: tabsLink,
+  })
+  const { name, source, events, log, tabs, relay, limits, onError, onGap } = resolved
+  const direct = !log && !tabs && !relay && !events
+
+  const report = (error: BusError): void => {
+    const { stage = 'batch', eventId, eventType } = error
+    try {
+      onError(error, {
+        stage,
+        ...(eventId === undefined ? undefined : { eventId }),
+        ...(eventType === undefined ? undefined : { eventType }),
+      })
+    } catch (cause) {
+      console.error('[crosstown] onError itself threw', cause)
+    }
+  }
+  const later = (run: () => void): void => void platform.timer(0, run)
+  const handlers = new Handlers()
+  const dispatcher = new Dispatcher({
+    decode: decodeValue,
+    report,
+    context: (event, subscription, delivery) => handlers.context(event, subscription, delivery),
+  })
+  const composer = new Composer({ source, platform, encode: encodeValue, hasLog: log !== undefined })
+  const waiters = new RelayedWaiters()
+  const device: Device = new Device({
+    name,
+    platform,
+    log,
+    tabs,
+    relay,
+    report,
+    onGap,
+    opened: () => pipeline.run(),
+    publishSystem: (type, data) => {
+      publisher.publishSystem(type, data).catch(report)
+    },
+    stages: {
+      dispatcher,
+      waiters,
+      peers: (peerEvents) => new Peers(composer.prefix, peerEvents),
+      writer: (opened) => new LogWriter(opened, platform),
+      session: (session) => new Session({ ...session, platform }),
+      contend: (contention) => contend({ ...contention, platform }),
+      fallbackLog: () => new MemoryLog(platform),
+      settleHandled: settleHandlers,
+    },
+  })
+  const pipeline = new Pipeline(device, limits)
+  const publisher = new Publisher({
+    composer,
+    pipeline,
+    hasRelay: relay !== undefined,
+    validate: events && ((type, data) => validate(events, type, data)),
+    copy: (data, type) => {
+      const { text, encoding } = encodeValue(data, type)
+      return decodeValue(text, encoding, { type, id: 'a copy' })
+    },
+    later,
+    report,
+  })
+  const queue = new DirectQueue(
+    (event, handled) => dispatcher.own(event, handled),
+    (ticket) => void settleHandled(ticket),
+  )
+  const closing = new AbortController()
+  let closed: Promise<void> | undefined
+
+  function settleHandlers(batch: Batch): void {
+    const tickets = new Set(batch.entries.map((entry) => entry.ticket).filter((ticket) => ticket.handled))
+    for (const ticket of tickets) void settleHandled(ticket)
+  }
+
+  function publish(type: string, data?: unknown, options?: PublishOptions): Promise<BusEvent> {
+    if (closed) return rejectedTicket(closedError(), later, report)
+    if (direct) return publishDirect(type, data, options)
+    device.opening()
+    return publisher.publish(type, data, options)
+  }
+
+  function publishDirect(type: string, data: unknown, options?: PublishOptions): Promise<BusEvent> {
+    try {
+      const until = options?.until
+      if (until === 'logged' || until === 'relayed') {
+        throw new BusError('unreachable', `publish of ${type} cannot reach '${until}': this bus has no log`)
+      }
+      const event = composer.reference(type, data, options)
+      if (until !== 'handled') {
+        queue.add(event)
+        return Promise.resolve(event)
+      }
+      const { ticket, promise } = createTicket({
+        until,
+        signal: options?.signal,
+        value: () => event,
+        later,
+        report,
+      })
+      queue.add(event, ticket)
+      return promise
+    } catch (error) {
+      return rejectedTicket(error as BusError, later, report)
+    }
+  }
+
+  const subscribe: SubscribeInternal = (patterns, handler, { signal, from, where, failed }) => {
+    if (closed) throw closedError()
+    const subscription = handlers.subscription(parsePatterns(patterns), handler, where)
+    if (signal?.aborted) return () => {}
+    const reads = from !== undefined && from !== 'now'
+    if (reads && !log) {
+      throw new BusError('unreachable', "subscribe with 'from' reads the log, and this bus has none")
+    }
+    const off = (): void => {
+      dispatcher.subscriptions.remove(subscription)
+      handlers.end(subscription)
+      signal?.removeEventListener('abort', off)
+      closing.signal.removeEventListener('abort', off)
+    }
+    signal?.addEventListener('abort', off, { once: true })
+    closing.signal.addEventListener('abort', off, { once: true })
+    dispatcher.subscriptions.add(subscription)
+    if (!direct) device.opening()
+    if (reads) {
+      const catchUp = new CatchUp({
+        from,
+        matches: handlers.matcher(subscription),
+        open: (event) => dispatcher.open(event),
+        where,
+        deliver: (delivery) => dispatcher.call(subscription, delivery),
+        ended: () => subscription.ended,
+      })
+      subscription.intercept = catchUp.intercept
+      device.open().then((opened) => opened && catchUp.run(opened)).catch((error: unknown) => {
+        if (subscription.ended) return
+        catchUp.release()
+        if (failed && isBusError(error)) failed(error)
+        else report(error as BusError)
+      })
+    }
+    return off
+  }
+
+  const onClose = (run: () => void): (() => void) => {
+    closing.signal.addEventListener('abort', run, { once: true })
+    return () => closing.signal.removeEventListener('abort', run)
+  }
+
+  async function flush({ until = 'logged', signal }: { until?: string; signal?: AbortSignal } = {}): Promise<void> {
+    if (until === 'relayed' && !relay) throw new BusError('unreachable', "flush until 'relayed': this bus has no relay")
+    const done = (async () => {
+      await publisher.settled()
+      if (until === 'accepted') return
+      await pipeline.drained()
+      if (until === 'relayed') await waiters.drained()
+    })()
+    if (!signal) return done
+    if (signal.aborted) throw abortError(signal)
+    let abort = (): void => {}
+    const aborted = new Promise<never>((_, reject) => {
+      abort = () => reject(abortError(signal))
+      signal.addEventListener('abort', abort, { once: true })
+    })
+    await Promise.race([done, aborted]).finally(() => signal.removeEventListener('abort', abort))
+  }
+
+  function close({ timeout = 5_000 }: { timeout?: number } = {}): Promise<void> {
+    closed ??= shut(timeout)
+    return closed
+  }
+
+  async function shut(timeout: number): Promise<void> {
+    let cancel = (): void => {}
+    const limit = new Promise<void>((resolve) => {
+      cancel = platform.timer(timeout, resolve)
+    })
+    await Promise.race([flush(), limit])
+    closing.abort()
+    pipeline.abandon(closedError())
+    waiters.abandon(closedError())
+    await Promise.race([device.close(), limit])
+    cancel()
+  }
+
+  const bus = {
+    name,
+    source,
+    status: statusOf(device.status),
+    publish,
+    publishBatch(entries: readonly ({ type: string; data?: unknown } & PublishOptions)[], level = {}) {
+      if (closed) return rejectedTicket(closedError(), later, report)
+      if (!direct) device.opening()
+      const drafts: Draft[] = entries.map(({ type, data, ...rest }) => ({ type, data, options: rest }))
+      if (direct) return Promise.all(drafts.map((draft) => publishDirect(draft.type, draft.data, { ...draft.options, ...level })))
+      return publisher.publishBatch(drafts, level)
+    },
+    subscribe: (patterns: string, handler: Parameters<SubscribeInternal>[1], options: SubscribeOptions<BusEvent> = {}) =>
+      unsubscriber(subscribe(patterns, handler, options)),
+    once: (patterns: string, { where, signal }: SubscribeOptions<BusEvent> = {}) =>
+      nextEvent((handler, failed) => subscribe(patterns, handler, { where, failed }), { signal, onClose, abortError }),
+    events: (patterns: string, options: EventsOptions<BusEvent> = {}) => {
+      const { where, from, signal, buffer = 1_000, overflow = 'error' } = options
+      return iterate((handler, failed) => subscribe(patterns, handler, { where, from, failed }), {
+        signal,
+        buffer,
+        overflow,
+        report,
+        onClose,
+      })
+    },
+    async get(id: string) {
+      if (closed) throw closedError()
+      const opened = direct ? undefined : await device.open()
+      const found = opened && (await eventById(opened, id))
+      return found && dispatcher.open(found)
+    },
+    hasSubscribers: (type: string) => dispatcher.subscriptions.of(type).length > 0,
+    flush,
+    close,
+    [Symbol.asyncDispose]: () => close(),
+  }
+  handlers.publish = publish
+  return bus as unknown as Bus<Record<string, unknown>>
+}
+
+function closedError(): BusError {
+  return new BusError('closed', 'the bus was closed')
+}

@@ -1,0 +1,84 @@
+/** The bus's state as people see it: one snapshot, replaced when something changes. */
+import type { Observable, Status, StatusSnapshot, Unsubscribe } from '../types.ts'
+
+/** A value with subscribers; `get` returns the same object until something changed. */
+export class Store<T extends object> implements Observable<T> {
+  #snapshot: T
+  readonly #callbacks = new Set<(snapshot: T) => void>()
+  readonly #failed: (error: unknown) => void
+
+  constructor(snapshot: T, failed: (error: unknown) => void) {
+    this.#snapshot = Object.freeze(snapshot)
+    this.#failed = failed
+  }
+
+  get(): T {
+    return this.#snapshot
+  }
+
+  update(change: Partial<T>): void {
+    const entries = Object.entries(change) as [keyof T, unknown][]
+    if (entries.every(([key, value]) => same(this.#snapshot[key], value))) return
+    this.#snapshot = Object.freeze({ ...this.#snapshot, ...change })
+    for (const callback of [...this.#callbacks]) this.#call(callback)
+  }
+
+  subscribe(callback: (snapshot: T) => void): Unsubscribe {
+    // A function of its own, so that subscribing one callback twice makes two subscriptions.
+    const own = (snapshot: T) => callback(snapshot)
+    this.#callbacks.add(own)
+    this.#call(own)
+    return unsubscriber(() => this.#callbacks.delete(own))
+  }
+
+  #call(callback: (snapshot: T) => void): void {
+    try {
+      callback(this.#snapshot)
+    } catch (error) {
+      this.#failed(error)
+    }
+  }
+}
+
+function same(a: unknown, b: unknown): boolean {
+  if (Object.is(a, b)) return true
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
+  if (a instanceof Error || b instanceof Error) return false
+  const [ours, theirs] = [Object.entries(a), Object.entries(b)]
+  return (
+    ours.length === theirs.length &&
+    ours.every(([key, value]) => Object.is(value, (b as Record<string, unknown>)[key]))
+  )
+}
+
+/** A function that ends something, usable with `using`. */
+export function unsubscriber(end: () => void): Unsubscribe {
+  const off = () => end()
+  return Object.assign(off, { [Symbol.dispose]: off })
+}
+
+/** The store under the names of `bus.status`. */
+export function statusOf(store: Store<StatusSnapshot>): Status {
+  return {
+    get relay() {
+      return store.get().relay
+    },
+    get rtt() {
+      return store.get().rtt
+    },
+    get leader() {
+      return store.get().leader
+    },
+    get log() {
+      return store.get().log
+    },
+    get outbox() {
+      return store.get().outbox
+    },
+    get lastError() {
+      return store.get().lastError
+    },
+    get: () => store.get(),
+    subscribe: (callback) => store.subscribe(callback),
+  }
+}

@@ -1,0 +1,22 @@
+import type { BusEvent, EventHeader } from '../event.ts'
+
+/** From where an event came to this context. */
+export type Origin = 'self' | 'device' | 'room'
+
+/** An event of another context: decoded only where a handler looks. */
+export interface Incoming {
+  readonly header: EventHeader
+  readonly dataText: string
+  readonly offset?: number
+  readonly position?: string
+}
+
+/** An event for one subscription, with where it came from. */
+export interface Delivery {
+  readonly event: BusEvent
+  readonly origin: Origin
+  readonly replaying: boolean
+}
+
+/** Looks at what a subscription is about to get; true where it is held back, or known already. */
+export type Intercept = (delivery: Delivery) => boolean

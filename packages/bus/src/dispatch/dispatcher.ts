@@ -1,0 +1,135 @@
+/**
+ * Hands events to the live subscriptions of this context. In come own events and those of other
+ * contexts, each once; out go calls of handlers, in the order of subscription. One handler that
+ * throws never stops the next.
+ */
+import type { decodeValue } from '../codec/codec.ts'
+import { BusError, type ErrorContext } from '../errors.ts'
+import type { BusEvent, EventHeader } from '../event.ts'
+import type { Delivery, Incoming, Intercept, Origin } from './dispatch.ts'
+import { type Subscription, Subscriptions } from './subscriptions.ts'
+
+export interface HandlerContextLike {
+  readonly origin: Origin
+  readonly signal: AbortSignal
+  readonly attempt: number
+  readonly replaying: boolean
+}
+
+export interface LiveSubscription extends Subscription {
+  readonly handler: (event: BusEvent, context: HandlerContextLike) => unknown
+  readonly where: ((event: BusEvent) => boolean) | undefined
+  readonly signal: () => AbortSignal
+  /** Set for a subscription that began in the log. */
+  intercept: Intercept | undefined
+}
+
+export interface DispatcherOptions {
+  readonly decode: typeof decodeValue
+  readonly report: (error: BusError, context: ErrorContext) => void
+  /** Makes what a handler gets beside the event. */
+  readonly context: (event: BusEvent, subscription: LiveSubscription, delivery: Delivery) => HandlerContextLike
+}
+
+export class Dispatcher {
+  readonly #options: DispatcherOptions
+  readonly subscriptions: Subscriptions<LiveSubscription> = new Subscriptions()
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options
+  }
+
+  /** An own event, by reference. `handled` gathers the handlers' promises where somebody waits. */
+  own(event: BusEvent, handled?: Promise<unknown>[]): void {
+    const matching = this.subscriptions.of(event.type)
+    if (matching.length === 0) return
+    const delivery: Delivery = { event, origin: 'self', replaying: false }
+    for (let i = 0; i < matching.length; i++) {
+      this.deliver(matching[i] as LiveSubscription, delivery, handled)
+    }
+  }
+
+  /** An event of another context. */
+  incoming(incoming: Incoming, origin: Origin): void {
+    const matching = this.subscriptions.of(incoming.header.type)
+    if (matching.length === 0) return
+    const event = this.open(incoming)
+    if (!event) return
+    const delivery: Delivery = { event, origin, replaying: false }
+    for (let i = 0; i < matching.length; i++) this.deliver(matching[i] as LiveSubscription, delivery)
+  }
+
+  /** Decodes an event; reports and drops one whose text is damaged. */
+  open(incoming: Incoming): BusEvent | undefined {
+    const { header } = incoming
+    try {
+      const data = this.#options.decode(incoming.dataText, header.encoding, header)
+      return eventOf(header, data, incoming.offset, incoming.position)
+    } catch (error) {
+      this.#options.report(error as BusError, {
+        stage: 'codec',
+        eventId: header.id,
+        eventType: header.type,
+      })
+      return undefined
+    }
+  }
+
+  deliver(subscription: LiveSubscription, delivery: Delivery, handled?: Promise<unknown>[]): void {
+    if (!subscription.intercept?.(delivery)) this.call(subscription, delivery, handled)
+  }
+
+  /** Calls the handler, whatever the subscription is waiting for. */
+  call(subscription: LiveSubscription, delivery: Delivery, handled?: Promise<unknown>[]): void {
+    const { event } = delivery
+    try {
+      if (subscription.where && !subscription.where(event)) return
+      const result = subscription.handler(event, this.#options.context(event, subscription, delivery))
+      if (isThenable(result)) this.#watch(result, event, handled)
+    } catch (error) {
+      this.#failed(error, event)
+      if (handled) {
+        const failed = Promise.reject(error)
+        // Whoever waits looks at it only after the commit; until then it is not unhandled.
+        failed.catch(() => {})
+        handled.push(failed)
+      }
+    }
+  }
+
+  #watch(result: PromiseLike<unknown>, event: BusEvent, handled?: Promise<unknown>[]): void {
+    const settled = Promise.resolve(result)
+    handled?.push(settled)
+    settled.catch((error: unknown) => this.#failed(error, event))
+  }
+
+  #failed(error: unknown, event: BusEvent): void {
+    this.#options.report(
+      new BusError('handler_failed', `a handler of ${event.type} failed on event ${event.id}`, {
+        stage: 'dispatch',
+        eventType: event.type,
+        eventId: event.id,
+        cause: error,
+      }),
+      { stage: 'dispatch', eventId: event.id, eventType: event.type },
+    )
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+}
+
+/** The event behind a header, with the defaults that a header leaves out. */
+export function eventOf(header: EventHeader, data: unknown, offset?: number, position?: string): BusEvent {
+  const { encoding: _encoding, group: _group, ...rest } = header
+  return {
+    ...rest,
+    data,
+    scope: header.scope ?? 'room',
+    version: header.version ?? 1,
+    correlationId: header.correlationId ?? header.id,
+    ...(offset === undefined ? undefined : { offset }),
+    ...(position === undefined ? undefined : { position }),
+  }
+}

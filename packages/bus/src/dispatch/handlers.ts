@@ -1,0 +1,108 @@
+/** Subscriptions as their callers make them, and what a handler gets beside the event. */
+import type { BusError } from '../errors.ts'
+import type { BusEvent, Metadata } from '../event.ts'
+import { typeMatcher } from '../protocol/pattern.ts'
+import type { PublishOptions, ReadFrom } from '../types.ts'
+import type { Delivery, Origin } from './dispatch.ts'
+import type { HandlerContextLike, LiveSubscription } from './dispatcher.ts'
+
+export type AnyHandler = (event: BusEvent, context: HandlerContextLike) => unknown
+
+export type SubscribeInternal = (
+  patterns: unknown,
+  handler: AnyHandler,
+  options: {
+    readonly signal?: AbortSignal | undefined
+    readonly from?: ReadFrom | undefined
+    readonly where?: ((event: BusEvent) => boolean) | undefined
+    /** Told instead of `onError` when reading the log fails. */
+    readonly failed?: (error: BusError) => void
+  },
+) => () => void
+
+export type PublishInternal = (type: string, data?: unknown, options?: PublishOptions) => Promise<BusEvent>
+
+/** A subscription and whether it has ended. */
+export interface OwnedSubscription extends LiveSubscription {
+  ended: boolean
+}
+
+export class Handlers {
+  readonly #controllers = new WeakMap<LiveSubscription, AbortController>()
+  /** Set once the bus is made. */
+  publish: PublishInternal = () => Promise.reject(new Error('the bus is not made yet'))
+
+  subscription(
+    patterns: readonly string[],
+    handler: AnyHandler,
+    where: ((event: BusEvent) => boolean) | undefined,
+  ): OwnedSubscription {
+    const subscription: OwnedSubscription = {
+      patterns,
+      handler,
+      where,
+      order: 0,
+      ended: false,
+      intercept: undefined,
+      signal: () => this.#controller(subscription).signal,
+    }
+    return subscription
+  }
+
+  matcher(subscription: OwnedSubscription): (type: string) => boolean {
+    return typeMatcher(subscription.patterns)
+  }
+
+  context(event: BusEvent, subscription: LiveSubscription, delivery: Delivery): HandlerContextLike {
+    return new Context(event, subscription, delivery, this)
+  }
+
+  end(subscription: OwnedSubscription): void {
+    subscription.ended = true
+    this.#controllers.get(subscription)?.abort()
+  }
+
+  /** Made only when a handler looks at it: most never do. */
+  #controller(subscription: OwnedSubscription): AbortController {
+    const known = this.#controllers.get(subscription)
+    if (known) return known
+    const controller = new AbortController()
+    if (subscription.ended) controller.abort()
+    this.#controllers.set(subscription, controller)
+    return controller
+  }
+}
+
+class Context implements HandlerContextLike {
+  readonly #event: BusEvent
+  readonly #subscription: LiveSubscription
+  readonly #handlers: Handlers
+  readonly origin: Origin
+  readonly replaying: boolean
+  readonly attempt = 1
+
+  constructor(event: BusEvent, subscription: LiveSubscription, delivery: Delivery, handlers: Handlers) {
+    this.#event = event
+    this.#subscription = subscription
+    this.#handlers = handlers
+    this.origin = delivery.origin
+    this.replaying = delivery.replaying
+  }
+
+  get signal(): AbortSignal {
+    return this.#subscription.signal()
+  }
+
+  publish(type: string, data?: unknown, options: PublishOptions = {}): Promise<BusEvent> {
+    const { id, correlationId, traceparent, metadata } = this.#event
+    const merged: Metadata | undefined = metadata && options.metadata ? { ...metadata, ...options.metadata } : metadata
+    return this.#handlers.publish(type, data, {
+      correlationId,
+      causationId: id,
+      ...(traceparent === undefined ? undefined : { traceparent }),
+      ...(merged === undefined ? undefined : { metadata: merged }),
+      ...options,
+      ...(merged === undefined ? undefined : { metadata: merged }),
+    })
+  }
+}

@@ -1,0 +1,205 @@
+import { BusError } from './errors.ts'
+
+/** How far an event goes: this context, all contexts of the device, or the whole room. */
+export type Scope = 'context' | 'device' | 'room'
+
+/** Flat facts about the circumstances of an event; carried on by `ctx.publish`. */
+export interface Metadata {
+  readonly userId?: string
+  readonly tenantId?: string
+  readonly requestId?: string
+  readonly traceId?: string
+  readonly [key: string]: string | number | boolean | undefined
+}
+
+/**
+ * One immutable fact: `type`, `data`, and the envelope around them. The context that published
+ * it gets the original `data`, every other one an equal copy; nobody must change either.
+ */
+export interface BusEvent<Type extends string = string, Data = unknown> {
+  /** Prefix of the publishing bus and a counter: `kJ2x90aQpLm3-17`. */
+  readonly id: string
+  readonly type: Type
+  readonly data: Data
+  /** Who published it: `source` of {@link BusOptions}, by default the kind of context. */
+  readonly source: string
+  /** When `publish` was called, in milliseconds since 1970 by the publisher's clock. */
+  readonly time: number
+  readonly scope: Scope
+  /** The aggregate the event belongs to, as in `order-123`. */
+  readonly stream?: string
+  /** Version of the event type's schema, from 1. */
+  readonly version: number
+  /** Id of the first event of this conversation; its own id where it began one. */
+  readonly correlationId: string
+  /** Id of the event this one answers. */
+  readonly causationId?: string
+  /** W3C trace context. */
+  readonly traceparent?: string
+  readonly metadata?: Metadata
+  /** Where it stands in this device's log; absent until it is committed there. */
+  readonly offset?: number
+  /** Where it stands in the room, compared only for equality; absent until confirmed. */
+  readonly position?: string
+}
+
+/**
+ * An event without its data, as logs and frames carry it: what has its default is left out
+ * (`scope` room, `version` 1, `correlationId` the id itself, `encoding` JSON).
+ */
+export interface EventHeader {
+  readonly id: string
+  readonly type: string
+  readonly source: string
+  readonly time: number
+  readonly scope?: 'device'
+  readonly stream?: string
+  readonly version?: number
+  readonly correlationId?: string
+  readonly causationId?: string
+  readonly traceparent?: string
+  readonly metadata?: Metadata
+  /** The value text of the data, where it is not JSON. */
+  readonly encoding?: 'devalue'
+  /** Events of one `publishBatch` share a number within their batch. */
+  readonly group?: number
+}
+
+/** Events at most, and bytes of headers and data at most, in one batch. */
+export const MAX_BATCH_EVENTS = 1_000
+export const MAX_BATCH_BYTES: number = 512 * 1024
+/** UTF-8 bytes at most of one event's header, and of header and data together. */
+export const MAX_HEADER_BYTES: number = 8 * 1024
+export const MAX_EVENT_BYTES: number = 256 * 1024
+/** Offsets of one batch; a batch never has as many events. */
+export const BATCH_SLOTS = 4096
+
+/** The offset of the event at `index` of batch number `batch`. */
+export function offsetOf(batch: number, index: number): number {
+  return batch * BATCH_SLOTS + index
+}
+
+/** The other way: which batch, and which event of it. */
+export function slotOf(offset: number): { batch: number; index: number } {
+  return { batch: Math.floor(offset / BATCH_SLOTS), index: offset % BATCH_SLOTS }
+}
+
+/** `prefix-counter`, or an `h-` id as a prefix of its own with counter 0. */
+export function parseId(id: string): [prefix: string, counter: number] {
+  const dash = id.startsWith('h-') ? -1 : id.lastIndexOf('-')
+  const counter = dash < 0 ? Number.NaN : Number(id.slice(dash + 1))
+  return Number.isSafeInteger(counter) ? [id.slice(0, dash), counter] : [id, 0]
+}
+
+/** The highest counter of each prefix among the ids: what a log or store indexes a batch by. */
+export function idPairs(headers: readonly EventHeader[]): [prefix: string, counter: number][] {
+  const highest = new Map<string, number>()
+  for (const header of headers) {
+    const [prefix, counter] = parseId(header.id)
+    if (counter >= (highest.get(prefix) ?? 0)) highest.set(prefix, counter)
+  }
+  return [...highest]
+}
+
+const TYPE = /^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+){0,15}$/
+const SYSTEM_TYPE = /^\$[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+){0,15}$/
+
+/** Whether `type` is an event type an application may publish. */
+export function isEventType(type: unknown): type is string {
+  return typeof type === 'string' && type.length <= 256 && TYPE.test(type)
+}
+
+/** Whether `type` is an event type of an application, or one of ours. */
+export function isAnyEventType(type: unknown): type is string {
+  return isEventType(type) || (typeof type === 'string' && type.length <= 256 && SYSTEM_TYPE.test(type))
+}
+
+/** @throws {BusError} invalid_type */
+export function assertEventType(type: unknown): asserts type is string {
+  if (isEventType(type)) return
+  throw new BusError(
+    'invalid_type',
+    `${JSON.stringify(type) ?? String(type)} is not an event type: use 1 to 16 segments of A-Z a-z 0-9 _ - joined by dots, at most 256 characters` +
+      (typeof type === 'string' && type.startsWith('$') ? '; types that start with $ are ours' : ''),
+    { stage: 'batch' },
+  )
+}
+
+/** C0, DEL and C1: what must not stand in a header, where it could forge a line of a log. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/
+
+/** 1 to 256 characters, well-formed, no control characters. */
+export function isHeaderText(value: unknown): value is string {
+  return (
+    typeof value === 'string' &&
+    value.length > 0 &&
+    value.length <= 256 &&
+    !CONTROL.test(value) &&
+    value.isWellFormed()
+  )
+}
+
+/** W3C Trace Context level 1, version 00. */
+const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/
+
+/** What is wrong with a header, or `undefined` if nothing is. Checks what came over a link too. */
+export function headerFault(header: unknown): string | undefined {
+  if (typeof header !== 'object' || header === null) return 'a header must be an object'
+  const h = header as Record<string, unknown>
+  if (!isHeaderText(h['id'])) return 'id must be 1 to 256 characters without control characters'
+  if (!isAnyEventType(h['type'])) return 'type is not an event type'
+  if (!isHeaderText(h['source'])) return `source ${TEXT_RULE}`
+  if (typeof h['time'] !== 'number' || !Number.isFinite(h['time'])) return 'time must be a number'
+  for (const key of ['stream', 'correlationId', 'causationId'] as const) {
+    if (h[key] !== undefined && !isHeaderText(h[key])) return `${key} ${TEXT_RULE}`
+  }
+  if (h['scope'] !== undefined && h['scope'] !== 'device') return "scope must be 'device' or absent"
+  if (h['version'] !== undefined && !isCount(h['version'])) return 'version must be a whole number from 1'
+  if (h['group'] !== undefined && !isCount(h['group'])) return 'group must be a whole number from 1'
+  if (h['encoding'] !== undefined && h['encoding'] !== 'devalue') return "encoding must be 'devalue' or absent"
+  const traceparent = h['traceparent']
+  if (traceparent !== undefined && !(typeof traceparent === 'string' && TRACEPARENT.test(traceparent))) {
+    return 'traceparent must be a W3C traceparent'
+  }
+  return metadataFault(h['metadata'])
+}
+
+const TEXT_RULE = 'must be 1 to 256 well-formed characters without control characters'
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 1
+}
+
+function metadataFault(metadata: unknown): string | undefined {
+  if (metadata === undefined) return undefined
+  if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)) {
+    return 'metadata must be an object'
+  }
+  for (const [key, value] of Object.entries(metadata)) {
+    const flat =
+      typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value) || value === undefined
+    if (!flat) return `metadata.${key} must be a string, a finite number or a boolean`
+  }
+  return undefined
+}
+
+/** UTF-8 bytes of a text, without making them. */
+export function utf8Length(text: string): number {
+  let bytes = text.length
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i)
+    if (unit < 0x80) continue
+    if (unit < 0x800) bytes += 1
+    else if (unit >= 0xd800 && unit < 0xdc00 && i + 1 < text.length && isLowSurrogate(text, i + 1)) {
+      bytes += 2
+      i += 1
+    } else bytes += 2
+  }
+  return bytes
+}
+
+function isLowSurrogate(text: string, index: number): boolean {
+  const unit = text.charCodeAt(index)
+  return unit >= 0xdc00 && unit < 0xe000
+}

@@ -1,0 +1,59 @@
+/**
+ * Crosstown: one event bus for every tab, worker, server and device of a web app.
+ *
+ * @example
+ * import { createBus, relayLink } from '@crosstown/bus'
+ *
+ * type Shop = { 'cart.item_added': { sku: string }; 'cart.cleared': void }
+ * const bus = createBus<Shop>({
+ *   name: 'shop',
+ *   relay: relayLink({ url: 'wss://relay.example', room: '42' }),
+ * })
+ * bus.subscribe('cart.*', (event) => console.log(event.type, event.data))
+ * await bus.publish('cart.item_added', { sku: 'A1' })
+ */
+export { createBus, type SchemaBusOptions } from './bus.ts'
+export {
+  BUS_ERROR_CODES,
+  BusError,
+  type BusErrorCode,
+  type BusErrorDetails,
+  type ErrorContext,
+  isBusError,
+  type Stage,
+} from './errors.ts'
+export type { BusEvent, Metadata, Scope } from './event.ts'
+export type { Link, LinkSource, RelaySource } from './links/link.ts'
+export { type RelayLink, type RelayLinkOptions, relayLink } from './links/relay.ts'
+export { type IndexedDbLogOptions, indexedDbLog } from './log/indexeddb.ts'
+export type { LogSource } from './log/log.ts'
+export { memoryLog } from './log/memory.ts'
+export type { BusOptions } from './options.ts'
+export type { EventSchemas, SchemaEvents, SchemaInput } from './schema/schema.ts'
+export type {
+  BatchEntry,
+  Bus,
+  EventOf,
+  EventOptions,
+  EventsOptions,
+  Gap,
+  Handler,
+  HandlerContext,
+  Matched,
+  Matching,
+  Observable,
+  OnceOptions,
+  PatternOf,
+  Patterns,
+  PublishArguments,
+  PublishOptions,
+  ReadFrom,
+  RelayState,
+  Status,
+  StatusSnapshot,
+  SubscribeOptions,
+  SystemEvents,
+  TypeOf,
+  Unsubscribe,
+  Until,
+} from './types.ts'

@@ -1,0 +1,58 @@
+import type { Platform } from '../platform.ts'
+
+/**
+ * What carries frames, as text, between peers. A link knows nothing of events.
+ *
+ * A link MUST deliver what it delivers whole and in the order in which one peer sent it. It MUST
+ * NOT deliver a text to the peer that sent it. It MAY lose texts: what was lost is healed from the
+ * log. It MUST NOT throw from `send` because a peer is gone. After `close` it MUST NOT call the
+ * receiver any more.
+ *
+ * `receive` is called once, before the first `send`. Texts that arrived earlier may be lost.
+ */
+export interface Link {
+  send(text: string): void
+  receive(receiver: (text: string) => void): void
+  close(): void | Promise<void>
+}
+
+/** Opens a link when a bus is first used; `channel` is the same for all peers of a device. */
+export interface LinkSource {
+  open(channel: string, platform: Platform): Link | undefined
+}
+
+/** One connection to a relay, reconnecting by itself until it is closed. */
+export interface RelayConnection {
+  /** Whether it took the text; a text not taken is gone. */
+  send(text: string): boolean
+  /** Bytes handed over and not yet on their way. */
+  readonly buffered: number
+  /** Drops the socket and connects again after the usual delay. */
+  reconnect(): void
+  close(code?: number): void
+}
+
+export interface RelayEvents {
+  opened(): void
+  received(text: string): void
+  /** The socket is gone; `code` is the close code, of which only our own ranges mean something. */
+  closed(code: number): void
+}
+
+/** Where and as whom to connect; made by `relayLink`. */
+export interface RelaySource {
+  readonly room: string
+  readonly from: ReadStart
+  /** Patterns of what is read; absent: everything the token allows. */
+  readonly types: readonly string[] | undefined
+  token(): Promise<string | undefined>
+  connect(events: RelayEvents, platform: Platform): RelayConnection
+}
+
+/** Where a new device starts reading the room. */
+export type ReadStart =
+  | 'start'
+  | 'now'
+  | { readonly position: string }
+  | { readonly time: number }
+  | { readonly last: number }

@@ -1,0 +1,157 @@
+/**
+ * Batch records: headers and value texts kept as the texts they were encoded to, apart from each
+ * other, so that writing copies two strings and filters read no data.
+ */
+import { BusError } from '../errors.ts'
+import { type EventHeader, headerFault, idPairs } from '../event.ts'
+import type { EventRun, OwnRun, Run, StreamFrame } from '../protocol/frames.ts'
+import type { Encoded, OwnBatch, Placement, RoomBatch, StoredBatch, StoredRun } from './log.ts'
+
+/** The record of an own batch. */
+export function ownBatch(entries: readonly Encoded[], time: number): OwnBatch {
+  const types = new Set<string>()
+  const streams = new Map<string, number[]>()
+  let headers = ''
+  let data = ''
+  let roomEvents = 0
+  for (let i = 0; i < entries.length; i++) {
+    const entry = entries[i] as Encoded
+    headers += (i === 0 ? '[' : ',') + entry.headerText
+    data += i === 0 ? entry.dataText : `\n${entry.dataText}`
+    types.add(entry.header.type)
+    if (entry.header.stream !== undefined) addTo(streams, entry.header.stream, i)
+    if (entry.header.scope !== 'device') roomEvents += 1
+  }
+  const all = entries.map((entry) => entry.header)
+  return {
+    time,
+    count: entries.length,
+    headers: `${headers}]`,
+    data,
+    types: [...types],
+    ids: idPairs(all),
+    streams,
+    roomEvents,
+    lastId: (all.at(-1) as EventHeader).id,
+  }
+}
+
+/** The record of a stream frame. */
+export function roomBatch(frame: StreamFrame, data: readonly string[], epoch: string, time: number): RoomBatch {
+  const headers: EventHeader[] = []
+  const runs: StoredRun[] = []
+  const types = new Set<string>()
+  const streams = new Map<string, number[]>()
+  let slot = 0
+  for (const run of frame.runs) {
+    if ('own' in run) {
+      runs.push(run)
+      slot += run.own.indexes.length
+      continue
+    }
+    runs.push({ place: run.place, time: run.time, events: run.events.length })
+    for (const header of run.events) {
+      types.add(header.type)
+      if (header.stream !== undefined) addTo(streams, header.stream, slot)
+      headers.push(header)
+      slot += 1
+    }
+  }
+  return {
+    time,
+    epoch,
+    prev: frame.prev,
+    position: frame.position,
+    runs,
+    headers: JSON.stringify(headers),
+    data: data.join('\n'),
+    count: slot,
+    types: [...types],
+    ids: idPairs(headers),
+    streams,
+  }
+}
+
+function addTo(streams: Map<string, number[]>, stream: string, index: number): void {
+  const indexes = streams.get(stream)
+  if (indexes) indexes.push(index)
+  else streams.set(stream, [index])
+}
+
+/** The placements in a room batch, of which each own batch gets one. */
+export function placementsOf(batch: Pick<RoomBatch, 'runs' | 'epoch'>, record: number): Placement[] {
+  return batch.runs
+    .filter((run): run is OwnRun => 'own' in run)
+    .map(({ place, own }) => ({
+      batch: own.batch,
+      record,
+      epoch: batch.epoch,
+      place,
+      indexes: own.indexes,
+      ...(own.refused === undefined ? undefined : { refused: own.refused }),
+    }))
+}
+
+/** A room record back as the runs of a stream frame. */
+export function runsOf(runs: readonly StoredRun[], headers: readonly EventHeader[]): Run[] {
+  let next = 0
+  return runs.map((run): Run => {
+    if ('own' in run) return run
+    const events = headers.slice(next, next + run.events)
+    next += run.events
+    return { place: run.place, time: run.time, events } satisfies EventRun
+  })
+}
+
+/**
+ * Headers and value texts of a record. Both are checked: a log can be damaged.
+ *
+ * @throws {BusError} log_damaged
+ */
+export function readTexts(
+  headersText: unknown,
+  dataText: unknown,
+  batch: number,
+): { headers: EventHeader[]; data: string[] } {
+  if (typeof headersText !== 'string' || typeof dataText !== 'string') throw damaged(batch, 'a text is missing')
+  let headers: unknown
+  try {
+    headers = JSON.parse(headersText)
+  } catch (cause) {
+    throw damaged(batch, 'headers are not JSON', cause)
+  }
+  if (!Array.isArray(headers)) throw damaged(batch, 'headers are not a list')
+  const fault = headers.map(headerFault).find((found) => found !== undefined)
+  if (fault !== undefined) throw damaged(batch, fault)
+  const data = headers.length === 0 ? [] : dataText.split('\n')
+  if (data.length !== headers.length) {
+    throw damaged(batch, `${headers.length} headers but ${data.length} value texts`)
+  }
+  return { headers: headers as EventHeader[], data }
+}
+
+function damaged(batch: number, what: string, cause?: unknown): BusError {
+  return new BusError('log_damaged', `record ${batch} of the log cannot be read: ${what}`, { stage: 'log', cause })
+}
+
+/** Index of the event with this id in a record, or -1. */
+export function indexOfId(batch: StoredBatch, id: string): number {
+  const at = batch.headers.findIndex((header) => header.id === id)
+  if (at < 0 || batch.kind === 'own') return at
+  return slotOfHeader(batch.runs, at)
+}
+
+/** The slot of the n-th event of others in a room record: placeholders take slots too. */
+export function slotOfHeader(runs: readonly StoredRun[], nth: number): number {
+  let slot = 0
+  let seen = 0
+  for (const run of runs) {
+    if ('own' in run) slot += run.own.indexes.length
+    else if (nth < seen + run.events) return slot + nth - seen
+    else {
+      slot += run.events
+      seen += run.events
+    }
+  }
+  return -1
+}

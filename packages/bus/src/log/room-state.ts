@@ -1,0 +1,79 @@
+/** How the room's part of a log's state moves on; the same rule for every log. */
+import { BusError } from '../errors.ts'
+import type { BatchRef, Term } from '../protocol/frames.ts'
+import type { RoomBatch, RoomState, WelcomeUpdate } from './log.ts'
+
+/** Positions kept before the cursor: enough for doubling distances over any log. */
+const MAX_OLDER = 32
+
+export function emptyRoomState(): RoomState {
+  return { older: [], liveAfter: 0, terms: [], term: 0, pending: 0 }
+}
+
+/** Refuses a batch that does not follow, or a leader that is none any more. */
+export function assertFollows(state: RoomState, batch: RoomBatch, term: Term): void {
+  assertTerm(state, term)
+  if (state.cursor !== batch.prev) {
+    throw new BusError('stale_cursor', `the cursor stands at ${state.cursor}, the batch follows ${batch.prev}`, {
+      stage: 'log',
+    })
+  }
+}
+
+export function assertTerm(state: RoomState, term: Term): void {
+  if (state.term === term[0]) return
+  throw new BusError('stale_term', `term ${term[0]} is over, the newest is ${state.term}`, { stage: 'log' })
+}
+
+export function afterTerm(state: RoomState, nonce: string): { state: RoomState; term: Term } {
+  const term: Term = [state.term + 1, nonce]
+  return { state: { ...state, term: term[0], terms: [...state.terms, term] }, term }
+}
+
+export function afterWelcome(state: RoomState, update: WelcomeUpdate): RoomState {
+  return {
+    ...state,
+    cursor: update.cursor,
+    liveAfter: update.liveAfter,
+    subject: update.subject,
+    terms: state.terms.filter((term) => term[0] >= update.term[0]),
+  }
+}
+
+/** `confirmed` is the newest own batch in the room batch, with its last id, if there is one. */
+export function afterRoomBatch(
+  state: RoomState,
+  batch: RoomBatch,
+  confirmed: BatchRef | undefined,
+  confirmedEvents: number,
+): RoomState {
+  return {
+    ...state,
+    cursor: batch.position,
+    older: spread(state.cursor === undefined ? state.older : [state.cursor, ...state.older]),
+    pending: Math.max(0, state.pending - confirmedEvents),
+    ...(confirmed === undefined ? undefined : { confirmed }),
+  }
+}
+
+/**
+ * Keeps positions at about doubling distance: of places 1, 2, 4, 8... back, one each. The number
+ * in a position is its second field; where two would stand for the same distance the newer goes.
+ */
+function spread(older: readonly string[]): readonly string[] {
+  if (older.length <= 1) return older
+  const newest = placeOf(older[0] as string)
+  const kept: string[] = []
+  let bucket = -1
+  for (const position of [...older].reverse()) {
+    const distance = newest - placeOf(position)
+    const own = distance < 1 ? 0 : Math.floor(Math.log2(distance)) + 1
+    if (own !== bucket) kept.push(position)
+    bucket = own
+  }
+  return kept.reverse().slice(0, MAX_OLDER)
+}
+
+function placeOf(position: string): number {
+  return Number(position.split('.')[1])
+}

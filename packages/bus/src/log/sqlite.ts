@@ -1,0 +1,380 @@
+/**
+ * The log in a SQLite file, through `node:sqlite` (Node 22.13 and later, Deno, Bun). One process
+ * at a time has a file open.
+ *
+ * @example
+ * import { sqliteLog } from '@crosstown/bus/log/sqlite'
+ * const bus = createBus({ name: 'orders', log: sqliteLog('./orders.db') })
+ */
+import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { BusError, isBusError } from '../errors.ts'
+import { parseId } from '../event.ts'
+import type { Platform } from '../platform.ts'
+import type { BatchRef, Term } from '../protocol/frames.ts'
+import type {
+  Log,
+  LogSource,
+  LogState,
+  OwnBatch,
+  Placement,
+  RoomBatch,
+  RoomState,
+  StoredBatch,
+  StoredRun,
+  WelcomeUpdate,
+} from './log.ts'
+import { indexOfId, placementsOf, readTexts } from './record.ts'
+import { afterRoomBatch, afterTerm, afterWelcome, assertFollows, assertTerm, emptyRoomState } from './room-state.ts'
+
+export interface SqliteLogOptions {
+  /** `relaxed` survives the end of the process, `strict` a power cut as well. @default 'strict' */
+  readonly durability?: 'relaxed' | 'strict'
+}
+
+/**
+ * Keeps the log in a SQLite file; one file holds the logs of any number of buses of one process.
+ *
+ * @param path of the file, made where it does not exist; `:memory:` for none
+ */
+export function sqliteLog(path: string, options: SqliteLogOptions = {}): LogSource {
+  if (typeof path !== 'string' || path === '') {
+    throw new BusError('invalid_options', 'sqliteLog: give the path of a file, or :memory:')
+  }
+  const { durability = 'strict' } = options
+  return {
+    kind: 'disk',
+    required: true,
+    available: () => true,
+    create: (name, room, platform) => new SqliteLog(path, `${name}:${room}`, platform, durability),
+  }
+}
+
+const FORMAT = 1
+
+const TABLES = `
+  CREATE TABLE IF NOT EXISTS crosstown_batches (
+    log TEXT NOT NULL, batch INTEGER NOT NULL, kind TEXT NOT NULL, time INTEGER NOT NULL,
+    headers TEXT NOT NULL, data TEXT NOT NULL, types TEXT NOT NULL, room_events INTEGER NOT NULL,
+    last_id TEXT, epoch TEXT, prev TEXT, position TEXT, runs TEXT,
+    PRIMARY KEY (log, batch)) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS crosstown_ids (
+    log TEXT NOT NULL, prefix TEXT NOT NULL, counter INTEGER NOT NULL, batch INTEGER NOT NULL,
+    PRIMARY KEY (log, prefix, counter, batch)) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS crosstown_streams (
+    log TEXT NOT NULL, stream TEXT NOT NULL, batch INTEGER NOT NULL, indexes TEXT NOT NULL,
+    PRIMARY KEY (log, stream, batch)) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS crosstown_room (
+    log TEXT NOT NULL, batch INTEGER NOT NULL, placement TEXT NOT NULL,
+    PRIMARY KEY (log, batch)) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS crosstown_meta (
+    log TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
+    PRIMARY KEY (log, key)) WITHOUT ROWID;`
+
+interface Row {
+  batch: number
+  kind: 'own' | 'room'
+  time: number
+  headers: string
+  data: string
+  room_events: number
+  last_id: string | null
+  epoch: string | null
+  prev: string | null
+  position: string | null
+  runs: string | null
+}
+
+class SqliteLog implements Log {
+  readonly kind = 'disk'
+  readonly shared = false
+  readonly #path: string
+  readonly #log: string
+  readonly #platform: Platform
+  readonly #durability: 'relaxed' | 'strict'
+  #database: DatabaseSync | undefined
+  readonly #statements = new Map<string, StatementSync>()
+
+  constructor(path: string, log: string, platform: Platform, durability: 'relaxed' | 'strict') {
+    this.#path = path
+    this.#log = log
+    this.#platform = platform
+    this.#durability = durability
+  }
+
+  async open(): Promise<LogState> {
+    if (!this.#database) {
+      this.#database = acquire(this.#path, this.#durability)
+      this.#write(() => {
+        if (this.#meta('logId') !== undefined) return
+        this.#setMeta('format', FORMAT)
+        this.#setMeta('logId', this.#platform.randomText(22))
+        this.#setMeta('device', { id: this.#platform.randomText(22), secret: this.#platform.randomText(43) })
+        this.#setMeta('room', emptyRoomState())
+        this.#setMeta('last', 0)
+      })
+    }
+    return this.state()
+  }
+
+  async append(batch: OwnBatch): Promise<number> {
+    return this.#write(() => {
+      const number = this.#nextNumber()
+      this.#insert(number, batch, 'own')
+      return number
+    })
+  }
+
+  async appendRoom(batch: RoomBatch, term: Term): Promise<number> {
+    return this.#write(() => {
+      const state = this.#meta('room') as RoomState
+      assertFollows(state, batch, term)
+      if (batch.runs.length === 0) {
+        this.#setMeta('room', afterRoomBatch(state, batch, undefined, 0))
+        return 0
+      }
+      const number = this.#nextNumber()
+      this.#insert(number, batch, 'room')
+      let confirmed: BatchRef | undefined
+      for (const placement of placementsOf(batch, number)) {
+        this.#run('INSERT OR REPLACE INTO crosstown_room (log, batch, placement) VALUES (?, ?, ?)', [
+          placement.batch,
+          JSON.stringify(placement),
+        ])
+        const own = this.#row(placement.batch)
+        if (own?.last_id) confirmed = { batch: placement.batch, id: own.last_id }
+      }
+      this.#setMeta('room', afterRoomBatch(state, batch, confirmed, 0))
+      return number
+    })
+  }
+
+  async takeTerm(nonce: string): Promise<Term> {
+    return this.#write(() => {
+      const { state, term } = afterTerm(this.#meta('room') as RoomState, nonce)
+      this.#setMeta('room', state)
+      return term
+    })
+  }
+
+  async welcomed(update: WelcomeUpdate): Promise<void> {
+    this.#write(() => {
+      const state = this.#meta('room') as RoomState
+      assertTerm(state, update.term)
+      this.#setMeta('room', afterWelcome(state, update))
+    })
+  }
+
+  async state(): Promise<LogState> {
+    const room = this.#meta('room') as RoomState
+    const head = this.#get('SELECT batch, time FROM crosstown_batches WHERE log = ? ORDER BY batch DESC LIMIT 1', [])
+    const pending = this.#get(
+      'SELECT coalesce(sum(room_events), 0) AS sum FROM crosstown_batches WHERE log = ? AND batch > ?',
+      [room.confirmed?.batch ?? 0],
+    )
+    return {
+      logId: this.#meta('logId') as string,
+      device: this.#meta('device') as LogState['device'],
+      head: { batch: (head?.['batch'] as number) ?? 0, time: (head?.['time'] as number) ?? 0 },
+      room: { ...room, pending: pending?.['sum'] as number },
+    }
+  }
+
+  async read(from: number, limit: number): Promise<StoredBatch[]> {
+    const rows = this.#statement(
+      'SELECT * FROM crosstown_batches WHERE log = ? AND batch >= ? ORDER BY batch LIMIT ?',
+    ).all(this.#log, from, limit)
+    return (rows as unknown as Row[]).map(toStored)
+  }
+
+  async readBack(to: number, limit: number): Promise<StoredBatch[]> {
+    const rows = this.#statement(
+      'SELECT * FROM crosstown_batches WHERE log = ? AND batch <= ? ORDER BY batch DESC LIMIT ?',
+    ).all(this.#log, Math.min(to, Number.MAX_SAFE_INTEGER), limit)
+    return (rows as unknown as Row[]).map(toStored)
+  }
+
+  async find(id: string): Promise<{ batch: StoredBatch; index: number } | undefined> {
+    const [prefix, counter] = parseId(id)
+    const found = this.#get(
+      'SELECT batch FROM crosstown_ids WHERE log = ? AND prefix = ? AND counter >= ? ORDER BY counter LIMIT 1',
+      [prefix, counter],
+    )
+    const row = found && this.#row(found['batch'] as number)
+    if (!row) return undefined
+    const batch = toStored(row)
+    const index = indexOfId(batch, id)
+    return index < 0 ? undefined : { batch, index }
+  }
+
+  async placement(batch: number): Promise<Placement | undefined> {
+    const row = this.#get('SELECT placement FROM crosstown_room WHERE log = ? AND batch = ?', [batch])
+    return row && (JSON.parse(row['placement'] as string) as Placement)
+  }
+
+  async close(): Promise<void> {
+    if (!this.#database) return
+    this.#statements.clear()
+    release(this.#path, this.#database)
+    this.#database = undefined
+  }
+
+  #open(): DatabaseSync {
+    if (!this.#database) throw new BusError('closed', 'the log is not open', { stage: 'log' })
+    return this.#database
+  }
+
+  #write<T>(run: () => T): T {
+    const database = this.#open()
+    try {
+      database.exec('BEGIN IMMEDIATE')
+      const result = run()
+      database.exec('COMMIT')
+      return result
+    } catch (error) {
+      if (database.isTransaction) database.exec('ROLLBACK')
+      throw isBusError(error) ? error : sqliteError(error, this.#path)
+    }
+  }
+
+  /** Kept in `meta` rather than derived from rows, so that no number is ever used twice. */
+  #nextNumber(): number {
+    const number = (this.#meta('last') as number) + 1
+    this.#setMeta('last', number)
+    return number
+  }
+
+  #insert(number: number, batch: OwnBatch | RoomBatch, kind: 'own' | 'room'): void {
+    const own = kind === 'own' ? (batch as OwnBatch) : undefined
+    const room = kind === 'room' ? (batch as RoomBatch) : undefined
+    this.#run(
+      'INSERT INTO crosstown_batches (log, batch, kind, time, headers, data, types, room_events, last_id, epoch, prev, position, runs) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      [
+        number,
+        kind,
+        batch.time,
+        batch.headers,
+        batch.data,
+        JSON.stringify(batch.types),
+        own?.roomEvents ?? 0,
+        own?.lastId ?? null,
+        room?.epoch ?? null,
+        room?.prev ?? null,
+        room?.position ?? null,
+        room ? JSON.stringify(room.runs) : null,
+      ],
+    )
+    for (const [prefix, counter] of batch.ids) {
+      this.#run('INSERT OR IGNORE INTO crosstown_ids (log, prefix, counter, batch) VALUES (?, ?, ?, ?)', [
+        prefix,
+        counter,
+        number,
+      ])
+    }
+    for (const [stream, indexes] of batch.streams) {
+      this.#run('INSERT INTO crosstown_streams (log, stream, batch, indexes) VALUES (?, ?, ?, ?)', [
+        stream,
+        number,
+        JSON.stringify(indexes),
+      ])
+    }
+  }
+
+  #row(batch: number): Row | undefined {
+    return this.#get('SELECT * FROM crosstown_batches WHERE log = ? AND batch = ?', [batch]) as unknown as Row
+  }
+
+  #meta(key: string): unknown {
+    const row = this.#get('SELECT value FROM crosstown_meta WHERE log = ? AND key = ?', [key])
+    return row === undefined ? undefined : JSON.parse(row['value'] as string)
+  }
+
+  #setMeta(key: string, value: unknown): void {
+    this.#run('INSERT OR REPLACE INTO crosstown_meta (log, key, value) VALUES (?, ?, ?)', [key, JSON.stringify(value)])
+  }
+
+  #get(sql: string, values: (string | number)[]): Record<string, unknown> | undefined {
+    return this.#statement(sql).get(this.#log, ...values) as Record<string, unknown> | undefined
+  }
+
+  #run(sql: string, values: (string | number | null)[]): void {
+    this.#statement(sql).run(this.#log, ...values)
+  }
+
+  #statement(sql: string): StatementSync {
+    const known = this.#statements.get(sql)
+    if (known) return known
+    const prepared = this.#open().prepare(sql)
+    this.#statements.set(sql, prepared)
+    return prepared
+  }
+}
+
+/** Open files of this process: buses that share one share its connection and its lock. */
+const OPEN_FILES = new Map<string, { database: DatabaseSync; users: number }>()
+
+function acquire(path: string, durability: 'relaxed' | 'strict'): DatabaseSync {
+  const known = path === ':memory:' ? undefined : OPEN_FILES.get(path)
+  if (known) {
+    known.users += 1
+    return known.database
+  }
+  let database: DatabaseSync | undefined
+  try {
+    database = new DatabaseSync(path)
+    // Exclusive keeps other processes out for as long as this one lives; a crash frees it.
+    database.exec('PRAGMA locking_mode = EXCLUSIVE')
+    database.exec('PRAGMA journal_mode = WAL')
+    database.exec(`PRAGMA synchronous = ${durability === 'strict' ? 'FULL' : 'NORMAL'}`)
+    database.exec(`BEGIN IMMEDIATE; ${TABLES} COMMIT`)
+  } catch (error) {
+    database?.close()
+    throw sqliteError(error, path)
+  }
+  if (path !== ':memory:') OPEN_FILES.set(path, { database, users: 1 })
+  return database
+}
+
+function release(path: string, database: DatabaseSync): void {
+  const known = OPEN_FILES.get(path)
+  if (known?.database === database && --known.users > 0) return
+  if (known?.database === database) OPEN_FILES.delete(path)
+  database.close()
+}
+
+function toStored(row: Row): StoredBatch {
+  const { headers, data } = readTexts(row.headers, row.data, row.batch)
+  if (row.kind === 'own') {
+    return { kind: 'own', batch: row.batch, time: row.time, headers, data, roomEvents: row.room_events }
+  }
+  return {
+    kind: 'room',
+    batch: row.batch,
+    time: row.time,
+    epoch: row.epoch as string,
+    prev: row.prev as string,
+    position: row.position as string,
+    runs: JSON.parse(row.runs as string) as StoredRun[],
+    headers,
+    data,
+  }
+}
+
+function sqliteError(error: unknown, path: string): BusError {
+  const code = (error as { errcode?: number }).errcode
+  const BUSY = 5
+  const LOCKED = 6
+  const FULL = 13
+  if (code === BUSY || code === LOCKED) {
+    return new BusError('log_in_use', `${path} is open in another process: give each process a file of its own`, {
+      stage: 'log',
+      cause: error,
+    })
+  }
+  if (code === FULL) return new BusError('quota_exceeded', 'the disk is full', { stage: 'log', cause: error })
+  const opening = code === undefined || code === 14 || code === 26
+  return new BusError(
+    opening ? 'log_unavailable' : 'log_failed',
+    `SQLite: ${error instanceof Error ? error.message : 'unknown reason'} (${path})`,
+    { stage: 'log', cause: error },
+  )
+}

@@ -1,0 +1,52 @@
+/**
+ * Makes records of batches and writes them, in order, with a time of writing that never
+ * decreases. In come entries and stream frames, out go numbers once they are committed.
+ */
+import type { Platform } from '../platform.ts'
+import type { StreamFrame, Term } from '../protocol/frames.ts'
+import type { Encoded, Log, OwnBatch, RoomBatch } from './log.ts'
+import { ownBatch, roomBatch } from './record.ts'
+
+export class LogWriter {
+  readonly #log: Log
+  readonly #platform: Platform
+  #lastTime = 0
+  /** Bytes of headers and data written here. */
+  bytes = 0
+
+  constructor(log: Log, platform: Platform) {
+    this.#log = log
+    this.#platform = platform
+  }
+
+  /** A time of writing seen elsewhere: a clock that stepped back does not take the log with it. */
+  sawTime(time: number): void {
+    this.#lastTime = Math.max(this.#lastTime, time)
+  }
+
+  record(entries: readonly Encoded[]): OwnBatch {
+    return ownBatch(entries, this.#time())
+  }
+
+  /** Begins the write before it returns. */
+  write(record: OwnBatch): Promise<number> {
+    this.bytes += record.headers.length + record.data.length
+    return this.#log.append(record)
+  }
+
+  async writeRoom(
+    frame: StreamFrame,
+    data: readonly string[],
+    epoch: string,
+    term: Term,
+  ): Promise<{ number: number; record: RoomBatch }> {
+    const record = roomBatch(frame, data, epoch, this.#time())
+    this.bytes += record.headers.length + record.data.length
+    return { number: await this.#log.appendRoom(record, term), record }
+  }
+
+  #time(): number {
+    this.#lastTime = Math.max(this.#lastTime, this.#platform.now())
+    return this.#lastTime
+  }
+}

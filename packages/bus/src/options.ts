@@ -1,0 +1,164 @@
+/** The options of a bus: the one place where they are checked and get their defaults. */
+import { BusError, type ErrorContext } from './errors.ts'
+import { isHeaderText } from './event.ts'
+import type { LinkSource, RelaySource } from './links/link.ts'
+import type { LogSource } from './log/log.ts'
+import type { Platform } from './platform.ts'
+import type { EventSchemas } from './schema/schema.ts'
+import type { Gap } from './types.ts'
+
+export interface BusOptions {
+  /** Peers of one name hear each other: 1 to 64 of `A-Z a-z 0-9 _ -`. */
+  readonly name: string
+  /** Who publishes, as events carry it. @default the kind of context: 'page', 'worker', 'node'... */
+  readonly source?: string
+  /** A Standard Schema for each event type, run at `publish`; event types are inferred from them. */
+  readonly events?: EventSchemas
+  /**
+   * Where events are kept: `indexedDbLog()`, `sqliteLog(path)`, `memoryLog()`, or `false`.
+   * @default indexedDbLog() where IndexedDB exists, memory elsewhere
+   */
+  readonly log?: LogSource | false
+  /** The link to the other contexts of this origin. @default where BroadcastChannel exists */
+  readonly tabs?: LinkSource | boolean
+  /** The link to other devices: `relayLink({ url, room, token })`. @default none */
+  readonly relay?: RelaySource
+  readonly limits?: {
+    /** Events waiting for the log at most. @default 100_000 */
+    readonly queueEvents?: number
+    /** Bytes of them at most. @default 64 MiB */
+    readonly queueBytes?: number
+  }
+  /**
+   * Told of everything that goes wrong after a call returned: a handler that threw, a frame that
+   * could not be read, a rejected publish nobody awaits. @default console.error
+   */
+  readonly onError?: (error: BusError, context: ErrorContext) => void
+  /** Told of a hole in what this device could read of the room. */
+  readonly onGap?: (gap: Gap) => void
+}
+
+export interface ResolvedOptions {
+  readonly name: string
+  readonly source: string
+  readonly events: EventSchemas | undefined
+  readonly log: LogSource | undefined
+  readonly tabs: LinkSource | undefined
+  readonly relay: RelaySource | undefined
+  readonly limits: { readonly queueEvents: number; readonly queueBytes: number }
+  readonly onError: (error: BusError, context: ErrorContext) => void
+  readonly onGap: (gap: Gap) => void
+}
+
+/** What the options may choose, given by `bus.ts`. */
+export interface OptionDefaults {
+  readonly indexedDb: () => LogSource
+  readonly memory: () => LogSource
+  readonly tabs: () => LinkSource
+}
+
+const KNOWN: ReadonlySet<string> = new Set([
+  'name',
+  'source',
+  'events',
+  'log',
+  'tabs',
+  'relay',
+  'limits',
+  'onError',
+  'onGap',
+])
+
+/** @throws {BusError} invalid_options, log_unavailable */
+export function resolveOptions(options: BusOptions, platform: Platform, defaults: OptionDefaults): ResolvedOptions {
+  if (typeof options !== 'object' || options === null) throw invalid("give options, as in { name: 'shop' }")
+  const unknown = Object.keys(options).find((key) => !KNOWN.has(key))
+  if (unknown !== undefined) throw invalid(`${unknown} is not an option; there are ${[...KNOWN].join(', ')}`)
+  const { name, source = platform.kind, events, relay, limits = {}, onError, onGap } = options
+  if (typeof name !== 'string' || !/^[A-Za-z0-9_-]{1,64}$/.test(name)) {
+    throw invalid('name must be 1 to 64 of A-Z a-z 0-9 _ -')
+  }
+  if (!isHeaderText(source)) throw invalid('source must be 1 to 256 characters without control characters')
+  checkSchemas(events)
+  if (relay !== undefined && typeof relay?.connect !== 'function') {
+    throw invalid('relay must come from relayLink({ url, room, token })')
+  }
+  for (const [key, check] of [
+    ['onError', onError],
+    ['onGap', onGap],
+  ] as const) {
+    if (check !== undefined && typeof check !== 'function') throw invalid(`${key} must be a function`)
+  }
+  const log = resolveLog(options.log, platform, defaults)
+  if (relay && !log) {
+    throw invalid('a relay needs a log, which holds what is not confirmed yet: use memoryLog() for one without a disk')
+  }
+  return {
+    name,
+    source,
+    events,
+    log,
+    tabs: resolveTabs(options.tabs, platform, defaults),
+    relay,
+    limits: {
+      queueEvents: limit('queueEvents', limits.queueEvents, 100_000),
+      queueBytes: limit('queueBytes', limits.queueBytes, 64 * 1024 * 1024),
+    },
+    onError: onError ?? reportToConsole,
+    onGap: onGap ?? (() => {}),
+  }
+}
+
+function checkSchemas(events: EventSchemas | undefined): void {
+  if (events === undefined) return
+  if (typeof events !== 'object' || events === null) throw invalid('events must be an object of schemas by event type')
+  for (const [type, schema] of Object.entries(events)) {
+    if (typeof schema?.['~standard']?.validate !== 'function') {
+      throw invalid(`events['${type}'] is not a Standard Schema: use one of zod, valibot, arktype or your own`)
+    }
+  }
+}
+
+function resolveLog(
+  log: BusOptions['log'],
+  platform: Platform,
+  { indexedDb, memory }: OptionDefaults,
+): LogSource | undefined {
+  if (log === false) return undefined
+  const source = log ?? (platform.indexedDB === undefined ? memory() : indexedDb())
+  if (typeof source !== 'object' || typeof source.create !== 'function') {
+    throw invalid('log must be indexedDbLog(), sqliteLog(path), memoryLog() or false')
+  }
+  if (source.available(platform)) return source
+  if (!source.required) return memory()
+  throw new BusError('log_unavailable', 'this runtime has no IndexedDB: leave out required, or use another log', {
+    stage: 'log',
+  })
+}
+
+function resolveTabs(
+  tabs: BusOptions['tabs'],
+  platform: Platform,
+  defaults: OptionDefaults,
+): LinkSource | undefined {
+  if (tabs === false) return undefined
+  if (typeof tabs === 'object') {
+    if (typeof tabs.open !== 'function') throw invalid('tabs must be true, false or a link')
+    return tabs
+  }
+  return platform.BroadcastChannel === undefined ? undefined : defaults.tabs()
+}
+
+function limit(name: string, value: number | undefined, fallback: number): number {
+  if (value === undefined) return fallback
+  if (Number.isSafeInteger(value) && value >= 1) return value
+  throw invalid(`limits.${name} must be a whole number from 1`)
+}
+
+function reportToConsole(error: BusError, context: ErrorContext): void {
+  console.error(`[crosstown] [${context.stage}] ${error.code}: ${error.message}`, error.cause ?? '')
+}
+
+function invalid(what: string): BusError {
+  return new BusError('invalid_options', `createBus: ${what}`)
+}

@@ -1,0 +1,75 @@
+/**
+ * The one file that touches clock, random numbers, timers and the globals of a runtime, so that
+ * everything else can run on a virtual one.
+ */
+export interface Platform {
+  /** What kind of context this is; the default `source` of its events. */
+  readonly kind: ContextKind
+  /** Wall clock, milliseconds since 1970. Shown, never used to order anything. */
+  now(): number
+  /** Milliseconds of a clock that never goes back. */
+  monotonic(): number
+  /** Random letters and digits, from the runtime's own secure generator. */
+  randomText(length: number): string
+  /** A number from 0 to 1, for jitter only. */
+  random(): number
+  /** Runs `run` once after `ms`; the returned function cancels. Keeps no process alive. */
+  timer(ms: number, run: () => void): () => void
+  /** Web Locks, where the runtime has them. */
+  readonly locks: LockManager | undefined
+  readonly indexedDB: IDBFactory | undefined
+  readonly BroadcastChannel: typeof BroadcastChannel | undefined
+  readonly WebSocket: typeof WebSocket | undefined
+}
+
+export type ContextKind = 'page' | 'iframe' | 'worker' | 'service-worker' | 'node' | 'deno' | 'bun'
+
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
+
+/** Unbiased: of 256 byte values the last 8 are thrown away, 248 being 4 times 62. */
+function randomText(length: number): string {
+  let text = ''
+  while (text.length < length) {
+    for (const byte of crypto.getRandomValues(new Uint8Array(length * 2))) {
+      if (byte < 248 && text.length < length) text += ALPHABET[byte % 62]
+    }
+  }
+  return text
+}
+
+function contextKind(): ContextKind {
+  const scope = globalThis as unknown as Record<string, unknown>
+  if ('Deno' in scope) return 'deno'
+  if ('Bun' in scope) return 'bun'
+  if ('ServiceWorkerGlobalScope' in scope) return 'service-worker'
+  if ('WorkerGlobalScope' in scope) return 'worker'
+  if ('document' in scope && 'window' in scope) {
+    return scope['parent'] === scope['window'] ? 'page' : 'iframe'
+  }
+  return 'node'
+}
+
+/** The runtime this code runs on. Reads globals when asked, never on import. */
+export function runtimePlatform(): Platform {
+  const scope = globalThis as typeof globalThis & Record<string, unknown>
+  return {
+    kind: contextKind(),
+    now: () => Date.now(),
+    monotonic: () => performance.now(),
+    randomText,
+    random: () => Math.random(),
+    timer(ms, run) {
+      const handle: unknown = setTimeout(run, ms)
+      if (typeof handle === 'object' && handle !== null && 'unref' in handle) {
+        ;(handle as { unref(): void }).unref()
+      } else if ('Deno' in scope) {
+        ;(scope['Deno'] as { unrefTimer?(id: unknown): void }).unrefTimer?.(handle)
+      }
+      return () => clearTimeout(handle as number)
+    },
+    locks: scope.navigator?.locks,
+    indexedDB: scope.indexedDB,
+    BroadcastChannel: scope.BroadcastChannel,
+    WebSocket: scope.WebSocket,
+  }
+}

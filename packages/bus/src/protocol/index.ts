@@ -1,0 +1,36 @@
+/**
+ * What a relay and a device say to each other: frames, positions, patterns and codes, without
+ * sockets. Pure functions; docs/protocol.md is the text for people.
+ *
+ * @example
+ * import { decodeFrame, encodeFrame } from '@crosstown/bus/protocol'
+ * socket.send(encodeFrame({ frame: 'ping' }))
+ * const decoded = decodeFrame(message) // { frame: { frame: 'heartbeat', head: '...' }, data: [] }
+ */
+export {
+  BUS_ERROR_CODES,
+  BusError,
+  type BusErrorCode,
+  codeOfClose,
+  isBusError,
+  isErrorCode,
+  isRetryable,
+  toBusError,
+} from '../errors.ts'
+export {
+  type EventHeader,
+  headerFault,
+  idPairs,
+  isEventType,
+  isHeaderText,
+  MAX_BATCH_BYTES,
+  MAX_BATCH_EVENTS,
+  MAX_EVENT_BYTES,
+  MAX_HEADER_BYTES,
+  type Metadata,
+  parseId,
+  utf8Length,
+} from '../event.ts'
+export * from './frames.ts'
+export { isPattern, parsePatterns, typeMatcher } from './pattern.ts'
+export { checkOf, type Place, parsePosition, positionOf, startOf } from './position.ts'

@@ -1,0 +1,155 @@
+/**
+ * Frames between the contexts of one device, over the tabs link: text as on the wire, one line of
+ * JSON and one line of encoded data for each event.
+ */
+import { BusError, type BusErrorCode, isErrorCode } from '../errors.ts'
+import { type EventHeader, headerFault, MAX_BATCH_EVENTS } from '../event.ts'
+import { type Decoded, isAmount, isCount, isList, isName, isObject, type Run, runsFault } from './frames.ts'
+
+/** The persisted events of a batch, posted in the task that began its commit. */
+export interface BatchFrame {
+  readonly frame: 'batch'
+  readonly log: string
+  readonly prefix: string
+  /** Counter of the publisher's persisted event before these; 0 at its start. */
+  readonly prev: number
+  readonly events: readonly EventHeader[]
+}
+
+/** The batch is in the log: its events stand at indexes 0, 1, 2... of record `batch`. */
+export interface CommittedFrame {
+  readonly frame: 'committed'
+  readonly log: string
+  readonly prefix: string
+  /** Counters of the first and the last event. */
+  readonly first: number
+  readonly last: number
+  readonly batch: number
+  /** How many of them are for the room. */
+  readonly roomEvents: number
+}
+
+/** Posted events that did not get into the log after all. */
+export interface WithdrawnFrame {
+  readonly frame: 'withdrawn'
+  readonly log: string
+  readonly ids: readonly string[]
+  readonly code: BusErrorCode
+}
+
+/** A batch of the room's stream, posted by the leader after its commit as record `batch`. */
+export interface RoomFrame {
+  readonly frame: 'room'
+  readonly log: string
+  readonly batch: number
+  readonly epoch: string
+  /** Events at places above this one are live. */
+  readonly liveAfter: number
+  readonly runs: readonly Run[]
+}
+
+/** Unpersisted events; `room` where they came from the relay. */
+export interface PeerCastFrame {
+  readonly frame: 'cast'
+  readonly log: string
+  readonly room?: true
+  readonly events: readonly EventHeader[]
+}
+
+/** The leader's state, on change and on request. */
+export interface BeatFrame {
+  readonly frame: 'beat'
+  readonly log: string
+  readonly term: number
+  readonly head: number
+  readonly relay: 'off' | 'connecting' | 'online' | 'offline' | 'refused'
+  readonly rtt?: number
+  readonly pending: number
+  readonly refused: number
+}
+
+/** A context asks for a beat. */
+export interface JoinFrame {
+  readonly frame: 'join'
+  readonly log: string
+}
+
+export type PeerFrame =
+  | BatchFrame
+  | CommittedFrame
+  | WithdrawnFrame
+  | RoomFrame
+  | PeerCastFrame
+  | BeatFrame
+  | JoinFrame
+
+export function encodePeerFrame(frame: PeerFrame, data: readonly string[] = []): string {
+  const head = JSON.stringify(frame)
+  return data.length === 0 ? head : `${head}\n${data.join('\n')}`
+}
+
+/** The text of a `batch`, from headers and value texts that are text already. */
+export function encodeBatch(frame: Omit<BatchFrame, 'events'>, headersText: string, dataText: string): string {
+  return `${JSON.stringify(frame).slice(0, -1)},"events":${headersText}}\n${dataText}`
+}
+
+/** @throws {BusError} bad_frame: anybody on the origin can post on a channel */
+export function decodePeerFrame(text: unknown): Decoded<PeerFrame> {
+  if (typeof text !== 'string') throw badFrame('not text')
+  const lines = text.split('\n')
+  let frame: unknown
+  try {
+    frame = JSON.parse(lines[0] as string)
+  } catch (cause) {
+    throw badFrame('the first line is not JSON', cause)
+  }
+  if (!isObject(frame)) throw badFrame('the first line is not an object')
+  const name = frame['frame']
+  if (typeof name !== 'string' || !Object.hasOwn(CHECKS, name)) throw badFrame('unknown frame')
+  if (!isName(frame['log'])) throw badFrame(`${name}: log is missing`)
+  if (!CHECKS[name as PeerFrame['frame']](frame)) throw badFrame(`${name}: a field is missing or wrong`)
+  const data = lines.slice(1)
+  if (data.length !== eventCount(frame as unknown as PeerFrame)) throw badFrame(`${name}: data lines are missing`)
+  return { frame: frame as unknown as PeerFrame, data }
+}
+
+function badFrame(what: string, cause?: unknown): BusError {
+  return new BusError('bad_frame', `not a frame of this channel: ${what}`, { stage: 'links', cause })
+}
+
+function eventCount(frame: PeerFrame): number {
+  if (frame.frame === 'batch' || frame.frame === 'cast') return frame.events.length
+  if (frame.frame !== 'room') return 0
+  return frame.runs.reduce((sum, run) => sum + ('events' in run ? run.events.length : 0), 0)
+}
+
+type Fields = Record<string, unknown>
+
+const CHECKS: { [F in PeerFrame['frame']]: (frame: Fields) => boolean } = {
+  batch: (f) => isName(f['prefix']) && isAmount(f['prev']) && isHeaders(f['events']),
+  committed: (f) =>
+    isName(f['prefix']) && isCount(f['first']) && isCount(f['last']) && isCount(f['batch']) && isAmount(f['roomEvents']),
+  withdrawn: (f) =>
+    isList(f['ids'], MAX_BATCH_EVENTS) && f['ids'].every((id) => typeof id === 'string') && isErrorCode(f['code']),
+  room: (f) =>
+    isCount(f['batch']) && isName(f['epoch']) && isAmount(f['liveAfter']) && runsFault(f['runs']) === undefined,
+  cast: (f) => isHeaders(f['events']),
+  beat: (f) =>
+    isAmount(f['term']) &&
+    isAmount(f['head']) &&
+    typeof f['relay'] === 'string' &&
+    RELAY_STATES.has(f['relay']) &&
+    isAmount(f['pending']) &&
+    isAmount(f['refused']),
+  join: () => true,
+}
+
+const RELAY_STATES: ReadonlySet<string> = new Set(['off', 'connecting', 'online', 'offline', 'refused'])
+
+function isHeaders(events: unknown): boolean {
+  return (
+    isList(events, MAX_BATCH_EVENTS) &&
+    events.length > 0 &&
+    events.every((header) => headerFault(header) === undefined)
+  )
+}

@@ -1,0 +1,38 @@
+/**
+ * Positions: where an event stands in a room. To everyone but this file and the relay they are
+ * opaque text, compared only for equality.
+ */
+
+/** What stands inside a position. */
+export interface Place {
+  readonly epoch: string
+  /** Counts the places of the room from 1; 0 is before the first. */
+  readonly place: number
+  readonly check: string
+}
+
+/**
+ * FNV-1a, 32 bits, of the UTF-8 bytes of an event id, in base 36: the check in a position, which
+ * tells whether a room still has the same event there.
+ */
+export function checkOf(id: string): string {
+  let hash = 0x811c9dc5
+  for (const byte of new TextEncoder().encode(id)) hash = Math.imul(hash ^ byte, 0x01000193)
+  return (hash >>> 0).toString(36)
+}
+
+export function positionOf(epoch: string, place: number, check: string): string {
+  return `${epoch}.${place}.${check}`
+}
+
+/** The position before a room's first place. */
+export function startOf(epoch: string): string {
+  return positionOf(epoch, 0, '0')
+}
+
+/** What stands in a position, or `undefined` for a text that is none. */
+export function parsePosition(position: string): Place | undefined {
+  const match = /^([A-Za-z0-9_-]{1,64})\.(\d{1,15})\.([0-9a-z]{1,7})$/.exec(position)
+  if (!match) return undefined
+  return { epoch: match[1] as string, place: Number(match[2]), check: match[3] as string }
+}

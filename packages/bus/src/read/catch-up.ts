@@ -1,0 +1,91 @@
+/**
+ * A subscription that starts in the log and goes on live, each event once. Live events wait while
+ * the log is read; what they and the log have in common is told apart by publisher and counter,
+ * because a publisher's events come in the same order both ways.
+ */
+import type { Delivery } from '../dispatch/dispatch.ts'
+import type { BusEvent } from '../event.ts'
+import { parseId } from '../event.ts'
+import type { Log } from '../log/log.ts'
+import type { ReadFrom } from '../types.ts'
+import { type LoggedEvent, startOffset, walk } from './walk.ts'
+
+/** Live events kept while the log is read; past it, they are read from the log as well. */
+const MAX_WAITING = 10_000
+
+export interface CatchUpOptions {
+  readonly from: ReadFrom
+  readonly matches: (type: string) => boolean
+  /** Decodes an event; `undefined` for one that is damaged and was reported. */
+  readonly open: (event: LoggedEvent) => BusEvent | undefined
+  readonly where: ((event: BusEvent) => boolean) | undefined
+  readonly deliver: (delivery: Delivery) => void
+  readonly ended: () => boolean
+}
+
+/** What stands between the dispatcher and the subscription. */
+export class CatchUp {
+  readonly #options: CatchUpOptions
+  #waiting: Delivery[] | undefined = []
+  #overflowed = false
+  /** Highest counter read of each publisher. */
+  readonly #read = new Map<string, number>()
+
+  constructor(options: CatchUpOptions) {
+    this.#options = options
+  }
+
+  /** A live event for this subscription. */
+  readonly intercept = (delivery: Delivery): boolean => {
+    if (!this.#waiting) return this.#wasRead(delivery.event.id)
+    if (this.#waiting.length >= MAX_WAITING) {
+      this.#waiting = []
+      this.#overflowed = true
+    }
+    this.#waiting.push(delivery)
+    return true
+  }
+
+  /** Reads the log to its head, then lets what waited through. */
+  async run(log: Log): Promise<void> {
+    const { from, matches, open, where, deliver, ended } = this.#options
+    const wanted = (event: LoggedEvent) => {
+      if (!matches(event.header.type)) return false
+      if (!where) return true
+      const opened = open(event)
+      return opened !== undefined && where(opened)
+    }
+    let start = await startOffset(log, from, wanted)
+    do {
+      this.#overflowed = false
+      for await (const events of walk(log, start)) {
+        for (const event of events) {
+          if (ended()) return
+          start = event.offset + 1
+          this.#remember(event.header.id)
+          if (!matches(event.header.type)) continue
+          const opened = open(event)
+          if (opened) deliver({ event: opened, origin: 'device', replaying: true })
+        }
+      }
+    } while (this.#overflowed)
+    this.release()
+  }
+
+  /** Lets what waited through, without the log where it could not be read. */
+  release(): void {
+    const waiting = this.#waiting ?? []
+    this.#waiting = undefined
+    for (const delivery of waiting) if (!this.#wasRead(delivery.event.id)) this.#options.deliver(delivery)
+  }
+
+  #remember(id: string): void {
+    const [prefix, counter] = parseId(id)
+    this.#read.set(prefix, Math.max(counter, this.#read.get(prefix) ?? 0))
+  }
+
+  #wasRead(id: string): boolean {
+    const [prefix, counter] = parseId(id)
+    return counter > 0 && counter <= (this.#read.get(prefix) ?? 0)
+  }
+}

@@ -1,0 +1,217 @@
+/**
+ * The other contexts of this device: what they post comes in as text of the tabs link and goes out
+ * as events, each once, and as news for whoever leads. Anybody on the origin can post here, so
+ * every text is checked; a foreign one is reported and dropped.
+ */
+import type { Batch } from '../batch/batch.ts'
+import type { Incoming, Origin } from '../dispatch/dispatch.ts'
+import { type BusError, toBusError } from '../errors.ts'
+import { type EventHeader, offsetOf, parseId } from '../event.ts'
+import type { Link } from '../links/link.ts'
+import type { OwnBatch } from '../log/log.ts'
+import type { Run } from '../protocol/frames.ts'
+import {
+  type BeatFrame,
+  decodePeerFrame,
+  encodeBatch,
+  encodePeerFrame,
+  type PeerFrame,
+  type RoomFrame,
+} from '../protocol/peer-frames.ts'
+import { checkOf, positionOf } from '../protocol/position.ts'
+import type { Confirmation } from './sync.ts'
+
+export interface PeerEvents {
+  deliver(incoming: Incoming, origin: Origin): void
+  /** Another context committed own batch `batch`, with so many events for the room. */
+  committed(batch: number, roomEvents: number): void
+  confirmed(confirmation: Confirmation): void
+  beat(frame: BeatFrame): void
+  /** Another context asks who leads. */
+  joined(): void
+  /** Unpersisted events of another context, of which the leader sends the room's on. */
+  cast(headers: readonly EventHeader[], data: readonly string[]): void
+  report(error: BusError): void
+}
+
+/** Publishers remembered at most; the longest silent one goes first. */
+const MAX_PUBLISHERS = 10_000
+
+export class Peers {
+  readonly #events: PeerEvents
+  readonly #prefix: string
+  #link: Link | undefined
+  /** Absent until the log is open; what comes before waits. */
+  #logId: string | undefined
+  #early: string[] = []
+  /** Highest counter dispatched of each publisher: receivers dispatch an event once. */
+  readonly #highest = new Map<string, number>()
+  #posted = 0
+
+  constructor(prefix: string, events: PeerEvents) {
+    this.#prefix = prefix
+    this.#events = events
+  }
+
+  /** The log is open, or there is none and `logId` is this context's own. */
+  attach(link: Link | undefined, logId: string): void {
+    this.#logId = logId
+    this.#link = link
+    this.#send({ frame: 'join', log: logId })
+    for (const text of this.#early.splice(0)) this.receive(text)
+  }
+
+  receive(text: string): void {
+    if (this.#logId === undefined) {
+      this.#early.push(text)
+      return
+    }
+    try {
+      const { frame, data } = decodePeerFrame(text)
+      this.#take(frame, data)
+    } catch (error) {
+      this.#events.report(toBusError(error, 'bad_frame', 'a text of the tabs link could not be read'))
+    }
+  }
+
+  #take(frame: PeerFrame, data: readonly string[]): void {
+    const events = this.#events
+    const sameLog = frame.log === this.#logId
+    switch (frame.frame) {
+      case 'batch':
+        frame.events.forEach((header, i) => this.#deliverOnce(header, data[i] as string, 'device'))
+        return
+      case 'committed':
+        if (sameLog) events.committed(frame.batch, frame.roomEvents)
+        return
+      case 'withdrawn':
+        for (const id of frame.ids) {
+          events.report(
+            toBusError(undefined, frame.code, `event ${id} was withdrawn by its publisher: it is in no log`, {
+              stage: 'log',
+              eventId: id,
+            }),
+          )
+        }
+        return
+      case 'room':
+        if (sameLog) this.room(frame, data)
+        return
+      case 'cast':
+        frame.events.forEach((header, i) => {
+          events.deliver({ header, dataText: data[i] as string }, frame.room ? 'room' : 'device')
+        })
+        if (!frame.room) events.cast(frame.events, data)
+        return
+      case 'beat':
+        if (sameLog) events.beat(frame)
+        return
+      case 'join':
+        events.joined()
+    }
+  }
+
+  /** A committed batch of the room, in the leader's own context as in all others. */
+  room(frame: Omit<RoomFrame, 'frame' | 'log'>, data: readonly string[]): void {
+    let slot = 0
+    let line = 0
+    for (const run of frame.runs) {
+      if ('own' in run) {
+        slot += run.own.indexes.length
+        this.#events.confirmed(confirmationOf(run, frame.epoch))
+        continue
+      }
+      run.events.forEach((header, k) => {
+        const place = run.place + k
+        const dataText = data[line++] as string
+        const offset = offsetOf(frame.batch, slot++)
+        // What the room had before this log first joined it only fills the log.
+        if (place <= frame.liveAfter) return
+        const position = positionOf(frame.epoch, place, checkOf(header.id))
+        this.#deliverOnce(header, dataText, 'room', offset, position)
+      })
+    }
+  }
+
+  #deliverOnce(header: EventHeader, dataText: string, origin: Origin, offset?: number, position?: string): void {
+    const [prefix, counter] = parseId(header.id)
+    if (counter > 0) {
+      if (counter <= (this.#highest.get(prefix) ?? 0) || prefix === this.#prefix) return
+      this.#highest.delete(prefix)
+      this.#highest.set(prefix, counter)
+      if (this.#highest.size > MAX_PUBLISHERS) {
+        for (const oldest of this.#highest.keys()) {
+          this.#highest.delete(oldest)
+          break
+        }
+      }
+    }
+    this.#events.deliver(
+      {
+        header,
+        dataText,
+        ...(offset === undefined ? undefined : { offset }),
+        ...(position === undefined ? undefined : { position }),
+      },
+      origin,
+    )
+  }
+
+  /** An own batch, in the task in which its commit began. */
+  post(batch: Batch, record: OwnBatch | undefined): void {
+    if (!this.#link || this.#logId === undefined) return
+    if (record) {
+      const prev = this.#posted
+      this.#posted = parseId(record.lastId)[1]
+      const frame = { frame: 'batch', log: this.#logId, prefix: this.#prefix, prev } as const
+      this.#link.send(encodeBatch(frame, record.headers, record.data))
+    }
+    if (batch.casts.length > 0) {
+      const frame = { frame: 'cast', log: this.#logId, events: batch.casts.map((entry) => entry.header) } as const
+      this.#send(
+        frame,
+        batch.casts.map((entry) => entry.dataText),
+      )
+    }
+  }
+
+  postCommitted(batch: Batch, number: number, record: OwnBatch): void {
+    if (!this.#link || this.#logId === undefined) return
+    const first = parseId(batch.persisted[0]?.event.id ?? '')[1]
+    const last = parseId(record.lastId)[1]
+    const { roomEvents } = record
+    const { prefix, log } = { prefix: this.#prefix, log: this.#logId }
+    this.#send({ frame: 'committed', log, prefix, first, last, batch: number, roomEvents })
+  }
+
+  postWithdrawn(batch: Batch, error: BusError): void {
+    const ids = batch.persisted.map((entry) => entry.event.id)
+    if (ids.length > 0) this.#send({ frame: 'withdrawn', log: this.#logId ?? '', ids, code: error.code })
+  }
+
+  postRoom(frame: Omit<RoomFrame, 'frame' | 'log'>, data: readonly string[]): void {
+    this.#send({ frame: 'room', log: this.#logId ?? '', ...frame }, data)
+  }
+
+  postRoomCast(headers: readonly EventHeader[], data: readonly string[]): void {
+    this.#send({ frame: 'cast', log: this.#logId ?? '', room: true, events: headers }, data)
+  }
+
+  postBeat(beat: Omit<BeatFrame, 'frame' | 'log'>): void {
+    this.#send({ frame: 'beat', log: this.#logId ?? '', ...beat })
+  }
+
+  #send(frame: PeerFrame, data: readonly string[] = []): void {
+    this.#link?.send(encodePeerFrame(frame, data))
+  }
+}
+
+function confirmationOf(run: Extract<Run, { own: unknown }>, epoch: string): Confirmation {
+  return {
+    batch: run.own.batch,
+    epoch,
+    place: run.place,
+    indexes: run.own.indexes,
+    refused: run.own.refused ?? [],
+  }
+}

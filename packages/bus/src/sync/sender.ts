@@ -1,0 +1,119 @@
+/**
+ * The sender: own batches of the log to the relay, in order, each naming the one before. A pure
+ * state machine; `session.ts` does what it asks for.
+ *
+ *              welcome(taken)
+ *   offline ─────────────────► online ──► read ──► send ... up to WINDOW unacknowledged
+ *      ▲                         │  ▲                 │ ack: the window moves
+ *      └───────── closed ────────┤  └── retry ◄───────┤ reject: rewind to what was taken, wait
+ */
+
+export interface SenderState {
+  readonly online: boolean
+  /** Records up to this number were sent, or have nothing for the room. */
+  readonly scanned: number
+  /** The last batch sent that had events for the room; absent at a chain's start. */
+  readonly prev: number | undefined
+  /** Sent and not acknowledged, in order. */
+  readonly unacknowledged: readonly number[]
+  /** The newest own batch known to be in the log. */
+  readonly newest: number
+  readonly reading: boolean
+  /** After a temporary refusal, until its time is over. */
+  readonly waiting: boolean
+}
+
+export type SenderInput =
+  | { readonly kind: 'welcomed'; readonly taken: number | undefined; readonly newest: number }
+  | { readonly kind: 'grew'; readonly newest: number }
+  | { 
+      readonly kind: 'read'
+      readonly from: number
+      readonly batches: readonly OutboxBatch[]
+      /** No record up to this number is missing from `batches`. */
+      readonly through: number
+    }
+  | { readonly kind: 'acknowledged'; readonly batch: number }
+  | { readonly kind: 'rejected'; readonly taken: number | undefined; readonly retryAfterMs: number }
+  | { readonly kind: 'retry' }
+  | { readonly kind: 'closed' }
+
+/** A record of the log as the sender sees it. */
+export interface OutboxBatch {
+  readonly batch: number
+  readonly forRoom: boolean
+}
+
+export type SenderOutput =
+  | { readonly do: 'read'; readonly from: number; readonly limit: number }
+  | { readonly do: 'send'; readonly batch: number; readonly prev: number | undefined }
+  | { readonly do: 'wait'; readonly ms: number }
+
+/** Batches on their way at most: enough to fill a round trip, little to send again. */
+const WINDOW = 16
+
+export const OFFLINE_SENDER: SenderState = {
+  online: false,
+  scanned: 0,
+  prev: undefined,
+  unacknowledged: [],
+  newest: 0,
+  reading: false,
+  waiting: false,
+}
+
+export function stepSender(state: SenderState, input: SenderInput): [SenderState, SenderOutput[]] {
+  switch (input.kind) {
+    case 'welcomed':
+      return more({
+        ...OFFLINE_SENDER,
+        online: true,
+        scanned: input.taken ?? 0,
+        prev: input.taken,
+        newest: Math.max(state.newest, input.newest),
+      })
+    case 'grew':
+      return more({ ...state, newest: Math.max(state.newest, input.newest) })
+    case 'read':
+      return sendRead(state, input)
+    case 'acknowledged':
+      return more({ ...state, unacknowledged: state.unacknowledged.filter((batch) => batch > input.batch) })
+    case 'rejected': {
+      const rewound = { ...state, unacknowledged: [], scanned: input.taken ?? 0, prev: input.taken, waiting: true }
+      return [rewound, state.waiting ? [] : [{ do: 'wait', ms: input.retryAfterMs }]]
+    }
+    case 'retry':
+      return more({ ...state, waiting: false })
+    case 'closed':
+      return [{ ...OFFLINE_SENDER, newest: state.newest }, []]
+  }
+}
+
+function sendRead(
+  state: SenderState,
+  { from, batches, through }: Extract<SenderInput, { kind: 'read' }>,
+): [SenderState, SenderOutput[]] {
+  // A rewind while the read was under way makes what was read the wrong place to go on from.
+  if (!state.online || state.waiting || from !== state.scanned + 1) {
+    return more({ ...state, reading: false })
+  }
+  const outputs: SenderOutput[] = []
+  let { prev } = state
+  const unacknowledged = [...state.unacknowledged]
+  for (const { batch, forRoom } of batches) {
+    if (!forRoom) continue
+    outputs.push({ do: 'send', batch, prev })
+    prev = batch
+    unacknowledged.push(batch)
+  }
+  const [next, asked] = more({ ...state, reading: false, scanned: through, prev, unacknowledged })
+  return [next, [...outputs, ...asked]]
+}
+
+function more(state: SenderState): [SenderState, SenderOutput[]] {
+  const room = WINDOW - state.unacknowledged.length
+  if (!state.online || state.waiting || state.reading || room <= 0 || state.scanned >= state.newest) {
+    return [state, []]
+  }
+  return [{ ...state, reading: true }, [{ do: 'read', from: state.scanned + 1, limit: room }]]
+}

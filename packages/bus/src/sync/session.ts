@@ -1,0 +1,322 @@
+/**
+ * A session with the relay, run by the context that leads: hello and welcome, the outbox out, the
+ * room's stream in. In come texts of the relay link and news of the log; out go texts, commits,
+ * and what `SessionEvents` lists. One session lasts as long as the leadership; connections come
+ * and go within it.
+ *
+ *   connecting ──opened──► hello sent ──welcome──► online ──closed──► offline ──opened──► ...
+ *                                          │ error for good
+ *                                          └──────────────► refused (until something is changed)
+ */
+import { BusError, BUS_ERROR_CODES, codeOfClose, isBusError, isRetryable, toBusError } from '../errors.ts'
+import type { RelayConnection, RelaySource } from '../links/link.ts'
+import type { Log, LogState, StoredBatch, StoredOwnBatch } from '../log/log.ts'
+import type { LogWriter } from '../log/writer.ts'
+import type { Platform } from '../platform.ts'
+import {
+  decodeFrame,
+  encodeFrame,
+  encodePublish,
+  type HelloFrame,
+  type RelayFrame,
+  type StreamFrame,
+  type Term,
+  type WelcomeFrame,
+} from '../protocol/frames.ts'
+import { parsePosition } from '../protocol/position.ts'
+import { OFFLINE_SENDER, type SenderInput, type SenderOutput, stepSender } from './sender.ts'
+import type { SessionEvents } from './sync.ts'
+
+/** Silence after which a socket counts as dead. Hidden pages get a timer once a minute only. */
+const SILENCE_MS = 150_000
+
+export interface SessionOptions {
+  readonly log: Log
+  readonly writer: LogWriter
+  readonly source: RelaySource
+  readonly platform: Platform
+  readonly term: Term
+  readonly events: SessionEvents
+}
+
+export class Session {
+  readonly #options: SessionOptions
+  #connection: RelayConnection | undefined
+  #sender = OFFLINE_SENDER
+  /** Counts connections, so that answers to an older one's questions are dropped. */
+  #round = 0
+  #online = false
+  #epoch = ''
+  #liveAfter = 0
+  /** Commits of stream batches, one after the other. */
+  #commits: Promise<void> = Promise.resolve()
+  #pinged: number | undefined
+  #heard = 0
+  #stopHeartbeat: (() => void) | undefined
+  #stopped = false
+
+  constructor(options: SessionOptions) {
+    this.#options = options
+  }
+
+  start(): void {
+    const { source, events, platform } = this.#options
+    events.state('connecting')
+    this.#connection = source.connect(
+      {
+        opened: () => void this.#hello(),
+        received: (text) => this.#receive(text),
+        closed: (code) => this.#closed(code),
+      },
+      platform,
+    )
+  }
+
+  /** Ends the session; resolves when nothing is being written any more. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    this.#round += 1
+    this.#stopHeartbeat?.()
+    this.#connection?.close()
+    await this.#commits
+  }
+
+  /** There is an own batch of this number in the log. */
+  outboxGrew(newest: number): void {
+    this.#step({ kind: 'grew', newest })
+  }
+
+  /** Unpersisted events: sent if that is possible now, else dropped. */
+  cast(headersText: string, data: readonly string[]): void {
+    if (this.#online) this.#send(`{"frame":"cast","events":${headersText}}\n${data.join('\n')}`)
+  }
+
+  async #hello(): Promise<void> {
+    const round = ++this.#round
+    const { log, source, events } = this.#options
+    try {
+      const [state, token] = await Promise.all([log.state(), source.token()])
+      if (round !== this.#round) return
+      this.#heard = this.#options.platform.monotonic()
+      this.#send(encodeFrame(this.#helloFrame(state, token)))
+    } catch (error) {
+      if (round !== this.#round) return
+      events.report(toBusError(error, 'unauthorized', 'the token function failed', { stage: 'links' }))
+      this.#connection?.reconnect()
+    }
+  }
+
+  #helloFrame(state: LogState, token: string | undefined): HelloFrame {
+    const { source, term } = this.#options
+    const { room, head } = state
+    return {
+      frame: 'hello',
+      version: 1,
+      ...(token === undefined ? undefined : { token }),
+      log: state.logId,
+      device: state.device,
+      terms: room.terms.length > 0 ? room.terms : [term],
+      ...(room.confirmed === undefined ? undefined : { confirmed: room.confirmed }),
+      ...(room.pending > 0 ? { outbox: { first: (room.confirmed?.batch ?? 0) + 1, last: head.batch } } : undefined),
+      ...(room.cursor === undefined ? { from: source.from } : { cursor: room.cursor, older: room.older }),
+      ...(source.types === undefined ? undefined : { types: source.types }),
+    }
+  }
+
+  #receive(text: string): void {
+    this.#heard = this.#options.platform.monotonic()
+    try {
+      const decoded = decodeFrame(text)
+      if (decoded) this.#take(decoded.frame as RelayFrame, decoded.data)
+    } catch (error) {
+      this.#options.events.report(toBusError(error, 'bad_frame', 'a frame of the relay could not be read'))
+      this.#connection?.reconnect()
+    }
+  }
+
+  #take(frame: RelayFrame, data: readonly string[]): void {
+    const { events } = this.#options
+    const round = this.#round
+    switch (frame.frame) {
+      case 'welcome':
+        this.#commits = this.#commits.then(() => this.#welcome(frame, round))
+        return
+      case 'ack':
+        this.#step({ kind: 'acknowledged', batch: frame.batch })
+        return
+      case 'reject':
+        if (frame.code === 'stale_term') {
+          events.deposed()
+          return
+        }
+        this.#step({ kind: 'rejected', taken: frame.taken, retryAfterMs: frame.retryAfterMs })
+        return
+      case 'stream':
+        this.#commits = this.#commits.then(() => this.#commit(frame, data, round))
+        return
+      case 'cast':
+        events.cast(frame, data)
+        return
+      case 'heartbeat':
+        if (this.#pinged !== undefined) events.rtt(this.#heard - this.#pinged)
+        this.#pinged = undefined
+        return
+      case 'goaway':
+        // The relay closes the socket itself; coming back is spread by the link's own delay.
+        return
+      case 'error': {
+        const error = new BusError(frame.code, `the relay says: ${frame.message}`, { stage: 'links' })
+        events.report(error)
+        if (!isRetryable(frame.code)) events.state('refused', error)
+      }
+    }
+  }
+
+  async #welcome(frame: WelcomeFrame, round: number): Promise<void> {
+    const { log, events, term } = this.#options
+    try {
+      const state = await log.state()
+      if (round !== this.#round) return
+      const { room, head } = state
+      if (room.subject !== undefined && room.subject !== frame.subject) {
+        this.#refuse(
+          new BusError('subject_changed', 'this log belongs to another user of the relay: call clear() first', {
+            stage: 'sync',
+          }),
+        )
+        return
+      }
+      const first = room.cursor === undefined
+      this.#epoch = frame.epoch
+      this.#liveAfter = first ? (parsePosition(frame.head)?.place ?? 0) : room.liveAfter
+      await log.welcomed({ term, cursor: frame.from, liveAfter: this.#liveAfter, subject: frame.subject })
+      if (round !== this.#round) return
+      if (!frame.recovered) events.gap({ reason: frame.reason ?? 'unknown_position', from: frame.from })
+      this.#online = true
+      events.state('online')
+      this.#beat(round, frame.limits.heartbeatMs)
+      this.#step({ kind: 'welcomed', taken: frame.taken?.batch, newest: head.batch })
+    } catch (error) {
+      this.#failed(error)
+    }
+  }
+
+  async #commit(frame: StreamFrame, data: readonly string[], round: number): Promise<void> {
+    const { writer, events, term } = this.#options
+    if (round !== this.#round || this.#stopped) return
+    try {
+      const { number, record } = await writer.writeRoom(frame, data, this.#epoch, term)
+      events.committed(number, record, frame.runs, data, this.#liveAfter)
+    } catch (error) {
+      this.#failed(error)
+    }
+  }
+
+  #failed(error: unknown): void {
+    const { events } = this.#options
+    if (isBusError(error, 'stale_term')) {
+      events.deposed()
+      return
+    }
+    if (this.#stopped) return
+    events.report(toBusError(error, 'log_failed', 'a batch of the room could not be written', { stage: 'sync' }))
+    // Saying hello again starts from what the log really holds.
+    this.#round += 1
+    this.#connection?.reconnect()
+  }
+
+  #refuse(error: BusError): void {
+    this.#options.events.report(error)
+    this.#options.events.state('refused', error)
+    this.#connection?.close(BUS_ERROR_CODES[error.code])
+  }
+
+  #closed(code: number): void {
+    this.#round += 1
+    this.#online = false
+    this.#pinged = undefined
+    this.#stopHeartbeat?.()
+    this.#step({ kind: 'closed' })
+    if (this.#stopped) return
+    const reason = codeOfClose(code)
+    if (reason === undefined || isRetryable(reason)) this.#options.events.state('offline')
+    else {
+      const error = new BusError(reason, `the relay closed the connection: ${reason}`, { stage: 'links' })
+      this.#options.events.state('refused', error)
+    }
+  }
+
+  #beat(round: number, heartbeatMs: number): void {
+    const { platform } = this.#options
+    if (round !== this.#round || this.#stopped) return
+    const now = platform.monotonic()
+    if (now - this.#heard > Math.max(SILENCE_MS, 3 * heartbeatMs)) {
+      this.#connection?.reconnect()
+      return
+    }
+    this.#pinged = now
+    this.#send('{"frame":"ping"}')
+    this.#stopHeartbeat = platform.timer(heartbeatMs, () => this.#beat(round, heartbeatMs))
+  }
+
+  /** `read` has the batches that a `read` input is about. */
+  #step(input: SenderInput, read: readonly StoredBatch[] = []): void {
+    const [state, outputs] = stepSender(this.#sender, input)
+    this.#sender = state
+    for (const output of outputs) this.#do(output, read)
+  }
+
+  #do(output: SenderOutput, read: readonly StoredBatch[]): void {
+    const { platform } = this.#options
+    if (output.do === 'send') {
+      const batch = read.find((one) => one.batch === output.batch)
+      if (batch?.kind === 'own') this.#sendBatch(batch, output.prev)
+    } else if (output.do === 'read') void this.#read(output.from, output.limit)
+    else platform.timer(output.ms, () => this.#step({ kind: 'retry' }))
+  }
+
+  async #read(from: number, limit: number): Promise<void> {
+    const round = this.#round
+    const { newest } = this.#sender
+    try {
+      const batches = await this.#options.log.read(from, limit)
+      if (round !== this.#round) return
+      const outbox = batches.map((batch) => ({
+        batch: batch.batch,
+        forRoom: batch.kind === 'own' && batch.roomEvents > 0,
+      }))
+      // A read that was cut short by its limit says nothing of what comes after its last record.
+      const last = batches.at(-1)?.batch ?? 0
+      const through = batches.length < limit ? Math.max(newest, last) : last
+      this.#step({ kind: 'read', from, batches: outbox, through }, batches)
+    } catch (error) {
+      if (round === this.#round) this.#failed(error)
+    }
+  }
+
+  #sendBatch(batch: StoredOwnBatch, prev: number | undefined): void {
+    const indexes: number[] = []
+    batch.headers.forEach((header, index) => {
+      if (header.scope !== 'device') indexes.push(index)
+    })
+    const whole = indexes.length === batch.headers.length
+    const headers = indexes.map((index) => batch.headers[index])
+    this.#send(
+      encodePublish(
+        {
+          frame: 'publish',
+          batch: batch.batch,
+          ...(prev === undefined ? undefined : { prev }),
+          term: this.#options.term,
+          ...(whole ? undefined : { indexes }),
+        },
+        JSON.stringify(headers),
+        indexes.map((index) => batch.data[index]).join('\n'),
+      ),
+    )
+  }
+
+  #send(text: string): void {
+    this.#connection?.send(text)
+  }
+}

@@ -1,0 +1,70 @@
+/** Promises that wait for the room to confirm own events. */
+import type { Entry } from '../batch/batch.ts'
+import { BusError } from '../errors.ts'
+import { checkOf, positionOf } from '../protocol/position.ts'
+import type { Confirmation } from './sync.ts'
+
+export class RelayedWaiters {
+  /** Entries by own batch number, at their index in the record; only of batches waited for. */
+  readonly #waiting = new Map<number, readonly Entry[]>()
+  /** The newest own batch with events for the room, and the newest one confirmed. */
+  #newest = 0
+  #confirmed = 0
+  #idle: { batch: number; resolve: () => void }[] = []
+
+  /** An own batch is in the log. Returns whether somebody waits for its confirmation. */
+  add(batch: number, entries: readonly Entry[]): boolean {
+    if (!entries.some((entry) => entry.event.scope === 'room')) return false
+    this.#newest = Math.max(this.#newest, batch)
+    if (!entries.some((entry) => entry.ticket.until === 'relayed')) return false
+    this.#waiting.set(batch, entries)
+    return true
+  }
+
+  confirm(confirmation: Confirmation): void {
+    this.#confirmed = Math.max(this.#confirmed, confirmation.batch)
+    this.#wake()
+    const entries = this.#waiting.get(confirmation.batch)
+    if (!entries) return
+    this.#waiting.delete(confirmation.batch)
+    confirmation.indexes.forEach((index, k) => {
+      const entry = entries[index]
+      if (!entry) return
+      const { epoch, place } = confirmation
+      entry.event.position = positionOf(epoch, place + k, checkOf(entry.event.id))
+      if (entry.ticket.until === 'relayed') entry.ticket.resolve()
+    })
+    for (const [index, code] of confirmation.refused) {
+      const entry = entries[index]
+      if (entry?.ticket.until !== 'relayed') continue
+      entry.ticket.reject(
+        new BusError(code, `the relay refused ${entry.event.type}: ${code}`, {
+          stage: 'sync',
+          eventId: entry.event.id,
+          eventType: entry.event.type,
+        }),
+      )
+    }
+  }
+
+  /** Resolves when every batch of this context so far is confirmed. */
+  drained(): Promise<void> {
+    const batch = this.#newest
+    if (batch <= this.#confirmed) return Promise.resolve()
+    return new Promise((resolve) => this.#idle.push({ batch, resolve }))
+  }
+
+  #wake(): void {
+    const ready = this.#idle.filter((idle) => idle.batch <= this.#confirmed)
+    this.#idle = this.#idle.filter((idle) => idle.batch > this.#confirmed)
+    for (const idle of ready) idle.resolve()
+  }
+
+  abandon(error: BusError): void {
+    for (const entries of this.#waiting.values()) {
+      for (const entry of entries) if (entry.ticket.until === 'relayed') entry.ticket.reject(error)
+    }
+    this.#waiting.clear()
+    for (const idle of this.#idle.splice(0)) idle.resolve()
+  }
+}

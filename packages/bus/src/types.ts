@@ -1,0 +1,306 @@
+/**
+ * The public shapes, types only: event maps, patterns, and the bus itself.
+ */
+import type { BusError, BusErrorCode } from './errors.ts'
+import type { BusEvent, Metadata, Scope } from './event.ts'
+
+/** A type or an interface whose keys are event types and whose values are their data. */
+export type TypeOf<Events extends object> = Extract<keyof Events, string>
+
+/** What Crosstown itself publishes; heard by patterns that begin with `$` only. */
+export interface SystemEvents {
+  /** The relay refused an event of this device for good. */
+  readonly '$event.refused': {
+    readonly id: string
+    readonly type: string
+    readonly code: BusErrorCode
+    readonly offset: number
+  }
+}
+
+/** The event or events of the given types, discriminated by `type`. */
+export type EventOf<Events extends object, Type extends string> = Type extends TypeOf<Events>
+  ? BusEvent<Type, Events[Type]>
+  : Type extends keyof SystemEvents
+    ? BusEvent<Type, SystemEvents[Type]>
+    : never
+
+type SegmentPatterns<Type extends string> = Type extends `${infer Head}.${infer Rest}`
+  ? `${Head | '*'}.${SegmentPatterns<Rest> | '**'}`
+  : Type | '*'
+
+/** Every pattern that matches at least one type of the map. */
+export type PatternOf<Events extends object> = string extends TypeOf<Events>
+  ? string
+  : SegmentPatterns<TypeOf<Events>> | '*' | '**' | keyof SystemEvents
+
+type Matches<Type extends string, Pattern extends string> = Pattern extends '**'
+  ? true
+  : Pattern extends `${infer PatternHead}.${infer PatternRest}`
+    ? Type extends `${infer Head}.${infer Rest}`
+      ? PatternHead extends '*' | Head
+        ? Matches<Rest, PatternRest>
+        : false
+      : false
+    : Type extends `${string}.${string}`
+      ? false
+      : Pattern extends '*' | Type
+        ? true
+        : false
+
+/** The types of the map that a pattern matches. */
+export type Matching<Events extends object, Pattern extends string> = Pattern extends '*' | '**'
+  ? TypeOf<Events>
+  : Pattern extends TypeOf<Events> | keyof SystemEvents
+    ? Pattern
+    : string extends TypeOf<Events>
+      ? string
+      : TypeOf<Events> extends infer Type extends string
+        ? Type extends string
+          ? Matches<Type, Pattern> extends true
+            ? Type
+            : never
+          : never
+        : never
+
+/** The events a pattern stands for. */
+export type Matched<Events extends object, Pattern extends string> = EventOf<
+  Events,
+  Matching<Events, Pattern>
+>
+
+/** Patterns, wherever they are taken: one or a list. */
+export type Patterns<Pattern extends string> = Pattern | readonly Pattern[]
+
+/**
+ * When `publish` resolves. `accepted`: checked, encoded and queued. `logged`: committed to this
+ * device's log. `relayed`: confirmed in the room's stream. `handled`: logged, and the live
+ * handlers of this context settled.
+ */
+export type Until = 'accepted' | 'logged' | 'relayed' | 'handled'
+
+/** What can be said of an event beside its type and data. */
+export interface EventOptions {
+  /** The aggregate it belongs to: 1 to 256 characters. */
+  readonly stream?: string
+  /** Id of the conversation's first event. @default the event's own id */
+  readonly correlationId?: string
+  /** Id of the event this one answers. */
+  readonly causationId?: string
+  /** W3C trace context. */
+  readonly traceparent?: string
+  /** Flat facts: strings, finite numbers, booleans. */
+  readonly metadata?: Metadata
+  /** How far it goes. @default 'room': as far as there are links */
+  readonly scope?: Scope
+  /**
+   * Whether it goes into the log. Without, it is best effort: no order promise, dropped rather
+   * than queued. Events of scope `context` never go into the log, which the device shares.
+   * @default true, and false for scope 'context'
+   */
+  readonly persist?: boolean
+  /** Version of the schema, from 1. @default 1 */
+  readonly version?: number
+}
+
+export interface PublishOptions extends EventOptions {
+  /** @default 'logged', or 'accepted' where nothing is logged */
+  readonly until?: Until
+  /** Ends the waiting, never the event. */
+  readonly signal?: AbortSignal
+}
+
+/** One entry of `publishBatch`. */
+export type BatchEntry<Events extends object> =
+  TypeOf<Events> extends infer Type extends TypeOf<Events>
+    ? Type extends string
+      ? { readonly type: Type } & (undefined extends Events[Type]
+          ? { readonly data?: Events[Type] }
+          : Events[Type] extends void
+            ? { readonly data?: undefined }
+            : { readonly data: Events[Type] }) &
+          EventOptions
+      : never
+    : never
+
+/** `data` may be left out exactly where the map says `void`, `undefined` or `unknown`. */
+export type PublishArguments<Data, Options> = void extends Data
+  ? [data?: Data, options?: Options]
+  : undefined extends Data
+    ? [data?: Data, options?: Options]
+    : [data: Data, options?: Options]
+
+/** Where reading starts: with the event at that offset or position, or written at that time or later. */
+export type ReadFrom = 'start' | 'now' | number | string | Date | { readonly last: number }
+
+/** What a handler gets beside the event. */
+export interface HandlerContext<Events extends object> {
+  /** From where the event came: this context, another one of the device, or another device. */
+  readonly origin: 'self' | 'device' | 'room'
+  /** Aborted when the subscription ends or the bus closes. */
+  readonly signal: AbortSignal
+  /** How often this handler has been given the event, from 1. */
+  readonly attempt: number
+  /** Whether the event comes from the log rather than live. */
+  readonly replaying: boolean
+  /** Publishes an answer: correlation, causation, trace and metadata of the event are carried on. */
+  publish<Type extends TypeOf<Events>>(
+    type: Type,
+    ...rest: PublishArguments<Events[Type], PublishOptions>
+  ): Promise<EventOf<Events, Type>>
+}
+
+export type Handler<Events extends object, Event> = (event: Event, context: HandlerContext<Events>) => unknown
+
+export interface SubscribeOptions<Event> {
+  /** Ends the subscription. */
+  readonly signal?: AbortSignal
+  /** Starts with events of the log, this one included, then goes on live. @default 'now' */
+  readonly from?: ReadFrom
+  /** Only events for which this returns true. */
+  readonly where?: (event: Event) => boolean
+}
+
+export interface OnceOptions<Event> {
+  readonly where?: (event: Event) => boolean
+  /** Ends the waiting: the promise rejects with code `aborted`. */
+  readonly signal?: AbortSignal
+}
+
+export interface EventsOptions<Event> extends SubscribeOptions<Event> {
+  /** Events kept while the loop is busy. @default 1000 */
+  readonly buffer?: number
+  /**
+   * What happens when the buffer is full. `error` ends the loop with `buffer_overflow`; the others
+   * report through `onError` once, until there is room again.
+   * @default 'error'
+   */
+  readonly overflow?: 'drop-oldest' | 'drop-newest' | 'error'
+}
+
+/** Ends a subscription; also `using off = bus.subscribe(...)`. */
+export interface Unsubscribe extends Disposable {
+  (): void
+}
+
+/** A value that changes: `get` returns the same snapshot until it does. */
+export interface Observable<Snapshot> {
+  get(): Snapshot
+  /** Calls back at once and after each change. */
+  subscribe(callback: (snapshot: Snapshot) => void): Unsubscribe
+}
+
+export type RelayState = 'off' | 'connecting' | 'online' | 'offline' | 'refused'
+
+export interface StatusSnapshot {
+  /** `refused`: the relay will not have this device until something is changed; see `lastError`. */
+  readonly relay: RelayState
+  /** Round trip to the relay in milliseconds, where measured. */
+  readonly rtt: number | undefined
+  /** Whether this context leads its device. */
+  readonly leader: boolean
+  readonly log: {
+    /** How durable `logged` is here. */
+    readonly kind: 'disk' | 'memory' | 'none'
+    readonly state: 'closed' | 'opening' | 'open'
+    /** Bytes of headers and data written by this context. */
+    readonly bytes: number
+  }
+  /** Events for the room that the relay has not confirmed, and those it refused since start. */
+  readonly outbox: { readonly pending: number; readonly refused: number }
+  readonly lastError: BusError | undefined
+}
+
+export type Status = StatusSnapshot & Observable<StatusSnapshot>
+
+
+/** A hole in what this device could read of the room. */
+export interface Gap {
+  readonly reason: 'unknown_position' | 'trimmed' | 'new_epoch'
+  /** The position from which the room's stream goes on. */
+  readonly from: string
+}
+
+/**
+ * The bus. `Events` are what handlers see, `Input` what `publish` takes; they differ only where a
+ * schema transforms.
+ */
+export interface Bus<Events extends object, Input extends object = Events> {
+  readonly name: string
+  readonly source: string
+  readonly status: Status
+
+  /**
+   * Publishes one event. Data is checked and encoded before this returns, so changing the object
+   * afterwards changes nothing anywhere else; the same object goes to this context's handlers.
+   *
+   * @throws {BusError} as a rejection: invalid_type, invalid_data, too_large, invalid_options,
+   *   schema_failed, unreachable, closed, log_failed, quota_exceeded, aborted
+   * @example await bus.publish('order.created', { id: 7 }, { stream: 'order-7', until: 'relayed' })
+   */
+  publish<Type extends TypeOf<Input>>(
+    type: Type,
+    ...rest: PublishArguments<Input[Type], PublishOptions>
+  ): Promise<EventOf<Events, Type & TypeOf<Events>>>
+
+  /**
+   * Publishes several events, all or none in the log and in the room. At most 1,000 events and
+   * 512 KiB of headers and data.
+   */
+  publishBatch(
+    entries: readonly BatchEntry<Input>[],
+    options?: { readonly until?: Until; readonly signal?: AbortSignal },
+  ): Promise<EventOf<Events, TypeOf<Events>>[]>
+
+  /**
+   * Calls `handler` for each matching event, this context's own included. Handlers start in
+   * order and run concurrently; what they throw goes to `onError`.
+   *
+   * @example
+   * const off = bus.subscribe('cart.*', (event) => render(event.type, event.data))
+   */
+  subscribe<const Pattern extends PatternOf<Events>>(
+    pattern: Patterns<Pattern>,
+    handler: Handler<Events, Matched<Events, Pattern>>,
+    options?: SubscribeOptions<Matched<Events, Pattern>>,
+  ): Unsubscribe
+
+  /** The next matching event. @throws {BusError} aborted, closed */
+  once<const Pattern extends PatternOf<Events>>(
+    pattern: Patterns<Pattern>,
+    options?: OnceOptions<Matched<Events, Pattern>>,
+  ): Promise<Matched<Events, Pattern>>
+
+  /**
+   * Matching events as an async iterator; leaving the loop unsubscribes.
+   *
+   * @example
+   * for await (const event of bus.events('cart.*', { from: 'start' })) console.log(event.type)
+   */
+  events<const Pattern extends PatternOf<Events>>(
+    pattern: Patterns<Pattern>,
+    options?: EventsOptions<Matched<Events, Pattern>>,
+  ): AsyncIterableIterator<Matched<Events, Pattern>> & AsyncDisposable
+
+  /** The event with this id, from the log; `undefined` where it is not there. */
+  get(id: string): Promise<EventOf<Events, TypeOf<Events>> | undefined>
+
+  /** Whether a live subscription of this context matches the type. */
+  hasSubscribers(type: string): boolean
+
+  /**
+   * Waits until everything published here before reached the level, or was rejected.
+   * @default { until: 'logged' }
+   */
+  flush(options?: { readonly until?: 'accepted' | 'logged' | 'relayed'; readonly signal?: AbortSignal }): Promise<void>
+
+  /**
+   * Ends all subscriptions, waits for what is being written, gives up leadership and closes log
+   * and links.
+   *
+   * @param options.timeout milliseconds to wait at most. @default 5000
+   */
+  close(options?: { readonly timeout?: number }): Promise<void>
+
+  [Symbol.asyncDispose](): Promise<void>
+}

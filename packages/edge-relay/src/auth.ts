@@ -1,0 +1,83 @@
+import { BusError, isHeaderText, isPattern, type Rights } from '@crosstown/bus/protocol'
+
+/** Who a token belongs to, and what it allows. */
+export interface Identity {
+  /** Names the user or service; 1 to 256 characters. A log belongs to the first one it joined with. */
+  readonly subject: string
+  /** Patterns of the event types it may publish, and of those it may read. */
+  readonly rights: Rights
+}
+
+/** What an {@link Auth} function is told beside the token. */
+export interface AuthRequest {
+  readonly room: string
+  /** Origin of the page, where the other side is a browser. */
+  readonly origin?: string
+}
+
+/**
+ * Decides over a token. `undefined`, and anything thrown, means: not accepted. What was thrown is
+ * reported to the relay's `onError` and never sent to the other side.
+ *
+ * @example
+ * const auth: Auth = async (token, { room }) => {
+ *   const user = await sessions.find(token)
+ *   return user && { subject: user.id, rights: { publish: ['cart.**'], subscribe: ['**'] } }
+ * }
+ */
+export type Auth = (
+  token: string | undefined,
+  request: AuthRequest,
+) => Identity | undefined | Promise<Identity | undefined>
+
+/** Who everyone is on a relay without auth, which serves its own machine only. */
+export const ANONYMOUS: Identity = {
+  subject: 'anonymous',
+  rights: { publish: ['**'], subscribe: ['**'] },
+}
+
+/**
+ * The identity behind a token.
+ *
+ * @param report gets what the function threw, or what is wrong with its answer
+ * @throws {BusError} unauthorized, with a message that says nothing about why
+ */
+export async function authenticate(
+  auth: Auth | undefined,
+  token: string | undefined,
+  request: AuthRequest,
+  report: (error: unknown) => void,
+): Promise<Identity> {
+  if (!auth) return ANONYMOUS
+  let identity: unknown
+  try {
+    identity = await auth(token, request)
+  } catch (error) {
+    report(error)
+  }
+  if (identity === undefined || identity === null) throw unauthorized()
+  const fault = identityFault(identity)
+  if (fault) {
+    report(new BusError('invalid_options', `the auth function must return { subject, rights }: ${fault}`))
+    throw unauthorized()
+  }
+  return identity as Identity
+}
+
+function unauthorized(): BusError {
+  return new BusError('unauthorized', 'the token is missing or not accepted')
+}
+
+function identityFault(identity: unknown): string | undefined {
+  if (typeof identity !== 'object') return 'it is no object'
+  const { subject, rights } = identity as Record<string, unknown>
+  if (!isHeaderText(subject)) return 'subject must be 1 to 256 characters'
+  if (typeof rights !== 'object' || rights === null) return 'rights is missing'
+  for (const key of ['publish', 'subscribe'] as const) {
+    const patterns = (rights as Record<string, unknown>)[key]
+    if (!Array.isArray(patterns) || patterns.length > 1_000 || !patterns.every(isPattern)) {
+      return `rights.${key} must be a list of patterns`
+    }
+  }
+  return undefined
+}

@@ -1,0 +1,28 @@
+#!/usr/bin/env node
+/** The `crosstown-relay` command. */
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError } from 'commander'
+import { isBusError } from '@crosstown/bus/protocol'
+import { serveCommand } from './serve.ts'
+
+const EXIT_USAGE = 2
+
+const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
+
+const program = new Command('crosstown-relay')
+  .description('The relay where the devices of a Crosstown room meet.')
+  .version(manifest.version)
+  .exitOverride()
+program.addCommand(serveCommand())
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  if (error instanceof CommanderError) {
+    // Help and version end here as well, with 0; commander has written its line already.
+    process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE
+  } else if (isBusError(error)) {
+    console.error(`crosstown-relay: ${error.message}`)
+    process.exitCode = error.retryable ? 1 : EXIT_USAGE
+  } else throw error
+}

@@ -1,0 +1,79 @@
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { BusError } from '@crosstown/bus/protocol'
+import { Command, InvalidArgumentError } from 'commander'
+import type { Auth } from '../auth.ts'
+import { createRelay } from '../relay.ts'
+import { serve } from '../runtimes/node.ts'
+import type { Store } from '../stores/store.ts'
+
+interface ServeFlags {
+  readonly host: string
+  readonly port: number
+  readonly store: string
+  readonly origins?: string[]
+  readonly auth?: string
+}
+
+/** `crosstown-relay serve`: runs until SIGTERM or SIGINT. */
+export function serveCommand(): Command {
+  return new Command('serve')
+    .description('serve rooms until SIGTERM or SIGINT')
+    .option('--host <name>', 'address to listen on', '127.0.0.1')
+    .option('--port <number>', 'port to listen on; 0 picks a free one', parsePort, 8787)
+    .option('--store <spec>', 'where rooms are kept: memory, or sqlite:<path>', 'memory')
+    .option('--origins <list>', 'origins of pages that may come, with commas between (default: this machine)', parseList)
+    .option('--auth <file>', 'module whose default export is the auth function')
+    .exitOverride()
+    .action(run)
+}
+
+async function run({ host, port, store, origins, auth }: ServeFlags): Promise<void> {
+  const options = {
+    ...(auth !== undefined && { auth: await loadAuth(auth) }),
+    ...(origins && { origins }),
+  }
+  const relay = createRelay({ ...options, store: await openStore(store) })
+  const server = await serve(relay, { host, port }).catch(async (error: unknown) => {
+    await relay.close()
+    throw error
+  })
+  console.log(`listening on ${server.url}`)
+  if (relay.loopbackOnly) console.log('no --auth: everyone on this machine may publish and read, nobody else')
+  const signal = await new Promise<string>((resolve) => {
+    process.once('SIGTERM', resolve)
+    process.once('SIGINT', resolve)
+  })
+  console.log(`${signal}: closing`)
+  await server.close()
+}
+
+async function openStore(spec: string): Promise<Store> {
+  // Loaded when asked for: node:sqlite is not to be had everywhere the relay runs.
+  if (spec === 'memory') return (await import('../stores/memory.ts')).memoryStore()
+  const path = /^sqlite:(.+)$/.exec(spec)?.[1]
+  if (path !== undefined) return (await import('../stores/sqlite.ts')).sqliteStore(path)
+  throw new BusError('invalid_options', `--store ${spec}: use memory, or sqlite:./events.db`)
+}
+
+async function loadAuth(file: string): Promise<Auth> {
+  let module: { default?: unknown }
+  try {
+    module = (await import(pathToFileURL(resolve(file)).href)) as { default?: unknown }
+  } catch (cause) {
+    const what = cause instanceof Error ? cause.message.split('\n')[0] : String(cause)
+    throw new BusError('invalid_options', `--auth ${file} cannot be loaded: ${what}`, { cause })
+  }
+  if (typeof module.default === 'function') return module.default as Auth
+  throw new BusError('invalid_options', `--auth ${file}: its default export must be the auth function`)
+}
+
+function parsePort(text: string): number {
+  const port = Number(text)
+  if (Number.isInteger(port) && port >= 0 && port <= 65_535 && text.trim() !== '') return port
+  throw new InvalidArgumentError('a port is a whole number from 0 to 65535')
+}
+
+function parseList(text: string): string[] {
+  return text.split(',').map((part) => part.trim()).filter((part) => part !== '')
+}

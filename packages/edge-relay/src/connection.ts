@@ -1,0 +1,286 @@
+/**
+ * One connection of a device: waits for its hello, then passes its frames to the room and the
+ * room's stream to it. Whatever comes in, only this connection can suffer from it: nothing thrown
+ * here leaves this file.
+ *
+ * ```
+ * waiting --hello--> joining --welcome--> open --close, error--> closed
+ * ```
+ */
+import {
+  BUS_ERROR_CODES,
+  BusError,
+  type BusErrorCode,
+  type CastFrame,
+  type Decoded,
+  decodeFrame,
+  encodeFrame,
+  type Frame,
+  type HelloFrame,
+  isBusError,
+  isPattern,
+  MAX_EVENT_BYTES,
+  MAX_HEADER_BYTES,
+  type PublishFrame,
+  utf8Length,
+} from '@crosstown/bus/protocol'
+import { type Auth, authenticate, type Identity } from './auth.ts'
+import type { Clock } from './clock.ts'
+import type { Member, ReadRights } from './delivery.ts'
+import { sha256 } from './hash.ts'
+import type { Limits } from './limits.ts'
+import { headPosition } from './record.ts'
+import { type Resume, resumeAt } from './resume.ts'
+import type { RoomHost } from './room-host.ts'
+import type { Socket, SocketEvents } from './socket.ts'
+import type { Store } from './stores/store.ts'
+
+/** What a connection needs of its relay. */
+export interface ConnectionContext {
+  readonly store: Store
+  readonly limits: Limits
+  readonly clock: Clock
+  readonly auth: Auth | undefined
+  readonly host: (room: string) => RoomHost
+  /** Called once, when the connection is closed. */
+  readonly left: (connection: Connection) => void
+  readonly report: (error: unknown, room: string) => void
+}
+
+/** What was known of a socket before it said hello. */
+export interface Admission {
+  readonly room: string
+  readonly origin?: string
+}
+
+const NO_RIGHTS: ReadRights = { key: '', mayRead: () => false }
+
+/** One connection over the Socket port. */
+export class Connection implements Member, SocketEvents {
+  device = ''
+  reads: ReadRights = NO_RIGHTS
+  place = 0
+  position = ''
+  live = false
+  lastSentMs: number
+  readonly #socket: Socket
+  readonly #admission: Admission
+  readonly #context: ConnectionContext
+  #state: 'waiting' | 'joining' | 'open' | 'closed' = 'waiting'
+  #host: RoomHost | undefined
+  #mayPublish: (type: string) => boolean = NO_RIGHTS.mayRead
+  #drained: (() => void) | undefined
+  #pausedSinceMs = 0
+
+  constructor(socket: Socket, admission: Admission, context: ConnectionContext) {
+    this.#socket = socket
+    this.#admission = admission
+    this.#context = context
+    this.lastSentMs = context.clock.now()
+  }
+
+  get closed(): boolean {
+    return this.#state === 'closed'
+  }
+
+  get bufferedAmount(): number {
+    return this.#socket.bufferedAmount
+  }
+
+  send(text: string): void {
+    if (this.#state === 'closed') return
+    this.#socket.send(text)
+    this.lastSentMs = this.#context.clock.now()
+    if (this.#socket.bufferedAmount > this.#context.limits.bufferBytes) {
+      this.#end('slow_reader')
+    }
+  }
+
+  /** Tells the other side why, and closes. */
+  fail(error: BusError): void {
+    if (this.#state === 'closed') return
+    this.#socket.send(encodeFrame({ frame: 'error', code: error.code, message: error.message }))
+    this.#end(error.code)
+  }
+
+  /** Asks the other side to come back later, and closes. */
+  goAway(afterMs: number, jitterMs: number): void {
+    if (this.#state === 'closed') return
+    this.#socket.send(encodeFrame({ frame: 'goaway', afterMs, jitterMs }))
+    this.#end('going_away')
+  }
+
+  drained(): Promise<void> {
+    if (this.#state === 'closed') return Promise.resolve()
+    this.#pausedSinceMs = this.#context.clock.now()
+    return new Promise((resolve) => {
+      this.#drained = resolve
+    })
+  }
+
+  tick(nowMs: number): void {
+    const { helloMs, slowReaderMs } = this.#context.limits
+    if (this.#state === 'open') {
+      if (this.#drained && nowMs - this.#pausedSinceMs >= slowReaderMs) this.#end('slow_reader')
+    } else if (nowMs - this.lastSentMs >= helloMs) {
+      this.fail(new BusError('timeout', `no hello within ${helloMs} ms`))
+    }
+  }
+
+  onMessage(message: unknown): void {
+    if (this.#state === 'closed') return
+    try {
+      this.#take(message)
+    } catch (error) {
+      this.#failWith(error)
+    }
+  }
+
+  onClose(): void {
+    this.#leave()
+  }
+
+  onDrain(): void {
+    this.#drained?.()
+    this.#drained = undefined
+  }
+
+  #take(message: unknown): void {
+    const { frameBytes } = this.#context.limits
+    if (typeof message === 'string' && message.length * 3 > frameBytes && utf8Length(message) > frameBytes) {
+      throw new BusError('too_large', `a frame is at most ${frameBytes} bytes`)
+    }
+    const decoded = decodeFrame(message)
+    if (!decoded) return
+    const { frame } = decoded
+    if (this.#state === 'waiting' && frame.frame === 'hello') {
+      this.#state = 'joining'
+      this.#join(frame).catch((error: unknown) => this.#failWith(error))
+      return
+    }
+    if (this.#state !== 'open') {
+      // A watchdog's ping that overtakes the welcome is no reason to part.
+      if (frame.frame === 'ping') return
+      throw new BusError('bad_frame', `${frame.frame} before welcome; the first frame must be hello`)
+    }
+    this.#serve(this.#host as RoomHost, decoded, (message as string).length)
+  }
+
+  #serve(host: RoomHost, { frame, data }: Decoded<Frame>, bytes: number): void {
+    if (frame.frame === 'ping') host.delivery.heartbeat(this)
+    else if (frame.frame === 'publish') this.#publish(host, frame, data, bytes)
+    else if (frame.frame === 'cast') this.#cast(host, frame, data)
+    else throw new BusError('bad_frame', `${frame.frame} is not for the relay, or not now`)
+  }
+
+  #publish(host: RoomHost, frame: PublishFrame, data: readonly string[], bytes: number): void {
+    if (frame.events.length > this.#context.limits.batchEvents) {
+      throw new BusError('too_large', `a batch has at most ${this.#context.limits.batchEvents} events`)
+    }
+    if (frame.indexes?.some((index, i, all) => i > 0 && index <= (all[i - 1] as number))) {
+      throw new BusError('bad_frame', 'publish: indexes must ascend')
+    }
+    host.publish({ device: this.device, mayPublish: this.#mayPublish, frame, data }, bytes, (reply) => {
+      if ('frame' in reply) this.send(encodeFrame(reply))
+    })
+  }
+
+  #cast(host: RoomHost, frame: CastFrame, data: readonly string[]): void {
+    // Best effort: what may not go out is left out, as nobody waits for it.
+    const fits = frame.events.map(
+      (header, i) =>
+        header.scope === undefined && this.#mayPublish(header.type) && isSmall(JSON.stringify(header), data[i] as string),
+    )
+    if (!fits.includes(true)) return
+    host.cast(
+      this,
+      frame.events.filter((_, i) => fits[i]),
+      data.filter((_, i) => fits[i]),
+    )
+  }
+
+  async #join(hello: HelloFrame): Promise<void> {
+    const { auth, host: hostOf, report, store } = this.#context
+    const { room } = this.#admission
+    if (hello.types?.some((pattern) => !isPattern(pattern))) {
+      throw new BusError('invalid_pattern', 'hello: types has something that is not a pattern')
+    }
+    const identity = await authenticate(auth, hello.token, this.#admission, (error) => report(error, room))
+    const secretHash = await sha256(hello.device.secret)
+    if (this.closed) return
+    const host = hostOf(room)
+    const { device, terms } = hello
+    const release = host.retain()
+    try {
+      await host.hello({ device: device.id, secretHash, subject: identity.subject, terms })
+      if (this.closed) return
+      const resume = await resumeAt(store, room, host.head, hello)
+      if (!this.closed) this.#welcome(host, hello, identity, resume)
+    } finally {
+      release()
+    }
+  }
+
+  #welcome(host: RoomHost, hello: HelloFrame, { subject, rights }: Identity, resume: Resume): void {
+    const { limits, store } = this.#context
+    const { head } = host
+    const row = host.device(hello.device.id)
+    if (!row || !resume.from.startsWith(`${head.epoch}.`) || resume.place > head.place) {
+      throw new BusError('unavailable', 'the room was read anew while this device joined')
+    }
+    const { place, ...answer } = resume
+    this.#host = host
+    this.#mayPublish = host.publishRights(rights.publish)
+    this.device = hello.device.id
+    this.reads = host.delivery.rights(rights.subscribe, hello.types)
+    this.place = place
+    this.position = resume.from
+    this.#state = 'open'
+    this.send(
+      encodeFrame({
+        frame: 'welcome',
+        version: 1,
+        subject,
+        rights: { publish: rights.publish, subscribe: rights.subscribe },
+        ...(row.taken && { taken: row.taken }),
+        ...(row.term && { term: row.term }),
+        epoch: head.epoch,
+        head: headPosition(head),
+        ...answer,
+        limits: { frameBytes: limits.frameBytes, batchEvents: limits.batchEvents, heartbeatMs: limits.heartbeatMs },
+        durability: store.durability,
+      }),
+    )
+    if (!this.closed) host.delivery.attach(this, head.place)
+  }
+
+  #failWith(error: unknown): void {
+    // What a store says about itself is for the operator, not for the other side.
+    if (isBusError(error) && error.stage !== 'log') {
+      this.fail(error)
+      return
+    }
+    this.#context.report(error, this.#admission.room)
+    this.fail(new BusError('unavailable', 'the relay could not do this'))
+  }
+
+  #end(code: BusErrorCode): void {
+    this.#leave()
+    this.#socket.close(BUS_ERROR_CODES[code], code)
+  }
+
+  #leave(): void {
+    if (this.#state === 'closed') return
+    this.#state = 'closed'
+    this.live = false
+    this.#host?.delivery.detach(this)
+    this.onDrain()
+    this.#context.left(this)
+  }
+}
+
+function isSmall(line: string, data: string): boolean {
+  if ((line.length + data.length) * 3 <= MAX_HEADER_BYTES) return true
+  const headerBytes = utf8Length(line)
+  return headerBytes <= MAX_HEADER_BYTES && headerBytes + utf8Length(data) <= MAX_EVENT_BYTES
+}

@@ -1,0 +1,279 @@
+/**
+ * Who hears a room: its connections, by what they may read. A connection is *live* when it stands
+ * at the room's head: then it gets each commit as it comes, encoded once for all that may read the
+ * same. Otherwise it *pulls*: it reads from the store at its own pace until it stands at the head.
+ * There is nothing between the two, so a connection that joins, falls behind, or missed what
+ * another process wrote has neither a gap nor a double, and no queue of its own.
+ */
+import { BusError, type EventHeader, encodeFrame, typeMatcher } from '@crosstown/bus/protocol'
+import type { Clock } from './clock.ts'
+import type { Limits } from './limits.ts'
+import { headPosition, type RoomHead, type RoomRecord } from './record.ts'
+import type { Store } from './stores/store.ts'
+import { advanceText, type Chunk, chunksOf, prepare, streamText } from './stream.ts'
+
+/** What one connection may read; connections with the same `key` share encodings. */
+export interface ReadRights {
+  readonly key: string
+  readonly mayRead: (type: string) => boolean
+}
+
+/** A connection, as its room delivers to it. */
+export interface Member {
+  readonly device: string
+  readonly reads: ReadRights
+  /** Where its stream stands: everything up to here was sent. */
+  place: number
+  position: string
+  live: boolean
+  readonly closed: boolean
+  readonly lastSentMs: number
+  readonly bufferedAmount: number
+  send(text: string): void
+  /** Resolves when the socket took what was sent, or is closed. */
+  drained(): Promise<void>
+  tick(nowMs: number): void
+  fail(error: BusError): void
+}
+
+/** Types remembered for one set of rights; then they are matched anew. */
+const TYPE_MEMO = 10_000
+
+/** A token's patterns to read by, narrowed by what the device wants. */
+function readRights(key: string, subscribe: readonly string[], types: readonly string[] | undefined): ReadRights {
+  const allowed = typeMatcher(subscribe)
+  const wanted = types && typeMatcher(types)
+  const memo = new Map<string, boolean>()
+  return {
+    key,
+    mayRead(type) {
+      let may = memo.get(type)
+      if (may === undefined) {
+        may = allowed(type) && (wanted === undefined || wanted(type))
+        if (memo.size >= TYPE_MEMO) memo.clear()
+        memo.set(type, may)
+      }
+      return may
+    },
+  }
+}
+
+interface Group {
+  readonly reads: ReadRights
+  readonly members: Set<Member>
+}
+
+/** What a delivery needs of its room and relay. */
+export interface DeliveryContext {
+  readonly room: string
+  readonly store: Store
+  readonly limits: Limits
+  readonly clock: Clock
+  readonly report: (error: unknown) => void
+  /** The room's head, as far as this process knows. */
+  readonly head: () => RoomHead
+}
+
+/** The connections of one room. */
+export class Delivery {
+  readonly #context: DeliveryContext
+  readonly #groups = new Map<string, Group>()
+  #size = 0
+  #advanceDue = false
+
+  constructor(context: DeliveryContext) {
+    this.#context = context
+  }
+
+  /** Number of connections. */
+  get size(): number {
+    return this.#size
+  }
+
+  /** What a token may read, narrowed by `types`; the same object for all connections alike. */
+  rights(subscribe: readonly string[], types: readonly string[] | undefined): ReadRights {
+    const key = JSON.stringify([subscribe, types])
+    return this.#groups.get(key)?.reads ?? readRights(key, subscribe, types)
+  }
+
+  /** Takes a connection in that stands at its `place`, and first brings it to `target` exactly. */
+  attach(member: Member, target: number): void {
+    let group = this.#groups.get(member.reads.key)
+    if (!group) {
+      group = { reads: member.reads, members: new Set() }
+      this.#groups.set(member.reads.key, group)
+    }
+    group.members.add(member)
+    this.#size += 1
+    void this.#pull(member, target)
+  }
+
+  detach(member: Member): void {
+    const group = this.#groups.get(member.reads.key)
+    if (!group?.members.delete(member)) return
+    this.#size -= 1
+    if (group.members.size === 0) this.#groups.delete(member.reads.key)
+  }
+
+  /** Delivers what was just committed; `head` is the room's head after it. */
+  broadcast(records: readonly RoomRecord[], head: RoomHead): void {
+    const prepared = records.map(prepare)
+    const after = (records[0] as RoomRecord).place - 1
+    const devices = new Set(records.map((record) => record.device))
+    for (const { reads, members } of this.#groups.values()) {
+      let shared: Chunk[] | undefined
+      let sharedPrev: string | undefined
+      let texts: string[] = []
+      for (const member of members) {
+        if (!member.live) continue
+        if (devices.has(member.device)) {
+          const reader = { device: member.device, mayRead: reads.mayRead }
+          const own = chunksOf(head.epoch, prepared, after, reader, this.#chunkLimit())
+          this.#deliver(member, own, textsOf(member.position, own))
+          continue
+        }
+        shared ??= chunksOf(head.epoch, prepared, after, { mayRead: reads.mayRead }, this.#chunkLimit())
+        if (member.position !== sharedPrev) {
+          sharedPrev = member.position
+          texts = textsOf(sharedPrev, shared)
+        }
+        this.#deliver(member, shared, texts)
+      }
+    }
+  }
+
+  /** Hands unpersisted events to everyone who may read them, but not to their sender. */
+  cast(from: Member | undefined, headers: readonly EventHeader[], data: readonly string[]): void {
+    for (const { reads, members } of this.#groups.values()) {
+      let text: string | undefined
+      for (const member of members) {
+        // Best effort: what a full socket does not take now is worth nothing later.
+        if (member === from || member.bufferedAmount > this.#context.limits.pauseBytes) continue
+        text ??= castText(headers, data, reads.mayRead)
+        if (text === '') break
+        member.send(text)
+      }
+    }
+  }
+
+  /** Due twice a second: moves on those who could read nothing of the last commits, and beats. */
+  tick(nowMs: number): void {
+    const advance = this.#advanceDue
+    this.#advanceDue = false
+    for (const member of this.#members()) {
+      if (advance) this.#advance(member)
+      if (nowMs - member.lastSentMs >= this.#context.limits.heartbeatMs) this.heartbeat(member)
+      member.tick(nowMs)
+    }
+  }
+
+  heartbeat(member: Member): void {
+    this.#advance(member)
+    member.send(encodeFrame({ frame: 'heartbeat', head: headPosition(this.#context.head()) }))
+  }
+
+  /** Lets everyone read on from the store: the room moved without these connections being told. */
+  pullAll(): void {
+    for (const member of this.#members()) {
+      if (!member.live) continue
+      member.live = false
+      void this.#pull(member, member.place)
+    }
+  }
+
+  failAll(error: BusError): void {
+    for (const member of [...this.#members()]) member.fail(error)
+  }
+
+  *#members(): Generator<Member> {
+    for (const { members } of this.#groups.values()) yield* members
+  }
+
+  #chunkLimit(): { events: number; bytes: number } {
+    const { limits } = this.#context
+    return { events: limits.batchEvents, bytes: limits.streamBytes }
+  }
+
+  #deliver(member: Member, chunks: readonly Chunk[], texts: readonly string[]): void {
+    for (let i = 0; i < chunks.length; i++) {
+      const chunk = chunks[i] as Chunk
+      // Nothing readable: one empty frame moves the cursor on later, for all such commits at once.
+      if (chunk.runs === '') {
+        this.#advanceDue = true
+        return
+      }
+      send(member, chunk, texts[i] as string)
+    }
+    if (member.bufferedAmount > this.#context.limits.pauseBytes) {
+      member.live = false
+      void this.#pull(member, member.place)
+    }
+  }
+
+  #advance(member: Member): void {
+    const head = this.#context.head()
+    if (!member.live || member.place === head.place) return
+    const position = headPosition(head)
+    member.send(advanceText(member.position, position))
+    member.position = position
+    member.place = head.place
+  }
+
+  /** Reads for one connection until it stands at the head; a frame of it ends at `target`. */
+  async #pull(member: Member, target: number): Promise<void> {
+    const { clock, limits, report, room, store } = this.#context
+    const reader = { device: member.device, mayRead: member.reads.mayRead }
+    const limit = this.#chunkLimit()
+    let scanned = member.place
+    let goal = target
+    try {
+      while (!member.closed) {
+        if (scanned >= goal) {
+          goal = this.#context.head().place
+          if (scanned >= goal) {
+            member.live = true
+            return
+          }
+        }
+        if (member.bufferedAmount > limits.pauseBytes) await member.drained()
+        const records = await store.read(room, scanned, limit)
+        if (member.closed) return
+        const wanted = records.filter((record) => record.place <= goal)
+        if (wanted.length === 0) throw new BusError('unavailable', 'the room has no record where its head says so')
+        const { epoch } = this.#context.head()
+        for (const chunk of chunksOf(epoch, wanted.map(prepare), scanned, reader, limit)) {
+          if (chunk.runs !== '' || chunk.place >= goal) send(member, chunk, streamText(member.position, chunk))
+          scanned = chunk.place
+        }
+        await new Promise<void>((resolve) => clock.soon(resolve))
+      }
+    } catch (error) {
+      report(error)
+      member.fail(new BusError('unavailable', 'the room cannot be read now'))
+    }
+  }
+}
+
+
+function send(member: Member, chunk: Chunk, text: string): void {
+  member.send(text)
+  member.place = chunk.place
+  member.position = chunk.position
+}
+
+function textsOf(prev: string, chunks: readonly Chunk[]): string[] {
+  return chunks.map((chunk, i) => streamText(i === 0 ? prev : (chunks[i - 1] as Chunk).position, chunk))
+}
+
+function castText(
+  headers: readonly EventHeader[],
+  data: readonly string[],
+  mayRead: (type: string) => boolean,
+): string {
+  const readable = headers.map((header) => mayRead(header.type))
+  if (!readable.includes(true)) return ''
+  return encodeFrame(
+    { frame: 'cast', events: headers.filter((_, i) => readable[i]) },
+    data.filter((_, i) => readable[i]),
+  )
+}

@@ -1,0 +1,32 @@
+import { BusError, type BusErrorCode, isBusError } from '@crosstown/bus/protocol'
+import type { Context } from 'hono'
+
+type Status = 400 | 401 | 403 | 404 | 409 | 413 | 429 | 503
+
+const STATUS: Partial<Record<BusErrorCode, Status>> = {
+  unauthorized: 401,
+  forbidden: 403,
+  bad_origin: 403,
+  not_found: 404,
+  conflict: 409,
+  too_large: 413,
+  rate_limited: 429,
+  going_away: 503,
+  unavailable: 503,
+}
+
+/** The JSON answer to an error: `{ error: { code, message } }` with the status that goes with it. */
+export function errorResponse(c: Context, error: unknown, report: (error: unknown) => void): Response {
+  const shown = isBusError(error) && error.stage !== 'log' ? error : undefined
+  if (!shown) report(error)
+  const code = shown?.code ?? 'unavailable'
+  const message = shown?.message ?? 'the relay could not do this'
+  const status = STATUS[code] ?? (code === 'unavailable' ? 503 : 400)
+  if (status === 401) c.header('WWW-Authenticate', 'Bearer')
+  return c.json({ error: { code, message } }, status)
+}
+
+/** A value of a request that is not what it must be. */
+export function badRequest(message: string, code: BusErrorCode = 'invalid_options'): BusError {
+  return new BusError(code, message)
+}

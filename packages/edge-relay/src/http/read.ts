@@ -1,0 +1,133 @@
+/** `GET /rooms/:room/events`: a room's log for those who may read it, filtered and in pages. */
+import {
+  type EventHeader,
+  isPattern,
+  type Rights,
+  typeMatcher,
+} from '@crosstown/bus/protocol'
+import { headPosition, lastPlace, positionIn, type RoomHead, type RoomRecord } from '../record.ts'
+import { recognise } from '../resume.ts'
+import type { Store } from '../stores/store.ts'
+import { badRequest } from './errors.ts'
+import { timeOf, UNDEFINED_TEXT } from './publish.ts'
+
+/** What to read; as the query says it. */
+export interface EventQuery {
+  readonly types: readonly string[]
+  readonly stream?: string
+  readonly correlationId?: string
+  readonly since?: number
+  readonly after?: string
+  readonly limit: number
+}
+
+const DEFAULT_PAGE = 100
+/** Events looked at for one page: a rare type must not make one request read a whole room. */
+const SCAN_EVENTS = 20_000
+const READ_CHUNK = { events: 1_000, bytes: 1024 * 1024 }
+
+/** The query of a read. @throws {BusError} invalid_options, invalid_pattern */
+export function parseQuery(query: URLSearchParams, most: number): EventQuery {
+  for (const key of query.keys()) {
+    if (!QUERY_KEYS.has(key)) throw badRequest(`${key} is no filter; use ${[...QUERY_KEYS].join(', ')}`)
+  }
+  const types = query.getAll('type')
+  for (const type of types) {
+    if (!isPattern(type)) throw badRequest(`type=${String(type).slice(0, 80)} is not a pattern`, 'invalid_pattern')
+  }
+  const limit = Number(query.get('limit') ?? DEFAULT_PAGE)
+  if (!Number.isSafeInteger(limit) || limit < 1 || limit > most) {
+    throw badRequest(`limit must be a whole number from 1 to ${most}`)
+  }
+  const since = query.get('since')
+  const stream = query.get('stream')
+  const correlationId = query.get('correlation_id')
+  const after = query.get('after')
+  return {
+    types,
+    limit,
+    ...(stream !== null && { stream }),
+    ...(correlationId !== null && { correlationId }),
+    ...(since !== null && { since: timeOf(/^-?\d+(\.\d+)?$/.test(since) ? Number(since) : since, 'since') }),
+    ...(after !== null && { after }),
+  }
+}
+
+const QUERY_KEYS: ReadonlySet<string> = new Set(['type', 'stream', 'correlation_id', 'since', 'after', 'limit'])
+
+/**
+ * One page of a room as JSON text: `{ events, head, next? }`. `next` is there as long as the room
+ * goes on behind this page; a page may be empty and still have one.
+ *
+ * @throws {BusError} not_found where the room does not know the position `after`
+ */
+export async function readPage(store: Store, room: string, rights: Rights, query: EventQuery): Promise<string> {
+  const head = await store.head(room)
+  if (!head) {
+    if (query.after !== undefined) throw badRequest('no such position in this room', 'not_found')
+    return '{"events":[]}'
+  }
+  const matches = matcherOf(rights, query)
+  const events: string[] = []
+  let scanned = await firstPlace(store, room, head, query)
+  let position: string | undefined
+  const end = Math.min(head.place, scanned + SCAN_EVENTS)
+  while (scanned < end && events.length < query.limit) {
+    const records = await store.read(room, scanned, READ_CHUNK)
+    if (records.length === 0) break
+    for (const record of records) {
+      for (let place = Math.max(scanned + 1, record.place); place <= lastPlace(record); place++) {
+        if (events.length >= query.limit) break
+        const index = place - record.place
+        const header = record.headers[index]
+        if (header && matches(header)) events.push(eventText(head.epoch, record, index))
+        scanned = place
+        position = positionIn(head.epoch, record, place)
+      }
+      if (events.length >= query.limit) break
+    }
+  }
+  const next = position !== undefined && scanned < head.place ? `,"next":${JSON.stringify(position)}` : ''
+  return `{"events":[${events.join(',')}],"head":${JSON.stringify(headPosition(head))}${next}}`
+}
+
+async function firstPlace(store: Store, room: string, head: RoomHead, query: EventQuery): Promise<number> {
+  let place = 0
+  if (query.after !== undefined) {
+    const known = await recognise(store, room, head, query.after)
+    if (known === undefined) throw badRequest('no such position in this room', 'not_found')
+    place = known
+  }
+  if (query.since === undefined) return place
+  const first = await store.findByTime(room, query.since)
+  return first === undefined ? head.place : Math.max(place, first - 1)
+}
+
+function matcherOf(rights: Rights, { types, stream, correlationId }: EventQuery): (header: EventHeader) => boolean {
+  const mayRead = typeMatcher(rights.subscribe)
+  const wanted = types.length > 0 ? typeMatcher(types) : mayRead
+  return (header) =>
+    mayRead(header.type) &&
+    wanted(header.type) &&
+    (stream === undefined || header.stream === stream) &&
+    (correlationId === undefined || (header.correlationId ?? header.id) === correlationId)
+}
+
+/**
+ * One event as JSON. Its data is a value text and goes in as it is: JSON, or with `encoding` the
+ * JSON that devalue reads; `undefined` is left out.
+ */
+export function eventText(epoch: string, record: RoomRecord, index: number): string {
+  const { group: _, encoding, ...header } = record.headers[index] as EventHeader
+  const data = record.data[index] as string
+  const nothing = encoding === 'devalue' && data === UNDEFINED_TEXT
+  const shown = {
+    ...header,
+    version: header.version ?? 1,
+    correlationId: header.correlationId ?? header.id,
+    position: positionIn(epoch, record, record.place + index),
+    ...(encoding && !nothing && { encoding }),
+  }
+  const text = JSON.stringify(shown)
+  return nothing ? text : `${text.slice(0, -1)},"data":${data}}`
+}

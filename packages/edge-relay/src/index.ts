@@ -1,0 +1,20 @@
+/**
+ * The relay where the devices of a room meet.
+ *
+ * @example
+ * import { createRelay } from '@crosstown/edge-relay'
+ * import { serve } from '@crosstown/edge-relay/node'
+ *
+ * const relay = createRelay({
+ *   auth: (token) => (token === 'secret' ? { subject: 'me', rights: { publish: ['**'], subscribe: ['**'] } } : undefined),
+ *   origins: ['https://shop.example'],
+ * })
+ * await serve(relay, { host: '0.0.0.0', port: 8787 })
+ */
+export type { Auth, AuthRequest, Identity } from './auth.ts'
+export type { Admission } from './connection.ts'
+export type { Limits } from './limits.ts'
+export type { RoomHead, RoomRecord } from './record.ts'
+export { createRelay, type Relay, type RelayBindings, type RelayOptions } from './relay.ts'
+export type { Socket, SocketEvents } from './socket.ts'
+export type { Append, Found, LoadedRoom, ReadLimit, RoomStats, StatePut, Store } from './stores/store.ts'

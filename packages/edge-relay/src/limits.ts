@@ -1,0 +1,90 @@
+import { BusError, MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_FRAME_BYTES } from '@crosstown/bus/protocol'
+
+/** How much the relay takes, holds and waits; every queue in it ends at one of these. */
+export interface Limits {
+  /**
+   * UTF-8 bytes of one frame, and of one HTTP body.
+   * @default 1 MiB
+   */
+  readonly frameBytes: number
+  /**
+   * Events of one frame, of one HTTP post and of one page of a read.
+   * @default 1000
+   */
+  readonly batchEvents: number
+  /**
+   * UTF-8 bytes of headers and data in one stream frame.
+   * @default 512 KiB
+   */
+  readonly streamBytes: number
+  /**
+   * A connection to which nothing was sent for this long gets a heartbeat.
+   * @default 25,000 ms
+   */
+  readonly heartbeatMs: number
+  /**
+   * From the open socket to `welcome`.
+   * @default 10,000 ms
+   */
+  readonly helloMs: number
+  /**
+   * Bytes a socket may hold unsent before live delivery turns into reading from the store.
+   * @default 1 MiB
+   */
+  readonly pauseBytes: number
+  /**
+   * Bytes a socket may hold unsent at all; over it the connection is closed as a slow reader.
+   * @default 8 MiB
+   */
+  readonly bufferBytes: number
+  /**
+   * How long a socket may stay over `pauseBytes` before it is closed as a slow reader.
+   * @default 60,000 ms
+   */
+  readonly slowReaderMs: number
+  /**
+   * Bytes of one room that wait for their commit; over it, publishes are rejected for now.
+   * @default 32 MiB
+   */
+  readonly queueBytes: number
+  /**
+   * Rooms without connections that are kept in memory.
+   * @default 1000
+   */
+  readonly idleRooms: number
+}
+
+/** What holds where nothing else is said. */
+export const DEFAULT_LIMITS: Limits = {
+  frameBytes: MAX_FRAME_BYTES,
+  batchEvents: MAX_BATCH_EVENTS,
+  streamBytes: MAX_BATCH_BYTES,
+  heartbeatMs: 25_000,
+  helloMs: 10_000,
+  pauseBytes: 1024 * 1024,
+  bufferBytes: 8 * 1024 * 1024,
+  slowReaderMs: 60_000,
+  queueBytes: 32 * 1024 * 1024,
+  idleRooms: 1_000,
+}
+
+/** Limits given over the defaults. @throws {BusError} invalid_options */
+export function resolveLimits(given: Partial<Limits> = {}): Limits {
+  const limits: Limits = { ...DEFAULT_LIMITS, ...given }
+  for (const [key, value] of Object.entries(limits)) {
+    if (!Object.hasOwn(DEFAULT_LIMITS, key)) {
+      throw new BusError('invalid_options', `limits.${key} is no limit; use ${Object.keys(DEFAULT_LIMITS).join(', ')}`)
+    }
+    if (!Number.isSafeInteger(value) || value < 1) {
+      throw new BusError('invalid_options', `limits.${key} must be a whole number from 1`)
+    }
+  }
+  for (const [key, most] of [
+    ['frameBytes', MAX_FRAME_BYTES],
+    ['batchEvents', MAX_BATCH_EVENTS],
+    ['streamBytes', MAX_BATCH_BYTES],
+  ] as const) {
+    if (limits[key] > most) throw new BusError('invalid_options', `limits.${key} is at most ${most} in this protocol`)
+  }
+  return limits
+}

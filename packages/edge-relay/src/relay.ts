@@ -1,0 +1,250 @@
+/**
+ * The relay as a Hono app: routes, origin, auth, limits. It knows no runtime: one of `runtimes/`
+ * serves it and hands it sockets.
+ */
+import { BusError, isHeaderText, SUBPROTOCOL, typeMatcher } from '@crosstown/bus/protocol'
+import { type Context, Hono } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
+import { cors } from 'hono/cors'
+import { type Auth, authenticate, type Identity } from './auth.ts'
+import { type Clock, systemClock } from './clock.ts'
+import type { Admission } from './connection.ts'
+import { badRequest, errorResponse } from './http/errors.ts'
+import { parsePost } from './http/publish.ts'
+import { eventText, parseQuery, readPage } from './http/read.ts'
+import { type Limits, resolveLimits } from './limits.ts'
+import { hostName, isLoopbackHost, type OriginPolicy, originPolicy } from './origins.ts'
+import { headPosition } from './record.ts'
+import { Rooms } from './rooms.ts'
+import type { Socket, SocketEvents } from './socket.ts'
+import { memoryStore } from './stores/memory.ts'
+import type { Store } from './stores/store.ts'
+
+/** How a relay is made; all of it is optional. */
+export interface RelayOptions {
+  /**
+   * Where rooms are kept.
+   * @default memoryStore()
+   */
+  readonly store?: Store
+  /** Decides over tokens. Without it the relay serves its own machine only, and everyone on it. */
+  readonly auth?: Auth
+  /**
+   * Origins of pages that may come: `'https://shop.example'`, or `'*'`.
+   * @default pages of this machine
+   */
+  readonly origins?: readonly string[]
+  readonly limits?: Partial<Limits>
+  /**
+   * Hears of what went wrong behind the scenes.
+   * @default console.error
+   */
+  readonly onError?: (error: unknown, context: { readonly room?: string }) => void
+  /** @internal */
+  readonly clock?: Clock
+}
+
+/** What a runtime passes along with a request, as Hono's bindings. */
+export interface RelayBindings {
+  /** Makes the request at hand a socket, and hands it to {@link Relay.accept}. */
+  readonly upgrade?: (admission: Admission) => Response | Promise<Response>
+}
+
+type RelayEnv = { Bindings: RelayBindings; Variables: { identity: Identity } }
+
+/**
+ * Makes a relay.
+ *
+ * @throws {BusError} invalid_options
+ * @example
+ * import { createRelay } from '@crosstown/edge-relay'
+ * import { serve } from '@crosstown/edge-relay/node'
+ * import { sqliteStore } from '@crosstown/edge-relay/stores/sqlite'
+ *
+ * const relay = createRelay({ store: sqliteStore('./events.db') })
+ * const server = await serve(relay, { port: 8787 })
+ * console.log(server.url)
+ */
+export function createRelay(options: RelayOptions = {}): Relay {
+  return new Relay(options)
+}
+
+const ROOM = /^[A-Za-z0-9._~-]{1,128}$/
+
+/** A Hono app that serves rooms; more routes may be added to it. */
+export class Relay extends Hono<RelayEnv> {
+  readonly #store: Store
+  readonly #auth: Auth | undefined
+  readonly #limits: Limits
+  readonly #clock: Clock
+  readonly #maySee: OriginPolicy
+  readonly #rooms: Rooms
+  readonly #report: (error: unknown, room?: string) => void
+
+  constructor(options: RelayOptions) {
+    super()
+    this.#store = options.store ?? memoryStore()
+    this.#auth = options.auth
+    this.#limits = resolveLimits(options.limits)
+    this.#clock = options.clock ?? systemClock
+    this.#maySee = originPolicy(options.origins)
+    const onError = options.onError ?? ((error) => console.error('[edge-relay]', error))
+    this.#report = (error, room) => onError(error, room === undefined ? {} : { room })
+    this.#rooms = new Rooms({
+      store: this.#store,
+      auth: this.#auth,
+      limits: this.#limits,
+      clock: this.#clock,
+      report: this.#report,
+    })
+    this.#addRoutes()
+  }
+
+  /** Whether it may be reached from its own machine only, because it asks nobody for a token. */
+  get loopbackOnly(): boolean {
+    return this.#auth === undefined
+  }
+
+  /** Takes over an open socket whose request was admitted; the runtime calls what it gets back. */
+  accept(socket: Socket, admission: Admission): SocketEvents {
+    return this.#rooms.accept(socket, admission)
+  }
+
+  /** Answers what was asked, sends every device away to come back later, and closes the store. */
+  async close(): Promise<void> {
+    await this.#rooms.close()
+    await this.#store.close()
+  }
+
+  #addRoutes(): void {
+    this.onError((error, c) => errorResponse(c, error, this.#report))
+    this.notFound((c) => errorResponse(c, new BusError('not_found', `no route ${c.req.method} ${c.req.path}`), () => {}))
+    this.use(async (c, next) => {
+      this.#checkOrigin(c)
+      await next()
+    })
+    // The socket route stands before everything that changes headers: a 101 must not be touched.
+    this.get('/rooms/:room/socket', (c) => this.#upgrade(c))
+    this.use(
+      cors({
+        origin: (origin) => (origin !== '' && this.#maySee(origin) ? origin : null),
+        allowMethods: ['GET', 'POST'],
+        allowHeaders: ['Authorization', 'Content-Type', 'X-Correlation-ID', 'traceparent'],
+        maxAge: 600,
+      }),
+    )
+    this.get('/health', (c) => c.json({ status: 'ok' }))
+    this.use('/rooms/:room/*', async (c, next) => {
+      c.set('identity', await this.#identify(c))
+      await next()
+    })
+    const limit = bodyLimit({
+      maxSize: this.#limits.frameBytes,
+      onError: () => {
+        throw new BusError('too_large', `a body is at most ${this.#limits.frameBytes} bytes`)
+      },
+    })
+    this.post('/rooms/:room/events', limit, (c) => this.#publish(c))
+    this.get('/rooms/:room/events', async (c) => {
+      const query = parseQuery(new URL(c.req.url).searchParams, this.#limits.batchEvents)
+      return json(c, await readPage(this.#store, roomOf(c), c.var.identity.rights, query))
+    })
+    this.get('/rooms/:room/events/:id', (c) => this.#event(c))
+    this.get('/rooms/:room/stats', async (c) => {
+      const stats = await this.#store.stats(roomOf(c))
+      if (!stats) throw new BusError('not_found', 'no such room')
+      const { events, bytes, devices, head } = stats
+      return c.json({ events, bytes, head: headPosition(head), devices, connections: this.#rooms.connections(roomOf(c)) })
+    })
+  }
+
+  #checkOrigin(c: Context<RelayEnv>): void {
+    const origin = c.req.header('origin')
+    if (origin !== undefined && !this.#maySee(origin)) {
+      throw new BusError('bad_origin', `pages of ${origin.slice(0, 200)} are not served; see the option origins`)
+    }
+    if (!this.loopbackOnly) return
+    // A page may have pointed a name of its own at this machine: then Host is that name.
+    const host = c.req.header('host')
+    const names = [new URL(c.req.url).hostname, ...(host === undefined ? [] : [hostName(host)])]
+    if (!names.every(isLoopbackHost)) {
+      throw new BusError('bad_origin', 'without auth this relay answers to names of its own machine only')
+    }
+  }
+
+  #upgrade(c: Context<RelayEnv>): Response | Promise<Response> {
+    const room = roomOf(c)
+    if (c.req.header('upgrade')?.toLowerCase() !== 'websocket') {
+      c.header('Upgrade', 'websocket')
+      const message = `connect with a WebSocket of subprotocol ${SUBPROTOCOL}`
+      return c.json({ error: { code: 'unsupported_version', message } }, 426)
+    }
+    const offered = c.req.header('sec-websocket-protocol')?.split(',').map((name) => name.trim()) ?? []
+    if (!offered.includes(SUBPROTOCOL)) {
+      throw new BusError('unsupported_version', `offer the subprotocol ${SUBPROTOCOL}`)
+    }
+    if (this.#rooms.closing) throw new BusError('going_away', 'the relay is closing')
+    if (!c.env?.upgrade) throw new BusError('unavailable', 'this server was started without sockets')
+    const origin = c.req.header('origin')
+    return c.env.upgrade({ room, ...(origin !== undefined && { origin }) })
+  }
+
+  async #identify(c: Context<RelayEnv>): Promise<Identity> {
+    const room = roomOf(c)
+    const token = /^Bearer +(.+)$/i.exec(c.req.header('authorization') ?? '')?.[1]
+    const origin = c.req.header('origin')
+    return authenticate(this.#auth, token, { room, ...(origin !== undefined && { origin }) }, (error) =>
+      this.#report(error, room),
+    )
+  }
+
+  async #publish(c: Context<RelayEnv>): Promise<Response> {
+    const room = roomOf(c)
+    const { subject, rights } = c.var.identity
+    const type = c.req.header('content-type')
+    if (type !== undefined && !/^application\/json\b/i.test(type)) {
+      throw badRequest('send a body of content-type application/json')
+    }
+    const text = await c.req.text()
+    const correlationId = c.req.header('x-correlation-id')
+    const traceparent = c.req.header('traceparent')
+    const events = await parsePost(parseJson(text), this.#limits.batchEvents, {
+      subject,
+      time: this.#clock.now(),
+      ...(isHeaderText(correlationId) && { correlationId }),
+      ...(traceparent !== undefined && /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/.test(traceparent) && { traceparent }),
+    })
+    const host = this.#rooms.host(room)
+    const posted = await host.post({ mayPublish: host.publishRights(rights.publish), events }, text.length)
+    const answer = posted.events.map(({ id, position }) => ({ id, position }))
+    return c.json({ events: answer }, posted.events.every(({ existing }) => existing) ? 200 : 201)
+  }
+
+  async #event(c: Context<RelayEnv>): Promise<Response> {
+    const room = roomOf(c)
+    const id = c.req.param('id') ?? ''
+    const found = isHeaderText(id) ? await this.#store.find(room, id) : undefined
+    const head = found && (await this.#store.head(room))
+    const header = found?.record.headers[found.index]
+    if (!found || !head || !header || !typeMatcher(c.var.identity.rights.subscribe)(header.type)) throw new BusError('not_found', 'no such event')
+    return json(c, eventText(head.epoch, found.record, found.index))
+  }
+}
+
+function roomOf(c: Context<RelayEnv>): string {
+  const room = c.req.param('room') ?? ''
+  if (ROOM.test(room)) return room
+  throw new BusError('invalid_room', 'a room is 1 to 128 characters of A-Z a-z 0-9 . _ ~ -')
+}
+
+function json(c: Context<RelayEnv>, text: string): Response {
+  return c.body(text, 200, { 'Content-Type': 'application/json; charset=utf-8' })
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw badRequest('the body is not JSON')
+  }
+}

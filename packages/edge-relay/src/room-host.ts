@@ -1,0 +1,301 @@
+/**
+ * One room in this process. Commands queue; while an append is in flight the next ones gather, and
+ * are decided together into the next append. Replies and records leave only when it is committed.
+ *
+ * ```
+ * command -> queue -> decide (room.ts) -> store.append -> commit -> replies, then broadcast
+ *                       ^------ head moved: read again ----'
+ * ```
+ */
+import { BusError, type EventHeader, type Term, typeMatcher } from '@crosstown/bus/protocol'
+import type { Clock } from './clock.ts'
+import { Delivery, type Member } from './delivery.ts'
+import type { Limits } from './limits.ts'
+import { positionIn, type RoomHead } from './record.ts'
+import {
+  type Command,
+  commit,
+  type Decision,
+  type DeviceRow,
+  decide,
+  type HelloCommand,
+  isWrite,
+  type PostCommand,
+  type PublishCommand,
+  type Reply,
+  type RoomState,
+} from './room.ts'
+import { DEVICE_KEY, type LoadedRoom, type Store } from './stores/store.ts'
+
+/** What a room needs of its relay. */
+export interface HostContext {
+  readonly store: Store
+  readonly limits: Limits
+  readonly clock: Clock
+  readonly report: (error: unknown, room: string) => void
+}
+
+type Timeless<C> = C extends Command ? Omit<C, 'time' | 'known'> : never
+
+interface Entry {
+  readonly command: Timeless<Command>
+  readonly bytes: number
+  readonly done: (reply: Reply | BusError) => void
+}
+
+/** Lost races for one append before its senders are told to come again. */
+const MAX_RACES = 20
+/** When a sender may try again after the store failed. */
+const RETRY_AFTER_MS = 1_000
+const EPOCH_LENGTH = 12
+const PREFIX_LENGTH = 12
+/** Matchers kept for distinct publish rights. */
+const PUBLISH_MEMO = 1_000
+
+/** A room: its queue, its state, its connections. */
+export class RoomHost {
+  readonly room: string
+  readonly delivery: Delivery
+  readonly #context: HostContext
+  readonly #publishRights = new Map<string, (type: string) => boolean>()
+  #state: RoomState | undefined
+  /** Where the room stood when its state was last known; kept while that is read again. */
+  #head: RoomHead | undefined
+  #queue: Entry[] = []
+  #queuedBytes = 0
+  #running = false
+  #closing = false
+  #users = 0
+  #idle: (() => void)[] = []
+
+  constructor(room: string, context: HostContext) {
+    this.room = room
+    this.#context = context
+    this.delivery = new Delivery({
+      room,
+      store: context.store,
+      limits: context.limits,
+      clock: context.clock,
+      report: (error) => context.report(error, room),
+      head: () => this.head,
+    })
+  }
+
+  /** The room's head, as far as this process knows; only after a command was answered. */
+  get head(): RoomHead {
+    if (!this.#head) throw new BusError('unavailable', 'the room was not read yet')
+    return this.#head
+  }
+
+  /** Whether nobody needs this room in memory. */
+  get idle(): boolean {
+    return !this.#running && this.#users === 0 && this.delivery.size === 0
+  }
+
+  /** Keeps the room in memory until the returned function is called. */
+  retain(): () => void {
+    this.#users += 1
+    return () => {
+      this.#users -= 1
+    }
+  }
+
+  device(id: string): DeviceRow | undefined {
+    return this.#state?.devices.get(id)
+  }
+
+  /** A test for types a token may publish; the same function for the same patterns. */
+  publishRights(patterns: readonly string[]): (type: string) => boolean {
+    const key = JSON.stringify(patterns)
+    let matcher = this.#publishRights.get(key)
+    if (!matcher) {
+      if (this.#publishRights.size >= PUBLISH_MEMO) this.#publishRights.clear()
+      matcher = typeMatcher(patterns)
+      this.#publishRights.set(key, matcher)
+    }
+    return matcher
+  }
+
+  /** @throws {BusError} bad_device, subject_changed, unavailable */
+  async hello(command: { device: string; secretHash: string; subject: string; terms: readonly Term[] }): Promise<void> {
+    await this.#ask({ kind: 'hello', ...command } satisfies Timeless<HelloCommand>, 0)
+  }
+
+  /** Takes a batch; `send` gets the ack or reject. */
+  publish(command: Omit<PublishCommand, 'kind' | 'time'>, bytes: number, send: (reply: Reply) => void): void {
+    const { batch } = command.frame
+    const later = (code: 'going_away' | 'unavailable' | 'rate_limited'): void =>
+      send({ frame: 'reject', batch, code, retryAfterMs: RETRY_AFTER_MS })
+    if (this.#closing) return later('going_away')
+    if (this.#queuedBytes + bytes > this.#context.limits.queueBytes) return later('rate_limited')
+    this.#enqueue({
+      command: { kind: 'publish', ...command },
+      bytes,
+      done: (reply) => (reply instanceof BusError ? later('unavailable') : send(reply)),
+    })
+  }
+
+  /** @throws {BusError} forbidden, too_large, unavailable, rate_limited */
+  async post(
+    command: Omit<PostCommand, 'kind' | 'time' | 'known'>,
+    bytes: number,
+  ): Promise<Extract<Reply, { kind: 'posted' }>> {
+    const reply = await this.#ask({ kind: 'post', ...command }, bytes)
+    return reply as Extract<Reply, { kind: 'posted' }>
+  }
+
+  /** Hands on unpersisted events: no commit, no position. */
+  cast(from: Member | undefined, headers: readonly EventHeader[], data: readonly string[]): void {
+    this.delivery.cast(from, headers, data)
+  }
+
+  /** Takes no more commands; resolves when those it has are answered. */
+  async drain(): Promise<void> {
+    this.#closing = true
+    if (this.#running) await new Promise<void>((resolve) => this.#idle.push(resolve))
+  }
+
+  async #ask(command: Timeless<Command>, bytes: number): Promise<Reply> {
+    if (this.#closing) throw new BusError('going_away', 'the relay is closing')
+    if (this.#queuedBytes + bytes > this.#context.limits.queueBytes) {
+      throw new BusError('rate_limited', 'too much waits to be written in this room')
+    }
+    const reply = await new Promise<Reply>((resolve, reject) => {
+      this.#enqueue({
+        command,
+        bytes,
+        done: (reply) => (reply instanceof BusError ? reject(reply) : resolve(reply)),
+      })
+    })
+    if ('kind' in reply && reply.kind === 'refused') throw new BusError(reply.code, reply.message)
+    return reply
+  }
+
+  #enqueue(entry: Entry): void {
+    this.#queue.push(entry)
+    this.#queuedBytes += entry.bytes
+    if (this.#running) return
+    this.#running = true
+    // What other sockets brought in this turn belongs to the same append and the same broadcast.
+    this.#context.clock.soon(() => void this.#run())
+  }
+
+  async #run(): Promise<void> {
+    while (this.#queue.length > 0) {
+      const group = takeGroup(this.#queue)
+      try {
+        await this.#write(group)
+      } catch (error) {
+        this.#state = undefined
+        this.#context.report(error, this.room)
+        const failure = new BusError('unavailable', 'the room cannot be written now', { cause: error })
+        for (const entry of group) this.#answer(entry, failure)
+      }
+      for (const { bytes } of group) this.#queuedBytes -= bytes
+    }
+    this.#running = false
+    for (const resolve of this.#idle.splice(0)) resolve()
+  }
+
+  async #write(group: readonly Entry[]): Promise<void> {
+    const { clock, store } = this.#context
+    for (let race = 0; race < MAX_RACES; race++) {
+      const state = this.#state ?? (await this.#load())
+      const known = await this.#knownPosts(group, state.head.epoch)
+      const time = clock.now()
+      const decision = decide(
+        state,
+        group.map(({ command }) => (command.kind === 'post' ? { ...command, time, known } : { ...command, time })),
+      )
+      if (isWrite(decision)) {
+        const { devices, head, records } = decision
+        const rows = [...devices].map(([id, row]) => [DEVICE_KEY + id, JSON.stringify(row)] as const)
+        if (!(await store.append(this.room, { expected: state.head, head, records, state: rows }))) {
+          this.#state = undefined
+          continue
+        }
+      }
+      this.#state = commit(state, decision)
+      this.#head = decision.head
+      group.forEach((entry, i) => this.#answer(entry, decision.replies[i] as Reply))
+      if (decision.records.length > 0) this.#broadcast(decision)
+      return
+    }
+    throw new BusError('unavailable', 'other processes wrote to this room first, again and again')
+  }
+
+  #broadcast({ records, head }: Decision): void {
+    try {
+      this.delivery.broadcast(records, head)
+    } catch (error) {
+      // It is committed and answered; whoever did not get it reads it from the store.
+      this.#context.report(error, this.room)
+      this.delivery.pullAll()
+    }
+  }
+
+  #answer(entry: Entry, reply: Reply | BusError): void {
+    try {
+      entry.done(reply)
+    } catch (error) {
+      this.#context.report(error, this.room)
+    }
+  }
+
+  async #load(): Promise<RoomState> {
+    const { clock, store } = this.#context
+    const loaded = await store.load(this.room)
+    const head = loaded?.head ?? {
+      epoch: clock.randomName(EPOCH_LENGTH),
+      version: 0,
+      place: 0,
+      check: '0',
+      time: 0,
+    }
+    const before = this.#head
+    this.#state = { head, devices: rowsOf(loaded), ids: { prefix: clock.randomName(PREFIX_LENGTH), counter: 0 } }
+    this.#head = head
+    if (before && (before.epoch !== head.epoch || before.place > head.place)) {
+      // Another log, or an older copy of this one: every device must compare what it holds anew.
+      this.delivery.failAll(new BusError('going_away', 'the room was restored'))
+    } else if (before && before.place < head.place) this.delivery.pullAll()
+    return this.#state
+  }
+
+  /** Positions of posted events that the room has already. */
+  async #knownPosts(group: readonly Entry[], epoch: string): Promise<ReadonlyMap<string, string>> {
+    const known = new Map<string, string>()
+    for (const { command } of group) {
+      if (command.kind !== 'post') continue
+      for (const { id } of command.events) {
+        const found = id === undefined ? undefined : await this.#context.store.find(this.room, id)
+        if (found) known.set(id as string, positionIn(epoch, found.record, found.record.place + found.index))
+      }
+    }
+    return known
+  }
+}
+
+/**
+ * What goes into the next append: everything, up to a second post of an event id that another one
+ * before it has; that one must find the first in the store.
+ */
+function takeGroup(queue: Entry[]): Entry[] {
+  const ids = new Set<string>()
+  const end = queue.findIndex(({ command }) => {
+    if (command.kind !== 'post') return false
+    const own = command.events.flatMap(({ id }) => (id === undefined ? [] : [id]))
+    if (own.some((id) => ids.has(id))) return true
+    for (const id of own) ids.add(id)
+    return false
+  })
+  return queue.splice(0, end < 0 ? queue.length : end)
+}
+
+function rowsOf(loaded: LoadedRoom | undefined): Map<string, DeviceRow> {
+  const rows = new Map<string, DeviceRow>()
+  for (const [key, value] of loaded?.state ?? []) {
+    if (key.startsWith(DEVICE_KEY)) rows.set(key.slice(DEVICE_KEY.length), JSON.parse(value) as DeviceRow)
+  }
+  return rows
+}

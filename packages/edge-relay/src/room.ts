@@ -1,0 +1,404 @@
+/**
+ * The pure core of a room: what is to be written, and what is to be answered, when these commands
+ * meet this state. No clock, no socket, no store. The host (`room-host.ts`) writes a decision in
+ * one append and lets its replies and records out only after that.
+ */
+import {
+  type AckFrame,
+  type BatchRef,
+  type BusErrorCode,
+  checkOf,
+  type EventHeader,
+  MAX_EVENT_BYTES,
+  MAX_HEADER_BYTES,
+  type PublishFrame,
+  positionOf,
+  type Refusal,
+  type RejectFrame,
+  type Term,
+  utf8Length,
+} from '@crosstown/bus/protocol'
+import type { RoomHead, RoomRecord } from './record.ts'
+
+/** What a room knows of one device. */
+export interface DeviceRow {
+  readonly secretHash: string
+  /** The token subject this device first joined with. */
+  readonly subject: string
+  /** The last leader term taken from it. */
+  readonly term?: Term
+  /** The last batch taken from it, and what of that was refused. */
+  readonly taken?: BatchRef
+  readonly refused?: readonly Refusal[]
+}
+
+/** The fold of a room's log, and what this process needs beside it. */
+export interface RoomState {
+  readonly head: RoomHead
+  readonly devices: Map<string, DeviceRow>
+  /** Prefix and last counter of the ids given here to posted events. */
+  readonly ids: { readonly prefix: string; readonly counter: number }
+}
+
+/** A device joins. */
+export interface HelloCommand {
+  readonly kind: 'hello'
+  readonly time: number
+  readonly device: string
+  readonly secretHash: string
+  readonly subject: string
+  readonly terms: readonly Term[]
+}
+
+/** A device sends a batch. */
+export interface PublishCommand {
+  readonly kind: 'publish'
+  readonly time: number
+  readonly device: string
+  readonly mayPublish: (type: string) => boolean
+  readonly frame: PublishFrame
+  readonly data: readonly string[]
+}
+
+/** An event of a publisher without device; `id` is derived from the id its publisher gave it. */
+export interface PostedEvent {
+  readonly id?: string
+  readonly header: Omit<EventHeader, 'id'>
+  readonly data: string
+}
+
+/** Someone without device publishes, all or nothing. */
+export interface PostCommand {
+  readonly kind: 'post'
+  readonly time: number
+  readonly mayPublish: (type: string) => boolean
+  readonly events: readonly PostedEvent[]
+  /** Positions of those whose id the room has already. */
+  readonly known: ReadonlyMap<string, string>
+}
+
+/** What a room can be asked to do. */
+export type Command = HelloCommand | PublishCommand | PostCommand
+
+/** The device may go on. */
+export interface AdmittedReply {
+  readonly kind: 'admitted'
+}
+
+/** The events are in the room; `existing` ones had been before. */
+export interface PostedReply {
+  readonly kind: 'posted'
+  readonly events: readonly { readonly id: string; readonly position: string; readonly existing: boolean }[]
+}
+
+/** Nothing was done. */
+export interface RefusedReply {
+  readonly kind: 'refused'
+  readonly code: BusErrorCode
+  readonly message: string
+}
+
+/** The answer to a command; that to a publish goes out as the frame it is. */
+export type Reply = AdmittedReply | PostedReply | RefusedReply | AckFrame | RejectFrame
+
+/** What commands make of a state: to be written in one append, then committed and sent. */
+export interface Decision {
+  readonly head: RoomHead
+  readonly records: readonly RoomRecord[]
+  /** Device rows to be written. */
+  readonly devices: ReadonlyMap<string, DeviceRow>
+  readonly counter: number
+  /** One for each command, in order. */
+  readonly replies: readonly Reply[]
+}
+
+/**
+ * Decides commands in order, each on what the ones before it did. Changes nothing given to it.
+ *
+ * @example
+ * const decision = decide(state, [{ kind: 'publish', time, device, mayPublish, frame, data }])
+ * if (isWrite(decision)) await store.append(...)
+ * state = commit(state, decision)
+ */
+export function decide(state: RoomState, commands: readonly Command[]): Decision {
+  const draft = new Draft(state)
+  const replies = commands.map((command) => {
+    if (command.kind === 'hello') return hello(draft, command)
+    return command.kind === 'publish' ? publish(draft, command) : post(draft, command)
+  })
+  return draft.decision(replies)
+}
+
+/** Whether a decision has anything to write. */
+export function isWrite(decision: Decision): boolean {
+  return decision.records.length > 0 || decision.devices.size > 0
+}
+
+/** The state after a decision was written. Takes the state over: the one given must not be used again. */
+export function commit(state: RoomState, decision: Decision): RoomState {
+  for (const [device, row] of decision.devices) state.devices.set(device, row)
+  return { head: decision.head, devices: state.devices, ids: { prefix: state.ids.prefix, counter: decision.counter } }
+}
+
+/** The pending changes of one decision, over a state that is only read. */
+class Draft {
+  readonly records: RoomRecord[] = []
+  readonly #state: RoomState
+  readonly #devices = new Map<string, DeviceRow>()
+  #place: number
+  #time: number
+  #counter: number
+
+  constructor(state: RoomState) {
+    this.#state = state
+    this.#place = state.head.place
+    this.#time = state.head.time
+    this.#counter = state.ids.counter
+  }
+
+  device(id: string): DeviceRow | undefined {
+    return this.#devices.get(id) ?? this.#state.devices.get(id)
+  }
+
+  put(id: string, row: DeviceRow): void {
+    this.#devices.set(id, row)
+  }
+
+  nextId(): string {
+    this.#counter += 1
+    return `${this.#state.ids.prefix}-${this.#counter}`
+  }
+
+  append(time: number, record: Omit<RoomRecord, 'place' | 'count' | 'time'>): RoomRecord {
+    // A wall clock may be set back; what was written must not seem to be from the future.
+    this.#time = Math.max(this.#time, time)
+    const count = Math.max(1, record.headers.length)
+    const placed: RoomRecord = { place: this.#place + 1, count, time: this.#time, ...record }
+    this.#place += count
+    this.records.push(placed)
+    return placed
+  }
+
+  position(place: number, id: string): string {
+    return positionOf(this.#state.head.epoch, place, checkOf(id))
+  }
+
+  decision(replies: readonly Reply[]): Decision {
+    const { head } = this.#state
+    const newest = this.records.at(-1)
+    const written = newest !== undefined || this.#devices.size > 0
+    return {
+      head: {
+        epoch: head.epoch,
+        version: head.version + (written ? 1 : 0),
+        place: this.#place,
+        check: newest ? checkOf(newest.headers.at(-1)?.id ?? newest.lastId) : head.check,
+        time: this.#time,
+      },
+      records: this.records,
+      devices: this.#devices,
+      counter: this.#counter,
+      replies,
+    }
+  }
+}
+
+function hello(draft: Draft, command: HelloCommand): Reply {
+  const row = draft.device(command.device)
+  const newest = command.terms.at(-1)
+  if (!row) {
+    draft.put(command.device, {
+      secretHash: command.secretHash,
+      subject: command.subject,
+      ...(newest && { term: newest }),
+    })
+    return { kind: 'admitted' }
+  }
+  if (row.secretHash !== command.secretHash) {
+    return refused('bad_device', 'the secret does not belong to this device id')
+  }
+  if (row.subject !== command.subject) {
+    return refused('subject_changed', 'this log belongs to another user: call clear() first')
+  }
+  // A device that does not know the last term taken from it is a copy of one: it must see that in
+  // `welcome` and must not take the other's place before.
+  const { term } = row
+  const known = term === undefined || command.terms.some(([number, nonce]) => number === term[0] && nonce === term[1])
+  if (newest && known && (term === undefined || newest[0] > term[0])) draft.put(command.device, { ...row, term: newest })
+  return { kind: 'admitted' }
+}
+
+function publish(draft: Draft, command: PublishCommand): AckFrame | RejectFrame {
+  const { frame } = command
+  const row = draft.device(command.device)
+  if (!row) return reject(frame, 'bad_device')
+  const { taken } = row
+  if (row.term && isStale(frame.term, row.term)) return reject(frame, 'stale_term', taken, row.term)
+  const lastId = (frame.events.at(-1) as EventHeader).id
+  if (taken && frame.batch <= taken.batch) {
+    if (frame.batch < taken.batch) return { frame: 'ack', batch: frame.batch }
+    // The same number with other events was never taken; an ack would be a false promise.
+    return lastId === taken.id ? ack(frame, row.refused) : reject(frame, 'out_of_order', taken)
+  }
+  if (frame.prev !== taken?.batch) return reject(frame, 'out_of_order', taken)
+
+  const { lines, codes } = judge(command)
+  const headers: EventHeader[] = []
+  const headerLines: string[] = []
+  const data: string[] = []
+  const indexes: number[] = []
+  const refusals: Refusal[] = []
+  let bytes = 0
+  for (let i = 0; i < frame.events.length; i++) {
+    const index = frame.indexes?.[i] ?? i
+    const code = codes?.[i]
+    if (code) {
+      refusals.push([index, code])
+      continue
+    }
+    headers.push(frame.events[i] as EventHeader)
+    headerLines.push(lines[i] as string)
+    data.push(command.data[i] as string)
+    indexes.push(index)
+    bytes += utf8Length(lines[i] as string) + utf8Length(command.data[i] as string)
+  }
+  const refusedOnes = refusals.length > 0 ? { refused: refusals } : {}
+  draft.append(command.time, {
+    device: command.device,
+    batch: frame.batch,
+    lastId,
+    indexes,
+    ...refusedOnes,
+    headers,
+    headerLines,
+    data,
+    bytes,
+  })
+  draft.put(command.device, {
+    secretHash: row.secretHash,
+    subject: row.subject,
+    term: frame.term,
+    taken: { batch: frame.batch, id: lastId },
+    ...refusedOnes,
+  })
+  return ack(frame, refusedOnes.refused)
+}
+
+/** The code each event is refused with, where any is; events of one group share their fate. */
+function judge({ frame, data, mayPublish }: PublishCommand): {
+  lines: string[]
+  codes: (BusErrorCode | undefined)[] | undefined
+} {
+  const lines: string[] = []
+  let codes: (BusErrorCode | undefined)[] | undefined
+  let groups: Map<number, BusErrorCode> | undefined
+  for (let i = 0; i < frame.events.length; i++) {
+    const header = frame.events[i] as EventHeader
+    const line = JSON.stringify(header)
+    lines.push(line)
+    const code = faultOf(header, line, data[i] as string, mayPublish)
+    if (!code) continue
+    codes ??= new Array<undefined>(frame.events.length)
+    codes[i] = code
+    if (header.group === undefined) continue
+    groups ??= new Map()
+    if (!groups.has(header.group)) groups.set(header.group, code)
+  }
+  if (codes && groups) {
+    for (let i = 0; i < frame.events.length; i++) {
+      const { group } = frame.events[i] as EventHeader
+      if (group !== undefined) codes[i] ??= groups.get(group)
+    }
+  }
+  return { lines, codes }
+}
+
+function faultOf(
+  header: Omit<EventHeader, 'id'>,
+  line: string,
+  data: string,
+  mayPublish: (type: string) => boolean,
+): BusErrorCode | undefined {
+  if (header.scope === 'device') return 'invalid_options'
+  if (!mayPublish(header.type)) return 'forbidden'
+  // No UTF-16 unit takes more than three bytes: most events are known to be small without counting.
+  if ((line.length + data.length) * 3 <= MAX_HEADER_BYTES) return undefined
+  const headerBytes = utf8Length(line)
+  return headerBytes > MAX_HEADER_BYTES || headerBytes + utf8Length(data) > MAX_EVENT_BYTES ? 'too_large' : undefined
+}
+
+function post(draft: Draft, command: PostCommand): Reply {
+  const headers: EventHeader[] = []
+  const headerLines: string[] = []
+  const data: string[] = []
+  const fresh = new Map<string, number>()
+  const places: { id: string; index: number }[] = []
+  let bytes = 0
+  for (const event of command.events) {
+    const known = event.id !== undefined && (command.known.has(event.id) || fresh.has(event.id))
+    if (known) {
+      places.push({ id: event.id as string, index: fresh.get(event.id as string) ?? -1 })
+      continue
+    }
+    const header: EventHeader = { id: event.id ?? draft.nextId(), ...event.header }
+    const line = JSON.stringify(header)
+    const code = faultOf(header, line, event.data, command.mayPublish)
+    if (code) return refused(code, POST_FAULTS[code] ?? code)
+    if (event.id !== undefined) fresh.set(event.id, headers.length)
+    places.push({ id: header.id, index: headers.length })
+    headers.push(header)
+    headerLines.push(line)
+    data.push(event.data)
+    bytes += utf8Length(line) + utf8Length(event.data)
+  }
+  const record =
+    headers.length === 0
+      ? undefined
+      : draft.append(command.time, {
+          lastId: (headers.at(-1) as EventHeader).id,
+          indexes: [],
+          headers,
+          headerLines,
+          data,
+          bytes,
+        })
+  const answered = new Set<number>()
+  return {
+    kind: 'posted',
+    events: places.map(({ id, index }) => {
+      if (index < 0) return { id, position: command.known.get(id) as string, existing: true }
+      const existing = answered.has(index)
+      answered.add(index)
+      return { id, position: draft.position((record as RoomRecord).place + index, id), existing }
+    }),
+  }
+}
+
+const POST_FAULTS: Partial<Record<BusErrorCode, string>> = {
+  forbidden: 'the token does not allow this type of event',
+  too_large: `a header is at most ${MAX_HEADER_BYTES} bytes, and with its data at most ${MAX_EVENT_BYTES}`,
+}
+
+/** Lower than the last one, or a copy's of the same number. */
+function isStale(term: Term, last: Term): boolean {
+  return term[0] < last[0] || (term[0] === last[0] && term[1] !== last[1])
+}
+
+function ack(frame: PublishFrame, refusals: readonly Refusal[] | undefined): AckFrame {
+  return { frame: 'ack', batch: frame.batch, ...(refusals && { refused: refusals }) }
+}
+
+function reject(frame: PublishFrame, code: BusErrorCode, taken?: BatchRef, term?: Term): RejectFrame {
+  return {
+    frame: 'reject',
+    batch: frame.batch,
+    code,
+    ...(taken && { taken: taken.batch }),
+    ...(term && { term }),
+    retryAfterMs: 0,
+  }
+}
+
+function refused(code: BusErrorCode, message: string): RefusedReply {
+  return { kind: 'refused', code, message }
+}

@@ -1,0 +1,91 @@
+/** The rooms and connections of one relay in this process, and the one timer they share. */
+import { Connection, type Admission, type ConnectionContext } from './connection.ts'
+import { type HostContext, RoomHost } from './room-host.ts'
+import type { Socket, SocketEvents } from './socket.ts'
+
+/** Empty advances must leave within a second of their commit. */
+const TICK_MS = 500
+/** When devices come back after this relay went away: after the first, spread over the second. */
+const GOAWAY_AFTER_MS = 500
+const GOAWAY_JITTER_MS = 2_000
+
+/** All rooms of a relay. */
+export class Rooms {
+  readonly #hosts = new Map<string, RoomHost>()
+  readonly #context: HostContext
+  readonly #connectionContext: ConnectionContext
+  readonly #connections = new Set<Connection>()
+  #stopTimer: (() => void) | undefined
+  #closing = false
+
+  constructor(context: HostContext & Pick<ConnectionContext, 'auth'>) {
+    this.#context = context
+    this.#connectionContext = {
+      ...context,
+      host: (room) => this.host(room),
+      left: (connection) => this.#left(connection),
+    }
+  }
+
+  get closing(): boolean {
+    return this.#closing
+  }
+
+  /** The room, from now on in memory. */
+  host(room: string): RoomHost {
+    let host = this.#hosts.get(room)
+    if (host) {
+      // The order of the map is that of last use.
+      this.#hosts.delete(room)
+    } else {
+      host = new RoomHost(room, this.#context)
+      this.#dropIdle()
+    }
+    this.#hosts.set(room, host)
+    return host
+  }
+
+  /** Number of devices connected to a room. */
+  connections(room: string): number {
+    return this.#hosts.get(room)?.delivery.size ?? 0
+  }
+
+  /** Takes over an open socket. The runtime calls what it gets back. */
+  accept(socket: Socket, admission: Admission): SocketEvents {
+    const connection = new Connection(socket, admission, this.#connectionContext)
+    this.#connections.add(connection)
+    if (this.#closing) connection.goAway(GOAWAY_AFTER_MS, GOAWAY_JITTER_MS)
+    else this.#stopTimer ??= this.#context.clock.every(TICK_MS, () => this.#tick())
+    return connection
+  }
+
+  /** Answers what was asked, then sends everyone away. */
+  async close(): Promise<void> {
+    this.#closing = true
+    await Promise.all([...this.#hosts.values()].map((host) => host.drain()))
+    for (const connection of [...this.#connections]) connection.goAway(GOAWAY_AFTER_MS, GOAWAY_JITTER_MS)
+    this.#hosts.clear()
+  }
+
+  #tick(): void {
+    const nowMs = this.#context.clock.now()
+    for (const host of this.#hosts.values()) host.delivery.tick(nowMs)
+    // Those in a room were seen there; what remains are the ones still waiting for a welcome.
+    for (const connection of this.#connections) if (connection.device === '') connection.tick(nowMs)
+  }
+
+  #left(connection: Connection): void {
+    this.#connections.delete(connection)
+    if (this.#connections.size > 0) return
+    this.#stopTimer?.()
+    this.#stopTimer = undefined
+  }
+
+  #dropIdle(): void {
+    if (this.#hosts.size < this.#context.limits.idleRooms) return
+    for (const [room, host] of this.#hosts) {
+      if (this.#hosts.size < this.#context.limits.idleRooms) return
+      if (host.idle) this.#hosts.delete(room)
+    }
+  }
+}

@@ -1,0 +1,30 @@
+/**
+ * The Socket port: what a runtime must make of its WebSockets. Every runtime maps to this one
+ * interface in a file of its own under `runtimes/`; nothing else of the relay knows a socket.
+ */
+
+/** One open socket, as the relay uses it. */
+export interface Socket {
+  /**
+   * Sends one text message. MUST NOT throw, whatever state the socket is in. A broadcast hands the
+   * same string to many sockets one after the other: an adapter MAY keep what it made of the last.
+   */
+  send(text: string): void
+  /** Bytes taken by `send` that the operating system does not have yet. */
+  readonly bufferedAmount: number
+  /** Closes with a number of the protocol's table. MUST NOT throw; calling it again does nothing. */
+  close(code: number, reason: string): void
+}
+
+/** What a runtime tells the relay about a socket. None of these throws. */
+export interface SocketEvents {
+  /** A message came: a string, or anything else for one that is not text. */
+  onMessage(message: unknown): void
+  /** The socket is gone. Called once. */
+  onClose(): void
+  /** `bufferedAmount` fell to {@link LOW_WATER_BYTES} or below after it had been above. */
+  onDrain(): void
+}
+
+/** Where `onDrain` is due. */
+export const LOW_WATER_BYTES: number = 256 * 1024

@@ -1,0 +1,144 @@
+import { BusError, type Durability, idPairs, parseId } from '@crosstown/bus/protocol'
+import { lastPlace, type RoomHead, type RoomRecord } from '../record.ts'
+import {
+  type Append,
+  DEVICE_KEY,
+  FIND_CANDIDATES,
+  type Found,
+  type LoadedRoom,
+  type ReadLimit,
+  type RoomStats,
+  type Store,
+} from './store.ts'
+
+interface MemoryRoom {
+  head: RoomHead
+  readonly records: RoomRecord[]
+  readonly state: Map<string, string>
+  /** By prefix, in order of counter: the highest counter of a record, and the record's index. */
+  readonly ids: Map<string, { counter: number; index: number }[]>
+  events: number
+  bytes: number
+}
+
+/**
+ * A store that is gone with the process: for development, tests, and rooms nobody will miss.
+ *
+ * @example
+ * const relay = createRelay({ store: memoryStore() })
+ */
+export function memoryStore(): Store {
+  return new MemoryStore()
+}
+
+class MemoryStore implements Store {
+  readonly durability: Durability = 'memory'
+  readonly #rooms = new Map<string, MemoryRoom>()
+  #closed = false
+
+  async load(room: string): Promise<LoadedRoom | undefined> {
+    const found = this.#room(room)
+    return found && { head: found.head, state: [...found.state] }
+  }
+
+  async head(room: string): Promise<RoomHead | undefined> {
+    return this.#room(room)?.head
+  }
+
+  async append(name: string, append: Append): Promise<boolean> {
+    let room = this.#room(name)
+    if (room ? !isHead(room.head, append.expected) : append.expected.version !== 0) return false
+    if (!room) {
+      room = { head: append.head, records: [], state: new Map(), ids: new Map(), events: 0, bytes: 0 }
+      this.#rooms.set(name, room)
+    }
+    for (const record of append.records) {
+      indexIds(room, record, room.records.length)
+      room.records.push(record)
+      room.events += record.headers.length
+      room.bytes += record.bytes
+    }
+    for (const [key, value] of append.state) room.state.set(key, value)
+    room.head = append.head
+    return true
+  }
+
+  async read(name: string, after: number, limit: ReadLimit): Promise<readonly RoomRecord[]> {
+    const records = this.#room(name)?.records ?? []
+    const found: RoomRecord[] = []
+    let events = 0
+    let bytes = 0
+    for (let i = firstIndex(records, (record) => lastPlace(record) > after); i < records.length; i++) {
+      const record = records[i] as RoomRecord
+      events += record.count
+      bytes += record.bytes
+      if (found.length > 0 && (events > limit.events || bytes > limit.bytes)) break
+      found.push(record)
+    }
+    return found
+  }
+
+  async find(name: string, id: string): Promise<Found | undefined> {
+    const room = this.#room(name)
+    const [prefix, counter] = parseId(id)
+    const pairs = room?.ids.get(prefix) ?? []
+    const from = firstIndex(pairs, (pair) => pair.counter >= counter)
+    for (const pair of pairs.slice(from, from + FIND_CANDIDATES)) {
+      const record = room?.records[pair.index] as RoomRecord
+      const index = record.headers.findIndex((header) => header.id === id)
+      if (index >= 0) return { record, index }
+    }
+    return undefined
+  }
+
+  async findByTime(name: string, time: number): Promise<number | undefined> {
+    const records = this.#room(name)?.records ?? []
+    return records[firstIndex(records, (record) => record.time >= time)]?.place
+  }
+
+  async stats(name: string): Promise<RoomStats | undefined> {
+    const room = this.#room(name)
+    if (!room) return undefined
+    let devices = 0
+    for (const key of room.state.keys()) if (key.startsWith(DEVICE_KEY)) devices += 1
+    return { head: room.head, events: room.events, bytes: room.bytes, devices }
+  }
+
+  signal(): void {
+    // One process only: there is nobody else to tell.
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#rooms.clear()
+  }
+
+  #room(name: string): MemoryRoom | undefined {
+    if (this.#closed) throw new BusError('unavailable', 'the memory store is closed', { stage: 'log' })
+    return this.#rooms.get(name)
+  }
+}
+
+function isHead(head: RoomHead, expected: RoomHead): boolean {
+  return head.epoch === expected.epoch && head.version === expected.version
+}
+
+function indexIds(room: MemoryRoom, record: RoomRecord, index: number): void {
+  for (const [prefix, counter] of idPairs(record.headers)) {
+    const pairs = room.ids.get(prefix)
+    if (!pairs) room.ids.set(prefix, [{ counter, index }])
+    else pairs.splice(firstIndex(pairs, (pair) => pair.counter > counter), 0, { counter, index })
+  }
+}
+
+/** Index of the first element that passes, in a list where all that pass stand at the end. */
+function firstIndex<T>(list: readonly T[], passes: (element: T) => boolean): number {
+  let low = 0
+  let high = list.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (passes(list[middle] as T)) high = middle
+    else low = middle + 1
+  }
+  return low
+}

@@ -1,0 +1,174 @@
+/** Tables and rows of the SQLite store. */
+import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite'
+import { type EventHeader, idPairs, type Refusal } from '@crosstown/bus/protocol'
+import type { RoomRecord } from '../record.ts'
+import type { Append } from './store.ts'
+
+/** One row, by column. */
+export type Row = Record<string, SQLOutputValue>
+
+/**
+ * The exclusive lock is taken first and kept: it is what makes a second process fail at its start
+ * instead of somewhere in its work, and WAL needs no shared memory under it.
+ */
+export const SCHEMA: string = `
+  PRAGMA locking_mode = EXCLUSIVE;
+  PRAGMA journal_mode = WAL;
+  PRAGMA synchronous = FULL;
+  BEGIN IMMEDIATE;
+  CREATE TABLE IF NOT EXISTS rooms (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    epoch TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    "check" TEXT NOT NULL,
+    time REAL NOT NULL,
+    events INTEGER NOT NULL,
+    bytes INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS records (
+    room INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    time REAL NOT NULL,
+    bytes INTEGER NOT NULL,
+    device TEXT,
+    batch INTEGER,
+    last_id TEXT NOT NULL,
+    indexes TEXT,
+    refused TEXT,
+    headers TEXT NOT NULL,
+    data TEXT NOT NULL,
+    PRIMARY KEY (room, place)
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS ids (
+    room INTEGER NOT NULL,
+    prefix TEXT NOT NULL,
+    counter INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    PRIMARY KEY (room, prefix, counter, place)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS state (
+    room INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (room, key)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS records_by_time ON records (room, time, place);
+  PRAGMA user_version = 1;
+  COMMIT;
+`
+
+/** All statements of the store, prepared once. */
+export interface Statements {
+  readonly room: StatementSync
+  readonly addRoom: StatementSync
+  readonly moveHead: StatementSync
+  readonly addRecord: StatementSync
+  readonly addPair: StatementSync
+  readonly putState: StatementSync
+  readonly state: StatementSync
+  readonly countState: StatementSync
+  readonly recordsFrom: StatementSync
+  readonly recordsByPair: StatementSync
+  readonly placeByTime: StatementSync
+}
+
+/** Prepares the statements. */
+export function statementsOf(database: DatabaseSync): Statements {
+  return {
+    room: database.prepare('SELECT * FROM rooms WHERE name = ?'),
+    addRoom: database.prepare(
+      `INSERT INTO rooms (name, epoch, version, place, "check", time, events, bytes)
+       VALUES (?, ?, 0, 0, '0', 0, 0, 0)`,
+    ),
+    moveHead: database.prepare(
+      `UPDATE rooms SET version = ?, place = ?, "check" = ?, time = ?, events = events + ?, bytes = bytes + ?
+       WHERE id = ?`,
+    ),
+    addRecord: database.prepare(
+      `INSERT INTO records (room, place, count, time, bytes, device, batch, last_id, indexes, refused, headers, data)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ),
+    addPair: database.prepare('INSERT INTO ids (room, prefix, counter, place) VALUES (?, ?, ?, ?)'),
+    putState: database.prepare('INSERT OR REPLACE INTO state (room, key, value) VALUES (?, ?, ?)'),
+    state: database.prepare('SELECT key, value FROM state WHERE room = ?'),
+    countState: database.prepare('SELECT count(*) AS count FROM state WHERE room = ? AND key GLOB ?'),
+    recordsFrom: database.prepare(
+      `SELECT * FROM records WHERE room = :room AND place >= coalesce(
+         (SELECT place FROM records WHERE room = :room AND place <= :next AND place + count > :next
+          ORDER BY place DESC LIMIT 1), :next)
+       ORDER BY place`,
+    ),
+    recordsByPair: database.prepare(
+      `SELECT records.* FROM ids JOIN records ON records.room = ids.room AND records.place = ids.place
+       WHERE ids.room = ? AND ids.prefix = ? AND ids.counter >= ? ORDER BY ids.counter, ids.place LIMIT ?`,
+    ),
+    placeByTime: database.prepare(
+      'SELECT place FROM records WHERE room = ? AND time >= ? ORDER BY time, place LIMIT 1',
+    ),
+  }
+}
+
+/** Does one append inside the open transaction; `false` where the head is another. */
+export function applyAppend(sql: Statements, room: string, { expected, head, records, state }: Append): boolean {
+  const found = sql.room.get(room)
+  if (found ? found['epoch'] !== expected.epoch || found['version'] !== expected.version : expected.version !== 0) {
+    return false
+  }
+  const id = found ? (found['id'] as number) : Number(sql.addRoom.run(room, expected.epoch).lastInsertRowid)
+  let events = 0
+  let bytes = 0
+  for (const record of records) {
+    events += record.headers.length
+    bytes += record.bytes
+    sql.addRecord.run(
+      id,
+      record.place,
+      record.count,
+      record.time,
+      record.bytes,
+      record.device ?? null,
+      record.batch ?? null,
+      record.lastId,
+      indexesText(record),
+      record.refused ? JSON.stringify(record.refused) : null,
+      record.headerLines.join('\n'),
+      record.data.join('\n'),
+    )
+    for (const [prefix, counter] of idPairs(record.headers)) sql.addPair.run(id, prefix, counter, record.place)
+  }
+  for (const [key, value] of state) sql.putState.run(id, key, value)
+  sql.moveHead.run(head.version, head.place, head.check, head.time, events, bytes, id)
+  return true
+}
+
+/** The record in a row. */
+export function recordOf(row: Row): RoomRecord {
+  const headers = row['headers'] as string
+  // Headers are never empty lines, data may be: only the headers tell how many events there are.
+  const headerLines = headers === '' ? [] : headers.split('\n')
+  const indexes = row['indexes'] as string | null
+  const refused = row['refused'] as string | null
+  return {
+    place: row['place'] as number,
+    count: row['count'] as number,
+    time: row['time'] as number,
+    ...(row['device'] !== null && { device: row['device'] as string }),
+    ...(row['batch'] !== null && { batch: row['batch'] as number }),
+    lastId: row['last_id'] as string,
+    indexes: indexes === null ? headerLines.map((_, index) => index) : (JSON.parse(indexes) as number[]),
+    ...(refused !== null && { refused: JSON.parse(refused) as Refusal[] }),
+    headers: headerLines.map((line) => JSON.parse(line) as EventHeader),
+    headerLines,
+    data: headerLines.length === 0 ? [] : (row['data'] as string).split('\n'),
+    bytes: row['bytes'] as number,
+  }
+}
+
+/** Most batches are taken whole: their indexes 0, 1, 2... need no text. */
+function indexesText({ indexes, headers }: RoomRecord): string | null {
+  const plain = indexes.length === headers.length && indexes.every((index, i) => index === i)
+  return plain ? null : JSON.stringify(indexes)
+}

@@ -1,0 +1,110 @@
+/**
+ * What a room's log is kept in. One store serves many rooms; a room is known by its name. Stores
+ * keep headers and data as the texts they came as and never look into data.
+ */
+import type { Durability } from '@crosstown/bus/protocol'
+import type { RoomHead, RoomRecord } from '../record.ts'
+
+/** A keyed part of a room's state: the fold of its records, written with them. */
+export type StatePut = readonly [key: string, value: string]
+
+/** A room as it is read when a process starts to serve it. */
+export interface LoadedRoom {
+  readonly head: RoomHead
+  readonly state: readonly StatePut[]
+}
+
+/** One atomic write. */
+export interface Append {
+  /**
+   * The head this was decided on. `version` 0 is a room that has no log yet: the append makes it,
+   * with the epoch of `expected`.
+   */
+  readonly expected: RoomHead
+  /** The head after it. */
+  readonly head: RoomHead
+  /** In order of place, without holes. */
+  readonly records: readonly RoomRecord[]
+  readonly state: readonly StatePut[]
+}
+
+/** How much to read: whichever is reached first ends it, but one record is always read. */
+export interface ReadLimit {
+  readonly events: number
+  readonly bytes: number
+}
+
+/** An event, found by its id. */
+export interface Found {
+  readonly record: RoomRecord
+  /** Its index among the record's accepted events. */
+  readonly index: number
+}
+
+/** What a room holds. */
+export interface RoomStats {
+  readonly head: RoomHead
+  readonly events: number
+  readonly bytes: number
+  readonly devices: number
+}
+
+/**
+ * Keeps rooms. The contract suite in `testing` holds every implementation to this.
+ *
+ * A store MUST keep rooms apart, MUST give records back as they were appended, and MUST reject a
+ * call with a BusError: `unavailable` where trying again may help. It MUST NOT make a room's log
+ * on a read, MUST NOT change a text, and MUST NOT resolve an append before it is as durable as
+ * `durability` says.
+ */
+export interface Store {
+  /** What holds of an append that resolved `true`. */
+  readonly durability: Durability
+
+  /** The room with its state; `undefined` where it has no log. */
+  load(room: string): Promise<LoadedRoom | undefined>
+
+  /** The head alone; `undefined` where the room has no log. */
+  head(room: string): Promise<RoomHead | undefined>
+
+  /**
+   * Writes records, state and head: all or none.
+   *
+   * Resolves `false`, having written nothing, where the room's epoch or version is not that of
+   * `expected`. Rejects where it is not known what became of it; the caller reads again.
+   */
+  append(room: string, append: Append): Promise<boolean>
+
+  /**
+   * Records in order, beginning with the one that takes place `after + 1`, or with the first one
+   * behind it where that was trimmed.
+   */
+  read(room: string, after: number, limit: ReadLimit): Promise<readonly RoomRecord[]>
+
+  /** The event with this id. */
+  find(room: string, id: string): Promise<Found | undefined>
+
+  /** Place of the first record written at or after `time`, in milliseconds since 1970. */
+  findByTime(room: string, time: number): Promise<number | undefined>
+
+  /** What the room holds; `undefined` where it has no log. */
+  stats(room: string): Promise<RoomStats | undefined>
+
+  /**
+   * Carries a text to the other processes on this store, at most once and not to the sender. A
+   * store that serves one process only does nothing.
+   */
+  signal(room: string, text: string): void
+
+  /** Ends writing what was appended, then lets go of everything. */
+  close(): Promise<void>
+}
+
+/** Key of a device's row in a room's state. */
+export const DEVICE_KEY = 'device/'
+
+/**
+ * Records to look into for one id. A publisher's counters ascend, so the first record whose
+ * highest counter reaches the one looked for has it; more are only for ids that were sent again.
+ */
+export const FIND_CANDIDATES = 16

@@ -1,0 +1,25 @@
+import { defineConfig, type ReporterDescription } from '@playwright/test'
+import { chromiumLaunch } from './scripts/lib/chromium.ts'
+
+// `npm test` reads the numbers from a JSON report; it says where that goes.
+const report = process.env.CROSSTOWN_PLAYWRIGHT_REPORT
+const reporters: ReporterDescription[] = [[process.stdout.isTTY ? 'line' : 'list']]
+if (report) reporters.push(['json', { outputFile: report }])
+
+// Servers are started by e2e/fixtures.ts, on ports the system picks.
+export default defineConfig({
+  testDir: 'e2e',
+  outputDir: 'test-results',
+  timeout: 60_000,
+  retries: 0,
+  workers: 2,
+  fullyParallel: true,
+  forbidOnly: Boolean(process.env.CI),
+  reporter: reporters,
+  use: {
+    browserName: 'chromium',
+    headless: true,
+    launchOptions: chromiumLaunch,
+    trace: 'retain-on-failure',
+  },
+})

@@ -1,0 +1,92 @@
+// What tests can require beyond npm packages: a browser, another runtime, a server.
+// To add one: a name, the variable that tells tests where it is, and how to find it. `find` returns
+// `{ value }` for that variable, or `{ missing: 'one line of reason' }`.
+// A test that needs one skips when its variable is unset. CROSSTOWN_REQUIRE=name,name turns a
+// missing one into a failure.
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { root, run, runNode, tool, which, windows } from './project.mjs'
+
+export const capabilities = {
+  chromium: { variable: 'CROSSTOWN_CHROMIUM', find: findChromium },
+  deno: { variable: 'CROSSTOWN_DENO', find: findDeno },
+}
+
+/** Finds the named capabilities; returns the variables to set and why others are missing. */
+export async function findCapabilities(names) {
+  const env = {}
+  const missing = new Map()
+  for (const name of names) {
+    const { variable, find } = capabilities[name]
+    const found = await find(process.env[variable])
+    if (found.value === undefined) missing.set(name, found.missing)
+    else env[variable] = found.value
+  }
+  return { env, missing }
+}
+
+/** The names in CROSSTOWN_REQUIRE. */
+export const required = () =>
+  (process.env.CROSSTOWN_REQUIRE ?? '')
+    .split(',')
+    .map((name) => name.trim())
+    .filter(Boolean)
+
+const answers = async (command) =>
+  (await run(command, ['--version'], { timeout: 60_000 })).code === 0
+
+async function findChromium(given) {
+  if (given) {
+    return (await answers(given))
+      ? { value: given }
+      : { missing: `CROSSTOWN_CHROMIUM=${given} does not start` }
+  }
+  const own = await playwrightChromium()
+  if (own) return { value: own }
+
+  const onSystem = () => which('chromium', 'chromium-browser', 'google-chrome')
+  const system = onSystem()
+  if (system && (await answers(system))) return { value: system }
+
+  if (process.getuid?.() === 0 && which('apt-get')) {
+    console.log('Installing Chromium with apt-get (update, then install chromium) ...')
+    const started = Date.now()
+    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+    const apt = (...args) => run('apt-get', args, { env, timeout: 300_000 })
+    const update = await apt('update')
+    const packages = ['chromium', 'fonts-liberation']
+    const install = await apt('install', '-y', '--no-install-recommends', ...packages)
+    const installed = onSystem()
+    if (installed && (await answers(installed))) {
+      console.log(`  done in ${Math.round((Date.now() - started) / 1000)} s.`)
+      return { value: installed }
+    }
+    console.log(`${update.output}\n${install.output}`.trim().split('\n').slice(-8).join('\n'))
+    console.log('  apt-get did not bring a Chromium that starts.')
+  }
+
+  console.log('Installing Chromium with Playwright (playwright install chromium) ...')
+  const install = await runNode([tool('@playwright/test', 'playwright'), 'install', 'chromium'], {
+    timeout: 240_000,
+  })
+  const downloaded = await playwrightChromium()
+  if (downloaded) return { value: downloaded }
+  const last = install.output.trim().split('\n').at(-1) ?? ''
+  return { missing: `no Chromium found, and none could be installed (${last.trim()})` }
+}
+
+/** Playwright's own Chromium, when it is on the disk and starts here. */
+async function playwrightChromium() {
+  const code = "console.log((await import('@playwright/test')).chromium.executablePath())"
+  const { code: failed, output } = await runNode(['--input-type=module', '--eval', code])
+  const path = output.trim()
+  return failed === 0 && path && existsSync(path) && (await answers(path)) ? path : undefined
+}
+
+async function findDeno(given) {
+  const own = join(root, 'node_modules', 'deno', windows ? 'deno.exe' : 'deno')
+  for (const path of [given, own, which('deno')]) {
+    if (path && existsSync(path) && (await answers(path))) return { value: path }
+  }
+  return { missing: 'no Deno that starts here (the npm package deno has none for this machine?)' }
+}

@@ -1,0 +1,37 @@
+import { playwright } from '@vitest/browser-playwright'
+import { defineConfig, type TestProjectConfiguration } from 'vitest/config'
+import { chromiumLaunch, chromiumPath } from './scripts/lib/chromium.ts'
+
+const excluded = ['**/node_modules/**', '**/dist/**']
+const browserTests = 'packages/*/src/**/*.browser.test.{ts,tsx}'
+
+const unit: TestProjectConfiguration = {
+  test: {
+    name: 'unit',
+    environment: 'node',
+    include: ['{packages/*/src,scripts,bench}/**/*.test.{ts,tsx}'],
+    exclude: [...excluded, browserTests],
+  },
+}
+
+// In a real Chromium: IndexedDB, BroadcastChannel, Web Locks. Only where one was found.
+const browser: TestProjectConfiguration = {
+  test: {
+    name: 'browser',
+    include: [browserTests],
+    exclude: excluded,
+    browser: {
+      enabled: true,
+      headless: true,
+      screenshotFailures: false,
+      provider: playwright({ launchOptions: chromiumLaunch }),
+      instances: [{ browser: 'chromium' }],
+    },
+  },
+}
+
+export default defineConfig({
+  test: {
+    projects: chromiumPath === undefined ? [unit] : [unit, browser],
+  },
+})
