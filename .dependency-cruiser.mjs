@@ -15,11 +15,11 @@ const stages = '(codec|batch|dispatch|log|consume|read|sync|device|links|schema|
 const stageFiles = '(request|presence)[.]ts'
 
 /** What stages may know of each other, as types. */
-const interfaces = `${bus}/(log/log|log/record|links/link|codec/codec|protocol/frames|batch/batch|dispatch/dispatch|sync/sync)[.]ts$`
+const interfaces = `${bus}/(log/log|log/record|links/link|codec/codec|protocol/frames|schema/schema|batch/batch|dispatch/dispatch|sync/sync)[.]ts$`
 
 /** Pure functions shared with the relay: these may be run by some. */
 const protocol = `${bus}/protocol/`
-const protocolUsers = '(sync|links|log)'
+const protocolUsers = '(sync|links|log|read|dispatch)'
 
 const asTypes = ['type-only', 'type-import']
 

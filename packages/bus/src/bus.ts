@@ -23,14 +23,21 @@ import { type Platform, runtimePlatform } from './platform.ts'
 import { parsePatterns } from './protocol/pattern.ts'
 import { eventById } from './read/by-id.ts'
 import { CatchUp } from './read/catch-up.ts'
-import { type EventSchemas, type SchemaEvents, type SchemaInput, validate } from './schema/schema.ts'
+import {
+  type EventSchemas,
+  type SchemaEvents,
+  type SchemaInput,
+  validate,
+} from './schema/schema.ts'
 import { Peers } from './sync/peers.ts'
 import { Session } from './sync/session.ts'
 import { RelayedWaiters } from './sync/waiters.ts'
 import type { Bus, EventsOptions, PublishOptions, SubscribeOptions } from './types.ts'
 
 /** The options of a bus whose event types are inferred from schemas. */
-export type SchemaBusOptions<Schemas extends EventSchemas> = BusOptions & { readonly events: Schemas }
+export type SchemaBusOptions<Schemas extends EventSchemas> = BusOptions & {
+  readonly events: Schemas
+}
 
 /**
  * Makes a bus. Synchronous, without I/O before first use; it keeps no process alive.
@@ -81,7 +88,12 @@ export function createBusOn(options: BusOptions, platform: Platform): Bus<Record
     report,
     context: (event, subscription, delivery) => handlers.context(event, subscription, delivery),
   })
-  const composer = new Composer({ source, platform, encode: encodeValue, hasLog: log !== undefined })
+  const composer = new Composer({
+    source,
+    platform,
+    encode: encodeValue,
+    hasLog: log !== undefined,
+  })
   const waiters = new RelayedWaiters()
   const device: Device = new Device({
     name,
@@ -127,7 +139,9 @@ export function createBusOn(options: BusOptions, platform: Platform): Bus<Record
   let closed: Promise<void> | undefined
 
   function settleHandlers(batch: Batch): void {
-    const tickets = new Set(batch.entries.map((entry) => entry.ticket).filter((ticket) => ticket.handled))
+    const tickets = new Set(
+      batch.entries.map((entry) => entry.ticket).filter((ticket) => ticket.handled),
+    )
     for (const ticket of tickets) void settleHandled(ticket)
   }
 
@@ -142,7 +156,10 @@ export function createBusOn(options: BusOptions, platform: Platform): Bus<Record
     try {
       const until = options?.until
       if (until === 'logged' || until === 'relayed') {
-        throw new BusError('unreachable', `publish of ${type} cannot reach '${until}': this bus has no log`)
+        throw new BusError(
+          'unreachable',
+          `publish of ${type} cannot reach '${until}': this bus has no log`,
+        )
       }
       const event = composer.reference(type, data, options)
       if (until !== 'handled') {
@@ -169,7 +186,10 @@ export function createBusOn(options: BusOptions, platform: Platform): Bus<Record
     if (signal?.aborted) return () => {}
     const reads = from !== undefined && from !== 'now'
     if (reads && !log) {
-      throw new BusError('unreachable', "subscribe with 'from' reads the log, and this bus has none")
+      throw new BusError(
+        'unreachable',
+        "subscribe with 'from' reads the log, and this bus has none",
+      )
     }
     const off = (): void => {
       dispatcher.subscriptions.remove(subscription)
@@ -191,12 +211,15 @@ export function createBusOn(options: BusOptions, platform: Platform): Bus<Record
         ended: () => subscription.ended,
       })
       subscription.intercept = catchUp.intercept
-      device.open().then((opened) => opened && catchUp.run(opened)).catch((error: unknown) => {
-        if (subscription.ended) return
-        catchUp.release()
-        if (failed && isBusError(error)) failed(error)
-        else report(error as BusError)
-      })
+      device
+        .open()
+        .then((opened) => opened && catchUp.run(opened))
+        .catch((error: unknown) => {
+          if (subscription.ended) return
+          catchUp.release()
+          if (failed && isBusError(error)) failed(error)
+          else report(error as BusError)
+        })
     }
     return off
   }
@@ -206,8 +229,15 @@ export function createBusOn(options: BusOptions, platform: Platform): Bus<Record
     return () => closing.signal.removeEventListener('abort', run)
   }
 
-  async function flush({ until = 'logged', signal }: { until?: string; signal?: AbortSignal } = {}): Promise<void> {
-    if (until === 'relayed' && !relay) throw new BusError('unreachable', "flush until 'relayed': this bus has no relay")
+  async function flush({
+    until = 'logged',
+    signal,
+  }: {
+    until?: string
+    signal?: AbortSignal
+  } = {}): Promise<void> {
+    if (until === 'relayed' && !relay)
+      throw new BusError('unreachable', "flush until 'relayed': this bus has no relay")
     const done = (async () => {
       await publisher.settled()
       if (until === 'accepted') return
@@ -247,17 +277,36 @@ export function createBusOn(options: BusOptions, platform: Platform): Bus<Record
     source,
     status: statusOf(device.status),
     publish,
-    publishBatch(entries: readonly ({ type: string; data?: unknown } & PublishOptions)[], level = {}) {
+    publishBatch(
+      entries: readonly ({ type: string; data?: unknown } & PublishOptions)[],
+      level = {},
+    ) {
       if (closed) return rejectedTicket(closedError(), later, report)
       if (!direct) device.opening()
-      const drafts: Draft[] = entries.map(({ type, data, ...rest }) => ({ type, data, options: rest }))
-      if (direct) return Promise.all(drafts.map((draft) => publishDirect(draft.type, draft.data, { ...draft.options, ...level })))
+      const drafts: Draft[] = entries.map(({ type, data, ...rest }) => ({
+        type,
+        data,
+        options: rest,
+      }))
+      if (direct)
+        return Promise.all(
+          drafts.map((draft) =>
+            publishDirect(draft.type, draft.data, { ...draft.options, ...level }),
+          ),
+        )
       return publisher.publishBatch(drafts, level)
     },
-    subscribe: (patterns: string, handler: Parameters<SubscribeInternal>[1], options: SubscribeOptions<BusEvent> = {}) =>
-      unsubscriber(subscribe(patterns, handler, options)),
+    subscribe: (
+      patterns: string,
+      handler: Parameters<SubscribeInternal>[1],
+      options: SubscribeOptions<BusEvent> = {},
+    ) => unsubscriber(subscribe(patterns, handler, options)),
     once: (patterns: string, { where, signal }: SubscribeOptions<BusEvent> = {}) =>
-      nextEvent((handler, failed) => subscribe(patterns, handler, { where, failed }), { signal, onClose, abortError }),
+      nextEvent((handler, failed) => subscribe(patterns, handler, { where, failed }), {
+        signal,
+        onClose,
+        abortError,
+      }),
     events: (patterns: string, options: EventsOptions<BusEvent> = {}) => {
       const { where, from, signal, buffer = 1_000, overflow = 'error' } = options
       return iterate((handler, failed) => subscribe(patterns, handler, { where, from, failed }), {

@@ -111,7 +111,9 @@ export function isEventType(type: unknown): type is string {
 
 /** Whether `type` is an event type of an application, or one of ours. */
 export function isAnyEventType(type: unknown): type is string {
-  return isEventType(type) || (typeof type === 'string' && type.length <= 256 && SYSTEM_TYPE.test(type))
+  return (
+    isEventType(type) || (typeof type === 'string' && type.length <= 256 && SYSTEM_TYPE.test(type))
+  )
 }
 
 /** @throws {BusError} invalid_type */
@@ -120,7 +122,9 @@ export function assertEventType(type: unknown): asserts type is string {
   throw new BusError(
     'invalid_type',
     `${JSON.stringify(type) ?? String(type)} is not an event type: use 1 to 16 segments of A-Z a-z 0-9 _ - joined by dots, at most 256 characters` +
-      (typeof type === 'string' && type.startsWith('$') ? '; types that start with $ are ours' : ''),
+      (typeof type === 'string' && type.startsWith('$')
+        ? '; types that start with $ are ours'
+        : ''),
     { stage: 'batch' },
   )
 }
@@ -155,11 +159,16 @@ export function headerFault(header: unknown): string | undefined {
     if (h[key] !== undefined && !isHeaderText(h[key])) return `${key} ${TEXT_RULE}`
   }
   if (h['scope'] !== undefined && h['scope'] !== 'device') return "scope must be 'device' or absent"
-  if (h['version'] !== undefined && !isCount(h['version'])) return 'version must be a whole number from 1'
+  if (h['version'] !== undefined && !isCount(h['version']))
+    return 'version must be a whole number from 1'
   if (h['group'] !== undefined && !isCount(h['group'])) return 'group must be a whole number from 1'
-  if (h['encoding'] !== undefined && h['encoding'] !== 'devalue') return "encoding must be 'devalue' or absent"
+  if (h['encoding'] !== undefined && h['encoding'] !== 'devalue')
+    return "encoding must be 'devalue' or absent"
   const traceparent = h['traceparent']
-  if (traceparent !== undefined && !(typeof traceparent === 'string' && TRACEPARENT.test(traceparent))) {
+  if (
+    traceparent !== undefined &&
+    !(typeof traceparent === 'string' && TRACEPARENT.test(traceparent))
+  ) {
     return 'traceparent must be a W3C traceparent'
   }
   return metadataFault(h['metadata'])
@@ -178,7 +187,10 @@ function metadataFault(metadata: unknown): string | undefined {
   }
   for (const [key, value] of Object.entries(metadata)) {
     const flat =
-      typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value) || value === undefined
+      typeof value === 'string' ||
+      typeof value === 'boolean' ||
+      Number.isFinite(value) ||
+      value === undefined
     if (!flat) return `metadata.${key} must be a string, a finite number or a boolean`
   }
   return undefined
@@ -191,7 +203,12 @@ export function utf8Length(text: string): number {
     const unit = text.charCodeAt(i)
     if (unit < 0x80) continue
     if (unit < 0x800) bytes += 1
-    else if (unit >= 0xd800 && unit < 0xdc00 && i + 1 < text.length && isLowSurrogate(text, i + 1)) {
+    else if (
+      unit >= 0xd800 &&
+      unit < 0xdc00 &&
+      i + 1 < text.length &&
+      isLowSurrogate(text, i + 1)
+    ) {
       bytes += 2
       i += 1
     } else bytes += 2

@@ -70,15 +70,22 @@ const KNOWN: ReadonlySet<string> = new Set([
 ])
 
 /** @throws {BusError} invalid_options, log_unavailable */
-export function resolveOptions(options: BusOptions, platform: Platform, defaults: OptionDefaults): ResolvedOptions {
-  if (typeof options !== 'object' || options === null) throw invalid("give options, as in { name: 'shop' }")
+export function resolveOptions(
+  options: BusOptions,
+  platform: Platform,
+  defaults: OptionDefaults,
+): ResolvedOptions {
+  if (typeof options !== 'object' || options === null)
+    throw invalid("give options, as in { name: 'shop' }")
   const unknown = Object.keys(options).find((key) => !KNOWN.has(key))
-  if (unknown !== undefined) throw invalid(`${unknown} is not an option; there are ${[...KNOWN].join(', ')}`)
+  if (unknown !== undefined)
+    throw invalid(`${unknown} is not an option; there are ${[...KNOWN].join(', ')}`)
   const { name, source = platform.kind, events, relay, limits = {}, onError, onGap } = options
   if (typeof name !== 'string' || !/^[A-Za-z0-9_-]{1,64}$/.test(name)) {
     throw invalid('name must be 1 to 64 of A-Z a-z 0-9 _ -')
   }
-  if (!isHeaderText(source)) throw invalid('source must be 1 to 256 characters without control characters')
+  if (!isHeaderText(source))
+    throw invalid('source must be 1 to 256 characters without control characters')
   checkSchemas(events)
   if (relay !== undefined && typeof relay?.connect !== 'function') {
     throw invalid('relay must come from relayLink({ url, room, token })')
@@ -87,11 +94,14 @@ export function resolveOptions(options: BusOptions, platform: Platform, defaults
     ['onError', onError],
     ['onGap', onGap],
   ] as const) {
-    if (check !== undefined && typeof check !== 'function') throw invalid(`${key} must be a function`)
+    if (check !== undefined && typeof check !== 'function')
+      throw invalid(`${key} must be a function`)
   }
   const log = resolveLog(options.log, platform, defaults)
   if (relay && !log) {
-    throw invalid('a relay needs a log, which holds what is not confirmed yet: use memoryLog() for one without a disk')
+    throw invalid(
+      'a relay needs a log, which holds what is not confirmed yet: use memoryLog() for one without a disk',
+    )
   }
   return {
     name,
@@ -111,10 +121,13 @@ export function resolveOptions(options: BusOptions, platform: Platform, defaults
 
 function checkSchemas(events: EventSchemas | undefined): void {
   if (events === undefined) return
-  if (typeof events !== 'object' || events === null) throw invalid('events must be an object of schemas by event type')
+  if (typeof events !== 'object' || events === null)
+    throw invalid('events must be an object of schemas by event type')
   for (const [type, schema] of Object.entries(events)) {
     if (typeof schema?.['~standard']?.validate !== 'function') {
-      throw invalid(`events['${type}'] is not a Standard Schema: use one of zod, valibot, arktype or your own`)
+      throw invalid(
+        `events['${type}'] is not a Standard Schema: use one of zod, valibot, arktype or your own`,
+      )
     }
   }
 }
@@ -131,9 +144,13 @@ function resolveLog(
   }
   if (source.available(platform)) return source
   if (!source.required) return memory()
-  throw new BusError('log_unavailable', 'this runtime has no IndexedDB: leave out required, or use another log', {
-    stage: 'log',
-  })
+  throw new BusError(
+    'log_unavailable',
+    'this runtime has no IndexedDB: leave out required, or use another log',
+    {
+      stage: 'log',
+    },
+  )
 }
 
 function resolveTabs(

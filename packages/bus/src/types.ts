@@ -19,20 +19,22 @@ export interface SystemEvents {
 }
 
 /** The event or events of the given types, discriminated by `type`. */
-export type EventOf<Events extends object, Type extends string> = Type extends TypeOf<Events>
-  ? BusEvent<Type, Events[Type]>
-  : Type extends keyof SystemEvents
-    ? BusEvent<Type, SystemEvents[Type]>
-    : never
+export type EventOf<Events extends object, Type extends string> =
+  Type extends TypeOf<Events>
+    ? BusEvent<Type, Events[Type]>
+    : Type extends keyof SystemEvents
+      ? BusEvent<Type, SystemEvents[Type]>
+      : never
 
 type SegmentPatterns<Type extends string> = Type extends `${infer Head}.${infer Rest}`
   ? `${Head | '*'}.${SegmentPatterns<Rest> | '**'}`
   : Type | '*'
 
 /** Every pattern that matches at least one type of the map. */
-export type PatternOf<Events extends object> = string extends TypeOf<Events>
-  ? string
-  : SegmentPatterns<TypeOf<Events>> | '*' | '**' | keyof SystemEvents
+export type PatternOf<Events extends object> =
+  string extends TypeOf<Events>
+    ? string
+    : SegmentPatterns<TypeOf<Events>> | '*' | '**' | keyof SystemEvents
 
 type Matches<Type extends string, Pattern extends string> = Pattern extends '**'
   ? true
@@ -150,7 +152,10 @@ export interface HandlerContext<Events extends object> {
   ): Promise<EventOf<Events, Type>>
 }
 
-export type Handler<Events extends object, Event> = (event: Event, context: HandlerContext<Events>) => unknown
+export type Handler<Events extends object, Event> = (
+  event: Event,
+  context: HandlerContext<Events>,
+) => unknown
 
 export interface SubscribeOptions<Event> {
   /** Ends the subscription. */
@@ -212,7 +217,6 @@ export interface StatusSnapshot {
 }
 
 export type Status = StatusSnapshot & Observable<StatusSnapshot>
-
 
 /** A hole in what this device could read of the room. */
 export interface Gap {
@@ -292,7 +296,10 @@ export interface Bus<Events extends object, Input extends object = Events> {
    * Waits until everything published here before reached the level, or was rejected.
    * @default { until: 'logged' }
    */
-  flush(options?: { readonly until?: 'accepted' | 'logged' | 'relayed'; readonly signal?: AbortSignal }): Promise<void>
+  flush(options?: {
+    readonly until?: 'accepted' | 'logged' | 'relayed'
+    readonly signal?: AbortSignal
+  }): Promise<void>
 
   /**
    * Ends all subscriptions, waits for what is being written, gives up leadership and closes log

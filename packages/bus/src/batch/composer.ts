@@ -72,13 +72,19 @@ export class Composer {
     this.#assertType(type)
     const scope = options.scope ?? 'room'
     if (scope !== 'room' && scope !== 'device' && scope !== 'context') {
-      throw invalid(type, `scope must be 'context', 'device' or 'room', not ${JSON.stringify(scope)}`)
+      throw invalid(
+        type,
+        `scope must be 'context', 'device' or 'room', not ${JSON.stringify(scope)}`,
+      )
     }
     if (options.persist !== undefined && typeof options.persist !== 'boolean') {
       throw invalid(type, 'persist must be true or false')
     }
     if (scope === 'context' && options.persist === true) {
-      throw invalid(type, "an event of scope 'context' cannot be persisted: the log is shared by the device")
+      throw invalid(
+        type,
+        "an event of scope 'context' cannot be persisted: the log is shared by the device",
+      )
     }
     return { scope, persisted: this.hasLog && scope !== 'context' && options.persist !== false }
   }
@@ -118,7 +124,9 @@ export class Composer {
     group?: number,
   ): Entry {
     const value = this.#encode(data, type)
-    const id = plan.persisted ? `${this.prefix}-${this.#counter + 1}` : `${this.#castPrefix}-${++this.#castCounter}`
+    const id = plan.persisted
+      ? `${this.prefix}-${this.#counter + 1}`
+      : `${this.#castPrefix}-${++this.#castCounter}`
     const event: Entry['event'] = {
       id,
       type,
@@ -137,11 +145,20 @@ export class Composer {
     }
     const headerText = JSON.stringify(header)
     const headerBytes = utf8Length(headerText)
-    if (headerBytes > MAX_HEADER_BYTES) throw tooLarge(type, 'header', headerBytes, MAX_HEADER_BYTES)
+    if (headerBytes > MAX_HEADER_BYTES)
+      throw tooLarge(type, 'header', headerBytes, MAX_HEADER_BYTES)
     const bytes = headerBytes + utf8Length(value.text)
     if (bytes > MAX_EVENT_BYTES) throw tooLarge(type, 'data', bytes, MAX_EVENT_BYTES)
     if (plan.persisted) this.#counter += 1
-    return { event, header, headerText, dataText: value.text, bytes, persisted: plan.persisted, ticket }
+    return {
+      event,
+      header,
+      headerText,
+      dataText: value.text,
+      bytes,
+      persisted: plan.persisted,
+      ticket,
+    }
   }
 }
 

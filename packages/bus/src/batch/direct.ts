@@ -12,7 +12,10 @@ export class DirectQueue {
   readonly #deliver: (event: BusEvent, handled?: Promise<unknown>[]) => void
   readonly #settle: (ticket: Ticket) => void
 
-  constructor(deliver: (event: BusEvent, handled?: Promise<unknown>[]) => void, settle: (ticket: Ticket) => void) {
+  constructor(
+    deliver: (event: BusEvent, handled?: Promise<unknown>[]) => void,
+    settle: (ticket: Ticket) => void,
+  ) {
     this.#deliver = deliver
     this.#settle = settle
   }

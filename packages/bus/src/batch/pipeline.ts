@@ -100,7 +100,9 @@ export class Pipeline {
     this.#bytes -= bytes
     return {
       entries,
-      persisted: entries.every((entry) => entry.persisted) ? entries : entries.filter((entry) => entry.persisted),
+      persisted: entries.every((entry) => entry.persisted)
+        ? entries
+        : entries.filter((entry) => entry.persisted),
       casts: entries.filter((entry) => !entry.persisted && entry.event.scope !== 'context'),
     }
   }

@@ -116,7 +116,11 @@ export class Publisher {
     }
   }
 
-  #hold(values: unknown[] | Promise<unknown[]>, send: (values: unknown[]) => void, ticket: Ticket): void {
+  #hold(
+    values: unknown[] | Promise<unknown[]>,
+    send: (values: unknown[]) => void,
+    ticket: Ticket,
+  ): void {
     const before = this.#held ?? Promise.resolve()
     const outcome = Promise.resolve(values)
     outcome.catch(() => {})
@@ -158,7 +162,14 @@ export class Publisher {
     const group = drafts.length > 1 ? ++this.#groups : undefined
     try {
       const entries = drafts.map((draft, i) =>
-        composer.compose(draft.type, values[i], draft.options, plans[i] as EventPlan, ticket, group),
+        composer.compose(
+          draft.type,
+          values[i],
+          draft.options,
+          plans[i] as EventPlan,
+          ticket,
+          group,
+        ),
       )
       const bytes = entries.reduce((sum, entry) => sum + entry.bytes, 0)
       if (bytes > MAX_BATCH_BYTES) throw tooMany(`${bytes} bytes`)
@@ -174,15 +185,20 @@ export class Publisher {
     const persisted = plans.every((plan) => plan.persisted)
     if (until === undefined) return persisted ? 'logged' : 'accepted'
     if (!LEVELS.has(until)) {
-      throw new BusError('invalid_options', "until must be 'accepted', 'logged', 'relayed' or 'handled'", {
-        stage: 'batch',
-      })
+      throw new BusError(
+        'invalid_options',
+        "until must be 'accepted', 'logged', 'relayed' or 'handled'",
+        {
+          stage: 'batch',
+        },
+      )
     }
     const type = drafts[0]?.type ?? ''
     if ((until === 'logged' || until === 'relayed') && !persisted) {
       throw unreachable(type, until, 'the event is not persisted, or this bus has no log')
     }
-    if (until === 'relayed' && !this.#options.hasRelay) throw unreachable(type, until, 'this bus has no relay')
+    if (until === 'relayed' && !this.#options.hasRelay)
+      throw unreachable(type, until, 'this bus has no relay')
     if (until === 'relayed' && !plans.some((plan) => plan.scope === 'room')) {
       throw unreachable(type, until, "only events of scope 'room' leave the device")
     }

@@ -58,7 +58,10 @@ export interface TicketOptions<T> {
 }
 
 /** A ticket and its promise. */
-export function createTicket<T>(options: TicketOptions<T>): { ticket: Ticket; promise: Promise<T> } {
+export function createTicket<T>(options: TicketOptions<T>): {
+  ticket: Ticket
+  promise: Promise<T>
+} {
   const { until, signal, value, later, report } = options
   let settle: { resolve: (value: T) => void; reject: (error: unknown) => void } | undefined
   const promise = new WatchedPromise<T>((resolve, reject) => {
@@ -121,7 +124,8 @@ export async function settleHandled(ticket: Ticket): Promise<void> {
 }
 
 function handlerErrors(errors: readonly unknown[]): BusError {
-  const cause = errors.length === 1 ? errors[0] : new AggregateError(errors, 'several handlers failed')
+  const cause =
+    errors.length === 1 ? errors[0] : new AggregateError(errors, 'several handlers failed')
   return new BusError('handler_failed', `${errors.length} handler(s) of the event failed`, {
     stage: 'dispatch',
     cause,

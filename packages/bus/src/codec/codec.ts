@@ -110,7 +110,9 @@ function kindOfObject(value: object, seen: Seen, depth: number): Kind {
 
 /** Of this realm or of another one: objects of an iframe have a prototype of their own. */
 function isObjectPrototype(prototype: unknown): boolean {
-  return Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype as object, 'isPrototypeOf')
+  return (
+    Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype as object, 'isPrototypeOf')
+  )
 }
 
 function kindOfArray(value: readonly unknown[], seen: Seen, depth: number): Kind {
@@ -172,14 +174,21 @@ function tagOf(value: unknown): string {
  */
 function distanceToRoot(value: object): number {
   let distance = 0
-  for (let at: unknown = Object.getPrototypeOf(value); at !== null; at = Object.getPrototypeOf(at)) {
+  for (
+    let at: unknown = Object.getPrototypeOf(value);
+    at !== null;
+    at = Object.getPrototypeOf(at)
+  ) {
     distance += 1
   }
   return distance
 }
 
 function invalidData(data: unknown, eventType: string): BusError {
-  const { path, what } = findCulprit(data, 'data', new Set(), 0) ?? { path: 'data', what: 'this value' }
+  const { path, what } = findCulprit(data, 'data', new Set(), 0) ?? {
+    path: 'data',
+    what: 'this value',
+  }
   return new BusError(
     'invalid_data',
     `${path} of ${eventType} is ${what}, which would not come out the same everywhere: publish plain values, Map, Set, Date, BigInt, RegExp, URL, ArrayBuffer and its views`,
@@ -193,7 +202,12 @@ interface Culprit {
 }
 
 /** Walks again, slowly, only when something is known to be wrong. */
-function findCulprit(value: unknown, path: string, seen: Set<object>, depth: number): Culprit | undefined {
+function findCulprit(
+  value: unknown,
+  path: string,
+  seen: Set<object>,
+  depth: number,
+): Culprit | undefined {
   if (typeof value === 'function') return { path, what: 'a function' }
   if (typeof value === 'symbol') return { path, what: 'a symbol' }
   if (typeof value !== 'object' || value === null || seen.has(value)) return undefined
@@ -203,7 +217,8 @@ function findCulprit(value: unknown, path: string, seen: Set<object>, depth: num
     const found = findCulprit(item, path + key, seen, depth + 1)
     if (found) return found
   }
-  const alone = kindOf(emptied(value), [], 0) === BAD || Object.getOwnPropertySymbols(value).length > 0
+  const alone =
+    kindOf(emptied(value), [], 0) === BAD || Object.getOwnPropertySymbols(value).length > 0
   return alone || extraKeys(value) ? { path, what: describe(value) } : undefined
 }
 
@@ -216,7 +231,12 @@ function* childrenOf(value: object): Generator<[string, unknown]> {
     for (let i = 0; i < value.length; i++) yield [`[${i}]`, value[i]]
   } else if (value instanceof Map) {
     for (const [key, item] of value) {
-      const name = typeof key === 'string' ? JSON.stringify(key) : typeof key === 'object' ? '...' : String(key)
+      const name =
+        typeof key === 'string'
+          ? JSON.stringify(key)
+          : typeof key === 'object'
+            ? '...'
+            : String(key)
       yield [`.key(${name})`, key]
       yield [`.get(${name})`, item]
     }

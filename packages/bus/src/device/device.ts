@@ -4,29 +4,32 @@
  * their interfaces only; `bus.ts` gives it the real ones.
  */
 import type { Batch, BatchSinks } from '../batch/batch.ts'
-import type { Dispatcher } from '../dispatch/dispatcher.ts'
+import type { Dispatch } from '../dispatch/dispatch.ts'
 import { BusError, isBusError, toBusError } from '../errors.ts'
 import { offsetOf } from '../event.ts'
 import type { Link, LinkSource, RelaySource } from '../links/link.ts'
-import type { Log, LogSource, LogState, OwnBatch } from '../log/log.ts'
-import type { LogWriter } from '../log/writer.ts'
+import type { Log, LogSource, LogState, OwnBatch, Writer } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
-import type { Term } from '../protocol/frames.ts'
-import type { PeerEvents, Peers } from '../sync/peers.ts'
-import type { Session } from '../sync/session.ts'
-import type { Confirmation, SessionEvents } from '../sync/sync.ts'
-import type { RelayedWaiters } from '../sync/waiters.ts'
+import type {
+  Confirmation,
+  PeerContexts,
+  PeerEvents,
+  RelaySession,
+  SessionEvents,
+  SessionStart,
+  Waiters,
+} from '../sync/sync.ts'
 import type { Gap, StatusSnapshot, SystemEvents } from '../types.ts'
 import type { Leadership, LeadershipOptions } from './leader.ts'
 import { Store } from './status.ts'
 
 /** The stages a device hands things to, made by `bus.ts`. */
 export interface DeviceStages {
-  readonly dispatcher: Dispatcher
-  readonly waiters: RelayedWaiters
-  peers(events: PeerEvents): Peers
-  writer(log: Log): LogWriter
-  session(options: { log: Log; writer: LogWriter; source: RelaySource; term: Term; events: SessionEvents }): Session
+  readonly dispatcher: Dispatch
+  readonly waiters: Waiters
+  peers(events: PeerEvents): PeerContexts
+  writer(log: Log): Writer
+  session(start: SessionStart): RelaySession
   contend(options: Omit<LeadershipOptions, 'platform'>): Leadership
   /** The log used where the one asked for does not open. */
   fallbackLog(): Log
@@ -44,7 +47,10 @@ export interface DeviceOptions {
   readonly onGap: (gap: Gap) => void
   /** The gate opened: what was held can go. */
   readonly opened: () => void
-  readonly publishSystem: <Type extends keyof SystemEvents>(type: Type, data: SystemEvents[Type]) => void
+  readonly publishSystem: <Type extends keyof SystemEvents>(
+    type: Type,
+    data: SystemEvents[Type],
+  ) => void
 }
 
 /** A log that is not open after this long stops holding live delivery back. */
@@ -58,14 +64,14 @@ export class Device implements BatchSinks {
   gate: 'held' | 'late' | 'open' = 'held'
   readonly status: Store<StatusSnapshot>
   readonly #options: DeviceOptions
-  readonly #peers: Peers
+  readonly #peers: PeerContexts
   #opening: Promise<Log | undefined> | undefined
   #log: Log | undefined
-  #writer: LogWriter | undefined
+  #writer: Writer | undefined
   #logId = NO_LOG
   #link: Link | undefined
   #leadership: Leadership | undefined
-  #session: Session | undefined
+  #session: RelaySession | undefined
   #term = 0
   #head = 0
   #closed = false
@@ -85,7 +91,12 @@ export class Device implements BatchSinks {
         lastError: undefined,
       },
       (cause) =>
-        options.report(new BusError('handler_failed', 'a subscriber of the status threw', { stage: 'device', cause })),
+        options.report(
+          new BusError('handler_failed', 'a subscriber of the status threw', {
+            stage: 'device',
+            cause,
+          }),
+        ),
     )
     this.#peers = options.stages.peers({
       deliver: (incoming, origin) => options.stages.dispatcher.incoming(incoming, origin),
@@ -100,7 +111,11 @@ export class Device implements BatchSinks {
       cast: (headers, data) => {
         const forRoom = headers.map((header) => header.scope !== 'device')
         const sent = headers.filter((_, i) => forRoom[i])
-        if (sent.length > 0) this.#session?.cast(JSON.stringify(sent), data.filter((_, i) => forRoom[i]))
+        if (sent.length > 0)
+          this.#session?.cast(
+            JSON.stringify(sent),
+            data.filter((_, i) => forRoom[i]),
+          )
       },
       report: (error) => this.#report(error),
     })
@@ -124,7 +139,9 @@ export class Device implements BatchSinks {
       this.#link = tabs?.open(channel, platform)
       this.#link?.receive((text) => this.#peers.receive(text))
     } catch (error) {
-      this.#report(toBusError(error, 'unreachable', 'the tabs link did not open', { stage: 'links' }))
+      this.#report(
+        toBusError(error, 'unreachable', 'the tabs link did not open', { stage: 'links' }),
+      )
     }
     const late = platform.timer(LATE_MS, () => this.#setGate('late'))
     try {
@@ -199,14 +216,16 @@ export class Device implements BatchSinks {
       if (relay) {
         this.status.update({ outbox: { ...this.status.get().outbox, pending: state.room.pending } })
         const events = this.#sessionEvents()
-        const writer = this.#writer as LogWriter
+        const writer = this.#writer as Writer
         this.#session = stages.session({ log, writer, source: relay, term, events })
         this.#session.start()
       }
       this.#beatSoon()
       await ended(signal)
     } catch (error) {
-      this.#report(toBusError(error, 'log_failed', 'leadership could not be taken', { stage: 'device' }))
+      this.#report(
+        toBusError(error, 'log_failed', 'leadership could not be taken', { stage: 'device' }),
+      )
       // Held on: letting go would only pass the same failure round and round.
       await ended(signal)
     } finally {
@@ -242,7 +261,11 @@ export class Device implements BatchSinks {
       },
       gap: (gap) => this.#options.onGap(gap),
       deposed: () => {
-        this.#report(new BusError('stale_term', 'another context leads this device since', { stage: 'device' }))
+        this.#report(
+          new BusError('stale_term', 'another context leads this device since', {
+            stage: 'device',
+          }),
+        )
         void this.#session?.stop()
         this.#session = undefined
         this.status.update({ relay: 'offline' })
@@ -268,7 +291,7 @@ export class Device implements BatchSinks {
       }
     }
     return this.open().then(() => {
-      const writer = this.#writer as LogWriter
+      const writer = this.#writer as Writer
       const record = writer.record(batch.persisted)
       this.#records.set(batch, record)
       const write = writer.write(record)
@@ -295,19 +318,23 @@ export class Device implements BatchSinks {
       batch.persisted.forEach((entry, index) => {
         entry.event.offset = offsetOf(number, index)
       })
-      if (this.#options.relay && stages.waiters.add(number, batch.persisted)) void this.#lookUp(number)
+      if (this.#options.relay && stages.waiters.add(number, batch.persisted))
+        void this.#lookUp(number)
       this.#peers.postCommitted(batch, number, record)
       this.#grew(number, record.roomEvents)
       this.#logStatus('open')
     }
     for (const entry of batch.entries) {
-      if (entry.ticket.until === 'logged' || entry.ticket.until === 'accepted') entry.ticket.resolve()
+      if (entry.ticket.until === 'logged' || entry.ticket.until === 'accepted')
+        entry.ticket.resolve()
     }
     stages.settleHandled(batch)
   }
 
   failed(batch: Batch, error: unknown): void {
-    const reason = toBusError(error, 'log_failed', 'the batch could not be written', { stage: 'log' })
+    const reason = toBusError(error, 'log_failed', 'the batch could not be written', {
+      stage: 'log',
+    })
     this.#records.delete(batch)
     this.#peers.postWithdrawn(batch, reason)
     this.status.update({ lastError: reason })
@@ -324,7 +351,9 @@ export class Device implements BatchSinks {
       const found = await this.#log?.placement(batch)
       if (found) this.#options.stages.waiters.confirm({ ...found, refused: found.refused ?? [] })
     } catch (error) {
-      this.#report(toBusError(error, 'log_failed', 'a confirmation could not be looked up', { stage: 'sync' }))
+      this.#report(
+        toBusError(error, 'log_failed', 'a confirmation could not be looked up', { stage: 'sync' }),
+      )
     }
   }
 
@@ -362,7 +391,9 @@ export class Device implements BatchSinks {
         this.#options.publishSystem('$event.refused', data)
       }
     } catch (error) {
-      this.#report(toBusError(error, 'log_failed', 'a refused event could not be read', { stage: 'sync' }))
+      this.#report(
+        toBusError(error, 'log_failed', 'a refused event could not be read', { stage: 'sync' }),
+      )
     }
   }
 

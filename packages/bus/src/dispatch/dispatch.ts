@@ -20,3 +20,11 @@ export interface Delivery {
 
 /** Looks at what a subscription is about to get; true where it is held back, or known already. */
 export type Intercept = (delivery: Delivery) => boolean
+
+/** The dispatcher, as other stages see it. */
+export interface Dispatch {
+  /** An own event, by reference. `handled` gathers the handlers' promises where somebody waits. */
+  own(event: BusEvent, handled?: Promise<unknown>[]): void
+  /** An event of another context. */
+  incoming(incoming: Incoming, origin: Origin): void
+}

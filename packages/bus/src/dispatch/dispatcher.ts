@@ -28,7 +28,11 @@ export interface DispatcherOptions {
   readonly decode: typeof decodeValue
   readonly report: (error: BusError, context: ErrorContext) => void
   /** Makes what a handler gets beside the event. */
-  readonly context: (event: BusEvent, subscription: LiveSubscription, delivery: Delivery) => HandlerContextLike
+  readonly context: (
+    event: BusEvent,
+    subscription: LiveSubscription,
+    delivery: Delivery,
+  ) => HandlerContextLike
 }
 
 export class Dispatcher {
@@ -56,7 +60,8 @@ export class Dispatcher {
     const event = this.open(incoming)
     if (!event) return
     const delivery: Delivery = { event, origin, replaying: false }
-    for (let i = 0; i < matching.length; i++) this.deliver(matching[i] as LiveSubscription, delivery)
+    for (let i = 0; i < matching.length; i++)
+      this.deliver(matching[i] as LiveSubscription, delivery)
   }
 
   /** Decodes an event; reports and drops one whose text is damaged. */
@@ -84,7 +89,10 @@ export class Dispatcher {
     const { event } = delivery
     try {
       if (subscription.where && !subscription.where(event)) return
-      const result = subscription.handler(event, this.#options.context(event, subscription, delivery))
+      const result = subscription.handler(
+        event,
+        this.#options.context(event, subscription, delivery),
+      )
       if (isThenable(result)) this.#watch(result, event, handled)
     } catch (error) {
       this.#failed(error, event)
@@ -117,11 +125,20 @@ export class Dispatcher {
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as { then?: unknown }).then === 'function'
+  )
 }
 
 /** The event behind a header, with the defaults that a header leaves out. */
-export function eventOf(header: EventHeader, data: unknown, offset?: number, position?: string): BusEvent {
+export function eventOf(
+  header: EventHeader,
+  data: unknown,
+  offset?: number,
+  position?: string,
+): BusEvent {
   const { encoding: _encoding, group: _group, ...rest } = header
   return {
     ...rest,

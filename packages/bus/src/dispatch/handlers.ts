@@ -20,7 +20,11 @@ export type SubscribeInternal = (
   },
 ) => () => void
 
-export type PublishInternal = (type: string, data?: unknown, options?: PublishOptions) => Promise<BusEvent>
+export type PublishInternal = (
+  type: string,
+  data?: unknown,
+  options?: PublishOptions,
+) => Promise<BusEvent>
 
 /** A subscription and whether it has ended. */
 export interface OwnedSubscription extends LiveSubscription {
@@ -81,7 +85,12 @@ class Context implements HandlerContextLike {
   readonly replaying: boolean
   readonly attempt = 1
 
-  constructor(event: BusEvent, subscription: LiveSubscription, delivery: Delivery, handlers: Handlers) {
+  constructor(
+    event: BusEvent,
+    subscription: LiveSubscription,
+    delivery: Delivery,
+    handlers: Handlers,
+  ) {
     this.#event = event
     this.#subscription = subscription
     this.#handlers = handlers
@@ -95,7 +104,8 @@ class Context implements HandlerContextLike {
 
   publish(type: string, data?: unknown, options: PublishOptions = {}): Promise<BusEvent> {
     const { id, correlationId, traceparent, metadata } = this.#event
-    const merged: Metadata | undefined = metadata && options.metadata ? { ...metadata, ...options.metadata } : metadata
+    const merged: Metadata | undefined =
+      metadata && options.metadata ? { ...metadata, ...options.metadata } : metadata
     return this.#handlers.publish(type, data, {
       correlationId,
       causationId: id,

@@ -20,7 +20,11 @@ export interface IterateOptions {
 /** The next event. @throws {BusError} aborted, timeout, closed */
 export function nextEvent(
   attach: Attach,
-  options: { signal?: AbortSignal | undefined; onClose: IterateOptions['onClose']; abortError: (signal: AbortSignal) => BusError },
+  options: {
+    signal?: AbortSignal | undefined
+    onClose: IterateOptions['onClose']
+    abortError: (signal: AbortSignal) => BusError
+  },
 ): Promise<BusEvent> {
   const { signal, onClose, abortError } = options
   return new Promise((resolve, reject) => {
@@ -62,7 +66,10 @@ export function iterate(
 ): AsyncIterableIterator<BusEvent> & AsyncDisposable {
   const { signal, buffer, overflow, report, onClose } = options
   const waiting: BusEvent[] = []
-  const readers: { resolve(result: IteratorResult<BusEvent>): void; reject(error: unknown): void }[] = []
+  const readers: {
+    resolve(result: IteratorResult<BusEvent>): void
+    reject(error: unknown): void
+  }[] = []
   let ended = false
   let failure: BusError | undefined
   let overflowing = false
@@ -93,11 +100,15 @@ export function iterate(
       waiting.push(event)
       return
     }
-    const error = new BusError('buffer_overflow', `the buffer of ${buffer} events is full (${overflow})`, {
-      stage: 'dispatch',
-      eventId: event.id,
-      eventType: event.type,
-    })
+    const error = new BusError(
+      'buffer_overflow',
+      `the buffer of ${buffer} events is full (${overflow})`,
+      {
+        stage: 'dispatch',
+        eventId: event.id,
+        eventType: event.type,
+      },
+    )
     if (overflow === 'error') {
       end(error)
       return

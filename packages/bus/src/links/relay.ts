@@ -3,7 +3,7 @@
  * socket. Bytes only: what is sent, and what a drop means, is decided in `sync/`.
  */
 import ReconnectingSocket from 'partysocket/ws'
-import { BusError, BUS_ERROR_CODES } from '../errors.ts'
+import { BUS_ERROR_CODES, BusError } from '../errors.ts'
 import type { Platform } from '../platform.ts'
 import { SUBPROTOCOL } from '../protocol/frames.ts'
 import { parsePatterns } from '../protocol/pattern.ts'
@@ -75,21 +75,29 @@ export function relayLink(options: RelayLinkOptions): RelayLink {
 
 function socketUrl(url: string, room: string): string {
   if (typeof room !== 'string' || !/^[A-Za-z0-9._~-]{1,128}$/.test(room)) {
-    throw new BusError('invalid_room', 'relayLink: room must be 1 to 128 of A-Z a-z 0-9 . _ ~ -', { stage: 'links' })
+    throw new BusError('invalid_room', 'relayLink: room must be 1 to 128 of A-Z a-z 0-9 . _ ~ -', {
+      stage: 'links',
+    })
   }
   let parsed: URL
   try {
     parsed = new URL(url)
   } catch (cause) {
-    throw new BusError('invalid_options', 'relayLink: url is not a URL, as in wss://relay.example', {
-      stage: 'links',
-      cause,
-    })
+    throw new BusError(
+      'invalid_options',
+      'relayLink: url is not a URL, as in wss://relay.example',
+      {
+        stage: 'links',
+        cause,
+      },
+    )
   }
   if (parsed.protocol === 'http:') parsed.protocol = 'ws:'
   if (parsed.protocol === 'https:') parsed.protocol = 'wss:'
   if (parsed.protocol !== 'ws:' && parsed.protocol !== 'wss:') {
-    throw new BusError('invalid_options', 'relayLink: url must begin with wss:// or ws://', { stage: 'links' })
+    throw new BusError('invalid_options', 'relayLink: url must begin with wss:// or ws://', {
+      stage: 'links',
+    })
   }
   parsed.pathname = `${parsed.pathname.replace(/\/+$/, '')}/rooms/${room}/socket`
   return parsed.href
@@ -99,11 +107,22 @@ function readStart(from: RelayLinkOptions['from']): ReadStart {
   if (from === undefined) return 'start'
   if (from === 'start' || from === 'now') return from
   if (from instanceof Date && !Number.isNaN(from.getTime())) return { time: from.getTime() }
-  if (typeof from === 'object' && 'last' in from && Number.isSafeInteger(from.last) && from.last >= 0) return from
-  if (typeof from === 'object' && 'position' in from && typeof from.position === 'string') return from
-  throw new BusError('invalid_options', "relayLink: from must be 'start', 'now', a Date, { position } or { last }", {
-    stage: 'links',
-  })
+  if (
+    typeof from === 'object' &&
+    'last' in from &&
+    Number.isSafeInteger(from.last) &&
+    from.last >= 0
+  )
+    return from
+  if (typeof from === 'object' && 'position' in from && typeof from.position === 'string')
+    return from
+  throw new BusError(
+    'invalid_options',
+    "relayLink: from must be 'start', 'now', a Date, { position } or { last }",
+    {
+      stage: 'links',
+    },
+  )
 }
 
 /** A reconnecting socket that can be switched off and on. */
@@ -158,7 +177,8 @@ class Switch implements RelayConnection {
       this.#events.opened()
     }
     socket.onmessage = (event: MessageEvent) => {
-      if (this.#socket === socket && typeof event.data === 'string') this.#events.received(event.data)
+      if (this.#socket === socket && typeof event.data === 'string')
+        this.#events.received(event.data)
     }
     socket.onclose = (event) => {
       if (this.#socket === socket) this.#closed(event.code)

@@ -9,7 +9,9 @@ import type { Link, LinkSource } from './link.ts'
 export function tabsLink(): LinkSource {
   return {
     open: (channel, platform) =>
-      platform.BroadcastChannel === undefined ? undefined : openTabs(channel, platform.BroadcastChannel),
+      platform.BroadcastChannel === undefined
+        ? undefined
+        : openTabs(channel, platform.BroadcastChannel),
   }
 }
 
@@ -42,7 +44,8 @@ function nativeMethod(Native: NonNullable<Platform['BroadcastChannel']>): object
       }
     },
     onMessage(channel: NativeChannel, receive: ((message: unknown) => void) | null) {
-      channel.onmessage = receive && ((event: MessageEvent) => isMessage(event.data) && receive(event.data))
+      channel.onmessage =
+        receive && ((event: MessageEvent) => isMessage(event.data) && receive(event.data))
     },
   }
 }
@@ -51,12 +54,18 @@ const SENT: Promise<void> = Promise.resolve()
 
 /** Anybody on the origin can post anything on a channel of this name. */
 function isMessage(message: unknown): boolean {
-  return typeof message === 'object' && message !== null && (message as { type?: unknown }).type === 'message'
+  return (
+    typeof message === 'object' &&
+    message !== null &&
+    (message as { type?: unknown }).type === 'message'
+  )
 }
 
 function openTabs(name: string, Native: NonNullable<Platform['BroadcastChannel']>): Link {
   const method = nativeMethod(Native)
-  const options = { methods: [method], type: 'crosstown' } as unknown as ConstructorParameters<typeof Channel>[1]
+  const options = { methods: [method], type: 'crosstown' } as unknown as ConstructorParameters<
+    typeof Channel
+  >[1]
   const channel = new Channel<string>(name, options)
   let closed = false
   return {

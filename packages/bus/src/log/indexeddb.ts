@@ -21,7 +21,14 @@ import type {
   WelcomeUpdate,
 } from './log.ts'
 import { indexOfId, placementsOf, readTexts } from './record.ts'
-import { afterRoomBatch, afterTerm, afterWelcome, assertFollows, assertTerm, emptyRoomState } from './room-state.ts'
+import {
+  afterRoomBatch,
+  afterTerm,
+  afterWelcome,
+  assertFollows,
+  assertTerm,
+  emptyRoomState,
+} from './room-state.ts'
 
 export interface IndexedDbLogOptions {
   /** Refuse to run without it, instead of falling back to memory. @default false */
@@ -47,7 +54,8 @@ export function indexedDbLog(options: IndexedDbLogOptions = {}): LogSource {
     kind: 'disk',
     required,
     available: (platform) => platform.indexedDB !== undefined,
-    create: (name, room, platform) => new IndexedDbLog(`crosstown:${name}:${room}`, platform, durability),
+    create: (name, room, platform) =>
+      new IndexedDbLog(`crosstown:${name}:${room}`, platform, durability),
   }
 }
 
@@ -128,7 +136,10 @@ class IndexedDbLog implements Log {
     try {
       this.#database = await this.#opening
     } catch (cause) {
-      throw new BusError('log_unavailable', `IndexedDB did not open: ${nameOf(cause)}`, { stage: 'log', cause })
+      throw new BusError('log_unavailable', `IndexedDB did not open: ${nameOf(cause)}`, {
+        stage: 'log',
+        cause,
+      })
     }
     this.#raw = unwrap(this.#database) as IDBDatabase
     return this.state()
@@ -141,7 +152,9 @@ class IndexedDbLog implements Log {
 
   append(batch: OwnBatch): Promise<number> {
     const write = new Promise<number>((resolve, reject) => {
-      const transaction = this.#transaction(batch.streams.size > 0 ? ['batches', 'streams'] : ['batches'])
+      const transaction = this.#transaction(
+        batch.streams.size > 0 ? ['batches', 'streams'] : ['batches'],
+      )
       let number = 0
       transaction.oncomplete = () => resolve(number)
       transaction.onabort = () => reject(writeError(transaction.error))
@@ -169,7 +182,9 @@ class IndexedDbLog implements Log {
 
   async appendRoom(batch: RoomBatch, term: Term): Promise<number> {
     const stores = ['batches', 'streams', 'room', 'meta'] as const
-    const transaction = this.#open().transaction(stores, 'readwrite', { durability: this.#durability })
+    const transaction = this.#open().transaction(stores, 'readwrite', {
+      durability: this.#durability,
+    })
     const write = async (): Promise<number> => {
       const meta = transaction.objectStore('meta')
       const state = (await meta.get('room')) as RoomState
@@ -218,7 +233,9 @@ class IndexedDbLog implements Log {
   }
 
   async #changeRoom<T>(change: (state: RoomState) => { state: RoomState; result: T }): Promise<T> {
-    const transaction = this.#open().transaction('meta', 'readwrite', { durability: this.#durability })
+    const transaction = this.#open().transaction('meta', 'readwrite', {
+      durability: this.#durability,
+    })
     const write = async (): Promise<T> => {
       const { state, result } = change((await transaction.store.get('room')) as RoomState)
       quiet(transaction.store.put(state, 'room'))
@@ -255,7 +272,11 @@ class IndexedDbLog implements Log {
   async state(): Promise<LogState> {
     const transaction = this.#open().transaction(['batches', 'meta'], 'readonly')
     const meta = transaction.objectStore('meta')
-    const [logId, device, room] = await Promise.all([meta.get('logId'), meta.get('device'), meta.get('room')])
+    const [logId, device, room] = await Promise.all([
+      meta.get('logId'),
+      meta.get('device'),
+      meta.get('room'),
+    ])
     const newest = await transaction.objectStore('batches').openCursor(null, 'prev')
     const state = room as RoomState
     let pending = 0
@@ -277,7 +298,10 @@ class IndexedDbLog implements Log {
   async read(from: number, limit: number): Promise<StoredBatch[]> {
     const range = IDBKeyRange.lowerBound(from)
     const store = this.#open().transaction('batches', 'readonly').store
-    const [keys, rows] = await Promise.all([store.getAllKeys(range, limit), store.getAll(range, limit)])
+    const [keys, rows] = await Promise.all([
+      store.getAllKeys(range, limit),
+      store.getAll(range, limit),
+    ])
     return rows.map((row, i) => toStored(row, keys[i] as number))
   }
 
@@ -295,7 +319,9 @@ class IndexedDbLog implements Log {
   async find(id: string): Promise<{ batch: StoredBatch; index: number } | undefined> {
     const [prefix, counter] = parseId(id)
     const index = this.#open().transaction('batches', 'readonly').store.index('ids')
-    const cursor = await index.openCursor(IDBKeyRange.bound([prefix, counter], [prefix, Number.MAX_VALUE]))
+    const cursor = await index.openCursor(
+      IDBKeyRange.bound([prefix, counter], [prefix, Number.MAX_VALUE]),
+    )
     if (!cursor) return undefined
     const batch = toStored(cursor.value, cursor.primaryKey)
     const at = indexOfId(batch, id)
@@ -315,14 +341,17 @@ class IndexedDbLog implements Log {
 
   #open(): IDBPDatabase<Schema> {
     if (this.#gone) throw this.#gone
-    if (!this.#database) throw new BusError('log_unavailable', 'the log is not open yet', { stage: 'log' })
+    if (!this.#database)
+      throw new BusError('log_unavailable', 'the log is not open yet', { stage: 'log' })
     return this.#database
   }
 
   #transaction(stores: string[]): IDBTransaction {
     this.#open()
     try {
-      return (this.#raw as IDBDatabase).transaction(stores, 'readwrite', { durability: this.#durability })
+      return (this.#raw as IDBDatabase).transaction(stores, 'readwrite', {
+        durability: this.#durability,
+      })
     } catch (cause) {
       // Safari and browsers that evict close the connection without telling.
       this.#lose('log_lost', 'the connection to the log was lost')

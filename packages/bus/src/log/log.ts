@@ -4,7 +4,7 @@
  */
 import type { EventHeader } from '../event.ts'
 import type { Platform } from '../platform.ts'
-import type { BatchRef, Refusal, Run, Term } from '../protocol/frames.ts'
+import type { BatchRef, Refusal, Run, StreamFrame, Term } from '../protocol/frames.ts'
 
 /** A batch published on this device, ready to be written: encoded once, never opened again. */
 export interface OwnBatch {
@@ -178,4 +178,24 @@ export interface Encoded {
   readonly header: EventHeader
   readonly headerText: string
   readonly dataText: string
+}
+
+/**
+ * Makes records and writes them, with a time of writing that never decreases.
+ *
+ * `write` and `writeRoom` begin before they return, as the log's own methods do.
+ */
+export interface Writer {
+  /** Bytes of headers and data written here. */
+  readonly bytes: number
+  /** A time of writing seen elsewhere, behind which this writer must not fall. */
+  sawTime(time: number): void
+  record(entries: readonly Encoded[]): OwnBatch
+  write(record: OwnBatch): Promise<number>
+  writeRoom(
+    frame: StreamFrame,
+    data: readonly string[],
+    epoch: string,
+    term: Term,
+  ): Promise<{ readonly number: number; readonly record: RoomBatch }>
 }

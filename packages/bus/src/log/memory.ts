@@ -18,7 +18,14 @@ import type {
   WelcomeUpdate,
 } from './log.ts'
 import { indexOfId, placementsOf, readTexts } from './record.ts'
-import { afterRoomBatch, afterTerm, afterWelcome, assertFollows, assertTerm, emptyRoomState } from './room-state.ts'
+import {
+  afterRoomBatch,
+  afterTerm,
+  afterWelcome,
+  assertFollows,
+  assertTerm,
+  emptyRoomState,
+} from './room-state.ts'
 
 type Row = (OwnBatch & { kind: 'own' }) | (RoomBatch & { kind: 'room' })
 
@@ -145,7 +152,9 @@ export class MemoryLog implements Log {
 
   async find(id: string): Promise<{ batch: StoredBatch; index: number } | undefined> {
     const [prefix, counter] = parseId(id)
-    const at = this.#rows.findIndex((row) => row.ids.some((pair) => pair[0] === prefix && pair[1] >= counter))
+    const at = this.#rows.findIndex((row) =>
+      row.ids.some((pair) => pair[0] === prefix && pair[1] >= counter),
+    )
     if (at < 0) return undefined
     const batch = toStored(this.#rows[at] as Row, at + 1)
     const index = indexOfId(batch, id)
@@ -186,7 +195,8 @@ class SharedMemoryLog implements Log {
   state = (): Promise<LogState> => this.#log.state()
   read = (from: number, limit: number): Promise<StoredBatch[]> => this.#log.read(from, limit)
   readBack = (to: number, limit: number): Promise<StoredBatch[]> => this.#log.readBack(to, limit)
-  find = (id: string): Promise<{ batch: StoredBatch; index: number } | undefined> => this.#log.find(id)
+  find = (id: string): Promise<{ batch: StoredBatch; index: number } | undefined> =>
+    this.#log.find(id)
   placement = (batch: number): Promise<Placement | undefined> => this.#log.placement(batch)
 
   async close(): Promise<void> {

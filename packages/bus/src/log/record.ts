@@ -37,7 +37,12 @@ export function ownBatch(entries: readonly Encoded[], time: number): OwnBatch {
 }
 
 /** The record of a stream frame. */
-export function roomBatch(frame: StreamFrame, data: readonly string[], epoch: string, time: number): RoomBatch {
+export function roomBatch(
+  frame: StreamFrame,
+  data: readonly string[],
+  epoch: string,
+  time: number,
+): RoomBatch {
   const headers: EventHeader[] = []
   const runs: StoredRun[] = []
   const types = new Set<string>()
@@ -79,7 +84,10 @@ function addTo(streams: Map<string, number[]>, stream: string, index: number): v
 }
 
 /** The placements in a room batch, of which each own batch gets one. */
-export function placementsOf(batch: Pick<RoomBatch, 'runs' | 'epoch'>, record: number): Placement[] {
+export function placementsOf(
+  batch: Pick<RoomBatch, 'runs' | 'epoch'>,
+  record: number,
+): Placement[] {
   return batch.runs
     .filter((run): run is OwnRun => 'own' in run)
     .map(({ place, own }) => ({
@@ -113,7 +121,8 @@ export function readTexts(
   dataText: unknown,
   batch: number,
 ): { headers: EventHeader[]; data: string[] } {
-  if (typeof headersText !== 'string' || typeof dataText !== 'string') throw damaged(batch, 'a text is missing')
+  if (typeof headersText !== 'string' || typeof dataText !== 'string')
+    throw damaged(batch, 'a text is missing')
   let headers: unknown
   try {
     headers = JSON.parse(headersText)
@@ -131,7 +140,10 @@ export function readTexts(
 }
 
 function damaged(batch: number, what: string, cause?: unknown): BusError {
-  return new BusError('log_damaged', `record ${batch} of the log cannot be read: ${what}`, { stage: 'log', cause })
+  return new BusError('log_damaged', `record ${batch} of the log cannot be read: ${what}`, {
+    stage: 'log',
+    cause,
+  })
 }
 
 /** Index of the event with this id in a record, or -1. */

@@ -14,15 +14,21 @@ export function emptyRoomState(): RoomState {
 export function assertFollows(state: RoomState, batch: RoomBatch, term: Term): void {
   assertTerm(state, term)
   if (state.cursor !== batch.prev) {
-    throw new BusError('stale_cursor', `the cursor stands at ${state.cursor}, the batch follows ${batch.prev}`, {
-      stage: 'log',
-    })
+    throw new BusError(
+      'stale_cursor',
+      `the cursor stands at ${state.cursor}, the batch follows ${batch.prev}`,
+      {
+        stage: 'log',
+      },
+    )
   }
 }
 
 export function assertTerm(state: RoomState, term: Term): void {
   if (state.term === term[0]) return
-  throw new BusError('stale_term', `term ${term[0]} is over, the newest is ${state.term}`, { stage: 'log' })
+  throw new BusError('stale_term', `term ${term[0]} is over, the newest is ${state.term}`, {
+    stage: 'log',
+  })
 }
 
 export function afterTerm(state: RoomState, nonce: string): { state: RoomState; term: Term } {

@@ -24,7 +24,14 @@ import type {
   WelcomeUpdate,
 } from './log.ts'
 import { indexOfId, placementsOf, readTexts } from './record.ts'
-import { afterRoomBatch, afterTerm, afterWelcome, assertFollows, assertTerm, emptyRoomState } from './room-state.ts'
+import {
+  afterRoomBatch,
+  afterTerm,
+  afterWelcome,
+  assertFollows,
+  assertTerm,
+  emptyRoomState,
+} from './room-state.ts'
 
 export interface SqliteLogOptions {
   /** `relaxed` survives the end of the process, `strict` a power cut as well. @default 'strict' */
@@ -108,7 +115,10 @@ class SqliteLog implements Log {
         if (this.#meta('logId') !== undefined) return
         this.#setMeta('format', FORMAT)
         this.#setMeta('logId', this.#platform.randomText(22))
-        this.#setMeta('device', { id: this.#platform.randomText(22), secret: this.#platform.randomText(43) })
+        this.#setMeta('device', {
+          id: this.#platform.randomText(22),
+          secret: this.#platform.randomText(43),
+        })
         this.#setMeta('room', emptyRoomState())
         this.#setMeta('last', 0)
       })
@@ -136,10 +146,10 @@ class SqliteLog implements Log {
       this.#insert(number, batch, 'room')
       let confirmed: BatchRef | undefined
       for (const placement of placementsOf(batch, number)) {
-        this.#run('INSERT OR REPLACE INTO crosstown_room (log, batch, placement) VALUES (?, ?, ?)', [
-          placement.batch,
-          JSON.stringify(placement),
-        ])
+        this.#run(
+          'INSERT OR REPLACE INTO crosstown_room (log, batch, placement) VALUES (?, ?, ?)',
+          [placement.batch, JSON.stringify(placement)],
+        )
         const own = this.#row(placement.batch)
         if (own?.last_id) confirmed = { batch: placement.batch, id: own.last_id }
       }
@@ -166,7 +176,10 @@ class SqliteLog implements Log {
 
   async state(): Promise<LogState> {
     const room = this.#meta('room') as RoomState
-    const head = this.#get('SELECT batch, time FROM crosstown_batches WHERE log = ? ORDER BY batch DESC LIMIT 1', [])
+    const head = this.#get(
+      'SELECT batch, time FROM crosstown_batches WHERE log = ? ORDER BY batch DESC LIMIT 1',
+      [],
+    )
     const pending = this.#get(
       'SELECT coalesce(sum(room_events), 0) AS sum FROM crosstown_batches WHERE log = ? AND batch > ?',
       [room.confirmed?.batch ?? 0],
@@ -207,7 +220,9 @@ class SqliteLog implements Log {
   }
 
   async placement(batch: number): Promise<Placement | undefined> {
-    const row = this.#get('SELECT placement FROM crosstown_room WHERE log = ? AND batch = ?', [batch])
+    const row = this.#get('SELECT placement FROM crosstown_room WHERE log = ? AND batch = ?', [
+      batch,
+    ])
     return row && (JSON.parse(row['placement'] as string) as Placement)
   }
 
@@ -264,11 +279,10 @@ class SqliteLog implements Log {
       ],
     )
     for (const [prefix, counter] of batch.ids) {
-      this.#run('INSERT OR IGNORE INTO crosstown_ids (log, prefix, counter, batch) VALUES (?, ?, ?, ?)', [
-        prefix,
-        counter,
-        number,
-      ])
+      this.#run(
+        'INSERT OR IGNORE INTO crosstown_ids (log, prefix, counter, batch) VALUES (?, ?, ?, ?)',
+        [prefix, counter, number],
+      )
     }
     for (const [stream, indexes] of batch.streams) {
       this.#run('INSERT INTO crosstown_streams (log, stream, batch, indexes) VALUES (?, ?, ?, ?)', [
@@ -280,7 +294,9 @@ class SqliteLog implements Log {
   }
 
   #row(batch: number): Row | undefined {
-    return this.#get('SELECT * FROM crosstown_batches WHERE log = ? AND batch = ?', [batch]) as unknown as Row
+    return this.#get('SELECT * FROM crosstown_batches WHERE log = ? AND batch = ?', [
+      batch,
+    ]) as unknown as Row
   }
 
   #meta(key: string): unknown {
@@ -289,7 +305,10 @@ class SqliteLog implements Log {
   }
 
   #setMeta(key: string, value: unknown): void {
-    this.#run('INSERT OR REPLACE INTO crosstown_meta (log, key, value) VALUES (?, ?, ?)', [key, JSON.stringify(value)])
+    this.#run('INSERT OR REPLACE INTO crosstown_meta (log, key, value) VALUES (?, ?, ?)', [
+      key,
+      JSON.stringify(value),
+    ])
   }
 
   #get(sql: string, values: (string | number)[]): Record<string, unknown> | undefined {
@@ -344,7 +363,14 @@ function release(path: string, database: DatabaseSync): void {
 function toStored(row: Row): StoredBatch {
   const { headers, data } = readTexts(row.headers, row.data, row.batch)
   if (row.kind === 'own') {
-    return { kind: 'own', batch: row.batch, time: row.time, headers, data, roomEvents: row.room_events }
+    return {
+      kind: 'own',
+      batch: row.batch,
+      time: row.time,
+      headers,
+      data,
+      roomEvents: row.room_events,
+    }
   }
   return {
     kind: 'room',
@@ -365,12 +391,17 @@ function sqliteError(error: unknown, path: string): BusError {
   const LOCKED = 6
   const FULL = 13
   if (code === BUSY || code === LOCKED) {
-    return new BusError('log_in_use', `${path} is open in another process: give each process a file of its own`, {
-      stage: 'log',
-      cause: error,
-    })
+    return new BusError(
+      'log_in_use',
+      `${path} is open in another process: give each process a file of its own`,
+      {
+        stage: 'log',
+        cause: error,
+      },
+    )
   }
-  if (code === FULL) return new BusError('quota_exceeded', 'the disk is full', { stage: 'log', cause: error })
+  if (code === FULL)
+    return new BusError('quota_exceeded', 'the disk is full', { stage: 'log', cause: error })
   const opening = code === undefined || code === 14 || code === 26
   return new BusError(
     opening ? 'log_unavailable' : 'log_failed',

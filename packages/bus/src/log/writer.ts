@@ -4,14 +4,13 @@
  */
 import type { Platform } from '../platform.ts'
 import type { StreamFrame, Term } from '../protocol/frames.ts'
-import type { Encoded, Log, OwnBatch, RoomBatch } from './log.ts'
+import type { Encoded, Log, OwnBatch, RoomBatch, Writer } from './log.ts'
 import { ownBatch, roomBatch } from './record.ts'
 
-export class LogWriter {
+export class LogWriter implements Writer {
   readonly #log: Log
   readonly #platform: Platform
   #lastTime = 0
-  /** Bytes of headers and data written here. */
   bytes = 0
 
   constructor(log: Log, platform: Platform) {
@@ -19,7 +18,6 @@ export class LogWriter {
     this.#platform = platform
   }
 
-  /** A time of writing seen elsewhere: a clock that stepped back does not take the log with it. */
   sawTime(time: number): void {
     this.#lastTime = Math.max(this.#lastTime, time)
   }
@@ -28,7 +26,6 @@ export class LogWriter {
     return ownBatch(entries, this.#time())
   }
 
-  /** Begins the write before it returns. */
   write(record: OwnBatch): Promise<number> {
     this.bytes += record.headers.length + record.data.length
     return this.#log.append(record)

@@ -74,7 +74,11 @@ export interface WelcomeFrame {
   readonly recovered: boolean
   /** Why not. */
   readonly reason?: 'unknown_position' | 'trimmed' | 'new_epoch'
-  readonly limits: { readonly frameBytes: number; readonly batchEvents: number; readonly heartbeatMs: number }
+  readonly limits: {
+    readonly frameBytes: number
+    readonly batchEvents: number
+    readonly heartbeatMs: number
+  }
   readonly durability: Durability
 }
 
@@ -268,7 +272,10 @@ function parseHead(line: string): Record<string, unknown> {
 }
 
 function badFrame(what: string, cause?: unknown): BusError {
-  return new BusError('bad_frame', `not a frame of ${SUBPROTOCOL}: ${what}`, { stage: 'protocol', cause })
+  return new BusError('bad_frame', `not a frame of ${SUBPROTOCOL}: ${what}`, {
+    stage: 'protocol',
+    cause,
+  })
 }
 
 type Fields = Record<string, unknown>
@@ -290,7 +297,11 @@ const FAULTS: { [F in Frame['frame']]: (frame: Fields) => string | undefined } =
   welcome: (f) =>
     first(
       need(f, 'subject', (v) => typeof v === 'string'),
-      need(f, 'rights', (v) => isObject(v) && isPatternList(v['publish']) && isPatternList(v['subscribe'])),
+      need(
+        f,
+        'rights',
+        (v) => isObject(v) && isPatternList(v['publish']) && isPatternList(v['subscribe']),
+      ),
       optional(f, 'taken', isBatchRef),
       optional(f, 'term', isTerm),
       need(f, 'epoch', isName),
@@ -300,7 +311,11 @@ const FAULTS: { [F in Frame['frame']]: (frame: Fields) => string | undefined } =
       need(
         f,
         'limits',
-        (v) => isObject(v) && isCount(v['frameBytes']) && isCount(v['batchEvents']) && isCount(v['heartbeatMs']),
+        (v) =>
+          isObject(v) &&
+          isCount(v['frameBytes']) &&
+          isCount(v['batchEvents']) &&
+          isCount(v['heartbeatMs']),
       ),
       need(f, 'durability', (v) => v === 'memory' || v === 'disk'),
     ),
@@ -325,12 +340,20 @@ const FAULTS: { [F in Frame['frame']]: (frame: Fields) => string | undefined } =
       need(f, 'retryAfterMs', isAmount),
     ),
   stream: (f) =>
-    first(need(f, 'prev', isPositionText), need(f, 'position', isPositionText), runsFault(f['runs'])),
+    first(
+      need(f, 'prev', isPositionText),
+      need(f, 'position', isPositionText),
+      runsFault(f['runs']),
+    ),
   cast: (f) => headersFault(f['events']),
   ping: () => undefined,
   heartbeat: (f) => need(f, 'head', isPositionText),
   goaway: (f) => first(need(f, 'afterMs', isAmount), need(f, 'jitterMs', isAmount)),
-  error: (f) => first(need(f, 'code', isErrorCode), need(f, 'message', (v) => typeof v === 'string')),
+  error: (f) =>
+    first(
+      need(f, 'code', isErrorCode),
+      need(f, 'message', (v) => typeof v === 'string'),
+    ),
 }
 
 function first(...faults: (string | undefined)[]): string | undefined {
@@ -414,14 +437,18 @@ function isPositionText(value: unknown): boolean {
 }
 
 function isIndexList(value: unknown): boolean {
-  return isList(value, MAX_BATCH_EVENTS) && value.every((index) => Number.isSafeInteger(index) && (index as number) >= 0)
+  return (
+    isList(value, MAX_BATCH_EVENTS) &&
+    value.every((index) => Number.isSafeInteger(index) && (index as number) >= 0)
+  )
 }
 
 export function isRefusals(value: unknown): value is Refusal[] {
   return (
     isList(value, MAX_BATCH_EVENTS) &&
     value.every(
-      (entry) => Array.isArray(entry) && entry.length === 2 && isAmount(entry[0]) && isErrorCode(entry[1]),
+      (entry) =>
+        Array.isArray(entry) && entry.length === 2 && isAmount(entry[0]) && isErrorCode(entry[1]),
     )
   )
 }
@@ -431,7 +458,10 @@ function isBatchRef(value: unknown): boolean {
 }
 
 function isPatternList(value: unknown): boolean {
-  return isList(value, 1_000) && value.every((pattern) => typeof pattern === 'string' && pattern.length <= 256)
+  return (
+    isList(value, 1_000) &&
+    value.every((pattern) => typeof pattern === 'string' && pattern.length <= 256)
+  )
 }
 
 function isFrom(value: unknown): boolean {

@@ -25,13 +25,18 @@ export function parsePatterns(pattern: unknown): readonly string[] {
 
 function badPattern(pattern: unknown, what: string): BusError {
   const shown = typeof pattern === 'string' ? JSON.stringify(pattern.slice(0, 80)) : String(pattern)
-  return new BusError('invalid_pattern', `${shown} is not a pattern: ${what}`, { stage: 'dispatch' })
+  return new BusError('invalid_pattern', `${shown} is not a pattern: ${what}`, {
+    stage: 'dispatch',
+  })
 }
 
 /** Whether a text is a pattern. Types that start with `$` are ours; patterns may name them. */
 export function isPattern(pattern: unknown): pattern is string {
   if (typeof pattern !== 'string' || pattern.length > 256) return false
-  return pattern === '**' || (PATTERN.test(pattern.replace(SYSTEM, '')) && pattern.split('.').length <= 16)
+  return (
+    pattern === '**' ||
+    (PATTERN.test(pattern.replace(SYSTEM, '')) && pattern.split('.').length <= 16)
+  )
 }
 
 /** A test of types for patterns that are known to be patterns. */

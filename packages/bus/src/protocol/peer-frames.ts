@@ -4,7 +4,16 @@
  */
 import { BusError, type BusErrorCode, isErrorCode } from '../errors.ts'
 import { type EventHeader, headerFault, MAX_BATCH_EVENTS } from '../event.ts'
-import { type Decoded, isAmount, isCount, isList, isName, isObject, type Run, runsFault } from './frames.ts'
+import {
+  type Decoded,
+  isAmount,
+  isCount,
+  isList,
+  isName,
+  isObject,
+  type Run,
+  runsFault,
+} from './frames.ts'
 
 /** The persisted events of a batch, posted in the task that began its commit. */
 export interface BatchFrame {
@@ -89,7 +98,11 @@ export function encodePeerFrame(frame: PeerFrame, data: readonly string[] = []):
 }
 
 /** The text of a `batch`, from headers and value texts that are text already. */
-export function encodeBatch(frame: Omit<BatchFrame, 'events'>, headersText: string, dataText: string): string {
+export function encodeBatch(
+  frame: Omit<BatchFrame, 'events'>,
+  headersText: string,
+  dataText: string,
+): string {
   return `${JSON.stringify(frame).slice(0, -1)},"events":${headersText}}\n${dataText}`
 }
 
@@ -107,14 +120,19 @@ export function decodePeerFrame(text: unknown): Decoded<PeerFrame> {
   const name = frame['frame']
   if (typeof name !== 'string' || !Object.hasOwn(CHECKS, name)) throw badFrame('unknown frame')
   if (!isName(frame['log'])) throw badFrame(`${name}: log is missing`)
-  if (!CHECKS[name as PeerFrame['frame']](frame)) throw badFrame(`${name}: a field is missing or wrong`)
+  if (!CHECKS[name as PeerFrame['frame']](frame))
+    throw badFrame(`${name}: a field is missing or wrong`)
   const data = lines.slice(1)
-  if (data.length !== eventCount(frame as unknown as PeerFrame)) throw badFrame(`${name}: data lines are missing`)
+  if (data.length !== eventCount(frame as unknown as PeerFrame))
+    throw badFrame(`${name}: data lines are missing`)
   return { frame: frame as unknown as PeerFrame, data }
 }
 
 function badFrame(what: string, cause?: unknown): BusError {
-  return new BusError('bad_frame', `not a frame of this channel: ${what}`, { stage: 'links', cause })
+  return new BusError('bad_frame', `not a frame of this channel: ${what}`, {
+    stage: 'links',
+    cause,
+  })
 }
 
 function eventCount(frame: PeerFrame): number {
@@ -128,11 +146,20 @@ type Fields = Record<string, unknown>
 const CHECKS: { [F in PeerFrame['frame']]: (frame: Fields) => boolean } = {
   batch: (f) => isName(f['prefix']) && isAmount(f['prev']) && isHeaders(f['events']),
   committed: (f) =>
-    isName(f['prefix']) && isCount(f['first']) && isCount(f['last']) && isCount(f['batch']) && isAmount(f['roomEvents']),
+    isName(f['prefix']) &&
+    isCount(f['first']) &&
+    isCount(f['last']) &&
+    isCount(f['batch']) &&
+    isAmount(f['roomEvents']),
   withdrawn: (f) =>
-    isList(f['ids'], MAX_BATCH_EVENTS) && f['ids'].every((id) => typeof id === 'string') && isErrorCode(f['code']),
+    isList(f['ids'], MAX_BATCH_EVENTS) &&
+    f['ids'].every((id) => typeof id === 'string') &&
+    isErrorCode(f['code']),
   room: (f) =>
-    isCount(f['batch']) && isName(f['epoch']) && isAmount(f['liveAfter']) && runsFault(f['runs']) === undefined,
+    isCount(f['batch']) &&
+    isName(f['epoch']) &&
+    isAmount(f['liveAfter']) &&
+    runsFault(f['runs']) === undefined,
   cast: (f) => isHeaders(f['events']),
   beat: (f) =>
     isAmount(f['term']) &&
@@ -144,7 +171,13 @@ const CHECKS: { [F in PeerFrame['frame']]: (frame: Fields) => boolean } = {
   join: () => true,
 }
 
-const RELAY_STATES: ReadonlySet<string> = new Set(['off', 'connecting', 'online', 'offline', 'refused'])
+const RELAY_STATES: ReadonlySet<string> = new Set([
+  'off',
+  'connecting',
+  'online',
+  'offline',
+  'refused',
+])
 
 function isHeaders(events: unknown): boolean {
   return (

@@ -6,6 +6,7 @@ export async function eventById(log: Log, id: string): Promise<LoggedEvent | und
   const found = await log.find(id)
   if (!found) return undefined
   const { batch } = found
-  const placement = batch.kind === 'own' && batch.roomEvents > 0 ? await log.placement(batch.batch) : undefined
+  const placement =
+    batch.kind === 'own' && batch.roomEvents > 0 ? await log.placement(batch.batch) : undefined
   return eventsOf(batch, placement).find((event) => event.header.id === id)
 }

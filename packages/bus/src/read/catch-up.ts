@@ -76,7 +76,8 @@ export class CatchUp {
   release(): void {
     const waiting = this.#waiting ?? []
     this.#waiting = undefined
-    for (const delivery of waiting) if (!this.#wasRead(delivery.event.id)) this.#options.deliver(delivery)
+    for (const delivery of waiting)
+      if (!this.#wasRead(delivery.event.id)) this.#options.deliver(delivery)
   }
 
   #remember(id: string): void {

@@ -51,14 +51,20 @@ export function eventsOf(batch: StoredBatch, placement?: Placement): LoggedEvent
 }
 
 /** All events of the log from an offset on, up to its head at the end of the walk. */
-export async function* walk(log: Log, from: number): AsyncGenerator<readonly LoggedEvent[], void, void> {
+export async function* walk(
+  log: Log,
+  from: number,
+): AsyncGenerator<readonly LoggedEvent[], void, void> {
   let next = slotOf(from).batch
   while (true) {
     const batches = await log.read(next, CHUNK)
     for (const batch of batches) {
-      const placement = batch.kind === 'own' && batch.roomEvents > 0 ? await log.placement(batch.batch) : undefined
+      const placement =
+        batch.kind === 'own' && batch.roomEvents > 0 ? await log.placement(batch.batch) : undefined
       const events = eventsOf(batch, placement)
-      yield batch.batch === slotOf(from).batch ? events.filter((event) => event.offset >= from) : events
+      yield batch.batch === slotOf(from).batch
+        ? events.filter((event) => event.offset >= from)
+        : events
     }
     if (batches.length < CHUNK) return
     next = (batches.at(-1) as StoredBatch).batch + 1
@@ -70,13 +76,23 @@ export async function* walk(log: Log, from: number): AsyncGenerator<readonly Log
  *
  * @throws {BusError} invalid_options, not_found for a position that is not in this log
  */
-export async function startOffset(log: Log, from: ReadFrom, matches: (event: LoggedEvent) => boolean): Promise<number> {
+export async function startOffset(
+  log: Log,
+  from: ReadFrom,
+  matches: (event: LoggedEvent) => boolean,
+): Promise<number> {
   if (from === 'start') return 0
   if (from === 'now') return Number.MAX_SAFE_INTEGER
   if (typeof from === 'number' && Number.isSafeInteger(from) && from >= 0) return from
-  if (from instanceof Date && !Number.isNaN(from.getTime())) return writtenSince(log, from.getTime())
+  if (from instanceof Date && !Number.isNaN(from.getTime()))
+    return writtenSince(log, from.getTime())
   if (typeof from === 'string') return offsetOfPosition(log, from)
-  if (typeof from === 'object' && 'last' in from && Number.isSafeInteger(from.last) && from.last >= 0) {
+  if (
+    typeof from === 'object' &&
+    'last' in from &&
+    Number.isSafeInteger(from.last) &&
+    from.last >= 0
+  ) {
     return lastEvents(log, from.last, matches)
   }
   throw new BusError(
@@ -106,7 +122,11 @@ async function writtenSince(log: Log, time: number): Promise<number> {
   return start
 }
 
-async function lastEvents(log: Log, count: number, matches: (event: LoggedEvent) => boolean): Promise<number> {
+async function lastEvents(
+  log: Log,
+  count: number,
+  matches: (event: LoggedEvent) => boolean,
+): Promise<number> {
   let left = count
   let start = Number.MAX_SAFE_INTEGER
   if (count === 0) return start
@@ -134,5 +154,7 @@ async function offsetOfPosition(log: Log, position: string): Promise<number> {
       if (index !== undefined) return offsetOf(run.own.batch, index)
     }
   }
-  throw new BusError('not_found', `position ${position.slice(0, 80)} is not in this log`, { stage: 'read' })
+  throw new BusError('not_found', `position ${position.slice(0, 80)} is not in this log`, {
+    stage: 'read',
+  })
 }

@@ -28,7 +28,9 @@ export function validate(schemas: EventSchemas, type: string, data: unknown): un
   if (!Object.hasOwn(schemas, type)) return data
   const schema = schemas[type] as StandardSchemaV1
   const result = schema['~standard'].validate(data)
-  return result instanceof Promise ? result.then((settled) => output(settled, type)) : output(result, type)
+  return result instanceof Promise
+    ? result.then((settled) => output(settled, type))
+    : output(result, type)
 }
 
 function output(result: StandardSchemaV1.Result<unknown>, type: string): unknown {
@@ -36,12 +38,16 @@ function output(result: StandardSchemaV1.Result<unknown>, type: string): unknown
   const [issue] = result.issues
   const path = `data${(issue?.path ?? []).map(segmentText).join('')}`
   const more = result.issues.length > 1 ? ` (and ${result.issues.length - 1} more)` : ''
-  throw new BusError('schema_failed', `${path} of ${type}: ${issue?.message ?? 'not valid'}${more}`, {
-    stage: 'schema',
-    eventType: type,
-    path,
-    cause: result.issues,
-  })
+  throw new BusError(
+    'schema_failed',
+    `${path} of ${type}: ${issue?.message ?? 'not valid'}${more}`,
+    {
+      stage: 'schema',
+      eventType: type,
+      path,
+      cause: result.issues,
+    },
+  )
 }
 
 function segmentText(segment: PropertyKey | StandardSchemaV1.PathSegment): string {

@@ -4,7 +4,7 @@
  * every text is checked; a foreign one is reported and dropped.
  */
 import type { Batch } from '../batch/batch.ts'
-import type { Incoming, Origin } from '../dispatch/dispatch.ts'
+import type { Origin } from '../dispatch/dispatch.ts'
 import { type BusError, toBusError } from '../errors.ts'
 import { type EventHeader, offsetOf, parseId } from '../event.ts'
 import type { Link } from '../links/link.ts'
@@ -16,28 +16,14 @@ import {
   encodeBatch,
   encodePeerFrame,
   type PeerFrame,
-  type RoomFrame,
 } from '../protocol/peer-frames.ts'
 import { checkOf, positionOf } from '../protocol/position.ts'
-import type { Confirmation } from './sync.ts'
-
-export interface PeerEvents {
-  deliver(incoming: Incoming, origin: Origin): void
-  /** Another context committed own batch `batch`, with so many events for the room. */
-  committed(batch: number, roomEvents: number): void
-  confirmed(confirmation: Confirmation): void
-  beat(frame: BeatFrame): void
-  /** Another context asks who leads. */
-  joined(): void
-  /** Unpersisted events of another context, of which the leader sends the room's on. */
-  cast(headers: readonly EventHeader[], data: readonly string[]): void
-  report(error: BusError): void
-}
+import type { Confirmation, PeerContexts, PeerEvents, RoomNews } from './sync.ts'
 
 /** Publishers remembered at most; the longest silent one goes first. */
 const MAX_PUBLISHERS = 10_000
 
-export class Peers {
+export class Peers implements PeerContexts {
   readonly #events: PeerEvents
   readonly #prefix: string
   #link: Link | undefined
@@ -53,7 +39,6 @@ export class Peers {
     this.#events = events
   }
 
-  /** The log is open, or there is none and `logId` is this context's own. */
   attach(link: Link | undefined, logId: string): void {
     this.#logId = logId
     this.#link = link
@@ -70,7 +55,9 @@ export class Peers {
       const { frame, data } = decodePeerFrame(text)
       this.#take(frame, data)
     } catch (error) {
-      this.#events.report(toBusError(error, 'bad_frame', 'a text of the tabs link could not be read'))
+      this.#events.report(
+        toBusError(error, 'bad_frame', 'a text of the tabs link could not be read'),
+      )
     }
   }
 
@@ -79,7 +66,9 @@ export class Peers {
     const sameLog = frame.log === this.#logId
     switch (frame.frame) {
       case 'batch':
-        frame.events.forEach((header, i) => this.#deliverOnce(header, data[i] as string, 'device'))
+        frame.events.forEach((header, i) => {
+          this.#deliverOnce(header, data[i] as string, 'device')
+        })
         return
       case 'committed':
         if (sameLog) events.committed(frame.batch, frame.roomEvents)
@@ -87,10 +76,15 @@ export class Peers {
       case 'withdrawn':
         for (const id of frame.ids) {
           events.report(
-            toBusError(undefined, frame.code, `event ${id} was withdrawn by its publisher: it is in no log`, {
-              stage: 'log',
-              eventId: id,
-            }),
+            toBusError(
+              undefined,
+              frame.code,
+              `event ${id} was withdrawn by its publisher: it is in no log`,
+              {
+                stage: 'log',
+                eventId: id,
+              },
+            ),
           )
         }
         return
@@ -111,8 +105,7 @@ export class Peers {
     }
   }
 
-  /** A committed batch of the room, in the leader's own context as in all others. */
-  room(frame: Omit<RoomFrame, 'frame' | 'log'>, data: readonly string[]): void {
+  room(frame: RoomNews, data: readonly string[]): void {
     let slot = 0
     let line = 0
     for (const run of frame.runs) {
@@ -133,7 +126,13 @@ export class Peers {
     }
   }
 
-  #deliverOnce(header: EventHeader, dataText: string, origin: Origin, offset?: number, position?: string): void {
+  #deliverOnce(
+    header: EventHeader,
+    dataText: string,
+    origin: Origin,
+    offset?: number,
+    position?: string,
+  ): void {
     const [prefix, counter] = parseId(header.id)
     if (counter > 0) {
       if (counter <= (this.#highest.get(prefix) ?? 0) || prefix === this.#prefix) return
@@ -157,7 +156,6 @@ export class Peers {
     )
   }
 
-  /** An own batch, in the task in which its commit began. */
   post(batch: Batch, record: OwnBatch | undefined): void {
     if (!this.#link || this.#logId === undefined) return
     if (record) {
@@ -167,7 +165,11 @@ export class Peers {
       this.#link.send(encodeBatch(frame, record.headers, record.data))
     }
     if (batch.casts.length > 0) {
-      const frame = { frame: 'cast', log: this.#logId, events: batch.casts.map((entry) => entry.header) } as const
+      const frame = {
+        frame: 'cast',
+        log: this.#logId,
+        events: batch.casts.map((entry) => entry.header),
+      } as const
       this.#send(
         frame,
         batch.casts.map((entry) => entry.dataText),
@@ -186,10 +188,11 @@ export class Peers {
 
   postWithdrawn(batch: Batch, error: BusError): void {
     const ids = batch.persisted.map((entry) => entry.event.id)
-    if (ids.length > 0) this.#send({ frame: 'withdrawn', log: this.#logId ?? '', ids, code: error.code })
+    if (ids.length > 0)
+      this.#send({ frame: 'withdrawn', log: this.#logId ?? '', ids, code: error.code })
   }
 
-  postRoom(frame: Omit<RoomFrame, 'frame' | 'log'>, data: readonly string[]): void {
+  postRoom(frame: RoomNews, data: readonly string[]): void {
     this.#send({ frame: 'room', log: this.#logId ?? '', ...frame }, data)
   }
 

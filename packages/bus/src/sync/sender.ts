@@ -26,7 +26,7 @@ export interface SenderState {
 export type SenderInput =
   | { readonly kind: 'welcomed'; readonly taken: number | undefined; readonly newest: number }
   | { readonly kind: 'grew'; readonly newest: number }
-  | { 
+  | {
       readonly kind: 'read'
       readonly from: number
       readonly batches: readonly OutboxBatch[]
@@ -77,9 +77,18 @@ export function stepSender(state: SenderState, input: SenderInput): [SenderState
     case 'read':
       return sendRead(state, input)
     case 'acknowledged':
-      return more({ ...state, unacknowledged: state.unacknowledged.filter((batch) => batch > input.batch) })
+      return more({
+        ...state,
+        unacknowledged: state.unacknowledged.filter((batch) => batch > input.batch),
+      })
     case 'rejected': {
-      const rewound = { ...state, unacknowledged: [], scanned: input.taken ?? 0, prev: input.taken, waiting: true }
+      const rewound = {
+        ...state,
+        unacknowledged: [],
+        scanned: input.taken ?? 0,
+        prev: input.taken,
+        waiting: true,
+      }
       return [rewound, state.waiting ? [] : [{ do: 'wait', ms: input.retryAfterMs }]]
     }
     case 'retry':
@@ -112,7 +121,13 @@ function sendRead(
 
 function more(state: SenderState): [SenderState, SenderOutput[]] {
   const room = WINDOW - state.unacknowledged.length
-  if (!state.online || state.waiting || state.reading || room <= 0 || state.scanned >= state.newest) {
+  if (
+    !state.online ||
+    state.waiting ||
+    state.reading ||
+    room <= 0 ||
+    state.scanned >= state.newest
+  ) {
     return [state, []]
   }
   return [{ ...state, reading: true }, [{ do: 'read', from: state.scanned + 1, limit: room }]]

@@ -8,10 +8,16 @@
  *                                          │ error for good
  *                                          └──────────────► refused (until something is changed)
  */
-import { BusError, BUS_ERROR_CODES, codeOfClose, isBusError, isRetryable, toBusError } from '../errors.ts'
-import type { RelayConnection, RelaySource } from '../links/link.ts'
-import type { Log, LogState, StoredBatch, StoredOwnBatch } from '../log/log.ts'
-import type { LogWriter } from '../log/writer.ts'
+import {
+  BUS_ERROR_CODES,
+  BusError,
+  codeOfClose,
+  isBusError,
+  isRetryable,
+  toBusError,
+} from '../errors.ts'
+import type { RelayConnection } from '../links/link.ts'
+import type { LogState, StoredBatch, StoredOwnBatch } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
 import {
   decodeFrame,
@@ -20,26 +26,20 @@ import {
   type HelloFrame,
   type RelayFrame,
   type StreamFrame,
-  type Term,
   type WelcomeFrame,
 } from '../protocol/frames.ts'
 import { parsePosition } from '../protocol/position.ts'
 import { OFFLINE_SENDER, type SenderInput, type SenderOutput, stepSender } from './sender.ts'
-import type { SessionEvents } from './sync.ts'
+import type { RelaySession, SessionStart } from './sync.ts'
 
 /** Silence after which a socket counts as dead. Hidden pages get a timer once a minute only. */
 const SILENCE_MS = 150_000
 
-export interface SessionOptions {
-  readonly log: Log
-  readonly writer: LogWriter
-  readonly source: RelaySource
+export interface SessionOptions extends SessionStart {
   readonly platform: Platform
-  readonly term: Term
-  readonly events: SessionEvents
 }
 
-export class Session {
+export class Session implements RelaySession {
   readonly #options: SessionOptions
   #connection: RelayConnection | undefined
   #sender = OFFLINE_SENDER
@@ -72,7 +72,6 @@ export class Session {
     )
   }
 
-  /** Ends the session; resolves when nothing is being written any more. */
   async stop(): Promise<void> {
     this.#stopped = true
     this.#round += 1
@@ -81,12 +80,10 @@ export class Session {
     await this.#commits
   }
 
-  /** There is an own batch of this number in the log. */
   outboxGrew(newest: number): void {
     this.#step({ kind: 'grew', newest })
   }
 
-  /** Unpersisted events: sent if that is possible now, else dropped. */
   cast(headersText: string, data: readonly string[]): void {
     if (this.#online) this.#send(`{"frame":"cast","events":${headersText}}\n${data.join('\n')}`)
   }
@@ -101,7 +98,9 @@ export class Session {
       this.#send(encodeFrame(this.#helloFrame(state, token)))
     } catch (error) {
       if (round !== this.#round) return
-      events.report(toBusError(error, 'unauthorized', 'the token function failed', { stage: 'links' }))
+      events.report(
+        toBusError(error, 'unauthorized', 'the token function failed', { stage: 'links' }),
+      )
       this.#connection?.reconnect()
     }
   }
@@ -117,8 +116,12 @@ export class Session {
       device: state.device,
       terms: room.terms.length > 0 ? room.terms : [term],
       ...(room.confirmed === undefined ? undefined : { confirmed: room.confirmed }),
-      ...(room.pending > 0 ? { outbox: { first: (room.confirmed?.batch ?? 0) + 1, last: head.batch } } : undefined),
-      ...(room.cursor === undefined ? { from: source.from } : { cursor: room.cursor, older: room.older }),
+      ...(room.pending > 0
+        ? { outbox: { first: (room.confirmed?.batch ?? 0) + 1, last: head.batch } }
+        : undefined),
+      ...(room.cursor === undefined
+        ? { from: source.from }
+        : { cursor: room.cursor, older: room.older }),
       ...(source.types === undefined ? undefined : { types: source.types }),
     }
   }
@@ -129,7 +132,9 @@ export class Session {
       const decoded = decodeFrame(text)
       if (decoded) this.#take(decoded.frame as RelayFrame, decoded.data)
     } catch (error) {
-      this.#options.events.report(toBusError(error, 'bad_frame', 'a frame of the relay could not be read'))
+      this.#options.events.report(
+        toBusError(error, 'bad_frame', 'a frame of the relay could not be read'),
+      )
       this.#connection?.reconnect()
     }
   }
@@ -165,7 +170,9 @@ export class Session {
         // The relay closes the socket itself; coming back is spread by the link's own delay.
         return
       case 'error': {
-        const error = new BusError(frame.code, `the relay says: ${frame.message}`, { stage: 'links' })
+        const error = new BusError(frame.code, `the relay says: ${frame.message}`, {
+          stage: 'links',
+        })
         events.report(error)
         if (!isRetryable(frame.code)) events.state('refused', error)
       }
@@ -180,18 +187,28 @@ export class Session {
       const { room, head } = state
       if (room.subject !== undefined && room.subject !== frame.subject) {
         this.#refuse(
-          new BusError('subject_changed', 'this log belongs to another user of the relay: call clear() first', {
-            stage: 'sync',
-          }),
+          new BusError(
+            'subject_changed',
+            'this log belongs to another user of the relay: call clear() first',
+            {
+              stage: 'sync',
+            },
+          ),
         )
         return
       }
       const first = room.cursor === undefined
       this.#epoch = frame.epoch
       this.#liveAfter = first ? (parsePosition(frame.head)?.place ?? 0) : room.liveAfter
-      await log.welcomed({ term, cursor: frame.from, liveAfter: this.#liveAfter, subject: frame.subject })
+      await log.welcomed({
+        term,
+        cursor: frame.from,
+        liveAfter: this.#liveAfter,
+        subject: frame.subject,
+      })
       if (round !== this.#round) return
-      if (!frame.recovered) events.gap({ reason: frame.reason ?? 'unknown_position', from: frame.from })
+      if (!frame.recovered)
+        events.gap({ reason: frame.reason ?? 'unknown_position', from: frame.from })
       this.#online = true
       events.state('online')
       this.#beat(round, frame.limits.heartbeatMs)
@@ -219,7 +236,11 @@ export class Session {
       return
     }
     if (this.#stopped) return
-    events.report(toBusError(error, 'log_failed', 'a batch of the room could not be written', { stage: 'sync' }))
+    events.report(
+      toBusError(error, 'log_failed', 'a batch of the room could not be written', {
+        stage: 'sync',
+      }),
+    )
     // Saying hello again starts from what the log really holds.
     this.#round += 1
     this.#connection?.reconnect()
@@ -241,7 +262,9 @@ export class Session {
     const reason = codeOfClose(code)
     if (reason === undefined || isRetryable(reason)) this.#options.events.state('offline')
     else {
-      const error = new BusError(reason, `the relay closed the connection: ${reason}`, { stage: 'links' })
+      const error = new BusError(reason, `the relay closed the connection: ${reason}`, {
+        stage: 'links',
+      })
       this.#options.events.state('refused', error)
     }
   }

@@ -1,7 +1,32 @@
+import type { Batch, Entry } from '../batch/batch.ts'
+import type { Incoming, Origin } from '../dispatch/dispatch.ts'
 import type { BusError } from '../errors.ts'
-import type { RoomBatch } from '../log/log.ts'
-import type { CastFrame, Refusal, Run } from '../protocol/frames.ts'
+import type { EventHeader } from '../event.ts'
+import type { Link, RelaySource } from '../links/link.ts'
+import type { Log, OwnBatch, RoomBatch, Writer } from '../log/log.ts'
+import type { CastFrame, Refusal, Run, Term } from '../protocol/frames.ts'
+import type { BeatFrame, RoomFrame } from '../protocol/peer-frames.ts'
 import type { Gap, RelayState } from '../types.ts'
+
+/** What a session needs: the term under which this context leads, and whom to tell. */
+export interface SessionStart {
+  readonly log: Log
+  readonly writer: Writer
+  readonly source: RelaySource
+  readonly term: Term
+  readonly events: SessionEvents
+}
+
+/** A session with the relay, as the device that leads sees it. */
+export interface RelaySession {
+  start(): void
+  /** Ends the session; resolves when nothing is being written any more. */
+  stop(): Promise<void>
+  /** There is an own batch of this number in the log. */
+  outboxGrew(newest: number): void
+  /** Unpersisted events: sent if that is possible now, else dropped. */
+  cast(headersText: string, data: readonly string[]): void
+}
 
 /** What a session tells the device that leads. */
 export interface SessionEvents {
@@ -9,7 +34,13 @@ export interface SessionEvents {
   state(relay: RelayState, error?: BusError): void
   rtt(ms: number): void
   /** A batch of the room is in the log as record `number`; 0 if it only moved the cursor. */
-  committed(number: number, record: RoomBatch, runs: readonly Run[], data: readonly string[], liveAfter: number): void
+  committed(
+    number: number,
+    record: RoomBatch,
+    runs: readonly Run[],
+    data: readonly string[],
+    liveAfter: number,
+  ): void
   /** Unpersisted events of other devices. */
   cast(frame: CastFrame, data: readonly string[]): void
   gap(gap: Gap): void
@@ -25,4 +56,44 @@ export interface Confirmation {
   readonly place: number
   readonly indexes: readonly number[]
   readonly refused: readonly Refusal[]
+}
+
+/** What the other contexts of the device have to say. */
+export interface PeerEvents {
+  deliver(incoming: Incoming, origin: Origin): void
+  /** Another context committed own batch `batch`, with so many events for the room. */
+  committed(batch: number, roomEvents: number): void
+  confirmed(confirmation: Confirmation): void
+  beat(frame: BeatFrame): void
+  /** Another context asks who leads. */
+  joined(): void
+  /** Unpersisted events of another context, of which the leader sends the room's on. */
+  cast(headers: readonly EventHeader[], data: readonly string[]): void
+  report(error: BusError): void
+}
+
+/** The other contexts of the device. */
+export interface PeerContexts {
+  /** The log is open, or there is none; only now are texts taken and sent. */
+  attach(link: Link | undefined, logId: string): void
+  receive(text: string): void
+  /** A committed batch of the room, in the leader's own context as in all others. */
+  room(frame: RoomNews, data: readonly string[]): void
+  /** An own batch, in the task in which its commit began. */
+  post(batch: Batch, record: OwnBatch | undefined): void
+  postCommitted(batch: Batch, number: number, record: OwnBatch): void
+  postWithdrawn(batch: Batch, error: BusError): void
+  postRoom(frame: RoomNews, data: readonly string[]): void
+  postRoomCast(headers: readonly EventHeader[], data: readonly string[]): void
+  postBeat(beat: Omit<BeatFrame, 'frame' | 'log'>): void
+}
+
+/** A committed batch of the room, as the leader tells it. */
+export type RoomNews = Omit<RoomFrame, 'frame' | 'log'>
+
+/** Promises that wait for the room to confirm own events. */
+export interface Waiters {
+  /** An own batch is in the log. Returns whether somebody waits for its confirmation. */
+  add(batch: number, entries: readonly Entry[]): boolean
+  confirm(confirmation: Confirmation): void
 }

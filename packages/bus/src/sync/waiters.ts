@@ -2,9 +2,9 @@
 import type { Entry } from '../batch/batch.ts'
 import { BusError } from '../errors.ts'
 import { checkOf, positionOf } from '../protocol/position.ts'
-import type { Confirmation } from './sync.ts'
+import type { Confirmation, Waiters } from './sync.ts'
 
-export class RelayedWaiters {
+export class RelayedWaiters implements Waiters {
   /** Entries by own batch number, at their index in the record; only of batches waited for. */
   readonly #waiting = new Map<number, readonly Entry[]>()
   /** The newest own batch with events for the room, and the newest one confirmed. */
@@ -12,7 +12,6 @@ export class RelayedWaiters {
   #confirmed = 0
   #idle: { batch: number; resolve: () => void }[] = []
 
-  /** An own batch is in the log. Returns whether somebody waits for its confirmation. */
   add(batch: number, entries: readonly Entry[]): boolean {
     if (!entries.some((entry) => entry.event.scope === 'room')) return false
     this.#newest = Math.max(this.#newest, batch)
