@@ -187,21 +187,25 @@ class SharedMemoryLog implements Log {
     this.#release = release
   }
 
-  open = (): Promise<LogState> => this.#log.open()
-  append = (batch: OwnBatch): Promise<number> => this.#log.append(batch)
-  appendRoom = (batch: RoomBatch, term: Term): Promise<number> => this.#log.appendRoom(batch, term)
-  takeTerm = (nonce: string): Promise<Term> => this.#log.takeTerm(nonce)
-  welcomed = (update: WelcomeUpdate): Promise<void> => this.#log.welcomed(update)
-  state = (): Promise<LogState> => this.#log.state()
-  read = (from: number, limit: number): Promise<StoredBatch[]> => this.#log.read(from, limit)
-  readBack = (to: number, limit: number): Promise<StoredBatch[]> => this.#log.readBack(to, limit)
-  find = (id: string): Promise<{ batch: StoredBatch; index: number } | undefined> =>
-    this.#log.find(id)
-  placement = (batch: number): Promise<Placement | undefined> => this.#log.placement(batch)
+  open = async (): Promise<LogState> => this.#open().open()
+  append = async (batch: OwnBatch): Promise<number> => this.#open().append(batch)
+  appendRoom = async (batch: RoomBatch, term: Term): Promise<number> => this.#open().appendRoom(batch, term)
+  takeTerm = async (nonce: string): Promise<Term> => this.#open().takeTerm(nonce)
+  welcomed = async (update: WelcomeUpdate): Promise<void> => this.#open().welcomed(update)
+  state = async (): Promise<LogState> => this.#open().state()
+  read = async (from: number, limit: number): Promise<StoredBatch[]> => this.#open().read(from, limit)
+  readBack = async (to: number, limit: number): Promise<StoredBatch[]> => this.#open().readBack(to, limit)
+  find = async (id: string): ReturnType<Log['find']> => this.#open().find(id)
+  placement = async (batch: number): Promise<Placement | undefined> => this.#open().placement(batch)
 
   async close(): Promise<void> {
     this.#release?.()
     this.#release = undefined
+  }
+
+  #open(): MemoryLog {
+    if (!this.#release) throw new BusError('closed', 'the log was closed', { stage: 'log' })
+    return this.#log
   }
 }
 

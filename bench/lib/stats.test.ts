@@ -1,0 +1,61 @@
+import { expect, test } from 'vitest'
+import { median, quantile, summarize } from './stats.mjs'
+import { amount, render, renderRow } from './table.mjs'
+
+test('a quantile lies between its neighbours, whatever the order', () => {
+  expect(median([9, 1, 5])).toBe(5)
+  expect(median([4, 1])).toBe(2.5)
+  expect(quantile([10, 9, 1, 2, 3, 4, 5, 6, 7, 8, 0], 0.9)).toBe(9)
+  expect(() => median([])).toThrow('no values')
+})
+
+test('the ratio is the median of the ratios of the rounds, not of the medians', () => {
+  const rounds = [
+    { ours: 10, peer: 10 },
+    { ours: 40, peer: 20 },
+    { ours: 90, peer: 30 },
+  ]
+  expect(summarize(rounds, { atLeast: 2 })).toEqual({
+    ours: 40,
+    peer: 20,
+    ratio: 2,
+    lowest: 1,
+    highest: 3,
+    meets: true,
+  })
+})
+
+test('a rate must reach its goal, a time must not pass it', () => {
+  const rounds = [{ ours: 13, peer: 10 }]
+  expect(summarize(rounds, { atLeast: 1.4 }).meets).toBe(false)
+  expect(summarize(rounds, { atLeast: 1.3 }).meets).toBe(true)
+  expect(summarize(rounds, { atMost: 1.3 }).meets).toBe(true)
+  expect(summarize(rounds, { atMost: 1.2 }).meets).toBe(false)
+})
+
+test('amounts have the unit that suits them', () => {
+  expect(amount(4_230_000, 'events/s')).toBe('4.23 M/s')
+  expect(amount(53_210, 'events/s')).toBe('53.2 k/s')
+  expect(amount(0.5, 'events/s')).toBe('0.50 /s')
+  expect(amount(0.2345, 'ms')).toBe('235 µs')
+  expect(amount(12.34, 'ms')).toBe('12.3 ms')
+})
+
+const row = {
+  suite: 'tabs',
+  work: 'a burst',
+  against: 'a peer',
+  unit: 'events/s',
+  goal: { atLeast: 10 },
+  ...summarize([{ ours: 120_000, peer: 20_000 }], { atLeast: 10 }),
+}
+
+test('a table says which rows miss their goal', () => {
+  const met = { ...row, work: 'a round trip', unit: 'ms', goal: { atMost: 2 }, meets: true }
+  expect(renderRow(row)).toBe('a burst: 6.00x (6.00x-6.00x), MISSES >= 10x')
+  const lines = render([row, met]).split('\n')
+  expect(lines[2]).toMatch(/120 k\/s +\| 20.0 k\/s \| +6.00x \|.*\| >= 10x \| NO +\|$/)
+  expect(lines[3]).toMatch(/<= 2x \| yes +\|$/)
+  expect(lines.at(-1)).toBe('1 of 2 rows miss: a burst.')
+  expect(render([met])).toContain('All 1 rows meet their goals.')
+})

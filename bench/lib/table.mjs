@@ -1,0 +1,64 @@
+// Rows as text.
+
+const scales = [
+  [1e6, ' M/s'],
+  [1e3, ' k/s'],
+  [1, ' /s'],
+]
+
+const digits = (value) => (value >= 100 ? 0 : value >= 10 ? 1 : 2)
+
+export function amount(value, unit) {
+  if (unit === 'ms' && value < 1) return `${(value * 1000).toFixed(digits(value * 1000))} µs`
+  if (unit === 'ms') return `${value.toFixed(digits(value))} ms`
+  const [scale, name] = scales.find(([scale]) => value >= scale) ?? scales.at(-1)
+  return (value / scale).toFixed(digits(value / scale)) + name
+}
+
+const times = (ratio) => `${ratio.toFixed(digits(ratio))}x`
+
+const goalText = ({ atLeast, atMost }) =>
+  atLeast === undefined ? `<= ${atMost}x` : `>= ${atLeast}x`
+
+const columns = [
+  ['suite', (row) => row.suite],
+  ['work', (row) => row.work],
+  ['against', (row) => row.against],
+  ['ours', (row) => amount(row.ours, row.unit), 'right'],
+  ['peer', (row) => amount(row.peer, row.unit), 'right'],
+  ['ratio', (row) => times(row.ratio), 'right'],
+  ['min-max', (row) => `${times(row.lowest)}-${times(row.highest)}`, 'right'],
+  ['goal', (row) => goalText(row.goal), 'right'],
+  ['meets', (row) => (row.meets ? 'yes' : 'NO')],
+]
+
+/** One row on a line of its own, while it is fresh. */
+export function renderRow(row) {
+  const spread = `${times(row.lowest)}-${times(row.highest)}`
+  const verdict = row.meets ? 'meets' : 'MISSES'
+  return `${row.work}: ${times(row.ratio)} (${spread}), ${verdict} ${goalText(row.goal)}`
+}
+
+/** A table, and below it the rows that miss. */
+export function render(rows) {
+  const cells = rows.map((row) => columns.map(([, text]) => text(row)))
+  const lines = [columns.map(([title]) => title), ...cells]
+  const widths = columns.map((_, i) => Math.max(...lines.map((line) => line[i].length)))
+  const line = (texts) =>
+    `| ${texts.map((text, i) => pad(text, widths[i], columns[i][2])).join(' | ')} |`
+  const rule = `|${columns.map(([, , side], i) => ruleOf(widths[i], side)).join('|')}|`
+  const missed = rows.filter((row) => !row.meets)
+  return [
+    line(lines[0]),
+    rule,
+    ...lines.slice(1).map(line),
+    '',
+    'Medians; the ratio is the median of the rounds’ ratios, min-max their range.',
+    missed.length === 0
+      ? `All ${rows.length} rows meet their goals.`
+      : `${missed.length} of ${rows.length} rows miss: ${missed.map((row) => row.work).join('; ')}.`,
+  ].join('\n')
+}
+
+const pad = (text, width, side) => (side === 'right' ? text.padStart(width) : text.padEnd(width))
+const ruleOf = (width, side) => `${'-'.repeat(width + 1)}${side === 'right' ? ':' : '-'}`

@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest'
+import { runtimePlatform } from '../platform.ts'
+import { logContract } from '../testing/log-contract.ts'
+import { indexedDbLog } from './indexeddb.ts'
+import type { Log } from './log.ts'
+
+const platform = runtimePlatform()
+let names = 0
+const nameOf = new Map<Log, string>()
+const open = (name: string, durability: 'relaxed' | 'strict' = 'relaxed'): Log => {
+  const log = indexedDbLog({ durability }).create(name, 'room', platform)
+  nameOf.set(log, name)
+  return log
+}
+const fresh = (): string => `log-${Date.now()}-${++names}`
+
+logContract(
+  'indexeddb',
+  { describe, it },
+  {
+    create: () => open(fresh()),
+    reopen: (log) => open(nameOf.get(log) as string),
+  },
+)
+logContract(
+  'indexeddb, strict',
+  { describe, it },
+  {
+    create: () => open(fresh(), 'strict'),
+    reopen: (log) => open(nameOf.get(log) as string, 'strict'),
+  },
+)
+
+describe('indexeddb log', () => {
+  it('is one log for all who open it, with numbers that never meet', async () => {
+    const name = fresh()
+    const [a, b] = [open(name), open(name)]
+    const [stateA, stateB] = await Promise.all([a.open(), b.open()])
+    expect(stateA.logId).toBe(stateB.logId)
+    const terms = await Promise.all([a.takeTerm('aaaa'), b.takeTerm('bbbb')])
+    expect(terms[0]?.[0]).not.toBe(terms[1]?.[0])
+    await Promise.all([a.close(), b.close()])
+  })
+
+  it('has the stores and indexes of version 1', async () => {
+    const name = fresh()
+    const log = open(name)
+    await log.open()
+    const database = await new Promise<IDBDatabase>((resolve, reject) => {
+      const request = indexedDB.open(`crosstown:${name}:room`)
+      request.onsuccess = () => resolve(request.result)
+      request.onerror = () => reject(request.error)
+    })
+    expect(database.version).toBe(1)
+    expect([...database.objectStoreNames]).toEqual([
+      'batches',
+      'consumers',
+      'dead',
+      'meta',
+      'room',
+      'streams',
+    ])
+    const { indexNames } = database.transaction('batches').objectStore('batches')
+    expect([...indexNames]).toEqual(['ids', 'types'])
+    database.close()
+    await log.close()
+  })
+})

@@ -1,0 +1,175 @@
+/** What must compile and what must not; checked by the type checker alone, never run. */
+import * as v from 'valibot'
+import * as z from 'zod'
+import {
+  type BatchEntry,
+  type Bus,
+  type BusEvent,
+  createBus,
+  type EventOf,
+  type PatternOf,
+} from './index.ts'
+
+type Equal<A, B> =
+  (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+declare function expectType<Expected>(): <Actual>(
+  value: Actual,
+) => Equal<Actual, Expected> extends true ? true : false
+const yes = (_: true): void => {}
+
+type Shop = {
+  'cart.item_added': { sku: string }
+  'cart.item_removed': { sku: string; reason?: string }
+  'cart.cleared': void
+  'order.created': { id: number }
+  'order.line.added': { line: number }
+  ping: undefined
+}
+interface ShopInterface {
+  'cart.item_added': { sku: string }
+  'cart.cleared': void
+}
+
+const bus = createBus<Shop>({ name: 'shop' })
+const byInterface = createBus<ShopInterface>({ name: 'shop' })
+const open = createBus({ name: 'open' })
+
+// ── publish ──
+void bus.publish('cart.item_added', { sku: 'A1' })
+void bus.publish('cart.cleared')
+void bus.publish('cart.cleared', undefined, { stream: 'cart-1' })
+void bus.publish('ping')
+void byInterface.publish('cart.item_added', { sku: 'A1' }, { until: 'accepted' })
+void open.publish('anything.at.all', { x: 1 })
+void open.publish('anything')
+const published = await bus.publish('cart.item_added', { sku: 'A1' })
+yes(expectType<BusEvent<'cart.item_added', { sku: string }>>()(published))
+
+// @ts-expect-error no such type
+void bus.publish('cart.item_aded', { sku: 'A1' })
+// @ts-expect-error the data is missing
+void bus.publish('cart.item_added')
+// @ts-expect-error the data is of another type
+void bus.publish('cart.item_added', { sku: 1 })
+// @ts-expect-error a void event takes no data
+void bus.publish('cart.cleared', { sku: 'A1' })
+// @ts-expect-error no such level
+void bus.publish('cart.cleared', undefined, { until: 'delivered' })
+// @ts-expect-error no such scope
+void bus.publish('cart.cleared', undefined, { scope: 'world' })
+// @ts-expect-error metadata is flat
+void bus.publish('cart.cleared', undefined, { metadata: { user: { id: 1 } } })
+// @ts-expect-error types of ours cannot be published
+void bus.publish('$event.refused', {})
+
+// ── publishBatch ──
+const batch = await bus.publishBatch([
+  { type: 'cart.item_added', data: { sku: 'A1' }, stream: 'cart-1' },
+  { type: 'cart.cleared' },
+])
+yes(expectType<EventOf<Shop, keyof Shop & string>[]>()(batch))
+// @ts-expect-error the data of one entry is of another type
+void bus.publishBatch([{ type: 'order.created', data: { sku: 'A1' } }])
+// @ts-expect-error the data of one entry is missing
+void bus.publishBatch([{ type: 'order.created' }])
+const entry: BatchEntry<Shop> = { type: 'ping' }
+void bus.publishBatch([entry])
+
+// ── subscribe: patterns as discriminated unions ──
+bus.subscribe('cart.item_added', (event) => {
+  yes(expectType<BusEvent<'cart.item_added', { sku: string }>>()(event))
+})
+bus.subscribe('cart.*', (event) => {
+  yes(expectType<'cart.item_added' | 'cart.item_removed' | 'cart.cleared'>()(event.type))
+  if (event.type === 'cart.item_removed') yes(expectType<string | undefined>()(event.data.reason))
+  // @ts-expect-error not narrowed yet
+  event.data.reason
+})
+bus.subscribe('order.**', (event) => {
+  yes(expectType<'order.created' | 'order.line.added'>()(event.type))
+})
+bus.subscribe('order.*', (event) => yes(expectType<'order.created'>()(event.type)))
+bus.subscribe('*.line.*', (event) => yes(expectType<'order.line.added'>()(event.type)))
+bus.subscribe('*', (event) => yes(expectType<keyof Shop>()(event.type)))
+bus.subscribe('**', (event) => yes(expectType<keyof Shop>()(event.type)))
+bus.subscribe(['cart.cleared', 'order.*'], (event) => {
+  yes(expectType<'cart.cleared' | 'order.created'>()(event.type))
+})
+bus.subscribe('$event.refused', (event) => event.data.code)
+byInterface.subscribe('cart.*', (event) => {
+  yes(expectType<'cart.item_added' | 'cart.cleared'>()(event.type))
+})
+open.subscribe('anything.**', (event) => yes(expectType<unknown>()(event.data)))
+bus.subscribe('cart.*', async (event, ctx) => {
+  const answer = await ctx.publish('order.created', { id: event.time })
+  yes(expectType<number>()(answer.data.id))
+  // @ts-expect-error an answer is checked as any other publish
+  void ctx.publish('order.created', { id: 'x' })
+})
+
+// @ts-expect-error the pattern matches nothing
+bus.subscribe('crat.*', () => {})
+// @ts-expect-error one segment too many
+bus.subscribe('cart.*.*', () => {})
+// @ts-expect-error one of the patterns matches nothing
+bus.subscribe(['cart.*', 'orders.*'], () => {})
+// @ts-expect-error from is not a boolean
+bus.subscribe('cart.*', () => {}, { from: true })
+
+const off = bus.subscribe('cart.*', () => {}, {
+  from: { last: 10 },
+  where: (event) => event.type === 'cart.cleared',
+  signal: AbortSignal.timeout(1),
+})
+off()
+{
+  using _subscription = bus.subscribe('cart.*', () => {})
+}
+
+// ── once, events, get ──
+yes(expectType<BusEvent<'order.created', { id: number }>>()(await bus.once('order.created')))
+for await (const event of bus.events('cart.*', {
+  from: 'start',
+  buffer: 10,
+  overflow: 'drop-oldest',
+})) {
+  yes(expectType<'cart.item_added' | 'cart.item_removed' | 'cart.cleared'>()(event.type))
+}
+const found = await bus.get('id')
+yes(expectType<EventOf<Shop, keyof Shop> | undefined>()(found))
+// @ts-expect-error 'block' would hold the publisher back, which a loop cannot do
+bus.events('cart.*', { overflow: 'block' })
+
+// ── schemas ──
+const typed = createBus({
+  name: 'typed',
+  events: {
+    'user.created': z.object({ name: z.string(), age: z.coerce.number() }),
+    'user.seen': v.pipe(v.string(), v.transform(Number)),
+  },
+})
+void typed.publish('user.created', { name: 'a', age: '7' })
+void typed.publish('user.seen', '42')
+typed.subscribe('user.seen', (event) => yes(expectType<number>()(event.data)))
+typed.subscribe('user.created', (event) =>
+  yes(expectType<{ name: string; age: number }>()(event.data)),
+)
+// @ts-expect-error the schema takes a string
+void typed.publish('user.seen', 42)
+// @ts-expect-error no such type
+void typed.publish('user.deleted', {})
+
+// ── a bus can be passed on ──
+function usesCart(shop: Bus<Shop>): void {
+  void shop.publish('cart.cleared')
+}
+usesCart(bus)
+const pattern: PatternOf<Shop> = 'order.line.*'
+void pattern
+
+// @ts-expect-error a name is needed
+createBus({})
+// @ts-expect-error no such option
+createBus({ name: 'x', persist: true })
+await using disposable = createBus({ name: 'x' })
+void disposable
