@@ -157,7 +157,7 @@ export class BusError extends Error {
 export function isBusError(error: unknown, code?: BusErrorCode): error is BusError {
   if (!(error instanceof Error) || error.name !== 'BusError') return false
   const own = (error as { code?: unknown }).code
-  return typeof own === 'string' && own in BUS_ERROR_CODES && (code === undefined || own === code)
+  return isErrorCode(own) && (code === undefined || own === code)
 }
 
 export function isErrorCode(code: unknown): code is BusErrorCode {

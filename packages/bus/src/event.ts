@@ -87,8 +87,12 @@ export function slotOf(offset: number): { batch: number; index: number } {
 /** `prefix-counter`, or an `h-` id as a prefix of its own with counter 0. */
 export function parseId(id: string): [prefix: string, counter: number] {
   const dash = id.startsWith('h-') ? -1 : id.lastIndexOf('-')
-  const counter = dash < 0 ? Number.NaN : Number(id.slice(dash + 1))
-  return Number.isSafeInteger(counter) ? [id.slice(0, dash), counter] : [id, 0]
+  const digits = dash < 0 ? '' : id.slice(dash + 1)
+  const counter = Number(digits)
+  // Written as we write it: of `a-7` and `a-07` one must not be taken for the other.
+  return Number.isSafeInteger(counter) && String(counter) === digits
+    ? [id.slice(0, dash), counter]
+    : [id, 0]
 }
 
 /** The highest counter of each prefix among the ids: what a log or store indexes a batch by. */
@@ -185,6 +189,8 @@ function metadataFault(metadata: unknown): string | undefined {
   if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)) {
     return 'metadata must be an object'
   }
+  // A Date, for one, would be written as a text, and the record then be unreadable.
+  if ('toJSON' in metadata) return 'metadata must be a plain object'
   for (const [key, value] of Object.entries(metadata)) {
     const flat =
       typeof value === 'string' ||

@@ -189,12 +189,15 @@ class SharedMemoryLog implements Log {
 
   open = async (): Promise<LogState> => this.#open().open()
   append = async (batch: OwnBatch): Promise<number> => this.#open().append(batch)
-  appendRoom = async (batch: RoomBatch, term: Term): Promise<number> => this.#open().appendRoom(batch, term)
+  appendRoom = async (batch: RoomBatch, term: Term): Promise<number> =>
+    this.#open().appendRoom(batch, term)
   takeTerm = async (nonce: string): Promise<Term> => this.#open().takeTerm(nonce)
   welcomed = async (update: WelcomeUpdate): Promise<void> => this.#open().welcomed(update)
   state = async (): Promise<LogState> => this.#open().state()
-  read = async (from: number, limit: number): Promise<StoredBatch[]> => this.#open().read(from, limit)
-  readBack = async (to: number, limit: number): Promise<StoredBatch[]> => this.#open().readBack(to, limit)
+  read = async (from: number, limit: number): Promise<StoredBatch[]> =>
+    this.#open().read(from, limit)
+  readBack = async (to: number, limit: number): Promise<StoredBatch[]> =>
+    this.#open().readBack(to, limit)
   find = async (id: string): ReturnType<Log['find']> => this.#open().find(id)
   placement = async (batch: number): Promise<Placement | undefined> => this.#open().placement(batch)
 

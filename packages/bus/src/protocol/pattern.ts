@@ -5,7 +5,7 @@
  */
 import { BusError } from '../errors.ts'
 
-const PATTERN = /^(?:[A-Za-z0-9_-]+|\*)(?:\.(?:[A-Za-z0-9_-]+|\*)){0,15}(?:\.\*\*)?$/
+const PATTERN = /^(?:\$?[A-Za-z0-9_-]+|\*)(?:\.(?:[A-Za-z0-9_-]+|\*)){0,15}(?:\.\*\*)?$/
 const SYSTEM = /^\$/
 
 /** The patterns of a list or of one, checked. @throws {BusError} invalid_pattern */
@@ -33,10 +33,7 @@ function badPattern(pattern: unknown, what: string): BusError {
 /** Whether a text is a pattern. Types that start with `$` are ours; patterns may name them. */
 export function isPattern(pattern: unknown): pattern is string {
   if (typeof pattern !== 'string' || pattern.length > 256) return false
-  return (
-    pattern === '**' ||
-    (PATTERN.test(pattern.replace(SYSTEM, '')) && pattern.split('.').length <= 16)
-  )
+  return pattern === '**' || (PATTERN.test(pattern) && pattern.split('.').length <= 16)
 }
 
 /** A test of types for patterns that are known to be patterns. */
@@ -51,6 +48,8 @@ export function typeMatcher(patterns: readonly string[]): (type: string) => bool
 }
 
 function matches(pattern: string, type: string): boolean {
+  // A wildcard in the first place does not stand for types of ours.
+  if (SYSTEM.test(type) && !SYSTEM.test(pattern)) return false
   const wanted = pattern.split('.')
   const given = type.split('.')
   for (let i = 0; i < wanted.length; i++) {

@@ -1,0 +1,28 @@
+/** The offline switch: it takes all tabs of this device off the relay, and back. */
+import { bus, relay, room } from './bus.ts'
+import { rememberOffline, wasOffline } from './offline-memory.ts'
+import { createStore } from './store.ts'
+
+export const offline = createStore(relay.paused)
+
+function apply(on: boolean): void {
+  if (on) relay.pause()
+  else relay.resume()
+  offline.set(on)
+}
+
+bus.subscribe('demo.offline', ({ data }) => {
+  rememberOffline(room, data.on)
+  apply(data.on)
+})
+
+// A tab that was asleep did not hear of it.
+const onWake = () => {
+  if (document.visibilityState === 'visible') apply(wasOffline(room))
+}
+document.addEventListener('visibilitychange', onWake)
+import.meta.hot?.dispose(() => document.removeEventListener('visibilitychange', onWake))
+
+export function setOffline(on: boolean): void {
+  void bus.publish('demo.offline', { on }, { scope: 'device', persist: false })
+}

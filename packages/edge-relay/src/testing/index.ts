@@ -1,0 +1,10 @@
+/**
+ * For those who write a store of their own: the suite every store is held to.
+ *
+ * @example
+ * import { storeContract } from '@crosstown/edge-relay/testing'
+ * import { describe, expect, it } from 'vitest'
+ *
+ * storeContract({ describe, it, expect }, 'my store', async () => ({ store: await myStore() }))
+ */
+export { type StoreFixture, storeContract, type TestRunner } from './store-contract.ts'

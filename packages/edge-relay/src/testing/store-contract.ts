@@ -1,0 +1,242 @@
+import { checkOf, type EventHeader, utf8Length } from '@crosstown/bus/protocol'
+import type { RoomHead, RoomRecord } from '../record.ts'
+import type { Append, Store } from '../stores/store.ts'
+
+/** What the suite needs of a test runner; vitest's and `node:test` with an `expect` will do. */
+export interface TestRunner {
+  readonly describe: (name: string, run: () => void) => void
+  readonly it: (name: string, run: () => Promise<void>) => void
+  readonly expect: (value: unknown) => { toBe(expected: unknown): void; toEqual(expected: unknown): void }
+}
+
+/** A store under test. */
+export interface StoreFixture {
+  readonly store: Store
+  /** Opens again what `store`, which was closed, had written; absent where nothing outlives a close. */
+  readonly reopen?: () => Promise<Store>
+  /** Called after each test, with all stores closed. */
+  readonly dispose?: () => Promise<void>
+}
+
+/**
+ * What every store is held to.
+ *
+ * @example
+ * import { describe, expect, it } from 'vitest'
+ * storeContract({ describe, it, expect }, 'memory', async () => ({ store: memoryStore() }))
+ */
+export function storeContract(runner: TestRunner, name: string, open: () => Promise<StoreFixture>): void {
+  const { describe, expect } = runner
+  const it = (title: string, run: (store: Store, fixture: StoreFixture) => Promise<void>): void => {
+    runner.it(title, async () => {
+      const fixture = await open()
+      try {
+        await run(fixture.store, fixture)
+      } finally {
+        await fixture.store.close()
+        await fixture.dispose?.()
+      }
+    })
+  }
+
+  describe(`${name} keeps the store contract`, () => {
+    it('knows nothing of a room without log, and makes none on a read', async (store) => {
+      for (let again = 0; again < 2; again++) {
+        expect(await store.load('r')).toBe(undefined)
+        expect(await store.head('r')).toBe(undefined)
+        expect(await store.stats('r')).toBe(undefined)
+        expect(await store.read('r', 0, ALL)).toEqual([])
+        expect(await store.find('r', 'a-1')).toBe(undefined)
+        expect(await store.findByTime('r', 0)).toBe(undefined)
+      }
+    })
+
+    it('gives records, state and head back as they were appended', async (store) => {
+      const first = appendOf(EMPTY, [recordOf(['a-1', 'a-2'], { device: 'd', batch: 7 })], [['device/d', '{"x":1}']])
+      expect(await store.append('r', first)).toBe(true)
+      const odd = recordOf(['a-4', 'h-xyz'], {
+        device: 'd',
+        batch: 9,
+        indexes: [1, 3],
+        refused: [[0, 'forbidden'], [2, 'too_large']],
+        data: ['', '"\\n ü 😀"'],
+      })
+      const second = appendOf(first.head, [odd, refusedRecord('a-9')], [['device/d', '{"x":2}'], ['other', '']])
+      expect(await store.append('r', second)).toBe(true)
+
+      expect(await store.read('r', 0, ALL)).toEqual([...first.records, ...second.records])
+      expect(await store.head('r')).toEqual(second.head)
+      const loaded = await store.load('r')
+      expect(loaded?.head).toEqual(second.head)
+      expect(new Map(loaded?.state)).toEqual(new Map([['device/d', '{"x":2}'], ['other', '']]))
+      const bytes = [...first.records, ...second.records].reduce((sum, record) => sum + record.bytes, 0)
+      expect(await store.stats('r')).toEqual({ head: second.head, events: 4, bytes, devices: 1 })
+    })
+
+    it('writes state without records', async (store) => {
+      const joined = appendOf(EMPTY, [], [['device/a', '1']])
+      expect(await store.append('r', joined)).toBe(true)
+      expect(await store.load('r')).toEqual({ head: joined.head, state: [['device/a', '1']] })
+    })
+
+    it('writes nothing where the head is another', async (store) => {
+      const first = appendOf(EMPTY, [recordOf(['a-1'])], [])
+      expect(await store.append('r', first)).toBe(true)
+      const late = appendOf(EMPTY, [recordOf(['b-1'])], [['device/b', '1']])
+      expect(await store.append('r', late)).toBe(false)
+      const otherEpoch = appendOf({ ...first.head, epoch: 'other' }, [recordOf(['b-1'])], [['device/b', '1']])
+      expect(await store.append('r', otherEpoch)).toBe(false)
+      const early = appendOf({ ...first.head, version: 5 }, [recordOf(['b-1'])], [['device/b', '1']])
+      expect(await store.append('r', early)).toBe(false)
+      expect(await store.append('new', early)).toBe(false)
+
+      expect(await store.load('new')).toBe(undefined)
+      expect(await store.load('r')).toEqual({ head: first.head, state: [] })
+      expect(await store.read('r', 0, ALL)).toEqual(first.records)
+      expect(await store.find('r', 'b-1')).toBe(undefined)
+    })
+
+    it('lets one of two win that decided on the same head', async (store) => {
+      const results = await Promise.all([
+        store.append('r', appendOf(EMPTY, [recordOf(['a-1'])], [])),
+        store.append('r', appendOf({ ...EMPTY, epoch: 'f' }, [recordOf(['b-1'])], [])),
+      ])
+      expect(results.filter((won) => won).length).toBe(1)
+      expect((await store.read('r', 0, ALL)).length).toBe(1)
+    })
+
+    it('keeps rooms apart', async (store) => {
+      await Promise.all([
+        store.append('one', appendOf(EMPTY, [recordOf(['a-1'])], [['device/a', '1']])),
+        store.append('two', appendOf({ ...EMPTY, epoch: 'f' }, [recordOf(['b-1'])], [])),
+      ])
+      expect((await store.head('one'))?.epoch).toBe('e')
+      expect((await store.head('two'))?.epoch).toBe('f')
+      expect((await store.load('two'))?.state).toEqual([])
+      expect(await store.find('two', 'a-1')).toBe(undefined)
+      expect((await store.find('one', 'a-1'))?.index).toBe(0)
+    })
+
+    it('reads from any place, in order, up to the limits but at least one record', async (store) => {
+      const records = [recordOf(['a-1', 'a-2', 'a-3']), refusedRecord('a-4'), recordOf(['a-5']), recordOf(['a-6'])]
+      const append = appendOf(EMPTY, records, [])
+      await store.append('r', append)
+      const [three, none, five, six] = append.records as [RoomRecord, RoomRecord, RoomRecord, RoomRecord]
+      expect(await store.read('r', 0, { events: 1, bytes: 1 })).toEqual([three])
+      expect(await store.read('r', 2, { events: 1, bytes: 1 })).toEqual([three])
+      expect(await store.read('r', 3, { events: 2, bytes: 1_000_000 })).toEqual([none, five])
+      expect(await store.read('r', 3, { events: 9, bytes: five.bytes })).toEqual([none, five])
+      expect(await store.read('r', 4, ALL)).toEqual([five, six])
+      expect(await store.read('r', 6, ALL)).toEqual([])
+    })
+
+    it('finds events by id, whatever the order of their counters', async (store) => {
+      const append = appendOf(
+        EMPTY,
+        [recordOf(['a-1', 'a-5']), recordOf(['b-1', 'a-3', 'h-q-7']), recordOf(['a-9'])],
+        [],
+      )
+      await store.append('r', append)
+      const where = async (id: string): Promise<unknown> => {
+        const found = await store.find('r', id)
+        return found && [found.record.place, found.index]
+      }
+      expect(await where('a-1')).toEqual([1, 0])
+      expect(await where('a-5')).toEqual([1, 1])
+      expect(await where('a-3')).toEqual([3, 1])
+      expect(await where('h-q-7')).toEqual([3, 2])
+      expect(await where('a-9')).toEqual([6, 0])
+      for (const id of ['a-2', 'a-10', 'a', 'c-1', 'h-q', '']) expect(await where(id)).toBe(undefined)
+    })
+
+    it('finds the first record of a time', async (store) => {
+      const records = [10, 10, 20.5, 30].map((time, i) => ({ ...recordOf([`a-${i + 1}`]), time }))
+      await store.append('r', appendOf(EMPTY, records, []))
+      expect(await store.findByTime('r', 0)).toBe(1)
+      expect(await store.findByTime('r', 10)).toBe(1)
+      expect(await store.findByTime('r', 11)).toBe(3)
+      expect(await store.findByTime('r', 30)).toBe(4)
+      expect(await store.findByTime('r', 31)).toBe(undefined)
+    })
+
+    it('keeps everything over close and reopen, where it outlives a close', async (store, { reopen }) => {
+      if (!reopen) return
+      const first = appendOf(EMPTY, [recordOf(['a-1', 'a-2'])], [['device/a', '1']])
+      // Not awaited: what was appended before close() must be written by it.
+      const appended = store.append('r', first)
+      await store.close()
+      expect(await appended).toBe(true)
+      const again = await reopen()
+      try {
+        expect(await again.load('r')).toEqual({ head: first.head, state: [['device/a', '1']] })
+        expect(await again.read('r', 0, ALL)).toEqual(first.records)
+        expect(await again.append('r', appendOf(first.head, [recordOf(['a-3'])], []))).toBe(true)
+      } finally {
+        await again.close()
+      }
+    })
+
+    it('rejects as unavailable once it is closed', async (store) => {
+      await store.close()
+      for (const call of [
+        () => store.load('r'),
+        () => store.read('r', 0, ALL),
+        () => store.append('r', appendOf(EMPTY, [recordOf(['a-1'])], [])),
+      ]) {
+        let code: unknown
+        await call().catch((error: { code?: unknown }) => {
+          code = error.code
+        })
+        expect(code).toBe('unavailable')
+      }
+    })
+  })
+}
+
+const ALL = { events: 1_000_000, bytes: 1_000_000_000 }
+const EMPTY: RoomHead = { epoch: 'e', version: 0, place: 0, check: '0', time: 0 }
+
+/** A record of events with these ids; its place is given to it by `appendOf`. */
+function recordOf(ids: readonly string[], extra: Partial<RoomRecord> = {}): RoomRecord {
+  const headers: EventHeader[] = ids.map((id) => ({ id, type: 'a.b', source: 's', time: 1 }))
+  const headerLines = headers.map((header) => JSON.stringify(header))
+  const data = ids.map((id) => JSON.stringify({ of: id }))
+  return {
+    place: 0,
+    count: Math.max(1, ids.length),
+    time: 1_000,
+    lastId: ids.at(-1) ?? 'x',
+    indexes: ids.map((_, i) => i),
+    headers,
+    headerLines,
+    data,
+    bytes: utf8Length([...headerLines, ...data].join('')),
+    ...extra,
+  }
+}
+
+function refusedRecord(lastId: string): RoomRecord {
+  return recordOf([], { device: 'd', batch: 11, lastId, refused: [[0, 'forbidden']] })
+}
+
+function appendOf(expected: RoomHead, records: readonly RoomRecord[], state: Append['state']): Append {
+  let { place } = expected
+  const placed = records.map((record) => {
+    const at = { ...record, place: place + 1 }
+    place += record.count
+    return at
+  })
+  const newest = placed.at(-1)
+  return {
+    expected,
+    head: {
+      epoch: expected.epoch,
+      version: expected.version + 1,
+      place,
+      check: newest ? checkOf(newest.headers.at(-1)?.id ?? newest.lastId) : expected.check,
+      time: newest?.time ?? expected.time,
+    },
+    records: placed,
+    state,
+  }
+}
