@@ -9,7 +9,7 @@ const unit: TestProjectConfiguration = {
   test: {
     name: 'unit',
     environment: 'node',
-    include: ['{packages/*/src,scripts,bench}/**/*.test.{ts,tsx}'],
+    include: ['{packages/*/src,scripts,bench,demo/src}/**/*.test.{ts,tsx}'],
     exclude: [...excluded, browserTests],
   },
 }

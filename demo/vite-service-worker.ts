@@ -20,7 +20,12 @@ export function serviceWorker(entry: string, fileName: string): Plugin {
         write: false,
         target: config.build.target,
         minify: config.command === 'build',
-        lib: { entry: resolve(config.root, entry), formats: ['iife'], name: 'worker', fileName: 'worker' },
+        lib: {
+          entry: resolve(config.root, entry),
+          formats: ['iife'],
+          name: 'worker',
+          fileName: 'worker',
+        },
       },
     })
     const [output] = [result].flat()

@@ -34,7 +34,8 @@ let confirmed = 0
 let announcing: ReturnType<typeof setTimeout> | undefined
 
 function announce(): void {
-  announcing ??= setTimeout(() => {
+  if (announcing) return
+  announcing = setTimeout(() => {
     announcing = undefined
     void bus.publish('demo.heard', { count: heard }, toTabs)
   }, ANNOUNCE_AFTER_MS)
@@ -59,7 +60,9 @@ bus.subscribe(
   { from: 'start' },
 )
 
-bus.subscribe('demo.ping', (_event, ctx) => ctx.publish('demo.pong', { source: bus.source }, toTabs))
+bus.subscribe('demo.ping', (_event, ctx) =>
+  ctx.publish('demo.pong', { source: bus.source }, toTabs),
+)
 
 announce()
 worker.addEventListener('message', announce)

@@ -29,7 +29,8 @@ bus.subscribe('demo.heard', ({ data }) => update({ state: 'ready', heard: data.c
 // The browser stops an idle worker, and no event of the bus starts it again; a message does. It
 // then counts what it missed from the log.
 bus.subscribe(['cart.*', 'order.*'], () => {
-  waking ??= setTimeout(() => {
+  if (waking) return
+  waking = setTimeout(() => {
     waking = undefined
     void wake()
   }, WAKE_EVERY_MS)

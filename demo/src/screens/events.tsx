@@ -1,4 +1,4 @@
-import { memo, useDeferredValue, useEffect, useRef, useState } from 'react'
+import { memo, useEffect, useRef, useState } from 'react'
 import { clockTime } from '../clock-time.ts'
 import { clearRows, type EventRow, eventRows, MAX_ROWS, matches } from '../event-rows.ts'
 import { PulseIcon } from '../icons.tsx'
@@ -16,7 +16,7 @@ const ORIGINS: Readonly<Record<EventRow['origin'], string>> = {
 export function EventsScreen() {
   const rows = useStore(eventRows)
   const [filter, setFilter] = useState('')
-  const shown = useDeferredValue(filter.trim() === '' ? rows : rows.filter((r) => matches(r, filter)))
+  const shown = filter.trim() === '' ? rows : rows.filter((row) => matches(row, filter.trim()))
   return (
     <Panel
       id="events"
@@ -52,13 +52,13 @@ export function EventsScreen() {
         </Empty>
       ) : (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so the keyboard must reach it
-        <div className="events-scroll" role="group" aria-label="Events, newest first" tabIndex={0}>
+        <section className="events-scroll" aria-label="Events, newest first" tabIndex={0}>
           <ol className="events">
             {shown.map((row) => (
               <Row key={row.id} row={row} />
             ))}
           </ol>
-        </div>
+        </section>
       )}
       <p className="events-foot">
         <span data-testid="events-count" data-count={shown.length}>
@@ -106,7 +106,12 @@ function Announcer({ rows }: { rows: readonly EventRow[] }) {
       if (!newest || newest === said) return
       const count = said ? latest.current.indexOf(said) : latest.current.length
       said = newest
-      const many = count > 1 ? `${count} new events, the last: ` : count < 0 ? 'Many new events, the last: ' : ''
+      const many =
+        count > 1
+          ? `${count} new events, the last: `
+          : count < 0
+            ? 'Many new events, the last: '
+            : ''
       setWords(`${many}${newest.type} from ${newest.source}, ${ORIGINS[newest.origin]}`)
     }, ANNOUNCE_EVERY_MS)
     return () => clearInterval(timer)

@@ -138,7 +138,7 @@ describe('headers', () => {
     ['metadata', { n: Number.NaN }],
     ['metadata', { none: null }],
     ['metadata', { big: 1n }],
-  ])('%s: %j is named as the fault', (key, value) => {
+  ])('%s: %o is named as the fault', (key, value) => {
     expect(headerFault({ ...header, [key]: value })).toMatch(new RegExp(`^${key}`))
   })
 

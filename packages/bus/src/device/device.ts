@@ -303,6 +303,12 @@ export class Device implements BatchSinks {
   post(batch: Batch): void {
     // While the log is late, a batch is posted when its commit begins.
     if (this.gate === 'open') this.#peers.post(batch, this.#records.get(batch))
+    const casts = batch.casts.filter((entry) => entry.event.scope === 'room')
+    if (casts.length === 0) return
+    this.#session?.cast(
+      `[${casts.map((entry) => entry.headerText).join()}]`,
+      casts.map((entry) => entry.dataText),
+    )
   }
 
   deliver(batch: Batch): void {

@@ -4,7 +4,7 @@
  * order. docs/protocol.md describes them for other languages; its examples are read by a test.
  */
 import { BusError, type BusErrorCode, isErrorCode } from '../errors.ts'
-import { type EventHeader, headerFault, MAX_BATCH_EVENTS } from '../event.ts'
+import { BATCH_SLOTS, type EventHeader, headerFault, MAX_BATCH_EVENTS } from '../event.ts'
 
 export const PROTOCOL_VERSION = 1
 /** The WebSocket subprotocol of version 1. */
@@ -308,6 +308,7 @@ const FAULTS: { [F in Frame['frame']]: (frame: Fields) => string | undefined } =
       need(f, 'head', isPositionText),
       need(f, 'from', isPositionText),
       need(f, 'recovered', (v) => typeof v === 'boolean'),
+      optional(f, 'reason', (v) => typeof v === 'string' && GAP_REASONS.has(v)),
       need(
         f,
         'limits',
@@ -326,7 +327,8 @@ const FAULTS: { [F in Frame['frame']]: (frame: Fields) => string | undefined } =
       need(f, 'term', isTerm),
       optional(f, 'indexes', isIndexList),
       headersFault(f['events']),
-      Array.isArray(f['indexes']) && f['indexes'].length !== (f['events'] as unknown[]).length
+      Array.isArray(f['indexes']) &&
+        f['indexes'].length !== (f['events'] as unknown[] | undefined)?.length
         ? 'as many indexes as events'
         : undefined,
     ),
@@ -356,6 +358,8 @@ const FAULTS: { [F in Frame['frame']]: (frame: Fields) => string | undefined } =
     ),
 }
 
+const GAP_REASONS: ReadonlySet<string> = new Set(['unknown_position', 'trimmed', 'new_epoch'])
+
 function first(...faults: (string | undefined)[]): string | undefined {
   return faults.find((fault) => fault !== undefined)
 }
@@ -381,23 +385,30 @@ function headersFault(events: unknown): string | undefined {
 
 export function runsFault(runs: unknown): string | undefined {
   if (!isList(runs, MAX_BATCH_EVENTS)) return `runs must be at most ${MAX_BATCH_EVENTS}`
+  let slots = 0
   for (let i = 0; i < runs.length; i++) {
     const run: unknown = runs[i]
     if (!isObject(run) || !isCount(run['place']) || !isAmount(run['time'])) {
       return `runs[${i}] needs a place and a time`
     }
-    const fault =
-      run['own'] === undefined
-        ? headersFault(run['events'])
-        : isOwn(run['own'])
-          ? undefined
-          : 'own is not { batch, indexes }'
+    const { own, events } = run
+    if ((own === undefined) === (events === undefined)) {
+      return `runs[${i}] must have either events or own`
+    }
+    const fault = isOwn(own)
+      ? undefined
+      : own === undefined
+        ? headersFault(events)
+        : 'own is not { batch, indexes }'
     if (fault) return `runs[${i}]: ${fault}`
+    slots += isOwn(own) ? own.indexes.length : (events as unknown[]).length
+    // They become one record, whose offsets must not run into the next one's.
+    if (slots >= BATCH_SLOTS) return `runs must have fewer than ${BATCH_SLOTS} events`
   }
   return undefined
 }
 
-function isOwn(own: unknown): boolean {
+function isOwn(own: unknown): own is OwnRun['own'] {
   return (
     isObject(own) &&
     isCount(own['batch']) &&
@@ -437,10 +448,11 @@ function isPositionText(value: unknown): boolean {
 }
 
 function isIndexList(value: unknown): boolean {
-  return (
-    isList(value, MAX_BATCH_EVENTS) &&
-    value.every((index) => Number.isSafeInteger(index) && (index as number) >= 0)
-  )
+  return isList(value, MAX_BATCH_EVENTS) && value.every(isIndex)
+}
+
+function isIndex(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0
 }
 
 export function isRefusals(value: unknown): value is Refusal[] {
@@ -448,7 +460,7 @@ export function isRefusals(value: unknown): value is Refusal[] {
     isList(value, MAX_BATCH_EVENTS) &&
     value.every(
       (entry) =>
-        Array.isArray(entry) && entry.length === 2 && isAmount(entry[0]) && isErrorCode(entry[1]),
+        Array.isArray(entry) && entry.length === 2 && isIndex(entry[0]) && isErrorCode(entry[1]),
     )
   )
 }

@@ -164,6 +164,7 @@ const CHECKS: { [F in PeerFrame['frame']]: (frame: Fields) => boolean } = {
   beat: (f) =>
     isAmount(f['term']) &&
     isAmount(f['head']) &&
+    (f['rtt'] === undefined || isAmount(f['rtt'])) &&
     typeof f['relay'] === 'string' &&
     RELAY_STATES.has(f['relay']) &&
     isAmount(f['pending']) &&

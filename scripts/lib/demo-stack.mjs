@@ -1,0 +1,102 @@
+// The whole demo on ports of its own, for pictures and tests: relay (in memory), services, Vite.
+import { spawn } from 'node:child_process'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { findCapabilities } from './capabilities.mjs'
+import { insideEnv, pinnedNode, root, stop, tool } from './project.mjs'
+
+const READY_MS = 60_000
+
+/** As in `npm start`; `deno` is left out where there is none. */
+export const denoFlags = [
+  'run',
+  '--quiet',
+  '--no-prompt',
+  '--no-lock',
+  '--node-modules-dir=manual',
+  '--allow-net',
+  '--allow-env',
+  '--allow-read',
+  '--allow-sys',
+]
+
+/**
+ * Starts it all; `services` join `room`.
+ * @param {{ room?: string, services?: boolean }} options
+ * @returns {Promise<{ url: string, relay: string, stop: () => Promise<void> }>}
+ */
+export async function startDemo({ room = 'demo', services = true } = {}) {
+  const children = []
+  const launch = (command, args, ready, { cwd = '.', env = {} } = {}) => {
+    const child = spawn(command, args.map(String), {
+      cwd: join(root, cwd),
+      env: insideEnv({ ...env, NO_COLOR: '1' }),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    children.push(child)
+    return line(child, ready, args)
+  }
+  const stopAll = async () => {
+    const ends = children.map(
+      (child) => child.exitCode ?? new Promise((resolve) => child.once('exit', resolve)),
+    )
+    for (const child of children.reverse()) stop(child)
+    await Promise.all(ends)
+  }
+
+  try {
+    const cli = 'packages/edge-relay/dist/cli/main.js'
+    const serve = [cli, 'serve', '--host', '127.0.0.1', '--port', 0, '--store', 'memory']
+    const relay = `ws://${await launch(pinnedNode(), serve, /listening on http:\/\/(\S+)/)}`
+    const env = { CROSSTOWN_RELAY: relay, CROSSTOWN_ROOM: room, VITE_CROSSTOWN_RELAY: relay }
+    const online = /relay online()/
+    if (services) {
+      await launch(pinnedNode(), ['demo/services/orders.node.ts'], online, { env })
+      const { CROSSTOWN_DENO } = (await findCapabilities(['deno'])).env
+      const file = 'demo/services/notifications.deno.ts'
+      if (CROSSTOWN_DENO) await launch(CROSSTOWN_DENO, [...denoFlags, file], online, { env })
+    }
+    const port = await freePort()
+    const vite = [tool('vite'), '--host', '127.0.0.1', '--port', port, '--strictPort']
+    const ready = /Local:\s+http:\/\/127\.0\.0\.1:(\d+)/
+    const found = await launch(pinnedNode(), vite, ready, { cwd: 'demo', env })
+    return { url: `http://localhost:${found}`, relay, stop: stopAll }
+  } catch (error) {
+    await stopAll()
+    throw error
+  }
+}
+
+/** What `ready` finds in the output of a child. */
+function line(child, ready, args) {
+  return new Promise((resolve, reject) => {
+    let output = ''
+    const fail = (how) => reject(new Error(`${args.join(' ')}: ${how}\n${output}`))
+    const timer = setTimeout(() => fail('not ready in time'), READY_MS)
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text) => {
+        output += text
+        const found = ready.exec(output.slice(0, output.lastIndexOf('\n') + 1))
+        if (!found) return
+        clearTimeout(timer)
+        resolve(found[1])
+      })
+    }
+    child.on('error', (error) => fail(error.message))
+    child.on('exit', (code, signal) => {
+      clearTimeout(timer)
+      fail(`ended (${signal ?? code})`)
+    })
+  })
+}
+
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address()
+      server.close(() => resolve(port))
+    })
+  })
+}
