@@ -57,7 +57,9 @@ async function reports(page: Page, names: readonly string[], count: number): Pro
           },
           { round, names },
         )
-        return given.every((report) => names.every((name) => (report.heard[name]?.length ?? 0) >= count))
+        return given.every((report) =>
+          names.every((name) => (report.heard[name]?.length ?? 0) >= count),
+        )
       },
       { timeout: 30_000 },
     )
@@ -77,7 +79,11 @@ test('an event reaches every tab, iframe, worker, service worker, device and ser
   const device = await browser.newContext()
   const other = await browser.newContext()
   try {
-    const [tabA, tabB, phone] = [await device.newPage(), await device.newPage(), await other.newPage()]
+    const [tabA, tabB, phone] = [
+      await device.newPage(),
+      await device.newPage(),
+      await other.newPage(),
+    ]
     await tabA.goto(`${site}/?name=tabA&${query}&with=iframe&with=worker&with=sw`)
     await tabB.goto(`${site}/?name=tabB&${query}`)
     await phone.goto(`${site}/?name=phone&${query}`)
@@ -96,8 +102,12 @@ test('an event reaches every tab, iframe, worker, service worker, device and ser
     }
     expect(given.map((report) => report.from).sort()).toEqual([...names].sort())
     await test.step('one context of a device leads, and the others know what it knows', async () => {
-      const leaders = await Promise.all([tabA, tabB].map((page) => page.evaluate(() => peer.status.leader)))
-      const frames = await Promise.all(tabA.frames().map((frame) => frame.evaluate(() => peer.status.leader)))
+      const leaders = await Promise.all(
+        [tabA, tabB].map((page) => page.evaluate(() => peer.status.leader)),
+      )
+      const frames = await Promise.all(
+        tabA.frames().map((frame) => frame.evaluate(() => peer.status.leader)),
+      )
       expect([...frames, leaders[1]].filter(Boolean).length).toBeLessThanOrEqual(1)
       for (const page of [tabA, tabB]) {
         await expect.poll(() => page.evaluate(() => peer.status.relay)).toBe('online')
@@ -112,12 +122,18 @@ test('an event reaches every tab, iframe, worker, service worker, device and ser
   }
 })
 
-async function startServers(relay: Relay, room: string, deno: string | undefined): Promise<ChildProcess[]> {
+async function startServers(
+  relay: Relay,
+  room: string,
+  deno: string | undefined,
+): Promise<ChildProcess[]> {
   const script = 'e2e/peers/server-peer.ts'
   const starting = [start(process.execPath, [script, 'node', relay.url, room], /online/)]
   if (deno) {
     const allowed = ['--allow-net=127.0.0.1', '--allow-env', '--allow-read']
-    starting.push(start(deno, ['run', '--no-lock', ...allowed, script, 'deno', relay.url, room], /online/))
+    starting.push(
+      start(deno, ['run', '--no-lock', ...allowed, script, 'deno', relay.url, room], /online/),
+    )
   }
   return (await Promise.all(starting)).map(({ child }) => child)
 }

@@ -53,8 +53,11 @@ export async function start(
   throw new Error(`${command} ended before it was ready:\n${output}`)
 }
 
-export async function startRelay(store = 'memory'): Promise<{ relay: Relay; child: ChildProcess }> {
-  const args = ['packages/edge-relay/dist/cli/main.js', 'serve', '--port', '0', '--store', store]
+export async function startRelay(
+  store = 'memory',
+  port = '0',
+): Promise<{ relay: Relay; child: ChildProcess }> {
+  const args = ['packages/edge-relay/dist/cli/main.js', 'serve', '--port', port, '--store', store]
   const { child, match } = await start(process.execPath, args, /listening on (http:\/\/\S+)/)
   const http = match[1] as string
   return { child, relay: { http, url: http.replace('http:', 'ws:') } }
@@ -73,7 +76,8 @@ async function bundle(): Promise<Uint8Array> {
   return outputFiles[0]?.contents as Uint8Array
 }
 
-const PAGE = '<!doctype html><html lang="en"><title>peer</title><body><script type="module" src="/peer.js"></script>'
+const PAGE =
+  '<!doctype html><html lang="en"><title>peer</title><body><script type="module" src="/peer.js"></script>'
 
 export const test = base.extend<object, Shared>({
   relay: [

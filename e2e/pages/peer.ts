@@ -5,7 +5,11 @@ import { startPeer } from '../peers/peer.ts'
 
 declare global {
   var peer: Bus<Record<string, unknown>>
-  var testing: { createBus: typeof createBus; fingerprint: typeof fingerprint; VALUES: typeof VALUES }
+  var testing: {
+    createBus: typeof createBus
+    fingerprint: typeof fingerprint
+    VALUES: typeof VALUES
+  }
 }
 
 const query = new URLSearchParams(location.search)
@@ -14,7 +18,9 @@ globalThis.testing = { createBus, fingerprint, VALUES }
 globalThis.peer = startPeer(query.get('name') ?? 'peer', {
   name: 'talk',
   log: indexedDbLog({ required: true }),
-  ...(relay === null ? {} : { relay: relayLink({ url: relay, room: query.get('room') ?? 'room' }) }),
+  ...(relay === null
+    ? {}
+    : { relay: relayLink({ url: relay, room: query.get('room') ?? 'room' }) }),
 }) as unknown as Bus<Record<string, unknown>>
 
 // A page brings up the other contexts it is asked for, each with a query of its own.
@@ -34,5 +40,7 @@ if ('document' in globalThis) {
     }
   }
 } else {
-  addEventListener('install', () => (globalThis as unknown as { skipWaiting?(): void }).skipWaiting?.())
+  addEventListener('install', () =>
+    (globalThis as unknown as { skipWaiting?(): void }).skipWaiting?.(),
+  )
 }

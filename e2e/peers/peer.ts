@@ -7,8 +7,8 @@ import { type Bus, type BusOptions, createBus } from '@crosstown/bus'
 export type Talk = {
   'roll.call': { round: number }
   'roll.here': { from: string; round: number }
-  'go': { count: number }
-  'said': { from: string; n: number }
+  go: { count: number }
+  said: { from: string; n: number }
   'report.wanted': { round: number }
   'report.given': { from: string; round: number; heard: Record<string, number[]>; errors: string[] }
 }
@@ -25,7 +25,9 @@ export function startPeer(from: string, options: BusOptions): Bus<Talk> {
     heard[event.data.from] ??= []
     heard[event.data.from]?.push(event.data.n)
   })
-  bus.subscribe('roll.call', (event, ctx) => ctx.publish('roll.here', { from, round: event.data.round }))
+  bus.subscribe('roll.call', (event, ctx) =>
+    ctx.publish('roll.here', { from, round: event.data.round }),
+  )
   bus.subscribe('go', async (event) => {
     // Half in one burst, half one after the other: batches and lone events.
     const { count } = event.data
