@@ -13,11 +13,13 @@ const buses = rooms.map((room) => {
     relay: relayLink({ url, room, from: 'now' }),
   })
   bus.subscribe('order.created', (event, ctx) => {
-    const { id, items } = event.data
-    const count = items.reduce((sum, { quantity }) => sum + quantity, 0)
-    const message = `${count} ${count === 1 ? 'item' : 'items'}, ready for pickup at six`
+    const { id } = event.data
     console.log(`${room}: order ${id} confirmed`)
-    return ctx.publish('order.confirmed', { id, message }, { stream: `order-${id}` })
+    return ctx.publish(
+      'order.confirmed',
+      { id, message: 'ready at six' },
+      { stream: `order-${id}` },
+    )
   })
   let seen = ''
   bus.status.subscribe(({ relay }) => {

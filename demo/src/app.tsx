@@ -6,6 +6,7 @@ import { OfflineSwitch } from './screens/offline-switch.tsx'
 import { OrdersScreen } from './screens/orders.tsx'
 import { RoomBar } from './screens/room-bar.tsx'
 import { ShelfScreen } from './screens/shelf.tsx'
+import { TryScreen } from './screens/try.tsx'
 
 export function App() {
   return (
@@ -26,9 +27,14 @@ export function App() {
       </header>
       <ConnectionScreen />
       <main className="screens">
-        <ShelfScreen />
-        <CartScreen />
-        <OrdersScreen />
+        <div className="column">
+          <ShelfScreen />
+          <TryScreen />
+        </div>
+        <div className="column">
+          <CartScreen />
+          <OrdersScreen />
+        </div>
         <EventsScreen />
       </main>
       <footer className="bottom">

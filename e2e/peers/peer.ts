@@ -19,7 +19,7 @@ export function startPeer(from: string, options: BusOptions): Bus<Talk> {
     ...options,
     source: from,
     onError: (error) => errors.push(`${error.code}: ${error.message}`),
-  } as BusOptions & { events?: never })
+  })
   const heard: Record<string, number[]> = {}
   bus.subscribe('said', (event) => {
     heard[event.data.from] ??= []

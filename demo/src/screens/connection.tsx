@@ -26,7 +26,7 @@ export function ConnectionScreen() {
         </Field>
         <Field name="Log" id="status-log" state={log.kind}>
           {LOGS[log.kind]}
-          {log.kind !== 'none' && <small>{bytes(log.bytes)} written here</small>}
+          {log.kind !== 'none' && <small>{bytes(log.bytes)} by this tab</small>}
         </Field>
         <Field name="Outbox" id="status-outbox" state={String(outbox.pending)}>
           {outbox.pending} pending

@@ -81,13 +81,12 @@ const Row = memo(({ row }: { row: EventRow }) => (
     data-source={row.source}
   >
     <span className="event-type">{row.type}</span>
-    <time dateTime={new Date(row.time).toISOString()}>{clockTime(row.time)}</time>
+    <span className="event-source">{row.source}</span>
+    <span className="event-origin">{ORIGINS[row.origin]}</span>
     <span className="event-data" title={row.text}>
       {row.text || 'no data'}
     </span>
-    <span className="event-origin">
-      {row.source} <b>{ORIGINS[row.origin]}</b>
-    </span>
+    <time dateTime={new Date(row.time).toISOString()}>{clockTime(row.time)}</time>
   </li>
 ))
 

@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'react'
-import { room } from '../bus.ts'
+import { type CartLine, room } from '../bus.ts'
 import { countOf } from '../cart.ts'
 import { clockTime } from '../clock-time.ts'
 import { CheckIcon, ReceiptIcon } from '../icons.tsx'
@@ -15,6 +15,8 @@ const STEPS: Readonly<Record<Answer, { name: string; by: string }>> = {
   'order.confirmed': { name: 'Confirmed', by: 'notifications-service, on Deno' },
 }
 
+const SHOWN = 5
+
 /** Orders of this room, and what the services answered. */
 export function OrdersScreen() {
   const all = useStore(orders)
@@ -26,11 +28,12 @@ export function OrdersScreen() {
         </Empty>
       ) : (
         <ul className="orders">
-          {all.map((order) => (
+          {all.slice(0, SHOWN).map((order) => (
             <OrderCard key={order.correlationId} order={order} />
           ))}
         </ul>
       )}
+      {all.length > SHOWN && <p className="earlier">Earlier ones are in the log.</p>}
     </Panel>
   )
 }
@@ -49,10 +52,13 @@ function OrderCard({ order }: { order: Order }) {
         </span>
       </p>
       <ol className="steps">
-        <Step name="Placed" type="order.created" by={created.source} step={created} />
-        {ANSWERS.map((type) => (
-          <Step key={type} type={type} {...STEPS[type]} step={answers[type]} />
-        ))}
+        <Step name="Placed" type="order.created" words={listOf(items)} step={created} />
+        {ANSWERS.map((type) => {
+          const { name, by } = STEPS[type]
+          const step = answers[type]
+          const words = step?.message ? `${step.source}: ${step.message}` : by
+          return <Step key={type} type={type} name={name} words={words} step={step} />
+        })}
       </ol>
       {late && (
         <p className="hint" data-testid="order-late">
@@ -68,22 +74,25 @@ function OrderCard({ order }: { order: Order }) {
 interface StepProps {
   name: string
   type: string
-  by: string
+  words: string
   step: OrderStep | undefined
 }
 
-function Step({ name, type, by, step }: StepProps) {
+function Step({ name, type, words, step }: StepProps) {
   return (
     <li className="step-row" data-testid="order-step" data-type={type} data-done={Boolean(step)}>
       <span className="step-mark">{step && <CheckIcon />}</span>
       <span className="step-text">
         {step ? name : `Not ${name.toLowerCase()} yet`}
-        <small>{step?.message ?? by}</small>
+        <small>{words}</small>
       </span>
       {step && <time dateTime={new Date(step.time).toISOString()}>{clockTime(step.time)}</time>}
     </li>
   )
 }
+
+const listOf = (items: readonly CartLine[]): string =>
+  items.map(({ name, quantity }) => (quantity === 1 ? name : `${quantity} ${name}`)).join(', ')
 
 const LATE_MS = 4_000
 

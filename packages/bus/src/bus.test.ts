@@ -22,7 +22,7 @@ function open(options: Partial<BusOptions> = {}): Bus<Any> {
     log: memoryLog(),
     tabs: false,
     onError: (error, context) => reported.push({ error, context }),
-    ...(options as object),
+    ...options,
   })
   buses.push(bus)
   return bus

@@ -18,7 +18,12 @@ import { tabsLink } from './links/tabs.ts'
 import { indexedDbLog } from './log/indexeddb.ts'
 import { MemoryLog, processMemoryLog } from './log/memory.ts'
 import { LogWriter } from './log/writer.ts'
-import { type BusOptions, resolveOptions } from './options.ts'
+import {
+  type AnyBusOptions,
+  type BusOptions,
+  resolveOptions,
+  type SchemaBusOptions,
+} from './options.ts'
 import { type Platform, runtimePlatform } from './platform.ts'
 import { parsePatterns } from './protocol/pattern.ts'
 import { eventById } from './read/by-id.ts'
@@ -34,11 +39,6 @@ import { Session } from './sync/session.ts'
 import { RelayedWaiters } from './sync/waiters.ts'
 import type { Bus, EventsOptions, PublishOptions, SubscribeOptions } from './types.ts'
 
-/** The options of a bus whose event types are inferred from schemas. */
-export type SchemaBusOptions<Schemas extends EventSchemas> = BusOptions & {
-  readonly events: Schemas
-}
-
 /**
  * Makes a bus. Synchronous, without I/O before first use; it keeps no process alive.
  *
@@ -53,14 +53,17 @@ export function createBus<const Schemas extends EventSchemas>(
   options: SchemaBusOptions<Schemas>,
 ): Bus<SchemaEvents<Schemas>, SchemaInput<Schemas>>
 export function createBus<Events extends object = Record<string, unknown>>(
-  options: BusOptions & { readonly events?: never },
+  options: BusOptions,
 ): Bus<Events>
-export function createBus(options: BusOptions): Bus<Record<string, unknown>> {
+export function createBus(options: AnyBusOptions): Bus<Record<string, unknown>> {
   return createBusOn(options, runtimePlatform())
 }
 
 /** A bus on a given platform: what `createBus` is with the runtime's. @internal */
-export function createBusOn(options: BusOptions, platform: Platform): Bus<Record<string, unknown>> {
+export function createBusOn(
+  options: AnyBusOptions,
+  platform: Platform,
+): Bus<Record<string, unknown>> {
   const resolved = resolveOptions(options, platform, {
     indexedDb: indexedDbLog,
     memory: processMemoryLog,
@@ -123,6 +126,7 @@ export function createBusOn(options: BusOptions, platform: Platform): Bus<Record
     composer,
     pipeline,
     hasRelay: relay !== undefined,
+    now: () => platform.now(),
     validate: events && ((type, data) => validate(events, type, data)),
     copy: (data, type) => {
       const { text, encoding } = encodeValue(data, type)
@@ -275,7 +279,9 @@ export function createBusOn(options: BusOptions, platform: Platform): Bus<Record
   const bus = {
     name,
     source,
-    status: statusOf(device.status),
+    status: statusOf(device.status, () => {
+      if (!closed && !direct) device.opening()
+    }),
     publish,
     publishBatch(
       entries: readonly ({ type: string; data?: unknown } & PublishOptions)[],

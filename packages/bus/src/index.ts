@@ -12,7 +12,7 @@
  * bus.subscribe('cart.*', (event) => console.log(event.type, event.data))
  * await bus.publish('cart.item_added', { sku: 'A1' })
  */
-export { createBus, type SchemaBusOptions } from './bus.ts'
+export { createBus } from './bus.ts'
 export {
   BUS_ERROR_CODES,
   BusError,
@@ -28,7 +28,7 @@ export { type RelayLink, type RelayLinkOptions, relayLink } from './links/relay.
 export { type IndexedDbLogOptions, indexedDbLog } from './log/indexeddb.ts'
 export type { LogSource } from './log/log.ts'
 export { memoryLog } from './log/memory.ts'
-export type { BusOptions } from './options.ts'
+export type { BusOptions, SchemaBusOptions } from './options.ts'
 export type { EventSchemas, SchemaEvents, SchemaInput } from './schema/schema.ts'
 export type {
   BatchEntry,

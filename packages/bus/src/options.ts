@@ -12,8 +12,6 @@ export interface BusOptions {
   readonly name: string
   /** Who publishes, as events carry it. @default the kind of context: 'page', 'worker', 'node'... */
   readonly source?: string
-  /** A Standard Schema for each event type, run at `publish`; event types are inferred from them. */
-  readonly events?: EventSchemas
   /**
    * Where events are kept: `indexedDbLog()`, `sqliteLog(path)`, `memoryLog()`, or `false`.
    * @default indexedDbLog() where IndexedDB exists, memory elsewhere
@@ -37,6 +35,14 @@ export interface BusOptions {
   /** Told of a hole in what this device could read of the room. */
   readonly onGap?: (gap: Gap) => void
 }
+
+/** Options of a bus whose event types are inferred from schemas. */
+export interface SchemaBusOptions<Schemas extends EventSchemas> extends BusOptions {
+  /** A Standard Schema for each event type, run once, at `publish`. */
+  readonly events: Schemas
+}
+
+export type AnyBusOptions = BusOptions & { readonly events?: EventSchemas }
 
 export interface ResolvedOptions {
   readonly name: string
@@ -71,7 +77,7 @@ const KNOWN: ReadonlySet<string> = new Set([
 
 /** @throws {BusError} invalid_options, log_unavailable */
 export function resolveOptions(
-  options: BusOptions,
+  options: AnyBusOptions,
   platform: Platform,
   defaults: OptionDefaults,
 ): ResolvedOptions {

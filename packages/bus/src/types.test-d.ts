@@ -99,6 +99,7 @@ bus.subscribe('$event.refused', (event) => event.data.code)
 byInterface.subscribe('cart.*', (event) => {
   yes(expectType<'cart.item_added' | 'cart.cleared'>()(event.type))
 })
+open.subscribe('$event.refused', (event) => event.data.code)
 open.subscribe('anything.**', (event) => yes(expectType<unknown>()(event.data)))
 bus.subscribe('cart.*', async (event, ctx) => {
   const answer = await ctx.publish('order.created', { id: event.time })

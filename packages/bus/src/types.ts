@@ -19,12 +19,11 @@ export interface SystemEvents {
 }
 
 /** The event or events of the given types, discriminated by `type`. */
-export type EventOf<Events extends object, Type extends string> =
-  Type extends TypeOf<Events>
+export type EventOf<Events extends object, Type extends string> = Type extends keyof SystemEvents
+  ? BusEvent<Type, SystemEvents[Type]>
+  : Type extends TypeOf<Events>
     ? BusEvent<Type, Events[Type]>
-    : Type extends keyof SystemEvents
-      ? BusEvent<Type, SystemEvents[Type]>
-      : never
+    : never
 
 type SegmentPatterns<Type extends string> = Type extends `${infer Head}.${infer Rest}`
   ? `${Head | '*'}.${SegmentPatterns<Rest> | '**'}`
@@ -232,6 +231,7 @@ export interface Gap {
 export interface Bus<Events extends object, Input extends object = Events> {
   readonly name: string
   readonly source: string
+  /** Asking for `relay` or `leader`, and subscribing, count as use of the bus; `get()` does not. */
   readonly status: Status
 
   /**

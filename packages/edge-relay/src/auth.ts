@@ -58,7 +58,12 @@ export async function authenticate(
   if (identity === undefined || identity === null) throw unauthorized()
   const fault = identityFault(identity)
   if (fault) {
-    report(new BusError('invalid_options', `the auth function must return { subject, rights }: ${fault}`))
+    report(
+      new BusError(
+        'invalid_options',
+        `the auth function must return { subject, rights }: ${fault}`,
+      ),
+    )
     throw unauthorized()
   }
   return identity as Identity

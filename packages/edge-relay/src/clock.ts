@@ -21,7 +21,8 @@ export const systemClock: Clock = {
   every(intervalMs, run) {
     const timer: unknown = setInterval(run, intervalMs)
     // Only Node and Deno hold a process open for a timer, and only there is it an object.
-    if (typeof timer === 'object' && timer !== null && 'unref' in timer) (timer as NodeJS.Timeout).unref()
+    if (typeof timer === 'object' && timer !== null && 'unref' in timer)
+      (timer as NodeJS.Timeout).unref()
     return () => clearInterval(timer as NodeJS.Timeout)
   },
   soon(run) {

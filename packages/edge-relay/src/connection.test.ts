@@ -1,4 +1,10 @@
-import { BUS_ERROR_CODES, checkOf, MAX_FRAME_BYTES, type Rights, startOf } from '@crosstown/bus/protocol'
+import {
+  BUS_ERROR_CODES,
+  checkOf,
+  MAX_FRAME_BYTES,
+  type Rights,
+  startOf,
+} from '@crosstown/bus/protocol'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Auth } from './auth.ts'
 import { createRelay, type Relay } from './relay.ts'
@@ -21,13 +27,22 @@ interface Setup {
 function setup({ auth, limits = {}, store = memoryStore() }: Setup = {}) {
   const clock = new ManualClock()
   const errors: unknown[] = []
-  const relay = createRelay({ store, clock, limits, ...(auth && { auth }), onError: (error) => errors.push(error) })
+  const relay = createRelay({
+    store,
+    clock,
+    limits,
+    ...(auth && { auth }),
+    onError: (error) => errors.push(error),
+  })
   relays.push(relay)
   const connect = (room = 'r'): ProbeSocket => {
     const socket = new ProbeSocket()
     return socket.open(relay.accept(socket, { room }))
   }
-  const join = async (device: string, extra = {}): Promise<Probe & { socket: ProbeSocket; from: string }> => {
+  const join = async (
+    device: string,
+    extra = {},
+  ): Promise<Probe & { socket: ProbeSocket; from: string }> => {
     const socket = connect()
     const { from } = await socket.probe.join(device, extra)
     return Object.assign(socket.probe, { socket, from })
@@ -71,7 +86,12 @@ describe('joining', () => {
     const first = await join('d')
     first.send(publishOf(4, undefined, ['a-1', 'a-2']), ['1', '2'])
     await first.next('ack')
-    const again = await connect().probe.join('d', { terms: [[1, 'one'], [2, 'two']] })
+    const again = await connect().probe.join('d', {
+      terms: [
+        [1, 'one'],
+        [2, 'two'],
+      ],
+    })
     expect(again).toMatchObject({ taken: { batch: 4, id: 'a-2' }, term: [2, 'two'] })
     const copy = await connect().probe.join('d', { terms: [[3, 'copy']] })
     expect(copy).toMatchObject({ term: [2, 'two'] })
@@ -155,13 +175,19 @@ describe('the room stream', () => {
     }
     const before = await reader.stream(reader.from, (ids) => ids.length >= 6)
     reader.socket.drop()
-    for (let batch = 21; batch <= 30; batch++) writer.send(publishOf(batch, batch - 1, [`a-${batch}`]), ['0'])
-    await writer.stream(writer.from, (_, { runs }) => runs.some((run) => 'own' in run && run.own.batch === 30))
+    for (let batch = 21; batch <= 30; batch++)
+      writer.send(publishOf(batch, batch - 1, [`a-${batch}`]), ['0'])
+    await writer.stream(writer.from, (_, { runs }) =>
+      runs.some((run) => 'own' in run && run.own.batch === 30),
+    )
     const again = await join('reader', { cursor: before.position })
     expect(again.from).toBe(before.position)
-    for (let batch = 31; batch <= 33; batch++) writer.send(publishOf(batch, batch - 1, [`a-${batch}`]), ['0'])
+    for (let batch = 31; batch <= 33; batch++)
+      writer.send(publishOf(batch, batch - 1, [`a-${batch}`]), ['0'])
     const after = await again.stream(again.from, (ids) => ids.includes('a-33'))
-    expect([...before.ids, ...after.ids]).toEqual(Array.from({ length: 33 }, (_, i) => `a-${i + 1}`))
+    expect([...before.ids, ...after.ids]).toEqual(
+      Array.from({ length: 33 }, (_, i) => `a-${i + 1}`),
+    )
   })
 
   it('ends a catch-up frame at the head of the welcome, before what was committed meanwhile', async () => {
@@ -170,11 +196,14 @@ describe('the room stream', () => {
     for (let batch = 1; batch <= 5; batch++) {
       writer.send(publishOf(batch, batch === 1 ? undefined : batch - 1, [`a-${batch}`]), ['0'])
     }
-    await writer.stream(writer.from, (_, { runs }) => runs.some((run) => 'own' in run && run.own.batch === 5))
+    await writer.stream(writer.from, (_, { runs }) =>
+      runs.some((run) => 'own' in run && run.own.batch === 5),
+    )
     const { probe } = connect()
     const welcome = probe.join('late')
     void welcome.then(() => {
-      for (let batch = 6; batch <= 9; batch++) writer.send(publishOf(batch, batch - 1, [`a-${batch}`]), ['0'])
+      for (let batch = 6; batch <= 9; batch++)
+        writer.send(publishOf(batch, batch - 1, [`a-${batch}`]), ['0'])
     })
     const { from, head } = await welcome
     const { frames, ids } = await probe.stream(from, (all) => all.includes('a-9'))
@@ -218,12 +247,20 @@ describe('the room stream', () => {
     const good = `${epoch}.2.${checkOf('a-2')}`
     const welcome = async (cursor: string, older: string[] = []) => {
       const { head: _, ...rest } = await connect().probe.join('reader', { cursor, older })
-      return { from: rest.from, recovered: rest.recovered, ...(rest.reason && { reason: rest.reason }) }
+      return {
+        from: rest.from,
+        recovered: rest.recovered,
+        ...(rest.reason && { reason: rest.reason }),
+      }
     }
     expect(await welcome(good)).toEqual({ from: good, recovered: true })
     expect(await welcome(startOf(epoch))).toEqual({ from: startOf(epoch), recovered: true })
     const bad = `${epoch}.3.${checkOf('other')}`
-    expect(await welcome(bad, [good])).toEqual({ from: good, recovered: false, reason: 'unknown_position' })
+    expect(await welcome(bad, [good])).toEqual({
+      from: good,
+      recovered: false,
+      reason: 'unknown_position',
+    })
     expect(await welcome(`${epoch}.9.abc`)).toEqual({
       from: startOf(epoch),
       recovered: false,
@@ -246,9 +283,14 @@ describe('the room stream', () => {
     const guest = await join('guest', { token: 'guest' })
     const chat = await join('chat', { token: 'guest', types: ['public.chat'] })
 
-    writer.send(publishOf(1, undefined, [headerOf('a-1', 'secret.x'), headerOf('a-2', 'secret.y')]), ['1', '2'])
+    writer.send(
+      publishOf(1, undefined, [headerOf('a-1', 'secret.x'), headerOf('a-2', 'secret.y')]),
+      ['1', '2'],
+    )
     writer.send(publishOf(2, 1, [headerOf('a-3', 'secret.x')]), ['3'])
-    await writer.stream(writer.from, (_, { runs }) => runs.some((run) => 'own' in run && run.own.batch === 2))
+    await writer.stream(writer.from, (_, { runs }) =>
+      runs.some((run) => 'own' in run && run.own.batch === 2),
+    )
     expect(guest.unread).toEqual([])
     clock.advance(1_000)
     const { frame: advance } = await guest.next('stream')
@@ -257,19 +299,33 @@ describe('the room stream', () => {
     clock.advance(5_000)
     expect(guest.unread).toEqual([])
 
-    const mixed = [headerOf('a-4', 'public.news'), headerOf('a-5', 'secret.x'), headerOf('a-6', 'public.chat')]
+    const mixed = [
+      headerOf('a-4', 'public.news'),
+      headerOf('a-5', 'secret.x'),
+      headerOf('a-6', 'public.chat'),
+    ]
     writer.send(publishOf(3, 2, [headerOf('a-0', 'secret.q')]), ['0'])
     writer.send(publishOf(4, 3, mixed), ['"4"', '"5"', '"6"'])
     const heard = await guest.next('stream')
-    expect(heard.frame).toMatchObject({ prev: advance.position, runs: [{ place: 5 }, { place: 7 }] })
+    expect(heard.frame).toMatchObject({
+      prev: advance.position,
+      runs: [{ place: 5 }, { place: 7 }],
+    })
     expect(heard.data).toEqual(['"4"', '"6"'])
     await chat.next('stream')
     const chatted = await chat.next('stream')
     expect(chatted.data).toEqual(['"6"'])
     expect(chatted.frame.position).toBe(heard.frame.position)
 
-    guest.send(publishOf(1, undefined, [headerOf('g-1', 'public.news'), headerOf('g-2', 'public.chat')]), ['1', '2'])
-    expect((await guest.next('ack')).frame).toEqual({ frame: 'ack', batch: 1, refused: [[0, 'forbidden']] })
+    guest.send(
+      publishOf(1, undefined, [headerOf('g-1', 'public.news'), headerOf('g-2', 'public.chat')]),
+      ['1', '2'],
+    )
+    expect((await guest.next('ack')).frame).toEqual({
+      frame: 'ack',
+      batch: 1,
+      refused: [[0, 'forbidden']],
+    })
     const own = (await guest.next('stream')).frame.runs[0]
     expect(own).toMatchObject({ own: { batch: 1, indexes: [1], refused: [[0, 'forbidden']] } })
     expect((await chat.next('stream')).data).toEqual(['2'])
@@ -298,7 +354,7 @@ describe('the room stream', () => {
     clock.advance(61_000)
     expect(await slow.end()).toEqual({ code: BUS_ERROR_CODES.slow_reader, reason: 'slow_reader' })
 
-    const full = await join('full')
+    const full = await join('full', { from: 'now' })
     full.socket.bufferedAmount = 9 * 1024 * 1024
     writer.send(publishOf(12, 11, ['a-12']), ['0'])
     expect(await full.end()).toMatchObject({ reason: 'slow_reader' })
@@ -314,7 +370,10 @@ describe('the room stream', () => {
     await far.next('ack')
     writer.send(publishOf(1, undefined, ['a-1']), ['0'])
     await writer.next('ack')
-    expect((await reader.stream(reader.from, (ids) => ids.includes('a-1'))).ids).toEqual(['f-1', 'a-1'])
+    expect((await reader.stream(reader.from, (ids) => ids.includes('a-1'))).ids).toEqual([
+      'f-1',
+      'a-1',
+    ])
   })
 
   it('sends everyone away where the room became another', async () => {
@@ -350,8 +409,17 @@ describe('other frames', () => {
     })
     const { join } = setup({ auth })
     const [one, two] = [await join('one', { token: 'ann' }), await join('two', { token: 'bob' })]
-    one.send({ frame: 'cast', events: [headerOf('u-1', 'b.x'), headerOf('u-2', 'a.x'), headerOf('u-3', 'c.x')] }, ['1', '2', '3'])
-    expect(await two.next('cast')).toEqual({ frame: { frame: 'cast', events: [headerOf('u-2', 'a.x')] }, data: ['2'] })
+    one.send(
+      {
+        frame: 'cast',
+        events: [headerOf('u-1', 'b.x'), headerOf('u-2', 'a.x'), headerOf('u-3', 'c.x')],
+      },
+      ['1', '2', '3'],
+    )
+    expect(await two.next('cast')).toEqual({
+      frame: { frame: 'cast', events: [headerOf('u-2', 'a.x')] },
+      data: ['2'],
+    })
     two.send({ frame: 'cast', events: [headerOf('u-4', 'a.x')] }, ['4'])
     two.send({ frame: 'ping' })
     expect((await two.next('heartbeat')).frame.head).toBe(two.from)
@@ -392,7 +460,11 @@ describe('other frames', () => {
       `${JSON.stringify(publishOf(1, undefined, ['a-1', 'a-2'], { indexes: [1, 1] }))}\n1\n2`,
       'bad_frame',
     ],
-    ['a frame over the limit', `{"frame":"ping","filler":"${'ü'.repeat(MAX_FRAME_BYTES / 2)}"}`, 'too_large'],
+    [
+      'a frame over the limit',
+      `{"frame":"ping","filler":"${'ü'.repeat(MAX_FRAME_BYTES / 2)}"}`,
+      'too_large',
+    ],
   ]
   it.each(bad)('closes the connection that sends %s, and no other', async (_, message, code) => {
     const { errors, join } = setup()
@@ -426,7 +498,10 @@ describe('other frames', () => {
     const { probe } = connect()
     probe.send(helloOf('d'))
     const { frame } = await probe.next('error')
-    expect(frame).toMatchObject({ code: 'unavailable', message: expect.not.stringContaining('hunter2') })
+    expect(frame).toMatchObject({
+      code: 'unavailable',
+      message: expect.not.stringContaining('hunter2'),
+    })
     expect(errors).toMatchObject([{ message: 'password is hunter2' }])
   })
 

@@ -147,7 +147,11 @@ export class Connection implements Member, SocketEvents {
 
   #take(message: unknown): void {
     const { frameBytes } = this.#context.limits
-    if (typeof message === 'string' && message.length * 3 > frameBytes && utf8Length(message) > frameBytes) {
+    if (
+      typeof message === 'string' &&
+      message.length * 3 > frameBytes &&
+      utf8Length(message) > frameBytes
+    ) {
       throw new BusError('too_large', `a frame is at most ${frameBytes} bytes`)
     }
     const decoded = decodeFrame(message)
@@ -161,7 +165,10 @@ export class Connection implements Member, SocketEvents {
     if (this.#state !== 'open') {
       // A watchdog's ping that overtakes the welcome is no reason to part.
       if (frame.frame === 'ping') return
-      throw new BusError('bad_frame', `${frame.frame} before welcome; the first frame must be hello`)
+      throw new BusError(
+        'bad_frame',
+        `${frame.frame} before welcome; the first frame must be hello`,
+      )
     }
     this.#serve(this.#host as RoomHost, decoded, (message as string).length)
   }
@@ -175,21 +182,30 @@ export class Connection implements Member, SocketEvents {
 
   #publish(host: RoomHost, frame: PublishFrame, data: readonly string[], bytes: number): void {
     if (frame.events.length > this.#context.limits.batchEvents) {
-      throw new BusError('too_large', `a batch has at most ${this.#context.limits.batchEvents} events`)
+      throw new BusError(
+        'too_large',
+        `a batch has at most ${this.#context.limits.batchEvents} events`,
+      )
     }
     if (frame.indexes?.some((index, i, all) => i > 0 && index <= (all[i - 1] as number))) {
       throw new BusError('bad_frame', 'publish: indexes must ascend')
     }
-    host.publish({ device: this.device, mayPublish: this.#mayPublish, frame, data }, bytes, (reply) => {
-      if ('frame' in reply) this.send(encodeFrame(reply))
-    })
+    host.publish(
+      { device: this.device, mayPublish: this.#mayPublish, frame, data },
+      bytes,
+      (reply) => {
+        if ('frame' in reply) this.send(encodeFrame(reply))
+      },
+    )
   }
 
   #cast(host: RoomHost, frame: CastFrame, data: readonly string[]): void {
     // Best effort: what may not go out is left out, as nobody waits for it.
     const fits = frame.events.map(
       (header, i) =>
-        header.scope === undefined && this.#mayPublish(header.type) && isSmall(JSON.stringify(header), data[i] as string),
+        header.scope === undefined &&
+        this.#mayPublish(header.type) &&
+        isSmall(JSON.stringify(header), data[i] as string),
     )
     if (!fits.includes(true)) return
     host.cast(
@@ -205,7 +221,9 @@ export class Connection implements Member, SocketEvents {
     if (hello.types?.some((pattern) => !isPattern(pattern))) {
       throw new BusError('invalid_pattern', 'hello: types has something that is not a pattern')
     }
-    const identity = await authenticate(auth, hello.token, this.#admission, (error) => report(error, room))
+    const identity = await authenticate(auth, hello.token, this.#admission, (error) =>
+      report(error, room),
+    )
     const secretHash = await sha256(hello.device.secret)
     if (this.closed) return
     const host = hostOf(room)
@@ -247,7 +265,11 @@ export class Connection implements Member, SocketEvents {
         epoch: head.epoch,
         head: headPosition(head),
         ...answer,
-        limits: { frameBytes: limits.frameBytes, batchEvents: limits.batchEvents, heartbeatMs: limits.heartbeatMs },
+        limits: {
+          frameBytes: limits.frameBytes,
+          batchEvents: limits.batchEvents,
+          heartbeatMs: limits.heartbeatMs,
+        },
         durability: store.durability,
       }),
     )

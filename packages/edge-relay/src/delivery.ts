@@ -40,7 +40,11 @@ export interface Member {
 const TYPE_MEMO = 10_000
 
 /** A token's patterns to read by, narrowed by what the device wants. */
-function readRights(key: string, subscribe: readonly string[], types: readonly string[] | undefined): ReadRights {
+function readRights(
+  key: string,
+  subscribe: readonly string[],
+  types: readonly string[] | undefined,
+): ReadRights {
   const allowed = typeMatcher(subscribe)
   const wanted = types && typeMatcher(types)
   const memo = new Map<string, boolean>()
@@ -132,7 +136,13 @@ export class Delivery {
           this.#deliver(member, own, textsOf(member.position, own))
           continue
         }
-        shared ??= chunksOf(head.epoch, prepared, after, { mayRead: reads.mayRead }, this.#chunkLimit())
+        shared ??= chunksOf(
+          head.epoch,
+          prepared,
+          after,
+          { mayRead: reads.mayRead },
+          this.#chunkLimit(),
+        )
         if (member.position !== sharedPrev) {
           sharedPrev = member.position
           texts = textsOf(sharedPrev, shared)
@@ -228,6 +238,10 @@ export class Delivery {
     let goal = target
     try {
       while (!member.closed) {
+        if (member.bufferedAmount > limits.pauseBytes) {
+          await member.drained()
+          continue
+        }
         if (scanned >= goal) {
           goal = this.#context.head().place
           if (scanned >= goal) {
@@ -235,14 +249,15 @@ export class Delivery {
             return
           }
         }
-        if (member.bufferedAmount > limits.pauseBytes) await member.drained()
         const records = await store.read(room, scanned, limit)
         if (member.closed) return
         const wanted = records.filter((record) => record.place <= goal)
-        if (wanted.length === 0) throw new BusError('unavailable', 'the room has no record where its head says so')
+        if (wanted.length === 0)
+          throw new BusError('unavailable', 'the room has no record where its head says so')
         const { epoch } = this.#context.head()
         for (const chunk of chunksOf(epoch, wanted.map(prepare), scanned, reader, limit)) {
-          if (chunk.runs !== '' || chunk.place >= goal) send(member, chunk, streamText(member.position, chunk))
+          if (chunk.runs !== '' || chunk.place >= goal)
+            send(member, chunk, streamText(member.position, chunk))
           scanned = chunk.place
         }
         await new Promise<void>((resolve) => clock.soon(resolve))
@@ -254,7 +269,6 @@ export class Delivery {
   }
 }
 
-
 function send(member: Member, chunk: Chunk, text: string): void {
   member.send(text)
   member.place = chunk.place
@@ -262,7 +276,9 @@ function send(member: Member, chunk: Chunk, text: string): void {
 }
 
 function textsOf(prev: string, chunks: readonly Chunk[]): string[] {
-  return chunks.map((chunk, i) => streamText(i === 0 ? prev : (chunks[i - 1] as Chunk).position, chunk))
+  return chunks.map((chunk, i) =>
+    streamText(i === 0 ? prev : (chunks[i - 1] as Chunk).position, chunk),
+  )
 }
 
 function castText(

@@ -17,4 +17,12 @@ export type { Limits } from './limits.ts'
 export type { RoomHead, RoomRecord } from './record.ts'
 export { createRelay, type Relay, type RelayBindings, type RelayOptions } from './relay.ts'
 export type { Socket, SocketEvents } from './socket.ts'
-export type { Append, Found, LoadedRoom, ReadLimit, RoomStats, StatePut, Store } from './stores/store.ts'
+export type {
+  Append,
+  Found,
+  LoadedRoom,
+  ReadLimit,
+  RoomStats,
+  StatePut,
+  Store,
+} from './stores/store.ts'

@@ -1,4 +1,9 @@
-import { BusError, MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_FRAME_BYTES } from '@crosstown/bus/protocol'
+import {
+  BusError,
+  MAX_BATCH_BYTES,
+  MAX_BATCH_EVENTS,
+  MAX_FRAME_BYTES,
+} from '@crosstown/bus/protocol'
 
 /** How much the relay takes, holds and waits; every queue in it ends at one of these. */
 export interface Limits {
@@ -73,7 +78,10 @@ export function resolveLimits(given: Partial<Limits> = {}): Limits {
   const limits: Limits = { ...DEFAULT_LIMITS, ...given }
   for (const [key, value] of Object.entries(limits)) {
     if (!Object.hasOwn(DEFAULT_LIMITS, key)) {
-      throw new BusError('invalid_options', `limits.${key} is no limit; use ${Object.keys(DEFAULT_LIMITS).join(', ')}`)
+      throw new BusError(
+        'invalid_options',
+        `limits.${key} is no limit; use ${Object.keys(DEFAULT_LIMITS).join(', ')}`,
+      )
     }
     if (!Number.isSafeInteger(value) || value < 1) {
       throw new BusError('invalid_options', `limits.${key} must be a whole number from 1`)
@@ -84,7 +92,8 @@ export function resolveLimits(given: Partial<Limits> = {}): Limits {
     ['batchEvents', MAX_BATCH_EVENTS],
     ['streamBytes', MAX_BATCH_BYTES],
   ] as const) {
-    if (limits[key] > most) throw new BusError('invalid_options', `limits.${key} is at most ${most} in this protocol`)
+    if (limits[key] > most)
+      throw new BusError('invalid_options', `limits.${key} is at most ${most} in this protocol`)
   }
   return limits
 }

@@ -118,7 +118,13 @@ export class Relay extends Hono<RelayEnv> {
 
   #addRoutes(): void {
     this.onError((error, c) => errorResponse(c, error, this.#report))
-    this.notFound((c) => errorResponse(c, new BusError('not_found', `no route ${c.req.method} ${c.req.path}`), () => {}))
+    this.notFound((c) =>
+      errorResponse(
+        c,
+        new BusError('not_found', `no route ${c.req.method} ${c.req.path}`),
+        () => {},
+      ),
+    )
     this.use(async (c, next) => {
       this.#checkOrigin(c)
       await next()
@@ -154,21 +160,33 @@ export class Relay extends Hono<RelayEnv> {
       const stats = await this.#store.stats(roomOf(c))
       if (!stats) throw new BusError('not_found', 'no such room')
       const { events, bytes, devices, head } = stats
-      return c.json({ events, bytes, head: headPosition(head), devices, connections: this.#rooms.connections(roomOf(c)) })
+      return c.json({
+        events,
+        bytes,
+        head: headPosition(head),
+        devices,
+        connections: this.#rooms.connections(roomOf(c)),
+      })
     })
   }
 
   #checkOrigin(c: Context<RelayEnv>): void {
     const origin = c.req.header('origin')
     if (origin !== undefined && !this.#maySee(origin)) {
-      throw new BusError('bad_origin', `pages of ${origin.slice(0, 200)} are not served; see the option origins`)
+      throw new BusError(
+        'bad_origin',
+        `pages of ${origin.slice(0, 200)} are not served; see the option origins`,
+      )
     }
     if (!this.loopbackOnly) return
     // A page may have pointed a name of its own at this machine: then Host is that name.
     const host = c.req.header('host')
     const names = [new URL(c.req.url).hostname, ...(host === undefined ? [] : [hostName(host)])]
     if (!names.every(isLoopbackHost)) {
-      throw new BusError('bad_origin', 'without auth this relay answers to names of its own machine only')
+      throw new BusError(
+        'bad_origin',
+        'without auth this relay answers to names of its own machine only',
+      )
     }
   }
 
@@ -179,12 +197,17 @@ export class Relay extends Hono<RelayEnv> {
       const message = `connect with a WebSocket of subprotocol ${SUBPROTOCOL}`
       return c.json({ error: { code: 'unsupported_version', message } }, 426)
     }
-    const offered = c.req.header('sec-websocket-protocol')?.split(',').map((name) => name.trim()) ?? []
+    const offered =
+      c.req
+        .header('sec-websocket-protocol')
+        ?.split(',')
+        .map((name) => name.trim()) ?? []
     if (!offered.includes(SUBPROTOCOL)) {
       throw new BusError('unsupported_version', `offer the subprotocol ${SUBPROTOCOL}`)
     }
     if (this.#rooms.closing) throw new BusError('going_away', 'the relay is closing')
-    if (!c.env?.upgrade) throw new BusError('unavailable', 'this server was started without sockets')
+    if (!c.env?.upgrade)
+      throw new BusError('unavailable', 'this server was started without sockets')
     const origin = c.req.header('origin')
     return c.env.upgrade({ room, ...(origin !== undefined && { origin }) })
   }
@@ -193,8 +216,11 @@ export class Relay extends Hono<RelayEnv> {
     const room = roomOf(c)
     const token = /^Bearer +(.+)$/i.exec(c.req.header('authorization') ?? '')?.[1]
     const origin = c.req.header('origin')
-    return authenticate(this.#auth, token, { room, ...(origin !== undefined && { origin }) }, (error) =>
-      this.#report(error, room),
+    return authenticate(
+      this.#auth,
+      token,
+      { room, ...(origin !== undefined && { origin }) },
+      (error) => this.#report(error, room),
     )
   }
 
@@ -212,10 +238,14 @@ export class Relay extends Hono<RelayEnv> {
       subject,
       time: this.#clock.now(),
       ...(isHeaderText(correlationId) && { correlationId }),
-      ...(traceparent !== undefined && /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/.test(traceparent) && { traceparent }),
+      ...(traceparent !== undefined &&
+        /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/.test(traceparent) && { traceparent }),
     })
     const host = this.#rooms.host(room)
-    const posted = await host.post({ mayPublish: host.publishRights(rights.publish), events }, text.length)
+    const posted = await host.post(
+      { mayPublish: host.publishRights(rights.publish), events },
+      text.length,
+    )
     const answer = posted.events.map(({ id, position }) => ({ id, position }))
     return c.json({ events: answer }, posted.events.every(({ existing }) => existing) ? 200 : 201)
   }
@@ -226,7 +256,8 @@ export class Relay extends Hono<RelayEnv> {
     const found = isHeaderText(id) ? await this.#store.find(room, id) : undefined
     const head = found && (await this.#store.head(room))
     const header = found?.record.headers[found.index]
-    if (!found || !head || !header || !typeMatcher(c.var.identity.rights.subscribe)(header.type)) throw new BusError('not_found', 'no such event')
+    if (!found || !head || !header || !typeMatcher(c.var.identity.rights.subscribe)(header.type))
+      throw new BusError('not_found', 'no such event')
     return json(c, eventText(head.epoch, found.record, found.index))
   }
 }

@@ -1,5 +1,11 @@
 /** Where a device's stream goes on: which of the positions it names this room still has. */
-import { checkOf, type HelloFrame, parsePosition, startOf, type WelcomeFrame } from '@crosstown/bus/protocol'
+import {
+  checkOf,
+  type HelloFrame,
+  parsePosition,
+  startOf,
+  type WelcomeFrame,
+} from '@crosstown/bus/protocol'
 import { headPosition, idAt, lastPlace, positionIn, type RoomHead } from './record.ts'
 import type { Store } from './stores/store.ts'
 
@@ -26,7 +32,12 @@ export async function resumeAt(
     const place = await recognise(store, room, head, position)
     if (place === undefined) continue
     const recovered = position === hello.cursor
-    return { place, from: position, recovered, ...(!recovered && { reason: reasonOf(hello.cursor, head) }) }
+    return {
+      place,
+      from: position,
+      recovered,
+      ...(!recovered && { reason: reasonOf(hello.cursor, head) }),
+    }
   }
   return { ...atStart(head), recovered: false, reason: reasonOf(hello.cursor, head) }
 }
@@ -46,7 +57,12 @@ export async function recognise(
   return record && checkOf(idAt(record, parsed.place)) === parsed.check ? parsed.place : undefined
 }
 
-async function start(store: Store, room: string, head: RoomHead, from: NonNullable<HelloFrame['from']>): Promise<Resume> {
+async function start(
+  store: Store,
+  room: string,
+  head: RoomHead,
+  from: NonNullable<HelloFrame['from']>,
+): Promise<Resume> {
   if (from === 'start') return atStart(head)
   if (from === 'now') return at(store, room, head, head.place)
   if ('position' in from) {
@@ -66,7 +82,9 @@ function atStart(head: RoomHead): Resume {
 async function at(store: Store, room: string, head: RoomHead, place: number): Promise<Resume> {
   if (place === head.place) return { place, from: headPosition(head), recovered: true }
   const record = place === 0 ? undefined : await recordAt(store, room, place)
-  return record ? { place, from: positionIn(head.epoch, record, place), recovered: true } : atStart(head)
+  return record
+    ? { place, from: positionIn(head.epoch, record, place), recovered: true }
+    : atStart(head)
 }
 
 async function recordAt(store: Store, room: string, place: number) {

@@ -117,12 +117,21 @@ export class RoomHost {
   }
 
   /** @throws {BusError} bad_device, subject_changed, unavailable */
-  async hello(command: { device: string; secretHash: string; subject: string; terms: readonly Term[] }): Promise<void> {
+  async hello(command: {
+    device: string
+    secretHash: string
+    subject: string
+    terms: readonly Term[]
+  }): Promise<void> {
     await this.#ask({ kind: 'hello', ...command } satisfies Timeless<HelloCommand>, 0)
   }
 
   /** Takes a batch; `send` gets the ack or reject. */
-  publish(command: Omit<PublishCommand, 'kind' | 'time'>, bytes: number, send: (reply: Reply) => void): void {
+  publish(
+    command: Omit<PublishCommand, 'kind' | 'time'>,
+    bytes: number,
+    send: (reply: Reply) => void,
+  ): void {
     const { batch } = command.frame
     const later = (code: 'going_away' | 'unavailable' | 'rate_limited'): void =>
       send({ frame: 'reject', batch, code, retryAfterMs: RETRY_AFTER_MS })
@@ -188,7 +197,9 @@ export class RoomHost {
       } catch (error) {
         this.#state = undefined
         this.#context.report(error, this.room)
-        const failure = new BusError('unavailable', 'the room cannot be written now', { cause: error })
+        const failure = new BusError('unavailable', 'the room cannot be written now', {
+          cause: error,
+        })
         for (const entry of group) this.#answer(entry, failure)
       }
       for (const { bytes } of group) this.#queuedBytes -= bytes
@@ -205,12 +216,18 @@ export class RoomHost {
       const time = clock.now()
       const decision = decide(
         state,
-        group.map(({ command }) => (command.kind === 'post' ? { ...command, time, known } : { ...command, time })),
+        group.map(({ command }) =>
+          command.kind === 'post' ? { ...command, time, known } : { ...command, time },
+        ),
       )
       if (isWrite(decision)) {
         const { devices, head, records } = decision
-        const rows = [...devices].map(([id, row]) => [DEVICE_KEY + id, JSON.stringify(row)] as const)
-        if (!(await store.append(this.room, { expected: state.head, head, records, state: rows }))) {
+        const rows = [...devices].map(
+          ([id, row]) => [DEVICE_KEY + id, JSON.stringify(row)] as const,
+        )
+        if (
+          !(await store.append(this.room, { expected: state.head, head, records, state: rows }))
+        ) {
           this.#state = undefined
           continue
         }
@@ -253,7 +270,11 @@ export class RoomHost {
       time: 0,
     }
     const before = this.#head
-    this.#state = { head, devices: rowsOf(loaded), ids: { prefix: clock.randomName(PREFIX_LENGTH), counter: 0 } }
+    this.#state = {
+      head,
+      devices: rowsOf(loaded),
+      ids: { prefix: clock.randomName(PREFIX_LENGTH), counter: 0 },
+    }
     this.#head = head
     if (before && (before.epoch !== head.epoch || before.place > head.place)) {
       // Another log, or an older copy of this one: every device must compare what it holds anew.
@@ -269,7 +290,8 @@ export class RoomHost {
       if (command.kind !== 'post') continue
       for (const { id } of command.events) {
         const found = id === undefined ? undefined : await this.#context.store.find(this.room, id)
-        if (found) known.set(id as string, positionIn(epoch, found.record, found.record.place + found.index))
+        if (found)
+          known.set(id as string, positionIn(epoch, found.record, found.record.place + found.index))
       }
     }
     return known
@@ -295,7 +317,8 @@ function takeGroup(queue: Entry[]): Entry[] {
 function rowsOf(loaded: LoadedRoom | undefined): Map<string, DeviceRow> {
   const rows = new Map<string, DeviceRow>()
   for (const [key, value] of loaded?.state ?? []) {
-    if (key.startsWith(DEVICE_KEY)) rows.set(key.slice(DEVICE_KEY.length), JSON.parse(value) as DeviceRow)
+    if (key.startsWith(DEVICE_KEY))
+      rows.set(key.slice(DEVICE_KEY.length), JSON.parse(value) as DeviceRow)
   }
   return rows
 }

@@ -46,7 +46,10 @@ const publish = (
   batch: number,
   prev: number | undefined,
   events: Parameters<typeof publishOf>[2],
-  { frame, ...extra }: Partial<Omit<PublishCommand, 'frame'>> & { frame?: Parameters<typeof publishOf>[3] } = {},
+  {
+    frame,
+    ...extra
+  }: Partial<Omit<PublishCommand, 'frame'>> & { frame?: Parameters<typeof publishOf>[3] } = {},
 ): PublishCommand => ({
   kind: 'publish',
   time: 100,
@@ -124,7 +127,12 @@ describe('publish', () => {
 
   it('decides a group of commands each on the one before, with one version', () => {
     const room = joined()
-    room.do(publish(1, undefined, ['a-1']), publish(2, 1, ['a-2']), publish(2, 1, ['a-2']), publish(4, 3, ['a-4']))
+    room.do(
+      publish(1, undefined, ['a-1']),
+      publish(2, 1, ['a-2']),
+      publish(2, 1, ['a-2']),
+      publish(4, 3, ['a-4']),
+    )
     expect(room.last.replies).toEqual([
       { frame: 'ack', batch: 1 },
       { frame: 'ack', batch: 2 },
@@ -145,22 +153,46 @@ describe('publish', () => {
   const chain: [string, PublishCommand, object][] = [
     ['acks a duplicate of the last batch', publish(2, 1, ['a-2']), { frame: 'ack', batch: 2 }],
     ['acks a duplicate from before', publish(1, undefined, ['a-1']), { frame: 'ack', batch: 1 }],
-    ['rejects a batch whose number was taken by another', publish(2, 1, ['x-9']), { code: 'out_of_order', taken: 2 }],
+    [
+      'rejects a batch whose number was taken by another',
+      publish(2, 1, ['x-9']),
+      { code: 'out_of_order', taken: 2 },
+    ],
     ['rejects a gap', publish(4, 3, ['a-4']), { code: 'out_of_order', taken: 2, retryAfterMs: 0 }],
-    ['rejects a chain begun anew', publish(3, undefined, ['a-3']), { code: 'out_of_order', taken: 2 }],
-    ['rejects a device that never said hello', publish(1, undefined, ['a-1'], { device: 'x' }), { code: 'bad_device' }],
+    [
+      'rejects a chain begun anew',
+      publish(3, undefined, ['a-3']),
+      { code: 'out_of_order', taken: 2 },
+    ],
+    [
+      'rejects a device that never said hello',
+      publish(1, undefined, ['a-1'], { device: 'x' }),
+      { code: 'bad_device' },
+    ],
     [
       'rejects a lower term, and names the last one',
       publish(3, 2, ['a-3'], { frame: { term: [4, 'low'] } }),
       { code: 'stale_term', taken: 2, term: [5, 'five'] },
     ],
-    ["rejects a copy's term of the same number", publish(3, 2, ['a-3'], { frame: { term: [5, 'x'] } }), { code: 'stale_term' }],
-    ['rejects a duplicate of a stale term', publish(2, 1, ['a-2'], { frame: { term: [4, 'low'] } }), { code: 'stale_term' }],
+    [
+      "rejects a copy's term of the same number",
+      publish(3, 2, ['a-3'], { frame: { term: [5, 'x'] } }),
+      { code: 'stale_term' },
+    ],
+    [
+      'rejects a duplicate of a stale term',
+      publish(2, 1, ['a-2'], { frame: { term: [4, 'low'] } }),
+      { code: 'stale_term' },
+    ],
   ]
   it.each(chain)('%s', (_, command, reply) => {
     const room = joined()
-    room.do(publish(1, undefined, ['a-1']), publish(2, 1, ['a-2'], { frame: { term: [5, 'five'] } }))
-    const frame = command.frame.term === TERM ? { ...command.frame, term: [5, 'five'] as const } : command.frame
+    room.do(
+      publish(1, undefined, ['a-1']),
+      publish(2, 1, ['a-2'], { frame: { term: [5, 'five'] } }),
+    )
+    const frame =
+      command.frame.term === TERM ? { ...command.frame, term: [5, 'five'] as const } : command.frame
     expect(room.do({ ...command, frame })).toMatchObject(reply)
     expect(isWrite(room.last)).toBe(false)
   })
@@ -192,9 +224,20 @@ describe('publish', () => {
       mayPublish: (type) => type !== 'secret.thing',
       data: ['0', '1', '2', JSON.stringify('x'.repeat(MAX_EVENT_BYTES)), '4'],
     })
-    const refused = [[4, 'forbidden'], [5, 'invalid_options'], [7, 'too_large'], [8, 'too_large']]
+    const refused = [
+      [4, 'forbidden'],
+      [5, 'invalid_options'],
+      [7, 'too_large'],
+      [8, 'too_large'],
+    ]
     expect(room.do(command)).toEqual({ frame: 'ack', batch: 1, refused })
-    expect(room.last.records[0]).toMatchObject({ count: 1, indexes: [1], refused, lastId: 'a-5', data: ['0'] })
+    expect(room.last.records[0]).toMatchObject({
+      count: 1,
+      indexes: [1],
+      refused,
+      lastId: 'a-5',
+      data: ['0'],
+    })
     expect(headPosition(room.state.head)).toBe(`e.1.${checkOf('a-1')}`)
     expect(room.do(publish(1, undefined, events))).toEqual({ frame: 'ack', batch: 1, refused })
   })
@@ -208,13 +251,19 @@ describe('publish', () => {
       headerOf('a-4'),
     ]
     room.do(publish(1, undefined, events, { mayPublish: (type) => type !== 'no' }))
-    expect(room.last.records[0]?.refused).toEqual([[0, 'forbidden'], [2, 'forbidden']])
+    expect(room.last.records[0]?.refused).toEqual([
+      [0, 'forbidden'],
+      [2, 'forbidden'],
+    ])
     expect(room.last.records[0]?.headers.map(({ id }) => id)).toEqual(['a-2', 'a-4'])
   })
 
   it('takes one place for a batch that is refused as a whole', () => {
     const room = joined()
-    room.do(publish(1, undefined, ['a-1', 'a-2'], { mayPublish: () => false }), publish(2, 1, ['a-3']))
+    room.do(
+      publish(1, undefined, ['a-1', 'a-2'], { mayPublish: () => false }),
+      publish(2, 1, ['a-3']),
+    )
     expect(room.last.records).toMatchObject([
       { place: 1, count: 1, lastId: 'a-2', headers: [], data: [], indexes: [] },
       { place: 2, count: 1, lastId: 'a-3' },
@@ -232,7 +281,11 @@ describe('post', () => {
     time: 100,
     mayPublish: everything,
     known: new Map(),
-    events: ids.map((id) => ({ ...(id !== undefined && { id }), header: { type: 'a.b', source: 's', time: 1 }, data: '1' })),
+    events: ids.map((id) => ({
+      ...(id !== undefined && { id }),
+      header: { type: 'a.b', source: 's', time: 1 },
+      data: '1',
+    })),
     ...extra,
   })
 
@@ -269,10 +322,17 @@ describe('post', () => {
 
   it('refuses all where one may not be published, or is too large', () => {
     const room = new Room()
-    expect(room.do(post(['h-x', 'h-y'], { mayPublish: () => false }))).toMatchObject({ code: 'forbidden' })
+    expect(room.do(post(['h-x', 'h-y'], { mayPublish: () => false }))).toMatchObject({
+      code: 'forbidden',
+    })
     const [event] = post(['h-x']).events
-    const large = { ...event, data: JSON.stringify('x'.repeat(MAX_EVENT_BYTES)) } as PostCommand['events'][number]
-    expect(room.do(post([], { events: [...post(['h-y']).events, large] }))).toMatchObject({ code: 'too_large' })
+    const large = {
+      ...event,
+      data: JSON.stringify('x'.repeat(MAX_EVENT_BYTES)),
+    } as PostCommand['events'][number]
+    expect(room.do(post([], { events: [...post(['h-y']).events, large] }))).toMatchObject({
+      code: 'too_large',
+    })
     expect(isWrite(room.last)).toBe(false)
   })
 })

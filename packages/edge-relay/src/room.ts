@@ -88,7 +88,11 @@ export interface AdmittedReply {
 /** The events are in the room; `existing` ones had been before. */
 export interface PostedReply {
   readonly kind: 'posted'
-  readonly events: readonly { readonly id: string; readonly position: string; readonly existing: boolean }[]
+  readonly events: readonly {
+    readonly id: string
+    readonly position: string
+    readonly existing: boolean
+  }[]
 }
 
 /** Nothing was done. */
@@ -137,7 +141,11 @@ export function isWrite(decision: Decision): boolean {
 /** The state after a decision was written. Takes the state over: the one given must not be used again. */
 export function commit(state: RoomState, decision: Decision): RoomState {
   for (const [device, row] of decision.devices) state.devices.set(device, row)
-  return { head: decision.head, devices: state.devices, ids: { prefix: state.ids.prefix, counter: decision.counter } }
+  return {
+    head: decision.head,
+    devices: state.devices,
+    ids: { prefix: state.ids.prefix, counter: decision.counter },
+  }
 }
 
 /** The pending changes of one decision, over a state that is only read. */
@@ -223,8 +231,11 @@ function hello(draft: Draft, command: HelloCommand): Reply {
   // A device that does not know the last term taken from it is a copy of one: it must see that in
   // `welcome` and must not take the other's place before.
   const { term } = row
-  const known = term === undefined || command.terms.some(([number, nonce]) => number === term[0] && nonce === term[1])
-  if (newest && known && (term === undefined || newest[0] > term[0])) draft.put(command.device, { ...row, term: newest })
+  const known =
+    term === undefined ||
+    command.terms.some(([number, nonce]) => number === term[0] && nonce === term[1])
+  if (newest && known && (term === undefined || newest[0] > term[0]))
+    draft.put(command.device, { ...row, term: newest })
   return { kind: 'admitted' }
 }
 
@@ -324,7 +335,9 @@ function faultOf(
   // No UTF-16 unit takes more than three bytes: most events are known to be small without counting.
   if ((line.length + data.length) * 3 <= MAX_HEADER_BYTES) return undefined
   const headerBytes = utf8Length(line)
-  return headerBytes > MAX_HEADER_BYTES || headerBytes + utf8Length(data) > MAX_EVENT_BYTES ? 'too_large' : undefined
+  return headerBytes > MAX_HEADER_BYTES || headerBytes + utf8Length(data) > MAX_EVENT_BYTES
+    ? 'too_large'
+    : undefined
 }
 
 function post(draft: Draft, command: PostCommand): Reply {
@@ -388,7 +401,12 @@ function ack(frame: PublishFrame, refusals: readonly Refusal[] | undefined): Ack
   return { frame: 'ack', batch: frame.batch, ...(refusals && { refused: refusals }) }
 }
 
-function reject(frame: PublishFrame, code: BusErrorCode, taken?: BatchRef, term?: Term): RejectFrame {
+function reject(
+  frame: PublishFrame,
+  code: BusErrorCode,
+  taken?: BatchRef,
+  term?: Term,
+): RejectFrame {
   return {
     frame: 'reject',
     batch: frame.batch,

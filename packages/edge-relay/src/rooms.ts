@@ -1,5 +1,5 @@
 /** The rooms and connections of one relay in this process, and the one timer they share. */
-import { Connection, type Admission, type ConnectionContext } from './connection.ts'
+import { type Admission, Connection, type ConnectionContext } from './connection.ts'
 import { type HostContext, RoomHost } from './room-host.ts'
 import type { Socket, SocketEvents } from './socket.ts'
 
@@ -63,7 +63,8 @@ export class Rooms {
   async close(): Promise<void> {
     this.#closing = true
     await Promise.all([...this.#hosts.values()].map((host) => host.drain()))
-    for (const connection of [...this.#connections]) connection.goAway(GOAWAY_AFTER_MS, GOAWAY_JITTER_MS)
+    for (const connection of [...this.#connections])
+      connection.goAway(GOAWAY_AFTER_MS, GOAWAY_JITTER_MS)
     this.#hosts.clear()
   }
 

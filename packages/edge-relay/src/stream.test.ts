@@ -1,4 +1,11 @@
-import { decodeFrame, type EventHeader, positionOf, checkOf, type StreamFrame, utf8Length } from '@crosstown/bus/protocol'
+import {
+  checkOf,
+  decodeFrame,
+  type EventHeader,
+  positionOf,
+  type StreamFrame,
+  utf8Length,
+} from '@crosstown/bus/protocol'
 import { describe, expect, it } from 'vitest'
 import { lastPlace, type RoomRecord } from './record.ts'
 import { chunksOf, prepare, type Reader, streamText } from './stream.ts'
@@ -6,7 +13,11 @@ import { headerOf } from './testing/probe.ts'
 
 const NO_LIMIT = { events: 1_000, bytes: 512 * 1024 }
 
-function record(place: number, headers: readonly EventHeader[], extra: Partial<RoomRecord> = {}): RoomRecord {
+function record(
+  place: number,
+  headers: readonly EventHeader[],
+  extra: Partial<RoomRecord> = {},
+): RoomRecord {
   const headerLines = headers.map((header) => JSON.stringify(header))
   const data = headers.map(({ id }) => JSON.stringify(id))
   return {
@@ -26,22 +37,37 @@ function record(place: number, headers: readonly EventHeader[], extra: Partial<R
 }
 
 /** The frames as a device decodes them. */
-function framesOf(records: readonly RoomRecord[], reader: Partial<Reader> = {}, after = 0, limit = NO_LIMIT): StreamFrame[] {
-  const chunks = chunksOf('e', records.map(prepare), after, { mayRead: () => true, ...reader }, limit)
+function framesOf(
+  records: readonly RoomRecord[],
+  reader: Partial<Reader> = {},
+  after = 0,
+  limit = NO_LIMIT,
+): StreamFrame[] {
+  const chunks = chunksOf(
+    'e',
+    records.map(prepare),
+    after,
+    { mayRead: () => true, ...reader },
+    limit,
+  )
   let prev = 'start'
   return chunks.map((chunk) => {
     const decoded = decodeFrame(streamText(prev, chunk))
     const { frame, data } = decoded as { frame: StreamFrame; data: string[] }
     expect(frame.prev).toBe(prev)
     prev = frame.position
-    const ids = frame.runs.flatMap((run) => ('events' in run ? run.events.map(({ id }) => JSON.stringify(id)) : []))
+    const ids = frame.runs.flatMap((run) =>
+      'events' in run ? run.events.map(({ id }) => JSON.stringify(id)) : [],
+    )
     expect(data).toEqual(ids)
     return frame
   })
 }
 
 const placesOf = (frames: readonly StreamFrame[]): number[] =>
-  frames.flatMap(({ runs }) => runs.flatMap((run) => ('events' in run ? run.events.map((_, i) => run.place + i) : [])))
+  frames.flatMap(({ runs }) =>
+    runs.flatMap((run) => ('events' in run ? run.events.map((_, i) => run.place + i) : [])),
+  )
 
 const three = [headerOf('a-1', 'a.x'), headerOf('a-2', 'a.y'), headerOf('a-3', 'a.x')]
 
@@ -73,13 +99,28 @@ describe('chunksOf', () => {
 
   it('is empty but moves on where nothing is readable', () => {
     const [frame, ...more] = framesOf([record(1, three)], { mayRead: () => false })
-    expect(frame).toEqual({ frame: 'stream', prev: 'start', position: positionOf('e', 3, checkOf('a-3')), runs: [] })
+    expect(frame).toEqual({
+      frame: 'stream',
+      prev: 'start',
+      position: positionOf('e', 3, checkOf('a-3')),
+      runs: [],
+    })
     expect(more).toEqual([])
   })
 
   it('gives a device its own batches as positions, refusals included, and them to nobody else', () => {
-    const mine = record(1, three, { device: 'me', batch: 7, indexes: [0, 2, 3], refused: [[1, 'forbidden']] })
-    const refused = record(4, [], { device: 'me', batch: 8, refused: [[0, 'too_large']], lastId: 'z-1' })
+    const mine = record(1, three, {
+      device: 'me',
+      batch: 7,
+      indexes: [0, 2, 3],
+      refused: [[1, 'forbidden']],
+    })
+    const refused = record(4, [], {
+      device: 'me',
+      batch: 8,
+      refused: [[0, 'too_large']],
+      lastId: 'z-1',
+    })
     const [frame] = framesOf([mine, refused], { device: 'me', mayRead: () => false })
     expect(frame?.runs).toEqual([
       { place: 1, own: { batch: 7, indexes: [0, 2, 3], refused: [[1, 'forbidden']] }, time: 10 },
@@ -101,14 +142,20 @@ describe('chunksOf', () => {
 
   it('cuts between records at the limits, and within one that is over them alone', () => {
     const records = Array.from({ length: 9 }, (_, i) =>
-      record(1 + i * 3, three.map((header, k) => ({ ...header, id: `r-${i * 3 + k}` }))),
+      record(
+        1 + i * 3,
+        three.map((header, k) => ({ ...header, id: `r-${i * 3 + k}` })),
+      ),
     )
     const byCount = framesOf(records, {}, 0, { events: 7, bytes: 1e9 })
     expect(byCount.map(({ runs }) => runs.length)).toEqual([2, 2, 2, 2, 1])
     const within = framesOf(records, {}, 0, { events: 2, bytes: 1e9 })
     expect(placesOf(within)).toEqual(Array.from({ length: 27 }, (_, i) => i + 1))
     expect(within.every((frame) => placesOf([frame]).length <= 2)).toBe(true)
-    const byBytes = framesOf(records, {}, 0, { events: 1_000, bytes: (records.at(-1) as RoomRecord).bytes * 2 + 1 })
+    const byBytes = framesOf(records, {}, 0, {
+      events: 1_000,
+      bytes: (records.at(-1) as RoomRecord).bytes * 2 + 1,
+    })
     expect(byBytes.map(({ runs }) => runs.length)).toEqual([2, 2, 2, 2, 1])
     expect(byBytes.at(-1)?.position).toBe(positionOf('e', 27, checkOf('r-26')))
   })
@@ -118,8 +165,14 @@ describe('chunksOf', () => {
     const records: RoomRecord[] = []
     for (let i = 0, place = 1; i < 40; i++) {
       const count = (i * 7) % 5
-      const headers = Array.from({ length: count }, (_, k) => headerOf(`q-${place + k}`, types[(i + k) % 3]))
-      const next = record(place, headers, count === 0 ? { refused: [[0, 'forbidden']], lastId: `q-${place}` } : {})
+      const headers = Array.from({ length: count }, (_, k) =>
+        headerOf(`q-${place + k}`, types[(i + k) % 3]),
+      )
+      const next = record(
+        place,
+        headers,
+        count === 0 ? { refused: [[0, 'forbidden']], lastId: `q-${place}` } : {},
+      )
       records.push(next)
       place = lastPlace(next) + 1
     }

@@ -67,8 +67,10 @@ export function chunksOf(
   for (const prepared of records) {
     const { record } = prepared
     const skip = Math.max(0, after + 1 - record.place)
-    if (record.device !== undefined && record.device === reader.device) cutter.addOwn(prepared, skip)
-    else if (skip === 0 && record.headers.every((header) => reader.mayRead(header.type))) cutter.addWhole(prepared)
+    if (record.device !== undefined && record.device === reader.device)
+      cutter.addOwn(prepared, skip)
+    else if (skip === 0 && record.headers.every((header) => reader.mayRead(header.type)))
+      cutter.addWhole(prepared)
     else cutter.addParts(record, skip, reader.mayRead)
     cutter.end(record)
   }
@@ -159,7 +161,10 @@ class Cutter {
 
   #fits(events: number, bytes: number): boolean {
     const most = Math.min(this.#limit.events, MAX_BATCH_EVENTS)
-    return this.#events === 0 || (this.#events + events <= most && this.#bytes + bytes <= this.#limit.bytes)
+    return (
+      this.#events === 0 ||
+      (this.#events + events <= most && this.#bytes + bytes <= this.#limit.bytes)
+    )
   }
 
   #cut(): void {

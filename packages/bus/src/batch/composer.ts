@@ -122,6 +122,7 @@ export class Composer {
     plan: EventPlan,
     ticket: Ticket,
     group?: number,
+    time: number = this.#platform.now(),
   ): Entry {
     const value = this.#encode(data, type)
     const id = plan.persisted
@@ -132,16 +133,21 @@ export class Composer {
       type,
       data,
       source: this.#source,
-      time: this.#platform.now(),
+      time,
       scope: plan.scope,
       version: 1,
       correlationId: id,
     }
     withOptions(event, options)
-    const header = headerOf(event, value.encoding, group)
+    let header = headerOf(event, value.encoding, group)
     if (hasUncheckedText(options)) {
       const fault = headerFault(header)
       if (fault !== undefined) throw invalid(type, fault)
+    }
+    if (options.metadata !== undefined) {
+      // The caller may go on using the object.
+      event.metadata = { ...options.metadata }
+      header = { ...header, metadata: event.metadata }
     }
     const headerText = JSON.stringify(header)
     const headerBytes = utf8Length(headerText)

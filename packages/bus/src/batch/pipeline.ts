@@ -47,7 +47,7 @@ export class Pipeline {
     this.#queue.push(entries)
     this.#events += entries.length
     for (const entry of entries) this.#bytes += entry.bytes
-    if (this.#scheduled || this.#inFlight > 0) return
+    if (this.#scheduled || !this.#free) return
     this.#scheduled = true
     queueMicrotask(() => {
       this.#scheduled = false
@@ -57,10 +57,18 @@ export class Pipeline {
 
   /** Hands on what waits, as far as the gate and the batch in flight allow. */
   run(): void {
-    while (this.#events > 0 && this.#inFlight === 0 && this.#sinks.gate !== 'held') {
+    while (this.#events > 0 && this.#free && this.#sinks.gate !== 'held') {
       this.#hand(this.#take())
     }
     if (!this.busy) for (const resolve of this.#idle.splice(0)) resolve()
+  }
+
+  /**
+   * Whether the next batch need not wait for one in flight. A log that is late opening must not
+   * hold live delivery back: its commits wait by themselves.
+   */
+  get #free(): boolean {
+    return this.#inFlight === 0 || this.#sinks.gate === 'late'
   }
 
   /** Resolves when nothing waits and nothing is in flight. */
@@ -108,7 +116,6 @@ export class Pipeline {
   }
 
   #hand(batch: Batch): void {
-    const late = this.#sinks.gate === 'late'
     const commit = this.#sinks.commit(batch)
     this.#sinks.post(batch)
     this.#sinks.deliver(batch)
@@ -116,10 +123,9 @@ export class Pipeline {
       this.#sinks.committed(batch, undefined)
       return
     }
-    // A log that is late opening must not hold live delivery back: its commits wait by themselves.
-    if (!late) this.#inFlight += 1
+    this.#inFlight += 1
     const after = () => {
-      if (!late) this.#inFlight -= 1
+      this.#inFlight -= 1
       this.run()
     }
     commit.then(

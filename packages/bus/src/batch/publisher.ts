@@ -3,7 +3,7 @@
  * promise of the level asked for. Order is call order, also where a schema takes its time.
  */
 import { BusError, toBusError } from '../errors.ts'
-import { type BusEvent, MAX_BATCH_BYTES, MAX_BATCH_EVENTS } from '../event.ts'
+import { type BusEvent, MAX_BATCH_BYTES, MAX_BATCH_EVENTS, type Metadata } from '../event.ts'
 import type { EventOptions, PublishOptions, Until } from '../types.ts'
 import type { Entry } from './batch.ts'
 import type { Composer, EventPlan } from './composer.ts'
@@ -15,6 +15,8 @@ export interface Draft {
   readonly type: string
   readonly data: unknown
   readonly options: EventOptions
+  /** When `publish` was called, where that was before it could be composed. */
+  readonly time?: number
 }
 
 export interface PublisherOptions {
@@ -25,9 +27,12 @@ export interface PublisherOptions {
   readonly validate: ((type: string, data: unknown) => unknown) | undefined
   /** An equal copy of data, for a validation that outlasts the call. */
   readonly copy: (data: unknown, type: string) => unknown
+  readonly now: () => number
   readonly later: (run: () => void) => void
   readonly report: ReportUnhandled
 }
+
+type Send = (drafts: readonly Draft[], values: readonly unknown[]) => void
 
 interface Level {
   readonly until?: Until | undefined
@@ -65,87 +70,109 @@ export class Publisher {
 
   /** An event of ours: kept on the device, never sent. */
   publishSystem(type: string, data: unknown): Promise<BusEvent> {
-    const { composer, pipeline, later, report } = this.#options
-    const plan: EventPlan = { scope: 'device', persisted: composer.hasLog }
-    const entries: Entry[] = []
-    const { ticket, promise } = createTicket({
-      until: plan.persisted ? 'logged' : 'accepted',
-      value: () => entries[0]?.event as BusEvent,
-      later,
-      report,
-    })
-    entries.push(composer.compose(type, data, { scope: 'device' }, plan, ticket))
-    pipeline.add(entries)
-    if (!plan.persisted) ticket.resolve()
-    return promise
+    const plan: EventPlan = { scope: 'device', persisted: this.#options.composer.hasLog }
+    const until = plan.persisted ? 'logged' : 'accepted'
+    const sending = this.#sending([plan], until, undefined, (events) => events[0] as BusEvent)
+    sending.send([{ type, data, options: { scope: 'device' } }], [data])
+    return sending.promise
   }
 
   #start<T>(drafts: readonly Draft[], level: Level, value: (events: BusEvent[]) => T): Promise<T> {
-    const { later, report } = this.#options
+    const { composer, later, report } = this.#options
+    let plans: EventPlan[]
+    let until: Until
     try {
       if (drafts.length > MAX_BATCH_EVENTS) throw tooMany(`${drafts.length} events`)
-      const plans = drafts.map((draft) => this.#options.composer.plan(draft.type, draft.options))
-      const until = this.#level(drafts, plans, level)
-      let entries: Entry[] = []
-      const { ticket, promise } = createTicket({
-        until,
-        signal: level.signal,
-        value: () => value(entries.map((entry) => entry.event)),
-        later,
-        report,
-      })
-      const send = (values: readonly unknown[]) => {
-        entries = this.#compose(drafts, values, plans, ticket)
-        this.#options.pipeline.add(entries)
-        if (until === 'accepted') ticket.resolve()
-      }
-      const values = this.#validate(drafts)
-      if (!this.#held && !(values instanceof Promise)) {
-        try {
-          send(values)
-        } catch (error) {
-          ticket.reject(error)
-        }
-      } else {
-        this.#hold(values, send, ticket)
-      }
-      return promise
+      plans = drafts.map((draft) => composer.plan(draft.type, draft.options))
+      until = this.#level(drafts, plans, level)
     } catch (error) {
-      const reason = toBusError(error, 'invalid_options', 'publish failed', { stage: 'batch' })
-      return rejectedTicket(reason, later, report)
+      return rejectedTicket(publishError(error), later, report)
     }
+    const { send, ticket, promise } = this.#sending(plans, until, level.signal, value)
+    try {
+      const values = this.#validate(drafts)
+      if (!this.#held && !values.some(isPromise)) send(drafts, values)
+      else this.#hold(this.#kept(drafts), this.#copies(drafts, values), send, ticket)
+    } catch (error) {
+      ticket.reject(publishError(error))
+    }
+    return promise
   }
 
-  #hold(
-    values: unknown[] | Promise<unknown[]>,
-    send: (values: unknown[]) => void,
-    ticket: Ticket,
-  ): void {
+  /** A promise, and what composes its events, queues them and settles it. */
+  #sending<T>(
+    plans: readonly EventPlan[],
+    until: Until,
+    signal: AbortSignal | undefined,
+    value: (events: BusEvent[]) => T,
+  ): { send: Send; ticket: Ticket; promise: Promise<T> } {
+    const { composer, pipeline, later, report } = this.#options
+    let entries: Entry[] = []
+    const { ticket, promise } = createTicket({
+      until,
+      signal,
+      value: () => value(entries.map((entry) => entry.event)),
+      later,
+      report,
+    })
+    const send: Send = (drafts, values) => {
+      const mark = composer.mark
+      try {
+        entries = this.#compose(drafts, values, plans, ticket)
+        pipeline.add(entries)
+      } catch (error) {
+        // None of them goes, so none of them may leave a hole in the publisher's numbers.
+        composer.rewind(mark)
+        ticket.reject(publishError(error))
+        return
+      }
+      if (until === 'accepted') ticket.resolve()
+    }
+    return { send, ticket, promise }
+  }
+
+  #hold(drafts: readonly Draft[], values: Promise<unknown[]>, send: Send, ticket: Ticket): void {
     const before = this.#held ?? Promise.resolve()
-    const outcome = Promise.resolve(values)
-    outcome.catch(() => {})
+    values.catch(() => {})
     const held: Promise<void> = before
-      .then(async () => send(await outcome))
-      .catch((error: unknown) => ticket.reject(error))
+      .then(async () => send(drafts, await values))
+      .catch((error: unknown) => ticket.reject(publishError(error)))
       .then(() => {
         if (this.#held === held) this.#held = undefined
       })
     this.#held = held
   }
 
-  /** @throws {BusError} schema_failed */
-  #validate(drafts: readonly Draft[]): unknown[] | Promise<unknown[]> {
+  /** Drafts that outlast the call, in which nothing changes when the caller changes his objects. */
+  #kept(drafts: readonly Draft[]): Draft[] {
+    const time = this.#options.now()
+    return drafts.map(({ type, data, options }) => {
+      const { metadata } = options
+      const own =
+        metadata === undefined ? { ...options } : { ...options, metadata: copyOf(metadata) }
+      return { type, data, options: own, time }
+    })
+  }
+
+  /** Values that outlast the call; those of asynchronous schemas were made of copies already. */
+  #copies(drafts: readonly Draft[], values: readonly unknown[]): Promise<unknown[]> {
+    const copies = values.map((value, i) =>
+      isPromise(value) ? value : this.#options.copy(value, (drafts[i] as Draft).type),
+    )
+    return Promise.all(copies)
+  }
+
+  /** A promise for each type whose schema is asynchronous. @throws {BusError} schema_failed */
+  #validate(drafts: readonly Draft[]): unknown[] {
     const { validate } = this.#options
-    if (!validate) return drafts.map((draft) => draft.data)
-    const values = drafts.map((draft) => this.#validateOne(draft, validate))
-    return values.some((value) => value instanceof Promise) ? Promise.all(values) : values
+    return drafts.map((draft) => (validate ? this.#validateOne(draft, validate) : draft.data))
   }
 
   /** What changes the object after `publish` must not change the event: it validates a copy. */
   #validateOne({ type, data }: Draft, validate: (type: string, data: unknown) => unknown): unknown {
     if (this.#asynchronous.has(type)) return validate(type, this.#options.copy(data, type))
     const result = validate(type, data)
-    if (!(result instanceof Promise)) return result
+    if (!isPromise(result)) return result
     result.catch(() => {})
     this.#asynchronous.add(type)
     return validate(type, this.#options.copy(data, type))
@@ -158,27 +185,13 @@ export class Publisher {
     ticket: Ticket,
   ): Entry[] {
     const { composer } = this.#options
-    const mark = composer.mark
     const group = drafts.length > 1 ? ++this.#groups : undefined
-    try {
-      const entries = drafts.map((draft, i) =>
-        composer.compose(
-          draft.type,
-          values[i],
-          draft.options,
-          plans[i] as EventPlan,
-          ticket,
-          group,
-        ),
-      )
-      const bytes = entries.reduce((sum, entry) => sum + entry.bytes, 0)
-      if (bytes > MAX_BATCH_BYTES) throw tooMany(`${bytes} bytes`)
-      return entries
-    } catch (error) {
-      // None of them goes, so none of them may leave a hole in the publisher's numbers.
-      composer.rewind(mark)
-      throw error
-    }
+    const entries = drafts.map(({ type, options, time }, i) =>
+      composer.compose(type, values[i], options, plans[i] as EventPlan, ticket, group, time),
+    )
+    const bytes = entries.reduce((sum, entry) => sum + entry.bytes, 0)
+    if (bytes > MAX_BATCH_BYTES) throw tooMany(`${bytes} bytes`)
+    return entries
   }
 
   #level(drafts: readonly Draft[], plans: readonly EventPlan[], { until }: Level): Until {
@@ -204,6 +217,19 @@ export class Publisher {
     }
     return until
   }
+}
+
+function isPromise(value: unknown): value is Promise<unknown> {
+  return value instanceof Promise
+}
+
+/** Plain objects only: what is none must still be seen to be none when it is checked. */
+function copyOf(metadata: Metadata): Metadata {
+  return Object.getPrototypeOf(metadata) === Object.prototype ? { ...metadata } : metadata
+}
+
+function publishError(error: unknown): BusError {
+  return toBusError(error, 'invalid_options', 'publish failed', { stage: 'batch' })
 }
 
 function unreachable(type: string, until: Until, why: string): BusError {

@@ -101,6 +101,7 @@ export class Device implements BatchSinks {
     this.#peers = options.stages.peers({
       deliver: (incoming, origin) => options.stages.dispatcher.incoming(incoming, origin),
       committed: (batch, roomEvents) => this.#grew(batch, roomEvents),
+      sawTime: (time) => this.#writer?.sawTime(time),
       confirmed: (confirmation) => this.#confirmed(confirmation),
       beat: (frame) => {
         if (this.status.get().leader) return
@@ -248,7 +249,7 @@ export class Device implements BatchSinks {
       },
       committed: (number, record, runs, data, liveAfter) => {
         if (number === 0) return
-        const frame = { batch: number, epoch: record.epoch, liveAfter, runs }
+        const frame = { batch: number, time: record.time, epoch: record.epoch, liveAfter, runs }
         this.#peers.postRoom(frame, data)
         this.#peers.room(frame, data)
         this.#logStatus('open')

@@ -57,16 +57,21 @@ export function unsubscriber(end: () => void): Unsubscribe {
   return Object.assign(off, { [Symbol.dispose]: off })
 }
 
-/** The store under the names of `bus.status`. */
-export function statusOf(store: Store<StatusSnapshot>): Status {
+/**
+ * The store under the names of `bus.status`. Who asks for the state of connection or leadership,
+ * or subscribes, uses the bus: without `use` a bus that only shows its state would never get one.
+ */
+export function statusOf(store: Store<StatusSnapshot>, use: () => void): Status {
   return {
     get relay() {
+      use()
       return store.get().relay
     },
     get rtt() {
       return store.get().rtt
     },
     get leader() {
+      use()
       return store.get().leader
     },
     get log() {
@@ -79,6 +84,9 @@ export function statusOf(store: Store<StatusSnapshot>): Status {
       return store.get().lastError
     },
     get: () => store.get(),
-    subscribe: (callback) => store.subscribe(callback),
+    subscribe(callback) {
+      use()
+      return store.subscribe(callback)
+    },
   }
 }

@@ -10,13 +10,17 @@ const log = 'log'
 /** One of each frame, with its data. */
 const FRAMES: readonly (readonly [PeerFrame, readonly string[]])[] = [
   [{ frame: 'batch', log, prefix: 'p', prev: 0, events: [header, header] }, ['1', '']],
-  [{ frame: 'committed', log, prefix: 'p', first: 1, last: 2, batch: 3, roomEvents: 0 }, []],
+  [
+    { frame: 'committed', log, prefix: 'p', first: 1, last: 2, batch: 3, time: 5, roomEvents: 0 },
+    [],
+  ],
   [{ frame: 'withdrawn', log, ids: ['p-1'], code: 'quota_exceeded' }, []],
   [
     {
       frame: 'room',
       log,
       batch: 4,
+      time: 1,
       epoch: 'e',
       liveAfter: 0,
       runs: [

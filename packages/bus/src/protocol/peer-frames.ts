@@ -34,6 +34,8 @@ export interface CommittedFrame {
   readonly first: number
   readonly last: number
   readonly batch: number
+  /** When the record was written; nobody writes an earlier time after it. */
+  readonly time: number
   /** How many of them are for the room. */
   readonly roomEvents: number
 }
@@ -51,6 +53,7 @@ export interface RoomFrame {
   readonly frame: 'room'
   readonly log: string
   readonly batch: number
+  readonly time: number
   readonly epoch: string
   /** Events at places above this one are live. */
   readonly liveAfter: number
@@ -150,6 +153,7 @@ const CHECKS: { [F in PeerFrame['frame']]: (frame: Fields) => boolean } = {
     isCount(f['first']) &&
     isCount(f['last']) &&
     isCount(f['batch']) &&
+    isAmount(f['time']) &&
     isAmount(f['roomEvents']),
   withdrawn: (f) =>
     isList(f['ids'], MAX_BATCH_EVENTS) &&
@@ -157,6 +161,7 @@ const CHECKS: { [F in PeerFrame['frame']]: (frame: Fields) => boolean } = {
     isErrorCode(f['code']),
   room: (f) =>
     isCount(f['batch']) &&
+    isAmount(f['time']) &&
     isName(f['epoch']) &&
     isAmount(f['liveAfter']) &&
     runsFault(f['runs']) === undefined,

@@ -71,7 +71,9 @@ export class Peers implements PeerContexts {
         })
         return
       case 'committed':
-        if (sameLog) events.committed(frame.batch, frame.roomEvents)
+        if (!sameLog) return
+        events.sawTime(frame.time)
+        events.committed(frame.batch, frame.roomEvents)
         return
       case 'withdrawn':
         for (const id of frame.ids) {
@@ -89,7 +91,9 @@ export class Peers implements PeerContexts {
         }
         return
       case 'room':
-        if (sameLog) this.room(frame, data)
+        if (!sameLog) return
+        events.sawTime(frame.time)
+        this.room(frame, data)
         return
       case 'cast':
         frame.events.forEach((header, i) => {
@@ -181,9 +185,9 @@ export class Peers implements PeerContexts {
     if (!this.#link || this.#logId === undefined) return
     const first = parseId(batch.persisted[0]?.event.id ?? '')[1]
     const last = parseId(record.lastId)[1]
-    const { roomEvents } = record
+    const { roomEvents, time } = record
     const { prefix, log } = { prefix: this.#prefix, log: this.#logId }
-    this.#send({ frame: 'committed', log, prefix, first, last, batch: number, roomEvents })
+    this.#send({ frame: 'committed', log, prefix, first, last, batch: number, time, roomEvents })
   }
 
   postWithdrawn(batch: Batch, error: BusError): void {

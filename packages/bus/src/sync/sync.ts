@@ -63,6 +63,8 @@ export interface PeerEvents {
   deliver(incoming: Incoming, origin: Origin): void
   /** Another context committed own batch `batch`, with so many events for the room. */
   committed(batch: number, roomEvents: number): void
+  /** A time of writing of another context. */
+  sawTime(time: number): void
   confirmed(confirmation: Confirmation): void
   beat(frame: BeatFrame): void
   /** Another context asks who leads. */

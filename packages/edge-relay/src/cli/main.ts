@@ -1,19 +1,32 @@
 #!/usr/bin/env node
 /** The `crosstown-relay` command. */
 import { readFileSync } from 'node:fs'
-import { Command, CommanderError } from 'commander'
 import { isBusError } from '@crosstown/bus/protocol'
+import { Command, CommanderError } from 'commander'
 import { serveCommand } from './serve.ts'
 
 const EXIT_USAGE = 2
 
-const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
+const manifest = JSON.parse(
+  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+) as { version: string }
 
 const program = new Command('crosstown-relay')
   .description('The relay where the devices of a Crosstown room meet.')
   .version(manifest.version)
-  .exitOverride()
 program.addCommand(serveCommand())
+for (const command of [program, ...program.commands]) {
+  command.exitOverride().configureOutput({
+    // A hint as "did you mean" comes on a line of its own; a log wants one line.
+    outputError: (text, write) =>
+      write(
+        `crosstown-relay: ${text
+          .replace(/^error: /, '')
+          .trim()
+          .replaceAll('\n', ' ')}\n`,
+      ),
+  })
+}
 
 try {
   await program.parseAsync()

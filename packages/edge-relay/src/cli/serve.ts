@@ -22,9 +22,12 @@ export function serveCommand(): Command {
     .option('--host <name>', 'address to listen on', '127.0.0.1')
     .option('--port <number>', 'port to listen on; 0 picks a free one', parsePort, 8787)
     .option('--store <spec>', 'where rooms are kept: memory, or sqlite:<path>', 'memory')
-    .option('--origins <list>', 'origins of pages that may come, with commas between (default: this machine)', parseList)
+    .option(
+      '--origins <list>',
+      'origins of pages that may come, with commas between (default: this machine)',
+      parseList,
+    )
     .option('--auth <file>', 'module whose default export is the auth function')
-    .exitOverride()
     .action(run)
 }
 
@@ -39,7 +42,8 @@ async function run({ host, port, store, origins, auth }: ServeFlags): Promise<vo
     throw error
   })
   console.log(`listening on ${server.url}`)
-  if (relay.loopbackOnly) console.log('no --auth: everyone on this machine may publish and read, nobody else')
+  if (relay.loopbackOnly)
+    console.log('no --auth: everyone on this machine may publish and read, nobody else')
   const signal = await new Promise<string>((resolve) => {
     process.once('SIGTERM', resolve)
     process.once('SIGINT', resolve)
@@ -65,7 +69,10 @@ async function loadAuth(file: string): Promise<Auth> {
     throw new BusError('invalid_options', `--auth ${file} cannot be loaded: ${what}`, { cause })
   }
   if (typeof module.default === 'function') return module.default as Auth
-  throw new BusError('invalid_options', `--auth ${file}: its default export must be the auth function`)
+  throw new BusError(
+    'invalid_options',
+    `--auth ${file}: its default export must be the auth function`,
+  )
 }
 
 function parsePort(text: string): number {
@@ -75,5 +82,8 @@ function parsePort(text: string): number {
 }
 
 function parseList(text: string): string[] {
-  return text.split(',').map((part) => part.trim()).filter((part) => part !== '')
+  return text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
 }

@@ -16,7 +16,11 @@ const STATUS: Partial<Record<BusErrorCode, Status>> = {
 }
 
 /** The JSON answer to an error: `{ error: { code, message } }` with the status that goes with it. */
-export function errorResponse(c: Context, error: unknown, report: (error: unknown) => void): Response {
+export function errorResponse(
+  c: Context,
+  error: unknown,
+  report: (error: unknown) => void,
+): Response {
   const shown = isBusError(error) && error.stage !== 'log' ? error : undefined
   if (!shown) report(error)
   const code = shown?.code ?? 'unavailable'

@@ -1,10 +1,5 @@
 /** `POST /rooms/:room/events`: for publishers that have no log, and so no device. */
-import {
-  type EventHeader,
-  headerFault,
-  isEventType,
-  isHeaderText,
-} from '@crosstown/bus/protocol'
+import { type EventHeader, headerFault, isEventType, isHeaderText } from '@crosstown/bus/protocol'
 import { ownEventId } from '../hash.ts'
 import type { PostedEvent } from '../room.ts'
 import { badRequest } from './errors.ts'
@@ -42,22 +37,35 @@ const DEFAULT_SOURCE = 'http'
  *
  * @throws {BusError} invalid_options, invalid_type, too_large
  */
-export async function parsePost(body: unknown, most: number, defaults: PostDefaults): Promise<PostedEvent[]> {
+export async function parsePost(
+  body: unknown,
+  most: number,
+  defaults: PostDefaults,
+): Promise<PostedEvent[]> {
   const list: unknown[] = Array.isArray(body) ? body : [body]
   if (list.length === 0) throw badRequest('give at least one event')
   if (list.length > most) throw badRequest(`at most ${most} events in one request`, 'too_large')
-  return Promise.all(list.map((event, i) => parseEvent(event, Array.isArray(body) ? `[${i}]` : '', defaults)))
+  return Promise.all(
+    list.map((event, i) => parseEvent(event, Array.isArray(body) ? `[${i}]` : '', defaults)),
+  )
 }
 
-async function parseEvent(event: unknown, at: string, defaults: PostDefaults): Promise<PostedEvent> {
+async function parseEvent(
+  event: unknown,
+  at: string,
+  defaults: PostDefaults,
+): Promise<PostedEvent> {
   if (typeof event !== 'object' || event === null || Array.isArray(event)) {
     throw badRequest(`event${at} must be an object { type, data }`)
   }
   const fields = event as Record<string, unknown>
-  for (const key of Object.keys(fields)) if (!FIELDS.has(key)) throw badRequest(`event${at}.${key} is no field of an event`)
+  for (const key of Object.keys(fields))
+    if (!FIELDS.has(key)) throw badRequest(`event${at}.${key} is no field of an event`)
   const { id, data } = fields
-  if (!isEventType(fields['type'])) throw badRequest(`event${at}.type is not an event type`, 'invalid_type')
-  if (id !== undefined && !isHeaderText(id)) throw badRequest(`event${at}.id must be 1 to 256 characters`)
+  if (!isEventType(fields['type']))
+    throw badRequest(`event${at}.type is not an event type`, 'invalid_type')
+  if (id !== undefined && !isHeaderText(id))
+    throw badRequest(`event${at}.id must be 1 to 256 characters`)
   const source = fields['source'] ?? DEFAULT_SOURCE
   const correlationId = fields['correlationId'] ?? defaults.correlationId
   const traceparent = fields['traceparent'] ?? defaults.traceparent

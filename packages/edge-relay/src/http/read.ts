@@ -1,10 +1,5 @@
 /** `GET /rooms/:room/events`: a room's log for those who may read it, filtered and in pages. */
-import {
-  type EventHeader,
-  isPattern,
-  type Rights,
-  typeMatcher,
-} from '@crosstown/bus/protocol'
+import { type EventHeader, isPattern, type Rights, typeMatcher } from '@crosstown/bus/protocol'
 import { headPosition, lastPlace, positionIn, type RoomHead, type RoomRecord } from '../record.ts'
 import { recognise } from '../resume.ts'
 import type { Store } from '../stores/store.ts'
@@ -29,11 +24,13 @@ const READ_CHUNK = { events: 1_000, bytes: 1024 * 1024 }
 /** The query of a read. @throws {BusError} invalid_options, invalid_pattern */
 export function parseQuery(query: URLSearchParams, most: number): EventQuery {
   for (const key of query.keys()) {
-    if (!QUERY_KEYS.has(key)) throw badRequest(`${key} is no filter; use ${[...QUERY_KEYS].join(', ')}`)
+    if (!QUERY_KEYS.has(key))
+      throw badRequest(`${key} is no filter; use ${[...QUERY_KEYS].join(', ')}`)
   }
   const types = query.getAll('type')
   for (const type of types) {
-    if (!isPattern(type)) throw badRequest(`type=${String(type).slice(0, 80)} is not a pattern`, 'invalid_pattern')
+    if (!isPattern(type))
+      throw badRequest(`type=${String(type).slice(0, 80)} is not a pattern`, 'invalid_pattern')
   }
   const limit = Number(query.get('limit') ?? DEFAULT_PAGE)
   if (!Number.isSafeInteger(limit) || limit < 1 || limit > most) {
@@ -48,12 +45,21 @@ export function parseQuery(query: URLSearchParams, most: number): EventQuery {
     limit,
     ...(stream !== null && { stream }),
     ...(correlationId !== null && { correlationId }),
-    ...(since !== null && { since: timeOf(/^-?\d+(\.\d+)?$/.test(since) ? Number(since) : since, 'since') }),
+    ...(since !== null && {
+      since: timeOf(/^-?\d+(\.\d+)?$/.test(since) ? Number(since) : since, 'since'),
+    }),
     ...(after !== null && { after }),
   }
 }
 
-const QUERY_KEYS: ReadonlySet<string> = new Set(['type', 'stream', 'correlation_id', 'since', 'after', 'limit'])
+const QUERY_KEYS: ReadonlySet<string> = new Set([
+  'type',
+  'stream',
+  'correlation_id',
+  'since',
+  'after',
+  'limit',
+])
 
 /**
  * One page of a room as JSON text: `{ events, head, next? }`. `next` is there as long as the room
@@ -61,7 +67,12 @@ const QUERY_KEYS: ReadonlySet<string> = new Set(['type', 'stream', 'correlation_
  *
  * @throws {BusError} not_found where the room does not know the position `after`
  */
-export async function readPage(store: Store, room: string, rights: Rights, query: EventQuery): Promise<string> {
+export async function readPage(
+  store: Store,
+  room: string,
+  rights: Rights,
+  query: EventQuery,
+): Promise<string> {
   const head = await store.head(room)
   if (!head) {
     if (query.after !== undefined) throw badRequest('no such position in this room', 'not_found')
@@ -87,11 +98,17 @@ export async function readPage(store: Store, room: string, rights: Rights, query
       if (events.length >= query.limit) break
     }
   }
-  const next = position !== undefined && scanned < head.place ? `,"next":${JSON.stringify(position)}` : ''
+  const next =
+    position !== undefined && scanned < head.place ? `,"next":${JSON.stringify(position)}` : ''
   return `{"events":[${events.join(',')}],"head":${JSON.stringify(headPosition(head))}${next}}`
 }
 
-async function firstPlace(store: Store, room: string, head: RoomHead, query: EventQuery): Promise<number> {
+async function firstPlace(
+  store: Store,
+  room: string,
+  head: RoomHead,
+  query: EventQuery,
+): Promise<number> {
   let place = 0
   if (query.after !== undefined) {
     const known = await recognise(store, room, head, query.after)
@@ -103,7 +120,10 @@ async function firstPlace(store: Store, room: string, head: RoomHead, query: Eve
   return first === undefined ? head.place : Math.max(place, first - 1)
 }
 
-function matcherOf(rights: Rights, { types, stream, correlationId }: EventQuery): (header: EventHeader) => boolean {
+function matcherOf(
+  rights: Rights,
+  { types, stream, correlationId }: EventQuery,
+): (header: EventHeader) => boolean {
   const mayRead = typeMatcher(rights.subscribe)
   const wanted = types.length > 0 ? typeMatcher(types) : mayRead
   return (header) =>

@@ -76,7 +76,11 @@ export async function serve(
 async function listen(server: Server, host: string, port: number): Promise<AddressInfo> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause) => {
-      reject(new BusError('unavailable', `cannot listen on ${host}:${port}: ${cause.message}`, { cause }))
+      reject(
+        new BusError('unavailable', `cannot listen on ${host}:${port}: ${cause.message}`, {
+          cause,
+        }),
+      )
     })
     server.listen(port, host, resolve)
   })
@@ -86,7 +90,9 @@ async function listen(server: Server, host: string, port: number): Promise<Addre
 async function close(relay: Relay, sockets: WebSocketServer, server: Server): Promise<void> {
   const stopped = new Promise<void>((resolve) => server.close(() => resolve()))
   await relay.close()
-  const gone = [...sockets.clients].map((ws) => new Promise<void>((resolve) => ws.once('close', () => resolve())))
+  const gone = [...sockets.clients].map(
+    (ws) => new Promise<void>((resolve) => ws.once('close', () => resolve())),
+  )
   const cut = setTimeout(() => {
     for (const ws of sockets.clients) ws.terminate()
   }, CLOSE_MS)
@@ -132,7 +138,9 @@ function requestOf(request: IncomingMessage): Request {
   for (const [name, value] of Object.entries(request.headers)) {
     if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value)
   }
-  return new Request(new URL(request.url ?? '/', `http://${request.headers.host ?? 'localhost'}`), { headers })
+  return new Request(new URL(request.url ?? '/', `http://${request.headers.host ?? 'localhost'}`), {
+    headers,
+  })
 }
 
 async function refuse(stream: Duplex, response: Response): Promise<void> {
@@ -185,7 +193,8 @@ class NodeSocket implements Socket {
     if (this.#ws.readyState !== OPEN) return
     const bytes = bytesOf(text)
     // Only a socket that holds much can drain: the others need no callback.
-    if (this.#ws.bufferedAmount + bytes.length > LOW_WATER_BYTES) this.#ws.send(bytes, TEXT, this.#flushed)
+    if (this.#ws.bufferedAmount + bytes.length > LOW_WATER_BYTES)
+      this.#ws.send(bytes, TEXT, this.#flushed)
     else this.#ws.send(bytes, TEXT)
   }
 

@@ -49,7 +49,14 @@ class MemoryStore implements Store {
     let room = this.#room(name)
     if (room ? !isHead(room.head, append.expected) : append.expected.version !== 0) return false
     if (!room) {
-      room = { head: append.head, records: [], state: new Map(), ids: new Map(), events: 0, bytes: 0 }
+      room = {
+        head: append.head,
+        records: [],
+        state: new Map(),
+        ids: new Map(),
+        events: 0,
+        bytes: 0,
+      }
       this.#rooms.set(name, room)
     }
     for (const record of append.records) {
@@ -68,7 +75,11 @@ class MemoryStore implements Store {
     const found: RoomRecord[] = []
     let events = 0
     let bytes = 0
-    for (let i = firstIndex(records, (record) => lastPlace(record) > after); i < records.length; i++) {
+    for (
+      let i = firstIndex(records, (record) => lastPlace(record) > after);
+      i < records.length;
+      i++
+    ) {
       const record = records[i] as RoomRecord
       events += record.count
       bytes += record.bytes
@@ -114,7 +125,8 @@ class MemoryStore implements Store {
   }
 
   #room(name: string): MemoryRoom | undefined {
-    if (this.#closed) throw new BusError('unavailable', 'the memory store is closed', { stage: 'log' })
+    if (this.#closed)
+      throw new BusError('unavailable', 'the memory store is closed', { stage: 'log' })
     return this.#rooms.get(name)
   }
 }
@@ -127,7 +139,12 @@ function indexIds(room: MemoryRoom, record: RoomRecord, index: number): void {
   for (const [prefix, counter] of idPairs(record.headers)) {
     const pairs = room.ids.get(prefix)
     if (!pairs) room.ids.set(prefix, [{ counter, index }])
-    else pairs.splice(firstIndex(pairs, (pair) => pair.counter > counter), 0, { counter, index })
+    else
+      pairs.splice(
+        firstIndex(pairs, (pair) => pair.counter > counter),
+        0,
+        { counter, index },
+      )
   }
 }
 

@@ -94,7 +94,9 @@ export function statementsOf(database: DatabaseSync): Statements {
     addPair: database.prepare('INSERT INTO ids (room, prefix, counter, place) VALUES (?, ?, ?, ?)'),
     putState: database.prepare('INSERT OR REPLACE INTO state (room, key, value) VALUES (?, ?, ?)'),
     state: database.prepare('SELECT key, value FROM state WHERE room = ?'),
-    countState: database.prepare('SELECT count(*) AS count FROM state WHERE room = ? AND key GLOB ?'),
+    countState: database.prepare(
+      'SELECT count(*) AS count FROM state WHERE room = ? AND key GLOB ?',
+    ),
     recordsFrom: database.prepare(
       `SELECT * FROM records WHERE room = :room AND place >= coalesce(
          (SELECT place FROM records WHERE room = :room AND place <= :next AND place + count > :next
@@ -112,12 +114,22 @@ export function statementsOf(database: DatabaseSync): Statements {
 }
 
 /** Does one append inside the open transaction; `false` where the head is another. */
-export function applyAppend(sql: Statements, room: string, { expected, head, records, state }: Append): boolean {
+export function applyAppend(
+  sql: Statements,
+  room: string,
+  { expected, head, records, state }: Append,
+): boolean {
   const found = sql.room.get(room)
-  if (found ? found['epoch'] !== expected.epoch || found['version'] !== expected.version : expected.version !== 0) {
+  if (
+    found
+      ? found['epoch'] !== expected.epoch || found['version'] !== expected.version
+      : expected.version !== 0
+  ) {
     return false
   }
-  const id = found ? (found['id'] as number) : Number(sql.addRoom.run(room, expected.epoch).lastInsertRowid)
+  const id = found
+    ? (found['id'] as number)
+    : Number(sql.addRoom.run(room, expected.epoch).lastInsertRowid)
   let events = 0
   let bytes = 0
   for (const record of records) {
@@ -137,7 +149,8 @@ export function applyAppend(sql: Statements, room: string, { expected, head, rec
       record.headerLines.join('\n'),
       record.data.join('\n'),
     )
-    for (const [prefix, counter] of idPairs(record.headers)) sql.addPair.run(id, prefix, counter, record.place)
+    for (const [prefix, counter] of idPairs(record.headers))
+      sql.addPair.run(id, prefix, counter, record.place)
   }
   for (const [key, value] of state) sql.putState.run(id, key, value)
   sql.moveHead.run(head.version, head.place, head.check, head.time, events, bytes, id)
@@ -158,7 +171,8 @@ export function recordOf(row: Row): RoomRecord {
     ...(row['device'] !== null && { device: row['device'] as string }),
     ...(row['batch'] !== null && { batch: row['batch'] as number }),
     lastId: row['last_id'] as string,
-    indexes: indexes === null ? headerLines.map((_, index) => index) : (JSON.parse(indexes) as number[]),
+    indexes:
+      indexes === null ? headerLines.map((_, index) => index) : (JSON.parse(indexes) as number[]),
     ...(refused !== null && { refused: JSON.parse(refused) as Refusal[] }),
     headers: headerLines.map((line) => JSON.parse(line) as EventHeader),
     headerLines,

@@ -56,10 +56,14 @@ describe('sqliteStore', () => {
   it('fails with a code where it cannot be opened', async () => {
     const file = join(folder, 'a-file')
     await writeFile(file, 'x'.repeat(5_000))
-    expect(() => sqliteStore(join(file, 'events.db'))).toThrow(expect.objectContaining({ code: 'log_unavailable' }))
+    expect(() => sqliteStore(join(file, 'events.db'))).toThrow(
+      expect.objectContaining({ code: 'log_unavailable' }),
+    )
     expect(() => sqliteStore(file)).toThrow(expect.objectContaining({ code: 'log_damaged' }))
     const open = sqliteStore(join(folder, 'in-use.db'))
-    expect(() => sqliteStore(join(folder, 'in-use.db'))).toThrow(expect.objectContaining({ code: 'log_in_use' }))
+    expect(() => sqliteStore(join(folder, 'in-use.db'))).toThrow(
+      expect.objectContaining({ code: 'log_in_use' }),
+    )
     await open.close()
   })
 

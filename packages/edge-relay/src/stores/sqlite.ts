@@ -7,7 +7,14 @@ import { dirname, resolve } from 'node:path'
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite'
 import { BusError, type Durability, isBusError, parseId } from '@crosstown/bus/protocol'
 import type { RoomHead, RoomRecord } from '../record.ts'
-import { applyAppend, recordOf, type Row, SCHEMA, type Statements, statementsOf } from './sqlite-rows.ts'
+import {
+  applyAppend,
+  type Row,
+  recordOf,
+  SCHEMA,
+  type Statements,
+  statementsOf,
+} from './sqlite-rows.ts'
 import {
   type Append,
   DEVICE_KEY,
@@ -68,7 +75,10 @@ class SqliteStore implements Store {
       const row = this.#sql.room.get(room)
       if (!row) return undefined
       const state = this.#sql.state.all(row['id'] as number)
-      return { head: headOf(row), state: state.map(({ key, value }) => [key as string, value as string] as const) }
+      return {
+        head: headOf(row),
+        state: state.map(({ key, value }) => [key as string, value as string] as const),
+      }
     })
   }
 
@@ -121,7 +131,9 @@ class SqliteStore implements Store {
   async findByTime(room: string, time: number): Promise<number | undefined> {
     return this.#do('read', () => {
       const id = this.#id(room)
-      return id === undefined ? undefined : (this.#sql.placeByTime.get(id, time)?.['place'] as number | undefined)
+      return id === undefined
+        ? undefined
+        : (this.#sql.placeByTime.get(id, time)?.['place'] as number | undefined)
     })
   }
 
@@ -129,8 +141,15 @@ class SqliteStore implements Store {
     return this.#do('read', () => {
       const row = this.#sql.room.get(room)
       if (!row) return undefined
-      const devices = this.#sql.countState.get(row['id'] as number, `${DEVICE_KEY}*`)?.['count'] as number
-      return { head: headOf(row), events: row['events'] as number, bytes: row['bytes'] as number, devices }
+      const devices = this.#sql.countState.get(row['id'] as number, `${DEVICE_KEY}*`)?.[
+        'count'
+      ] as number
+      return {
+        head: headOf(row),
+        events: row['events'] as number,
+        bytes: row['bytes'] as number,
+        devices,
+      }
     })
   }
 
@@ -193,7 +212,10 @@ function closedError(): BusError {
 }
 
 function storeError(what: string, cause: unknown): BusError {
-  return new BusError('unavailable', `the SQLite store cannot ${what}: ${messageOf(cause)}`, { stage: 'log', cause })
+  return new BusError('unavailable', `the SQLite store cannot ${what}: ${messageOf(cause)}`, {
+    stage: 'log',
+    cause,
+  })
 }
 
 /** Primary result codes of SQLite. */
@@ -206,10 +228,18 @@ function openError(file: string, cause: unknown): BusError {
   const primary = typeof code === 'number' ? code & 0xff : undefined
   const details = { stage: 'log', cause } as const
   if (primary === SQLITE_BUSY) {
-    return new BusError('log_in_use', `${file} is open in another process; one relay at a time can use it`, details)
+    return new BusError(
+      'log_in_use',
+      `${file} is open in another process; one relay at a time can use it`,
+      details,
+    )
   }
   if (primary === SQLITE_CORRUPT || primary === SQLITE_NOTADB) {
-    return new BusError('log_damaged', `${file} is not a database of a relay: ${messageOf(cause)}`, details)
+    return new BusError(
+      'log_damaged',
+      `${file} is not a database of a relay: ${messageOf(cause)}`,
+      details,
+    )
   }
   return new BusError(
     'log_unavailable',

@@ -4,7 +4,11 @@ import type { Clock } from '../clock.ts'
 export class ManualClock implements Clock {
   #now = 1_700_000_000_000
   #names = 0
-  readonly #timers = new Set<{ readonly everyMs: number; readonly run: () => void; dueMs: number }>()
+  readonly #timers = new Set<{
+    readonly everyMs: number
+    readonly run: () => void
+    dueMs: number
+  }>()
 
   /** Number of timers that run. */
   get timers(): number {
@@ -34,7 +38,9 @@ export class ManualClock implements Clock {
   advance(ms: number): void {
     const end = this.#now + ms
     for (;;) {
-      const next = [...this.#timers].filter(({ dueMs }) => dueMs <= end).sort((a, b) => a.dueMs - b.dueMs)[0]
+      const next = [...this.#timers]
+        .filter(({ dueMs }) => dueMs <= end)
+        .sort((a, b) => a.dueMs - b.dueMs)[0]
       if (!next) break
       this.#now = next.dueMs
       next.dueMs += next.everyMs

@@ -52,7 +52,8 @@ export class Probe {
     for (;;) {
       const index = this.unread.findIndex(({ frame }) => frame.frame === name)
       if (index >= 0) return this.unread.splice(0, index + 1).at(-1) as unknown as Named<N>
-      if (this.closed) throw new Error(`closed with ${this.closed.code} ${this.closed.reason}, no ${name} before`)
+      if (this.closed)
+        throw new Error(`closed with ${this.closed.code} ${this.closed.reason}, no ${name} before`)
       await new Promise<void>((resolve) => this.#wake.push(resolve))
     }
   }
@@ -70,14 +71,18 @@ export class Probe {
   }
 
   /** Reads stream frames until `enough`; checks that each begins where the one before ended. */
-  async stream(from: string, enough: (ids: readonly string[], last: StreamFrame) => boolean): Promise<Streamed> {
+  async stream(
+    from: string,
+    enough: (ids: readonly string[], last: StreamFrame) => boolean,
+  ): Promise<Streamed> {
     const ids: string[] = []
     const own: number[] = []
     const frames: StreamFrame[] = []
     let position = from
     for (;;) {
       const { frame } = await this.next('stream')
-      if (frame.prev !== position) throw new Error(`a stream frame begins at ${frame.prev} instead of ${position}`)
+      if (frame.prev !== position)
+        throw new Error(`a stream frame begins at ${frame.prev} instead of ${position}`)
       position = frame.position
       frames.push(frame)
       for (const run of frame.runs) {
@@ -141,14 +146,21 @@ export class ProbeSocket implements Socket {
 }
 
 /** A probe over a real WebSocket. @throws {BusError} unreachable where it does not open */
-export async function connectProbe(url: string, protocol: string = SUBPROTOCOL): Promise<Probe & { close(): void }> {
+export async function connectProbe(
+  url: string,
+  protocol: string = SUBPROTOCOL,
+): Promise<Probe & { close(): void }> {
   const socket = new WebSocket(url, protocol)
   const probe = new Probe((message) => socket.send(message as string))
   socket.addEventListener('message', ({ data }) => probe.receive(data))
   socket.addEventListener('close', ({ code, reason }) => probe.ended(code, reason))
   await new Promise<void>((resolve, reject) => {
     socket.addEventListener('open', () => resolve(), { once: true })
-    socket.addEventListener('error', () => reject(new BusError('unreachable', `cannot connect to ${url}`)), { once: true })
+    socket.addEventListener(
+      'error',
+      () => reject(new BusError('unreachable', `cannot connect to ${url}`)),
+      { once: true },
+    )
   })
   return Object.assign(probe, { close: () => socket.close() })
 }
@@ -169,7 +181,11 @@ export function helloOf(device: string, extra: Partial<HelloFrame> = {}): HelloF
 }
 
 /** A header of an event. */
-export function headerOf(id: string, type = 'cart.item_added', extra: Partial<EventHeader> = {}): EventHeader {
+export function headerOf(
+  id: string,
+  type = 'cart.item_added',
+  extra: Partial<EventHeader> = {},
+): EventHeader {
   return { id, type, source: 'test', time: 1, ...extra }
 }
 

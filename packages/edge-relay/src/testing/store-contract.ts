@@ -6,7 +6,10 @@ import type { Append, Store } from '../stores/store.ts'
 export interface TestRunner {
   readonly describe: (name: string, run: () => void) => void
   readonly it: (name: string, run: () => Promise<void>) => void
-  readonly expect: (value: unknown) => { toBe(expected: unknown): void; toEqual(expected: unknown): void }
+  readonly expect: (value: unknown) => {
+    toBe(expected: unknown): void
+    toEqual(expected: unknown): void
+  }
 }
 
 /** A store under test. */
@@ -25,7 +28,11 @@ export interface StoreFixture {
  * import { describe, expect, it } from 'vitest'
  * storeContract({ describe, it, expect }, 'memory', async () => ({ store: memoryStore() }))
  */
-export function storeContract(runner: TestRunner, name: string, open: () => Promise<StoreFixture>): void {
+export function storeContract(
+  runner: TestRunner,
+  name: string,
+  open: () => Promise<StoreFixture>,
+): void {
   const { describe, expect } = runner
   const it = (title: string, run: (store: Store, fixture: StoreFixture) => Promise<void>): void => {
     runner.it(title, async () => {
@@ -52,24 +59,46 @@ export function storeContract(runner: TestRunner, name: string, open: () => Prom
     })
 
     it('gives records, state and head back as they were appended', async (store) => {
-      const first = appendOf(EMPTY, [recordOf(['a-1', 'a-2'], { device: 'd', batch: 7 })], [['device/d', '{"x":1}']])
+      const first = appendOf(
+        EMPTY,
+        [recordOf(['a-1', 'a-2'], { device: 'd', batch: 7 })],
+        [['device/d', '{"x":1}']],
+      )
       expect(await store.append('r', first)).toBe(true)
       const odd = recordOf(['a-4', 'h-xyz'], {
         device: 'd',
         batch: 9,
         indexes: [1, 3],
-        refused: [[0, 'forbidden'], [2, 'too_large']],
+        refused: [
+          [0, 'forbidden'],
+          [2, 'too_large'],
+        ],
         data: ['', '"\\n ü 😀"'],
       })
-      const second = appendOf(first.head, [odd, refusedRecord('a-9')], [['device/d', '{"x":2}'], ['other', '']])
+      const second = appendOf(
+        first.head,
+        [odd, refusedRecord('a-9')],
+        [
+          ['device/d', '{"x":2}'],
+          ['other', ''],
+        ],
+      )
       expect(await store.append('r', second)).toBe(true)
 
       expect(await store.read('r', 0, ALL)).toEqual([...first.records, ...second.records])
       expect(await store.head('r')).toEqual(second.head)
       const loaded = await store.load('r')
       expect(loaded?.head).toEqual(second.head)
-      expect(new Map(loaded?.state)).toEqual(new Map([['device/d', '{"x":2}'], ['other', '']]))
-      const bytes = [...first.records, ...second.records].reduce((sum, record) => sum + record.bytes, 0)
+      expect(new Map(loaded?.state)).toEqual(
+        new Map([
+          ['device/d', '{"x":2}'],
+          ['other', ''],
+        ]),
+      )
+      const bytes = [...first.records, ...second.records].reduce(
+        (sum, record) => sum + record.bytes,
+        0,
+      )
       expect(await store.stats('r')).toEqual({ head: second.head, events: 4, bytes, devices: 1 })
     })
 
@@ -84,9 +113,17 @@ export function storeContract(runner: TestRunner, name: string, open: () => Prom
       expect(await store.append('r', first)).toBe(true)
       const late = appendOf(EMPTY, [recordOf(['b-1'])], [['device/b', '1']])
       expect(await store.append('r', late)).toBe(false)
-      const otherEpoch = appendOf({ ...first.head, epoch: 'other' }, [recordOf(['b-1'])], [['device/b', '1']])
+      const otherEpoch = appendOf(
+        { ...first.head, epoch: 'other' },
+        [recordOf(['b-1'])],
+        [['device/b', '1']],
+      )
       expect(await store.append('r', otherEpoch)).toBe(false)
-      const early = appendOf({ ...first.head, version: 5 }, [recordOf(['b-1'])], [['device/b', '1']])
+      const early = appendOf(
+        { ...first.head, version: 5 },
+        [recordOf(['b-1'])],
+        [['device/b', '1']],
+      )
       expect(await store.append('r', early)).toBe(false)
       expect(await store.append('new', early)).toBe(false)
 
@@ -118,10 +155,20 @@ export function storeContract(runner: TestRunner, name: string, open: () => Prom
     })
 
     it('reads from any place, in order, up to the limits but at least one record', async (store) => {
-      const records = [recordOf(['a-1', 'a-2', 'a-3']), refusedRecord('a-4'), recordOf(['a-5']), recordOf(['a-6'])]
+      const records = [
+        recordOf(['a-1', 'a-2', 'a-3']),
+        refusedRecord('a-4'),
+        recordOf(['a-5']),
+        recordOf(['a-6']),
+      ]
       const append = appendOf(EMPTY, records, [])
       await store.append('r', append)
-      const [three, none, five, six] = append.records as [RoomRecord, RoomRecord, RoomRecord, RoomRecord]
+      const [three, none, five, six] = append.records as [
+        RoomRecord,
+        RoomRecord,
+        RoomRecord,
+        RoomRecord,
+      ]
       expect(await store.read('r', 0, { events: 1, bytes: 1 })).toEqual([three])
       expect(await store.read('r', 2, { events: 1, bytes: 1 })).toEqual([three])
       expect(await store.read('r', 3, { events: 2, bytes: 1_000_000 })).toEqual([none, five])
@@ -146,7 +193,8 @@ export function storeContract(runner: TestRunner, name: string, open: () => Prom
       expect(await where('a-3')).toEqual([3, 1])
       expect(await where('h-q-7')).toEqual([3, 2])
       expect(await where('a-9')).toEqual([6, 0])
-      for (const id of ['a-2', 'a-10', 'a', 'c-1', 'h-q', '']) expect(await where(id)).toBe(undefined)
+      for (const id of ['a-2', 'a-10', 'a', 'c-1', 'h-q', ''])
+        expect(await where(id)).toBe(undefined)
     })
 
     it('finds the first record of a time', async (store) => {
@@ -159,7 +207,9 @@ export function storeContract(runner: TestRunner, name: string, open: () => Prom
       expect(await store.findByTime('r', 31)).toBe(undefined)
     })
 
-    it('keeps everything over close and reopen, where it outlives a close', async (store, { reopen }) => {
+    it('keeps everything over close and reopen, where it outlives a close', async (store, {
+      reopen,
+    }) => {
       if (!reopen) return
       const first = appendOf(EMPTY, [recordOf(['a-1', 'a-2'])], [['device/a', '1']])
       // Not awaited: what was appended before close() must be written by it.
@@ -219,7 +269,11 @@ function refusedRecord(lastId: string): RoomRecord {
   return recordOf([], { device: 'd', batch: 11, lastId, refused: [[0, 'forbidden']] })
 }
 
-function appendOf(expected: RoomHead, records: readonly RoomRecord[], state: Append['state']): Append {
+function appendOf(
+  expected: RoomHead,
+  records: readonly RoomRecord[],
+  state: Append['state'],
+): Append {
   let { place } = expected
   const placed = records.map((record) => {
     const at = { ...record, place: place + 1 }
