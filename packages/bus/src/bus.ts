@@ -35,7 +35,6 @@ import {
   validate,
 } from './schema/schema.ts'
 import { Peers } from './sync/peers.ts'
-import { Session } from './sync/session.ts'
 import { RelayedWaiters } from './sync/waiters.ts'
 import type { Bus, EventsOptions, PublishOptions, SubscribeOptions } from './types.ts'
 
@@ -115,7 +114,6 @@ export function createBusOn(
       waiters,
       peers: (peerEvents) => new Peers(composer.prefix, peerEvents),
       writer: (opened) => new LogWriter(opened, platform),
-      session: (session) => new Session({ ...session, platform }),
       contend: (contention) => contend({ ...contention, platform }),
       fallbackLog: () => new MemoryLog(platform),
       settleHandled: settleHandlers,

@@ -23,13 +23,15 @@ export {
   type Stage,
 } from './errors.ts'
 export type { BusEvent, Metadata, Scope } from './event.ts'
-export type { Link, LinkSource, RelaySource } from './links/link.ts'
-export { type RelayLink, type RelayLinkOptions, relayLink } from './links/relay.ts'
+export type { Link, LinkSource } from './links/link.ts'
+export type { RelayLinkOptions } from './links/relay.ts'
 export { type IndexedDbLogOptions, indexedDbLog } from './log/indexeddb.ts'
 export type { LogSource } from './log/log.ts'
 export { memoryLog } from './log/memory.ts'
 export type { BusOptions, SchemaBusOptions } from './options.ts'
+export { type RelayLink, relayLink } from './relay-link.ts'
 export type { EventSchemas, SchemaEvents, SchemaInput } from './schema/schema.ts'
+export type { RelaySource } from './sync/sync.ts'
 export type {
   BatchEntry,
   Bus,

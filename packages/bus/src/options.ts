@@ -1,10 +1,11 @@
 /** The options of a bus: the one place where they are checked and get their defaults. */
 import { BusError, type ErrorContext } from './errors.ts'
 import { isHeaderText } from './event.ts'
-import type { LinkSource, RelaySource } from './links/link.ts'
+import type { LinkSource } from './links/link.ts'
 import type { LogSource } from './log/log.ts'
 import type { Platform } from './platform.ts'
 import type { EventSchemas } from './schema/schema.ts'
+import type { RelaySource } from './sync/sync.ts'
 import type { Gap } from './types.ts'
 
 export interface BusOptions {

@@ -1,7 +1,7 @@
 import { BusError } from '@crosstown/bus/protocol'
 import { describe, expect, it } from 'vitest'
+import type { Reply } from './commands.ts'
 import { DEFAULT_LIMITS } from './limits.ts'
-import type { Reply } from './room.ts'
 import { RoomHost } from './room-host.ts'
 import { memoryStore } from './stores/memory.ts'
 import type { Append, Store } from './stores/store.ts'

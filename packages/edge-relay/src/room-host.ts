@@ -9,22 +9,21 @@
  */
 import { BusError, type EventHeader, type Term, typeMatcher } from '@crosstown/bus/protocol'
 import type { Clock } from './clock.ts'
+import type {
+  Command,
+  Decision,
+  DeviceRow,
+  HelloCommand,
+  PostCommand,
+  PostedReply,
+  PublishCommand,
+  Reply,
+  RoomState,
+} from './commands.ts'
 import { Delivery, type Member } from './delivery.ts'
 import type { Limits } from './limits.ts'
 import { positionIn, type RoomHead } from './record.ts'
-import {
-  type Command,
-  commit,
-  type Decision,
-  type DeviceRow,
-  decide,
-  type HelloCommand,
-  isWrite,
-  type PostCommand,
-  type PublishCommand,
-  type Reply,
-  type RoomState,
-} from './room.ts'
+import { commit, decide, isWrite } from './room.ts'
 import { DEVICE_KEY, type LoadedRoom, type Store } from './stores/store.ts'
 
 /** What a room needs of its relay. */
@@ -135,22 +134,24 @@ export class RoomHost {
     const { batch } = command.frame
     const later = (code: 'going_away' | 'unavailable' | 'rate_limited'): void =>
       send({ frame: 'reject', batch, code, retryAfterMs: RETRY_AFTER_MS })
-    if (this.#closing) return later('going_away')
-    if (this.#queuedBytes + bytes > this.#context.limits.queueBytes) return later('rate_limited')
-    this.#enqueue({
-      command: { kind: 'publish', ...command },
-      bytes,
-      done: (reply) => (reply instanceof BusError ? later('unavailable') : send(reply)),
-    })
+    if (this.#closing) later('going_away')
+    else if (this.#queuedBytes + bytes > this.#context.limits.queueBytes) later('rate_limited')
+    else {
+      this.#enqueue({
+        command: { kind: 'publish', ...command },
+        bytes,
+        done: (reply) => (reply instanceof BusError ? later('unavailable') : send(reply)),
+      })
+    }
   }
 
   /** @throws {BusError} forbidden, too_large, unavailable, rate_limited */
   async post(
     command: Omit<PostCommand, 'kind' | 'time' | 'known'>,
     bytes: number,
-  ): Promise<Extract<Reply, { kind: 'posted' }>> {
+  ): Promise<PostedReply> {
     const reply = await this.#ask({ kind: 'post', ...command }, bytes)
-    return reply as Extract<Reply, { kind: 'posted' }>
+    return reply as PostedReply
   }
 
   /** Hands on unpersisted events: no commit, no position. */
@@ -234,7 +235,7 @@ export class RoomHost {
       }
       this.#state = commit(state, decision)
       this.#head = decision.head
-      group.forEach((entry, i) => this.#answer(entry, decision.replies[i] as Reply))
+      for (const [i, entry] of group.entries()) this.#answer(entry, decision.replies[i] as Reply)
       if (decision.records.length > 0) this.#broadcast(decision)
       return
     }

@@ -1,17 +1,15 @@
 import { checkOf, MAX_EVENT_BYTES, type Term } from '@crosstown/bus/protocol'
 import { describe, expect, it } from 'vitest'
+import type {
+  Command,
+  HelloCommand,
+  PostCommand,
+  PublishCommand,
+  Reply,
+  RoomState,
+} from './commands.ts'
 import { headPosition } from './record.ts'
-import {
-  type Command,
-  commit,
-  decide,
-  type HelloCommand,
-  isWrite,
-  type PostCommand,
-  type PublishCommand,
-  type Reply,
-  type RoomState,
-} from './room.ts'
+import { commit, decide, isWrite } from './room.ts'
 import { headerOf, publishOf, TERM } from './testing/probe.ts'
 
 const everything = (): boolean => true

@@ -18,103 +18,18 @@ import {
   type Term,
   utf8Length,
 } from '@crosstown/bus/protocol'
-import type { RoomHead, RoomRecord } from './record.ts'
-
-/** What a room knows of one device. */
-export interface DeviceRow {
-  readonly secretHash: string
-  /** The token subject this device first joined with. */
-  readonly subject: string
-  /** The last leader term taken from it. */
-  readonly term?: Term
-  /** The last batch taken from it, and what of that was refused. */
-  readonly taken?: BatchRef
-  readonly refused?: readonly Refusal[]
-}
-
-/** The fold of a room's log, and what this process needs beside it. */
-export interface RoomState {
-  readonly head: RoomHead
-  readonly devices: Map<string, DeviceRow>
-  /** Prefix and last counter of the ids given here to posted events. */
-  readonly ids: { readonly prefix: string; readonly counter: number }
-}
-
-/** A device joins. */
-export interface HelloCommand {
-  readonly kind: 'hello'
-  readonly time: number
-  readonly device: string
-  readonly secretHash: string
-  readonly subject: string
-  readonly terms: readonly Term[]
-}
-
-/** A device sends a batch. */
-export interface PublishCommand {
-  readonly kind: 'publish'
-  readonly time: number
-  readonly device: string
-  readonly mayPublish: (type: string) => boolean
-  readonly frame: PublishFrame
-  readonly data: readonly string[]
-}
-
-/** An event of a publisher without device; `id` is derived from the id its publisher gave it. */
-export interface PostedEvent {
-  readonly id?: string
-  readonly header: Omit<EventHeader, 'id'>
-  readonly data: string
-}
-
-/** Someone without device publishes, all or nothing. */
-export interface PostCommand {
-  readonly kind: 'post'
-  readonly time: number
-  readonly mayPublish: (type: string) => boolean
-  readonly events: readonly PostedEvent[]
-  /** Positions of those whose id the room has already. */
-  readonly known: ReadonlyMap<string, string>
-}
-
-/** What a room can be asked to do. */
-export type Command = HelloCommand | PublishCommand | PostCommand
-
-/** The device may go on. */
-export interface AdmittedReply {
-  readonly kind: 'admitted'
-}
-
-/** The events are in the room; `existing` ones had been before. */
-export interface PostedReply {
-  readonly kind: 'posted'
-  readonly events: readonly {
-    readonly id: string
-    readonly position: string
-    readonly existing: boolean
-  }[]
-}
-
-/** Nothing was done. */
-export interface RefusedReply {
-  readonly kind: 'refused'
-  readonly code: BusErrorCode
-  readonly message: string
-}
-
-/** The answer to a command; that to a publish goes out as the frame it is. */
-export type Reply = AdmittedReply | PostedReply | RefusedReply | AckFrame | RejectFrame
-
-/** What commands make of a state: to be written in one append, then committed and sent. */
-export interface Decision {
-  readonly head: RoomHead
-  readonly records: readonly RoomRecord[]
-  /** Device rows to be written. */
-  readonly devices: ReadonlyMap<string, DeviceRow>
-  readonly counter: number
-  /** One for each command, in order. */
-  readonly replies: readonly Reply[]
-}
+import type {
+  Command,
+  Decision,
+  DeviceRow,
+  HelloCommand,
+  PostCommand,
+  PublishCommand,
+  RefusedReply,
+  Reply,
+  RoomState,
+} from './commands.ts'
+import type { RoomRecord } from './record.ts'
 
 /**
  * Decides commands in order, each on what the ones before it did. Changes nothing given to it.

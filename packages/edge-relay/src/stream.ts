@@ -96,7 +96,8 @@ class Cutter {
 
   addOwn(prepared: Prepared, skip: number): void {
     const { record } = prepared
-    const text = skip === 0 ? (prepared.own ??= ownRun(record, 0)) : ownRun(record, skip)
+    if (skip === 0) prepared.own ??= ownRun(record, 0)
+    const text = skip === 0 && prepared.own ? prepared.own : ownRun(record, skip)
     this.#reserve(Math.max(1, record.count - skip + (record.refused?.length ?? 0)), text.length)
     this.#runs.push(text)
   }
@@ -109,8 +110,10 @@ class Cutter {
       return
     }
     this.#reserve(record.headers.length, record.bytes)
-    this.#runs.push((prepared.run ??= eventRun(record.place, record.headerLines, record.time)))
-    this.#data.push((prepared.data ??= `\n${record.data.join('\n')}`))
+    prepared.run ??= eventRun(record.place, record.headerLines, record.time)
+    prepared.data ??= `\n${record.data.join('\n')}`
+    this.#runs.push(prepared.run)
+    this.#data.push(prepared.data)
   }
 
   addParts(record: RoomRecord, skip: number, mayRead: (type: string) => boolean): void {

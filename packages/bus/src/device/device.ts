@@ -7,7 +7,7 @@ import type { Batch, BatchSinks } from '../batch/batch.ts'
 import type { Dispatch } from '../dispatch/dispatch.ts'
 import { BusError, isBusError, toBusError } from '../errors.ts'
 import { offsetOf } from '../event.ts'
-import type { Link, LinkSource, RelaySource } from '../links/link.ts'
+import type { Link, LinkSource } from '../links/link.ts'
 import type { Log, LogSource, LogState, OwnBatch, Writer } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
 import type {
@@ -15,8 +15,8 @@ import type {
   PeerContexts,
   PeerEvents,
   RelaySession,
+  RelaySource,
   SessionEvents,
-  SessionStart,
   Waiters,
 } from '../sync/sync.ts'
 import type { Gap, StatusSnapshot, SystemEvents } from '../types.ts'
@@ -29,7 +29,6 @@ export interface DeviceStages {
   readonly waiters: Waiters
   peers(events: PeerEvents): PeerContexts
   writer(log: Log): Writer
-  session(start: SessionStart): RelaySession
   contend(options: Omit<LeadershipOptions, 'platform'>): Leadership
   /** The log used where the one asked for does not open. */
   fallbackLog(): Log
@@ -206,7 +205,7 @@ export class Device implements BatchSinks {
   }
 
   async #lead(log: Log, signal: AbortSignal): Promise<void> {
-    const { relay, platform, stages } = this.#options
+    const { relay, platform } = this.#options
     try {
       const term = await log.takeTerm(platform.randomText(8))
       const state = await log.state()
@@ -218,7 +217,7 @@ export class Device implements BatchSinks {
         this.status.update({ outbox: { ...this.status.get().outbox, pending: state.room.pending } })
         const events = this.#sessionEvents()
         const writer = this.#writer as Writer
-        this.#session = stages.session({ log, writer, source: relay, term, events })
+        this.#session = relay.session({ log, writer, term, platform, events })
         this.#session.start()
       }
       this.#beatSoon()

@@ -20,6 +20,8 @@ export interface LiveSubscription extends Subscription {
   readonly handler: (event: BusEvent, context: HandlerContextLike) => unknown
   readonly where: ((event: BusEvent) => boolean) | undefined
   readonly signal: () => AbortSignal
+  /** Once true, the handler is not called any more, not even for the event at hand. */
+  readonly ended: boolean
   /** Set for a subscription that began in the log. */
   intercept: Intercept | undefined
 }
@@ -86,6 +88,7 @@ export class Dispatcher {
 
   /** Calls the handler, whatever the subscription is waiting for. */
   call(subscription: LiveSubscription, delivery: Delivery, handled?: Promise<unknown>[]): void {
+    if (subscription.ended) return
     const { event } = delivery
     try {
       if (subscription.where && !subscription.where(event)) return

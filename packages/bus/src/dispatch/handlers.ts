@@ -26,7 +26,7 @@ export type PublishInternal = (
   options?: PublishOptions,
 ) => Promise<BusEvent>
 
-/** A subscription and whether it has ended. */
+/** A subscription that can be ended. */
 export interface OwnedSubscription extends LiveSubscription {
   ended: boolean
 }

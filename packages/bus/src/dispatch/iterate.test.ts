@@ -18,6 +18,7 @@ class Source {
     this.#failed = failed
     return () => {
       this.attached -= 1
+      this.#handler = () => {}
     }
   }
 

@@ -39,8 +39,8 @@ export interface RelayEvents {
   closed(code: number): void
 }
 
-/** Where and as whom to connect; made by `relayLink`. */
-export interface RelaySource {
+/** Where and as whom to connect. */
+export interface RelayAddress {
   readonly room: string
   readonly from: ReadStart
   /** Patterns of what is read; absent: everything the token allows. */

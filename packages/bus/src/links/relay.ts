@@ -7,7 +7,7 @@ import { BUS_ERROR_CODES, BusError } from '../errors.ts'
 import type { Platform } from '../platform.ts'
 import { SUBPROTOCOL } from '../protocol/frames.ts'
 import { parsePatterns } from '../protocol/pattern.ts'
-import type { ReadStart, RelayConnection, RelayEvents, RelaySource } from './link.ts'
+import type { ReadStart, RelayAddress, RelayConnection, RelayEvents } from './link.ts'
 
 export interface RelayLinkOptions {
   /** Of the relay, `wss://relay.example` or `ws://127.0.0.1:8787`; a path before `/rooms` is kept. */
@@ -22,8 +22,8 @@ export interface RelayLinkOptions {
   readonly types?: string | readonly string[]
 }
 
-/** A relay link can be taken offline and back, as an offline switch does. */
-export interface RelayLink extends RelaySource {
+/** The socket's side of a relay link; it can be taken offline and back, as an offline switch does. */
+export interface RelaySocket extends RelayAddress {
   /** Closes the socket and opens none until `resume`. What is published waits in the outbox. */
   pause(): void
   resume(): void
@@ -35,14 +35,8 @@ const MIN_RECONNECT_MS = 250
 const MAX_RECONNECT_MS = 10_000
 const CONNECT_TIMEOUT_MS = 10_000
 
-/**
- * The user's other devices and the team's services, through a relay.
- *
- * @throws {BusError} invalid_options, invalid_pattern
- * @example
- * createBus({ name: 'shop', relay: relayLink({ url: 'wss://relay.example', room: '42', token }) })
- */
-export function relayLink(options: RelayLinkOptions): RelayLink {
+/** @throws {BusError} invalid_options, invalid_room, invalid_pattern */
+export function relaySocket(options: RelayLinkOptions): RelaySocket {
   const url = socketUrl(options.url, options.room)
   const { token } = options
   const types = options.types === undefined ? undefined : parsePatterns(options.types)

@@ -16,9 +16,8 @@ import {
   isRetryable,
   toBusError,
 } from '../errors.ts'
-import type { RelayConnection } from '../links/link.ts'
+import type { RelayAddress, RelayConnection } from '../links/link.ts'
 import type { LogState, StoredBatch, StoredOwnBatch } from '../log/log.ts'
-import type { Platform } from '../platform.ts'
 import {
   decodeFrame,
   encodeFrame,
@@ -36,7 +35,7 @@ import type { RelaySession, SessionStart } from './sync.ts'
 const SILENCE_MS = 150_000
 
 export interface SessionOptions extends SessionStart {
-  readonly platform: Platform
+  readonly source: RelayAddress
 }
 
 export class Session implements RelaySession {

@@ -2,8 +2,9 @@ import type { Batch, Entry } from '../batch/batch.ts'
 import type { Incoming, Origin } from '../dispatch/dispatch.ts'
 import type { BusError } from '../errors.ts'
 import type { EventHeader } from '../event.ts'
-import type { Link, RelaySource } from '../links/link.ts'
+import type { Link, RelayAddress } from '../links/link.ts'
 import type { Log, OwnBatch, RoomBatch, Writer } from '../log/log.ts'
+import type { Platform } from '../platform.ts'
 import type { CastFrame, Refusal, Run, Term } from '../protocol/frames.ts'
 import type { BeatFrame, RoomFrame } from '../protocol/peer-frames.ts'
 import type { Gap, RelayState } from '../types.ts'
@@ -12,9 +13,17 @@ import type { Gap, RelayState } from '../types.ts'
 export interface SessionStart {
   readonly log: Log
   readonly writer: Writer
-  readonly source: RelaySource
   readonly term: Term
+  readonly platform: Platform
   readonly events: SessionEvents
+}
+
+/**
+ * What `relayLink` makes: an address, and the session that speaks with it. The session comes with
+ * the link, so that a page without a relay loads none of it.
+ */
+export interface RelaySource extends RelayAddress {
+  session(start: SessionStart): RelaySession
 }
 
 /** A session with the relay, as the device that leads sees it. */

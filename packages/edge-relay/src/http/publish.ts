@@ -1,7 +1,7 @@
 /** `POST /rooms/:room/events`: for publishers that have no log, and so no device. */
 import { type EventHeader, headerFault, isEventType, isHeaderText } from '@crosstown/bus/protocol'
+import type { PostedEvent } from '../commands.ts'
 import { ownEventId } from '../hash.ts'
-import type { PostedEvent } from '../room.ts'
 import { badRequest } from './errors.ts'
 
 /** Header of a posted event; beside its id the one its publisher gave it. */

@@ -184,7 +184,7 @@ class SqliteStore implements Store {
       for (const { reject } of pending) reject(reason)
       return
     }
-    pending.forEach(({ resolve }, i) => resolve(appended[i] as boolean))
+    for (const [i, { resolve }] of pending.entries()) resolve(appended[i] as boolean)
   }
 
   #do<T>(what: string, run: () => T): T {

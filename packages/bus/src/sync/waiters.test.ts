@@ -1,0 +1,135 @@
+import { setImmediate } from 'node:timers/promises'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { BusError } from '../errors.ts'
+import { checkOf } from '../protocol/position.ts'
+import { EntryMaker } from '../testing/entries.ts'
+import type { Confirmation } from './sync.ts'
+import { RelayedWaiters } from './waiters.ts'
+
+let maker: EntryMaker
+let waiters: RelayedWaiters
+
+beforeEach(() => {
+  maker = new EntryMaker()
+  waiters = new RelayedWaiters()
+})
+
+function confirmation(batch: number, change: Partial<Confirmation> = {}): Confirmation {
+  return { batch, epoch: 'e', place: 7, indexes: [0], refused: [], ...change }
+}
+
+const relayed = () => maker.make('a', 1, { until: 'relayed' })
+
+describe('confirmed', () => {
+  test('an event gets its position, and whoever waits gets the event', async () => {
+    const { entry, promise } = relayed()
+    expect(waiters.add(1, [entry])).toBe(true)
+    waiters.confirm(confirmation(1))
+    const event = await promise
+    expect(event.position).toBe(`e.7.${checkOf(event.id)}`)
+  })
+
+  test('events stand at neighbouring places, those of the device left out', async () => {
+    const [first, second] = [relayed(), relayed()]
+    const device = maker.make('a', 1, { scope: 'device' })
+    waiters.add(1, [first.entry, device.entry, second.entry])
+    waiters.confirm(confirmation(1, { indexes: [0, 2] }))
+    expect((await first.promise).position).toMatch(/^e\.7\./)
+    expect((await second.promise).position).toMatch(/^e\.8\./)
+    expect(device.entry.event.position).toBeUndefined()
+  })
+
+  test('other batches wait on', async () => {
+    const [first, second] = [relayed(), relayed()]
+    waiters.add(1, [first.entry])
+    waiters.add(2, [second.entry])
+    waiters.confirm(confirmation(1))
+    await first.promise
+    let settled = false
+    void second.promise.then(() => {
+      settled = true
+    })
+    await setImmediate()
+    expect(settled).toBe(false)
+  })
+
+  test('twice, or out of a batch nobody here wrote, changes nothing', async () => {
+    const { entry, promise } = relayed()
+    waiters.add(1, [entry])
+    waiters.confirm(confirmation(9))
+    waiters.confirm(confirmation(1))
+    waiters.confirm(confirmation(1, { place: 99 }))
+    expect((await promise).position).toMatch(/^e\.7\./)
+  })
+
+  test('with an index the batch does not have, the others are confirmed all the same', async () => {
+    const { entry, promise } = relayed()
+    waiters.add(1, [entry])
+    waiters.confirm(confirmation(1, { indexes: [5, 0], refused: [[6, 'forbidden']] }))
+    expect((await promise).position).toMatch(/^e\.8\./)
+  })
+})
+
+test('refused: whoever waits is told the code and the event', async () => {
+  const [good, bad] = [relayed(), relayed()]
+  waiters.add(1, [good.entry, bad.entry])
+  waiters.confirm(confirmation(1, { refused: [[1, 'forbidden']] }))
+  await expect(good.promise).resolves.toBe(good.entry.event)
+  await expect(bad.promise).rejects.toMatchObject({
+    code: 'forbidden',
+    eventId: bad.entry.event.id,
+    eventType: 'a',
+  })
+  expect(bad.entry.event.position).toBeUndefined()
+})
+
+test('an event that waits for the log only is left alone when the relay refuses it', async () => {
+  const { entry, promise } = maker.make('a')
+  waiters.add(1, [entry, relayed().entry])
+  waiters.confirm(confirmation(1, { refused: [[0, 'forbidden']], indexes: [1] }))
+  entry.ticket.resolve()
+  await expect(promise).resolves.toBe(entry.event)
+})
+
+test('batches nobody waits for are not kept', () => {
+  expect(waiters.add(1, [maker.entry('a')])).toBe(false)
+  expect(waiters.add(2, [maker.entry('a', 1, { scope: 'device' })])).toBe(false)
+})
+
+describe('drained', () => {
+  test('at once where nothing is for the room', async () => {
+    waiters.add(1, [maker.entry('a', 1, { scope: 'device' })])
+    await expect(waiters.drained()).resolves.toBeUndefined()
+  })
+
+  test('when all batches so far are confirmed, whether somebody waits for them or not', async () => {
+    waiters.add(1, [maker.entry('a')])
+    waiters.add(2, [relayed().entry])
+    let drained = false
+    const draining = waiters.drained().then(() => {
+      drained = true
+    })
+    waiters.add(3, [maker.entry('a')])
+    waiters.confirm(confirmation(1))
+    await setImmediate()
+    expect(drained).toBe(false)
+    waiters.confirm(confirmation(2))
+    await draining
+  })
+
+  test('also where the confirmation came before the own commit was known', async () => {
+    waiters.confirm(confirmation(2))
+    waiters.add(2, [maker.entry('a')])
+    await expect(waiters.drained()).resolves.toBeUndefined()
+  })
+})
+
+test('given up, every promise is rejected and nothing is left to drain', async () => {
+  const { entry, promise } = relayed()
+  waiters.add(1, [entry])
+  const drained = waiters.drained()
+  const closed = new BusError('closed', 'gone')
+  waiters.abandon(closed)
+  await expect(promise).rejects.toBe(closed)
+  await drained
+})
