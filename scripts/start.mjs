@@ -5,6 +5,7 @@ import { existsSync, mkdirSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { findCapabilities } from './lib/capabilities.mjs'
+import { denoFlags } from './lib/demo-stack.mjs'
 import { ensureInstalled } from './lib/install.mjs'
 import { build } from './lib/phases.mjs'
 import {
@@ -57,19 +58,6 @@ const programs = [
     },
     ready: /Local:\s+http:\/\/(?:127\.0\.0\.1|localhost):(\d+)/,
   },
-]
-
-const denoFlags = [
-  'run',
-  '--quiet',
-  '--no-prompt',
-  '--no-lock',
-  '--node-modules-dir=manual',
-  '--allow-net',
-  '--allow-env',
-  '--allow-read',
-  '--allow-sys',
-  `--allow-write=${data}`,
 ]
 
 const children = new Map()

@@ -43,5 +43,3 @@ export const relay = relayLink({ url: relayUrl(location), room })
 if (wasOffline(room)) relay.pause()
 
 export const bus = createBus<Shop>({ name: 'shop', relay })
-
-import.meta.hot?.dispose(() => void bus.close())

@@ -17,11 +17,9 @@ bus.subscribe('demo.offline', ({ data }) => {
 })
 
 // A tab that was asleep did not hear of it.
-const onWake = () => {
+document.addEventListener('visibilitychange', () => {
   if (document.visibilityState === 'visible') apply(wasOffline(room))
-}
-document.addEventListener('visibilitychange', onWake)
-import.meta.hot?.dispose(() => document.removeEventListener('visibilitychange', onWake))
+})
 
 export function setOffline(on: boolean): void {
   void bus.publish('demo.offline', { on }, { scope: 'device', persist: false })

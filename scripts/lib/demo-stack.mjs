@@ -7,7 +7,7 @@ import { insideEnv, pinnedNode, root, stop, tool } from './project.mjs'
 
 const READY_MS = 60_000
 
-/** As in `npm start`; `deno` is left out where there is none. */
+/** How Deno runs a service, here and in `npm start`. */
 export const denoFlags = [
   'run',
   '--quiet',
@@ -21,7 +21,7 @@ export const denoFlags = [
 ]
 
 /**
- * Starts it all; `services` join `room`.
+ * Starts it all; `services` join `room`, the one on Deno where there is a Deno.
  * @param {{ room?: string, services?: boolean }} options
  * @returns {Promise<{ url: string, relay: string, stop: () => Promise<void> }>}
  */

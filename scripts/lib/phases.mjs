@@ -30,7 +30,9 @@ export const phases = [
     built: true,
     uses: ['deno'],
     files: () =>
-      filesUnder(['packages', 'scripts', 'bench', 'demo']).filter(isTest).filter(not(isBrowserTest)),
+      filesUnder(['packages', 'scripts', 'bench', 'demo'])
+        .filter(isTest)
+        .filter(not(isBrowserTest)),
     runner: vitest('unit', 6 * minutes),
   },
   {

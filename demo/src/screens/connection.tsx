@@ -11,7 +11,7 @@ export function ConnectionScreen() {
   const status = useBusStatus()
   const paused = useStore(offline)
   const { relay, rtt, leader, log, outbox } = status
-  const { tone, words } = sentence(status, paused)
+  const { tone, words, waits } = sentence(status, paused)
   return (
     <section className="connection" aria-label="Connection">
       <dl className="status">
@@ -34,8 +34,8 @@ export function ConnectionScreen() {
         </Field>
         <WorkerStatus />
       </dl>
-      <p className="sentence" data-tone={tone} role="status" data-testid="status-sentence">
-        {words}
+      <p className="sentence" data-tone={tone} data-testid="status-sentence">
+        <span role="status">{words}</span> {waits && waiting(outbox.pending)}
       </p>
     </section>
   )
@@ -48,39 +48,36 @@ function bytes(count: number): string {
   return count < 1_000_000 ? `${(count / 1_000).toFixed(1)} kB` : `${(count / 1e6).toFixed(1)} MB`
 }
 
+/** How it stands, in words, and whether events of this device wait for it to be better. */
 function sentence(
-  { relay, outbox, lastError }: StatusSnapshot,
+  { relay, lastError }: StatusSnapshot,
   paused: boolean,
-): { tone: Tone; words: string } {
-  const waiting =
-    outbox.pending === 0
-      ? 'Nothing waits to be sent.'
-      : `${outbox.pending} ${outbox.pending === 1 ? 'event waits' : 'events wait'} to be sent.`
+): { tone: Tone; words: string; waits?: true } {
   if (paused) {
-    return {
-      tone: 'warn',
-      words: `This device works offline. Its tabs still share the cart. ${waiting}`,
-    }
+    const words = 'This device works offline. Its tabs still share the cart.'
+    return { tone: 'warn', words, waits: true }
   }
   switch (relay) {
-    case 'online':
-      return {
-        tone: 'good',
-        words: `Every tab, device and service in the room ${room} has the same events.`,
-      }
+    case 'online': {
+      const words = `Every tab, device and service in the room ${room} has the same events.`
+      return { tone: 'good', words }
+    }
     case 'connecting':
       return { tone: 'busy', words: 'Connecting to the relay.' }
-    case 'offline':
-      return {
-        tone: 'warn',
-        words: `The relay cannot be reached; this device keeps trying. ${waiting}`,
-      }
-    case 'refused':
-      return {
-        tone: 'bad',
-        words: `The relay refuses this device: ${lastError?.message ?? 'it gave no reason'}. ${waiting}`,
-      }
+    case 'offline': {
+      const words = 'The relay cannot be reached; this device keeps trying.'
+      return { tone: 'warn', words, waits: true }
+    }
+    case 'refused': {
+      const words = `The relay refuses this device${lastError ? ` (${lastError.code})` : ''}.`
+      return { tone: 'bad', words, waits: true }
+    }
     case 'off':
       return { tone: 'warn', words: 'There is no relay: the cart is shared on this device only.' }
   }
+}
+
+function waiting(pending: number): string {
+  if (pending === 0) return 'Nothing waits to be sent.'
+  return pending === 1 ? '1 event waits to be sent.' : `${pending} events wait to be sent.`
 }

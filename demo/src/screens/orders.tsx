@@ -63,8 +63,8 @@ function OrderCard({ order }: { order: Order }) {
       {late && (
         <p className="hint" data-testid="order-late">
           {room === DEFAULT_ROOM
-            ? 'No answer yet. The services answer as soon as they and this device are online.'
-            : `No answer yet. By default the services are in the room ${DEFAULT_ROOM} only.`}
+            ? 'Still waiting. The services answer as soon as they and this device are online.'
+            : `Still waiting. By default the services are in the room ${DEFAULT_ROOM} only.`}
         </p>
       )}
     </li>

@@ -4,7 +4,13 @@ import { Composer } from './batch/composer.ts'
 import { DirectQueue } from './batch/direct.ts'
 import { Pipeline } from './batch/pipeline.ts'
 import { type Draft, Publisher } from './batch/publisher.ts'
-import { abortError, createTicket, rejectedTicket, settleHandled } from './batch/ticket.ts'
+import {
+  abortError,
+  createTicket,
+  rejectedTicket,
+  settleHandled,
+  type Ticket,
+} from './batch/ticket.ts'
 import { decodeValue, encodeValue } from './codec/codec.ts'
 import { Device } from './device/device.ts'
 import { contend } from './device/leader.ts'
@@ -155,27 +161,47 @@ export function createBusOn(
   }
 
   function publishDirect(type: string, data: unknown, options?: PublishOptions): Promise<BusEvent> {
+    return sendDirect(options, () => composer.reference(type, data, options), enqueue)
+  }
+
+  function publishBatchDirect(
+    drafts: readonly Draft[],
+    level: PublishOptions,
+  ): Promise<BusEvent[]> {
+    const make = () =>
+      drafts.map(({ type, data, options }) => composer.reference(type, data, options))
+    return sendDirect(level, make, (events, ticket) => {
+      for (const event of events) enqueue(event, ticket)
+    })
+  }
+
+  function enqueue(event: BusEvent, ticket?: Ticket): void {
+    queue.add(event, ticket)
+  }
+
+  function sendDirect<T>(
+    level: PublishOptions | undefined,
+    make: () => T,
+    send: (made: T, ticket?: Ticket) => void,
+  ): Promise<T> {
     try {
-      const until = options?.until
+      const until = level?.until
       if (until === 'logged' || until === 'relayed') {
-        throw new BusError(
-          'unreachable',
-          `publish of ${type} cannot reach '${until}': this bus has no log`,
-        )
+        throw new BusError('unreachable', `publish cannot reach '${until}': this bus has no log`)
       }
-      const event = composer.reference(type, data, options)
+      const made = make()
       if (until !== 'handled') {
-        queue.add(event)
-        return Promise.resolve(event)
+        send(made)
+        return Promise.resolve(made)
       }
       const { ticket, promise } = createTicket({
         until,
-        signal: options?.signal,
-        value: () => event,
+        signal: level?.signal,
+        value: () => made,
         later,
         report,
       })
-      queue.add(event, ticket)
+      send(made, ticket)
       return promise
     } catch (error) {
       return rejectedTicket(error as BusError, later, report)
@@ -292,12 +318,7 @@ export function createBusOn(
         data,
         options: rest,
       }))
-      if (direct)
-        return Promise.all(
-          drafts.map((draft) =>
-            publishDirect(draft.type, draft.data, { ...draft.options, ...level }),
-          ),
-        )
+      if (direct) return publishBatchDirect(drafts, level)
       return publisher.publishBatch(drafts, level)
     },
     subscribe: (

@@ -1,6 +1,6 @@
 /** The options of a bus: the one place where they are checked and get their defaults. */
 import { BusError, type ErrorContext } from './errors.ts'
-import { isHeaderText } from './event.ts'
+import { isEventType, isHeaderText } from './event.ts'
 import type { LinkSource } from './links/link.ts'
 import type { LogSource } from './log/log.ts'
 import type { Platform } from './platform.ts'
@@ -104,6 +104,7 @@ export function resolveOptions(
     if (check !== undefined && typeof check !== 'function')
       throw invalid(`${key} must be a function`)
   }
+  checkLimits(limits)
   const log = resolveLog(options.log, platform, defaults)
   if (relay && !log) {
     throw invalid(
@@ -131,6 +132,11 @@ function checkSchemas(events: EventSchemas | undefined): void {
   if (typeof events !== 'object' || events === null)
     throw invalid('events must be an object of schemas by event type')
   for (const [type, schema] of Object.entries(events)) {
+    if (!isEventType(type)) {
+      throw invalid(
+        `events['${type}'] is not an event type: use segments of A-Z a-z 0-9 _ - joined by dots`,
+      )
+    }
     if (typeof schema?.['~standard']?.validate !== 'function') {
       throw invalid(
         `events['${type}'] is not a Standard Schema: use one of zod, valibot, arktype or your own`,
@@ -145,8 +151,9 @@ function resolveLog(
   { indexedDb, memory }: OptionDefaults,
 ): LogSource | undefined {
   if (log === false) return undefined
-  const source = log ?? (platform.indexedDB === undefined ? memory() : indexedDb())
-  if (typeof source !== 'object' || typeof source.create !== 'function') {
+  const source =
+    log === undefined ? (platform.indexedDB === undefined ? memory() : indexedDb()) : log
+  if (typeof source !== 'object' || typeof source?.create !== 'function') {
     throw invalid('log must be indexedDbLog(), sqliteLog(path), memoryLog() or false')
   }
   if (source.available(platform)) return source
@@ -166,11 +173,20 @@ function resolveTabs(
   defaults: OptionDefaults,
 ): LinkSource | undefined {
   if (tabs === false) return undefined
-  if (typeof tabs === 'object') {
-    if (typeof tabs.open !== 'function') throw invalid('tabs must be true, false or a link')
+  if (tabs !== undefined && tabs !== true) {
+    if (typeof tabs?.open !== 'function') throw invalid('tabs must be true, false or a link')
     return tabs
   }
   return platform.BroadcastChannel === undefined ? undefined : defaults.tabs()
+}
+
+const LIMITS: ReadonlySet<string> = new Set(['queueEvents', 'queueBytes'])
+
+function checkLimits(limits: unknown): void {
+  if (typeof limits !== 'object' || limits === null) throw invalid('limits must be an object')
+  const unknown = Object.keys(limits).find((key) => !LIMITS.has(key))
+  if (unknown !== undefined)
+    throw invalid(`limits.${unknown} is not a limit; there are ${[...LIMITS].join(', ')}`)
 }
 
 function limit(name: string, value: number | undefined, fallback: number): number {

@@ -269,6 +269,21 @@ describe('GET /rooms/:room/events', () => {
     expect(body).not.toHaveProperty('group')
   })
 
+  it('lets no data break out of the answer', async () => {
+    const relay = setup()
+    const socket = new ProbeSocket()
+    const { probe } = socket.open(relay.accept(socket, { room: 'r' }))
+    await probe.join('d')
+    probe.send(publishOf(1, undefined, ['a-1', 'a-2']), ['1},{"id":"forged"', '2'])
+    await probe.next('ack')
+    const { body } = await json(get(relay, '/r/events'))
+    expect(body.events).toMatchObject([
+      { id: 'a-1', unreadable: true },
+      { id: 'a-2', data: 2 },
+    ])
+    expect(body.events[0]).not.toHaveProperty('data')
+  })
+
   it('finds one event by its id, for those who may read it', async () => {
     const relay = await filled()
     const { body } = await json(get(relay, '/r/events', { authorization: 'Bearer all' }))

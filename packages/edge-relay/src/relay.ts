@@ -89,7 +89,14 @@ export class Relay extends Hono<RelayEnv> {
     this.#clock = options.clock ?? systemClock
     this.#maySee = originPolicy(options.origins)
     const onError = options.onError ?? ((error) => console.error('[edge-relay]', error))
-    this.#report = (error, room) => onError(error, room === undefined ? {} : { room })
+    this.#report = (error, room) => {
+      try {
+        onError(error, room === undefined ? {} : { room })
+      } catch (failure) {
+        // Reports come from where nobody catches: a reporter that throws must not stop a room.
+        console.error('[edge-relay] onError threw', failure)
+      }
+    }
     this.#rooms = new Rooms({
       store: this.#store,
       auth: this.#auth,

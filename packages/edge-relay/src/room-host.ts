@@ -212,7 +212,7 @@ export class RoomHost {
   async #write(group: readonly Entry[]): Promise<void> {
     const { clock, store } = this.#context
     for (let race = 0; race < MAX_RACES; race++) {
-      const state = this.#state ?? (await this.#load())
+      const state = await this.#current(group)
       const known = await this.#knownPosts(group, state.head.epoch)
       const time = clock.now()
       const decision = decide(
@@ -258,6 +258,15 @@ export class RoomHost {
     } catch (error) {
       this.#context.report(error, this.room)
     }
+  }
+
+  /** The state to decide on. An append checks it by itself; a hello may be answered without one. */
+  async #current(group: readonly Entry[]): Promise<RoomState> {
+    if (!this.#state) return this.#load()
+    if (!group.some(({ command }) => command.kind === 'hello')) return this.#state
+    const head = await this.#context.store.head(this.room)
+    const { epoch, version } = this.#state.head
+    return head?.epoch === epoch && head.version === version ? this.#state : this.#load()
   }
 
   async #load(): Promise<RoomState> {

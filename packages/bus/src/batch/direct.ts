@@ -41,7 +41,8 @@ export class DirectQueue {
       const event = events[i] as BusEvent
       const ticket = tickets?.get(event)
       this.#deliver(event, ticket?.handled)
-      if (ticket) this.#settle(ticket)
+      // Events of one `publishBatch` share a ticket; the last of them settles it.
+      if (ticket && tickets?.get(events[i + 1] as BusEvent) !== ticket) this.#settle(ticket)
     }
   }
 }

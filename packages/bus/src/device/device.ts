@@ -344,11 +344,16 @@ export class Device implements BatchSinks {
     this.#records.delete(batch)
     this.#peers.postWithdrawn(batch, reason)
     this.status.update({ lastError: reason })
-    for (const entry of batch.entries) {
-      if (!entry.persisted) entry.ticket.resolve()
-      else if (entry.ticket.until !== 'accepted') entry.ticket.reject(reason)
-      else this.#options.report(reason)
+    // A `publishBatch` has one ticket, which fails with any of its events.
+    const lost = new Set(batch.persisted.map((entry) => entry.ticket))
+    for (const ticket of lost) {
+      if (ticket.until === 'accepted') this.#options.report(reason)
+      else ticket.reject(reason)
     }
+    for (const { ticket } of batch.entries) {
+      if (!lost.has(ticket) && !ticket.handled) ticket.resolve()
+    }
+    this.#options.stages.settleHandled(batch)
   }
 
   /** The confirmation may have been committed before this context heard of its own commit. */

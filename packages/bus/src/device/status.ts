@@ -20,7 +20,9 @@ export class Store<T extends object> implements Observable<T> {
     const entries = Object.entries(change) as [keyof T, unknown][]
     if (entries.every(([key, value]) => same(this.#snapshot[key], value))) return
     this.#snapshot = Object.freeze({ ...this.#snapshot, ...change })
-    for (const callback of [...this.#callbacks]) this.#call(callback)
+    for (const callback of [...this.#callbacks]) {
+      if (this.#callbacks.has(callback)) this.#call(callback)
+    }
   }
 
   subscribe(callback: (snapshot: T) => void): Unsubscribe {

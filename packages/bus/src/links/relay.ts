@@ -50,7 +50,8 @@ export function relaySocket(options: RelayLinkOptions): RelaySocket {
     connect(events, platform) {
       const connection = new Switch(url, events, platform, () => open.delete(connection))
       open.add(connection)
-      if (!paused) connection.resume()
+      if (paused) connection.pause()
+      else connection.resume()
       return connection
     },
     pause() {

@@ -53,7 +53,12 @@ export class CatchUp {
       if (!matches(event.header.type)) return false
       if (!where) return true
       const opened = open(event)
-      return opened !== undefined && where(opened)
+      try {
+        return opened !== undefined && where(opened)
+      } catch {
+        // Reported when the event is handed on.
+        return false
+      }
     }
     let start = await startOffset(log, from, wanted)
     do {

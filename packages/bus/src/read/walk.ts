@@ -89,6 +89,7 @@ export async function startOffset(
   if (typeof from === 'string') return offsetOfPosition(log, from)
   if (
     typeof from === 'object' &&
+    from !== null &&
     'last' in from &&
     Number.isSafeInteger(from.last) &&
     from.last >= 0
@@ -151,7 +152,10 @@ async function offsetOfPosition(log: Log, position: string): Promise<number> {
     for (const run of batch.runs) {
       if (!('own' in run)) continue
       const index = run.own.indexes[wanted.place - run.place]
-      if (index !== undefined) return offsetOf(run.own.batch, index)
+      if (index === undefined) continue
+      const [own] = await log.read(run.own.batch, 1)
+      const id = own?.batch === run.own.batch ? own.headers[index]?.id : undefined
+      if (id !== undefined && checkOf(id) === wanted.check) return offsetOf(run.own.batch, index)
     }
   }
   throw new BusError('not_found', `position ${position.slice(0, 80)} is not in this log`, {

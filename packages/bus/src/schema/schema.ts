@@ -27,10 +27,29 @@ export type SchemaInput<Schemas extends EventSchemas> = {
 export function validate(schemas: EventSchemas, type: string, data: unknown): unknown {
   if (!Object.hasOwn(schemas, type)) return data
   const schema = schemas[type] as StandardSchemaV1
-  const result = schema['~standard'].validate(data)
+  let result: ReturnType<(typeof schema)['~standard']['validate']>
+  try {
+    result = schema['~standard'].validate(data)
+  } catch (cause) {
+    throw broken(type, cause)
+  }
   return result instanceof Promise
-    ? result.then((settled) => output(settled, type))
+    ? result.then(
+        (settled) => output(settled, type),
+        (cause: unknown) => {
+          throw broken(type, cause)
+        },
+      )
     : output(result, type)
+}
+
+/** The schema itself failed, instead of saying whether the data matches. */
+function broken(type: string, cause: unknown): BusError {
+  return new BusError('schema_failed', `the schema of ${type} threw`, {
+    stage: 'schema',
+    eventType: type,
+    cause,
+  })
 }
 
 function output(result: StandardSchemaV1.Result<unknown>, type: string): unknown {

@@ -5,7 +5,7 @@
  */
 import type { Batch } from '../batch/batch.ts'
 import type { Origin } from '../dispatch/dispatch.ts'
-import { type BusError, toBusError } from '../errors.ts'
+import { BusError, toBusError } from '../errors.ts'
 import { type EventHeader, offsetOf, parseId } from '../event.ts'
 import type { Link } from '../links/link.ts'
 import type { OwnBatch } from '../log/log.ts'
@@ -22,6 +22,8 @@ import type { Confirmation, PeerContexts, PeerEvents, RoomNews } from './sync.ts
 
 /** Publishers remembered at most; the longest silent one goes first. */
 const MAX_PUBLISHERS = 10_000
+/** Texts kept at most until the log is open; then the oldest go, and are for the log to heal. */
+const MAX_EARLY = 10_000
 
 export class Peers implements PeerContexts {
   readonly #events: PeerEvents
@@ -30,6 +32,7 @@ export class Peers implements PeerContexts {
   /** Absent until the log is open; what comes before waits. */
   #logId: string | undefined
   #early: string[] = []
+  #overflowed = false
   /** Highest counter dispatched of each publisher: receivers dispatch an event once. */
   readonly #highest = new Map<string, number>()
   #posted = 0
@@ -48,7 +51,7 @@ export class Peers implements PeerContexts {
 
   receive(text: string): void {
     if (this.#logId === undefined) {
-      this.#early.push(text)
+      this.#keepEarly(text)
       return
     }
     try {
@@ -59,6 +62,21 @@ export class Peers implements PeerContexts {
         toBusError(error, 'bad_frame', 'a text of the tabs link could not be read'),
       )
     }
+  }
+
+  #keepEarly(text: string): void {
+    this.#early.push(text)
+    if (this.#early.length <= MAX_EARLY) return
+    this.#early.shift()
+    if (this.#overflowed) return
+    this.#overflowed = true
+    this.#events.report(
+      new BusError(
+        'buffer_overflow',
+        `more than ${MAX_EARLY} texts of other contexts came before the log was open: the oldest are dropped`,
+        { stage: 'sync' },
+      ),
+    )
   }
 
   #take(frame: PeerFrame, data: readonly string[]): void {

@@ -92,7 +92,7 @@ test('with everything sent nothing is read until the log grows', () => {
   run.step({ kind: 'grew', newest: 1 })
   expect(run.reads).toEqual([])
   run.step({ kind: 'grew', newest: 2 })
-  expect(run.reads).toEqual([{ do: 'read', from: 2, limit: 16 }])
+  expect(run.reads).toEqual([{ do: 'read', from: 2, limit: 15 }])
 })
 
 test('one read is under way at most', () => {

@@ -15,12 +15,13 @@ export interface MadeEntry {
 
 /** Makes entries without a bus, by the real composer and tickets. */
 export class EntryMaker {
-  readonly platform: VirtualPlatform = new VirtualPlatform()
+  readonly platform: VirtualPlatform
   readonly composer: Composer
   /** Rejections that nobody awaited; told once the platform's clock moves. */
   readonly reported: BusError[] = []
 
-  constructor({ hasLog = true }: { hasLog?: boolean } = {}) {
+  constructor({ hasLog = true, seed = 1 }: { hasLog?: boolean; seed?: number } = {}) {
+    this.platform = new VirtualPlatform({ seed })
     this.composer = new Composer({
       source: 'test',
       platform: this.platform,

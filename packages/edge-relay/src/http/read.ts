@@ -81,23 +81,26 @@ export async function readPage(
   const matches = matcherOf(rights, query)
   const events: string[] = []
   let scanned = await firstPlace(store, room, head, query)
-  let position: string | undefined
+  let newest: RoomRecord | undefined
   const end = Math.min(head.place, scanned + SCAN_EVENTS)
   while (scanned < end && events.length < query.limit) {
     const records = await store.read(room, scanned, READ_CHUNK)
-    if (records.length === 0) break
-    for (const record of records) {
+    // What was committed after the head was read belongs to a later page.
+    const known = records.filter((record) => record.place <= head.place)
+    if (known.length === 0) break
+    for (const record of known) {
       for (let place = Math.max(scanned + 1, record.place); place <= lastPlace(record); place++) {
         if (events.length >= query.limit) break
-        const index = place - record.place
-        const header = record.headers[index]
-        if (header && matches(header)) events.push(eventText(head.epoch, record, index))
+        const header = record.headers[place - record.place]
+        if (header && matches(header)) {
+          events.push(eventText(head.epoch, record, place - record.place))
+        }
         scanned = place
-        position = positionIn(head.epoch, record, place)
+        newest = record
       }
-      if (events.length >= query.limit) break
     }
   }
+  const position = newest && positionIn(head.epoch, newest, scanned)
   const next =
     position !== undefined && scanned < head.place ? `,"next":${JSON.stringify(position)}` : ''
   return `{"events":[${events.join(',')}],"head":${JSON.stringify(headPosition(head))}${next}}`
@@ -135,19 +138,31 @@ function matcherOf(
 
 /**
  * One event as JSON. Its data is a value text and goes in as it is: JSON, or with `encoding` the
- * JSON that devalue reads; `undefined` is left out.
+ * JSON that devalue reads; `undefined` is left out, and so is what is no JSON, as `unreadable`.
  */
 export function eventText(epoch: string, record: RoomRecord, index: number): string {
   const { group: _, encoding, ...header } = record.headers[index] as EventHeader
   const data = record.data[index] as string
-  const nothing = encoding === 'devalue' && data === UNDEFINED_TEXT
+  const unreadable = !isJson(data)
+  const nothing = unreadable || (encoding === 'devalue' && data === UNDEFINED_TEXT)
   const shown = {
     ...header,
     version: header.version ?? 1,
     correlationId: header.correlationId ?? header.id,
     position: positionIn(epoch, record, record.place + index),
     ...(encoding && !nothing && { encoding }),
+    ...(unreadable && { unreadable }),
   }
   const text = JSON.stringify(shown)
   return nothing ? text : `${text.slice(0, -1)},"data":${data}}`
+}
+
+/** A room takes data unopened; what goes into an answer unquoted must not end it or add to it. */
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
 }

@@ -157,7 +157,7 @@ describe('the relay on Node', () => {
     expect(await refusal(socket, { 'sec-websocket-protocol': 'other' })).toMatchObject({
       status: 400,
     })
-    expect(await refusal(socket.replace('42', 'a%2Fb'), {})).toMatchObject({ status: 400 })
+    expect(await refusal(socket.replace('/42/', '/a%2Fb/'), {})).toMatchObject({ status: 400 })
     expect(await refusal(socket.replace('/socket', '/nothing'), {})).toMatchObject({ status: 404 })
     expect((await fetch(socket.replace('ws', 'http'))).status).toBe(426)
     await expect(connectProbe(socket, 'other')).rejects.toBeInstanceOf(BusError)

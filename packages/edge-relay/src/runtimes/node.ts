@@ -60,7 +60,11 @@ export async function serve(
     perMessageDeflate: false,
     handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
   })
-  const server = createAdaptorServer({ fetch: relay.fetch, createServer }) as Server
+  const server = createAdaptorServer({
+    fetch: relay.fetch,
+    createServer,
+    overrideGlobalObjects: false,
+  }) as Server
   server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
     void upgrade(relay, sockets, request, stream, head)
   })

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -59,6 +60,12 @@ describe('sqliteStore', () => {
     expect(() => sqliteStore(join(file, 'events.db'))).toThrow(
       expect.objectContaining({ code: 'log_unavailable' }),
     )
+    if (existsSync('/proc/self')) {
+      // Regression: making a folder where none can be made never returned.
+      expect(() => sqliteStore('/proc/none/events.db')).toThrow(
+        expect.objectContaining({ code: 'log_unavailable' }),
+      )
+    }
     expect(() => sqliteStore(file)).toThrow(expect.objectContaining({ code: 'log_damaged' }))
     const open = sqliteStore(join(folder, 'in-use.db'))
     expect(() => sqliteStore(join(folder, 'in-use.db'))).toThrow(

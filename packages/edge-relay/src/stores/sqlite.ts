@@ -2,7 +2,7 @@
  * Rooms in one SQLite file, for one process: WAL, every commit synced to disk. Appends that come
  * within one turn of the event loop, of whatever rooms, share one transaction and so one sync.
  */
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite'
 import { BusError, type Durability, isBusError, parseId } from '@crosstown/bus/protocol'
@@ -59,7 +59,7 @@ class SqliteStore implements Store {
     const file = resolve(path)
     let database: DatabaseSync | undefined
     try {
-      mkdirSync(dirname(file), { recursive: true })
+      makeFolder(dirname(file))
       database = new DatabaseSync(file, { timeout: OPEN_TIMEOUT_MS })
       database.exec(SCHEMA)
       this.#sql = statementsOf(database)
@@ -195,6 +195,13 @@ class SqliteStore implements Store {
       throw isBusError(error) ? error : storeError(what, error)
     }
   }
+}
+
+/** Not by `recursive: true`: where a system answers ENOENT to every mkdir, Node tries for ever. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return
+  makeFolder(dirname(folder))
+  mkdirSync(folder)
 }
 
 function headOf(row: Row): RoomHead {

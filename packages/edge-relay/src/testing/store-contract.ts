@@ -73,7 +73,7 @@ export function storeContract(
           [0, 'forbidden'],
           [2, 'too_large'],
         ],
-        data: ['', '"\\n ü 😀"'],
+        data: ['', '"\\n \r\u0000ü 😀"'],
       })
       const second = appendOf(
         first.head,

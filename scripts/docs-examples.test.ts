@@ -1,0 +1,154 @@
+// Keeps the README files true: their TypeScript compiles, their links lead somewhere, their npm
+// scripts exist; and the relay answers as the HTTP examples of docs/protocol.md say.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { createRelay } from '@crosstown/edge-relay'
+import { afterEach, describe, expect, it } from 'vitest'
+
+const root = resolve(import.meta.dirname, '..')
+const readmes = ['README.md', 'packages/bus/README.md', 'packages/edge-relay/README.md']
+const texts = [
+  ...readmes,
+  'ARCHITECTURE.md',
+  'CHANGELOG.md',
+  'CONTRIBUTING.md',
+  'SECURITY.md',
+  'docs/protocol.md',
+]
+const read = (path: string) => readFileSync(join(root, path), 'utf8')
+
+const folders: string[] = []
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true })
+})
+
+const OPTIONS = {
+  module: 'nodenext',
+  target: 'es2023',
+  lib: ['es2024', 'esnext.disposable', 'dom', 'dom.iterable', 'dom.asynciterable'],
+  types: ['node'],
+  strict: true,
+  exactOptionalPropertyTypes: true,
+  verbatimModuleSyntax: true,
+  skipLibCheck: true,
+  noEmit: true,
+}
+
+/** What the compiler says of TypeScript examples, each a file by itself. */
+async function compile(examples: ReadonlyMap<string, string>): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'crosstown-docs-'))
+  folders.push(folder)
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'), 'junction')
+  writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
+  const config = { compilerOptions: OPTIONS, files: [...examples.keys()] }
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))
+  for (const [name, text] of examples) writeFileSync(join(folder, name), text)
+  const tsc = join(root, 'node_modules/typescript/bin/tsc')
+  const child = spawn(process.execPath, [tsc, '-p', folder, '--pretty', 'false'], { cwd: folder })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text
+    })
+  }
+  const [code] = await once(child, 'close')
+  return code === 0 ? '' : output || `tsc ended with ${code}`
+}
+
+/** The blocks of a language, each below as many empty lines as stand above it in the text. */
+function examplesOf(path: string, language: string): Map<string, string> {
+  const text = read(path)
+  const examples = new Map<string, string>()
+  for (const match of text.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, 'gms'))) {
+    const line = text.slice(0, match.index).split('\n').length
+    const name = path.replace(/[/.]/g, '_')
+    examples.set(`${name}_${line}.ts`, '\n'.repeat(line) + match[1])
+  }
+  return examples
+}
+
+describe('README files', () => {
+  it('have TypeScript that compiles', async () => {
+    const examples = new Map(readmes.flatMap((path) => [...examplesOf(path, 'ts')]))
+    expect(examples.size).toBeGreaterThan(8)
+    expect(await compile(examples)).toBe('')
+  })
+
+  it('would be caught with a wrong one', async () => {
+    const wrong = "import { createBus } from '@crosstown/bus'\ncreateBus({ nam: 'shop' })\n"
+    expect(await compile(new Map([['wrong.ts', wrong]]))).toContain("'nam' does not exist")
+  })
+})
+
+describe.each(texts)('%s', (path) => {
+  it('has links that lead to a file, and anchors that lead to a heading', () => {
+    const text = read(path)
+    const broken: string[] = []
+    for (const [, target = ''] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^[a-z]+:/.test(target)) continue
+      const [file = '', anchor] = target.split('#')
+      const full = file === '' ? join(root, path) : join(root, dirname(path), file)
+      if (!existsSync(full)) broken.push(target)
+      else if (anchor !== undefined && !anchors(readFileSync(full, 'utf8')).has(anchor))
+        broken.push(target)
+    }
+    expect(broken).toEqual([])
+  })
+
+  it('names npm scripts that exist', () => {
+    const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
+    const named = [...read(path).matchAll(/\bnpm (?:run (\w+)|(start|test)\b)/g)]
+    for (const [, script, short] of named) expect(scripts).toHaveProperty(script ?? short ?? '')
+  })
+})
+
+/** The anchors of a text's headings, as they are made on the web. */
+function anchors(text: string): Set<string> {
+  return new Set(
+    [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+      heading
+        .toLowerCase()
+        .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+        .replace(/\s/g, '-'),
+    ),
+  )
+}
+
+describe('HTTP examples of docs/protocol.md', () => {
+  it('are what a relay answers', async () => {
+    const relay = createRelay()
+    const pairs = [
+      ...read('docs/protocol.md').matchAll(
+        /^```http\n(.*?)^```$\s+^```http-answer (\d+)\n(.*?)^```$/gms,
+      ),
+    ]
+    expect(pairs.length).toBeGreaterThan(3)
+    for (const [, request = '', status, answer = ''] of pairs) {
+      const [head = '', body] = request.trimEnd().split('\n\n')
+      const [line = '', ...lines] = head.split('\n')
+      const [method = '', path = ''] = line.split(' ')
+      const headers = lines.map((text) => text.split(': ') as [string, string])
+      const url = `http://127.0.0.1${path}`
+      const response = await relay.request(url, { method, headers, ...(body && { body }) })
+      expect(response.status, line).toBe(Number(status))
+      expect(withoutChance(await response.json()), line).toEqual(withoutChance(JSON.parse(answer)))
+    }
+    await relay.close()
+  })
+})
+
+/** A value without what differs from one relay and one moment to another: epochs and times. */
+function withoutChance(value: unknown): unknown {
+  return JSON.parse(
+    JSON.stringify(value, (key, inner: unknown) =>
+      key === 'time'
+        ? 0
+        : typeof inner === 'string'
+          ? inner.replace(/^\w{12}(?=\.\d+\.\w+$)/, '')
+          : inner,
+    ),
+  )
+}
