@@ -147,9 +147,8 @@ export function createBusOn(
   let closed: Promise<void> | undefined
 
   function settleHandlers(batch: Batch): void {
-    const tickets = new Set(
-      batch.entries.map((entry) => entry.ticket).filter((ticket) => ticket.handled),
-    )
+    const tickets = new Set<Ticket>()
+    for (const { ticket } of batch.entries) if (ticket.handled) tickets.add(ticket)
     for (const ticket of tickets) void settleHandled(ticket)
   }
 

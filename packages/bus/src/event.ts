@@ -96,7 +96,9 @@ export function parseId(id: string): [prefix: string, counter: number] {
 }
 
 /** The highest counter of each prefix among the ids: what a log or store indexes a batch by. */
-export function idPairs(headers: readonly EventHeader[]): [prefix: string, counter: number][] {
+export function idPairs(
+  headers: readonly { readonly id: string }[],
+): [prefix: string, counter: number][] {
   const highest = new Map<string, number>()
   for (const header of headers) {
     const [prefix, counter] = parseId(header.id)
@@ -151,31 +153,60 @@ export function isHeaderText(value: unknown): value is string {
 /** W3C Trace Context level 1, version 00. */
 const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/
 
+/** Texts that passed a check before: there are few types and sources in many headers. */
+const TYPES_SEEN = new Set<string>()
+const SOURCES_SEEN = new Set<string>()
+const MAX_SEEN = 1_000
+
+function passes(
+  value: unknown,
+  is: (value: unknown) => value is string,
+  seen: Set<string>,
+): value is string {
+  if (seen.has(value as string)) return true
+  if (!is(value)) return false
+  if (seen.size >= MAX_SEEN) seen.clear()
+  seen.add(value)
+  return true
+}
+
 /** What is wrong with a header, or `undefined` if nothing is. Checks what came over a link too. */
 export function headerFault(header: unknown): string | undefined {
   if (typeof header !== 'object' || header === null) return 'a header must be an object'
   const h = header as Record<string, unknown>
-  if (!isHeaderText(h['id'])) return 'id must be 1 to 256 characters without control characters'
-  if (!isAnyEventType(h['type'])) return 'type is not an event type'
-  if (!isHeaderText(h['source'])) return `source ${TEXT_RULE}`
+  if (!isHeaderText(h['id'])) return `id ${TEXT_RULE}`
+  if (!passes(h['type'], isAnyEventType, TYPES_SEEN)) return 'type is not an event type'
+  if (!passes(h['source'], isHeaderText, SOURCES_SEEN)) return `source ${TEXT_RULE}`
   if (typeof h['time'] !== 'number' || !Number.isFinite(h['time'])) return 'time must be a number'
-  for (const key of ['stream', 'correlationId', 'causationId'] as const) {
-    if (h[key] !== undefined && !isHeaderText(h[key])) return `${key} ${TEXT_RULE}`
-  }
   if (h['scope'] !== undefined && h['scope'] !== 'device') return "scope must be 'device' or absent"
-  if (h['version'] !== undefined && !isCount(h['version']))
-    return 'version must be a whole number from 1'
   if (h['group'] !== undefined && !isCount(h['group'])) return 'group must be a whole number from 1'
   if (h['encoding'] !== undefined && h['encoding'] !== 'devalue')
     return "encoding must be 'devalue' or absent"
-  const traceparent = h['traceparent']
+  return optionsFault(h)
+}
+
+/** What is wrong with the fields that a caller of `publish` may give. */
+export function optionsFault(o: {
+  readonly stream?: unknown
+  readonly correlationId?: unknown
+  readonly causationId?: unknown
+  readonly version?: unknown
+  readonly traceparent?: unknown
+  readonly metadata?: unknown
+}): string | undefined {
+  if (o.stream !== undefined && !isHeaderText(o.stream)) return `stream ${TEXT_RULE}`
+  if (o.correlationId !== undefined && !isHeaderText(o.correlationId))
+    return `correlationId ${TEXT_RULE}`
+  if (o.causationId !== undefined && !isHeaderText(o.causationId)) return `causationId ${TEXT_RULE}`
+  if (o.version !== undefined && !isCount(o.version)) return 'version must be a whole number from 1'
+  const { traceparent } = o
   if (
     traceparent !== undefined &&
     !(typeof traceparent === 'string' && TRACEPARENT.test(traceparent))
   ) {
     return 'traceparent must be a W3C traceparent'
   }
-  return metadataFault(h['metadata'])
+  return metadataFault(o.metadata)
 }
 
 const TEXT_RULE = 'must be 1 to 256 well-formed characters without control characters'

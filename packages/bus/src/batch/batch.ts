@@ -1,4 +1,4 @@
-import type { BusEvent, EventHeader } from '../event.ts'
+import type { BusEvent } from '../event.ts'
 import type { Ticket } from './ticket.ts'
 
 /**
@@ -8,7 +8,6 @@ import type { Ticket } from './ticket.ts'
 export interface Entry {
   /** What this context's handlers get; `offset` is set once it is committed. */
   readonly event: { -readonly [Key in keyof BusEvent]: BusEvent[Key] }
-  readonly header: EventHeader
   readonly headerText: string
   readonly dataText: string
   /** UTF-8 bytes of header and data. */
@@ -33,9 +32,11 @@ export interface Batch {
 export interface BatchSinks {
   /** Whether commits can begin; until then batches are held, or pass without one if it is late. */
   readonly gate: 'held' | 'late' | 'open'
-  /** The batch's number, or `undefined` where this bus keeps no log. */
+  /**
+   * The batch's number, or `undefined` where there is nothing to commit. Calls `post` itself, as
+   * soon as the commit has its place in the log's order.
+   */
   commit(batch: Batch): Promise<number | undefined> | undefined
-  post(batch: Batch): void
   deliver(batch: Batch): void
   /** After the commit: `number` is the batch's in the log. */
   committed(batch: Batch, number: number | undefined): void

@@ -7,10 +7,9 @@ import { BusError } from '../errors.ts'
 import {
   assertEventType,
   type BusEvent,
-  type EventHeader,
-  headerFault,
   MAX_EVENT_BYTES,
   MAX_HEADER_BYTES,
+  optionsFault,
   type Scope,
   utf8Length,
 } from '../event.ts'
@@ -24,6 +23,13 @@ export interface EventPlan {
   readonly scope: Scope
   readonly persisted: boolean
 }
+
+const planOf = (scope: Scope): readonly [EventPlan, EventPlan] => [
+  { scope, persisted: false },
+  { scope, persisted: true },
+]
+/** All plans there are: made once, not for each event. */
+const PLANS = { context: planOf('context'), device: planOf('device'), room: planOf('room') }
 
 export interface ComposerOptions {
   readonly source: string
@@ -39,6 +45,7 @@ const MAX_KNOWN_TYPES = 1_000
 
 export class Composer {
   readonly #source: string
+  readonly #sourceText: string
   readonly #platform: Platform
   readonly #encode: ComposerOptions['encode']
   readonly hasLog: boolean
@@ -51,6 +58,7 @@ export class Composer {
 
   constructor(options: ComposerOptions) {
     this.#source = options.source
+    this.#sourceText = JSON.stringify(options.source)
     this.#platform = options.platform
     this.#encode = options.encode
     this.hasLog = options.hasLog
@@ -86,7 +94,8 @@ export class Composer {
         "an event of scope 'context' cannot be persisted: the log is shared by the device",
       )
     }
-    return { scope, persisted: this.hasLog && scope !== 'context' && options.persist !== false }
+    const persisted = this.hasLog && scope !== 'context' && options.persist !== false
+    return PLANS[scope][persisted ? 1 : 0]
   }
 
   #assertType(type: unknown): asserts type is string {
@@ -110,7 +119,7 @@ export class Composer {
       version: 1,
       correlationId: id,
     }
-    if (options !== undefined) withOptions(event, options)
+    if (options !== undefined) setOptions(event, options)
     return event
   }
 
@@ -124,8 +133,9 @@ export class Composer {
     group?: number,
     time: number = this.#platform.now(),
   ): Entry {
-    const value = this.#encode(data, type)
-    const id = plan.persisted
+    const { text: dataText, encoding } = this.#encode(data, type)
+    const { persisted } = plan
+    const id = persisted
       ? `${this.prefix}-${this.#counter + 1}`
       : `${this.#castPrefix}-${++this.#castCounter}`
     const event: Entry['event'] = {
@@ -138,47 +148,23 @@ export class Composer {
       version: 1,
       correlationId: id,
     }
-    withOptions(event, options)
-    let header = headerOf(event, value.encoding, group)
-    if (hasUncheckedText(options)) {
-      const fault = headerFault(header)
-      if (fault !== undefined) throw invalid(type, fault)
-    }
-    if (options.metadata !== undefined) {
-      // The caller may go on using the object.
-      event.metadata = { ...options.metadata }
-      header = { ...header, metadata: event.metadata }
-    }
-    const headerText = JSON.stringify(header)
+    const headerText =
+      `{"id":"${id}","type":"${type}","source":${this.#sourceText},"time":${time}` +
+      (plan.scope === 'device' ? ',"scope":"device"' : '') +
+      (hasText(options) ? withOptions(event, options, type) : '') +
+      (encoding === undefined ? '' : ',"encoding":"devalue"') +
+      (group === undefined ? '}' : `,"group":${group}}`)
     const headerBytes = utf8Length(headerText)
     if (headerBytes > MAX_HEADER_BYTES)
       throw tooLarge(type, 'header', headerBytes, MAX_HEADER_BYTES)
-    const bytes = headerBytes + utf8Length(value.text)
+    const bytes = headerBytes + utf8Length(dataText)
     if (bytes > MAX_EVENT_BYTES) throw tooLarge(type, 'data', bytes, MAX_EVENT_BYTES)
-    if (plan.persisted) this.#counter += 1
-    return {
-      event,
-      header,
-      headerText,
-      dataText: value.text,
-      bytes,
-      persisted: plan.persisted,
-      ticket,
-    }
+    if (persisted) this.#counter += 1
+    return { event, headerText, dataText, bytes, persisted, ticket }
   }
 }
 
-function withOptions(event: Entry['event'], options: EventOptions): void {
-  if (options.scope !== undefined) event.scope = options.scope
-  if (options.stream !== undefined) event.stream = options.stream
-  if (options.version !== undefined) event.version = options.version
-  if (options.correlationId !== undefined) event.correlationId = options.correlationId
-  if (options.causationId !== undefined) event.causationId = options.causationId
-  if (options.traceparent !== undefined) event.traceparent = options.traceparent
-  if (options.metadata !== undefined) event.metadata = options.metadata
-}
-
-function hasUncheckedText(options: EventOptions): boolean {
+function hasText(options: EventOptions): boolean {
   return (
     options.stream !== undefined ||
     options.version !== undefined ||
@@ -189,26 +175,32 @@ function hasUncheckedText(options: EventOptions): boolean {
   )
 }
 
-type Mutable<T> = { -readonly [Key in keyof T]: T[Key] }
+/** Sets the options in the event, and gives the part of the header text that says them. */
+function withOptions(event: Entry['event'], options: EventOptions, type: string): string {
+  const fault = optionsFault(options)
+  if (fault !== undefined) throw invalid(type, fault)
+  setOptions(event, options)
+  // The caller may go on using the object.
+  if (options.metadata !== undefined) event.metadata = { ...options.metadata }
+  const { stream, version, correlationId, causationId, traceparent, metadata } = event
+  let text = ''
+  if (stream !== undefined) text += `,"stream":${JSON.stringify(stream)}`
+  if (version !== 1) text += `,"version":${version}`
+  if (correlationId !== event.id) text += `,"correlationId":${JSON.stringify(correlationId)}`
+  if (causationId !== undefined) text += `,"causationId":${JSON.stringify(causationId)}`
+  if (traceparent !== undefined) text += `,"traceparent":"${traceparent}"`
+  if (metadata !== undefined) text += `,"metadata":${JSON.stringify(metadata)}`
+  return text
+}
 
-/** Leaves out what has its default, so that a header is as short as its event is plain. */
-export function headerOf(event: BusEvent, encoding?: 'devalue', group?: number): EventHeader {
-  const header: Mutable<EventHeader> = {
-    id: event.id,
-    type: event.type,
-    source: event.source,
-    time: event.time,
-  }
-  if (event.scope === 'device') header.scope = 'device'
-  if (event.stream !== undefined) header.stream = event.stream
-  if (event.version !== 1) header.version = event.version
-  if (event.correlationId !== event.id) header.correlationId = event.correlationId
-  if (event.causationId !== undefined) header.causationId = event.causationId
-  if (event.traceparent !== undefined) header.traceparent = event.traceparent
-  if (event.metadata !== undefined) header.metadata = event.metadata
-  if (encoding !== undefined) header.encoding = encoding
-  if (group !== undefined) header.group = group
-  return header
+function setOptions(event: Entry['event'], options: EventOptions): void {
+  if (options.scope !== undefined) event.scope = options.scope
+  if (options.stream !== undefined) event.stream = options.stream
+  if (options.version !== undefined) event.version = options.version
+  if (options.correlationId !== undefined) event.correlationId = options.correlationId
+  if (options.causationId !== undefined) event.causationId = options.causationId
+  if (options.traceparent !== undefined) event.traceparent = options.traceparent
+  if (options.metadata !== undefined) event.metadata = options.metadata
 }
 
 function invalid(type: unknown, what: string): BusError {

@@ -23,10 +23,6 @@ class Sinks implements BatchSinks {
     return commit.promise
   }
 
-  post(): void {
-    this.steps.push('post')
-  }
-
   deliver(): void {
     this.steps.push('deliver')
   }
@@ -78,12 +74,32 @@ describe('idle', () => {
     expect(sinks.sizes).toEqual([3])
   })
 
-  test('a batch is handed on in one order: commit begun, posted, delivered', async () => {
+  test('a batch is handed on in one order: commit begun, then delivered', async () => {
     add()
     await Promise.resolve()
-    expect(sinks.steps).toEqual(['commit 1', 'post', 'deliver'])
+    expect(sinks.steps).toEqual(['commit 1', 'deliver'])
     await sinks.end(7)
     expect(sinks.steps.at(-1)).toBe('committed 7')
+  })
+
+  test('a batch that is full begins its commit at once, and is delivered in the microtask', async () => {
+    add(MAX_BATCH_EVENTS - 1)
+    expect(sinks.steps).toEqual([])
+    add(1)
+    expect(sinks.steps).toEqual(['commit 1'])
+    await Promise.resolve()
+    expect(sinks.steps).toEqual(['commit 1', 'deliver'])
+  })
+
+  test('full batches that need no commit are delivered in order, and settled after that', async () => {
+    for (let n = 0; n < 2 * MAX_BATCH_EVENTS + 1; n++) {
+      pipeline.add(maker.entry('a', n, { persist: false }))
+    }
+    expect(sinks.steps).toEqual(['commit 1', 'commit 2'])
+    await setImmediate()
+    const settled = ['deliver', 'committed undefined']
+    expect(sinks.steps.slice(2)).toEqual([...settled, ...settled, 'commit 3', ...settled])
+    expect(sinks.sizes).toEqual([MAX_BATCH_EVENTS, MAX_BATCH_EVENTS, 1])
   })
 
   test('what is not persisted needs no commit and holds nothing back', async () => {

@@ -7,6 +7,9 @@ import { BusError } from '../errors.ts'
 import { MAX_BATCH_BYTES, MAX_BATCH_EVENTS } from '../event.ts'
 import type { Batch, BatchSinks, Entry } from './batch.ts'
 
+/** Items at the front of the queue that are let go of together. */
+const FORGET_AFTER = 10_000
+
 export interface PipelineLimits {
   /** Events and bytes waiting at most before `publish` rejects with `buffer_overflow`. */
   readonly queueEvents: number
@@ -17,10 +20,12 @@ export class Pipeline {
   readonly #sinks: BatchSinks
   readonly #limits: PipelineLimits
   /** Entries waiting; a `publishBatch` is one item, so that it never straddles batches. */
-  #queue: Entry[][] = []
+  #queue: (Entry | Entry[])[] = []
   #taken = 0
   #events = 0
   #bytes = 0
+  /** Batches handed on whose handlers wait for the microtask. */
+  readonly #undelivered: (() => void)[] = []
   #scheduled = false
   #inFlight = 0
   readonly #idle: (() => void)[] = []
@@ -36,7 +41,7 @@ export class Pipeline {
   }
 
   /** @throws {BusError} buffer_overflow */
-  add(entries: Entry[]): void {
+  add(entries: Entry | Entry[]): void {
     if (this.#events >= this.#limits.queueEvents || this.#bytes >= this.#limits.queueBytes) {
       throw new BusError(
         'buffer_overflow',
@@ -45,9 +50,14 @@ export class Pipeline {
       )
     }
     this.#queue.push(entries)
-    this.#events += entries.length
-    for (const entry of entries) this.#bytes += entry.bytes
-    if (this.#scheduled || !this.#free) return
+    this.#events += Array.isArray(entries) ? entries.length : 1
+    this.#bytes += bytesOf(entries)
+    if (!this.#free) return
+    // A batch that is full gains nothing by waiting for the microtask: its commit and its post
+    // begin while the caller makes the next one. Handlers still run after `publish` returned.
+    if (this.#events >= MAX_BATCH_EVENTS && this.#sinks.gate === 'open')
+      this.#hand(this.#take(), true)
+    if (this.#scheduled) return
     this.#scheduled = true
     queueMicrotask(() => {
       this.#scheduled = false
@@ -57,10 +67,15 @@ export class Pipeline {
 
   /** Hands on what waits, as far as the gate and the batch in flight allow. */
   run(): void {
+    this.#pump()
+    this.#rest()
+  }
+
+  #pump(): void {
+    for (const deliver of this.#undelivered.splice(0)) deliver()
     while (this.#events > 0 && this.#free && this.#sinks.gate !== 'held') {
       this.#hand(this.#take())
     }
-    if (!this.busy) for (const resolve of this.#idle.splice(0)) resolve()
   }
 
   /**
@@ -78,8 +93,8 @@ export class Pipeline {
 
   /** Gives up what was not handed on yet. */
   abandon(error: BusError): void {
-    for (const entries of this.#queue.splice(0).slice(this.#taken)) {
-      for (const entry of entries) entry.ticket.reject(error)
+    for (const next of this.#queue.splice(0).slice(this.#taken)) {
+      for (const entry of Array.isArray(next) ? next : [next]) entry.ticket.reject(error)
     }
     this.#taken = 0
     this.#events = 0
@@ -90,53 +105,80 @@ export class Pipeline {
   #take(): Batch {
     const entries: Entry[] = []
     let bytes = 0
-    while (this.#taken < this.#queue.length) {
-      const next = this.#queue[this.#taken] as Entry[]
-      let more = 0
-      for (const entry of next) more += entry.bytes
-      const full = entries.length + next.length > MAX_BATCH_EVENTS || bytes + more > MAX_BATCH_BYTES
+    while (this.#taken < this.#queue.length && entries.length < MAX_BATCH_EVENTS) {
+      const next = this.#queue[this.#taken] as Entry | Entry[]
+      const more = bytesOf(next)
+      const count = Array.isArray(next) ? next.length : 1
+      const full = entries.length + count > MAX_BATCH_EVENTS || bytes + more > MAX_BATCH_BYTES
       if (full && entries.length > 0) break
-      for (const entry of next) entries.push(entry)
+      if (Array.isArray(next)) entries.push(...next)
+      else entries.push(next)
       bytes += more
       this.#taken += 1
     }
-    if (this.#taken === this.#queue.length) {
-      this.#queue = []
-      this.#taken = 0
-    }
+    this.#forgetTaken()
     this.#events -= entries.length
     this.#bytes -= bytes
-    return {
-      entries,
-      persisted: entries.every((entry) => entry.persisted)
-        ? entries
-        : entries.filter((entry) => entry.persisted),
-      casts: entries.filter((entry) => !entry.persisted && entry.event.scope !== 'context'),
-    }
+    return split(entries)
   }
 
-  #hand(batch: Batch): void {
+  /** Taken one by one from the front, a list of a hundred thousand would be moved each time. */
+  #forgetTaken(): void {
+    if (this.#taken === this.#queue.length) this.#queue = []
+    else if (this.#taken >= FORGET_AFTER) this.#queue.splice(0, this.#taken)
+    else return
+    this.#taken = 0
+  }
+
+  #hand(batch: Batch, deliverLater = false): void {
     const commit = this.#sinks.commit(batch)
-    this.#sinks.post(batch)
-    this.#sinks.deliver(batch)
-    if (!commit) {
-      this.#sinks.committed(batch, undefined)
-      return
+    const deliver = (): void => {
+      this.#sinks.deliver(batch)
+      if (!commit) this.#sinks.committed(batch, undefined)
     }
+    if (deliverLater) this.#undelivered.push(deliver)
+    else deliver()
+    if (!commit) return
     this.#inFlight += 1
-    const after = () => {
-      this.#inFlight -= 1
-      this.run()
-    }
     commit.then(
       (number) => {
+        this.#inFlight -= 1
+        // First the next batch, so that the log works while this one's promises are settled.
+        this.#pump()
         this.#sinks.committed(batch, number)
-        after()
+        this.#rest()
       },
       (error: unknown) => {
+        this.#inFlight -= 1
+        this.#pump()
         this.#sinks.failed(batch, error)
-        after()
+        this.#rest()
       },
     )
+  }
+
+  /** Tells those who wait for nothing to be left. */
+  #rest(): void {
+    if (!this.busy) for (const resolve of this.#idle.splice(0)) resolve()
+  }
+}
+
+function bytesOf(next: Entry | readonly Entry[]): number {
+  if (!Array.isArray(next)) return (next as Entry).bytes
+  let bytes = 0
+  for (const entry of next) bytes += entry.bytes
+  return bytes
+}
+
+const NONE: readonly Entry[] = []
+
+function split(entries: readonly Entry[]): Batch {
+  let persisted = 0
+  for (const entry of entries) if (entry.persisted) persisted += 1
+  if (persisted === entries.length) return { entries, persisted: entries, casts: NONE }
+  return {
+    entries,
+    persisted: persisted === 0 ? NONE : entries.filter((entry) => entry.persisted),
+    casts: entries.filter((entry) => !entry.persisted && entry.event.scope !== 'context'),
   }
 }

@@ -19,8 +19,6 @@ class Sinks implements BatchSinks {
     return batch.persisted.length > 0 ? Promise.resolve(1) : undefined
   }
 
-  post(): void {}
-
   deliver(): void {}
 
   committed(batch: Batch): void {
@@ -152,12 +150,12 @@ describe('a batch', () => {
       ['b', 2],
     ])
     await publisher.publishBatch([draft(3), draft(4)], {})
-    expect(sinks.entries.map((entry) => entry.header.group)).toEqual([1, 1, 2, 2])
+    expect(sinks.entries.map((entry) => JSON.parse(entry.headerText).group)).toEqual([1, 1, 2, 2])
   })
 
   test('of one event needs no group, and an empty one nothing at all', async () => {
     await publisher.publishBatch([draft(1)], {})
-    expect(sinks.entries[0]?.header.group).toBeUndefined()
+    expect(JSON.parse(sinks.entries[0]?.headerText ?? '').group).toBeUndefined()
     await expect(publisher.publishBatch([], {})).resolves.toEqual([])
   })
 
@@ -246,7 +244,7 @@ describe('an asynchronous schema', () => {
     await answer()
     await Promise.all(promises)
     expect(sinks.texts).toEqual(['0', '{"n":1}'])
-    expect(sinks.entries[1]?.header).toMatchObject({
+    expect(JSON.parse(sinks.entries[1]?.headerText ?? '')).toMatchObject({
       stream: 'before',
       metadata: { userId: 'before' },
     })
@@ -313,7 +311,10 @@ test('a publish refused at once reports nothing more when its signal aborts late
 describe('an event of ours', () => {
   test('stays on the device, under a type nobody else may publish', async () => {
     await publisher.publishSystem('$event.refused', { id: 'p-1' })
-    expect(sinks.entries[0]?.header).toMatchObject({ type: '$event.refused', scope: 'device' })
+    expect(JSON.parse(sinks.entries[0]?.headerText ?? '')).toMatchObject({
+      type: '$event.refused',
+      scope: 'device',
+    })
     expect(sinks.entries[0]?.persisted).toBe(true)
   })
 

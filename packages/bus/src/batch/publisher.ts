@@ -8,7 +8,13 @@ import type { EventOptions, PublishOptions, Until } from '../types.ts'
 import type { Entry } from './batch.ts'
 import type { Composer, EventPlan } from './composer.ts'
 import type { Pipeline } from './pipeline.ts'
-import { createTicket, type ReportUnhandled, rejectedTicket, type Ticket } from './ticket.ts'
+import {
+  createTicket,
+  PublishTicket,
+  rejectedTicket,
+  type Ticket,
+  type TicketContext,
+} from './ticket.ts'
 
 /** One event as a caller gives it. */
 export interface Draft {
@@ -19,7 +25,7 @@ export interface Draft {
   readonly time?: number
 }
 
-export interface PublisherOptions {
+export interface PublisherOptions extends TicketContext {
   readonly composer: Composer
   readonly pipeline: Pipeline
   readonly hasRelay: boolean
@@ -28,8 +34,6 @@ export interface PublisherOptions {
   /** An equal copy of data, for a validation that outlasts the call. */
   readonly copy: (data: unknown, type: string) => unknown
   readonly now: () => number
-  readonly later: (run: () => void) => void
-  readonly report: ReportUnhandled
 }
 
 type Send = (drafts: readonly Draft[], values: readonly unknown[]) => void
@@ -60,12 +64,38 @@ export class Publisher {
   }
 
   publish(type: string, data: unknown, options: PublishOptions = NO_OPTIONS): Promise<BusEvent> {
+    if (!this.#options.validate && !this.#held) return this.#publishOne(type, data, options)
     return this.#start([{ type, data, options }], options, (events) => events[0] as BusEvent)
   }
 
   publishBatch(drafts: readonly Draft[], level: Level): Promise<BusEvent[]> {
     if (drafts.length === 0) return Promise.resolve([])
     return this.#start(drafts, level, (events) => events)
+  }
+
+  /** The way of most events: nothing to validate, nothing to wait for, no lists. */
+  #publishOne(type: string, data: unknown, options: PublishOptions): Promise<BusEvent> {
+    const { composer, pipeline } = this.#options
+    let plan: EventPlan
+    let until: Until
+    try {
+      plan = composer.plan(type, options)
+      until = this.#levelOf(type, plan.persisted, plan.scope === 'room', options.until)
+    } catch (error) {
+      return rejectedTicket(publishError(error), this.#options.later, this.#options.report)
+    }
+    const ticket = new PublishTicket<BusEvent>(until, this.#options, options.signal)
+    const { mark } = composer
+    try {
+      const entry = composer.compose(type, data, options, plan, ticket)
+      ticket.result = entry.event
+      pipeline.add(entry)
+      if (until === 'accepted') ticket.resolve()
+    } catch (error) {
+      composer.rewind(mark)
+      ticket.reject(publishError(error))
+    }
+    return ticket.promise
   }
 
   /** An event of ours: kept on the device, never sent. */
@@ -196,25 +226,24 @@ export class Publisher {
 
   #level(drafts: readonly Draft[], plans: readonly EventPlan[], { until }: Level): Until {
     const persisted = plans.every((plan) => plan.persisted)
+    const forRoom = plans.some((plan) => plan.scope === 'room')
+    return this.#levelOf(drafts[0]?.type ?? '', persisted, forRoom, until)
+  }
+
+  /** @throws {BusError} invalid_options, unreachable */
+  #levelOf(type: string, persisted: boolean, forRoom: boolean, until: Until | undefined): Until {
     if (until === undefined) return persisted ? 'logged' : 'accepted'
     if (!LEVELS.has(until)) {
-      throw new BusError(
-        'invalid_options',
-        "until must be 'accepted', 'logged', 'relayed' or 'handled'",
-        {
-          stage: 'batch',
-        },
-      )
+      const levels = "'accepted', 'logged', 'relayed' or 'handled'"
+      throw new BusError('invalid_options', `until must be ${levels}`, { stage: 'batch' })
     }
-    const type = drafts[0]?.type ?? ''
-    if ((until === 'logged' || until === 'relayed') && !persisted) {
+    if (until === 'accepted' || until === 'handled') return until
+    if (!persisted) {
       throw unreachable(type, until, 'the event is not persisted, or this bus has no log')
     }
-    if (until === 'relayed' && !this.#options.hasRelay)
-      throw unreachable(type, until, 'this bus has no relay')
-    if (until === 'relayed' && !plans.some((plan) => plan.scope === 'room')) {
-      throw unreachable(type, until, "only events of scope 'room' leave the device")
-    }
+    if (until === 'logged') return until
+    if (!this.#options.hasRelay) throw unreachable(type, until, 'this bus has no relay')
+    if (!forRoom) throw unreachable(type, until, "only events of scope 'room' leave the device")
     return until
   }
 }

@@ -47,14 +47,18 @@ class WatchedPromise<T> extends Promise<T> {
 
 function ignore(): void {}
 
-export interface TicketOptions<T> {
+/** What all tickets of a bus share. */
+export interface TicketContext {
+  /** Runs a macrotask later, so that an `await` in the same task is seen. */
+  readonly later: (run: () => void) => void
+  readonly report: ReportUnhandled
+}
+
+export interface TicketOptions<T> extends TicketContext {
   readonly until: Until
   readonly signal?: AbortSignal | undefined
   /** What the promise resolves with. */
   readonly value: () => T
-  /** Ends a macrotask later, so that an `await` in the same task is seen. */
-  readonly later: (run: () => void) => void
-  readonly report: ReportUnhandled
 }
 
 /** A ticket and its promise. */
@@ -62,39 +66,95 @@ export function createTicket<T>(options: TicketOptions<T>): {
   ticket: Ticket
   promise: Promise<T>
 } {
-  const { until, signal, value, later, report } = options
-  let settle: { resolve: (value: T) => void; reject: (error: unknown) => void } | undefined
-  const promise = new WatchedPromise<T>((resolve, reject) => {
-    settle = { resolve, reject }
-  })
-  const abort = signal ? () => ticket.reject(abortError(signal)) : undefined
-  const ticket: Ticket = {
-    until,
-    handled: until === 'handled' ? [] : undefined,
-    resolve() {
-      if (!settle) return
-      settle.resolve(value())
-      done()
-    },
-    reject(error) {
-      if (!settle) return
-      promise.silence()
-      settle.reject(error)
-      done()
-      later(() => {
-        if (!promise.watched) report(toBusError(error, 'log_failed', 'publish failed'))
-      })
-    },
+  const ticket = new ValueTicket(options)
+  return { ticket, promise: ticket.promise }
+}
+
+/** Filled by {@link capture}: one executor for all promises, instead of a closure for each. */
+let resolveCaptured: (value: never) => void
+let rejectCaptured: (error: unknown) => void
+function capture(resolve: (value: never) => void, reject: (error: unknown) => void): void {
+  resolveCaptured = resolve
+  rejectCaptured = reject
+}
+
+/** A ticket that resolves with `result`, which is set once there is an event. */
+export class PublishTicket<T> implements Ticket {
+  readonly until: Until
+  readonly handled: Promise<unknown>[] | undefined
+  readonly promise: Promise<T>
+  result: T | undefined
+  readonly #context: TicketContext
+  /** Absent once it is settled. */
+  #resolve: ((value: T) => void) | undefined
+  #reject: ((error: unknown) => void) | undefined
+  #forget: (() => void) | undefined
+
+  constructor(until: Until, context: TicketContext, signal?: AbortSignal) {
+    this.until = until
+    this.handled = until === 'handled' ? [] : undefined
+    this.#context = context
+    this.result = undefined
+    this.promise = new WatchedPromise<T>(capture as never)
+    this.#resolve = resolveCaptured as (value: T) => void
+    this.#reject = rejectCaptured
+    this.#forget = undefined
+    if (signal) this.#heed(signal)
   }
-  function done(): void {
-    settle = undefined
-    if (abort) signal?.removeEventListener('abort', abort)
+
+  resolve(): void {
+    const resolve = this.#resolve
+    if (!resolve) return
+    this.#done()
+    resolve(this.value())
   }
-  if (abort && signal) {
-    if (signal.aborted) abort()
-    else signal.addEventListener('abort', abort, { once: true })
+
+  reject(error: unknown): void {
+    const reject = this.#reject
+    if (!reject) return
+    this.#done()
+    const promise = this.promise as WatchedPromise<T>
+    promise.silence()
+    reject(error)
+    const { later, report } = this.#context
+    later(() => {
+      if (!promise.watched) report(toBusError(error, 'log_failed', 'publish failed'))
+    })
   }
-  return { ticket, promise }
+
+  protected value(): T {
+    return this.result as T
+  }
+
+  #done(): void {
+    this.#resolve = undefined
+    this.#reject = undefined
+    this.#forget?.()
+  }
+
+  #heed(signal: AbortSignal): void {
+    const abort = (): void => this.reject(abortError(signal))
+    if (signal.aborted) {
+      abort()
+      return
+    }
+    signal.addEventListener('abort', abort, { once: true })
+    this.#forget = () => signal.removeEventListener('abort', abort)
+  }
+}
+
+/** A ticket that asks for its value when it resolves. */
+class ValueTicket<T> extends PublishTicket<T> {
+  readonly #value: () => T
+
+  constructor(options: TicketOptions<T>) {
+    super(options.until, options, options.signal)
+    this.#value = options.value
+  }
+
+  protected override value(): T {
+    return this.#value()
+  }
 }
 
 /** A promise that is rejected already, under the same rules. */

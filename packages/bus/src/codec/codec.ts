@@ -29,7 +29,7 @@ const SMALL = 16
  * @example encodeValue({ sku: 'A1' }) // { text: '{"sku":"A1"}' }
  */
 export function encodeValue(data: unknown, eventType: string): ValueText {
-  const kind = kindOf(data, [], 0)
+  const kind = kindOfData(data)
   if (kind === PLAIN) return { text: JSON.stringify(data) }
   if (kind === BAD) throw invalidData(data, eventType)
   try {
@@ -62,6 +62,23 @@ export function decodeValue(
   }
 }
 
+/** One list for all calls; a getter in the data may publish, and then needs one of its own. */
+let spare: Seen | undefined = []
+
+function kindOfData(data: unknown): Kind {
+  if (typeof data !== 'object' || data === null) return kindOf(data, NOTHING_SEEN, 0)
+  const seen = spare ?? []
+  spare = undefined
+  try {
+    return kindOf(data, seen, 0)
+  } finally {
+    if (seen.all === undefined) {
+      seen.length = 0
+      spare = seen
+    } else spare = []
+  }
+}
+
 /** `seen` holds every object met so far: one met twice is a cycle or a shared reference. */
 function kindOf(value: unknown, seen: Seen, depth: number): Kind {
   switch (typeof value) {
@@ -81,6 +98,7 @@ function kindOf(value: unknown, seen: Seen, depth: number): Kind {
 }
 
 type Seen = object[] & { all?: Set<object> }
+const NOTHING_SEEN: Seen = []
 
 function meet(value: object, seen: Seen): boolean {
   if (seen.all) {

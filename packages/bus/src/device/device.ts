@@ -3,7 +3,7 @@
  * batches to them, contends for leadership, and keeps the status. It knows the other stages by
  * their interfaces only; `bus.ts` gives it the real ones.
  */
-import type { Batch, BatchSinks } from '../batch/batch.ts'
+import type { Batch, BatchSinks, Entry } from '../batch/batch.ts'
 import type { Dispatch } from '../dispatch/dispatch.ts'
 import { BusError, isBusError, toBusError } from '../errors.ts'
 import { offsetOf } from '../event.ts'
@@ -56,8 +56,17 @@ export interface DeviceOptions {
 const LATE_MS = 1_000
 /** Changes of the leader's state within this time go out as one beat. */
 const BEAT_AFTER_MS = 20
+/** How long a context without a relay waits before it tells where its batches stand. */
+const TELL_AFTER_MS = 20
 /** What buses without a log call theirs on a channel. */
 const NO_LOG = 'none'
+
+/** A batch and where it stands. */
+interface Commit {
+  readonly batch: Batch
+  readonly number: number
+  readonly record: OwnBatch
+}
 
 export class Device implements BatchSinks {
   gate: 'held' | 'late' | 'open' = 'held'
@@ -77,6 +86,8 @@ export class Device implements BatchSinks {
   /** Record of the batch that is being handed on, between `commit` and `committed`. */
   readonly #records = new Map<Batch, OwnBatch>()
   #cancelBeat: (() => void) | undefined
+  readonly #untold: Commit[] = []
+  #cancelTell: (() => void) | undefined
 
   constructor(options: DeviceOptions) {
     this.#options = options
@@ -129,7 +140,7 @@ export class Device implements BatchSinks {
 
   /** The same, for those who are told of a failure by other means. */
   opening(): void {
-    this.open().catch(() => {})
+    if (!this.#opening) this.open().catch(() => {})
   }
 
   async #open(): Promise<Log | undefined> {
@@ -277,35 +288,35 @@ export class Device implements BatchSinks {
   // ── the pipeline's sinks ──
 
   commit(batch: Batch): Promise<number> | undefined {
-    const { log: source } = this.#options
-    if (!source || batch.persisted.length === 0) return undefined
-    if (this.gate === 'open') {
-      const writer = this.#writer
-      if (!writer) return this.#opening as Promise<never>
-      try {
-        const record = writer.record(batch.persisted)
-        this.#records.set(batch, record)
-        return writer.write(record)
-      } catch (error) {
-        return Promise.reject(error)
-      }
+    if (!this.#options.log || batch.persisted.length === 0) {
+      this.#post(batch, undefined)
+      return undefined
     }
-    return this.open().then(() => {
-      const writer = this.#writer as Writer
-      const record = writer.record(batch.persisted)
-      this.#records.set(batch, record)
-      const write = writer.write(record)
-      this.#peers.post(batch, record)
-      return write
-    })
+    if (this.gate === 'open') return this.#write(batch)
+    // While the log is late, a batch is posted when its commit begins.
+    return this.open().then(() => this.#write(batch))
   }
 
-  post(batch: Batch): void {
-    // While the log is late, a batch is posted when its commit begins.
-    if (this.gate === 'open') this.#peers.post(batch, this.#records.get(batch))
+  #write(batch: Batch): Promise<number> {
+    const writer = this.#writer
+    // There is no log to be had: opening it says why.
+    if (!writer) return this.#opening as Promise<never>
+    try {
+      const record = writer.record(batch.persisted)
+      this.#records.set(batch, record)
+      return writer.write(record, () => this.#post(batch, record))
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  #post(batch: Batch, record: OwnBatch | undefined): void {
+    this.#peers.post(batch, record)
+    const session = this.#session
+    if (!session || batch.casts.length === 0) return
     const casts = batch.casts.filter((entry) => entry.event.scope === 'room')
     if (casts.length === 0) return
-    this.#session?.cast(
+    session.cast(
       `[${casts.map((entry) => entry.headerText).join()}]`,
       casts.map((entry) => entry.dataText),
     )
@@ -317,24 +328,43 @@ export class Device implements BatchSinks {
   }
 
   committed(batch: Batch, number: number | undefined): void {
-    const { stages } = this.#options
+    const { relay, stages } = this.#options
     const record = this.#records.get(batch)
     this.#records.delete(batch)
     if (number !== undefined && record) {
-      batch.persisted.forEach((entry, index) => {
-        entry.event.offset = offsetOf(number, index)
-      })
-      if (this.#options.relay && stages.waiters.add(number, batch.persisted))
-        void this.#lookUp(number)
+      for (let i = 0; i < batch.persisted.length; i++) {
+        ;(batch.persisted[i] as Entry).event.offset = offsetOf(number, i)
+      }
+    }
+    let waiting = false
+    for (const { ticket } of batch.entries) {
+      if (ticket.until === 'logged' || ticket.until === 'accepted') ticket.resolve()
+      else waiting = true
+    }
+    if (waiting) stages.settleHandled(batch)
+    if (number === undefined || !record) return
+    if (relay && stages.waiters.add(number, batch.persisted)) void this.#lookUp(number)
+    this.#tell({ batch, number, record })
+    this.#grew(number, record.roomEvents)
+    this.#logStatus('open')
+  }
+
+  /**
+   * Tells the others where the batch stands: at once where a leader waits to send it on, else a
+   * little later, out of the way of the events themselves.
+   */
+  #tell(commit: Commit): void {
+    this.#untold.push(commit)
+    if (this.#options.relay) this.#tellNow()
+    else this.#cancelTell ??= this.#options.platform.timer(TELL_AFTER_MS, () => this.#tellNow())
+  }
+
+  #tellNow(): void {
+    this.#cancelTell?.()
+    this.#cancelTell = undefined
+    for (const { batch, number, record } of this.#untold.splice(0)) {
       this.#peers.postCommitted(batch, number, record)
-      this.#grew(number, record.roomEvents)
-      this.#logStatus('open')
     }
-    for (const entry of batch.entries) {
-      if (entry.ticket.until === 'logged' || entry.ticket.until === 'accepted')
-        entry.ticket.resolve()
-    }
-    stages.settleHandled(batch)
   }
 
   failed(batch: Batch, error: unknown): void {
@@ -443,6 +473,7 @@ export class Device implements BatchSinks {
     this.#closed = true
     this.#cancelBeat?.()
     await this.#opening?.catch(() => {})
+    this.#tellNow()
     await this.#leadership?.release()
     await this.#log?.close()
     await this.#link?.close()

@@ -142,14 +142,21 @@ export function eventOf(
   offset?: number,
   position?: string,
 ): BusEvent {
-  const { encoding: _encoding, group: _group, ...rest } = header
-  return {
-    ...rest,
+  const event: { -readonly [Key in keyof BusEvent]: BusEvent[Key] } = {
+    id: header.id,
+    type: header.type,
     data,
+    source: header.source,
+    time: header.time,
     scope: header.scope ?? 'room',
     version: header.version ?? 1,
     correlationId: header.correlationId ?? header.id,
-    ...(offset === undefined ? undefined : { offset }),
-    ...(position === undefined ? undefined : { position }),
   }
+  if (header.stream !== undefined) event.stream = header.stream
+  if (header.causationId !== undefined) event.causationId = header.causationId
+  if (header.traceparent !== undefined) event.traceparent = header.traceparent
+  if (header.metadata !== undefined) event.metadata = header.metadata
+  if (offset !== undefined) event.offset = offset
+  if (position !== undefined) event.position = position
+  return event
 }

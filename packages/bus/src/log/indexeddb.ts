@@ -18,6 +18,7 @@ import type {
   RoomState,
   StoredBatch,
   StoredRun,
+  StreamPart,
   WelcomeUpdate,
 } from './log.ts'
 import { indexOfId, placementsOf, readTexts } from './record.ts'
@@ -84,7 +85,7 @@ interface Schema extends DBSchema {
   batches: { key: number; value: BatchRow; indexes: { types: string; ids: [string, number] } }
   streams: {
     key: [string, number]
-    value: { stream: string; batch: number; indexes: number[]; headers: string; data: string }
+    value: StreamPart
   }
   room: { key: number; value: Placement }
   meta: { key: string; value: unknown }
@@ -118,7 +119,7 @@ class IndexedDbLog implements Log {
         const batches = database.createObjectStore('batches', { autoIncrement: true })
         batches.createIndex('types', 'types', { multiEntry: true })
         batches.createIndex('ids', 'ids', { multiEntry: true })
-        database.createObjectStore('streams', { keyPath: ['stream', 'batch'] })
+        database.createObjectStore('streams')
         database.createObjectStore('room', { keyPath: 'batch' })
         database.createObjectStore('consumers')
         database.createObjectStore('dead', { autoIncrement: true })
@@ -150,7 +151,7 @@ class IndexedDbLog implements Log {
     this.#database?.close()
   }
 
-  append(batch: OwnBatch): Promise<number> {
+  append(batch: OwnBatch, begun?: () => void): Promise<number> {
     const write = new Promise<number>((resolve, reject) => {
       const transaction = this.#transaction(
         batch.streams.size > 0 ? ['batches', 'streams'] : ['batches'],
@@ -158,6 +159,8 @@ class IndexedDbLog implements Log {
       let number = 0
       transaction.oncomplete = () => resolve(number)
       transaction.onabort = () => reject(writeError(transaction.error))
+      // Transactions are served in the order in which they were made: others may hear of it now.
+      begun?.()
       const row: BatchRow = {
         kind: 'own',
         time: batch.time,
@@ -367,37 +370,15 @@ class IndexedDbLog implements Log {
   }
 }
 
-/** A stream's events once more, apart, so that reading one stream reads nothing else. */
 function addStreams(store: IDBObjectStore, batch: OwnBatch | RoomBatch, number: number): void {
-  if (batch.streams.size === 0) return
-  const headers = JSON.parse(batch.headers) as unknown[]
-  const data = batch.data.split('\n')
-  const nthOfSlot = 'runs' in batch ? slotsToHeaders(batch.runs) : undefined
-  for (const [stream, indexes] of batch.streams) {
-    const nths = nthOfSlot ? indexes.map((slot) => nthOfSlot.get(slot) as number) : indexes
-    store.add({
-      stream,
-      batch: number,
-      indexes,
-      headers: JSON.stringify(nths.map((nth) => headers[nth])),
-      data: nths.map((nth) => data[nth]).join('\n'),
-    })
+  for (const [stream, { indexes, headers, data }] of batch.streams) {
+    store.add({ indexes, headers, data }, [stream, number])
   }
 }
 
 /** A request that fails aborts its transaction, and that is where the failure is told. */
 function quiet(request: Promise<unknown>): void {
   request.catch(() => {})
-}
-
-function slotsToHeaders(runs: readonly StoredRun[]): Map<number, number> {
-  const nthOfSlot = new Map<number, number>()
-  let slot = 0
-  for (const run of runs) {
-    if ('own' in run) slot += run.own.indexes.length
-    else for (let i = 0; i < run.events; i++) nthOfSlot.set(slot++, nthOfSlot.size)
-  }
-  return nthOfSlot
 }
 
 function toStored(row: BatchRow, batch: number): StoredBatch {

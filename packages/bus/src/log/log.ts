@@ -2,7 +2,7 @@
  * The interface of a device's log, and the records in it. One contract suite
  * (testing/log-contract.ts) holds for every implementation.
  */
-import type { EventHeader } from '../event.ts'
+import type { EventHeader, Scope } from '../event.ts'
 import type { Platform } from '../platform.ts'
 import type { BatchRef, Refusal, Run, StreamFrame, Term } from '../protocol/frames.ts'
 
@@ -18,11 +18,18 @@ export interface OwnBatch {
   readonly types: readonly string[]
   /** Highest counter of each id prefix. */
   readonly ids: readonly (readonly [prefix: string, counter: number])[]
-  /** Indexes of the events of each stream. */
-  readonly streams: ReadonlyMap<string, readonly number[]>
+  readonly streams: ReadonlyMap<string, StreamPart>
   /** How many events are for the room; 0 keeps the batch out of the outbox. */
   readonly roomEvents: number
   readonly lastId: string
+}
+
+/** A batch's events of one stream, copied, so that reading the stream reads nothing else. */
+export interface StreamPart {
+  /** Their indexes in the record. */
+  readonly indexes: readonly number[]
+  readonly headers: string
+  readonly data: string
 }
 
 /** A batch of the room's stream; own events are runs without headers and data. */
@@ -39,7 +46,7 @@ export interface RoomBatch {
   readonly count: number
   readonly types: readonly string[]
   readonly ids: readonly (readonly [prefix: string, counter: number])[]
-  readonly streams: ReadonlyMap<string, readonly number[]>
+  readonly streams: ReadonlyMap<string, StreamPart>
 }
 
 /** A run of a stream frame whose headers went into the record's own text. */
@@ -123,7 +130,7 @@ export interface WelcomeUpdate {
  * A device's ordered, durable record.
  *
  * `open` MUST be called first and resolve before anything else is called. `append` MUST have
- * begun its write when it returns, so that whoever posts afterwards in the same task cannot be
+ * its place in the order of writes when it calls `begun`, so that whoever posts then cannot be
  * overtaken by another context's effect; its promise MUST resolve only after the commit, and MUST
  * reject when the transaction aborts. Numbers MUST be given by the log itself, ascending, and
  * MUST NOT be reused, not even after `clear`. Nothing MUST read or decode the value texts.
@@ -135,8 +142,13 @@ export interface Log {
   readonly shared: boolean
   /** Reads the state, and makes log id and device where the log is new. */
   open(): Promise<LogState>
-  /** Commits an own batch; its number. @throws {BusError} log_failed, quota_exceeded, log_lost */
-  append(batch: OwnBatch): Promise<number>
+  /**
+   * Commits an own batch; its number. Calls `begun` before it returns, as soon as no write that
+   * begins later, in whatever context, can be committed before this one.
+   *
+   * @throws {BusError} log_failed, quota_exceeded, log_lost
+   */
+  append(batch: OwnBatch, begun?: () => void): Promise<number>
   /**
    * Commits a batch of the room together with the cursor and the placements in it, only if the
    * cursor equals `batch.prev` and the newest term is `term`; its number. One without runs moves
@@ -175,7 +187,12 @@ export interface LogSource {
 
 /** What the pipeline gives to a record. */
 export interface Encoded {
-  readonly header: EventHeader
+  readonly event: {
+    readonly id: string
+    readonly type: string
+    readonly stream?: string
+    readonly scope?: Scope
+  }
   readonly headerText: string
   readonly dataText: string
 }
@@ -191,7 +208,7 @@ export interface Writer {
   /** A time of writing seen elsewhere, behind which this writer must not fall. */
   sawTime(time: number): void
   record(entries: readonly Encoded[]): OwnBatch
-  write(record: OwnBatch): Promise<number>
+  write(record: OwnBatch, begun?: () => void): Promise<number>
   writeRoom(
     frame: StreamFrame,
     data: readonly string[],

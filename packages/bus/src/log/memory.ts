@@ -85,9 +85,10 @@ export class MemoryLog implements Log {
     return this.state()
   }
 
-  async append(batch: OwnBatch): Promise<number> {
+  async append(batch: OwnBatch, begun?: () => void): Promise<number> {
     this.#assertOpen()
     const number = this.#rows.push({ kind: 'own', ...batch })
+    begun?.()
     this.#room = { ...this.#room, pending: this.#room.pending + batch.roomEvents }
     return number
   }
@@ -188,7 +189,8 @@ class SharedMemoryLog implements Log {
   }
 
   open = async (): Promise<LogState> => this.#open().open()
-  append = async (batch: OwnBatch): Promise<number> => this.#open().append(batch)
+  append = async (batch: OwnBatch, begun?: () => void): Promise<number> =>
+    this.#open().append(batch, begun)
   appendRoom = async (batch: RoomBatch, term: Term): Promise<number> =>
     this.#open().appendRoom(batch, term)
   takeTerm = async (nonce: string): Promise<Term> => this.#open().takeTerm(nonce)

@@ -5,12 +5,20 @@
 import { BusError } from '../errors.ts'
 import { type EventHeader, headerFault, idPairs } from '../event.ts'
 import type { EventRun, OwnRun, Run, StreamFrame } from '../protocol/frames.ts'
-import type { Encoded, OwnBatch, Placement, RoomBatch, StoredBatch, StoredRun } from './log.ts'
+import type {
+  Encoded,
+  OwnBatch,
+  Placement,
+  RoomBatch,
+  StoredBatch,
+  StoredRun,
+  StreamPart,
+} from './log.ts'
 
 /** The record of an own batch. */
 export function ownBatch(entries: readonly Encoded[], time: number): OwnBatch {
   const types = new Set<string>()
-  const streams = new Map<string, number[]>()
+  const streams = new Map<string, Part>()
   let headers = ''
   let data = ''
   let roomEvents = 0
@@ -18,11 +26,12 @@ export function ownBatch(entries: readonly Encoded[], time: number): OwnBatch {
     const entry = entries[i] as Encoded
     headers += (i === 0 ? '[' : ',') + entry.headerText
     data += i === 0 ? entry.dataText : `\n${entry.dataText}`
-    types.add(entry.header.type)
-    if (entry.header.stream !== undefined) addTo(streams, entry.header.stream, i)
-    if (entry.header.scope !== 'device') roomEvents += 1
+    const { type, stream, scope } = entry.event
+    types.add(type)
+    if (stream !== undefined) addTo(streams, stream, i, entry.headerText, entry.dataText)
+    if (scope !== 'device') roomEvents += 1
   }
-  const all = entries.map((entry) => entry.header)
+  const all = entries.map((entry) => entry.event)
   return {
     time,
     count: entries.length,
@@ -30,9 +39,9 @@ export function ownBatch(entries: readonly Encoded[], time: number): OwnBatch {
     data,
     types: [...types],
     ids: idPairs(all),
-    streams,
+    streams: partsOf(streams),
     roomEvents,
-    lastId: (all.at(-1) as EventHeader).id,
+    lastId: all.at(-1)?.id ?? '',
   }
 }
 
@@ -46,7 +55,7 @@ export function roomBatch(
   const headers: EventHeader[] = []
   const runs: StoredRun[] = []
   const types = new Set<string>()
-  const streams = new Map<string, number[]>()
+  const streams = new Map<string, Part>()
   let slot = 0
   for (const run of frame.runs) {
     if ('own' in run) {
@@ -57,7 +66,9 @@ export function roomBatch(
     runs.push({ place: run.place, time: run.time, events: run.events.length })
     for (const header of run.events) {
       types.add(header.type)
-      if (header.stream !== undefined) addTo(streams, header.stream, slot)
+      if (header.stream !== undefined) {
+        addTo(streams, header.stream, slot, JSON.stringify(header), data[headers.length] as string)
+      }
       headers.push(header)
       slot += 1
     }
@@ -73,14 +84,36 @@ export function roomBatch(
     count: slot,
     types: [...types],
     ids: idPairs(headers),
-    streams,
+    streams: partsOf(streams),
   }
 }
 
-function addTo(streams: Map<string, number[]>, stream: string, index: number): void {
-  const indexes = streams.get(stream)
-  if (indexes) indexes.push(index)
-  else streams.set(stream, [index])
+interface Part {
+  readonly indexes: number[]
+  headers: string
+  data: string
+}
+
+function addTo(
+  streams: Map<string, Part>,
+  stream: string,
+  index: number,
+  header: string,
+  data: string,
+): void {
+  const part = streams.get(stream)
+  if (!part) {
+    streams.set(stream, { indexes: [index], headers: `[${header}`, data })
+    return
+  }
+  part.indexes.push(index)
+  part.headers += `,${header}`
+  part.data += `\n${data}`
+}
+
+function partsOf(streams: Map<string, Part>): ReadonlyMap<string, StreamPart> {
+  for (const part of streams.values()) part.headers += ']'
+  return streams
 }
 
 /** The placements in a room batch, of which each own batch gets one. */

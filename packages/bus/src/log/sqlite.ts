@@ -126,12 +126,14 @@ class SqliteLog implements Log {
     return this.state()
   }
 
-  async append(batch: OwnBatch): Promise<number> {
-    return this.#write(() => {
-      const number = this.#nextNumber()
-      this.#insert(number, batch, 'own')
-      return number
+  async append(batch: OwnBatch, begun?: () => void): Promise<number> {
+    const number = this.#write(() => {
+      const next = this.#nextNumber()
+      this.#insert(next, batch, 'own')
+      return next
     })
+    begun?.()
+    return number
   }
 
   async appendRoom(batch: RoomBatch, term: Term): Promise<number> {
@@ -284,7 +286,7 @@ class SqliteLog implements Log {
         [prefix, counter, number],
       )
     }
-    for (const [stream, indexes] of batch.streams) {
+    for (const [stream, { indexes }] of batch.streams) {
       this.#run('INSERT INTO crosstown_streams (log, stream, batch, indexes) VALUES (?, ?, ?, ?)', [
         stream,
         number,

@@ -26,9 +26,9 @@ export class LogWriter implements Writer {
     return ownBatch(entries, this.#time())
   }
 
-  write(record: OwnBatch): Promise<number> {
+  write(record: OwnBatch, begun?: () => void): Promise<number> {
     this.bytes += record.headers.length + record.data.length
-    return this.#log.append(record)
+    return this.#log.append(record, begun)
   }
 
   async writeRoom(

@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { isBusError } from '../errors.ts'
 import type { EventHeader } from '../event.ts'
-import { decodePeerFrame, encodeBatch, encodePeerFrame, type PeerFrame } from './peer-frames.ts'
+import { decodePeerFrame, encodeEvents, encodePeerFrame, type PeerFrame } from './peer-frames.ts'
 
 const header: EventHeader = { id: 'p-1', type: 'cart.added', source: 'page', time: 1 }
 const log = 'log'
@@ -60,7 +60,7 @@ test('a batch made of texts is the same as one made of objects', () => {
   const [frame, data] = FRAMES[0] as (typeof FRAMES)[number]
   if (frame.frame !== 'batch') throw new Error('not a batch')
   const { events, ...rest } = frame
-  const text = encodeBatch(rest, JSON.stringify(events), data.join('\n'))
+  const text = encodeEvents(rest, JSON.stringify(events), data.join('\n'))
   expect(decodePeerFrame(text)).toEqual({ frame, data })
 })
 

@@ -100,9 +100,9 @@ export function encodePeerFrame(frame: PeerFrame, data: readonly string[] = []):
   return data.length === 0 ? head : `${head}\n${data.join('\n')}`
 }
 
-/** The text of a `batch`, from headers and value texts that are text already. */
-export function encodeBatch(
-  frame: Omit<BatchFrame, 'events'>,
+/** The text of a frame with events, from headers and value texts that are text already. */
+export function encodeEvents(
+  frame: Omit<BatchFrame, 'events'> | Omit<PeerCastFrame, 'events'>,
   headersText: string,
   dataText: string,
 ): string {

@@ -96,7 +96,8 @@ describe('a batch', () => {
   })
 
   test('that comes back to its publisher is not heard there', async () => {
-    const { header, dataText } = a.maker.entry('a')
+    const { headerText, dataText } = a.maker.entry('a')
+    const header = JSON.parse(headerText)
     const { prefix } = a.maker.composer
     b.link.send(
       encodePeerFrame({ frame: 'batch', log: LOG, prefix, prev: 0, events: [header] }, [dataText]),
@@ -151,7 +152,8 @@ test('unpersisted events are heard, and handed to whoever may lead', async () =>
 })
 
 test('unpersisted events of the room are heard as such, and not sent on again', async () => {
-  const { header, dataText } = a.maker.entry('a', 7, { persist: false })
+  const { headerText, dataText } = a.maker.entry('a', 7, { persist: false })
+  const header = JSON.parse(headerText)
   a.peers.postRoomCast([header], [dataText])
   await setImmediate()
   expect(b.heard).toMatchObject([{ origin: 'room' }])

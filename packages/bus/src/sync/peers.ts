@@ -3,7 +3,7 @@
  * as events, each once, and as news for whoever leads. Anybody on the origin can post here, so
  * every text is checked; a foreign one is reported and dropped.
  */
-import type { Batch } from '../batch/batch.ts'
+import type { Batch, Entry } from '../batch/batch.ts'
 import type { Origin } from '../dispatch/dispatch.ts'
 import { BusError, toBusError } from '../errors.ts'
 import { type EventHeader, offsetOf, parseId } from '../event.ts'
@@ -11,9 +11,10 @@ import type { Link } from '../links/link.ts'
 import type { OwnBatch } from '../log/log.ts'
 import type { Run } from '../protocol/frames.ts'
 import {
+  type BatchFrame,
   type BeatFrame,
   decodePeerFrame,
-  encodeBatch,
+  encodeEvents,
   encodePeerFrame,
   type PeerFrame,
 } from '../protocol/peer-frames.ts'
@@ -84,9 +85,7 @@ export class Peers implements PeerContexts {
     const sameLog = frame.log === this.#logId
     switch (frame.frame) {
       case 'batch':
-        frame.events.forEach((header, i) => {
-          this.#deliverOnce(header, data[i] as string, 'device')
-        })
+        this.#deliverBatch(frame, data)
         return
       case 'committed':
         if (!sameLog) return
@@ -148,6 +147,35 @@ export class Peers implements PeerContexts {
     }
   }
 
+  /** Events of one publisher, whose counter is looked up and remembered once for all of them. */
+  #deliverBatch({ prefix, events }: BatchFrame, data: readonly string[]): void {
+    if (prefix === this.#prefix) return
+    const known = this.#highest.get(prefix) ?? 0
+    let highest = known
+    for (let i = 0; i < events.length; i++) {
+      const header = events[i] as EventHeader
+      if (!header.id.startsWith(`${prefix}-`)) {
+        this.#deliverOnce(header, data[i] as string, 'device')
+        continue
+      }
+      const counter = Number(header.id.slice(prefix.length + 1))
+      if (!(counter > highest)) continue
+      highest = counter
+      this.#events.deliver({ header, dataText: data[i] as string }, 'device')
+    }
+    if (highest > known) this.#remember(prefix, highest)
+  }
+
+  #remember(prefix: string, counter: number): void {
+    this.#highest.delete(prefix)
+    this.#highest.set(prefix, counter)
+    if (this.#highest.size <= MAX_PUBLISHERS) return
+    for (const oldest of this.#highest.keys()) {
+      this.#highest.delete(oldest)
+      return
+    }
+  }
+
   #deliverOnce(
     header: EventHeader,
     dataText: string,
@@ -158,14 +186,7 @@ export class Peers implements PeerContexts {
     const [prefix, counter] = parseId(header.id)
     if (counter > 0) {
       if (counter <= (this.#highest.get(prefix) ?? 0) || prefix === this.#prefix) return
-      this.#highest.delete(prefix)
-      this.#highest.set(prefix, counter)
-      if (this.#highest.size > MAX_PUBLISHERS) {
-        for (const oldest of this.#highest.keys()) {
-          this.#highest.delete(oldest)
-          break
-        }
-      }
+      this.#remember(prefix, counter)
     }
     this.#events.deliver(
       {
@@ -184,18 +205,17 @@ export class Peers implements PeerContexts {
       const prev = this.#posted
       this.#posted = parseId(record.lastId)[1]
       const frame = { frame: 'batch', log: this.#logId, prefix: this.#prefix, prev } as const
-      this.#link.send(encodeBatch(frame, record.headers, record.data))
+      this.#link.send(encodeEvents(frame, record.headers, record.data))
     }
     if (batch.casts.length > 0) {
-      const frame = {
-        frame: 'cast',
-        log: this.#logId,
-        events: batch.casts.map((entry) => entry.header),
-      } as const
-      this.#send(
-        frame,
-        batch.casts.map((entry) => entry.dataText),
-      )
+      let headers = '['
+      let data = ''
+      for (let i = 0; i < batch.casts.length; i++) {
+        const { headerText, dataText } = batch.casts[i] as Entry
+        headers += i === 0 ? headerText : `,${headerText}`
+        data += i === 0 ? dataText : `\n${dataText}`
+      }
+      this.#link.send(encodeEvents({ frame: 'cast', log: this.#logId }, `${headers}]`, data))
     }
   }
 

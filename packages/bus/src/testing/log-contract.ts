@@ -298,7 +298,7 @@ function own(
 ): ReturnType<typeof ownBatch> {
   const entries = events.map(([id, more], i): Encoded => {
     const one = header(id, more)
-    return { header: one, headerText: JSON.stringify(one), dataText: texts?.[i] ?? `{"n":${i}}` }
+    return { event: one, headerText: JSON.stringify(one), dataText: texts?.[i] ?? `{"n":${i}}` }
   })
   return ownBatch(entries, 1_000)
 }
