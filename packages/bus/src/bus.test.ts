@@ -392,7 +392,7 @@ describe('status', () => {
     const bus = open()
     const seen: unknown[] = []
     const off = bus.status.subscribe((snapshot) => seen.push(snapshot.log.state))
-    expect(seen).toEqual(['closed'])
+    expect(seen).toEqual(['opening'])
     expect(bus.status.get()).toBe(bus.status.get())
     await bus.publish('a.b')
     expect(bus.status.log).toMatchObject({ kind: 'memory', state: 'open' })

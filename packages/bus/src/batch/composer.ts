@@ -46,6 +46,8 @@ const MAX_KNOWN_TYPES = 1_000
 export class Composer {
   readonly #source: string
   readonly #sourceText: string
+  /** Bytes of the source's text beyond its length. */
+  readonly #sourceExcess: number
   readonly #platform: Platform
   readonly #encode: ComposerOptions['encode']
   readonly hasLog: boolean
@@ -59,6 +61,7 @@ export class Composer {
   constructor(options: ComposerOptions) {
     this.#source = options.source
     this.#sourceText = JSON.stringify(options.source)
+    this.#sourceExcess = utf8Length(this.#sourceText) - this.#sourceText.length
     this.#platform = options.platform
     this.#encode = options.encode
     this.hasLog = options.hasLog
@@ -148,13 +151,16 @@ export class Composer {
       version: 1,
       correlationId: id,
     }
+    const said = hasText(options) ? withOptions(event, options, type) : ''
     const headerText =
       `{"id":"${id}","type":"${type}","source":${this.#sourceText},"time":${time}` +
       (plan.scope === 'device' ? ',"scope":"device"' : '') +
-      (hasText(options) ? withOptions(event, options, type) : '') +
+      said +
       (encoding === undefined ? '' : ',"encoding":"devalue"') +
       (group === undefined ? '}' : `,"group":${group}}`)
-    const headerBytes = utf8Length(headerText)
+    // Ids and types are ASCII, and so is the source most of the time.
+    const headerBytes =
+      said === '' ? headerText.length + this.#sourceExcess : utf8Length(headerText)
     if (headerBytes > MAX_HEADER_BYTES)
       throw tooLarge(type, 'header', headerBytes, MAX_HEADER_BYTES)
     const bytes = headerBytes + utf8Length(dataText)

@@ -9,6 +9,7 @@ import type { Entry } from './batch.ts'
 import type { Composer, EventPlan } from './composer.ts'
 import type { Pipeline } from './pipeline.ts'
 import {
+  ACCEPTED,
   createTicket,
   PublishTicket,
   rejectedTicket,
@@ -84,15 +85,21 @@ export class Publisher {
     } catch (error) {
       return rejectedTicket(publishError(error), this.#options.later, this.#options.report)
     }
-    const ticket = new PublishTicket<BusEvent>(until, this.#options, options.signal)
+    const waits = until !== 'accepted' || options.signal !== undefined
+    const ticket = waits
+      ? new PublishTicket<BusEvent>(until, this.#options, options.signal)
+      : undefined
     const { mark } = composer
     try {
-      const entry = composer.compose(type, data, options, plan, ticket)
-      ticket.result = entry.event
+      const entry = composer.compose(type, data, options, plan, ticket ?? ACCEPTED)
+      if (ticket) ticket.result = entry.event
       pipeline.add(entry)
+      if (!ticket) return Promise.resolve(entry.event)
       if (until === 'accepted') ticket.resolve()
     } catch (error) {
       composer.rewind(mark)
+      if (!ticket)
+        return rejectedTicket(publishError(error), this.#options.later, this.#options.report)
       ticket.reject(publishError(error))
     }
     return ticket.promise

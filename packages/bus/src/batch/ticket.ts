@@ -157,6 +157,14 @@ class ValueTicket<T> extends PublishTicket<T> {
   }
 }
 
+/** For all who wait for nothing: what fails later is told by `onError` where it fails. */
+export const ACCEPTED: Ticket = {
+  until: 'accepted',
+  handled: undefined,
+  resolve() {},
+  reject() {},
+}
+
 /** A promise that is rejected already, under the same rules. */
 export function rejectedTicket<T>(
   error: BusError,

@@ -1,8 +1,9 @@
 /** The channel in browsers: the `broadcast-channel` package over the browser's own channel. */
 import { BroadcastChannel as PackageChannel } from 'broadcast-channel'
-import type { NativeChannel, OpenChannel } from './channel.ts'
+import type { OpenChannel } from './channel.ts'
 
-export const openChannel: OpenChannel = (name, native, receive) => {
+export const openChannel: OpenChannel = (name, Native, receive) => {
+  const native = new Native(name)
   const options = { methods: [methodOver(native)], type: METHOD } as unknown
   const channel = new PackageChannel<string>(
     name,
@@ -10,10 +11,9 @@ export const openChannel: OpenChannel = (name, native, receive) => {
   )
   channel.onmessage = receive
   return {
-    post(text) {
-      // Only a channel that is closed refuses text, and then nobody is left to hear it.
-      channel.postMessage(text).catch(() => {})
-    },
+    // Straight to the browser's channel: the package posts a microtask later, when the caller of
+    // `publish` has ended his task, and other tabs would wait for all of it.
+    post: (text) => native.postMessage({ time: 0, type: 'message', data: text }),
     close: () => channel.close(),
   }
 }
@@ -25,24 +25,20 @@ const SENT: Promise<void> = Promise.resolve()
  * The package drops messages stamped earlier than the listener by the wall clock, and so loses
  * some whenever a clock steps back. Given a method whose clock stands still, it drops none.
  */
-function methodOver(Native: NativeChannel): object {
+function methodOver(native: BroadcastChannel): object {
   return {
     type: METHOD,
     canBeUsed: () => true,
     averageResponseTime: () => 0,
     microSeconds: () => 0,
-    create: (name: string) => new Native(name),
-    close: (channel: BroadcastChannel) => channel.close(),
-    postMessage(channel: BroadcastChannel, message: unknown) {
-      try {
-        channel.postMessage(message)
-        return SENT
-      } catch (error) {
-        return Promise.reject(error)
-      }
+    create: () => native,
+    close: () => native.close(),
+    postMessage(_: unknown, message: unknown) {
+      native.postMessage(message)
+      return SENT
     },
-    onMessage(channel: BroadcastChannel, receive: ((message: unknown) => void) | null) {
-      channel.onmessage = receive && ((event) => isMessage(event.data) && receive(event.data))
+    onMessage(_: unknown, receive: ((message: unknown) => void) | null) {
+      native.onmessage = receive && ((event) => isMessage(event.data) && receive(event.data))
     },
   }
 }

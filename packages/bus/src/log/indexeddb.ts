@@ -372,7 +372,8 @@ class IndexedDbLog implements Log {
 
 function addStreams(store: IDBObjectStore, batch: OwnBatch | RoomBatch, number: number): void {
   for (const [stream, { indexes, headers, data }] of batch.streams) {
-    store.add({ indexes, headers, data }, [stream, number])
+    // No `add`: it would look the key up first, and no other batch has this number.
+    store.put({ indexes, headers, data }, [stream, number])
   }
 }
 
