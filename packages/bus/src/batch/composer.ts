@@ -56,7 +56,11 @@ export class Composer {
   readonly #castPrefix: string
   #counter = 0
   #castCounter = 0
-  readonly #known = new Set<string>()
+  /** Where the header text of each kind begins. */
+  readonly #head: string
+  readonly #castHead: string
+  /** What stands between id and time in the header text of a type; only of types that are one. */
+  readonly #middles = new Map<string, string>()
 
   constructor(options: ComposerOptions) {
     this.#source = options.source
@@ -67,6 +71,8 @@ export class Composer {
     this.hasLog = options.hasLog
     this.prefix = options.platform.randomText(PREFIX_LENGTH)
     this.#castPrefix = options.platform.randomText(PREFIX_LENGTH)
+    this.#head = `{"id":"${this.prefix}-`
+    this.#castHead = `{"id":"${this.#castPrefix}-`
   }
 
   /** Where the counter stands; `rewind` there takes back what was composed since and not used. */
@@ -102,10 +108,18 @@ export class Composer {
   }
 
   #assertType(type: unknown): asserts type is string {
-    if (this.#known.has(type as string)) return
+    if (this.#middles.has(type as string)) return
     assertEventType(type)
-    if (this.#known.size >= MAX_KNOWN_TYPES) this.#known.clear()
-    this.#known.add(type)
+    this.#middleOf(type)
+  }
+
+  #middleOf(type: string): string {
+    const known = this.#middles.get(type)
+    if (known !== undefined) return known
+    const middle = `","type":"${type}","source":${this.#sourceText},"time":`
+    if (this.#middles.size >= MAX_KNOWN_TYPES) this.#middles.clear()
+    this.#middles.set(type, middle)
+    return middle
   }
 
   /** An event that nobody outside this context will see: by reference, unchecked, unencoded. */
@@ -138,9 +152,8 @@ export class Composer {
   ): Entry {
     const { text: dataText, encoding } = this.#encode(data, type)
     const { persisted } = plan
-    const id = persisted
-      ? `${this.prefix}-${this.#counter + 1}`
-      : `${this.#castPrefix}-${++this.#castCounter}`
+    const counter = persisted ? this.#counter + 1 : ++this.#castCounter
+    const id = `${persisted ? this.prefix : this.#castPrefix}-${counter}`
     const event: Entry['event'] = {
       id,
       type,
@@ -153,7 +166,10 @@ export class Composer {
     }
     const said = hasText(options) ? withOptions(event, options, type) : ''
     const headerText =
-      `{"id":"${id}","type":"${type}","source":${this.#sourceText},"time":${time}` +
+      (persisted ? this.#head : this.#castHead) +
+      counter +
+      this.#middleOf(type) +
+      time +
       (plan.scope === 'device' ? ',"scope":"device"' : '') +
       said +
       (encoding === undefined ? '' : ',"encoding":"devalue"') +

@@ -27,8 +27,7 @@ class WatchedPromise<T> extends Promise<T> {
     return Promise
   }
 
-  /** Assigned on first use; a field would be reset after the executor had run. */
-  declare watched?: true
+  watched = false
 
   // biome-ignore lint/suspicious/noThenProperty: overriding it is how an await is seen
   override then<A = T, B = never>(

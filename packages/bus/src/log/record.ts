@@ -3,7 +3,7 @@
  * other, so that writing copies two strings and filters read no data.
  */
 import { BusError } from '../errors.ts'
-import { type EventHeader, headerFault, idPairs } from '../event.ts'
+import { type EventHeader, headerFault, idPairs, parseId } from '../event.ts'
 import type { EventRun, OwnRun, Run, StreamFrame } from '../protocol/frames.ts'
 import type {
   Encoded,
@@ -19,30 +19,37 @@ import type {
 export function ownBatch(entries: readonly Encoded[], time: number): OwnBatch {
   const types = new Set<string>()
   const streams = new Map<string, Part>()
-  let headers = ''
-  let data = ''
+  const headers: string[] = []
+  const data: string[] = []
   let roomEvents = 0
   for (let i = 0; i < entries.length; i++) {
-    const entry = entries[i] as Encoded
-    headers += (i === 0 ? '[' : ',') + entry.headerText
-    data += i === 0 ? entry.dataText : `\n${entry.dataText}`
-    const { type, stream, scope } = entry.event
-    types.add(type)
-    if (stream !== undefined) addTo(streams, stream, i, entry.headerText, entry.dataText)
-    if (scope !== 'device') roomEvents += 1
+    const { event, headerText, dataText } = entries[i] as Encoded
+    headers.push(headerText)
+    data.push(dataText)
+    types.add(event.type)
+    if (event.stream !== undefined) addTo(streams, event.stream, i, headerText, dataText)
+    if (event.scope !== 'device') roomEvents += 1
   }
-  const all = entries.map((entry) => entry.event)
+  const events = entries.map((entry) => entry.event)
   return {
     time,
     count: entries.length,
-    headers: `${headers}]`,
-    data,
+    headers: `[${headers.join()}]`,
+    data: data.join('\n'),
     types: [...types],
-    ids: idPairs(all),
+    ids: ownIdPairs(events),
     streams: partsOf(streams),
     roomEvents,
-    lastId: all.at(-1)?.id ?? '',
+    lastId: events.at(-1)?.id ?? '',
   }
+}
+
+/** A publisher's numbers leave no hole, so that most of the time first and last say it all. */
+function ownIdPairs(events: readonly { readonly id: string }[]): OwnBatch['ids'] {
+  const [prefix, first] = parseId(events[0]?.id ?? '')
+  const [lastPrefix, last] = parseId(events.at(-1)?.id ?? '')
+  const all = prefix === lastPrefix && last - first === events.length - 1
+  return all ? [[prefix, last]] : idPairs(events)
 }
 
 /** The record of a stream frame. */
@@ -90,8 +97,8 @@ export function roomBatch(
 
 interface Part {
   readonly indexes: number[]
-  headers: string
-  data: string
+  readonly headers: string[]
+  readonly data: string[]
 }
 
 function addTo(
@@ -101,19 +108,22 @@ function addTo(
   header: string,
   data: string,
 ): void {
-  const part = streams.get(stream)
+  let part = streams.get(stream)
   if (!part) {
-    streams.set(stream, { indexes: [index], headers: `[${header}`, data })
-    return
+    part = { indexes: [], headers: [], data: [] }
+    streams.set(stream, part)
   }
   part.indexes.push(index)
-  part.headers += `,${header}`
-  part.data += `\n${data}`
+  part.headers.push(header)
+  part.data.push(data)
 }
 
-function partsOf(streams: Map<string, Part>): ReadonlyMap<string, StreamPart> {
-  for (const part of streams.values()) part.headers += ']'
-  return streams
+function partsOf(streams: ReadonlyMap<string, Part>): ReadonlyMap<string, StreamPart> {
+  const parts = new Map<string, StreamPart>()
+  for (const [stream, { indexes, headers, data }] of streams) {
+    parts.set(stream, { indexes, headers: `[${headers.join()}]`, data: data.join('\n') })
+  }
+  return parts
 }
 
 /** The placements in a room batch, of which each own batch gets one. */
