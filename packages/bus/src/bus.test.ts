@@ -152,6 +152,15 @@ describe('publish', () => {
     await expect(bus.publishBatch(many)).rejects.toMatchObject({ code: 'too_large' })
   })
 
+  it('rejects what is no list of events', async () => {
+    const bus = open()
+    for (const entries of [null, {}, [null], ['a.b']]) {
+      await expect(bus.publishBatch(entries as never)).rejects.toMatchObject({
+        code: 'invalid_options',
+      })
+    }
+  })
+
   it('rejects after close', async () => {
     const bus = open()
     await bus.close()
@@ -203,6 +212,36 @@ describe('subscribe', () => {
     await expect.poll(() => heard.length).toBe(1_001)
     expect(heard).toEqual(Array.from({ length: 1_001 }, (_, n) => n))
   })
+
+  it('says of events from the log where they came from', async () => {
+    const tabs = memoryLink()
+    const [a, b] = [
+      createBus<Any>({ name: 'origins', tabs }),
+      createBus<Any>({ name: 'origins', tabs }),
+    ]
+    buses.push(a, b)
+    await a.publish('a.b', 'a')
+    await b.publish('a.b', 'b')
+    const heard: unknown[] = []
+    a.subscribe('a.b', (event, ctx) => heard.push([event.data, ctx.origin, ctx.replaying]), {
+      from: 'start',
+    })
+    await expect
+      .poll(() => heard)
+      .toEqual([
+        ['a', 'self', true],
+        ['b', 'device', true],
+      ])
+  })
+
+  it.each([{ buffer: 0 }, { buffer: 1.5 }, { overflow: 'block' }])(
+    'refuses to loop with %o',
+    (options) => {
+      expect(() => open().events('a.b', options as never)).toThrow(
+        expect.objectContaining({ code: 'invalid_options' }),
+      )
+    },
+  )
 
   it('carries correlation, causation and metadata on in answers', async () => {
     const bus = open()

@@ -231,6 +231,7 @@ export function createBusOn(
     if (reads) {
       const catchUp = new CatchUp({
         from,
+        prefix: composer.prefix,
         matches: handlers.matcher(subscription),
         open: (event) => dispatcher.open(event),
         where,
@@ -311,6 +312,10 @@ export function createBusOn(
       level = {},
     ) {
       if (closed) return rejectedTicket(closedError(), later, report)
+      if (!Array.isArray(entries) || !entries.every((entry) => entry instanceof Object)) {
+        const what = 'publishBatch takes a list of { type, data }'
+        return rejectedTicket(new BusError('invalid_options', what), later, report)
+      }
       if (!direct) device.opening()
       const drafts: Draft[] = entries.map(({ type, data, ...rest }) => ({
         type,

@@ -63,6 +63,8 @@ export interface EventHeader {
   readonly encoding?: 'devalue'
   /** Events of one `publishBatch` share a number within their batch. */
   readonly group?: number
+  /** The id that a publisher over HTTP gave it, where `id` is made of it. */
+  readonly ownId?: string
 }
 
 /** Events at most, and bytes of headers and data at most, in one batch. */
@@ -182,6 +184,7 @@ export function headerFault(header: unknown): string | undefined {
   if (h['group'] !== undefined && !isCount(h['group'])) return 'group must be a whole number from 1'
   if (h['encoding'] !== undefined && h['encoding'] !== 'devalue')
     return "encoding must be 'devalue' or absent"
+  if (h['ownId'] !== undefined && !isHeaderText(h['ownId'])) return `ownId ${TEXT_RULE}`
   return optionsFault(h)
 }
 

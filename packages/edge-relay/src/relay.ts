@@ -2,7 +2,7 @@
  * The relay as a Hono app: routes, origin, auth, limits. It knows no runtime: one of `runtimes/`
  * serves it and hands it sockets.
  */
-import { BusError, isHeaderText, SUBPROTOCOL, typeMatcher } from '@crosstown/bus/protocol'
+import { BusError, isHeaderText, isRoom, SUBPROTOCOL, typeMatcher } from '@crosstown/bus/protocol'
 import { type Context, Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { cors } from 'hono/cors'
@@ -68,8 +68,6 @@ type RelayEnv = { Bindings: RelayBindings; Variables: { identity: Identity } }
 export function createRelay(options: RelayOptions = {}): Relay {
   return new Relay(options)
 }
-
-const ROOM = /^[A-Za-z0-9._~-]{1,128}$/
 
 /** A Hono app that serves rooms; more routes may be added to it. */
 export class Relay extends Hono<RelayEnv> {
@@ -271,7 +269,7 @@ export class Relay extends Hono<RelayEnv> {
 
 function roomOf(c: Context<RelayEnv>): string {
   const room = c.req.param('room') ?? ''
-  if (ROOM.test(room)) return room
+  if (isRoom(room)) return room
   throw new BusError('invalid_room', 'a room is 1 to 128 characters of A-Z a-z 0-9 . _ ~ -')
 }
 

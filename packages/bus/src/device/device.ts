@@ -115,8 +115,11 @@ export class Device implements BatchSinks {
       confirmed: (confirmation) => this.#confirmed(confirmation),
       beat: (frame) => {
         if (this.status.get().leader) return
-        const { relay, rtt, pending, refused } = frame
+        const { relay, rtt, code, pending, refused } = frame
         this.status.update({ relay, rtt, outbox: { pending, refused } })
+        if (code === undefined || this.status.get().lastError?.code === code) return
+        const text = `the relay refuses this device: ${code}`
+        this.status.update({ lastError: new BusError(code, text, { stage: 'links' }) })
       },
       joined: () => this.#beatNow(),
       cast: (headers, data) => {
@@ -446,13 +449,14 @@ export class Device implements BatchSinks {
   #beatNow(): void {
     this.#cancelBeat?.()
     this.#cancelBeat = undefined
-    const { leader, relay, rtt, outbox } = this.status.get()
+    const { leader, relay, rtt, outbox, lastError } = this.status.get()
     if (!leader || this.#closed) return
     this.#peers.postBeat({
       term: this.#term,
       head: this.#head,
       relay,
       ...(rtt === undefined ? undefined : { rtt }),
+      ...(relay === 'refused' && lastError ? { code: lastError.code } : undefined),
       ...outbox,
     })
   }

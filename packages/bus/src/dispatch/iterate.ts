@@ -59,12 +59,22 @@ export function nextEvent(
   })
 }
 
+const OVERFLOWS: ReadonlySet<unknown> = new Set(['drop-oldest', 'drop-newest', 'error'])
+
+function invalid(what: string): BusError {
+  return new BusError('invalid_options', `events: ${what}`, { stage: 'dispatch' })
+}
+
 /** Events in a loop. Subscribed at once, not at the first `next()`, so that none is missed. */
 export function iterate(
   attach: Attach,
   options: IterateOptions,
 ): AsyncIterableIterator<BusEvent> & AsyncDisposable {
   const { signal, buffer, overflow, report, onClose } = options
+  if (!Number.isSafeInteger(buffer) || buffer < 1)
+    throw invalid('buffer must be a whole number from 1')
+  if (!OVERFLOWS.has(overflow))
+    throw invalid(`overflow must be one of ${[...OVERFLOWS].join(', ')}`)
   const waiting: BusEvent[] = []
   const readers: {
     resolve(result: IteratorResult<BusEvent>): void

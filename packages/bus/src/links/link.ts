@@ -4,8 +4,8 @@ import type { Platform } from '../platform.ts'
  * What carries frames, as text, between peers. A link knows nothing of events.
  *
  * A link MUST deliver what it delivers whole and in the order in which one peer sent it. It MUST
- * NOT deliver a text to the peer that sent it. It MAY lose texts: what was lost is healed from the
- * log. It MUST NOT throw from `send` because a peer is gone. After `close` it MUST NOT call the
+ * NOT deliver a text to the peer that sent it. It MAY lose texts: what is persisted is in the log
+ * all the same. It MUST NOT throw from `send` because a peer is gone. After `close` it MUST NOT call the
  * receiver any more.
  *
  * `receive` is called once, before the first `send`. Texts that arrived earlier may be lost.
@@ -29,14 +29,19 @@ export interface RelayConnection {
   readonly buffered: number
   /** Drops the socket and connects again after the usual delay. */
   reconnect(): void
+  /** The next connection waits so long, in milliseconds, on top of the usual delay. */
+  holdOff(ms: number): void
   close(code?: number): void
 }
 
 export interface RelayEvents {
   opened(): void
   received(text: string): void
-  /** The socket is gone; `code` is the close code, of which only our own ranges mean something. */
-  closed(code: number): void
+  /**
+   * The socket is gone, or could not be had. `code` is the close code, of which only our own
+   * ranges mean something; `final` says that the link does not come back by itself.
+   */
+  closed(code: number, final: boolean): void
 }
 
 /** Where and as whom to connect. */

@@ -5,18 +5,21 @@
 import ReconnectingSocket from 'partysocket/ws'
 import { BUS_ERROR_CODES, BusError } from '../errors.ts'
 import type { Platform } from '../platform.ts'
-import { SUBPROTOCOL } from '../protocol/frames.ts'
+import { isRoom, SUBPROTOCOL } from '../protocol/frames.ts'
 import { parsePatterns } from '../protocol/pattern.ts'
 import type { ReadStart, RelayAddress, RelayConnection, RelayEvents } from './link.ts'
 
 export interface RelayLinkOptions {
   /** Of the relay, `wss://relay.example` or `ws://127.0.0.1:8787`; a path before `/rooms` is kept. */
   readonly url: string
-  /** 1 to 128 of `A-Z a-z 0-9 . _ ~ -`. */
+  /** 1 to 128 of `A-Z a-z 0-9 . _ ~ -`, and not `.` or `..`. */
   readonly room: string
   /** The token, or a function asked for a fresh one at every connection. */
   readonly token?: string | (() => string | undefined | Promise<string | undefined>)
-  /** Where a new device starts reading: `{ last }` in events. @default 'start' */
+  /**
+   * Where a new device starts reading: after a position, at a time, with the last so many places.
+   * @default 'start'
+   */
   readonly from?: 'start' | 'now' | Date | { readonly position: string } | { readonly last: number }
   /** Patterns of what this device reads; what it sends is not limited by them. @default everything */
   readonly types?: string | readonly string[]
@@ -30,9 +33,11 @@ export interface RelaySocket extends RelayAddress {
   readonly paused: boolean
 }
 
-/** First delay before a reconnect, and the longest, both lengthened by up to a half at random. */
+/** First delay before a reconnect, and the longest. */
 const MIN_RECONNECT_MS = 250
 const MAX_RECONNECT_MS = 10_000
+/** Every reconnect waits up to so much longer, at random. */
+const RECONNECT_SPREAD_MS = 1_000
 const CONNECT_TIMEOUT_MS = 10_000
 
 /** @throws {BusError} invalid_options, invalid_room, invalid_pattern */
@@ -69,10 +74,14 @@ export function relaySocket(options: RelayLinkOptions): RelaySocket {
 }
 
 function socketUrl(url: string, room: string): string {
-  if (typeof room !== 'string' || !/^[A-Za-z0-9._~-]{1,128}$/.test(room)) {
-    throw new BusError('invalid_room', 'relayLink: room must be 1 to 128 of A-Z a-z 0-9 . _ ~ -', {
-      stage: 'links',
-    })
+  if (!isRoom(room)) {
+    throw new BusError(
+      'invalid_room',
+      'relayLink: room must be 1 to 128 of A-Z a-z 0-9 . _ ~ -, and not . or ..',
+      {
+        stage: 'links',
+      },
+    )
   }
   let parsed: URL
   try {
@@ -128,6 +137,7 @@ class Switch implements RelayConnection {
   readonly #ended: () => void
   #socket: ReconnectingSocket | undefined
   #open = false
+  #holdOff = 0
 
   constructor(url: string, events: RelayEvents, platform: Platform, ended: () => void) {
     this.#url = url
@@ -143,14 +153,14 @@ class Switch implements RelayConnection {
   resume(): void {
     if (this.#socket) return
     const platform = this.#platform
-    let attempt = 0
+    let first = true
     const url = async () => {
       // The package has no jitter: without it all devices of a room come back in the same moment.
-      if (attempt++ > 0) {
-        const base = Math.min(MIN_RECONNECT_MS * 2 ** (attempt - 2), MAX_RECONNECT_MS)
-        const jitter = base * 0.5 * platform.random()
-        await new Promise<void>((resolve) => platform.timer(jitter, resolve))
-      }
+      const jitter = first ? 0 : RECONNECT_SPREAD_MS * platform.random()
+      const wait = jitter + this.#holdOff
+      first = false
+      this.#holdOff = 0
+      if (wait > 0) await new Promise<void>((resolve) => platform.timer(wait, resolve))
       return this.#url
     }
     const socket = new ReconnectingSocket(url, [SUBPROTOCOL], {
@@ -167,7 +177,6 @@ class Switch implements RelayConnection {
     // Handlers, not listeners: on listeners the package's own close events lose their code.
     socket.onopen = () => {
       if (this.#socket !== socket) return
-      attempt = 0
       this.#open = true
       this.#events.opened()
     }
@@ -183,7 +192,7 @@ class Switch implements RelayConnection {
 
   #closed(code: number): void {
     this.#open = false
-    this.#events.closed(code)
+    this.#events.closed(code, isFinal(code))
   }
 
   send(text: string): boolean {
@@ -194,6 +203,10 @@ class Switch implements RelayConnection {
 
   reconnect(): void {
     this.#socket?.reconnect()
+  }
+
+  holdOff(ms: number): void {
+    this.#holdOff = ms
   }
 
   pause(): void {

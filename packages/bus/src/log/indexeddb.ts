@@ -71,7 +71,7 @@ interface BatchRow {
   data: string
   types: readonly string[]
   ids: readonly (readonly [string, number])[]
-  /** Own batches: how many events are for the room, and the id of the last. */
+  /** Own batches: how many events are for the room, and the id of the last of them. */
   roomEvents?: number
   lastId?: string
   /** Room batches. */
@@ -169,7 +169,7 @@ class IndexedDbLog implements Log {
         types: batch.types,
         ids: batch.ids,
         roomEvents: batch.roomEvents,
-        lastId: batch.lastId,
+        ...(batch.lastRoomId === undefined ? undefined : { lastId: batch.lastRoomId }),
       }
       const added = transaction.objectStore('batches').add(row)
       added.onsuccess = () => {

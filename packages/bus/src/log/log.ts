@@ -22,6 +22,8 @@ export interface OwnBatch {
   /** How many events are for the room; 0 keeps the batch out of the outbox. */
   readonly roomEvents: number
   readonly lastId: string
+  /** Id of the last event for the room: by it the relay knows the batch. */
+  readonly lastRoomId?: string
 }
 
 /** A batch's events of one stream, copied, so that reading the stream reads nothing else. */

@@ -106,8 +106,8 @@ export class MemoryLog implements Log {
     for (const placement of placementsOf(batch, number)) {
       this.#placements.set(placement.batch, placement)
       const own = this.#rows[placement.batch - 1]
-      if (own?.kind !== 'own') continue
-      confirmed = { batch: placement.batch, id: own.lastId }
+      if (own?.kind !== 'own' || own.lastRoomId === undefined) continue
+      confirmed = { batch: placement.batch, id: own.lastRoomId }
       events += own.roomEvents
     }
     this.#room = afterRoomBatch(this.#room, batch, confirmed, events)

@@ -22,13 +22,17 @@ export function ownBatch(entries: readonly Encoded[], time: number): OwnBatch {
   const headers: string[] = []
   const data: string[] = []
   let roomEvents = 0
+  let lastRoomId: string | undefined
   for (let i = 0; i < entries.length; i++) {
     const { event, headerText, dataText } = entries[i] as Encoded
     headers.push(headerText)
     data.push(dataText)
     types.add(event.type)
     if (event.stream !== undefined) addTo(streams, event.stream, i, headerText, dataText)
-    if (event.scope !== 'device') roomEvents += 1
+    if (event.scope !== 'device') {
+      roomEvents += 1
+      lastRoomId = event.id
+    }
   }
   const events = entries.map((entry) => entry.event)
   return {
@@ -41,6 +45,7 @@ export function ownBatch(entries: readonly Encoded[], time: number): OwnBatch {
     streams: partsOf(streams),
     roomEvents,
     lastId: events.at(-1)?.id ?? '',
+    ...(lastRoomId === undefined ? undefined : { lastRoomId }),
   }
 }
 

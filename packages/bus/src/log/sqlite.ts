@@ -273,7 +273,7 @@ class SqliteLog implements Log {
         batch.data,
         JSON.stringify(batch.types),
         own?.roomEvents ?? 0,
-        own?.lastId ?? null,
+        own?.lastRoomId ?? null,
         room?.epoch ?? null,
         room?.prev ?? null,
         room?.position ?? null,

@@ -12,6 +12,11 @@ export const SUBPROTOCOL = 'crosstown.v1'
 /** UTF-8 bytes of one frame at most. */
 export const MAX_FRAME_BYTES: number = 1024 * 1024
 
+/** Whether a text can name a room; `.` and `..` would change the path of a URL. */
+export function isRoom(room: unknown): room is string {
+  return typeof room === 'string' && /^(?!\.{1,2}$)[A-Za-z0-9._~-]{1,128}$/.test(room)
+}
+
 /** A leadership of a device: a number that only grows, and a nonce that tells clones apart. */
 export type Term = readonly [number: number, nonce: string]
 
@@ -40,7 +45,7 @@ export interface HelloFrame {
   readonly token?: string
   readonly log: string
   readonly device: { readonly id: string; readonly secret: string }
-  /** All terms taken since the last one that was welcomed, the newest last. */
+  /** The last term that was welcomed and all taken since, the newest last. */
   readonly terms: readonly Term[]
   /** The last own batch this device knows to be confirmed. */
   readonly confirmed?: BatchRef

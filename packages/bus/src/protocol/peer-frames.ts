@@ -76,6 +76,8 @@ export interface BeatFrame {
   readonly head: number
   readonly relay: 'off' | 'connecting' | 'online' | 'offline' | 'refused'
   readonly rtt?: number
+  /** Why the relay refuses this device, where it does. */
+  readonly code?: BusErrorCode
   readonly pending: number
   readonly refused: number
 }
@@ -168,6 +170,7 @@ const CHECKS: { [F in PeerFrame['frame']]: (frame: Fields) => boolean } = {
   cast: (f) => isHeaders(f['events']),
   beat: (f) =>
     isAmount(f['term']) &&
+    (f['code'] === undefined || isErrorCode(f['code'])) &&
     isAmount(f['head']) &&
     (f['rtt'] === undefined || isAmount(f['rtt'])) &&
     typeof f['relay'] === 'string' &&

@@ -120,6 +120,7 @@ const PEER_FRAMES: {
     head: 'required',
     relay: 'required',
     rtt: 'optional',
+    code: 'optional',
     pending: 'required',
     refused: 'required',
   },
@@ -138,7 +139,7 @@ const LIMITS: Fields<WelcomeFrame['limits']> = {
 const OWN: Fields<OwnRun['own']> = { batch: 'required', indexes: 'required', refused: 'optional' }
 const EVENT_RUN: Fields<EventRun> = { place: 'required', events: 'required', time: 'required' }
 const OWN_RUN: Fields<OwnRun> = { place: 'required', own: 'required', time: 'required' }
-const HEADER: Fields<EventHeader> & { ownId: 'optional' } = {
+const HEADER: Fields<EventHeader> = {
   id: 'required',
   type: 'required',
   source: 'required',

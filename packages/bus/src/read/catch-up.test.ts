@@ -58,6 +58,7 @@ function subscribe(
   )
   dispatcher.subscriptions.add(subscription)
   const catchUp = new CatchUp({
+    prefix: 'nobody',
     from,
     matches: typeMatcher(['a']),
     open: (event) => dispatcher.open(event),

@@ -3,7 +3,7 @@
  * the log is read; what they and the log have in common is told apart by publisher and counter,
  * because a publisher's events come in the same order both ways.
  */
-import type { Delivery } from '../dispatch/dispatch.ts'
+import type { Delivery, Origin } from '../dispatch/dispatch.ts'
 import type { BusEvent } from '../event.ts'
 import { parseId } from '../event.ts'
 import type { Log } from '../log/log.ts'
@@ -15,6 +15,8 @@ const MAX_WAITING = 10_000
 
 export interface CatchUpOptions {
   readonly from: ReadFrom
+  /** Of the ids that this context gives. */
+  readonly prefix: string
   readonly matches: (type: string) => boolean
   /** Decodes an event; `undefined` for one that is damaged and was reported. */
   readonly open: (event: LoggedEvent) => BusEvent | undefined
@@ -70,7 +72,7 @@ export class CatchUp {
           this.#remember(event.header.id)
           if (!matches(event.header.type)) continue
           const opened = open(event)
-          if (opened) deliver({ event: opened, origin: 'device', replaying: true })
+          if (opened) deliver({ event: opened, origin: this.#originOf(event), replaying: true })
         }
       }
     } while (this.#overflowed)
@@ -83,6 +85,11 @@ export class CatchUp {
     this.#waiting = undefined
     for (const delivery of waiting)
       if (!this.#wasRead(delivery.event.id)) this.#options.deliver(delivery)
+  }
+
+  #originOf({ header, fromRoom }: LoggedEvent): Origin {
+    if (fromRoom) return 'room'
+    return parseId(header.id)[0] === this.#options.prefix ? 'self' : 'device'
   }
 
   #remember(id: string): void {

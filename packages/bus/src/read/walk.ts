@@ -10,7 +10,11 @@ import { checkOf, parsePosition, positionOf } from '../protocol/position.ts'
 import type { ReadFrom } from '../types.ts'
 
 /** An event of the log with its place in it. */
-export type LoggedEvent = Incoming & { readonly offset: number }
+export type LoggedEvent = Incoming & {
+  readonly offset: number
+  /** Whether another device published it. */
+  readonly fromRoom: boolean
+}
 
 /** Records read at once. */
 const CHUNK = 32
@@ -24,6 +28,7 @@ export function eventsOf(batch: StoredBatch, placement?: Placement): LoggedEvent
         header,
         dataText: batch.data[index] as string,
         offset: offsetOf(batch.batch, index),
+        fromRoom: false,
         ...(placement && nth >= 0
           ? { position: positionOf(placement.epoch, placement.place + nth, checkOf(header.id)) }
           : undefined),
@@ -43,6 +48,7 @@ export function eventsOf(batch: StoredBatch, placement?: Placement): LoggedEvent
         header,
         dataText: batch.data[events.length] as string,
         offset: offsetOf(batch.batch, slot++),
+        fromRoom: true,
         position: positionOf(batch.epoch, run.place + k, checkOf(header.id)),
       })
     }

@@ -15,7 +15,7 @@ export interface SenderState {
   /** The last batch sent that had events for the room; absent at a chain's start. */
   readonly prev: number | undefined
   /** Sent and not acknowledged, in order. */
-  readonly unacknowledged: readonly number[]
+  readonly unacknowledged: readonly SentBatch[]
   /** The newest own batch known to be in the log. */
   readonly newest: number
   readonly reading: boolean
@@ -34,9 +34,20 @@ export type SenderInput =
       readonly through: number
     }
   | { readonly kind: 'acknowledged'; readonly batch: number }
-  | { readonly kind: 'rejected'; readonly taken: number | undefined; readonly retryAfterMs: number }
+  /** `taken`: the last batch the relay has; `'unknown'` where it could not say. */
+  | {
+      readonly kind: 'rejected'
+      readonly batch: number
+      readonly taken: number | undefined | 'unknown'
+      readonly retryAfterMs: number
+    }
   | { readonly kind: 'retry' }
   | { readonly kind: 'closed' }
+
+export interface SentBatch {
+  readonly batch: number
+  readonly prev: number | undefined
+}
 
 /** A record of the log as the sender sees it. */
 export interface OutboxBatch {
@@ -79,18 +90,10 @@ export function stepSender(state: SenderState, input: SenderInput): [SenderState
     case 'acknowledged':
       return more({
         ...state,
-        unacknowledged: state.unacknowledged.filter((batch) => batch > input.batch),
+        unacknowledged: state.unacknowledged.filter(({ batch }) => batch > input.batch),
       })
-    case 'rejected': {
-      const rewound = {
-        ...state,
-        unacknowledged: [],
-        scanned: input.taken ?? 0,
-        prev: input.taken,
-        waiting: true,
-      }
-      return [rewound, state.waiting ? [] : [{ do: 'wait', ms: input.retryAfterMs }]]
-    }
+    case 'rejected':
+      return rewind(state, input)
     case 'retry':
       return more({ ...state, waiting: false })
     case 'closed':
@@ -112,11 +115,28 @@ function sendRead(
   for (const { batch, forRoom } of batches) {
     if (!forRoom) continue
     outputs.push({ do: 'send', batch, prev })
+    unacknowledged.push({ batch, prev })
     prev = batch
-    unacknowledged.push(batch)
   }
   const [next, asked] = more({ ...state, reading: false, scanned: through, prev, unacknowledged })
   return [next, [...outputs, ...asked]]
+}
+
+function rewind(
+  state: SenderState,
+  { batch, taken, retryAfterMs }: Extract<SenderInput, { kind: 'rejected' }>,
+): [SenderState, SenderOutput[]] {
+  const first = state.unacknowledged[0]
+  // Those that followed the refused batch are refused as well; the first of them rewound it all.
+  if (!first || !state.unacknowledged.some((sent) => sent.batch === batch)) return [state, []]
+  const from =
+    taken === 'unknown'
+      ? { scanned: first.batch - 1, prev: first.prev }
+      : { scanned: taken ?? 0, prev: taken }
+  return [
+    { ...state, ...from, unacknowledged: [], waiting: true },
+    [{ do: 'wait', ms: retryAfterMs }],
+  ]
 }
 
 function more(state: SenderState): [SenderState, SenderOutput[]] {

@@ -34,6 +34,9 @@ import type { RelaySession, SessionStart } from './sync.ts'
 /** Silence after which a socket counts as dead. Hidden pages get a timer once a minute only. */
 const SILENCE_MS = 150_000
 
+/** How long a relay may take to answer a hello. */
+const WELCOME_MS = 30_000
+
 export interface SessionOptions extends SessionStart {
   readonly source: RelayAddress
 }
@@ -52,6 +55,9 @@ export class Session implements RelaySession {
   #pinged: number | undefined
   #heard = 0
   #stopHeartbeat: (() => void) | undefined
+  #cancelRetry: (() => void) | undefined
+  /** What the relay said before it closed the connection for good. */
+  #refusal: BusError | undefined
   #stopped = false
 
   constructor(options: SessionOptions) {
@@ -65,7 +71,7 @@ export class Session implements RelaySession {
       {
         opened: () => void this.#hello(),
         received: (text) => this.#receive(text),
-        closed: (code) => this.#closed(code),
+        closed: (code, final) => this.#closed(code, final),
       },
       platform,
     )
@@ -74,7 +80,7 @@ export class Session implements RelaySession {
   async stop(): Promise<void> {
     this.#stopped = true
     this.#round += 1
-    this.#stopHeartbeat?.()
+    this.#end()
     this.#connection?.close()
     await this.#commits
   }
@@ -93,8 +99,12 @@ export class Session implements RelaySession {
     try {
       const [state, token] = await Promise.all([log.state(), source.token()])
       if (round !== this.#round) return
-      this.#heard = this.#options.platform.monotonic()
+      const { platform } = this.#options
+      this.#heard = platform.monotonic()
       this.#send(encodeFrame(this.#helloFrame(state, token)))
+      this.#stopHeartbeat = platform.timer(WELCOME_MS, () => {
+        if (round === this.#round && !this.#online) this.#connection?.reconnect()
+      })
     } catch (error) {
       if (round !== this.#round) return
       events.report(
@@ -153,7 +163,13 @@ export class Session implements RelaySession {
           events.deposed()
           return
         }
-        this.#step({ kind: 'rejected', taken: frame.taken, retryAfterMs: frame.retryAfterMs })
+        this.#step({
+          kind: 'rejected',
+          batch: frame.batch,
+          // A relay that cannot do it now may not know what it has either.
+          taken: frame.taken ?? (frame.code === 'out_of_order' ? undefined : 'unknown'),
+          retryAfterMs: frame.retryAfterMs,
+        })
         return
       case 'stream':
         this.#commits = this.#commits.then(() => this.#commit(frame, data, round))
@@ -166,14 +182,15 @@ export class Session implements RelaySession {
         this.#pinged = undefined
         return
       case 'goaway':
-        // The relay closes the socket itself; coming back is spread by the link's own delay.
+        // The relay closes the socket itself; when to come back is spread over its devices.
+        this.#connection?.holdOff(frame.afterMs + frame.jitterMs * this.#options.platform.random())
         return
       case 'error': {
         const error = new BusError(frame.code, `the relay says: ${frame.message}`, {
           stage: 'links',
         })
         events.report(error)
-        if (!isRetryable(frame.code)) events.state('refused', error)
+        if (!isRetryable(frame.code)) this.#refusal = error
       }
     }
   }
@@ -188,10 +205,8 @@ export class Session implements RelaySession {
         this.#refuse(
           new BusError(
             'subject_changed',
-            'this log belongs to another user of the relay: call clear() first',
-            {
-              stage: 'sync',
-            },
+            'this log belongs to another user of the relay: give each user a bus of another name',
+            { stage: 'sync' },
           ),
         )
         return
@@ -210,6 +225,7 @@ export class Session implements RelaySession {
         events.gap({ reason: frame.reason ?? 'unknown_position', from: frame.from })
       this.#online = true
       events.state('online')
+      this.#stopHeartbeat?.()
       this.#beat(round, frame.limits.heartbeatMs)
       this.#step({ kind: 'welcomed', taken: frame.taken?.batch, newest: head.batch })
     } catch (error) {
@@ -246,26 +262,36 @@ export class Session implements RelaySession {
   }
 
   #refuse(error: BusError): void {
+    this.#round += 1
+    this.#end()
     this.#options.events.report(error)
     this.#options.events.state('refused', error)
     this.#connection?.close(BUS_ERROR_CODES[error.code])
   }
 
-  #closed(code: number): void {
+  #closed(code: number, final: boolean): void {
     this.#round += 1
+    this.#end()
+    if (this.#stopped) return
+    const { events } = this.#options
+    const said = this.#refusal
+    this.#refusal = undefined
+    if (!final) {
+      events.state('offline')
+      return
+    }
+    const reason = codeOfClose(code) ?? 'unavailable'
+    const text = `the relay closed the connection for good: ${reason} (${code})`
+    events.state('refused', said ?? new BusError(reason, text, { stage: 'links' }))
+  }
+
+  /** Nothing of the connection goes on. */
+  #end(): void {
     this.#online = false
     this.#pinged = undefined
     this.#stopHeartbeat?.()
+    this.#cancelRetry?.()
     this.#step({ kind: 'closed' })
-    if (this.#stopped) return
-    const reason = codeOfClose(code)
-    if (reason === undefined || isRetryable(reason)) this.#options.events.state('offline')
-    else {
-      const error = new BusError(reason, `the relay closed the connection: ${reason}`, {
-        stage: 'links',
-      })
-      this.#options.events.state('refused', error)
-    }
   }
 
   #beat(round: number, heartbeatMs: number): void {
@@ -294,7 +320,7 @@ export class Session implements RelaySession {
       const batch = read.find((one) => one.batch === output.batch)
       if (batch?.kind === 'own') this.#sendBatch(batch, output.prev)
     } else if (output.do === 'read') void this.#read(output.from, output.limit)
-    else platform.timer(output.ms, () => this.#step({ kind: 'retry' }))
+    else this.#cancelRetry = platform.timer(output.ms, () => this.#step({ kind: 'retry' }))
   }
 
   async #read(from: number, limit: number): Promise<void> {
