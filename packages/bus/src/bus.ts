@@ -125,7 +125,7 @@ export function createBusOn(
       settleHandled: settleHandlers,
     },
   })
-  const pipeline = new Pipeline(device, limits)
+  const pipeline = new Pipeline(device.sinks, limits)
   const publisher = new Publisher({
     composer,
     pipeline,

@@ -1,0 +1,167 @@
+/**
+ * Where the pipeline's batches go: to the log, to the other contexts, to this one's handlers; and
+ * what their promises hear of it.
+ */
+import type { Batch, BatchSinks, Entry } from '../batch/batch.ts'
+import type { Dispatch } from '../dispatch/dispatch.ts'
+import { type BusError, toBusError } from '../errors.ts'
+import { offsetOf } from '../event.ts'
+import type { Log, OwnBatch, Writer } from '../log/log.ts'
+import type { Platform } from '../platform.ts'
+import type { PeerContexts, Waiters } from '../sync/sync.ts'
+
+/** What the device gives: what is open by now, and whom to tell. */
+export interface HandOverOptions {
+  readonly platform: Platform
+  readonly dispatcher: Dispatch
+  readonly peers: PeerContexts
+  readonly waiters: Waiters
+  readonly hasLog: boolean
+  readonly hasRelay: boolean
+  readonly log: () => Log | undefined
+  readonly writer: () => Writer | undefined
+  /** Resolves when the log is open; rejects with why it is not to be had. */
+  readonly open: () => Promise<unknown>
+  /** Unpersisted events for the room, as texts. */
+  readonly cast: (headers: string, data: readonly string[]) => void
+  /** An own batch is in the log. */
+  readonly grew: (batch: number, roomEvents: number) => void
+  readonly written: () => void
+  readonly failed: (error: BusError) => void
+  readonly settleHandled: (batch: Batch) => void
+  readonly report: (error: BusError) => void
+}
+
+/** How long a context without a relay waits before it tells where its batches stand. */
+const TELL_AFTER_MS = 20
+
+/** A batch and where it stands. */
+interface Commit {
+  readonly batch: Batch
+  readonly number: number
+  readonly record: OwnBatch
+}
+
+export class HandOver implements BatchSinks {
+  /** Set by the device: before the log is open, batches are held, or pass without a commit. */
+  gate: 'held' | 'late' | 'open' = 'held'
+  readonly #options: HandOverOptions
+  /** Records of batches between `commit` and `committed`. */
+  readonly #records = new Map<Batch, OwnBatch>()
+  readonly #untold: Commit[] = []
+  #cancelTell: (() => void) | undefined
+
+  constructor(options: HandOverOptions) {
+    this.#options = options
+  }
+
+  commit(batch: Batch): Promise<number> | undefined {
+    if (!this.#options.hasLog || batch.persisted.length === 0) {
+      this.#post(batch, undefined)
+      return undefined
+    }
+    if (this.gate === 'open') return this.#write(batch)
+    // While the log is late, a batch is posted when its commit begins.
+    return this.#options.open().then(() => this.#write(batch))
+  }
+
+  #write(batch: Batch): Promise<number> {
+    const writer = this.#options.writer()
+    if (!writer) return this.#options.open() as Promise<never>
+    try {
+      const record = writer.record(batch.persisted)
+      this.#records.set(batch, record)
+      return writer.write(record, () => this.#post(batch, record))
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  #post(batch: Batch, record: OwnBatch | undefined): void {
+    this.#options.peers.post(batch, record)
+    if (batch.casts.length === 0) return
+    const casts = batch.casts.filter((entry) => entry.event.scope === 'room')
+    if (casts.length === 0) return
+    this.#options.cast(
+      `[${casts.map((entry) => entry.headerText).join()}]`,
+      casts.map((entry) => entry.dataText),
+    )
+  }
+
+  deliver(batch: Batch): void {
+    const { dispatcher } = this.#options
+    for (const entry of batch.entries) dispatcher.own(entry.event, entry.ticket.handled)
+  }
+
+  committed(batch: Batch, number: number | undefined): void {
+    const { hasRelay, waiters, settleHandled, grew, written } = this.#options
+    const record = this.#records.get(batch)
+    this.#records.delete(batch)
+    if (number !== undefined && record) {
+      for (let i = 0; i < batch.persisted.length; i++) {
+        ;(batch.persisted[i] as Entry).event.offset = offsetOf(number, i)
+      }
+    }
+    let waiting = false
+    for (const { ticket } of batch.entries) {
+      if (ticket.until === 'logged' || ticket.until === 'accepted') ticket.resolve()
+      else waiting = true
+    }
+    if (waiting) settleHandled(batch)
+    if (number === undefined || !record) return
+    if (hasRelay && waiters.add(number, batch.persisted)) void this.#lookUp(number)
+    this.#tell({ batch, number, record })
+    grew(number, record.roomEvents)
+    written()
+  }
+
+  failed(batch: Batch, error: unknown): void {
+    const reason = toBusError(error, 'log_failed', 'the batch could not be written', {
+      stage: 'log',
+    })
+    this.#records.delete(batch)
+    this.#options.peers.postWithdrawn(batch, reason)
+    this.#options.failed(reason)
+    // A `publishBatch` has one ticket, which fails with any of its events.
+    const lost = new Set(batch.persisted.map((entry) => entry.ticket))
+    for (const ticket of lost) {
+      if (ticket.until === 'accepted') this.#options.report(reason)
+      else ticket.reject(reason)
+    }
+    for (const { ticket } of batch.entries) {
+      if (!lost.has(ticket) && !ticket.handled) ticket.resolve()
+    }
+    this.#options.settleHandled(batch)
+  }
+
+  /**
+   * Tells the others where the batch stands: at once where a leader waits to send it on, else a
+   * little later, out of the way of the events themselves.
+   */
+  #tell(commit: Commit): void {
+    this.#untold.push(commit)
+    if (this.#options.hasRelay) this.tellNow()
+    else this.#cancelTell ??= this.#options.platform.timer(TELL_AFTER_MS, () => this.tellNow())
+  }
+
+  /** Tells what is not told yet: before the link is closed, nothing waits any more. */
+  tellNow(): void {
+    this.#cancelTell?.()
+    this.#cancelTell = undefined
+    for (const { batch, number, record } of this.#untold.splice(0)) {
+      this.#options.peers.postCommitted(batch, number, record)
+    }
+  }
+
+  /** The confirmation may have been committed before this context heard of its own commit. */
+  async #lookUp(batch: number): Promise<void> {
+    const { log, waiters, report } = this.#options
+    try {
+      const found = await log()?.placement(batch)
+      if (found) waiters.confirm({ ...found, refused: found.refused ?? [] })
+    } catch (error) {
+      const what = 'a confirmation could not be looked up'
+      report(toBusError(error, 'log_failed', what, { stage: 'sync' }))
+    }
+  }
+}

@@ -1,0 +1,222 @@
+/**
+ * What the context that leads does: it holds the session with the relay, hands the room's events
+ * to the others, counts the outbox, and beats, so that the others know what it knows.
+ */
+import type { Dispatch } from '../dispatch/dispatch.ts'
+import { BusError, toBusError } from '../errors.ts'
+import { offsetOf } from '../event.ts'
+import type { Log, Writer } from '../log/log.ts'
+import type { Platform } from '../platform.ts'
+import type {
+  Confirmation,
+  PeerContexts,
+  RelaySession,
+  RelaySource,
+  SessionEvents,
+} from '../sync/sync.ts'
+import type { Gap, StatusSnapshot, SystemEvents } from '../types.ts'
+import type { Store } from './status.ts'
+
+export interface LeadOptions {
+  readonly platform: Platform
+  readonly relay: RelaySource | undefined
+  readonly status: Store<StatusSnapshot>
+  readonly peers: PeerContexts
+  readonly dispatcher: Dispatch
+  readonly written: () => void
+  readonly report: (error: BusError) => void
+  readonly onGap: (gap: Gap) => void
+  readonly publishSystem: <Type extends keyof SystemEvents>(
+    type: Type,
+    data: SystemEvents[Type],
+  ) => void
+}
+
+/** Changes of the leader's state within this time go out as one beat. */
+const BEAT_AFTER_MS = 20
+/** How long after a confirmation the outbox is counted afresh. */
+const COUNT_AFTER_MS = 200
+
+export class Lead {
+  readonly #options: LeadOptions
+  #session: RelaySession | undefined
+  #log: Log | undefined
+  #term = 0
+  #head = 0
+  /** Own batches up to this one are in the count of the outbox. */
+  #counted = 0
+  #cancelBeat: (() => void) | undefined
+  #cancelCount: (() => void) | undefined
+
+  constructor(options: LeadOptions) {
+    this.#options = options
+  }
+
+  /** Leads until `signal` ends it; resolves when nothing of it goes on. */
+  async run(log: Log, writer: Writer, signal: AbortSignal): Promise<void> {
+    const { relay, platform, status, report } = this.#options
+    try {
+      const term = await log.takeTerm(platform.randomText(8))
+      this.#log = log
+      await this.#count()
+      if (signal.aborted) return
+      this.#term = term[0]
+      status.update({ leader: true })
+      if (relay) {
+        this.#session = relay.session({ log, writer, term, platform, events: this.#events() })
+        this.#session.start()
+      }
+      this.beatSoon()
+      await ended(signal)
+    } catch (error) {
+      report(toBusError(error, 'log_failed', 'leadership could not be taken', { stage: 'device' }))
+      // Held on: letting go would only pass the same failure round and round.
+      await ended(signal)
+    } finally {
+      await this.#stop()
+      status.update({ leader: false })
+    }
+  }
+
+  async #stop(): Promise<void> {
+    this.#cancelBeat?.()
+    this.#cancelBeat = undefined
+    this.#cancelCount?.()
+    this.#cancelCount = undefined
+    const session = this.#session
+    this.#session = undefined
+    await session?.stop()
+  }
+
+  #events(): SessionEvents {
+    const { status, peers, dispatcher, written, onGap, report } = this.#options
+    return {
+      state: (relay, error) => {
+        status.update(error ? { relay, lastError: error } : { relay })
+        this.beatSoon()
+      },
+      rtt: (rtt) => {
+        status.update({ rtt })
+        this.beatSoon()
+      },
+      committed: (number, record, runs, data, liveAfter) => {
+        if (number === 0) return
+        const news = { batch: number, time: record.time, epoch: record.epoch, liveAfter, runs }
+        peers.postRoom(news, data)
+        peers.room(news, data)
+        written()
+      },
+      cast: (frame, data) => {
+        peers.postRoomCast(frame.events, data)
+        frame.events.forEach((header, i) => {
+          dispatcher.incoming({ header, dataText: data[i] as string }, 'room')
+        })
+      },
+      gap: onGap,
+      deposed: () => {
+        const what = 'another context leads this device since'
+        report(new BusError('stale_term', what, { stage: 'device' }))
+        void this.#stop()
+        status.update({ relay: 'offline' })
+      },
+      report,
+    }
+  }
+
+  /** Unpersisted events for the room; dropped where this context does not lead. */
+  cast(headers: string, data: readonly string[]): void {
+    this.#session?.cast(headers, data)
+  }
+
+  /** An own batch is in the log, of whatever context. */
+  grew(batch: number, roomEvents: number): void {
+    this.#head = Math.max(this.#head, batch)
+    if (!this.#session || roomEvents === 0) return
+    // What the log was asked for may have it already, before its writer says so.
+    if (batch > this.#counted) this.#change(roomEvents, 0)
+    this.#session.outboxGrew(batch)
+  }
+
+  /** The room placed an own batch. */
+  confirmed(confirmation: Confirmation): void {
+    if (!this.#session) return
+    const { indexes, refused } = confirmation
+    this.#change(-(indexes.length + refused.length), refused.length)
+    this.#cancelCount ??= this.#options.platform.timer(COUNT_AFTER_MS, () => {
+      this.#cancelCount = undefined
+      this.#count().catch(this.#options.report)
+    })
+    if (refused.length > 0) void this.#tellRefused(confirmation)
+  }
+
+  #change(pending: number, refused: number): void {
+    const { outbox } = this.#options.status.get()
+    this.#options.status.update({
+      outbox: {
+        pending: Math.max(0, outbox.pending + pending),
+        refused: outbox.refused + refused,
+      },
+    })
+    this.beatSoon()
+  }
+
+  /**
+   * The outbox as the log has it. Adding up alone would go wrong where a batch is sent and
+   * confirmed before its writer's notice arrives.
+   */
+  async #count(): Promise<void> {
+    const { relay, status } = this.#options
+    const state = await this.#log?.state()
+    if (!state) return
+    this.#head = Math.max(this.#head, state.head.batch)
+    this.#counted = Math.max(this.#counted, state.head.batch)
+    if (!relay) return
+    const { outbox } = status.get()
+    if (outbox.pending === state.room.pending) return
+    status.update({ outbox: { ...outbox, pending: state.room.pending } })
+    this.beatSoon()
+  }
+
+  async #tellRefused({ batch, refused }: Confirmation): Promise<void> {
+    const { report, publishSystem } = this.#options
+    try {
+      const [record] = (await this.#log?.read(batch, 1)) ?? []
+      for (const [index, code] of refused) {
+        const header = record?.batch === batch ? record.headers[index] : undefined
+        if (!header) continue
+        const data = { id: header.id, type: header.type, code, offset: offsetOf(batch, index) }
+        publishSystem('$event.refused', data)
+      }
+    } catch (error) {
+      const what = 'a refused event could not be read'
+      report(toBusError(error, 'log_failed', what, { stage: 'sync' }))
+    }
+  }
+
+  beatSoon(): void {
+    if (!this.#options.status.get().leader || this.#cancelBeat) return
+    this.#cancelBeat = this.#options.platform.timer(BEAT_AFTER_MS, () => this.beatNow())
+  }
+
+  beatNow(): void {
+    this.#cancelBeat?.()
+    this.#cancelBeat = undefined
+    const { leader, relay, rtt, outbox, lastError } = this.#options.status.get()
+    if (!leader) return
+    this.#options.peers.postBeat({
+      term: this.#term,
+      head: this.#head,
+      relay,
+      ...(rtt === undefined ? undefined : { rtt }),
+      ...(relay === 'refused' && lastError ? { code: lastError.code } : undefined),
+      ...outbox,
+    })
+  }
+}
+
+function ended(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}
