@@ -1,24 +1,18 @@
 /** Wires the stages to a bus; no logic of its own. */
 import type { Batch } from './batch/batch.ts'
 import { Composer } from './batch/composer.ts'
-import { DirectQueue } from './batch/direct.ts'
+import { DirectPublisher, DirectQueue } from './batch/direct.ts'
 import { Pipeline } from './batch/pipeline.ts'
 import { type Draft, Publisher } from './batch/publisher.ts'
-import {
-  abortError,
-  createTicket,
-  rejectedTicket,
-  settleHandled,
-  type Ticket,
-} from './batch/ticket.ts'
+import { abortError, rejectedTicket, settleHandled, type Ticket } from './batch/ticket.ts'
 import { decodeValue, encodeValue } from './codec/codec.ts'
 import { Device } from './device/device.ts'
 import { contend } from './device/leader.ts'
 import { statusOf, unsubscriber } from './device/status.ts'
 import { Dispatcher } from './dispatch/dispatcher.ts'
-import { Handlers, type SubscribeInternal } from './dispatch/handlers.ts'
+import { type AnyHandler, Handlers } from './dispatch/handlers.ts'
 import { iterate, nextEvent } from './dispatch/iterate.ts'
-import { BusError, isBusError } from './errors.ts'
+import { BusError } from './errors.ts'
 import type { BusEvent } from './event.ts'
 import { tabsLink } from './links/tabs.ts'
 import { indexedDbLog } from './log/indexeddb.ts'
@@ -31,9 +25,8 @@ import {
   type SchemaBusOptions,
 } from './options.ts'
 import { type Platform, runtimePlatform } from './platform.ts'
-import { parsePatterns } from './protocol/pattern.ts'
 import { eventById } from './read/by-id.ts'
-import { CatchUp } from './read/catch-up.ts'
+import { Subscriber } from './read/subscriber.ts'
 import {
   type EventSchemas,
   type SchemaEvents,
@@ -143,7 +136,15 @@ export function createBusOn(
     (event, handled) => dispatcher.own(event, handled),
     (ticket) => void settleHandled(ticket),
   )
-  const closing = new AbortController()
+  const directly = new DirectPublisher({ composer, queue, later, report })
+  const subscriber = new Subscriber<AnyHandler>({
+    attach: (patterns, handler, where) => handlers.attach(dispatcher, patterns, handler, where),
+    decode: (event) => dispatcher.open(event),
+    hasLog: log !== undefined,
+    open: async () => (direct ? undefined : device.open()),
+    prefix: composer.prefix,
+    report,
+  })
   let closed: Promise<void> | undefined
 
   function settleHandlers(batch: Batch): void {
@@ -154,107 +155,9 @@ export function createBusOn(
 
   function publish(type: string, data?: unknown, options?: PublishOptions): Promise<BusEvent> {
     if (closed) return rejectedTicket(closedError(), later, report)
-    if (direct) return publishDirect(type, data, options)
+    if (direct) return directly.publish(type, data, options)
     device.opening()
     return publisher.publish(type, data, options)
-  }
-
-  function publishDirect(type: string, data: unknown, options?: PublishOptions): Promise<BusEvent> {
-    return sendDirect(options, () => composer.reference(type, data, options), enqueue)
-  }
-
-  function publishBatchDirect(
-    drafts: readonly Draft[],
-    level: PublishOptions,
-  ): Promise<BusEvent[]> {
-    const make = () =>
-      drafts.map(({ type, data, options }) => composer.reference(type, data, options))
-    return sendDirect(level, make, (events, ticket) => {
-      for (const event of events) enqueue(event, ticket)
-    })
-  }
-
-  function enqueue(event: BusEvent, ticket?: Ticket): void {
-    queue.add(event, ticket)
-  }
-
-  function sendDirect<T>(
-    level: PublishOptions | undefined,
-    make: () => T,
-    send: (made: T, ticket?: Ticket) => void,
-  ): Promise<T> {
-    try {
-      const until = level?.until
-      if (until === 'logged' || until === 'relayed') {
-        throw new BusError('unreachable', `publish cannot reach '${until}': this bus has no log`)
-      }
-      const made = make()
-      if (until !== 'handled') {
-        send(made)
-        return Promise.resolve(made)
-      }
-      const { ticket, promise } = createTicket({
-        until,
-        signal: level?.signal,
-        value: () => made,
-        later,
-        report,
-      })
-      send(made, ticket)
-      return promise
-    } catch (error) {
-      return rejectedTicket(error as BusError, later, report)
-    }
-  }
-
-  const subscribe: SubscribeInternal = (patterns, handler, { signal, from, where, failed }) => {
-    if (closed) throw closedError()
-    const subscription = handlers.subscription(parsePatterns(patterns), handler, where)
-    if (signal?.aborted) return () => {}
-    const reads = from !== undefined && from !== 'now'
-    if (reads && !log) {
-      throw new BusError(
-        'unreachable',
-        "subscribe with 'from' reads the log, and this bus has none",
-      )
-    }
-    const off = (): void => {
-      dispatcher.subscriptions.remove(subscription)
-      handlers.end(subscription)
-      signal?.removeEventListener('abort', off)
-      closing.signal.removeEventListener('abort', off)
-    }
-    signal?.addEventListener('abort', off, { once: true })
-    closing.signal.addEventListener('abort', off, { once: true })
-    dispatcher.subscriptions.add(subscription)
-    if (!direct) device.opening()
-    if (reads) {
-      const catchUp = new CatchUp({
-        from,
-        prefix: composer.prefix,
-        matches: handlers.matcher(subscription),
-        open: (event) => dispatcher.open(event),
-        where,
-        deliver: (delivery) => dispatcher.call(subscription, delivery),
-        ended: () => subscription.ended,
-      })
-      subscription.intercept = catchUp.intercept
-      device
-        .open()
-        .then((opened) => opened && catchUp.run(opened))
-        .catch((error: unknown) => {
-          if (subscription.ended) return
-          catchUp.release()
-          if (failed && isBusError(error)) failed(error)
-          else report(error as BusError)
-        })
-    }
-    return off
-  }
-
-  const onClose = (run: () => void): (() => void) => {
-    closing.signal.addEventListener('abort', run, { once: true })
-    return () => closing.signal.removeEventListener('abort', run)
   }
 
   async function flush({
@@ -293,7 +196,7 @@ export function createBusOn(
       cancel = platform.timer(timeout, resolve)
     })
     await Promise.race([flush(), limit])
-    closing.abort()
+    subscriber.close()
     pipeline.abandon(closedError())
     waiters.abandon(closedError())
     await Promise.race([device.close(), limit])
@@ -322,29 +225,28 @@ export function createBusOn(
         data,
         options: rest,
       }))
-      if (direct) return publishBatchDirect(drafts, level)
-      return publisher.publishBatch(drafts, level)
+      return (direct ? directly : publisher).publishBatch(drafts, level)
     },
-    subscribe: (
-      patterns: string,
-      handler: Parameters<SubscribeInternal>[1],
-      options: SubscribeOptions<BusEvent> = {},
-    ) => unsubscriber(subscribe(patterns, handler, options)),
+    subscribe: (patterns: string, handler: AnyHandler, options: SubscribeOptions<BusEvent> = {}) =>
+      unsubscriber(subscriber.subscribe(patterns, handler, options)),
     once: (patterns: string, { where, signal }: SubscribeOptions<BusEvent> = {}) =>
-      nextEvent((handler, failed) => subscribe(patterns, handler, { where, failed }), {
+      nextEvent((handler, failed) => subscriber.subscribe(patterns, handler, { where, failed }), {
         signal,
-        onClose,
+        onClose: subscriber.onClose,
         abortError,
       }),
     events: (patterns: string, options: EventsOptions<BusEvent> = {}) => {
       const { where, from, signal, buffer = 1_000, overflow = 'error' } = options
-      return iterate((handler, failed) => subscribe(patterns, handler, { where, from, failed }), {
-        signal,
-        buffer,
-        overflow,
-        report,
-        onClose,
-      })
+      return iterate(
+        (handler, failed) => subscriber.subscribe(patterns, handler, { where, from, failed }),
+        {
+          signal,
+          buffer,
+          overflow,
+          report,
+          onClose: subscriber.onClose,
+        },
+      )
     },
     async get(id: string) {
       if (closed) throw closedError()

@@ -2,8 +2,12 @@
  * The short way, for a bus with log, tabs and relay all off: events go by reference to this
  * context's handlers in the next microtask, without being encoded or checked.
  */
+import { BusError, toBusError } from '../errors.ts'
 import type { BusEvent } from '../event.ts'
-import type { Ticket } from './ticket.ts'
+import type { PublishOptions } from '../types.ts'
+import type { Composer } from './composer.ts'
+import type { Draft } from './publisher.ts'
+import { createTicket, rejectedTicket, type Ticket, type TicketContext } from './ticket.ts'
 
 export class DirectQueue {
   #events: BusEvent[] = []
@@ -45,4 +49,83 @@ export class DirectQueue {
       if (ticket && tickets?.get(events[i + 1] as BusEvent) !== ticket) this.#settle(ticket)
     }
   }
+}
+
+export interface DirectOptions extends TicketContext {
+  readonly composer: Composer
+  readonly queue: DirectQueue
+}
+
+const LEVELS: ReadonlySet<unknown> = new Set([undefined, 'accepted', 'handled'])
+
+/** `publish` and `publishBatch` of a bus that takes the short way. */
+export class DirectPublisher {
+  readonly #options: DirectOptions
+
+  constructor(options: DirectOptions) {
+    this.#options = options
+  }
+
+  publish(type: string, data: unknown, options?: PublishOptions): Promise<BusEvent> {
+    const { composer, queue } = this.#options
+    if (options?.until !== undefined) {
+      return this.#start(options, () => [composer.reference(type, data, options)], first)
+    }
+    try {
+      const event = composer.reference(type, data, options)
+      queue.add(event)
+      return Promise.resolve(event)
+    } catch (error) {
+      return this.#rejected(error)
+    }
+  }
+
+  publishBatch(drafts: readonly Draft[], level: PublishOptions): Promise<BusEvent[]> {
+    const { composer } = this.#options
+    const make = () =>
+      drafts.map(({ type, data, options }) => composer.reference(type, data, options))
+    return this.#start(level, make, (events) => events)
+  }
+
+  #start<T>(
+    level: PublishOptions,
+    make: () => BusEvent[],
+    value: (events: BusEvent[]) => T,
+  ): Promise<T> {
+    const { queue, later, report } = this.#options
+    const { until, signal } = level
+    try {
+      if (!LEVELS.has(until)) {
+        throw new BusError('unreachable', `publish cannot reach '${until}': this bus has no log`, {
+          stage: 'batch',
+        })
+      }
+      const events = make()
+      if (until !== 'handled' || events.length === 0) {
+        for (const event of events) queue.add(event)
+        return Promise.resolve(value(events))
+      }
+      const { ticket, promise } = createTicket({
+        until,
+        signal,
+        value: () => value(events),
+        later,
+        report,
+      })
+      for (const event of events) queue.add(event, ticket)
+      return promise
+    } catch (error) {
+      return this.#rejected(error)
+    }
+  }
+
+  #rejected<T>(error: unknown): Promise<T> {
+    const { later, report } = this.#options
+    const reason = toBusError(error, 'invalid_options', 'publish failed', { stage: 'batch' })
+    return rejectedTicket(reason, later, report)
+  }
+}
+
+function first(events: BusEvent[]): BusEvent {
+  return events[0] as BusEvent
 }

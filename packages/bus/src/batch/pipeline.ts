@@ -8,7 +8,7 @@ import { MAX_BATCH_BYTES, MAX_BATCH_EVENTS } from '../event.ts'
 import type { Batch, BatchSinks, Entry } from './batch.ts'
 
 /** Batches in flight at most, as long as the next one is full and so gains nothing by waiting. */
-const MAX_IN_FLIGHT = 6
+const MAX_IN_FLIGHT = 2
 /** Items at the front of the queue that are let go of together. */
 const FORGET_AFTER = 10_000
 

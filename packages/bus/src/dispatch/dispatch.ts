@@ -28,3 +28,14 @@ export interface Dispatch {
   /** An event of another context. */
   incoming(incoming: Incoming, origin: Origin): void
 }
+
+/** A subscription as its owner sees it. */
+export interface Subscribed {
+  readonly ended: boolean
+  intercept: Intercept | undefined
+  /** Whether an event type is one of the subscription's. */
+  matches(type: string): boolean
+  /** Calls the handler, whatever the subscription is waiting for. */
+  call(delivery: Delivery): void
+  end(): void
+}

@@ -1,24 +1,11 @@
 /** Subscriptions as their callers make them, and what a handler gets beside the event. */
-import type { BusError } from '../errors.ts'
 import type { BusEvent, Metadata } from '../event.ts'
-import { typeMatcher } from '../protocol/pattern.ts'
-import type { PublishOptions, ReadFrom } from '../types.ts'
-import type { Delivery, Origin } from './dispatch.ts'
-import type { HandlerContextLike, LiveSubscription } from './dispatcher.ts'
+import { parsePatterns, typeMatcher } from '../protocol/pattern.ts'
+import type { PublishOptions } from '../types.ts'
+import type { Delivery, Origin, Subscribed } from './dispatch.ts'
+import type { Dispatcher, HandlerContextLike, LiveSubscription } from './dispatcher.ts'
 
 export type AnyHandler = (event: BusEvent, context: HandlerContextLike) => unknown
-
-export type SubscribeInternal = (
-  patterns: unknown,
-  handler: AnyHandler,
-  options: {
-    readonly signal?: AbortSignal | undefined
-    readonly from?: ReadFrom | undefined
-    readonly where?: ((event: BusEvent) => boolean) | undefined
-    /** Told instead of `onError` when reading the log fails. */
-    readonly failed?: (error: BusError) => void
-  },
-) => () => void
 
 export type PublishInternal = (
   type: string,
@@ -53,8 +40,33 @@ export class Handlers {
     return subscription
   }
 
-  matcher(subscription: OwnedSubscription): (type: string) => boolean {
-    return typeMatcher(subscription.patterns)
+  /** Adds a live subscription to the dispatcher. @throws {BusError} invalid_pattern */
+  attach(
+    dispatcher: Dispatcher,
+    patterns: unknown,
+    handler: AnyHandler,
+    where: ((event: BusEvent) => boolean) | undefined,
+  ): Subscribed {
+    const subscription = this.subscription(parsePatterns(patterns), handler, where)
+    const matches = typeMatcher(subscription.patterns)
+    dispatcher.subscriptions.add(subscription)
+    return {
+      get ended() {
+        return subscription.ended
+      },
+      get intercept() {
+        return subscription.intercept
+      },
+      set intercept(intercept) {
+        subscription.intercept = intercept
+      },
+      matches,
+      call: (delivery) => dispatcher.call(subscription, delivery),
+      end: () => {
+        dispatcher.subscriptions.remove(subscription)
+        this.end(subscription)
+      },
+    }
   }
 
   context(event: BusEvent, subscription: LiveSubscription, delivery: Delivery): HandlerContextLike {

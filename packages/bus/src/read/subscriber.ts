@@ -1,0 +1,118 @@
+/**
+ * Subscriptions as callers make them: live, or beginning in the log; with a handler, as a promise
+ * or as a loop. All of them end when the bus closes.
+ */
+import type { Incoming, Subscribed } from '../dispatch/dispatch.ts'
+import { BusError, isBusError, toBusError } from '../errors.ts'
+import type { BusEvent } from '../event.ts'
+import type { Log } from '../log/log.ts'
+import type { ReadFrom } from '../types.ts'
+import { CatchUp } from './catch-up.ts'
+
+export interface SubscriberOptions<Handler> {
+  /** Makes a live subscription; `ended` is called when it ends. */
+  readonly attach: (
+    patterns: unknown,
+    handler: Handler,
+    where: ((event: BusEvent) => boolean) | undefined,
+  ) => Subscribed
+  /** Decodes an event; `undefined` for one that is damaged and was reported. */
+  readonly decode: (event: Incoming) => BusEvent | undefined
+  readonly hasLog: boolean
+  /** Opens the log, where there is one. */
+  readonly open: () => Promise<Log | undefined>
+  /** Of the ids that this context gives. */
+  readonly prefix: string
+  readonly report: (error: BusError) => void
+}
+
+export interface Subscription {
+  readonly signal?: AbortSignal | undefined
+  readonly from?: ReadFrom | undefined
+  readonly where?: ((event: BusEvent) => boolean) | undefined
+  /** Told instead of `onError` when reading the log fails. */
+  readonly failed?: (error: BusError) => void
+}
+
+export class Subscriber<Handler> {
+  readonly #options: SubscriberOptions<Handler>
+  /** What ends each subscription and each wait. */
+  readonly #endings = new Set<() => void>()
+  #closed = false
+
+  constructor(options: SubscriberOptions<Handler>) {
+    this.#options = options
+  }
+
+  /** @throws {BusError} closed, invalid_pattern, unreachable */
+  subscribe(patterns: unknown, handler: Handler, options: Subscription): () => void {
+    const { signal, from, where, failed } = options
+    const { attach, hasLog, open } = this.#options
+    this.#assertOpen()
+    const reads = from !== undefined && from !== 'now'
+    if (reads && !hasLog) {
+      const what = "subscribe with 'from' reads the log, and this bus has none"
+      throw new BusError('unreachable', what, { stage: 'read' })
+    }
+    const subscribed = attach(patterns, handler, where)
+    const end = (): void => {
+      subscribed.end()
+      signal?.removeEventListener('abort', end)
+      this.#endings.delete(end)
+    }
+    if (signal?.aborted) {
+      end()
+      return end
+    }
+    signal?.addEventListener('abort', end, { once: true })
+    this.#endings.add(end)
+    if (reads) this.#catchUp(subscribed, from, where, failed)
+    else open().catch(() => {})
+    return end
+  }
+
+  #catchUp(
+    subscribed: Subscribed,
+    from: ReadFrom,
+    where: Subscription['where'],
+    failed: Subscription['failed'],
+  ): void {
+    const { decode, open, prefix, report } = this.#options
+    const catchUp = new CatchUp({
+      from,
+      prefix,
+      matches: (type) => subscribed.matches(type),
+      open: decode,
+      where,
+      deliver: (delivery) => subscribed.call(delivery),
+      ended: () => subscribed.ended,
+    })
+    subscribed.intercept = catchUp.intercept
+    open()
+      .then((log) => log && catchUp.run(log))
+      .catch((error: unknown) => {
+        if (subscribed.ended) return
+        catchUp.release()
+        if (failed && isBusError(error)) failed(error)
+        else report(toBusError(error, 'log_failed', 'the log could not be read', { stage: 'read' }))
+      })
+  }
+
+  /** Calls back when the bus closes; the returned function takes that back. */
+  readonly onClose = (run: () => void): (() => void) => {
+    this.#assertOpen()
+    this.#endings.add(run)
+    return () => this.#endings.delete(run)
+  }
+
+  /** Ends everything, for good. */
+  close(): void {
+    this.#closed = true
+    for (const end of [...this.#endings]) end()
+    this.#endings.clear()
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new BusError('closed', 'the bus was closed')
+  }
+}
