@@ -2,14 +2,8 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { isBusError } from '../errors.ts'
 import type { EventHeader } from '../event.ts'
-import {
-  decodeFrame,
-  encodeFrame,
-  encodePublish,
-  eventCount,
-  type Frame,
-  RESERVED_FRAMES,
-} from './frames.ts'
+import { type Frame, RESERVED_FRAMES } from './frames.ts'
+import { decodeFrame, encodeFrame, encodePublish, eventCount } from './text.ts'
 
 const header: EventHeader = { id: 'p-1', type: 'cart.added', source: 'page', time: 1 }
 const second: EventHeader = { ...header, id: 'p-2', scope: 'device', metadata: { n: 1 } }

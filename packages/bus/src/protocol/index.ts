@@ -34,3 +34,4 @@ export {
 export * from './frames.ts'
 export { isPattern, parsePatterns, typeMatcher } from './pattern.ts'
 export { checkOf, type Place, parsePosition, positionOf, startOf } from './position.ts'
+export { decodeFrame, encodeFrame, encodePublish, eventCount } from './text.ts'

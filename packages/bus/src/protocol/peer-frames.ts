@@ -4,16 +4,8 @@
  */
 import { BusError, type BusErrorCode, isErrorCode } from '../errors.ts'
 import { type EventHeader, headerFault, MAX_BATCH_EVENTS } from '../event.ts'
-import {
-  type Decoded,
-  isAmount,
-  isCount,
-  isList,
-  isName,
-  isObject,
-  type Run,
-  runsFault,
-} from './frames.ts'
+import { isAmount, isCount, isList, isName, isObject, runsFault } from './checks.ts'
+import type { Decoded, Run } from './frames.ts'
 
 /** The persisted events of a batch, posted in the task that began its commit. */
 export interface BatchFrame {

@@ -17,9 +17,7 @@ import {
 import {
   type BatchRef,
   type ClientFrame,
-  decodeFrame,
   type EventRun,
-  encodeFrame,
   type Frame,
   type HelloFrame,
   MAX_FRAME_BYTES,
@@ -31,6 +29,7 @@ import {
 } from './frames.ts'
 import { decodePeerFrame, encodePeerFrame, type PeerFrame } from './peer-frames.ts'
 import { checkOf, parsePosition, positionOf, startOf } from './position.ts'
+import { decodeFrame, encodeFrame } from './text.ts'
 
 const text = readFileSync(new URL('../../../../docs/protocol.md', import.meta.url), 'utf8')
 

@@ -18,16 +18,9 @@ import {
 } from '../errors.ts'
 import type { RelayAddress, RelayConnection } from '../links/link.ts'
 import type { LogState, StoredBatch, StoredOwnBatch } from '../log/log.ts'
-import {
-  decodeFrame,
-  encodeFrame,
-  encodePublish,
-  type HelloFrame,
-  type RelayFrame,
-  type StreamFrame,
-  type WelcomeFrame,
-} from '../protocol/frames.ts'
+import type { HelloFrame, RelayFrame, StreamFrame, WelcomeFrame } from '../protocol/frames.ts'
 import { parsePosition } from '../protocol/position.ts'
+import { decodeFrame, encodeFrame, encodePublish } from '../protocol/text.ts'
 import { OFFLINE_SENDER, type SenderInput, type SenderOutput, stepSender } from './sender.ts'
 import type { RelaySession, SessionStart } from './sync.ts'
 

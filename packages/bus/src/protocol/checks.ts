@@ -1,0 +1,209 @@
+/** What a frame must be, field by field: whoever is on the other side may send anything. */
+import { isErrorCode } from '../errors.ts'
+import { BATCH_SLOTS, headerFault, MAX_BATCH_EVENTS } from '../event.ts'
+import type { Frame, OwnRun, Refusal, Term } from './frames.ts'
+
+type Fields = Record<string, unknown>
+
+/** What is wrong with a frame of each name, or `undefined` if nothing is. */
+export const FRAME_FAULTS: { [F in Frame['frame']]: (frame: Fields) => string | undefined } = {
+  hello: (f) =>
+    first(
+      optional(f, 'token', (v) => typeof v === 'string' && v.length <= 16_384),
+      need(f, 'log', isName),
+      need(f, 'device', (v) => isObject(v) && isName(v['id']) && isName(v['secret'])),
+      need(f, 'terms', (v) => isList(v, 1_000) && v.every(isTerm)),
+      optional(f, 'confirmed', isBatchRef),
+      optional(f, 'outbox', (v) => isObject(v) && isCount(v['first']) && isCount(v['last'])),
+      optional(f, 'cursor', isPositionText),
+      optional(f, 'older', (v) => isList(v, 32) && v.every(isPositionText)),
+      optional(f, 'from', isFrom),
+      optional(f, 'types', isPatternList),
+    ),
+  welcome: (f) =>
+    first(
+      need(f, 'subject', (v) => typeof v === 'string'),
+      need(
+        f,
+        'rights',
+        (v) => isObject(v) && isPatternList(v['publish']) && isPatternList(v['subscribe']),
+      ),
+      optional(f, 'taken', isBatchRef),
+      optional(f, 'term', isTerm),
+      need(f, 'epoch', isName),
+      need(f, 'head', isPositionText),
+      need(f, 'from', isPositionText),
+      need(f, 'recovered', (v) => typeof v === 'boolean'),
+      optional(f, 'reason', (v) => typeof v === 'string' && GAP_REASONS.has(v)),
+      need(
+        f,
+        'limits',
+        (v) =>
+          isObject(v) &&
+          isCount(v['frameBytes']) &&
+          isCount(v['batchEvents']) &&
+          isCount(v['heartbeatMs']),
+      ),
+      need(f, 'durability', (v) => v === 'memory' || v === 'disk'),
+    ),
+  publish: (f) =>
+    first(
+      need(f, 'batch', isCount),
+      optional(f, 'prev', isCount),
+      need(f, 'term', isTerm),
+      optional(f, 'indexes', isIndexList),
+      headersFault(f['events']),
+      Array.isArray(f['indexes']) &&
+        f['indexes'].length !== (f['events'] as unknown[] | undefined)?.length
+        ? 'as many indexes as events'
+        : undefined,
+    ),
+  ack: (f) => first(need(f, 'batch', isCount), optional(f, 'refused', isRefusals)),
+  reject: (f) =>
+    first(
+      need(f, 'batch', isCount),
+      need(f, 'code', isErrorCode),
+      optional(f, 'taken', isCount),
+      optional(f, 'term', isTerm),
+      need(f, 'retryAfterMs', isAmount),
+    ),
+  stream: (f) =>
+    first(
+      need(f, 'prev', isPositionText),
+      need(f, 'position', isPositionText),
+      runsFault(f['runs']),
+    ),
+  cast: (f) => headersFault(f['events']),
+  ping: () => undefined,
+  heartbeat: (f) => need(f, 'head', isPositionText),
+  goaway: (f) => first(need(f, 'afterMs', isAmount), need(f, 'jitterMs', isAmount)),
+  error: (f) =>
+    first(
+      need(f, 'code', isErrorCode),
+      need(f, 'message', (v) => typeof v === 'string'),
+    ),
+}
+
+const GAP_REASONS: ReadonlySet<string> = new Set(['unknown_position', 'trimmed', 'new_epoch'])
+
+function first(...faults: (string | undefined)[]): string | undefined {
+  return faults.find((fault) => fault !== undefined)
+}
+
+function need(frame: Fields, key: string, is: (value: unknown) => boolean): string | undefined {
+  return is(frame[key]) ? undefined : `${key} is missing or wrong`
+}
+
+function optional(frame: Fields, key: string, is: (value: unknown) => boolean): string | undefined {
+  return frame[key] === undefined ? undefined : need(frame, key, is)
+}
+
+function headersFault(events: unknown): string | undefined {
+  if (!isList(events, MAX_BATCH_EVENTS) || events.length === 0) {
+    return `events must be 1 to ${MAX_BATCH_EVENTS} headers`
+  }
+  for (let i = 0; i < events.length; i++) {
+    const fault = headerFault(events[i])
+    if (fault) return `events[${i}]: ${fault}`
+  }
+  return undefined
+}
+
+export function runsFault(runs: unknown): string | undefined {
+  if (!isList(runs, MAX_BATCH_EVENTS)) return `runs must be at most ${MAX_BATCH_EVENTS}`
+  let slots = 0
+  for (let i = 0; i < runs.length; i++) {
+    const run: unknown = runs[i]
+    if (!isObject(run) || !isCount(run['place']) || !isAmount(run['time'])) {
+      return `runs[${i}] needs a place and a time`
+    }
+    const { own, events } = run
+    if ((own === undefined) === (events === undefined)) {
+      return `runs[${i}] must have either events or own`
+    }
+    const fault = isOwn(own)
+      ? undefined
+      : own === undefined
+        ? headersFault(events)
+        : 'own is not { batch, indexes }'
+    if (fault) return `runs[${i}]: ${fault}`
+    slots += isOwn(own) ? own.indexes.length : (events as unknown[]).length
+    // They become one record, whose offsets must not run into the next one's.
+    if (slots >= BATCH_SLOTS) return `runs must have fewer than ${BATCH_SLOTS} events`
+  }
+  return undefined
+}
+
+function isOwn(own: unknown): own is OwnRun['own'] {
+  return (
+    isObject(own) &&
+    isCount(own['batch']) &&
+    isIndexList(own['indexes']) &&
+    (own['refused'] === undefined || isRefusals(own['refused']))
+  )
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+export function isList(value: unknown, most: number): value is unknown[] {
+  return Array.isArray(value) && value.length <= most
+}
+
+/** A whole number from 1. */
+export function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 1
+}
+
+/** A finite number from 0. */
+export function isAmount(value: unknown): boolean {
+  return Number.isFinite(value) && (value as number) >= 0
+}
+
+export function isName(value: unknown): value is string {
+  return typeof value === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(value)
+}
+
+export function isTerm(value: unknown): value is Term {
+  return Array.isArray(value) && value.length === 2 && isCount(value[0]) && isName(value[1])
+}
+
+function isPositionText(value: unknown): boolean {
+  return typeof value === 'string' && value.length <= 128
+}
+
+function isIndexList(value: unknown): boolean {
+  return isList(value, MAX_BATCH_EVENTS) && value.every(isIndex)
+}
+
+function isIndex(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0
+}
+
+export function isRefusals(value: unknown): value is Refusal[] {
+  return (
+    isList(value, MAX_BATCH_EVENTS) &&
+    value.every(
+      (entry) =>
+        Array.isArray(entry) && entry.length === 2 && isIndex(entry[0]) && isErrorCode(entry[1]),
+    )
+  )
+}
+
+function isBatchRef(value: unknown): boolean {
+  return isObject(value) && isCount(value['batch']) && typeof value['id'] === 'string'
+}
+
+function isPatternList(value: unknown): boolean {
+  return (
+    isList(value, 1_000) &&
+    value.every((pattern) => typeof pattern === 'string' && pattern.length <= 256)
+  )
+}
+
+function isFrom(value: unknown): boolean {
+  if (value === 'start' || value === 'now') return true
+  if (!isObject(value)) return false
+  return isPositionText(value['position']) || isAmount(value['time']) || isAmount(value['last'])
+}
