@@ -34,7 +34,8 @@ export async function gate({ only, filter = [] } = {}) {
   )
 
   const wanted = new Set(chosen.flatMap(({ needs = [], uses = [] }) => [...needs, ...uses]))
-  const needed = filter.length === 0 && !only ? required() : required().filter((n) => wanted.has(n))
+  const whole = filter.length === 0 && !only
+  const needed = required().filter((name) => whole || wanted.has(name) || !(name in capabilities))
   for (const name of needed.filter((name) => !(name in capabilities))) {
     fail('CROSSTOWN_REQUIRE', `there is no capability called ${name}`)
   }
