@@ -7,8 +7,6 @@ import { BusError } from '../errors.ts'
 import { MAX_BATCH_BYTES, MAX_BATCH_EVENTS } from '../event.ts'
 import type { Batch, BatchSinks, Entry } from './batch.ts'
 
-/** Batches in flight at most, as long as the next one is full and so gains nothing by waiting. */
-const MAX_IN_FLIGHT = 2
 /** Items at the front of the queue that are let go of together. */
 const FORGET_AFTER = 10_000
 
@@ -57,7 +55,8 @@ export class Pipeline {
     if (!this.#free) return
     // A batch that is full gains nothing by waiting for the microtask: its commit and its post
     // begin while the caller makes the next one. Handlers still run after `publish` returned.
-    if (this.#full && this.#sinks.gate === 'open') this.#hand(this.#take(), true)
+    if (this.#events >= MAX_BATCH_EVENTS && this.#sinks.gate === 'open')
+      this.#hand(this.#take(), true)
     if (this.#scheduled) return
     this.#scheduled = true
     queueMicrotask(() => {
@@ -81,16 +80,10 @@ export class Pipeline {
 
   /**
    * Whether the next batch need not wait for one in flight. A log that is late opening must not
-   * hold live delivery back: its commits wait by themselves. Nor need a full batch wait: with it
-   * at hand already, the log goes from one to the next without asking back.
+   * hold live delivery back: its commits wait by themselves.
    */
   get #free(): boolean {
-    if (this.#inFlight === 0 || this.#sinks.gate === 'late') return true
-    return this.#full && this.#inFlight < MAX_IN_FLIGHT
-  }
-
-  get #full(): boolean {
-    return this.#events >= MAX_BATCH_EVENTS || this.#bytes >= MAX_BATCH_BYTES
+    return this.#inFlight === 0 || this.#sinks.gate === 'late'
   }
 
   /** Resolves when nothing waits and nothing is in flight. */
