@@ -32,7 +32,7 @@ const cart = (page: Page) =>
       lines.map((line) => `${line.dataset['sku']} ${line.dataset['quantity']}`).sort(),
     )
 
-test('a cart is shared by tabs and devices, and survives a reload and a restart of the browser', async ({
+test('a cart is shared by tabs and devices, early and late, and survives a reload and a restart of the browser', async ({
   browser,
 }) => {
   const profile = mkdtempSync(join(tmpdir(), 'crosstown-'))
@@ -50,11 +50,20 @@ test('a cart is shared by tabs and devices, and survives a reload and a restart 
 
   await tab.reload()
   await expect.poll(() => cart(tab)).toEqual(['bread 1', 'tea 2'])
+  const late = await browser.newContext()
+  const joined = await late.newPage()
+  await shop(joined, 'cart')
+  await expect.poll(() => cart(joined)).toEqual(['bread 1', 'tea 2'])
+  await add(tab, 'oil')
+  for (const page of [tab, other, joined]) {
+    await expect.poll(() => cart(page)).toEqual(['bread 1', 'oil 1', 'tea 2'])
+  }
+  await late.close()
   await home.close()
   home = await launch()
   const again = await home.newPage()
   await shop(again, 'cart')
-  await expect.poll(() => cart(again)).toEqual(['bread 1', 'tea 2'])
+  await expect.poll(() => cart(again)).toEqual(['bread 1', 'oil 1', 'tea 2'])
   await Promise.all([home.close(), phone.close()])
   rmSync(profile, { recursive: true })
 })

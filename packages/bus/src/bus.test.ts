@@ -7,9 +7,12 @@ import {
   createBus,
   type ErrorContext,
   memoryLog,
+  relayLink,
 } from './index.ts'
 import { memoryLink } from './links/memory.ts'
+import { MemoryLog } from './log/memory.ts'
 import { sqliteLog } from './log/sqlite.ts'
+import { runtimePlatform } from './platform.ts'
 import { fingerprint, REFUSED_VALUES, VALUES } from './testing/values.ts'
 
 type Any = Record<string, unknown>
@@ -458,5 +461,73 @@ describe('close', () => {
     expect((await last).offset).toBeTypeOf('number')
     expect(await loop).toEqual(['last'])
     await expect(never).rejects.toMatchObject({ code: 'closed' })
+  })
+})
+
+describe('trouble', () => {
+  it('a link that throws is reported, and costs neither the event nor the promise', async () => {
+    const tabs = {
+      open: () => ({
+        send() {
+          throw new Error('wire cut')
+        },
+        receive() {},
+        close() {},
+      }),
+    }
+    const bus = open({ tabs })
+    const event = await bus.publish('a.b', 1)
+    await bus.publish('a.b', 2, { persist: false })
+    expect((await bus.get(event.id))?.data).toBe(1)
+    expect(reported.length).toBeGreaterThan(0)
+    expect(reported.every(({ error }) => error.stage === 'links')).toBe(true)
+  })
+
+  it('flush and publish that wait for a relay reject when the bus closes', async () => {
+    const relay = relayLink({ url: 'ws://127.0.0.1:9', room: 'nobody' })
+    const bus = open({ relay })
+    const published = bus.publish('a.b', 1, { until: 'relayed' })
+    published.catch(() => {})
+    await bus.publish('a.b', 2)
+    const flushed = bus.flush({ until: 'relayed' })
+    flushed.catch(() => {})
+    await bus.close()
+    await expect(published).rejects.toMatchObject({ code: 'closed' })
+    await expect(flushed).rejects.toMatchObject({ code: 'closed' })
+  })
+
+  it('a handler that never ends holds close up no longer than its timeout', async () => {
+    const bus = open()
+    bus.subscribe('a.b', () => new Promise(() => {}))
+    const published = bus.publish('a.b', 1, { until: 'handled' })
+    published.catch(() => {})
+    await bus.flush()
+    await bus.close({ timeout: 10 })
+    await expect(published).rejects.toMatchObject({ code: 'closed' })
+  })
+
+  it('a log that never answers holds close up no longer than its timeout', async () => {
+    const platform = runtimePlatform()
+    class Stuck extends MemoryLog {
+      override append(): Promise<number> {
+        return new Promise(() => {})
+      }
+    }
+    const log = { ...memoryLog(), create: () => new Stuck(platform) }
+    const bus = open({ log })
+    const waiting = [bus.publish('a.b', 1), bus.publish('a.b', 2)]
+    for (const one of waiting) one.catch(() => {})
+    await bus.get('warm-1')
+    const late = bus.publish('a.b', 3, { until: 'accepted' })
+    await bus.close({ timeout: 10 })
+    for (const one of waiting) await expect(one).rejects.toMatchObject({ code: 'closed' })
+    await late
+    expect(reported.map(({ error }) => error.code)).toEqual(['closed'])
+  })
+
+  it('flush refuses a level that is none', async () => {
+    await expect(open().flush({ until: 'handled' as never })).rejects.toMatchObject({
+      code: 'invalid_options',
+    })
   })
 })

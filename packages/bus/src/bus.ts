@@ -95,7 +95,7 @@ export function createBusOn(
     encode: encodeValue,
     hasLog: log !== undefined,
   })
-  const waiters = new RelayedWaiters()
+  const waiters = new RelayedWaiters(() => platform.hold())
   const device: Device = new Device({
     name,
     platform,
@@ -147,10 +147,16 @@ export function createBusOn(
   })
   let closed: Promise<void> | undefined
 
+  /** Tickets whose handlers have not settled. */
+  const handling = new Set<Ticket>()
+
   function settleHandlers(batch: Batch): void {
     const tickets = new Set<Ticket>()
     for (const { ticket } of batch.entries) if (ticket.handled) tickets.add(ticket)
-    for (const ticket of tickets) void settleHandled(ticket)
+    for (const ticket of tickets) {
+      handling.add(ticket)
+      void settleHandled(ticket).then(() => handling.delete(ticket))
+    }
   }
 
   function publish(type: string, data?: unknown, options?: PublishOptions): Promise<BusEvent> {
@@ -167,6 +173,9 @@ export function createBusOn(
     until?: string
     signal?: AbortSignal
   } = {}): Promise<void> {
+    if (!FLUSH_LEVELS.has(until)) {
+      throw new BusError('invalid_options', "flush until 'accepted', 'logged' or 'relayed'")
+    }
     if (until === 'relayed' && !relay)
       throw new BusError('unreachable', "flush until 'relayed': this bus has no relay")
     const done = (async () => {
@@ -197,8 +206,13 @@ export function createBusOn(
     })
     await Promise.race([flush(), limit])
     subscriber.close()
-    pipeline.abandon(closedError())
+    const lost = pipeline.abandon(closedError())
+    if (lost > 0) {
+      const what = `the bus was closed before ${lost} event(s) that nobody waited for were written`
+      report(new BusError('closed', what))
+    }
     waiters.abandon(closedError())
+    for (const ticket of handling) ticket.reject(closedError())
     await Promise.race([device.close(), limit])
     cancel()
   }
@@ -262,6 +276,8 @@ export function createBusOn(
   handlers.publish = publish
   return bus as unknown as Bus<Record<string, unknown>>
 }
+
+const FLUSH_LEVELS: ReadonlySet<unknown> = new Set(['accepted', 'logged', 'relayed'])
 
 function closedError(): BusError {
   return new BusError('closed', 'the bus was closed')

@@ -12,29 +12,31 @@ export interface BusOptions {
   /** Peers of one name hear each other: 1 to 64 of `A-Z a-z 0-9 _ -`. */
   readonly name: string
   /** Who publishes, as events carry it. @default the kind of context: 'page', 'worker', 'node'... */
-  readonly source?: string
+  readonly source?: string | undefined
   /**
    * Where events are kept: `indexedDbLog()`, `sqliteLog(path)`, `memoryLog()`, or `false`.
    * @default indexedDbLog() where IndexedDB exists, memory elsewhere
    */
-  readonly log?: LogSource | false
+  readonly log?: LogSource | false | undefined
   /** The link to the other contexts of this origin. @default where BroadcastChannel exists */
-  readonly tabs?: LinkSource | boolean
+  readonly tabs?: LinkSource | boolean | undefined
   /** The link to other devices: `relayLink({ url, room, token })`. @default none */
-  readonly relay?: RelaySource
-  readonly limits?: {
-    /** Events waiting for the log at most. @default 100_000 */
-    readonly queueEvents?: number
-    /** Bytes of them at most. @default 64 MiB */
-    readonly queueBytes?: number
-  }
+  readonly relay?: RelaySource | undefined
+  readonly limits?:
+    | {
+        /** Events waiting for the log at most. @default 100_000 */
+        readonly queueEvents?: number | undefined
+        /** Bytes of them at most. @default 64 MiB */
+        readonly queueBytes?: number | undefined
+      }
+    | undefined
   /**
    * Told of everything that goes wrong after a call returned: a handler that threw, a frame that
    * could not be read, a rejected publish nobody awaits. @default console.error
    */
-  readonly onError?: (error: BusError, context: ErrorContext) => void
+  readonly onError?: ((error: BusError, context: ErrorContext) => void) | undefined
   /** Told of a hole in what this device could read of the room. */
-  readonly onGap?: (gap: Gap) => void
+  readonly onGap?: ((gap: Gap) => void) | undefined
 }
 
 /** Options of a bus whose event types are inferred from schemas. */
@@ -43,7 +45,7 @@ export interface SchemaBusOptions<Schemas extends EventSchemas> extends BusOptio
   readonly events: Schemas
 }
 
-export type AnyBusOptions = BusOptions & { readonly events?: EventSchemas }
+export type AnyBusOptions = BusOptions & { readonly events?: EventSchemas | undefined }
 
 export interface ResolvedOptions {
   readonly name: string

@@ -15,6 +15,8 @@ export interface Platform {
   random(): number
   /** Runs `run` once after `ms`; the returned function cancels. Keeps no process alive. */
   timer(ms: number, run: () => void): () => void
+  /** Keeps the process alive until the returned function is called; a page needs no keeping. */
+  hold(): () => void
   /** Web Locks, where the runtime has them. */
   readonly locks: LockManager | undefined
   readonly indexedDB: IDBFactory | undefined
@@ -49,6 +51,9 @@ function contextKind(): ContextKind {
   return 'node'
 }
 
+/** The longest a timer can be set to. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+
 /** The runtime this code runs on. Reads globals when asked, never on import. */
 export function runtimePlatform(): Platform {
   const scope = globalThis as typeof globalThis & Record<string, unknown>
@@ -66,6 +71,10 @@ export function runtimePlatform(): Platform {
         ;(scope['Deno'] as { unrefTimer?(id: unknown): void }).unrefTimer?.(handle)
       }
       return () => clearTimeout(handle as number)
+    },
+    hold() {
+      const handle = setInterval(() => {}, MAX_TIMER_MS)
+      return () => clearInterval(handle)
     },
     locks: scope.navigator?.locks,
     indexedDB: scope.indexedDB,

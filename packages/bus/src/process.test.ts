@@ -57,6 +57,20 @@ describe('in a Node process of its own', () => {
     expect(code).toBe(0)
   })
 
+  it('a process stays while it waits for a relay, and ends when the bus closes', async () => {
+    const { code, output } = await run(`
+      const { relayLink } = await import(${JSON.stringify(door)})
+      const relay = relayLink({ url: 'ws://127.0.0.1:9', room: 'nobody' })
+      const bus = createBus({ name: 'x', log: memoryLog(), tabs: false, relay, onError() {} })
+      // Long after the link has nothing to do but wait, only this timer would end the process.
+      const later = setTimeout(() => bus.close(), 700)
+      later.unref()
+      const error = await bus.publish('a.b', 1, { until: 'relayed' }).catch((error) => error)
+      console.log(error.code)`)
+    expect(output.trim()).toBe('closed')
+    expect(code).toBe(0)
+  })
+
   it.each(['index', 'log/sqlite', 'protocol/index', 'testing/index'])(
     'importing %s has no side effects',
     async (file) => {

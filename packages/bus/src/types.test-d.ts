@@ -168,6 +168,72 @@ usesCart(bus)
 const pattern: PatternOf<Shop> = 'order.line.*'
 void pattern
 
+// ── a bus of any map, in generic code ──
+function anyBus<E extends object>(any: Bus<E>): void {
+  any.subscribe('**', (event) => yes(expectType<string>()(event.id)))
+  any.subscribe('*', (event, ctx) => [event.time, ctx.origin])
+  any.subscribe('$event.refused', (event) => event.data.code)
+  any.subscribe(['**', '$event.refused'], (event) => event.id)
+  void any.once('**').then((event) => event.id)
+  any.events('**')
+}
+anyBus(bus)
+anyBus(byInterface)
+anyBus(open)
+async function publishAny<E extends object, T extends keyof E & string>(
+  any: Bus<E>,
+  type: T,
+  data: E[T],
+): Promise<string> {
+  const event = await any.publish(type, data)
+  await any.publish(type, data, { until: 'accepted' })
+  any.subscribe('**', (_, ctx) => ctx.publish(type, data))
+  // @ts-expect-error the data is of another type
+  void any.publish(type, 1)
+  // @ts-expect-error the data may be missing for some types only
+  void any.publish(type)
+  return event.id
+}
+void publishAny(bus, 'order.created', { id: 1 })
+
+// ── what is undefined is absent ──
+const maybe = <T>(): T | undefined => undefined
+void bus.publish('cart.cleared', undefined, {
+  stream: maybe<string>(),
+  correlationId: maybe<string>(),
+  causationId: maybe<string>(),
+  traceparent: maybe<string>(),
+  metadata: maybe<{ userId: string }>(),
+  scope: maybe<'device'>(),
+  persist: maybe<boolean>(),
+  version: maybe<number>(),
+  until: maybe<'logged'>(),
+  signal: maybe<AbortSignal>(),
+})
+void bus.publishBatch([{ type: 'cart.cleared', data: undefined, stream: maybe<string>() }], {
+  until: maybe<'logged'>(),
+  signal: maybe<AbortSignal>(),
+})
+bus.subscribe('ping', () => {}, {
+  signal: maybe<AbortSignal>(),
+  from: maybe<'start'>(),
+  where: maybe<() => boolean>(),
+})
+void bus.once('ping', { signal: maybe<AbortSignal>(), where: maybe<() => boolean>() })
+bus.events('ping', { buffer: maybe<number>(), overflow: maybe<'error'>(), from: maybe<Date>() })
+void bus.flush({ until: maybe<'logged'>(), signal: maybe<AbortSignal>() })
+void bus.close({ timeout: maybe<number>() })
+createBus({
+  name: 'x',
+  source: maybe<string>(),
+  log: maybe<false>(),
+  tabs: maybe<boolean>(),
+  relay: undefined,
+  limits: maybe<{ queueEvents: number | undefined; queueBytes: number | undefined }>(),
+  onError: maybe<() => void>(),
+  onGap: maybe<() => void>(),
+})
+
 // @ts-expect-error a name is needed
 createBus({})
 // @ts-expect-error no such option

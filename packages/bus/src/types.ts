@@ -5,7 +5,7 @@ import type { BusError, BusErrorCode } from './errors.ts'
 import type { BusEvent, Metadata, Scope } from './event.ts'
 
 /** A type or an interface whose keys are event types and whose values are their data. */
-export type TypeOf<Events extends object> = Extract<keyof Events, string>
+export type TypeOf<Events extends object> = keyof Events & string
 
 /** What Crosstown itself publishes; heard by patterns that begin with `$` only. */
 export interface SystemEvents {
@@ -31,9 +31,11 @@ type SegmentPatterns<Type extends string> = Type extends `${infer Head}.${infer 
 
 /** Every pattern that matches at least one type of the map. */
 export type PatternOf<Events extends object> =
-  string extends TypeOf<Events>
-    ? string
-    : SegmentPatterns<TypeOf<Events>> | '*' | '**' | keyof SystemEvents
+  // Outside the condition, so that they are patterns of a map not known yet, too.
+  | '*'
+  | '**'
+  | keyof SystemEvents
+  | (string extends TypeOf<Events> ? string : SegmentPatterns<TypeOf<Events>>)
 
 type Matches<Type extends string, Pattern extends string> = Pattern extends '**'
   ? true
@@ -52,17 +54,19 @@ type Matches<Type extends string, Pattern extends string> = Pattern extends '**'
 /** The types of the map that a pattern matches. */
 export type Matching<Events extends object, Pattern extends string> = Pattern extends '*' | '**'
   ? TypeOf<Events>
-  : Pattern extends TypeOf<Events> | keyof SystemEvents
+  : Pattern extends keyof SystemEvents
     ? Pattern
-    : string extends TypeOf<Events>
-      ? string
-      : TypeOf<Events> extends infer Type extends string
-        ? Type extends string
-          ? Matches<Type, Pattern> extends true
-            ? Type
+    : Pattern extends TypeOf<Events>
+      ? Pattern
+      : string extends TypeOf<Events>
+        ? string
+        : TypeOf<Events> extends infer Type extends string
+          ? Type extends string
+            ? Matches<Type, Pattern> extends true
+              ? Type
+              : never
             : never
           : never
-        : never
 
 /** The events a pattern stands for. */
 export type Matched<Events extends object, Pattern extends string> = EventOf<
@@ -83,32 +87,32 @@ export type Until = 'accepted' | 'logged' | 'relayed' | 'handled'
 /** What can be said of an event beside its type and data. */
 export interface EventOptions {
   /** The aggregate it belongs to: 1 to 256 characters. */
-  readonly stream?: string
+  readonly stream?: string | undefined
   /** Id of the conversation's first event. @default the event's own id */
-  readonly correlationId?: string
+  readonly correlationId?: string | undefined
   /** Id of the event this one answers. */
-  readonly causationId?: string
+  readonly causationId?: string | undefined
   /** W3C trace context. */
-  readonly traceparent?: string
+  readonly traceparent?: string | undefined
   /** Flat facts: strings, finite numbers, booleans. */
-  readonly metadata?: Metadata
+  readonly metadata?: Metadata | undefined
   /** How far it goes. @default 'room': as far as there are links */
-  readonly scope?: Scope
+  readonly scope?: Scope | undefined
   /**
    * Whether it goes into the log. Without, it is best effort: no order promise, dropped rather
    * than queued. Events of scope `context` never go into the log, which the device shares.
    * @default true, and false for scope 'context'
    */
-  readonly persist?: boolean
+  readonly persist?: boolean | undefined
   /** Version of the schema, from 1. @default 1 */
-  readonly version?: number
+  readonly version?: number | undefined
 }
 
 export interface PublishOptions extends EventOptions {
   /** @default 'logged', or 'accepted' where nothing is logged */
-  readonly until?: Until
+  readonly until?: Until | undefined
   /** Ends the waiting, never the event. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 /** One entry of `publishBatch`. */
@@ -125,11 +129,10 @@ export type BatchEntry<Events extends object> =
     : never
 
 /** `data` may be left out exactly where the map says `void`, `undefined` or `unknown`. */
-export type PublishArguments<Data, Options> = void extends Data
-  ? [data?: Data, options?: Options]
-  : undefined extends Data
-    ? [data?: Data, options?: Options]
-    : [data: Data, options?: Options]
+export type PublishArguments<Data, Options> =
+  // Outside the condition, so that it is taken for data not known yet, too.
+  | [data: Data, options?: Options | undefined]
+  | (void extends Data ? [] : undefined extends Data ? [] : never)
 
 /** Where reading starts: with the event at that offset or position, or written at that time or later. */
 export type ReadFrom = 'start' | 'now' | number | string | Date | { readonly last: number }
@@ -158,28 +161,28 @@ export type Handler<Events extends object, Event> = (
 
 export interface SubscribeOptions<Event> {
   /** Ends the subscription. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
   /** Starts with events of the log, this one included, then goes on live. @default 'now' */
-  readonly from?: ReadFrom
+  readonly from?: ReadFrom | undefined
   /** Only events for which this returns true. */
-  readonly where?: (event: Event) => boolean
+  readonly where?: ((event: Event) => boolean) | undefined
 }
 
 export interface OnceOptions<Event> {
-  readonly where?: (event: Event) => boolean
+  readonly where?: ((event: Event) => boolean) | undefined
   /** Ends the waiting: the promise rejects with code `aborted`. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 export interface EventsOptions<Event> extends SubscribeOptions<Event> {
   /** Events kept while the loop is busy. @default 1000 */
-  readonly buffer?: number
+  readonly buffer?: number | undefined
   /**
    * What happens when the buffer is full. `error` ends the loop with `buffer_overflow`; the others
    * report through `onError` once, until there is room again.
    * @default 'error'
    */
-  readonly overflow?: 'drop-oldest' | 'drop-newest' | 'error'
+  readonly overflow?: 'drop-oldest' | 'drop-newest' | 'error' | undefined
 }
 
 /** Ends a subscription; also `using off = bus.subscribe(...)`. */
@@ -253,7 +256,10 @@ export interface Bus<Events extends object, Input extends object = Events> {
    */
   publishBatch(
     entries: readonly BatchEntry<Input>[],
-    options?: { readonly until?: Until; readonly signal?: AbortSignal },
+    options?: {
+      readonly until?: Until | undefined
+      readonly signal?: AbortSignal | undefined
+    },
   ): Promise<EventOf<Events, TypeOf<Events>>[]>
 
   /**
@@ -297,8 +303,8 @@ export interface Bus<Events extends object, Input extends object = Events> {
    * @default { until: 'logged' }
    */
   flush(options?: {
-    readonly until?: 'accepted' | 'logged' | 'relayed'
-    readonly signal?: AbortSignal
+    readonly until?: 'accepted' | 'logged' | 'relayed' | undefined
+    readonly signal?: AbortSignal | undefined
   }): Promise<void>
 
   /**
@@ -307,7 +313,7 @@ export interface Bus<Events extends object, Input extends object = Events> {
    *
    * @param options.timeout milliseconds to wait at most. @default 5000
    */
-  close(options?: { readonly timeout?: number }): Promise<void>
+  close(options?: { readonly timeout?: number | undefined }): Promise<void>
 
   [Symbol.asyncDispose](): Promise<void>
 }

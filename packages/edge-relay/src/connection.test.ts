@@ -166,8 +166,20 @@ describe('the room stream', () => {
     })
   })
 
+  it('a relay with small limits takes a full batch of a device', async () => {
+    const { join } = setup({ limits: { postEvents: 100, bodyBytes: 10_000, queueBytes: 10_000 } })
+    const [one, two] = [await join('one'), await join('two')]
+    const ids = Array.from({ length: 1_000 }, (_, i) => `a-${i + 1}`)
+    one.send(
+      publishOf(1, undefined, ids),
+      ids.map(() => JSON.stringify('x'.repeat(400))),
+    )
+    expect((await one.next('ack')).frame).toEqual({ frame: 'ack', batch: 1 })
+    expect((await two.stream(two.from, (heard) => heard.length === 1_000)).ids).toEqual(ids)
+  })
+
   it('goes on where a device left, with exactly what it missed', async () => {
-    const { join } = setup({ limits: { batchEvents: 3 } })
+    const { join } = setup({ limits: { streamEvents: 3 } })
     const writer = await join('writer')
     const reader = await join('reader')
     for (let batch = 1; batch <= 20; batch++) {

@@ -19,7 +19,9 @@ import {
   type HelloFrame,
   isBusError,
   isPattern,
+  MAX_BATCH_EVENTS,
   MAX_EVENT_BYTES,
+  MAX_FRAME_BYTES,
   MAX_HEADER_BYTES,
   type PublishFrame,
   utf8Length,
@@ -146,13 +148,12 @@ export class Connection implements Member, SocketEvents {
   }
 
   #take(message: unknown): void {
-    const { frameBytes } = this.#context.limits
     if (
       typeof message === 'string' &&
-      message.length * 3 > frameBytes &&
-      utf8Length(message) > frameBytes
+      message.length * 3 > MAX_FRAME_BYTES &&
+      utf8Length(message) > MAX_FRAME_BYTES
     ) {
-      throw new BusError('too_large', `a frame is at most ${frameBytes} bytes`)
+      throw new BusError('too_large', `a frame is at most ${MAX_FRAME_BYTES} bytes`)
     }
     const decoded = decodeFrame(message)
     if (!decoded) return
@@ -181,12 +182,6 @@ export class Connection implements Member, SocketEvents {
   }
 
   #publish(host: RoomHost, frame: PublishFrame, data: readonly string[], bytes: number): void {
-    if (frame.events.length > this.#context.limits.batchEvents) {
-      throw new BusError(
-        'too_large',
-        `a batch has at most ${this.#context.limits.batchEvents} events`,
-      )
-    }
     if (frame.indexes?.some((index, i, all) => i > 0 && index <= (all[i - 1] as number))) {
       throw new BusError('bad_frame', 'publish: indexes must ascend')
     }
@@ -266,8 +261,8 @@ export class Connection implements Member, SocketEvents {
         head: headPosition(head),
         ...answer,
         limits: {
-          frameBytes: limits.frameBytes,
-          batchEvents: limits.batchEvents,
+          frameBytes: MAX_FRAME_BYTES,
+          batchEvents: MAX_BATCH_EVENTS,
           heartbeatMs: limits.heartbeatMs,
         },
         durability: store.durability,

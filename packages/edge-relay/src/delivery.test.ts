@@ -135,7 +135,7 @@ describe('delivery, over many a random course', () => {
     const options = {
       store,
       clock,
-      limits: { batchEvents: 5, pauseBytes: 1_000 },
+      limits: { streamEvents: 5, pauseBytes: 1_000 },
       auth: (token?: string) => ({
         subject: token as string,
         rights: TOKENS[token as string] as Rights,

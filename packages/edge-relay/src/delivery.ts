@@ -201,7 +201,7 @@ export class Delivery {
 
   #chunkLimit(): { events: number; bytes: number } {
     const { limits } = this.#context
-    return { events: limits.batchEvents, bytes: limits.streamBytes }
+    return { events: limits.streamEvents, bytes: limits.streamBytes }
   }
 
   #deliver(member: Member, chunks: readonly Chunk[], texts: readonly string[]): void {

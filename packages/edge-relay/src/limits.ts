@@ -5,20 +5,34 @@ import {
   MAX_FRAME_BYTES,
 } from '@crosstown/bus/protocol'
 
-/** How much the relay takes, holds and waits; every queue in it ends at one of these. */
+/**
+ * How much the relay takes, holds and waits; every queue in it ends at one of these. None makes the
+ * frames of a device smaller: what a device has in its log it cannot split any more, so on sockets
+ * the limits of the protocol hold.
+ */
 export interface Limits {
   /**
-   * UTF-8 bytes of one frame, and of one HTTP body.
+   * UTF-8 bytes of one HTTP body.
    * @default 1 MiB
    */
-  readonly frameBytes: number
+  readonly bodyBytes: number
   /**
-   * Events of one frame, of one HTTP post and of one page of a read.
+   * Events of one HTTP post.
    * @default 1000
    */
-  readonly batchEvents: number
+  readonly postEvents: number
   /**
-   * UTF-8 bytes of headers and data in one stream frame.
+   * Events of one page of an HTTP read.
+   * @default 1000
+   */
+  readonly pageEvents: number
+  /**
+   * Events of one stream frame to a device.
+   * @default 1000
+   */
+  readonly streamEvents: number
+  /**
+   * UTF-8 bytes of headers and data in one stream frame to a device.
    * @default 512 KiB
    */
   readonly streamBytes: number
@@ -48,7 +62,8 @@ export interface Limits {
    */
   readonly slowReaderMs: number
   /**
-   * Bytes of one room that wait for their commit; over it, publishes are rejected for now.
+   * Bytes of one room that wait for their commit; over it, publishes are rejected for now. Where
+   * nothing waits, any publish is taken.
    * @default 32 MiB
    */
   readonly queueBytes: number
@@ -61,8 +76,10 @@ export interface Limits {
 
 /** What holds where nothing else is said. */
 export const DEFAULT_LIMITS: Limits = {
-  frameBytes: MAX_FRAME_BYTES,
-  batchEvents: MAX_BATCH_EVENTS,
+  bodyBytes: MAX_FRAME_BYTES,
+  postEvents: MAX_BATCH_EVENTS,
+  pageEvents: MAX_BATCH_EVENTS,
+  streamEvents: MAX_BATCH_EVENTS,
   streamBytes: MAX_BATCH_BYTES,
   heartbeatMs: 25_000,
   helloMs: 10_000,
@@ -88,8 +105,10 @@ export function resolveLimits(given: Partial<Limits> = {}): Limits {
     }
   }
   for (const [key, most] of [
-    ['frameBytes', MAX_FRAME_BYTES],
-    ['batchEvents', MAX_BATCH_EVENTS],
+    ['bodyBytes', MAX_FRAME_BYTES],
+    ['postEvents', MAX_BATCH_EVENTS],
+    ['pageEvents', MAX_BATCH_EVENTS],
+    ['streamEvents', MAX_BATCH_EVENTS],
     ['streamBytes', MAX_BATCH_BYTES],
   ] as const) {
     if (limits[key] > most)

@@ -150,14 +150,14 @@ export class Relay extends Hono<RelayEnv> {
       await next()
     })
     const limit = bodyLimit({
-      maxSize: this.#limits.frameBytes,
+      maxSize: this.#limits.bodyBytes,
       onError: () => {
-        throw new BusError('too_large', `a body is at most ${this.#limits.frameBytes} bytes`)
+        throw new BusError('too_large', `a body is at most ${this.#limits.bodyBytes} bytes`)
       },
     })
     this.post('/rooms/:room/events', limit, (c) => this.#publish(c))
     this.get('/rooms/:room/events', async (c) => {
-      const query = parseQuery(new URL(c.req.url).searchParams, this.#limits.batchEvents)
+      const query = parseQuery(new URL(c.req.url).searchParams, this.#limits.pageEvents)
       return json(c, await readPage(this.#store, roomOf(c), c.var.identity.rights, query))
     })
     this.get('/rooms/:room/events/:id', (c) => this.#event(c))
@@ -239,7 +239,7 @@ export class Relay extends Hono<RelayEnv> {
     const text = await c.req.text()
     const correlationId = c.req.header('x-correlation-id')
     const traceparent = c.req.header('traceparent')
-    const events = await parsePost(parseJson(text), this.#limits.batchEvents, {
+    const events = await parsePost(parseJson(text), this.#limits.postEvents, {
       subject,
       time: this.#clock.now(),
       ...(isHeaderText(correlationId) && { correlationId }),

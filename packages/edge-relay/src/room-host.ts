@@ -135,7 +135,7 @@ export class RoomHost {
     const later = (code: 'going_away' | 'unavailable' | 'rate_limited'): void =>
       send({ frame: 'reject', batch, code, retryAfterMs: RETRY_AFTER_MS })
     if (this.#closing) later('going_away')
-    else if (this.#queuedBytes + bytes > this.#context.limits.queueBytes) later('rate_limited')
+    else if (this.#isFull(bytes)) later('rate_limited')
     else {
       this.#enqueue({
         command: { kind: 'publish', ...command },
@@ -165,9 +165,14 @@ export class RoomHost {
     if (this.#running) await new Promise<void>((resolve) => this.#idle.push(resolve))
   }
 
+  /** A device cannot send less than its next batch: where nothing waits, whatever comes is taken. */
+  #isFull(bytes: number): boolean {
+    return this.#queuedBytes > 0 && this.#queuedBytes + bytes > this.#context.limits.queueBytes
+  }
+
   async #ask(command: Timeless<Command>, bytes: number): Promise<Reply> {
     if (this.#closing) throw new BusError('going_away', 'the relay is closing')
-    if (this.#queuedBytes + bytes > this.#context.limits.queueBytes) {
+    if (this.#isFull(bytes)) {
       throw new BusError('rate_limited', 'too much waits to be written in this room')
     }
     const reply = await new Promise<Reply>((resolve, reject) => {

@@ -47,8 +47,17 @@ describe('ids', () => {
     const { mark } = maker.composer
     maker.entry('a')
     maker.entry('a')
-    maker.composer.rewind(mark)
+    maker.composer.rewind(mark, maker.composer.mark)
     expect(maker.entry('a').event.id).toBe(`${maker.composer.prefix}-2`)
+  })
+
+  test('rewinding gave numbers back that another event had got after them', () => {
+    const { mark } = maker.composer
+    maker.entry('a')
+    const last = maker.composer.mark
+    maker.entry('a')
+    maker.composer.rewind(mark, last)
+    expect(maker.entry('a').event.id).toBe(`${maker.composer.prefix}-3`)
   })
 })
 

@@ -75,13 +75,14 @@ export class Composer {
     this.#castHead = `{"id":"${this.#castPrefix}-`
   }
 
-  /** Where the counter stands; `rewind` there takes back what was composed since and not used. */
+  /** The last number given to a persisted event. */
   get mark(): number {
     return this.#counter
   }
 
-  rewind(mark: number): void {
-    this.#counter = mark
+  /** Takes back the numbers after `mark` up to `last`, unless others were given after them. */
+  rewind(mark: number, last: number): void {
+    if (this.#counter === last) this.#counter = mark
   }
 
   /** @throws {BusError} invalid_type, invalid_options */
@@ -140,7 +141,18 @@ export class Composer {
     return event
   }
 
-  /** @throws {BusError} invalid_data, invalid_options, too_large */
+  /** The value text of data. Runs code of the caller's: getters. @throws {BusError} invalid_data */
+  encode(data: unknown, type: string): ValueText {
+    return this.#encode(data, type)
+  }
+
+  /**
+   * A number is given when nothing of the caller's runs any more: a getter in data or options may
+   * publish, too. Of data that is `encoded` and options that are `ownOptions` nothing runs at all.
+   * Where it throws, no number is gone.
+   *
+   * @throws {BusError} invalid_data, invalid_options, too_large
+   */
   compose(
     type: string,
     data: unknown,
@@ -149,10 +161,12 @@ export class Composer {
     ticket: Ticket,
     group?: number,
     time: number = this.#platform.now(),
+    encoded: ValueText = this.#encode(data, type),
   ): Entry {
-    const { text: dataText, encoding } = this.#encode(data, type)
+    const { text: dataText, encoding } = encoded
+    const own = hasText(options) ? ownOptions(options, type) : undefined
     const { persisted } = plan
-    const counter = persisted ? this.#counter + 1 : ++this.#castCounter
+    const counter = (persisted ? this.#counter : this.#castCounter) + 1
     const id = `${persisted ? this.prefix : this.#castPrefix}-${counter}`
     const event: Entry['event'] = {
       id,
@@ -164,7 +178,7 @@ export class Composer {
       version: 1,
       correlationId: id,
     }
-    const said = hasText(options) ? withOptions(event, options, type) : ''
+    const said = own === undefined ? '' : withOptions(event, own)
     const headerText =
       (persisted ? this.#head : this.#castHead) +
       counter +
@@ -181,7 +195,8 @@ export class Composer {
       throw tooLarge(type, 'header', headerBytes, MAX_HEADER_BYTES)
     const bytes = headerBytes + utf8Length(dataText)
     if (bytes > MAX_EVENT_BYTES) throw tooLarge(type, 'data', bytes, MAX_EVENT_BYTES)
-    if (persisted) this.#counter += 1
+    if (persisted) this.#counter = counter
+    else this.#castCounter = counter
     return { event, headerText, dataText, bytes, persisted, ticket }
   }
 }
@@ -197,13 +212,38 @@ function hasText(options: EventOptions): boolean {
   )
 }
 
-/** Sets the options in the event, and gives the part of the header text that says them. */
-function withOptions(event: Entry['event'], options: EventOptions, type: string): string {
-  const fault = optionsFault(options)
+/**
+ * What the caller said of an event, read once and checked: he may go on using the object, and a
+ * getter in it may run code of his. @throws {BusError} invalid_options
+ */
+export function ownOptions(options: EventOptions, type: string): EventOptions {
+  const { stream, version, correlationId, causationId, traceparent, metadata } = options
+  const own: EventOptions = {
+    stream,
+    version,
+    correlationId,
+    causationId,
+    traceparent,
+    metadata: isFlat(metadata) ? { ...metadata } : metadata,
+  }
+  const fault = optionsFault(own)
   if (fault !== undefined) throw invalid(type, fault)
-  setOptions(event, options)
-  // The caller may go on using the object.
-  if (options.metadata !== undefined) event.metadata = { ...options.metadata }
+  return own
+}
+
+/** What is no plain object must still be seen to be none when it is checked. */
+function isFlat(metadata: unknown): boolean {
+  return (
+    typeof metadata === 'object' &&
+    metadata !== null &&
+    !Array.isArray(metadata) &&
+    !('toJSON' in metadata)
+  )
+}
+
+/** Sets the options in the event, and gives the part of the header text that says them. */
+function withOptions(event: Entry['event'], own: EventOptions): string {
+  setOptions(event, own)
   const { stream, version, correlationId, causationId, traceparent, metadata } = event
   let text = ''
   if (stream !== undefined) text += `,"stream":${JSON.stringify(stream)}`

@@ -12,6 +12,7 @@ class Sinks implements BatchSinks {
   /** What happened, in order. */
   readonly steps: string[] = []
   readonly batches: Batch[] = []
+  readonly prepared: Batch[] = []
   readonly #commits: PromiseWithResolvers<number>[] = []
 
   commit(batch: Batch): Promise<number> | undefined {
@@ -21,6 +22,10 @@ class Sinks implements BatchSinks {
     const commit = Promise.withResolvers<number>()
     this.#commits.push(commit)
     return commit.promise
+  }
+
+  prepare(batch: Batch): void {
+    this.prepared.push(batch)
   }
 
   deliver(): void {
@@ -123,6 +128,20 @@ describe('busy', () => {
     expect(sinks.sizes).toEqual([1])
     await sinks.end(1)
     expect(sinks.sizes).toEqual([1, 5])
+  })
+
+  test('a batch that is full is prepared while another is in flight, and is the next one', async () => {
+    add()
+    await setImmediate()
+    add(MAX_BATCH_EVENTS - 1)
+    expect(sinks.prepared).toEqual([])
+    add(2)
+    expect(sinks.prepared.map((batch) => batch.entries.length)).toEqual([MAX_BATCH_EVENTS])
+    expect(sinks.sizes).toEqual([1])
+    await sinks.end(1)
+    await sinks.end(2)
+    expect(sinks.sizes).toEqual([1, MAX_BATCH_EVENTS, 1])
+    expect(sinks.batches[1]).toBe(sinks.prepared[0])
   })
 
   test('order is the order of adding, over all batches', async () => {
@@ -285,7 +304,7 @@ describe('the queue', () => {
     expect(() => add()).toThrow(/limits.queueBytes/)
   })
 
-  test('given up, it rejects what waits and leaves what is in flight alone', async () => {
+  test('given up, it rejects what waits and what is in flight, whose outcome nobody will see', async () => {
     const [flying, waiting] = [maker.make('a'), maker.make('a')]
     pipeline.add([flying.entry])
     await Promise.resolve()
@@ -293,20 +312,43 @@ describe('the queue', () => {
     const closed = new BusError('closed', 'gone')
     pipeline.abandon(closed)
     await expect(waiting.promise).rejects.toBe(closed)
+    await expect(flying.promise).rejects.toBe(closed)
     await sinks.end(1)
-    await expect(flying.promise).resolves.toBe(flying.entry.event)
     expect(sinks.sizes).toEqual([1])
     await pipeline.drained()
   })
 
-  test('given up after a part of it was handed on, it rejects the rest only', async () => {
-    const made = Array.from({ length: MAX_BATCH_EVENTS + 2 }, () => maker.make('a'))
+  test('given up after a part of it was handed on, it hands on nothing more', async () => {
+    const made = Array.from({ length: 2 * MAX_BATCH_EVENTS + 2 }, () => maker.make('a'))
     for (const { entry } of made) pipeline.add([entry])
     await setImmediate()
     pipeline.abandon(new BusError('closed', 'gone'))
     await sinks.end(1)
     const outcomes = await Promise.allSettled(made.map(({ promise }) => promise))
-    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(MAX_BATCH_EVENTS)
-    expect(outcomes.slice(-2).map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+    expect(outcomes.every(({ status }) => status === 'rejected')).toBe(true)
+    expect(sinks.sizes).toEqual([MAX_BATCH_EVENTS])
+    await pipeline.drained()
+  })
+
+  test('given up, it says how many events are lost that nobody waited for', () => {
+    for (let n = 0; n < 3; n++) pipeline.add(maker.entry('a', n, { until: 'accepted' }))
+    pipeline.add(maker.entry('a', 3))
+    expect(pipeline.abandon(new BusError('closed', 'gone'))).toBe(3)
+  })
+
+  test('a sink that throws fails its batch, and the next one goes on', async () => {
+    const { commit } = sinks
+    sinks.commit = () => {
+      throw new Error('broken')
+    }
+    const broken = maker.make('a')
+    pipeline.add(broken.entry)
+    await expect(broken.promise).rejects.toThrow('broken')
+    sinks.commit = commit
+    const next = maker.make('a')
+    pipeline.add(next.entry)
+    await setImmediate()
+    await sinks.end(1)
+    await expect(next.promise).resolves.toBe(next.entry.event)
   })
 })

@@ -27,7 +27,9 @@ export class Pipeline {
   /** Batches handed on whose handlers wait for the microtask. */
   readonly #undelivered: (() => void)[] = []
   #scheduled = false
-  #inFlight = 0
+  readonly #inFlight = new Set<Batch>()
+  /** Taken and prepared while another batch is in flight. */
+  #next: Batch | undefined
   readonly #idle: (() => void)[] = []
 
   constructor(sinks: BatchSinks, limits: PipelineLimits) {
@@ -37,7 +39,11 @@ export class Pipeline {
 
   /** Events not yet committed: waiting or in flight. */
   get busy(): boolean {
-    return this.#events > 0 || this.#inFlight > 0
+    return this.#waits || this.#inFlight.size > 0
+  }
+
+  get #waits(): boolean {
+    return this.#events > 0 || this.#next !== undefined
   }
 
   /** @throws {BusError} buffer_overflow */
@@ -52,7 +58,10 @@ export class Pipeline {
     this.#queue.push(entries)
     this.#events += Array.isArray(entries) ? entries.length : 1
     this.#bytes += bytesOf(entries)
-    if (!this.#free) return
+    if (!this.#free) {
+      this.#prepare()
+      return
+    }
     // A batch that is full gains nothing by waiting for the microtask: its commit and its post
     // begin while the caller makes the next one. Handlers still run after `publish` returned.
     if (this.#events >= MAX_BATCH_EVENTS && this.#sinks.gate === 'open')
@@ -73,9 +82,18 @@ export class Pipeline {
 
   #pump(): void {
     for (const deliver of this.#undelivered.splice(0)) deliver()
-    while (this.#events > 0 && this.#free && this.#sinks.gate !== 'held') {
-      this.#hand(this.#take())
+    while (this.#waits && this.#free && this.#sinks.gate !== 'held') {
+      const batch = this.#next ?? this.#take()
+      this.#next = undefined
+      this.#hand(batch)
     }
+  }
+
+  /** A batch that is full cannot grow: its record is made while the log works on another one. */
+  #prepare(): void {
+    if (this.#next || this.#events < MAX_BATCH_EVENTS || this.#sinks.gate !== 'open') return
+    this.#next = this.#take()
+    this.#sinks.prepare(this.#next)
   }
 
   /**
@@ -83,7 +101,7 @@ export class Pipeline {
    * hold live delivery back: its commits wait by themselves.
    */
   get #free(): boolean {
-    return this.#inFlight === 0 || this.#sinks.gate === 'late'
+    return this.#inFlight.size === 0 || this.#sinks.gate === 'late'
   }
 
   /** Resolves when nothing waits and nothing is in flight. */
@@ -91,15 +109,22 @@ export class Pipeline {
     return this.busy ? new Promise((resolve) => this.#idle.push(resolve)) : Promise.resolve()
   }
 
-  /** Gives up what was not handed on yet. */
-  abandon(error: BusError): void {
-    for (const next of this.#queue.splice(0).slice(this.#taken)) {
-      for (const entry of Array.isArray(next) ? next : [next]) entry.ticket.reject(error)
-    }
+  /**
+   * Gives up what was not handed on yet, and the promises of what is in flight.
+   *
+   * @returns how many events nobody waited for are lost
+   */
+  abandon(error: BusError): number {
+    const lost = this.#queue.splice(0).slice(this.#taken).flat()
+    lost.unshift(...(this.#next?.entries ?? []))
+    const waiting = [...this.#inFlight].flatMap((batch) => batch.entries)
+    for (const { ticket } of [...waiting, ...lost]) ticket.reject(error)
+    this.#next = undefined
     this.#taken = 0
     this.#events = 0
     this.#bytes = 0
     this.run()
+    return lost.filter(({ ticket }) => ticket.until === 'accepted').length
   }
 
   #take(): Batch {
@@ -131,7 +156,7 @@ export class Pipeline {
   }
 
   #hand(batch: Batch, deliverLater = false): void {
-    const commit = this.#sinks.commit(batch)
+    const commit = this.#commit(batch)
     const deliver = (): void => {
       this.#sinks.deliver(batch)
       if (!commit) this.#sinks.committed(batch, undefined)
@@ -139,22 +164,29 @@ export class Pipeline {
     if (deliverLater) this.#undelivered.push(deliver)
     else deliver()
     if (!commit) return
-    this.#inFlight += 1
+    this.#inFlight.add(batch)
     commit.then(
-      (number) => {
-        this.#inFlight -= 1
-        // First the next batch, so that the log works while this one's promises are settled.
-        this.#pump()
-        this.#sinks.committed(batch, number)
-        this.#rest()
-      },
-      (error: unknown) => {
-        this.#inFlight -= 1
-        this.#pump()
-        this.#sinks.failed(batch, error)
-        this.#rest()
-      },
+      (number) => this.#landed(batch, () => this.#sinks.committed(batch, number)),
+      (error: unknown) => this.#landed(batch, () => this.#sinks.failed(batch, error)),
     )
+  }
+
+  /** A sink that throws fails its batch, not the pipeline. */
+  #commit(batch: Batch): Promise<number | undefined> | undefined {
+    try {
+      return this.#sinks.commit(batch)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  #landed(batch: Batch, settle: () => void): void {
+    this.#inFlight.delete(batch)
+    // First the next batch, so that the log works while this one's promises are settled.
+    this.#pump()
+    settle()
+    this.#prepare()
+    this.#rest()
   }
 
   /** Tells those who wait for nothing to be left. */

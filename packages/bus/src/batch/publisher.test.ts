@@ -11,6 +11,7 @@ import { Publisher } from './publisher.ts'
 
 /** A log that takes everything at once. */
 class Sinks implements BatchSinks {
+  prepare(): void {}
   gate: 'held' | 'open' = 'open'
   readonly entries: Entry[] = []
 
@@ -133,6 +134,32 @@ describe('levels', () => {
     await expect(publisher.publish('a', 1, { persist: false })).resolves.toMatchObject({ data: 1 })
   })
 
+  test('a batch of which only some events are persisted resolved before the log had those', async () => {
+    let commit = (): void => {}
+    const persisted: Batch[] = []
+    sinks.commit = (batch) => {
+      persisted.push(batch)
+      return new Promise((resolve) => {
+        commit = () => resolve(1)
+      })
+    }
+    let resolved = false
+    const drafts = [
+      { type: 'a', data: 1, options: {} },
+      { type: 'a', data: 2, options: { persist: false } },
+    ]
+    const promise = publisher.publishBatch(drafts, {}).then(() => {
+      resolved = true
+    })
+    await setImmediate()
+    expect([persisted.length, resolved]).toEqual([1, false])
+    commit()
+    await promise
+    await expect(publisher.publishBatch(drafts, { until: 'logged' })).rejects.toMatchObject({
+      code: 'unreachable',
+    })
+  })
+
   test('a signal ends the waiting, never the event', async () => {
     const promise = publisher.publish('a', 1, { signal: AbortSignal.abort() })
     await expect(promise).rejects.toMatchObject({ code: 'aborted' })
@@ -179,6 +206,89 @@ describe('a batch', () => {
     await first
     await publisher.publish('a', 3)
     expect(sinks.ids).toEqual([`${composer.prefix}-1`, `${composer.prefix}-2`])
+  })
+})
+
+describe('a getter that publishes while its own event is made', () => {
+  const nested = (): void => void publisher.publish('nested', 'n')
+  /** Each once, without a hole, in the order of the queue. */
+  const expectNumbers = (): void =>
+    expect(sinks.ids).toEqual(sinks.ids.map((_, i) => `${composer.prefix}-${i + 1}`))
+
+  test.each<[string, () => unknown]>([
+    ['data that then cannot be encoded', () => () => {}],
+    ['data that is then too large', () => 'x'.repeat(300 * 1024)],
+  ])('had its number given twice: %s', async (_, data) => {
+    const getter = {
+      get data() {
+        nested()
+        return data()
+      },
+    }
+    await publisher.publish('a', 1)
+    await publisher.publish('a', getter).catch(() => {})
+    await publisher.publish('a', 3)
+    expectNumbers()
+  })
+
+  test('had its number given twice: metadata', async () => {
+    const metadata = {
+      get userId() {
+        nested()
+        return 'u'
+      },
+    }
+    await publisher.publish('a', 1, { metadata })
+    expectNumbers()
+  })
+
+  test('had its number given twice: a batch, of which a later event is refused', async () => {
+    const getter = {
+      get data() {
+        nested()
+        return 1
+      },
+    }
+    const drafts = [1, getter, () => {}].map((data) => ({ type: 'a', data, options: {} }))
+    await expect(publisher.publishBatch(drafts, {})).rejects.toMatchObject({ code: 'invalid_data' })
+    await publisher.publish('a', 3)
+    expectNumbers()
+  })
+
+  test('came between the numbers of a batch', async () => {
+    const getter = {
+      get userId() {
+        nested()
+        return 'u'
+      },
+    }
+    const drafts = [
+      { type: 'a', data: 1, options: {} },
+      { type: 'a', data: 2, options: { metadata: getter } },
+    ]
+    const events = await publisher.publishBatch(drafts, {})
+    const numbers = events.map((event) => Number(event.id.split('-')[1]))
+    expect(numbers[1]).toBe((numbers[0] as number) + 1)
+    expectNumbers()
+  })
+
+  test('had its number given twice: the queue has room for the nested event only', async () => {
+    create({ queueEvents: 1 })
+    const getter = {
+      get data() {
+        nested()
+        return 1
+      },
+    }
+    const draft = { type: 'a', data: getter, options: {} }
+    await expect(publisher.publish('a', getter)).rejects.toMatchObject({ code: 'buffer_overflow' })
+    await setImmediate()
+    await expect(publisher.publishBatch([draft, draft], {})).rejects.toMatchObject({
+      code: 'buffer_overflow',
+    })
+    await setImmediate()
+    await publisher.publish('a', 3)
+    expectNumbers()
   })
 })
 

@@ -2,11 +2,12 @@
  * What `publish` and `publishBatch` do: validate, compose, add to the pipeline, and hand back the
  * promise of the level asked for. Order is call order, also where a schema takes its time.
  */
+import type { ValueText } from '../codec/codec.ts'
 import { BusError, toBusError } from '../errors.ts'
 import { type BusEvent, MAX_BATCH_BYTES, MAX_BATCH_EVENTS, type Metadata } from '../event.ts'
 import type { EventOptions, PublishOptions, Until } from '../types.ts'
 import type { Entry } from './batch.ts'
-import type { Composer, EventPlan } from './composer.ts'
+import { type Composer, type EventPlan, ownOptions } from './composer.ts'
 import type { Pipeline } from './pipeline.ts'
 import {
   ACCEPTED,
@@ -23,7 +24,7 @@ export interface Draft {
   readonly data: unknown
   readonly options: EventOptions
   /** When `publish` was called, where that was before it could be composed. */
-  readonly time?: number
+  readonly time?: number | undefined
 }
 
 export interface PublisherOptions extends TicketContext {
@@ -35,6 +36,11 @@ export interface PublisherOptions extends TicketContext {
   /** An equal copy of data, for a validation that outlasts the call. */
   readonly copy: (data: unknown, type: string) => unknown
   readonly now: () => number
+}
+
+/** One event of which nothing is the caller's any more. */
+interface OwnDraft extends Draft {
+  readonly encoded: ValueText
 }
 
 type Send = (drafts: readonly Draft[], values: readonly unknown[]) => void
@@ -76,7 +82,7 @@ export class Publisher {
 
   /** The way of most events: nothing to validate, nothing to wait for, no lists. */
   #publishOne(type: string, data: unknown, options: PublishOptions): Promise<BusEvent> {
-    const { composer, pipeline } = this.#options
+    const { composer } = this.#options
     let plan: EventPlan
     let until: Until
     try {
@@ -89,15 +95,13 @@ export class Publisher {
     const ticket = waits
       ? new PublishTicket<BusEvent>(until, this.#options, options.signal)
       : undefined
-    const { mark } = composer
     try {
       const entry = composer.compose(type, data, options, plan, ticket ?? ACCEPTED)
       if (ticket) ticket.result = entry.event
-      pipeline.add(entry)
+      this.#add(entry, entry.persisted ? composer.mark - 1 : composer.mark)
       if (!ticket) return Promise.resolve(entry.event)
       if (until === 'accepted') ticket.resolve()
     } catch (error) {
-      composer.rewind(mark)
       if (!ticket)
         return rejectedTicket(publishError(error), this.#options.later, this.#options.report)
       ticket.reject(publishError(error))
@@ -143,7 +147,7 @@ export class Publisher {
     signal: AbortSignal | undefined,
     value: (events: BusEvent[]) => T,
   ): { send: Send; ticket: Ticket; promise: Promise<T> } {
-    const { composer, pipeline, later, report } = this.#options
+    const { later, report } = this.#options
     let entries: Entry[] = []
     const { ticket, promise } = createTicket({
       until,
@@ -153,13 +157,12 @@ export class Publisher {
       report,
     })
     const send: Send = (drafts, values) => {
-      const mark = composer.mark
       try {
-        entries = this.#compose(drafts, values, plans, ticket)
-        pipeline.add(entries)
+        const own = this.#own(drafts, values)
+        const { mark } = this.#options.composer
+        entries = this.#compose(own, plans, ticket)
+        this.#add(entries, mark)
       } catch (error) {
-        // None of them goes, so none of them may leave a hole in the publisher's numbers.
-        composer.rewind(mark)
         ticket.reject(publishError(error))
         return
       }
@@ -215,23 +218,49 @@ export class Publisher {
     return validate(type, this.#options.copy(data, type))
   }
 
-  #compose(
-    drafts: readonly Draft[],
-    values: readonly unknown[],
-    plans: readonly EventPlan[],
-    ticket: Ticket,
-  ): Entry[] {
+  /** Reads and encodes all that is the caller's, so that nothing of his runs between the numbers. */
+  #own(drafts: readonly Draft[], values: readonly unknown[]): OwnDraft[] {
+    return drafts.map(({ type, options, time }, i) => ({
+      type,
+      data: values[i],
+      encoded: this.#options.composer.encode(values[i], type),
+      options: ownOptions(options, type),
+      time,
+    }))
+  }
+
+  /** None of them goes where one is refused, so none may leave a hole in the numbers. */
+  #compose(drafts: readonly OwnDraft[], plans: readonly EventPlan[], ticket: Ticket): Entry[] {
     const { composer } = this.#options
     const group = drafts.length > 1 ? ++this.#groups : undefined
-    const entries = drafts.map(({ type, options, time }, i) =>
-      composer.compose(type, values[i], options, plans[i] as EventPlan, ticket, group, time),
-    )
-    const bytes = entries.reduce((sum, entry) => sum + entry.bytes, 0)
-    if (bytes > MAX_BATCH_BYTES) throw tooMany(`${bytes} bytes`)
-    return entries
+    const { mark } = composer
+    try {
+      const entries = drafts.map(({ type, data, encoded, options, time }, i) =>
+        composer.compose(type, data, options, plans[i] as EventPlan, ticket, group, time, encoded),
+      )
+      const bytes = entries.reduce((sum, entry) => sum + entry.bytes, 0)
+      if (bytes > MAX_BATCH_BYTES) throw tooMany(`${bytes} bytes`)
+      return entries
+    } catch (error) {
+      composer.rewind(mark, composer.mark)
+      throw error
+    }
+  }
+
+  /** Queues what was composed last; `mark` is the number before. @throws {BusError} buffer_overflow */
+  #add(entries: Entry | Entry[], mark: number): void {
+    const { composer, pipeline } = this.#options
+    const last = composer.mark
+    try {
+      pipeline.add(entries)
+    } catch (error) {
+      composer.rewind(mark, last)
+      throw error
+    }
   }
 
   #level(drafts: readonly Draft[], plans: readonly EventPlan[], { until }: Level): Until {
+    if (until === undefined) return plans.some((plan) => plan.persisted) ? 'logged' : 'accepted'
     const persisted = plans.every((plan) => plan.persisted)
     const forRoom = plans.some((plan) => plan.scope === 'room')
     return this.#levelOf(drafts[0]?.type ?? '', persisted, forRoom, until)

@@ -62,10 +62,12 @@ export class Device {
   #logId = NO_LOG
   #link: Link | undefined
   #leadership: Leadership | undefined
+  /** Term of the last beat: another leader may have died before it told what it knew. */
+  #seenTerm = 0
   #closed = false
 
   constructor(options: DeviceOptions) {
-    const { platform, log, relay, stages, onGap, publishSystem } = options
+    const { platform, log, relay, stages, publishSystem } = options
     this.#options = options
     this.status = new Store<StatusSnapshot>(
       {
@@ -89,7 +91,13 @@ export class Device {
       written: () => this.#logStatus('open'),
       report: (error: BusError) => this.#report(error),
     }
-    this.#lead = new Lead({ ...shared, relay, status: this.status, onGap, publishSystem })
+    this.#lead = new Lead({
+      ...shared,
+      relay,
+      status: this.status,
+      onGap: (gap) => this.#tellGap(gap),
+      publishSystem,
+    })
     this.#handOver = new HandOver({
       ...shared,
       waiters: stages.waiters,
@@ -114,6 +122,7 @@ export class Device {
     const { dispatcher, waiters } = this.#options.stages
     return {
       deliver: (incoming, origin) => dispatcher.incoming(incoming, origin),
+      past: (incoming) => dispatcher.past(incoming),
       committed: (batch, roomEvents) => this.#lead.grew(batch, roomEvents),
       sawTime: (time) => this.#writer?.sawTime(time),
       confirmed: (confirmation) => {
@@ -122,7 +131,9 @@ export class Device {
       },
       beat: (frame) => {
         if (this.status.get().leader) return
-        const { relay, rtt, code, pending, refused } = frame
+        const { relay, rtt, code, pending, refused, term } = frame
+        if (term !== this.#seenTerm) this.#handOver.lookUpAll()
+        this.#seenTerm = term
         this.status.update({ relay, rtt, outbox: { pending, refused } })
         if (code === undefined || this.status.get().lastError?.code === code) return
         const text = `the relay refuses this device: ${code}`
@@ -181,7 +192,7 @@ export class Device {
     let log = source.create(name, relay?.room ?? '', platform)
     let state: LogState
     try {
-      state = await log.open()
+      state = await log.open(relay !== undefined)
     } catch (error) {
       const reason = toBusError(error, 'log_unavailable', 'the log did not open', { stage: 'log' })
       this.#report(reason)
@@ -190,7 +201,7 @@ export class Device {
         throw reason
       }
       log = stages.fallbackLog()
-      state = await log.open()
+      state = await log.open(relay !== undefined)
     }
     if (this.#closed) {
       await log.close()
@@ -226,6 +237,14 @@ export class Device {
   #logStatus(state: StatusSnapshot['log']['state']): void {
     const kind = this.#log?.kind ?? this.#options.log?.kind ?? 'none'
     this.status.update({ log: { kind, state, bytes: this.#writer?.bytes ?? 0 } })
+  }
+
+  #tellGap(gap: Gap): void {
+    try {
+      this.#options.onGap(gap)
+    } catch (cause) {
+      this.#report(new BusError('handler_failed', 'onGap threw', { stage: 'sync', cause }))
+    }
   }
 
   #report(error: BusError): void {

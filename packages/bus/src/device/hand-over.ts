@@ -55,6 +55,12 @@ export class HandOver implements BatchSinks {
     this.#options = options
   }
 
+  prepare(batch: Batch): void {
+    const writer = this.#options.writer()
+    if (!writer || batch.persisted.length === 0) return
+    this.#records.set(batch, writer.record(batch.persisted))
+  }
+
   commit(batch: Batch): Promise<number> | undefined {
     if (!this.#options.hasLog || batch.persisted.length === 0) {
       this.#post(batch, undefined)
@@ -69,7 +75,7 @@ export class HandOver implements BatchSinks {
     const writer = this.#options.writer()
     if (!writer) return this.#options.open() as Promise<never>
     try {
-      const record = writer.record(batch.persisted)
+      const record = this.#records.get(batch) ?? writer.record(batch.persisted)
       this.#records.set(batch, record)
       return writer.write(record, () => this.#post(batch, record))
     } catch (error) {
@@ -151,6 +157,11 @@ export class HandOver implements BatchSinks {
     for (const { batch, number, record } of this.#untold.splice(0)) {
       this.#options.peers.postCommitted(batch, number, record)
     }
+  }
+
+  /** Looks up all that wait: whoever was to tell them may be gone. */
+  lookUpAll(): void {
+    for (const batch of this.#options.waiters.batches()) void this.#lookUp(batch)
   }
 
   /** The confirmation may have been committed before this context heard of its own commit. */

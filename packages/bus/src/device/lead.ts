@@ -34,6 +34,9 @@ export interface LeadOptions {
 
 /** Changes of the leader's state within this time go out as one beat. */
 const BEAT_AFTER_MS = 20
+/** Wait before leadership is tried again, doubled each time up to the longest. */
+const MIN_RETRY_MS = 200
+const MAX_RETRY_MS = 30_000
 /** How long after a confirmation the outbox is counted afresh. */
 const COUNT_AFTER_MS = 200
 
@@ -54,28 +57,41 @@ export class Lead {
 
   /** Leads until `signal` ends it; resolves when nothing of it goes on. */
   async run(log: Log, writer: Writer, signal: AbortSignal): Promise<void> {
-    const { relay, platform, status, report } = this.#options
-    try {
+    const { platform, status, report } = this.#options
+    this.#log = log
+    for (let failures = 0; !signal.aborted; failures++) {
+      try {
+        await this.#begin(log, writer, signal)
+        break
+      } catch (error) {
+        const what = 'leadership could not be taken'
+        report(toBusError(error, 'log_failed', what, { stage: 'device' }))
+        // The lock is held on: letting go would only pass the same failure round and round.
+        const ms = Math.min(MAX_RETRY_MS, MIN_RETRY_MS * 2 ** failures)
+        await Promise.race([
+          new Promise<void>((resolve) => platform.timer(ms, resolve)),
+          ended(signal),
+        ])
+      }
+    }
+    await ended(signal)
+    await this.#stop()
+    status.update({ leader: false })
+  }
+
+  async #begin(log: Log, writer: Writer, signal: AbortSignal): Promise<void> {
+    const { relay, platform, status } = this.#options
+    if (relay) {
       const term = await log.takeTerm(platform.randomText(8))
-      this.#log = log
+      this.#term = term[0]
       await this.#count()
       if (signal.aborted) return
-      this.#term = term[0]
-      status.update({ leader: true })
-      if (relay) {
-        this.#session = relay.session({ log, writer, term, platform, events: this.#events() })
-        this.#session.start()
-      }
-      this.beatSoon()
-      await ended(signal)
-    } catch (error) {
-      report(toBusError(error, 'log_failed', 'leadership could not be taken', { stage: 'device' }))
-      // Held on: letting go would only pass the same failure round and round.
-      await ended(signal)
-    } finally {
-      await this.#stop()
-      status.update({ leader: false })
+      this.#session = relay.session({ log, writer, term, platform, events: this.#events() })
     }
+    if (signal.aborted) return
+    status.update({ leader: true })
+    this.#session?.start()
+    this.beatSoon()
   }
 
   async #stop(): Promise<void> {
@@ -117,7 +133,7 @@ export class Lead {
         const what = 'another context leads this device since'
         report(new BusError('stale_term', what, { stage: 'device' }))
         void this.#stop()
-        status.update({ relay: 'offline' })
+        status.update({ leader: false, relay: 'offline' })
       },
       report,
     }

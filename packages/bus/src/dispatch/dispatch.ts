@@ -27,6 +27,8 @@ export interface Dispatch {
   own(event: BusEvent, handled?: Promise<unknown>[]): void
   /** An event of another context. */
   incoming(incoming: Incoming, origin: Origin): void
+  /** An event from before this device joined its room: for those who asked for the past. */
+  past(incoming: Incoming): void
 }
 
 /** A subscription as its owner sees it. */

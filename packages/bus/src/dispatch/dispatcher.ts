@@ -6,7 +6,7 @@
 import type { decodeValue } from '../codec/codec.ts'
 import { BusError, type ErrorContext } from '../errors.ts'
 import type { BusEvent, EventHeader } from '../event.ts'
-import type { Delivery, Incoming, Intercept, Origin } from './dispatch.ts'
+import type { Delivery, Dispatch, Incoming, Intercept, Origin } from './dispatch.ts'
 import { type Subscription, Subscriptions } from './subscriptions.ts'
 
 export interface HandlerContextLike {
@@ -37,7 +37,7 @@ export interface DispatcherOptions {
   ) => HandlerContextLike
 }
 
-export class Dispatcher {
+export class Dispatcher implements Dispatch {
   readonly #options: DispatcherOptions
   readonly subscriptions: Subscriptions<LiveSubscription> = new Subscriptions()
 
@@ -64,6 +64,14 @@ export class Dispatcher {
     const delivery: Delivery = { event, origin, replaying: false }
     for (let i = 0; i < matching.length; i++)
       this.deliver(matching[i] as LiveSubscription, delivery)
+  }
+
+  past(incoming: Incoming): void {
+    const matching = this.subscriptions.of(incoming.header.type).filter((one) => one.intercept)
+    const event = matching.length === 0 ? undefined : this.open(incoming)
+    if (!event) return
+    const delivery: Delivery = { event, origin: 'room', replaying: true }
+    for (const subscription of matching) this.deliver(subscription, delivery)
   }
 
   /** Decodes an event; reports and drops one whose text is damaged. */

@@ -31,6 +31,8 @@ export interface RelayConnection {
   reconnect(): void
   /** The next connection waits so long, in milliseconds, on top of the usual delay. */
   holdOff(ms: number): void
+  /** Closes the socket and does not come back until the link is resumed. */
+  suspend(code: number): void
   close(code?: number): void
 }
 

@@ -29,6 +29,7 @@ export interface RelayLinkOptions {
 export interface RelaySocket extends RelayAddress {
   /** Closes the socket and opens none until `resume`. What is published waits in the outbox. */
   pause(): void
+  /** Connects again; also after the relay refused this device, with a fresh token for instance. */
   resume(): void
   readonly paused: boolean
 }
@@ -192,6 +193,8 @@ class Switch implements RelayConnection {
 
   #closed(code: number): void {
     this.#open = false
+    // Closed for good, it comes back when it is resumed, and only then.
+    if (isFinal(code)) this.#socket = undefined
     this.#events.closed(code, isFinal(code))
   }
 
@@ -207,6 +210,13 @@ class Switch implements RelayConnection {
 
   holdOff(ms: number): void {
     this.#holdOff = ms
+  }
+
+  suspend(code: number): void {
+    const socket = this.#socket
+    this.#socket = undefined
+    this.#open = false
+    socket?.close(code)
   }
 
   pause(): void {

@@ -21,7 +21,7 @@ import type {
   StreamPart,
   WelcomeUpdate,
 } from './log.ts'
-import { indexOfId, placementsOf, readTexts } from './record.ts'
+import { indexOfId, placementsOf, readRecord, readTexts } from './record.ts'
 import {
   afterRoomBatch,
   afterTerm,
@@ -112,7 +112,7 @@ class IndexedDbLog implements Log {
     this.#durability = durability
   }
 
-  async open(): Promise<LogState> {
+  async open(outbox?: boolean): Promise<LogState> {
     const platform = this.#platform
     this.#opening ??= openDB<Schema>(this.#name, DATABASE_VERSION, {
       upgrade(database, _from, _to, transaction) {
@@ -143,7 +143,7 @@ class IndexedDbLog implements Log {
       })
     }
     this.#raw = unwrap(this.#database) as IDBDatabase
-    return this.state()
+    return this.state(outbox)
   }
 
   #lose(code: 'log_cleared' | 'log_lost', message: string): void {
@@ -272,7 +272,7 @@ class IndexedDbLog implements Log {
     }
   }
 
-  async state(): Promise<LogState> {
+  async state(outbox = true): Promise<LogState> {
     const transaction = this.#open().transaction(['batches', 'meta'], 'readonly')
     const meta = transaction.objectStore('meta')
     const [logId, device, room] = await Promise.all([
@@ -283,9 +283,8 @@ class IndexedDbLog implements Log {
     const newest = await transaction.objectStore('batches').openCursor(null, 'prev')
     const state = room as RoomState
     let pending = 0
-    let cursor = await transaction
-      .objectStore('batches')
-      .openCursor(IDBKeyRange.lowerBound(state.confirmed?.batch ?? 0, true))
+    const unconfirmed = IDBKeyRange.lowerBound(state.confirmed?.batch ?? 0, true)
+    let cursor = outbox ? await transaction.objectStore('batches').openCursor(unconfirmed) : null
     while (cursor) {
       pending += cursor.value.roomEvents ?? 0
       cursor = await cursor.continue()
@@ -383,6 +382,10 @@ function quiet(request: Promise<unknown>): void {
 }
 
 function toStored(row: BatchRow, batch: number): StoredBatch {
+  return readRecord(batch, row.time, () => parse(row, batch))
+}
+
+function parse(row: BatchRow, batch: number): StoredBatch {
   const { headers, data } = readTexts(row.headers, row.data, batch)
   if (row.kind === 'own') {
     return { kind: 'own', batch, time: row.time, headers, data, roomEvents: row.roomEvents ?? 0 }

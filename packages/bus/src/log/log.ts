@@ -2,6 +2,7 @@
  * The interface of a device's log, and the records in it. One contract suite
  * (testing/log-contract.ts) holds for every implementation.
  */
+import type { BusError } from '../errors.ts'
 import type { EventHeader, Scope } from '../event.ts'
 import type { Platform } from '../platform.ts'
 import type { BatchRef, Refusal, Run, StreamFrame, Term } from '../protocol/frames.ts'
@@ -66,6 +67,8 @@ export interface StoredOwnBatch {
   readonly headers: readonly EventHeader[]
   readonly data: readonly string[]
   readonly roomEvents: number
+  /** Why the record cannot be read; it then stands here without events, of whatever kind it was. */
+  readonly damaged?: BusError
 }
 
 export interface StoredRoomBatch {
@@ -78,6 +81,7 @@ export interface StoredRoomBatch {
   readonly runs: readonly StoredRun[]
   readonly headers: readonly EventHeader[]
   readonly data: readonly string[]
+  readonly damaged?: never
 }
 
 /** Where the room placed an own batch: the `room` row of it. */
@@ -142,8 +146,12 @@ export interface Log {
   readonly kind: 'disk' | 'memory'
   /** Whether contexts that share no memory share this log, so that leading it needs a Web Lock. */
   readonly shared: boolean
-  /** Reads the state, and makes log id and device where the log is new. */
-  open(): Promise<LogState>
+  /**
+   * Reads the state, and makes log id and device where the log is new.
+   *
+   * @param outbox whether what is pending is counted, which reads all that is not confirmed
+   */
+  open(outbox?: boolean): Promise<LogState>
   /**
    * Commits an own batch; its number. Calls `begun` before it returns, as soon as no write that
    * begins later, in whatever context, can be committed before this one.
@@ -163,8 +171,8 @@ export interface Log {
   takeTerm(nonce: string): Promise<Term>
   /** Commits what a welcome told. @throws {BusError} stale_term */
   welcomed(update: WelcomeUpdate): Promise<void>
-  /** State as it is now. */
-  state(): Promise<LogState>
+  /** State as it is now; `outbox` as in `open`. @default true */
+  state(outbox?: boolean): Promise<LogState>
   /** Records from batch number `from` on, ascending, at most `limit`. */
   read(from: number, limit: number): Promise<StoredBatch[]>
   /** Records up to batch number `to`, descending, at most `limit`. */

@@ -17,7 +17,7 @@ import type {
   StoredBatch,
   WelcomeUpdate,
 } from './log.ts'
-import { indexOfId, placementsOf, readTexts } from './record.ts'
+import { indexOfId, placementsOf, readRecord, readTexts } from './record.ts'
 import {
   afterRoomBatch,
   afterTerm,
@@ -215,6 +215,10 @@ class SharedMemoryLog implements Log {
 }
 
 function toStored(row: Row, batch: number): StoredBatch {
+  return readRecord(batch, row.time, () => parse(row, batch))
+}
+
+function parse(row: Row, batch: number): StoredBatch {
   const { headers, data } = readTexts(row.headers, row.data, batch)
   return row.kind === 'own'
     ? { kind: 'own', batch, time: row.time, headers, data, roomEvents: row.roomEvents }

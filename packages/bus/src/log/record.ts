@@ -2,7 +2,7 @@
  * Batch records: headers and value texts kept as the texts they were encoded to, apart from each
  * other, so that writing copies two strings and filters read no data.
  */
-import { BusError } from '../errors.ts'
+import { BusError, toBusError } from '../errors.ts'
 import { type EventHeader, headerFault, idPairs, parseId } from '../event.ts'
 import type { EventRun, OwnRun, Run, StreamFrame } from '../protocol/frames.ts'
 import type {
@@ -185,6 +185,18 @@ export function readTexts(
     throw damaged(batch, `${headers.length} headers but ${data.length} value texts`)
   }
   return { headers: headers as EventHeader[], data }
+}
+
+/** A record as it is read back; a damaged one has no events, and says why. */
+export function readRecord(batch: number, time: number, read: () => StoredBatch): StoredBatch {
+  try {
+    return read()
+  } catch (error) {
+    const reason = toBusError(error, 'log_damaged', `record ${batch} of the log cannot be read`, {
+      stage: 'log',
+    })
+    return { kind: 'own', batch, time, headers: [], data: [], roomEvents: 0, damaged: reason }
+  }
 }
 
 function damaged(batch: number, what: string, cause?: unknown): BusError {

@@ -6,6 +6,9 @@ import type { RoomBatch, RoomState, WelcomeUpdate } from './log.ts'
 /** Positions kept before the cursor: enough for doubling distances over any log. */
 const MAX_OLDER = 32
 
+/** Terms kept beside the welcomed one: as many leaders as there may be between two welcomes. */
+const MAX_TERMS = 98
+
 export function emptyRoomState(): RoomState {
   return { older: [], liveAfter: 0, terms: [], term: 0, pending: 0 }
 }
@@ -33,7 +36,10 @@ export function assertTerm(state: RoomState, term: Term): void {
 
 export function afterTerm(state: RoomState, nonce: string): { state: RoomState; term: Term } {
   const term: Term = [state.term + 1, nonce]
-  return { state: { ...state, term: term[0], terms: [...state.terms, term] }, term }
+  // The first is the one the relay knows; of those since, the newest are enough to follow on.
+  const since = state.terms.slice(1).slice(-MAX_TERMS)
+  const terms = [...state.terms.slice(0, 1), ...since, term]
+  return { state: { ...state, term: term[0], terms }, term }
 }
 
 export function afterWelcome(state: RoomState, update: WelcomeUpdate): RoomState {

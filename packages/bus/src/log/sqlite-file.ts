@@ -1,4 +1,5 @@
 /** SQLite files as logs use them: one connection for each file and process, and typed errors. */
+import { resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { BusError } from '../errors.ts'
 
@@ -20,6 +21,11 @@ const TABLES = `
   CREATE TABLE IF NOT EXISTS crosstown_meta (
     log TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
     PRIMARY KEY (log, key)) WITHOUT ROWID;`
+
+/** One name for a file, however its path is written. */
+export function filePath(path: string): string {
+  return path === ':memory:' ? path : resolve(path)
+}
 
 /** Open files of this process: buses that share one share its connection and its lock. */
 const OPEN_FILES = new Map<string, { database: DatabaseSync; users: number }>()

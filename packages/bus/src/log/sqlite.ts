@@ -23,7 +23,7 @@ import type {
   StoredRun,
   WelcomeUpdate,
 } from './log.ts'
-import { indexOfId, placementsOf, readTexts } from './record.ts'
+import { indexOfId, placementsOf, readRecord, readTexts } from './record.ts'
 import {
   afterRoomBatch,
   afterTerm,
@@ -32,7 +32,7 @@ import {
   assertTerm,
   emptyRoomState,
 } from './room-state.ts'
-import { acquire, release, sqliteError } from './sqlite-file.ts'
+import { acquire, filePath, release, sqliteError } from './sqlite-file.ts'
 
 export interface SqliteLogOptions {
   /** `relaxed` survives the end of the process, `strict` a power cut as well. @default 'strict' */
@@ -53,7 +53,8 @@ export function sqliteLog(path: string, options: SqliteLogOptions = {}): LogSour
     kind: 'disk',
     required: true,
     available: () => true,
-    create: (name, room, platform) => new SqliteLog(path, `${name}:${room}`, platform, durability),
+    create: (name, room, platform) =>
+      new SqliteLog(filePath(path), `${name}:${room}`, platform, durability),
   }
 }
 
@@ -90,7 +91,7 @@ class SqliteLog implements Log {
     this.#durability = durability
   }
 
-  async open(): Promise<LogState> {
+  async open(outbox?: boolean): Promise<LogState> {
     if (!this.#database) {
       this.#database = acquire(this.#path, this.#durability)
       this.#write(() => {
@@ -105,7 +106,7 @@ class SqliteLog implements Log {
         this.#setMeta('last', 0)
       })
     }
-    return this.state()
+    return this.state(outbox)
   }
 
   async append(batch: OwnBatch, begun?: () => void): Promise<number> {
@@ -158,21 +159,23 @@ class SqliteLog implements Log {
     })
   }
 
-  async state(): Promise<LogState> {
+  async state(outbox = true): Promise<LogState> {
     const room = this.#meta('room') as RoomState
     const head = this.#get(
       'SELECT batch, time FROM crosstown_batches WHERE log = ? ORDER BY batch DESC LIMIT 1',
       [],
     )
-    const pending = this.#get(
-      'SELECT coalesce(sum(room_events), 0) AS sum FROM crosstown_batches WHERE log = ? AND batch > ?',
-      [room.confirmed?.batch ?? 0],
-    )
+    const pending =
+      outbox &&
+      this.#get(
+        'SELECT coalesce(sum(room_events), 0) AS sum FROM crosstown_batches WHERE log = ? AND batch > ?',
+        [room.confirmed?.batch ?? 0],
+      )
     return {
       logId: this.#meta('logId') as string,
       device: this.#meta('device') as LogState['device'],
       head: { batch: (head?.['batch'] as number) ?? 0, time: (head?.['time'] as number) ?? 0 },
-      room: { ...room, pending: pending?.['sum'] as number },
+      room: { ...room, pending: pending ? (pending['sum'] as number) : 0 },
     }
   }
 
@@ -313,6 +316,10 @@ class SqliteLog implements Log {
 }
 
 function toStored(row: Row): StoredBatch {
+  return readRecord(row.batch, row.time, () => parse(row))
+}
+
+function parse(row: Row): StoredBatch {
   const { headers, data } = readTexts(row.headers, row.data, row.batch)
   if (row.kind === 'own') {
     return {

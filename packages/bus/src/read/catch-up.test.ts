@@ -3,6 +3,7 @@ import { decodeValue } from '../codec/codec.ts'
 import type { Delivery } from '../dispatch/dispatch.ts'
 import { Dispatcher } from '../dispatch/dispatcher.ts'
 import { Handlers } from '../dispatch/handlers.ts'
+import { BusError } from '../errors.ts'
 import type { BusEvent } from '../event.ts'
 import { MemoryLog } from '../log/memory.ts'
 import { ownBatch } from '../log/record.ts'
@@ -15,12 +16,14 @@ let maker: EntryMaker
 let log: MemoryLog
 let dispatcher: Dispatcher
 let handlers: Handlers
+let reported: BusError[]
 
 beforeEach(async () => {
   maker = new EntryMaker()
   log = new MemoryLog(maker.platform)
   await log.open()
   handlers = new Handlers()
+  reported = []
   dispatcher = new Dispatcher({
     decode: decodeValue,
     report: () => {},
@@ -59,6 +62,7 @@ function subscribe(
   dispatcher.subscriptions.add(subscription)
   const catchUp = new CatchUp({
     prefix: 'nobody',
+    report: (error) => reported.push(error),
     from,
     matches: typeMatcher(['a']),
     open: (event) => dispatcher.open(event),
@@ -194,4 +198,22 @@ test('a `where` that throws on one event does not stop the others', async () => 
   )
   await catchUp.run(log)
   expect(heard).toEqual([1, 3])
+})
+
+test('a record that cannot be read is reported and passed over', async () => {
+  for (const data of [1, 2, 3]) await publish(data)
+  const { read } = log
+  log.read = async (from, limit) => {
+    const batches = await read.call(log, from, limit)
+    const damaged = new BusError('log_damaged', 'no')
+    return batches.map((batch) =>
+      batch.batch === 2
+        ? { kind: 'own', batch: 2, time: 0, headers: [], data: [], roomEvents: 0, damaged }
+        : batch,
+    )
+  }
+  const { heard, catchUp } = subscribe('start')
+  await catchUp.run(log)
+  expect(heard).toEqual([1, 3])
+  expect(reported).toMatchObject([{ code: 'log_damaged' }])
 })

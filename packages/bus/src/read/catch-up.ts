@@ -1,9 +1,10 @@
 /**
  * A subscription that starts in the log and goes on live, each event once. Live events wait while
- * the log is read; what they and the log have in common is told apart by publisher and counter,
- * because a publisher's events come in the same order both ways.
+ * the log is read; what they and the log have in common is told apart by offset where it is known
+ * yet, else by publisher and counter: a publisher's events come in the same order both ways.
  */
 import type { Delivery, Origin } from '../dispatch/dispatch.ts'
+import type { BusError } from '../errors.ts'
 import type { BusEvent } from '../event.ts'
 import { parseId } from '../event.ts'
 import type { Log } from '../log/log.ts'
@@ -23,6 +24,8 @@ export interface CatchUpOptions {
   readonly where: ((event: BusEvent) => boolean) | undefined
   readonly deliver: (delivery: Delivery) => void
   readonly ended: () => boolean
+  /** Told of records that cannot be read. */
+  readonly report: (error: BusError) => void
 }
 
 /** What stands between the dispatcher and the subscription. */
@@ -32,6 +35,8 @@ export class CatchUp {
   #overflowed = false
   /** Highest counter read of each publisher. */
   readonly #read = new Map<string, number>()
+  /** The offset behind the last event read. */
+  #next = 0
 
   constructor(options: CatchUpOptions) {
     this.#options = options
@@ -39,7 +44,7 @@ export class CatchUp {
 
   /** A live event for this subscription. */
   readonly intercept = (delivery: Delivery): boolean => {
-    if (!this.#waiting) return this.#wasRead(delivery.event.id)
+    if (!this.#waiting) return this.#wasRead(delivery.event)
     if (this.#waiting.length >= MAX_WAITING) {
       this.#waiting = []
       this.#overflowed = true
@@ -65,10 +70,11 @@ export class CatchUp {
     let start = await startOffset(log, from, wanted)
     do {
       this.#overflowed = false
-      for await (const events of walk(log, start)) {
+      for await (const events of walk(log, start, this.#options.report)) {
         for (const event of events) {
           if (ended()) return
           start = event.offset + 1
+          this.#next = start
           this.#remember(event.header.id)
           if (!matches(event.header.type)) continue
           const opened = open(event)
@@ -83,8 +89,9 @@ export class CatchUp {
   release(): void {
     const waiting = this.#waiting ?? []
     this.#waiting = undefined
-    for (const delivery of waiting)
-      if (!this.#wasRead(delivery.event.id)) this.#options.deliver(delivery)
+    for (const delivery of waiting) {
+      if (!this.#wasRead(delivery.event)) this.#options.deliver(delivery)
+    }
   }
 
   #originOf({ header, fromRoom }: LoggedEvent): Origin {
@@ -97,7 +104,8 @@ export class CatchUp {
     this.#read.set(prefix, Math.max(counter, this.#read.get(prefix) ?? 0))
   }
 
-  #wasRead(id: string): boolean {
+  #wasRead({ id, offset }: BusEvent): boolean {
+    if (offset !== undefined) return offset < this.#next
     const [prefix, counter] = parseId(id)
     return counter > 0 && counter <= (this.#read.get(prefix) ?? 0)
   }

@@ -86,6 +86,7 @@ export class Subscriber<Handler> {
       where,
       deliver: (delivery) => subscribed.call(delivery),
       ended: () => subscribed.ended,
+      report,
     })
     subscribed.intercept = catchUp.intercept
     open()

@@ -40,7 +40,7 @@ async function joinRoom(): Promise<void> {
 
 async function read(from: number): Promise<LoggedEvent[]> {
   const events: LoggedEvent[] = []
-  for await (const chunk of walk(log, from)) events.push(...chunk)
+  for await (const chunk of walk(log, from, () => {})) events.push(...chunk)
   return events
 }
 
@@ -72,7 +72,7 @@ describe('walking', () => {
   test('goes on to what was written during the walk', async () => {
     for (let i = 0; i < 32; i++) await write(1)
     let count = 0
-    for await (const events of walk(log, 0)) {
+    for await (const events of walk(log, 0, () => {})) {
       if (count === 0) await write(1)
       count += events.length
     }

@@ -56,15 +56,20 @@ export function eventsOf(batch: StoredBatch, placement?: Placement): LoggedEvent
   return events
 }
 
-/** All events of the log from an offset on, up to its head at the end of the walk. */
+/**
+ * All events of the log from an offset on, up to its head at the end of the walk. A record that
+ * cannot be read is reported and passed over.
+ */
 export async function* walk(
   log: Log,
   from: number,
+  report: (error: BusError) => void,
 ): AsyncGenerator<readonly LoggedEvent[], void, void> {
   let next = slotOf(from).batch
   while (true) {
     const batches = await log.read(next, CHUNK)
     for (const batch of batches) {
+      if (batch.damaged) report(batch.damaged)
       const placement =
         batch.kind === 'own' && batch.roomEvents > 0 ? await log.placement(batch.batch) : undefined
       const events = eventsOf(batch, placement)

@@ -20,6 +20,7 @@ class Context {
   readonly link
   readonly heard: (Incoming & { origin: Origin })[] = []
   readonly news: unknown[] = []
+  readonly past: string[] = []
   readonly confirmed: Confirmation[] = []
   readonly reported: BusError[] = []
 
@@ -27,6 +28,7 @@ class Context {
     this.maker = new EntryMaker({ seed })
     this.peers = new Peers(this.maker.composer.prefix, {
       deliver: (incoming, origin) => this.heard.push({ ...incoming, origin }),
+      past: (incoming) => this.past.push(incoming.header.id),
       committed: (batch, roomEvents) => this.news.push({ committed: batch, roomEvents }),
       sawTime: (time) => this.news.push({ time }),
       confirmed: (confirmation) => this.confirmed.push(confirmation),
@@ -212,6 +214,13 @@ describe('a batch of the room', () => {
     expect(b.confirmed).toEqual([
       { batch: 4, epoch: 'e', place: 2, indexes: [0, 1], refused: own.refused },
     ])
+  })
+
+  test('that the room had before this log joined it is the past, for those who asked for it', async () => {
+    a.peers.postRoom({ ...news, liveAfter: 4 }, ['1', '2', '3'])
+    await setImmediate()
+    expect(b.past).toEqual(['r-1', 'r-2'])
+    expect(b.ids).toEqual(['r-3'])
   })
 
   test('is the same to the context that leads', () => {

@@ -4,7 +4,7 @@
  * every text is checked; a foreign one is reported and dropped.
  */
 import type { Batch, Entry } from '../batch/batch.ts'
-import type { Origin } from '../dispatch/dispatch.ts'
+import type { Incoming, Origin } from '../dispatch/dispatch.ts'
 import { BusError, toBusError } from '../errors.ts'
 import { type EventHeader, offsetOf, parseId } from '../event.ts'
 import type { Link } from '../links/link.ts'
@@ -139,10 +139,9 @@ export class Peers implements PeerContexts {
         const place = run.place + k
         const dataText = data[line++] as string
         const offset = offsetOf(frame.batch, slot++)
-        // What the room had before this log first joined it only fills the log.
-        if (place <= frame.liveAfter) return
         const position = positionOf(frame.epoch, place, checkOf(header.id))
-        this.#deliverOnce(header, dataText, 'room', offset, position)
+        const past = place <= frame.liveAfter
+        this.#deliverOnce(header, dataText, past ? 'past' : 'room', offset, position)
       })
     }
   }
@@ -179,7 +178,7 @@ export class Peers implements PeerContexts {
   #deliverOnce(
     header: EventHeader,
     dataText: string,
-    origin: Origin,
+    origin: Origin | 'past',
     offset?: number,
     position?: string,
   ): void {
@@ -188,15 +187,14 @@ export class Peers implements PeerContexts {
       if (counter <= (this.#highest.get(prefix) ?? 0) || prefix === this.#prefix) return
       this.#remember(prefix, counter)
     }
-    this.#events.deliver(
-      {
-        header,
-        dataText,
-        ...(offset === undefined ? undefined : { offset }),
-        ...(position === undefined ? undefined : { position }),
-      },
-      origin,
-    )
+    const incoming: Incoming = {
+      header,
+      dataText,
+      ...(offset === undefined ? undefined : { offset }),
+      ...(position === undefined ? undefined : { position }),
+    }
+    if (origin === 'past') this.#events.past(incoming)
+    else this.#events.deliver(incoming, origin)
   }
 
   post(batch: Batch, record: OwnBatch | undefined): void {
@@ -205,7 +203,7 @@ export class Peers implements PeerContexts {
       const prev = this.#posted
       this.#posted = parseId(record.lastId)[1]
       const frame = { frame: 'batch', log: this.#logId, prefix: this.#prefix, prev } as const
-      this.#link.send(encodeEvents(frame, record.headers, record.data))
+      this.#transmit(encodeEvents(frame, record.headers, record.data))
     }
     if (batch.casts.length > 0) {
       let headers = '['
@@ -215,7 +213,7 @@ export class Peers implements PeerContexts {
         headers += i === 0 ? headerText : `,${headerText}`
         data += i === 0 ? dataText : `\n${dataText}`
       }
-      this.#link.send(encodeEvents({ frame: 'cast', log: this.#logId }, `${headers}]`, data))
+      this.#transmit(encodeEvents({ frame: 'cast', log: this.#logId }, `${headers}]`, data))
     }
   }
 
@@ -247,7 +245,18 @@ export class Peers implements PeerContexts {
   }
 
   #send(frame: PeerFrame, data: readonly string[] = []): void {
-    this.#link?.send(encodePeerFrame(frame, data))
+    this.#transmit(encodePeerFrame(frame, data))
+  }
+
+  /** A link of somebody else's may throw; what was published is in the log all the same. */
+  #transmit(text: string): void {
+    try {
+      this.#link?.send(text)
+    } catch (error) {
+      this.#events.report(
+        toBusError(error, 'unavailable', 'the tabs link could not send', { stage: 'links' }),
+      )
+    }
   }
 }
 

@@ -27,6 +27,9 @@ import type { RelaySession, SessionStart } from './sync.ts'
 /** Silence after which a socket counts as dead. Hidden pages get a timer once a minute only. */
 const SILENCE_MS = 150_000
 
+/** Wait before connecting again after a failure of ours, doubled each time up to the longest. */
+const MIN_AGAIN_MS = 500
+const MAX_AGAIN_MS = 30_000
 /** How long a relay may take to answer a hello. */
 const WELCOME_MS = 30_000
 
@@ -51,6 +54,8 @@ export class Session implements RelaySession {
   #cancelRetry: (() => void) | undefined
   /** What the relay said before it closed the connection for good. */
   #refusal: BusError | undefined
+  /** Failures since the last stream batch that was written. */
+  #attempts = 0
   #stopped = false
 
   constructor(options: SessionOptions) {
@@ -103,7 +108,7 @@ export class Session implements RelaySession {
       events.report(
         toBusError(error, 'unauthorized', 'the token function failed', { stage: 'links' }),
       )
-      this.#connection?.reconnect()
+      this.#again()
     }
   }
 
@@ -137,7 +142,7 @@ export class Session implements RelaySession {
       this.#options.events.report(
         toBusError(error, 'bad_frame', 'a frame of the relay could not be read'),
       )
-      this.#connection?.reconnect()
+      this.#again()
     }
   }
 
@@ -204,9 +209,11 @@ export class Session implements RelaySession {
         )
         return
       }
-      const first = room.cursor === undefined
+      const known = room.cursor === undefined ? undefined : parsePosition(room.cursor)?.epoch
       this.#epoch = frame.epoch
-      this.#liveAfter = first ? (parsePosition(frame.head)?.place ?? 0) : room.liveAfter
+      // In a room that was made anew, places count from 1 again, and all in it is new.
+      if (known === undefined) this.#liveAfter = parsePosition(frame.head)?.place ?? 0
+      else this.#liveAfter = known === frame.epoch ? room.liveAfter : 0
       await log.welcomed({
         term,
         cursor: frame.from,
@@ -231,6 +238,7 @@ export class Session implements RelaySession {
     if (round !== this.#round || this.#stopped) return
     try {
       const { number, record } = await writer.writeRoom(frame, data, this.#epoch, term)
+      this.#attempts = 0
       events.committed(number, record, frame.runs, data, this.#liveAfter)
     } catch (error) {
       this.#failed(error)
@@ -251,6 +259,14 @@ export class Session implements RelaySession {
     )
     // Saying hello again starts from what the log really holds.
     this.#round += 1
+    this.#again()
+  }
+
+  /** Connects again, later each time it did not come to a welcome: the link knows nothing of that. */
+  #again(): void {
+    const ms = Math.min(MAX_AGAIN_MS, MIN_AGAIN_MS * 2 ** this.#attempts)
+    this.#attempts += 1
+    this.#connection?.holdOff(ms * (0.5 + this.#options.platform.random() / 2))
     this.#connection?.reconnect()
   }
 
@@ -259,7 +275,7 @@ export class Session implements RelaySession {
     this.#end()
     this.#options.events.report(error)
     this.#options.events.state('refused', error)
-    this.#connection?.close(BUS_ERROR_CODES[error.code])
+    this.#connection?.suspend(BUS_ERROR_CODES[error.code])
   }
 
   #closed(code: number, final: boolean): void {
@@ -322,6 +338,7 @@ export class Session implements RelaySession {
     try {
       const batches = await this.#options.log.read(from, limit)
       if (round !== this.#round) return
+      for (const { damaged } of batches) if (damaged) this.#options.events.report(damaged)
       const outbox = batches.map((batch) => ({
         batch: batch.batch,
         forRoom: batch.kind === 'own' && batch.roomEvents > 0,

@@ -70,6 +70,8 @@ export interface Confirmation {
 /** What the other contexts of the device have to say. */
 export interface PeerEvents {
   deliver(incoming: Incoming, origin: Origin): void
+  /** An event that the room had before this log first joined it. */
+  past(incoming: Incoming): void
   /** Another context committed own batch `batch`, with so many events for the room. */
   committed(batch: number, roomEvents: number): void
   /** A time of writing of another context. */
@@ -107,4 +109,6 @@ export interface Waiters {
   /** An own batch is in the log. Returns whether somebody waits for its confirmation. */
   add(batch: number, entries: readonly Entry[]): boolean
   confirm(confirmation: Confirmation): void
+  /** Own batches that somebody waits for. */
+  batches(): number[]
 }

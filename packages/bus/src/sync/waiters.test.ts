@@ -8,10 +8,18 @@ import { RelayedWaiters } from './waiters.ts'
 
 let maker: EntryMaker
 let waiters: RelayedWaiters
+/** How many hold the process at the moment. */
+let holding: number
 
 beforeEach(() => {
   maker = new EntryMaker()
-  waiters = new RelayedWaiters()
+  holding = 0
+  waiters = new RelayedWaiters(() => {
+    holding += 1
+    return () => {
+      holding -= 1
+    }
+  })
 })
 
 function confirmation(batch: number, change: Partial<Confirmation> = {}): Confirmation {
@@ -129,7 +137,27 @@ test('given up, every promise is rejected and nothing is left to drain', async (
   waiters.add(1, [entry])
   const drained = waiters.drained()
   const closed = new BusError('closed', 'gone')
+  expect(holding).toBe(1)
   waiters.abandon(closed)
   await expect(promise).rejects.toBe(closed)
+  await expect(drained).rejects.toBe(closed)
+  expect(holding).toBe(0)
+})
+
+test('the process is held while somebody waits, and let go with the last confirmation', async () => {
+  const [first, second] = [relayed(), relayed()]
+  waiters.add(1, [first.entry])
+  waiters.add(2, [second.entry])
+  waiters.confirm(confirmation(1))
+  expect(holding).toBe(1)
+  waiters.confirm(confirmation(2))
+  expect(holding).toBe(0)
+  waiters.add(3, [maker.entry('a')])
+  expect(holding).toBe(0)
+  const drained = waiters.drained()
+  expect(holding).toBe(1)
+  expect(waiters.batches()).toEqual([3])
+  waiters.confirm(confirmation(3))
   await drained
+  expect(holding).toBe(0)
 })

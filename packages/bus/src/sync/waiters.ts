@@ -10,22 +10,45 @@ export class RelayedWaiters implements Waiters {
   /** The newest own batch with events for the room, and the newest one confirmed. */
   #newest = 0
   #confirmed = 0
-  #idle: { batch: number; resolve: () => void }[] = []
+  #idle: { batch: number; resolve: () => void; reject: (error: BusError) => void }[] = []
+  readonly #hold: () => () => void
+  #release: (() => void) | undefined
+
+  /** `hold` keeps the process alive: one that waits for the relay must not end before it answers. */
+  constructor(hold: () => () => void) {
+    this.#hold = hold
+  }
 
   add(batch: number, entries: readonly Entry[]): boolean {
     if (!entries.some((entry) => entry.event.scope === 'room')) return false
     this.#newest = Math.max(this.#newest, batch)
     if (!entries.some((entry) => entry.ticket.until === 'relayed')) return false
     this.#waiting.set(batch, entries)
+    this.#keep()
     return true
+  }
+
+  batches(): number[] {
+    const idle = this.#idle.length > 0 && !this.#waiting.has(this.#newest) ? [this.#newest] : []
+    return [...this.#waiting.keys(), ...idle]
+  }
+
+  #keep(): void {
+    const waits = this.#waiting.size > 0 || this.#idle.length > 0
+    if (waits) this.#release ??= this.#hold()
+    else {
+      this.#release?.()
+      this.#release = undefined
+    }
   }
 
   confirm(confirmation: Confirmation): void {
     this.#confirmed = Math.max(this.#confirmed, confirmation.batch)
-    this.#wake()
     const entries = this.#waiting.get(confirmation.batch)
-    if (!entries) return
     this.#waiting.delete(confirmation.batch)
+    this.#wake()
+    this.#keep()
+    if (!entries) return
     confirmation.indexes.forEach((index, k) => {
       const entry = entries[index]
       if (!entry) return
@@ -50,7 +73,10 @@ export class RelayedWaiters implements Waiters {
   drained(): Promise<void> {
     const batch = this.#newest
     if (batch <= this.#confirmed) return Promise.resolve()
-    return new Promise((resolve) => this.#idle.push({ batch, resolve }))
+    return new Promise((resolve, reject) => {
+      this.#idle.push({ batch, resolve, reject })
+      this.#keep()
+    })
   }
 
   #wake(): void {
@@ -64,6 +90,7 @@ export class RelayedWaiters implements Waiters {
       for (const entry of entries) if (entry.ticket.until === 'relayed') entry.ticket.reject(error)
     }
     this.#waiting.clear()
-    for (const idle of this.#idle.splice(0)) idle.resolve()
+    for (const idle of this.#idle.splice(0)) idle.reject(error)
+    this.#keep()
   }
 }

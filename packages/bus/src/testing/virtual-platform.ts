@@ -11,6 +11,10 @@ interface Timer {
  */
 export class VirtualPlatform implements Platform {
   readonly kind: ContextKind
+  hold(): () => void {
+    return () => {}
+  }
+
   readonly locks = undefined
   readonly indexedDB = undefined
   readonly BroadcastChannel = undefined
