@@ -249,7 +249,7 @@ describe('subscribe', () => {
   it('carries correlation, causation and metadata on in answers', async () => {
     const bus = open()
     bus.subscribe('question', (_, ctx) =>
-      ctx.publish('answer', 1, { metadata: { requestId: 'r' } }),
+      ctx.publish('answer', 1, { correlationId: undefined, metadata: { requestId: 'r' } }),
     )
     const answered = bus.once('answer')
     const question = await bus.publish('question', 0, { metadata: { userId: 'u' } })

@@ -38,7 +38,8 @@ import { RelayedWaiters } from './sync/waiters.ts'
 import type { Bus, EventsOptions, PublishOptions, SubscribeOptions } from './types.ts'
 
 /**
- * Makes a bus. Synchronous, without I/O before first use; it keeps no process alive.
+ * Makes a bus. Synchronous, without I/O before first use; by itself it keeps no process
+ * alive.
  *
  * @throws {BusError} invalid_options, log_unavailable
  * @example

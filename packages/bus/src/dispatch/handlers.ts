@@ -1,5 +1,5 @@
 /** Subscriptions as their callers make them, and what a handler gets beside the event. */
-import type { BusEvent, Metadata } from '../event.ts'
+import type { BusEvent } from '../event.ts'
 import { parsePatterns, typeMatcher } from '../protocol/pattern.ts'
 import type { PublishOptions } from '../types.ts'
 import type { Delivery, Origin, Subscribed } from './dispatch.ts'
@@ -116,15 +116,16 @@ class Context implements HandlerContextLike {
 
   publish(type: string, data?: unknown, options: PublishOptions = {}): Promise<BusEvent> {
     const { id, correlationId, traceparent, metadata } = this.#event
-    const merged: Metadata | undefined =
-      metadata && options.metadata ? { ...metadata, ...options.metadata } : metadata
+    const merged =
+      metadata && options.metadata
+        ? { ...metadata, ...options.metadata }
+        : (options.metadata ?? metadata)
     return this.#handlers.publish(type, data, {
-      correlationId,
-      causationId: id,
-      ...(traceparent === undefined ? undefined : { traceparent }),
-      ...(merged === undefined ? undefined : { metadata: merged }),
       ...options,
-      ...(merged === undefined ? undefined : { metadata: merged }),
+      correlationId: options.correlationId ?? correlationId,
+      causationId: options.causationId ?? id,
+      traceparent: options.traceparent ?? traceparent,
+      metadata: merged,
     })
   }
 }
