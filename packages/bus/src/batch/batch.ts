@@ -32,8 +32,6 @@ export interface Batch {
 export interface BatchSinks {
   /** Whether commits can begin; until then batches are held, or pass without one if it is late. */
   readonly gate: 'held' | 'late' | 'open'
-  /** Makes what `commit` will need, for a batch that is full while another one is in flight. */
-  prepare(batch: Batch): void
   /**
    * The batch's number, or `undefined` where there is nothing to commit. Calls `post` itself, as
    * soon as the commit has its place in the log's order.

@@ -12,7 +12,6 @@ class Sinks implements BatchSinks {
   /** What happened, in order. */
   readonly steps: string[] = []
   readonly batches: Batch[] = []
-  readonly prepared: Batch[] = []
   readonly #commits: PromiseWithResolvers<number>[] = []
 
   commit(batch: Batch): Promise<number> | undefined {
@@ -22,10 +21,6 @@ class Sinks implements BatchSinks {
     const commit = Promise.withResolvers<number>()
     this.#commits.push(commit)
     return commit.promise
-  }
-
-  prepare(batch: Batch): void {
-    this.prepared.push(batch)
   }
 
   deliver(): void {
@@ -128,20 +123,6 @@ describe('busy', () => {
     expect(sinks.sizes).toEqual([1])
     await sinks.end(1)
     expect(sinks.sizes).toEqual([1, 5])
-  })
-
-  test('a batch that is full is prepared while another is in flight, and is the next one', async () => {
-    add()
-    await setImmediate()
-    add(MAX_BATCH_EVENTS - 1)
-    expect(sinks.prepared).toEqual([])
-    add(2)
-    expect(sinks.prepared.map((batch) => batch.entries.length)).toEqual([MAX_BATCH_EVENTS])
-    expect(sinks.sizes).toEqual([1])
-    await sinks.end(1)
-    await sinks.end(2)
-    expect(sinks.sizes).toEqual([1, MAX_BATCH_EVENTS, 1])
-    expect(sinks.batches[1]).toBe(sinks.prepared[0])
   })
 
   test('order is the order of adding, over all batches', async () => {

@@ -28,8 +28,6 @@ export class Pipeline {
   readonly #undelivered: (() => void)[] = []
   #scheduled = false
   readonly #inFlight = new Set<Batch>()
-  /** Taken and prepared while another batch is in flight. */
-  #next: Batch | undefined
   readonly #idle: (() => void)[] = []
 
   constructor(sinks: BatchSinks, limits: PipelineLimits) {
@@ -39,11 +37,7 @@ export class Pipeline {
 
   /** Events not yet committed: waiting or in flight. */
   get busy(): boolean {
-    return this.#waits || this.#inFlight.size > 0
-  }
-
-  get #waits(): boolean {
-    return this.#events > 0 || this.#next !== undefined
+    return this.#events > 0 || this.#inFlight.size > 0
   }
 
   /** @throws {BusError} buffer_overflow */
@@ -58,10 +52,7 @@ export class Pipeline {
     this.#queue.push(entries)
     this.#events += Array.isArray(entries) ? entries.length : 1
     this.#bytes += bytesOf(entries)
-    if (!this.#free) {
-      this.#prepare()
-      return
-    }
+    if (!this.#free) return
     // A batch that is full gains nothing by waiting for the microtask: its commit and its post
     // begin while the caller makes the next one. Handlers still run after `publish` returned.
     if (this.#events >= MAX_BATCH_EVENTS && this.#sinks.gate === 'open')
@@ -82,18 +73,9 @@ export class Pipeline {
 
   #pump(): void {
     for (const deliver of this.#undelivered.splice(0)) deliver()
-    while (this.#waits && this.#free && this.#sinks.gate !== 'held') {
-      const batch = this.#next ?? this.#take()
-      this.#next = undefined
-      this.#hand(batch)
+    while (this.#events > 0 && this.#free && this.#sinks.gate !== 'held') {
+      this.#hand(this.#take())
     }
-  }
-
-  /** A batch that is full cannot grow: its record is made while the log works on another one. */
-  #prepare(): void {
-    if (this.#next || this.#events < MAX_BATCH_EVENTS || this.#sinks.gate !== 'open') return
-    this.#next = this.#take()
-    this.#sinks.prepare(this.#next)
   }
 
   /**
@@ -116,10 +98,8 @@ export class Pipeline {
    */
   abandon(error: BusError): number {
     const lost = this.#queue.splice(0).slice(this.#taken).flat()
-    lost.unshift(...(this.#next?.entries ?? []))
     const waiting = [...this.#inFlight].flatMap((batch) => batch.entries)
     for (const { ticket } of [...waiting, ...lost]) ticket.reject(error)
-    this.#next = undefined
     this.#taken = 0
     this.#events = 0
     this.#bytes = 0
@@ -185,7 +165,6 @@ export class Pipeline {
     // First the next batch, so that the log works while this one's promises are settled.
     this.#pump()
     settle()
-    this.#prepare()
     this.#rest()
   }
 

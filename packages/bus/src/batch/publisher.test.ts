@@ -11,7 +11,6 @@ import { Publisher } from './publisher.ts'
 
 /** A log that takes everything at once. */
 class Sinks implements BatchSinks {
-  prepare(): void {}
   gate: 'held' | 'open' = 'open'
   readonly entries: Entry[] = []
 

@@ -55,12 +55,6 @@ export class HandOver implements BatchSinks {
     this.#options = options
   }
 
-  prepare(batch: Batch): void {
-    const writer = this.#options.writer()
-    if (!writer || batch.persisted.length === 0) return
-    this.#records.set(batch, writer.record(batch.persisted))
-  }
-
   commit(batch: Batch): Promise<number> | undefined {
     if (!this.#options.hasLog || batch.persisted.length === 0) {
       this.#post(batch, undefined)
@@ -75,7 +69,7 @@ export class HandOver implements BatchSinks {
     const writer = this.#options.writer()
     if (!writer) return this.#options.open() as Promise<never>
     try {
-      const record = this.#records.get(batch) ?? writer.record(batch.persisted)
+      const record = writer.record(batch.persisted)
       this.#records.set(batch, record)
       return writer.write(record, () => this.#post(batch, record))
     } catch (error) {
