@@ -3,6 +3,7 @@ import { runtimePlatform } from '../platform.ts'
 import { logContract } from '../testing/log-contract.ts'
 import { indexedDbLog } from './indexeddb.ts'
 import type { Log } from './log.ts'
+import { ownBatch } from './record.ts'
 
 const platform = runtimePlatform()
 let names = 0
@@ -62,7 +63,51 @@ describe('indexeddb log', () => {
     ])
     const { indexNames } = database.transaction('batches').objectStore('batches')
     expect([...indexNames]).toEqual(['ids', 'types'])
+    const streams = database.transaction('streams').objectStore('streams')
+    expect([...streams.indexNames]).toEqual(['streams'])
     database.close()
     await log.close()
+  })
+
+  it('keeps the events of each stream apart, found by the name of the stream, in order', async () => {
+    const name = fresh()
+    const log = open(name)
+    await log.open()
+    const streamsOf = new Map<string, string[]>()
+    for (const count of [1, 50, 300]) {
+      const entries = Array.from({ length: 600 }, (_, i) => {
+        const stream = `order-${i % count}`
+        const id = `p${count}-${i + 1}`
+        const header = { id, type: 'a', source: 'x', time: 1, stream }
+        streamsOf.set(stream, [...(streamsOf.get(stream) ?? []), id])
+        return { event: header, headerText: JSON.stringify(header), dataText: JSON.stringify(id) }
+      })
+      await log.append(ownBatch(entries, 1))
+    }
+    await log.close()
+    const database = await new Promise<IDBDatabase>((resolve, reject) => {
+      const request = indexedDB.open(`crosstown:${name}:room`)
+      request.onsuccess = () => resolve(request.result)
+      request.onerror = () => reject(request.error)
+    })
+    const index = database.transaction('streams').objectStore('streams').index('streams')
+    for (const stream of ['order-0', 'order-7', 'order-299']) {
+      const rows = await new Promise<
+        { streams: string[]; parts: { headers: string; data: string }[] }[]
+      >((resolve, reject) => {
+        const request = index.getAll(stream)
+        request.onsuccess = () => resolve(request.result)
+        request.onerror = () => reject(request.error)
+      })
+      const parts = rows.map((row) => row.parts[row.streams.indexOf(stream)])
+      const ids = parts.flatMap((part) =>
+        JSON.parse(part?.headers ?? '').map((header: { id: string }) => header.id),
+      )
+      expect(ids).toEqual(streamsOf.get(stream))
+      expect(
+        parts.flatMap((part) => part?.data.split('\n').map((text) => JSON.parse(text))),
+      ).toEqual(ids)
+    }
+    database.close()
   })
 })

@@ -81,12 +81,24 @@ interface BatchRow {
   runs?: readonly StoredRun[]
 }
 
+/** Some streams of one batch, under [batch, a number]; the index finds a stream's rows in order. */
+interface StreamsRow {
+  readonly streams: readonly string[]
+  /** Each stream's events, in the order of `streams`. */
+  readonly parts: readonly StreamPart[]
+}
+
+/**
+ * A batch's streams are written into so many records, and into more only where one would hold
+ * more than so many streams: each record costs a request, each stream beside the one that is read
+ * costs reading.
+ */
+const STREAM_RECORDS = 16
+const STREAMS_PER_RECORD = 8
+
 interface Schema extends DBSchema {
   batches: { key: number; value: BatchRow; indexes: { types: string; ids: [string, number] } }
-  streams: {
-    key: [string, number]
-    value: StreamPart
-  }
+  streams: { key: [number, number]; value: StreamsRow; indexes: { streams: string } }
   room: { key: number; value: Placement }
   meta: { key: string; value: unknown }
   consumers: { key: string; value: unknown }
@@ -119,7 +131,8 @@ class IndexedDbLog implements Log {
         const batches = database.createObjectStore('batches', { autoIncrement: true })
         batches.createIndex('types', 'types', { multiEntry: true })
         batches.createIndex('ids', 'ids', { multiEntry: true })
-        database.createObjectStore('streams')
+        const streams = database.createObjectStore('streams')
+        streams.createIndex('streams', 'streams', { multiEntry: true })
         database.createObjectStore('room', { keyPath: 'batch' })
         database.createObjectStore('consumers')
         database.createObjectStore('dead', { autoIncrement: true })
@@ -369,10 +382,18 @@ class IndexedDbLog implements Log {
   }
 }
 
+/**
+ * The events of each stream once more, apart, so that reading one stream reads little else. Each
+ * record costs a request, and requests are what a batch costs: many streams share a few records.
+ */
 function addStreams(store: IDBObjectStore, batch: OwnBatch | RoomBatch, number: number): void {
-  for (const [stream, { indexes, headers, data }] of batch.streams) {
+  const streams = [...batch.streams.keys()]
+  const size = Math.min(Math.ceil(streams.length / STREAM_RECORDS), STREAMS_PER_RECORD)
+  for (let first = 0; first < streams.length; first += size) {
+    const names = streams.slice(first, first + size)
+    const parts = names.map((name) => batch.streams.get(name) as StreamPart)
     // No `add`: it would look the key up first, and no other batch has this number.
-    store.put({ indexes, headers, data }, [stream, number])
+    store.put({ streams: names, parts } satisfies StreamsRow, [number, first])
   }
 }
 
