@@ -1,5 +1,4 @@
 import { BusError, toBusError } from '../errors.ts'
-import type { BusEvent } from '../event.ts'
 import type { Until } from '../types.ts'
 
 /**
@@ -206,6 +205,3 @@ export function abortError(signal: AbortSignal): BusError {
     ? new BusError('timeout', 'the wait took longer than its signal allows', { cause: reason })
     : new BusError('aborted', 'the wait was ended by its signal', { cause: reason })
 }
-
-/** What a caller gets: the event, as soon as its level is reached. */
-export type Published = BusEvent

@@ -3,11 +3,20 @@
  * transaction, not per byte: a batch is one record, written by one `add` and a `commit`, and
  * nothing is read on the way. The database's own key generator gives the numbers.
  */
-import { type DBSchema, type IDBPDatabase, openDB, unwrap } from 'idb'
+import { type IDBPDatabase, openDB, unwrap } from 'idb'
 import { BusError, isBusError } from '../errors.ts'
 import { parseId } from '../event.ts'
 import type { Platform } from '../platform.ts'
 import type { BatchRef, Term } from '../protocol/frames.ts'
+import {
+  addStreams,
+  type BatchRow,
+  createStores,
+  DATABASE_VERSION,
+  quiet,
+  type Schema,
+  toStored,
+} from './indexeddb-rows.ts'
 import type {
   Log,
   LogSource,
@@ -17,19 +26,10 @@ import type {
   RoomBatch,
   RoomState,
   StoredBatch,
-  StoredRun,
-  StreamPart,
   WelcomeUpdate,
 } from './log.ts'
-import { indexOfId, placementsOf, readRecord, readTexts } from './record.ts'
-import {
-  afterRoomBatch,
-  afterTerm,
-  afterWelcome,
-  assertFollows,
-  assertTerm,
-  emptyRoomState,
-} from './room-state.ts'
+import { indexOfId, placementsOf } from './record.ts'
+import { afterRoomBatch, afterTerm, afterWelcome, assertFollows, assertTerm } from './room-state.ts'
 
 export interface IndexedDbLogOptions {
   /** Refuse to run without it, instead of falling back to memory. @default false */
@@ -60,51 +60,6 @@ export function indexedDbLog(options: IndexedDbLogOptions = {}): LogSource {
   }
 }
 
-/** Version of the database, for ever; what changes is the row `format` of `meta`. */
-const DATABASE_VERSION = 1
-const FORMAT = 1
-
-interface BatchRow {
-  kind: 'own' | 'room'
-  time: number
-  headers: string
-  data: string
-  types: readonly string[]
-  ids: readonly (readonly [string, number])[]
-  /** Own batches: how many events are for the room, and the id of the last of them. */
-  roomEvents?: number
-  lastId?: string
-  /** Room batches. */
-  epoch?: string
-  prev?: string
-  position?: string
-  runs?: readonly StoredRun[]
-}
-
-/** Some streams of one batch, under [batch, a number]; the index finds a stream's rows in order. */
-interface StreamsRow {
-  readonly streams: readonly string[]
-  /** Each stream's events, in the order of `streams`. */
-  readonly parts: readonly StreamPart[]
-}
-
-/**
- * A batch's streams are written into so many records, and into more only where one would hold
- * more than so many streams: each record costs a request, each stream beside the one that is read
- * costs reading.
- */
-const STREAM_RECORDS = 16
-const STREAMS_PER_RECORD = 8
-
-interface Schema extends DBSchema {
-  batches: { key: number; value: BatchRow; indexes: { types: string; ids: [string, number] } }
-  streams: { key: [number, number]; value: StreamsRow; indexes: { streams: string } }
-  room: { key: number; value: Placement }
-  meta: { key: string; value: unknown }
-  consumers: { key: string; value: unknown }
-  dead: { key: number; value: unknown }
-}
-
 class IndexedDbLog implements Log {
   readonly kind = 'disk'
   readonly shared = true
@@ -127,22 +82,8 @@ class IndexedDbLog implements Log {
   async open(outbox?: boolean): Promise<LogState> {
     const platform = this.#platform
     this.#opening ??= openDB<Schema>(this.#name, DATABASE_VERSION, {
-      upgrade(database, _from, _to, transaction) {
-        const batches = database.createObjectStore('batches', { autoIncrement: true })
-        batches.createIndex('types', 'types', { multiEntry: true })
-        batches.createIndex('ids', 'ids', { multiEntry: true })
-        const streams = database.createObjectStore('streams')
-        streams.createIndex('streams', 'streams', { multiEntry: true })
-        database.createObjectStore('room', { keyPath: 'batch' })
-        database.createObjectStore('consumers')
-        database.createObjectStore('dead', { autoIncrement: true })
-        const meta = database.createObjectStore('meta')
-        quiet(meta.put(FORMAT, 'format'))
-        quiet(meta.put(platform.randomText(22), 'logId'))
-        quiet(meta.put({ id: platform.randomText(22), secret: platform.randomText(43) }, 'device'))
-        quiet(meta.put(emptyRoomState(), 'room'))
-        quiet(transaction.done)
-      },
+      upgrade: (database, _from, _to, transaction) =>
+        createStores(database, transaction.done, platform),
       // Somebody clears the log or deletes the database: an open connection would block them.
       blocking: () => this.#lose('log_cleared', 'the log was cleared by another context'),
       terminated: () => this.#lose('log_lost', 'the browser closed the connection to the log'),
@@ -380,39 +321,6 @@ class IndexedDbLog implements Log {
     write.then(forget, forget)
     return write
   }
-}
-
-/**
- * The events of each stream once more, apart, so that reading one stream reads little else. Each
- * record costs a request, and requests are what a batch costs: many streams share a few records.
- */
-function addStreams(store: IDBObjectStore, batch: OwnBatch | RoomBatch, number: number): void {
-  const streams = [...batch.streams.keys()]
-  const size = Math.min(Math.ceil(streams.length / STREAM_RECORDS), STREAMS_PER_RECORD)
-  for (let first = 0; first < streams.length; first += size) {
-    const names = streams.slice(first, first + size)
-    const parts = names.map((name) => batch.streams.get(name) as StreamPart)
-    // No `add`: it would look the key up first, and no other batch has this number.
-    store.put({ streams: names, parts } satisfies StreamsRow, [number, first])
-  }
-}
-
-/** A request that fails aborts its transaction, and that is where the failure is told. */
-function quiet(request: Promise<unknown>): void {
-  request.catch(() => {})
-}
-
-function toStored(row: BatchRow, batch: number): StoredBatch {
-  return readRecord(batch, row.time, () => parse(row, batch))
-}
-
-function parse(row: BatchRow, batch: number): StoredBatch {
-  const { headers, data } = readTexts(row.headers, row.data, batch)
-  if (row.kind === 'own') {
-    return { kind: 'own', batch, time: row.time, headers, data, roomEvents: row.roomEvents ?? 0 }
-  }
-  const { epoch, prev, position, runs } = row as Required<BatchRow>
-  return { kind: 'room', batch, time: row.time, epoch, prev, position, runs, headers, data }
 }
 
 function writeError(error: unknown): BusError {

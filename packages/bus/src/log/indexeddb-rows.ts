@@ -1,0 +1,112 @@
+/** The stores of a log's database and the rows in them. */
+import type { DBSchema, IDBPDatabase } from 'idb'
+import type { Platform } from '../platform.ts'
+import type { OwnBatch, Placement, RoomBatch, StoredBatch, StoredRun, StreamPart } from './log.ts'
+import { readRecord, readTexts } from './record.ts'
+import { emptyRoomState } from './room-state.ts'
+
+/** Version of the database, for ever; what changes is the row `format` of `meta`. */
+export const DATABASE_VERSION = 1
+const FORMAT = 1
+
+/** A batch, under its number. */
+export interface BatchRow {
+  kind: 'own' | 'room'
+  time: number
+  headers: string
+  data: string
+  types: readonly string[]
+  ids: readonly (readonly [string, number])[]
+  /** Own batches: how many events are for the room, and the id of the last of them. */
+  roomEvents?: number
+  lastId?: string
+  /** Room batches. */
+  epoch?: string
+  prev?: string
+  position?: string
+  runs?: readonly StoredRun[]
+}
+
+/** Some streams of one batch, under [batch, a number]; the index finds a stream's rows in order. */
+interface StreamsRow {
+  readonly streams: readonly string[]
+  /** Each stream's events, in the order of `streams`. */
+  readonly parts: readonly StreamPart[]
+}
+
+/**
+ * A batch's streams are written into so many records, and into more only where one would hold
+ * more than so many streams: each record costs a request, each stream beside the one that is read
+ * costs reading.
+ */
+const STREAM_RECORDS = 16
+const STREAMS_PER_RECORD = 8
+
+export interface Schema extends DBSchema {
+  batches: { key: number; value: BatchRow; indexes: { types: string; ids: [string, number] } }
+  streams: { key: [number, number]; value: StreamsRow; indexes: { streams: string } }
+  room: { key: number; value: Placement }
+  meta: { key: string; value: unknown }
+  consumers: { key: string; value: unknown }
+  dead: { key: number; value: unknown }
+}
+
+/** Makes the stores of version 1, with log id and device: born with the log, gone with it. */
+export function createStores(
+  database: IDBPDatabase<Schema>,
+  done: Promise<void>,
+  platform: Platform,
+): void {
+  const batches = database.createObjectStore('batches', { autoIncrement: true })
+  batches.createIndex('types', 'types', { multiEntry: true })
+  batches.createIndex('ids', 'ids', { multiEntry: true })
+  const streams = database.createObjectStore('streams')
+  streams.createIndex('streams', 'streams', { multiEntry: true })
+  database.createObjectStore('room', { keyPath: 'batch' })
+  database.createObjectStore('consumers')
+  database.createObjectStore('dead', { autoIncrement: true })
+  const meta = database.createObjectStore('meta')
+  quiet(meta.put(FORMAT, 'format'))
+  quiet(meta.put(platform.randomText(22), 'logId'))
+  quiet(meta.put({ id: platform.randomText(22), secret: platform.randomText(43) }, 'device'))
+  quiet(meta.put(emptyRoomState(), 'room'))
+  quiet(done)
+}
+
+/**
+ * The events of each stream once more, apart, so that reading one stream reads little else. Each
+ * record costs a request, and requests are what a batch costs: many streams share a few records.
+ */
+export function addStreams(
+  store: IDBObjectStore,
+  batch: OwnBatch | RoomBatch,
+  number: number,
+): void {
+  const streams = [...batch.streams.keys()]
+  const size = Math.min(Math.ceil(streams.length / STREAM_RECORDS), STREAMS_PER_RECORD)
+  for (let first = 0; first < streams.length; first += size) {
+    const names = streams.slice(first, first + size)
+    const parts = names.map((name) => batch.streams.get(name) as StreamPart)
+    // No `add`: it would look the key up first, and no other batch has this number.
+    store.put({ streams: names, parts } satisfies StreamsRow, [number, first])
+  }
+}
+
+/** A request that fails aborts its transaction, and that is where the failure is told. */
+export function quiet(request: Promise<unknown>): void {
+  request.catch(() => {})
+}
+
+/** A row as the log gives it back. */
+export function toStored(row: BatchRow, batch: number): StoredBatch {
+  return readRecord(batch, row.time, () => parse(row, batch))
+}
+
+function parse(row: BatchRow, batch: number): StoredBatch {
+  const { headers, data } = readTexts(row.headers, row.data, batch)
+  if (row.kind === 'own') {
+    return { kind: 'own', batch, time: row.time, headers, data, roomEvents: row.roomEvents ?? 0 }
+  }
+  const { epoch, prev, position, runs } = row as Required<BatchRow>
+  return { kind: 'room', batch, time: row.time, epoch, prev, position, runs, headers, data }
+}
