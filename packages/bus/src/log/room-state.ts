@@ -69,21 +69,20 @@ export function afterRoomBatch(
 }
 
 /**
- * Keeps positions at about doubling distance: of places 1, 2, 4, 8... back, one each. The number
- * in a position is its second field; where two would stand for the same distance the newer goes.
+ * Thins out positions, newest first. One between two others goes where the older of these is at
+ * most four times as far back as the newer: whoever looks for a position that went finds one at
+ * most three times as much further back, and distances only grow, so that this stays true. Of any
+ * three neighbours the last is over four times as far as the first: 32 reach back a billion places.
  */
 function spread(older: readonly string[]): readonly string[] {
-  if (older.length <= 1) return older
-  const newest = placeOf(older[0] as string)
+  const newest = placeOf(older[0] ?? '')
   const kept: string[] = []
-  let bucket = -1
-  for (const position of [...older].reverse()) {
+  for (const position of older) {
     const distance = newest - placeOf(position)
-    const own = distance < 1 ? 0 : Math.floor(Math.log2(distance)) + 1
-    if (own !== bucket) kept.push(position)
-    bucket = own
+    while (kept.length >= 2 && distance <= 4 * (newest - placeOf(kept.at(-2) as string))) kept.pop()
+    kept.push(position)
   }
-  return kept.reverse().slice(0, MAX_OLDER)
+  return kept.slice(0, MAX_OLDER)
 }
 
 function placeOf(position: string): number {
