@@ -11,6 +11,7 @@ const unit: TestProjectConfiguration = {
     environment: 'node',
     include: ['{packages/*/src,scripts,bench,demo/src}/**/*.test.{ts,tsx}'],
     exclude: [...excluded, browserTests],
+    setupFiles: ['scripts/lib/property-tests.ts'],
   },
 }
 
