@@ -222,7 +222,7 @@ export type Status = StatusSnapshot & Observable<StatusSnapshot>
 
 /** A hole in what this device could read of the room. */
 export interface Gap {
-  readonly reason: 'unknown_position' | 'trimmed' | 'new_epoch'
+  readonly reason: 'unknown_position' | 'trimmed' | 'new_epoch' | 'restored'
   /** The position from which the room's stream goes on. */
   readonly from: string
 }

@@ -17,7 +17,7 @@ export interface DeviceRow {
   /** The token subject this device first joined with. */
   readonly subject: string
   /** The last leader term taken from it. */
-  readonly term?: Term
+  readonly term: Term
   /** The last batch taken from it, and what of that was refused. */
   readonly taken?: BatchRef
   readonly refused?: readonly Refusal[]
@@ -38,6 +38,7 @@ export interface HelloCommand {
   readonly device: string
   readonly secretHash: string
   readonly subject: string
+  /** At least one, the newest last. */
   readonly terms: readonly Term[]
 }
 
@@ -71,9 +72,13 @@ export interface PostCommand {
 /** What a room can be asked to do. */
 export type Command = HelloCommand | PublishCommand | PostCommand
 
-/** The device may go on. */
+/** The device is known now. */
 export interface AdmittedReply {
   readonly kind: 'admitted'
+  /** The last term taken from it before. */
+  readonly term?: Term
+  /** Whether it is a copy of the one that term was taken from: it may neither send nor read. */
+  readonly copy: boolean
 }
 
 /** The events are in the room; `existing` ones had been before. */

@@ -11,7 +11,7 @@ import { createRelay, type Relay } from './relay.ts'
 import { memoryStore } from './stores/memory.ts'
 import type { Store } from './stores/store.ts'
 import { ManualClock } from './testing/manual-clock.ts'
-import { headerOf, helloOf, type Probe, ProbeSocket, publishOf } from './testing/probe.ts'
+import { headerOf, helloOf, type Probe, ProbeSocket, publishOf, TERM } from './testing/probe.ts'
 
 const relays: Relay[] = []
 afterEach(async () => {
@@ -71,9 +71,9 @@ describe('joining', () => {
       version: 1,
       subject: 'anonymous',
       rights: { publish: ['**'], subscribe: ['**'] },
-      term: [1, 'one'],
       epoch: welcome.epoch,
       head: startOf(welcome.epoch),
+      first: startOf(welcome.epoch),
       from: startOf(welcome.epoch),
       recovered: true,
       limits: { frameBytes: MAX_FRAME_BYTES, batchEvents: 1_000, heartbeatMs: 7_000 },
@@ -92,9 +92,38 @@ describe('joining', () => {
         [2, 'two'],
       ],
     })
-    expect(again).toMatchObject({ taken: { batch: 4, id: 'a-2' }, term: [2, 'two'] })
-    const copy = await connect().probe.join('d', { terms: [[3, 'copy']] })
-    expect(copy).toMatchObject({ term: [2, 'two'] })
+    expect(again).toMatchObject({ taken: { batch: 4, id: 'a-2' }, term: TERM })
+  })
+
+  it('closes the older connection of a device that comes again: one leads at a time', async () => {
+    const { connect, join } = setup()
+    const first = await join('d')
+    const other = await join('e')
+    const again = connect().probe
+    await again.join('d', { terms: [TERM, [2, 'two']] })
+    expect((await first.next('error')).frame.code).toBe('stale_term')
+    expect(await first.end()).toMatchObject({ code: 3006 })
+    again.send(publishOf(1, undefined, ['a-1'], { term: [2, 'two'] }), ['1'])
+    await again.next('ack')
+    expect((await other.next('stream')).frame.runs).toMatchObject([{ events: [{ id: 'a-1' }] }])
+  })
+
+  it('tells a copy that it is one, takes nothing from it and sends it nothing, and leaves the other alone', async () => {
+    const { clock, connect, join } = setup()
+    const first = await join('d')
+    const copy = connect().probe
+    const copied = [[1, 'copy'] as const]
+    expect(await copy.join('d', { terms: copied })).toMatchObject({ term: TERM })
+    copy.send(publishOf(1, undefined, ['b-1'], { term: [1, 'copy'] }), ['1'])
+    expect((await copy.next('reject')).frame).toMatchObject({ code: 'stale_term', term: TERM })
+    first.send(publishOf(1, undefined, ['a-1']), ['1'])
+    await first.next('ack')
+    const { frame } = await first.next('stream')
+    expect(frame.runs).toMatchObject([{ own: { batch: 1 } }])
+    clock.advance(1_000)
+    copy.send({ frame: 'ping' })
+    expect((await copy.next('heartbeat')).frame.head).toBe(frame.position)
+    expect(copy.unread).toEqual([])
   })
 
   const wrong: [string, object, keyof typeof BUS_ERROR_CODES][] = [
@@ -271,9 +300,14 @@ describe('the room stream', () => {
     expect(await welcome(bad, [good])).toEqual({
       from: good,
       recovered: false,
-      reason: 'unknown_position',
+      reason: 'restored',
     })
     expect(await welcome(`${epoch}.9.abc`)).toEqual({
+      from: startOf(epoch),
+      recovered: false,
+      reason: 'restored',
+    })
+    expect(await welcome('garbage')).toEqual({
       from: startOf(epoch),
       recovered: false,
       reason: 'unknown_position',

@@ -24,15 +24,19 @@ import {
   MAX_FRAME_BYTES,
   MAX_HEADER_BYTES,
   type PublishFrame,
+  startOf,
+  type Term,
   utf8Length,
 } from '@crosstown/bus/protocol'
 import { type Auth, authenticate, type Identity } from './auth.ts'
 import type { Clock } from './clock.ts'
+import type { AdmittedReply } from './commands.ts'
 import type { Member, ReadRights } from './delivery.ts'
 import { sha256 } from './hash.ts'
 import type { Limits } from './limits.ts'
 import { headPosition } from './record.ts'
 import { type Resume, resumeAt } from './resume.ts'
+import { isSameTerm } from './room.ts'
 import type { RoomHost } from './room-host.ts'
 import type { Socket, SocketEvents } from './socket.ts'
 import type { Store } from './stores/store.ts'
@@ -60,6 +64,8 @@ const NO_RIGHTS: ReadRights = { key: '', mayRead: () => false }
 /** One connection over the Socket port. */
 export class Connection implements Member, SocketEvents {
   device = ''
+  /** Whether the room delivers to it. */
+  attached = false
   reads: ReadRights = NO_RIGHTS
   place = 0
   position = ''
@@ -225,19 +231,29 @@ export class Connection implements Member, SocketEvents {
     const { device, terms } = hello
     const release = host.retain()
     try {
-      await host.hello({ device: device.id, secretHash, subject: identity.subject, terms })
+      const { subject } = identity
+      const admitted = await host.hello({ device: device.id, secretHash, subject, terms })
       if (this.closed) return
       const resume = await resumeAt(store, room, host.head, hello)
-      if (!this.closed) this.#welcome(host, hello, identity, resume)
+      if (!this.closed) this.#welcome(host, hello, identity, admitted, resume)
     } finally {
       release()
     }
   }
 
-  #welcome(host: RoomHost, hello: HelloFrame, { subject, rights }: Identity, resume: Resume): void {
+  #welcome(
+    host: RoomHost,
+    hello: HelloFrame,
+    { subject, rights }: Identity,
+    { term, copy }: AdmittedReply,
+    resume: Resume,
+  ): void {
     const { limits, store } = this.#context
     const { head } = host
     const row = host.device(hello.device.id)
+    if (row && !copy && !isSameTerm(row.term, hello.terms.at(-1) as Term)) {
+      throw new BusError('stale_term', 'this device has connected anew')
+    }
     if (!row || !resume.from.startsWith(`${head.epoch}.`) || resume.place > head.place) {
       throw new BusError('unavailable', 'the room was read anew while this device joined')
     }
@@ -256,9 +272,10 @@ export class Connection implements Member, SocketEvents {
         subject,
         rights: { publish: rights.publish, subscribe: rights.subscribe },
         ...(row.taken && { taken: row.taken }),
-        ...(row.term && { term: row.term }),
+        ...(term && { term }),
         epoch: head.epoch,
         head: headPosition(head),
+        first: startOf(head.epoch),
         ...answer,
         limits: {
           frameBytes: MAX_FRAME_BYTES,
@@ -268,7 +285,11 @@ export class Connection implements Member, SocketEvents {
         durability: store.durability,
       }),
     )
-    if (!this.closed) host.delivery.attach(this, head.place)
+    // A copy learns that it is one, and no more: what is the other's own must not reach it as its.
+    if (this.closed || copy) return
+    host.delivery.supersede(this.device)
+    host.delivery.attach(this, head.place)
+    this.attached = true
   }
 
   #failWith(error: unknown): void {

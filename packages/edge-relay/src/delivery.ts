@@ -191,6 +191,14 @@ export class Delivery {
     }
   }
 
+  /** Ends every connection of a device: it has a newer one. */
+  supersede(device: string): void {
+    for (const member of [...this.#members()]) {
+      if (member.device === device)
+        member.fail(new BusError('stale_term', 'this device has connected anew'))
+    }
+  }
+
   failAll(error: BusError): void {
     for (const member of [...this.#members()]) member.fail(error)
   }

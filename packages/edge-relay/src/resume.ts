@@ -1,10 +1,10 @@
 /** Where a device's stream goes on: which of the positions it names this room still has. */
 import {
   checkOf,
+  type GapReason,
   type HelloFrame,
   parsePosition,
   startOf,
-  type WelcomeFrame,
 } from '@crosstown/bus/protocol'
 import { headPosition, idAt, lastPlace, positionIn, type RoomHead } from './record.ts'
 import type { Store } from './stores/store.ts'
@@ -14,7 +14,7 @@ export interface Resume {
   readonly place: number
   readonly from: string
   readonly recovered: boolean
-  readonly reason?: NonNullable<WelcomeFrame['reason']>
+  readonly reason?: GapReason
 }
 
 /**
@@ -92,7 +92,9 @@ async function recordAt(store: Store, room: string, place: number) {
   return record && record.place <= place && lastPlace(record) >= place ? record : undefined
 }
 
-function reasonOf(position: string, head: RoomHead): 'new_epoch' | 'unknown_position' {
+/** Why a room does not recognise a position: it was in this room once, so the room went back. */
+function reasonOf(position: string, head: RoomHead): GapReason {
   const parsed = parsePosition(position)
-  return parsed && parsed.epoch !== head.epoch ? 'new_epoch' : 'unknown_position'
+  if (!parsed) return 'unknown_position'
+  return parsed.epoch === head.epoch ? 'restored' : 'new_epoch'
 }

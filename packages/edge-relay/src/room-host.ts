@@ -10,6 +10,7 @@
 import { BusError, type EventHeader, type Term, typeMatcher } from '@crosstown/bus/protocol'
 import type { Clock } from './clock.ts'
 import type {
+  AdmittedReply,
   Command,
   Decision,
   DeviceRow,
@@ -121,8 +122,9 @@ export class RoomHost {
     secretHash: string
     subject: string
     terms: readonly Term[]
-  }): Promise<void> {
-    await this.#ask({ kind: 'hello', ...command } satisfies Timeless<HelloCommand>, 0)
+  }): Promise<AdmittedReply> {
+    const reply = await this.#ask({ kind: 'hello', ...command } satisfies Timeless<HelloCommand>, 0)
+    return reply as AdmittedReply
   }
 
   /** Takes a batch; `send` gets the ack or reject. */

@@ -67,7 +67,7 @@ function joined(extra: Partial<HelloCommand> = {}): Room {
 describe('hello', () => {
   it('writes a row for a device it does not know, and nothing for one that is as before', () => {
     const room = new Room()
-    expect(room.do(hello())).toEqual({ kind: 'admitted' })
+    expect(room.do(hello())).toEqual({ kind: 'admitted', copy: false })
     expect(isWrite(room.last)).toBe(true)
     expect(room.last.records).toEqual([])
     expect(room.state.devices.get('d')).toEqual({ secretHash: 'hash', subject: 'ann', term: TERM })
@@ -85,16 +85,54 @@ describe('hello', () => {
   })
 
   const terms: [string, Term[], Term][] = [
-    ['takes a higher term of a device that knows the last one', [TERM, [4, 'b']], [4, 'b']],
+    ['takes a higher term of a device that knows the last one', [TERM, [8, 'b']], [8, 'b']],
     ['keeps the last term where it is still the newest', [TERM], TERM],
-    ['keeps the last term of a device that does not know it', [[7, 'copy']], TERM],
-    ['keeps the last term where a copy has the same number', [[1, 'copy']], TERM],
-    ['keeps the last term where none is named', [], TERM],
+    [
+      'takes a term of a device that was welcomed later than the room remembers',
+      [
+        [8, 'x'],
+        [9, 'y'],
+      ],
+      [9, 'y'],
+    ],
   ]
   it.each(terms)('%s', (_, given, expected) => {
-    const room = joined()
-    expect(room.do(hello({ terms: given }))).toEqual({ kind: 'admitted' })
-    expect(room.state.devices.get('d')?.term).toEqual(expected)
+    const room = joined({ terms: [[7, 'before']] })
+    const named = given.map((term) => (term === TERM ? ([7, 'before'] as const) : term))
+    expect(room.do(hello({ terms: named }))).toEqual({
+      kind: 'admitted',
+      term: [7, 'before'],
+      copy: false,
+    })
+    expect(room.state.devices.get('d')?.term).toEqual(expected === TERM ? [7, 'before'] : expected)
+  })
+
+  it.each<[string, Term[]]>([
+    [
+      'whose terms go on past the last one without it',
+      [
+        [3, 'a'],
+        [9, 'copy'],
+      ],
+    ],
+    [
+      'whose first term has the number of the last one',
+      [
+        [7, 'copy'],
+        [9, 'copy'],
+      ],
+    ],
+    [
+      'whose terms are all older',
+      [
+        [3, 'a'],
+        [4, 'b'],
+      ],
+    ],
+  ])('keeps the last term from a device %s: it is a copy', (_, terms) => {
+    const room = joined({ terms: [[7, 'before']] })
+    expect(room.do(hello({ terms }))).toEqual({ kind: 'admitted', term: [7, 'before'], copy: true })
+    expect(isWrite(room.last)).toBe(false)
   })
 })
 
@@ -187,6 +225,7 @@ describe('publish', () => {
     const room = joined()
     room.do(
       publish(1, undefined, ['a-1']),
+      hello({ terms: [TERM, [5, 'five']] }),
       publish(2, 1, ['a-2'], { frame: { term: [5, 'five'] } }),
     )
     const frame =
@@ -195,10 +234,11 @@ describe('publish', () => {
     expect(isWrite(room.last)).toBe(false)
   })
 
-  it('takes a higher term with the batch', () => {
+  it('rejects a term that no hello has named', () => {
     const room = joined()
-    room.do(publish(1, undefined, ['a-1'], { frame: { term: [2, 'two'] } }))
-    expect(room.state.devices.get('d')?.term).toEqual([2, 'two'])
+    const early = publish(1, undefined, ['a-1'], { frame: { term: [2, 'two'] } })
+    expect(room.do(early)).toMatchObject({ code: 'stale_term', term: TERM })
+    expect(isWrite(room.last)).toBe(false)
   })
 
   it('never lets time go back', () => {

@@ -128,14 +128,14 @@ class Draft {
 
 function hello(draft: Draft, command: HelloCommand): Reply {
   const row = draft.device(command.device)
-  const newest = command.terms.at(-1)
+  const newest = command.terms.at(-1) as Term
   if (!row) {
     draft.put(command.device, {
       secretHash: command.secretHash,
       subject: command.subject,
-      ...(newest && { term: newest }),
+      term: newest,
     })
-    return { kind: 'admitted' }
+    return { kind: 'admitted', copy: false }
   }
   if (row.secretHash !== command.secretHash) {
     return refused('bad_device', 'the secret does not belong to this device id')
@@ -143,15 +143,20 @@ function hello(draft: Draft, command: HelloCommand): Reply {
   if (row.subject !== command.subject) {
     return refused('subject_changed', 'this log belongs to another user: call clear() first')
   }
-  // A device that does not know the last term taken from it is a copy of one: it must see that in
-  // `welcome` and must not take the other's place before.
   const { term } = row
-  const known =
-    term === undefined ||
-    command.terms.some(([number, nonce]) => number === term[0] && nonce === term[1])
-  if (newest && known && (term === undefined || newest[0] > term[0]))
-    draft.put(command.device, { ...row, term: newest })
-  return { kind: 'admitted' }
+  const copy = isCopy(command.terms, term)
+  if (!copy && newest[0] > term[0]) draft.put(command.device, { ...row, term: newest })
+  return { kind: 'admitted', term, copy }
+}
+
+/**
+ * Whether these terms are a copy's. Who does not know the last term taken is one, and must not take
+ * the other's place. But a device that was welcomed under a later term than this room remembers is
+ * the device itself, and the room an older copy of what it was.
+ */
+function isCopy(terms: readonly Term[], last: Term): boolean {
+  const first = terms[0] as Term
+  return last[0] >= first[0] && !terms.some((term) => isSameTerm(term, last))
 }
 
 function publish(draft: Draft, command: PublishCommand): AckFrame | RejectFrame {
@@ -159,7 +164,8 @@ function publish(draft: Draft, command: PublishCommand): AckFrame | RejectFrame 
   const row = draft.device(command.device)
   if (!row) return reject(frame, 'bad_device')
   const { taken } = row
-  if (row.term && isStale(frame.term, row.term)) return reject(frame, 'stale_term', taken, row.term)
+  // A term is taken at `hello` only, so that what `welcome` told of it holds for all that is sent.
+  if (!isSameTerm(frame.term, row.term)) return reject(frame, 'stale_term', taken, row.term)
   const lastId = (frame.events.at(-1) as EventHeader).id
   if (taken && frame.batch <= taken.batch) {
     if (frame.batch < taken.batch) return { frame: 'ack', batch: frame.batch }
@@ -203,7 +209,7 @@ function publish(draft: Draft, command: PublishCommand): AckFrame | RejectFrame 
   draft.put(command.device, {
     secretHash: row.secretHash,
     subject: row.subject,
-    term: frame.term,
+    term: row.term,
     taken: { batch: frame.batch, id: lastId },
     ...refusedOnes,
   })
@@ -307,9 +313,9 @@ const POST_FAULTS: Partial<Record<BusErrorCode, string>> = {
   too_large: `a header is at most ${MAX_HEADER_BYTES} bytes, and with its data at most ${MAX_EVENT_BYTES}`,
 }
 
-/** Lower than the last one, or a copy's of the same number. */
-function isStale(term: Term, last: Term): boolean {
-  return term[0] < last[0] || (term[0] === last[0] && term[1] !== last[1])
+/** Whether two terms are one: the same number can be a copy's. */
+export function isSameTerm(a: Term, b: Term): boolean {
+  return a[0] === b[0] && a[1] === b[1]
 }
 
 function ack(frame: PublishFrame, refusals: readonly Refusal[] | undefined): AckFrame {

@@ -71,8 +71,9 @@ export class Rooms {
   #tick(): void {
     const nowMs = this.#context.clock.now()
     for (const host of this.#hosts.values()) host.delivery.tick(nowMs)
-    // Those in a room were seen there; what remains are the ones still waiting for a welcome.
-    for (const connection of this.#connections) if (connection.device === '') connection.tick(nowMs)
+    // Those in a room were seen there; what remains are the ones still waiting for a welcome, and
+    // copies.
+    for (const connection of this.#connections) if (!connection.attached) connection.tick(nowMs)
   }
 
   #left(connection: Connection): void {

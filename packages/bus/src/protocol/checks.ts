@@ -1,7 +1,7 @@
 /** What a frame must be, field by field: whoever is on the other side may send anything. */
 import { isErrorCode } from '../errors.ts'
 import { BATCH_SLOTS, headerFault, MAX_BATCH_EVENTS } from '../event.ts'
-import type { Frame, OwnRun, Refusal, Term } from './frames.ts'
+import type { Frame, GapReason, OwnRun, Refusal, Term } from './frames.ts'
 
 type Fields = Record<string, unknown>
 
@@ -12,7 +12,7 @@ export const FRAME_FAULTS: { [F in Frame['frame']]: (frame: Fields) => string | 
       optional(f, 'token', (v) => typeof v === 'string' && v.length <= 16_384),
       need(f, 'log', isName),
       need(f, 'device', (v) => isObject(v) && isName(v['id']) && isName(v['secret'])),
-      need(f, 'terms', (v) => isList(v, 1_000) && v.every(isTerm)),
+      need(f, 'terms', (v) => isList(v, 1_000) && v.length > 0 && v.every(isTerm)),
       optional(f, 'confirmed', isBatchRef),
       optional(f, 'outbox', (v) => isObject(v) && isCount(v['first']) && isCount(v['last'])),
       optional(f, 'cursor', isPositionText),
@@ -32,6 +32,7 @@ export const FRAME_FAULTS: { [F in Frame['frame']]: (frame: Fields) => string | 
       optional(f, 'term', isTerm),
       need(f, 'epoch', isName),
       need(f, 'head', isPositionText),
+      need(f, 'first', isPositionText),
       need(f, 'from', isPositionText),
       need(f, 'recovered', (v) => typeof v === 'boolean'),
       optional(f, 'reason', (v) => typeof v === 'string' && GAP_REASONS.has(v)),
@@ -84,7 +85,12 @@ export const FRAME_FAULTS: { [F in Frame['frame']]: (frame: Fields) => string | 
     ),
 }
 
-const GAP_REASONS: ReadonlySet<string> = new Set(['unknown_position', 'trimmed', 'new_epoch'])
+const GAP_REASONS: ReadonlySet<string> = new Set<GapReason>([
+  'unknown_position',
+  'trimmed',
+  'new_epoch',
+  'restored',
+])
 
 function first(...faults: (string | undefined)[]): string | undefined {
   return faults.find((fault) => fault !== undefined)

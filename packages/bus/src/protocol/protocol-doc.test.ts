@@ -61,6 +61,7 @@ const FRAMES: {
     term: 'optional',
     epoch: 'required',
     head: 'required',
+    first: 'required',
     from: 'required',
     recovered: 'required',
     reason: 'optional',
