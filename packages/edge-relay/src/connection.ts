@@ -29,11 +29,10 @@ import {
   utf8Length,
 } from '@crosstown/bus/protocol'
 import { type Auth, authenticate, type Identity } from './auth.ts'
-import type { Clock } from './clock.ts'
 import type { AdmittedReply } from './commands.ts'
 import type { Member, ReadRights } from './delivery.ts'
-import { sha256 } from './hash.ts'
 import type { Limits } from './limits.ts'
+import type { Platform } from './platform.ts'
 import { headPosition } from './record.ts'
 import { type Resume, resumeAt } from './resume.ts'
 import { isSameTerm } from './room.ts'
@@ -45,7 +44,7 @@ import type { Store } from './stores/store.ts'
 export interface ConnectionContext {
   readonly store: Store
   readonly limits: Limits
-  readonly clock: Clock
+  readonly platform: Platform
   readonly auth: Auth | undefined
   readonly host: (room: string) => RoomHost
   /** Called once, when the connection is closed. */
@@ -84,7 +83,7 @@ export class Connection implements Member, SocketEvents {
     this.#socket = socket
     this.#admission = admission
     this.#context = context
-    this.lastSentMs = context.clock.now()
+    this.lastSentMs = context.platform.now()
   }
 
   get closed(): boolean {
@@ -98,7 +97,7 @@ export class Connection implements Member, SocketEvents {
   send(text: string): void {
     if (this.#state === 'closed') return
     this.#socket.send(text)
-    this.lastSentMs = this.#context.clock.now()
+    this.lastSentMs = this.#context.platform.now()
     if (this.#socket.bufferedAmount > this.#context.limits.bufferBytes) {
       this.#end('slow_reader')
     }
@@ -120,7 +119,7 @@ export class Connection implements Member, SocketEvents {
 
   drained(): Promise<void> {
     if (this.#state === 'closed') return Promise.resolve()
-    this.#pausedSinceMs = this.#context.clock.now()
+    this.#pausedSinceMs = this.#context.platform.now()
     return new Promise((resolve) => {
       this.#drained = resolve
     })
@@ -217,7 +216,7 @@ export class Connection implements Member, SocketEvents {
   }
 
   async #join(hello: HelloFrame): Promise<void> {
-    const { auth, host: hostOf, report, store } = this.#context
+    const { auth, host: hostOf, platform, report, store } = this.#context
     const { room } = this.#admission
     if (hello.types?.some((pattern) => !isPattern(pattern))) {
       throw new BusError('invalid_pattern', 'hello: types has something that is not a pattern')
@@ -225,7 +224,7 @@ export class Connection implements Member, SocketEvents {
     const identity = await authenticate(auth, hello.token, this.#admission, (error) =>
       report(error, room),
     )
-    const secretHash = await sha256(hello.device.secret)
+    const secretHash = await platform.sha256(hello.device.secret)
     if (this.closed) return
     const host = hostOf(room)
     const { device, terms } = hello

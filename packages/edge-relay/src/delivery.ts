@@ -6,8 +6,8 @@
  * another process wrote has neither a gap nor a double, and no queue of its own.
  */
 import { BusError, type EventHeader, encodeFrame, typeMatcher } from '@crosstown/bus/protocol'
-import type { Clock } from './clock.ts'
 import type { Limits } from './limits.ts'
+import type { Platform } from './platform.ts'
 import { headPosition, type RoomHead, type RoomRecord } from './record.ts'
 import type { Store } from './stores/store.ts'
 import { advanceText, type Chunk, chunksOf, prepare, streamText } from './stream.ts'
@@ -72,7 +72,7 @@ export interface DeliveryContext {
   readonly room: string
   readonly store: Store
   readonly limits: Limits
-  readonly clock: Clock
+  readonly platform: Platform
   readonly report: (error: unknown) => void
   /** The room's head, as far as this process knows. */
   readonly head: () => RoomHead
@@ -239,7 +239,7 @@ export class Delivery {
 
   /** Reads for one connection until it stands at the head; a frame of it ends at `target`. */
   async #pull(member: Member, target: number): Promise<void> {
-    const { clock, limits, report, room, store } = this.#context
+    const { platform, limits, report, room, store } = this.#context
     const reader = { device: member.device, mayRead: member.reads.mayRead }
     const limit = this.#chunkLimit()
     let scanned = member.place
@@ -268,7 +268,7 @@ export class Delivery {
             send(member, chunk, streamText(member.position, chunk))
           scanned = chunk.place
         }
-        await new Promise<void>((resolve) => clock.soon(resolve))
+        await new Promise<void>((resolve) => platform.soon(resolve))
       }
     } catch (error) {
       report(error)

@@ -8,7 +8,6 @@
  * ```
  */
 import { BusError, type EventHeader, type Term, typeMatcher } from '@crosstown/bus/protocol'
-import type { Clock } from './clock.ts'
 import type {
   AdmittedReply,
   Command,
@@ -23,6 +22,7 @@ import type {
 } from './commands.ts'
 import { Delivery, type Member } from './delivery.ts'
 import type { Limits } from './limits.ts'
+import type { Platform } from './platform.ts'
 import { positionIn, type RoomHead } from './record.ts'
 import { commit, decide, isWrite } from './room.ts'
 import { DEVICE_KEY, type LoadedRoom, type Store } from './stores/store.ts'
@@ -31,7 +31,7 @@ import { DEVICE_KEY, type LoadedRoom, type Store } from './stores/store.ts'
 export interface HostContext {
   readonly store: Store
   readonly limits: Limits
-  readonly clock: Clock
+  readonly platform: Platform
   readonly report: (error: unknown, room: string) => void
 }
 
@@ -75,7 +75,7 @@ export class RoomHost {
       room,
       store: context.store,
       limits: context.limits,
-      clock: context.clock,
+      platform: context.platform,
       report: (error) => context.report(error, room),
       head: () => this.head,
     })
@@ -194,7 +194,7 @@ export class RoomHost {
     if (this.#running) return
     this.#running = true
     // What other sockets brought in this turn belongs to the same append and the same broadcast.
-    this.#context.clock.soon(() => void this.#run())
+    this.#context.platform.soon(() => void this.#run())
   }
 
   async #run(): Promise<void> {
@@ -217,11 +217,11 @@ export class RoomHost {
   }
 
   async #write(group: readonly Entry[]): Promise<void> {
-    const { clock, store } = this.#context
+    const { platform, store } = this.#context
     for (let race = 0; race < MAX_RACES; race++) {
       const state = await this.#current(group)
       const known = await this.#knownPosts(group, state.head.epoch)
-      const time = clock.now()
+      const time = platform.now()
       const decision = decide(
         state,
         group.map(({ command }) =>
@@ -277,10 +277,10 @@ export class RoomHost {
   }
 
   async #load(): Promise<RoomState> {
-    const { clock, store } = this.#context
+    const { platform, store } = this.#context
     const loaded = await store.load(this.room)
     const head = loaded?.head ?? {
-      epoch: clock.randomName(EPOCH_LENGTH),
+      epoch: platform.randomName(EPOCH_LENGTH),
       version: 0,
       place: 0,
       check: '0',
@@ -290,7 +290,7 @@ export class RoomHost {
     this.#state = {
       head,
       devices: rowsOf(loaded),
-      ids: { prefix: clock.randomName(PREFIX_LENGTH), counter: 0 },
+      ids: { prefix: platform.randomName(PREFIX_LENGTH), counter: 0 },
     }
     this.#head = head
     if (before && (before.epoch !== head.epoch || before.place > head.place)) {

@@ -55,7 +55,7 @@ export class Rooms {
     const connection = new Connection(socket, admission, this.#connectionContext)
     this.#connections.add(connection)
     if (this.#closing) connection.goAway(GOAWAY_AFTER_MS, GOAWAY_JITTER_MS)
-    else this.#stopTimer ??= this.#context.clock.every(TICK_MS, () => this.#tick())
+    else this.#stopTimer ??= this.#context.platform.every(TICK_MS, () => this.#tick())
     return connection
   }
 
@@ -69,7 +69,7 @@ export class Rooms {
   }
 
   #tick(): void {
-    const nowMs = this.#context.clock.now()
+    const nowMs = this.#context.platform.now()
     for (const host of this.#hosts.values()) host.delivery.tick(nowMs)
     // Those in a room were seen there; what remains are the ones still waiting for a welcome, and
     // copies.
