@@ -16,6 +16,8 @@ export interface DeviceRow {
   readonly secretHash: string
   /** The token subject this device first joined with. */
   readonly subject: string
+  /** The log it said hello with first: a copy of a device has a row of its own, and the same log. */
+  readonly log: string
   /** The last leader term taken from it. */
   readonly term: Term
   /** The last batch taken from it, and what of that was refused. */
@@ -27,6 +29,8 @@ export interface DeviceRow {
 export interface RoomState {
   readonly head: RoomHead
   readonly devices: Map<string, DeviceRow>
+  /** How many devices have a log. */
+  readonly logs: Map<string, number>
   /** Prefix and last counter of the ids given here to posted events. */
   readonly ids: { readonly prefix: string; readonly counter: number }
 }
@@ -38,6 +42,7 @@ export interface HelloCommand {
   readonly device: string
   readonly secretHash: string
   readonly subject: string
+  readonly log: string
   /** At least one, the newest last. */
   readonly terms: readonly Term[]
 }
@@ -50,6 +55,8 @@ export interface PublishCommand {
   readonly mayPublish: (type: string) => boolean
   readonly frame: PublishFrame
   readonly data: readonly string[]
+  /** Ids of these events that the room has; absent where no other device has this one's log. */
+  readonly known?: ReadonlySet<string>
 }
 
 /** An event of a publisher without device; `id` is derived from the id its publisher gave it. */

@@ -126,6 +126,42 @@ describe('joining', () => {
     expect(copy.unread).toEqual([])
   })
 
+  it('takes the events of a copy that its original sent before once, also after a restart', async () => {
+    const store = memoryStore()
+    let { join } = setup({ store })
+    const first = await join('d')
+    first.send(publishOf(1, undefined, ['a-1', 'a-2']), ['1', '2'])
+    first.send(publishOf(2, 1, ['a-3']), ['3'])
+    expect((await first.next('ack')).frame.batch).toBe(1)
+    expect((await first.next('ack')).frame.batch).toBe(2)
+    ;({ join } = setup({ store }))
+    const reader = await join('reader', { log: 'another' })
+    const copy = await join('e')
+    copy.send(publishOf(1, undefined, ['a-1', 'a-2']), ['1', '2'])
+    copy.send(publishOf(2, 1, ['a-3', 'b-1']), ['3', '4'])
+    copy.send(publishOf(3, 2, ['b-2']), ['5'])
+    const { ids } = await reader.stream(reader.from, (seen) => seen.includes('b-2'))
+    expect(ids).toEqual(['a-1', 'a-2', 'a-3', 'b-1', 'b-2'])
+    const { ids: foreign, own } = await copy.stream(copy.from, (_, { runs }) =>
+      runs.some((run) => 'own' in run && run.own.batch === 3),
+    )
+    expect(foreign).toEqual(['a-1', 'a-2', 'a-3'])
+    expect(own).toEqual([1, 2, 3])
+  })
+
+  it('takes an id from devices with different logs as often as it comes: nobody can keep it from others', async () => {
+    const { join } = setup()
+    const first = await join('d')
+    const other = await join('e', { log: 'another' })
+    first.send(publishOf(1, undefined, ['a-1']), ['1'])
+    await first.next('ack')
+    other.send(publishOf(1, undefined, ['a-1']), ['2'])
+    const { ids, own } = await other.stream(other.from, (_, { runs }) =>
+      runs.some((run) => 'own' in run && run.own.indexes.length === 1),
+    )
+    expect({ ids, own }).toEqual({ ids: ['a-1'], own: [1] })
+  })
+
   const wrong: [string, object, keyof typeof BUS_ERROR_CODES][] = [
     ['another secret', { device: { id: 'd', secret: 'guessed' } }, 'bad_device'],
     ['another subject', { token: 'bob' }, 'subject_changed'],

@@ -227,11 +227,11 @@ export class Connection implements Member, SocketEvents {
     const secretHash = await platform.sha256(hello.device.secret)
     if (this.closed) return
     const host = hostOf(room)
-    const { device, terms } = hello
+    const { device, log, terms } = hello
     const release = host.retain()
     try {
       const { subject } = identity
-      const admitted = await host.hello({ device: device.id, secretHash, subject, terms })
+      const admitted = await host.hello({ device: device.id, secretHash, subject, log, terms })
       if (this.closed) return
       const resume = await resumeAt(store, room, host.head, hello)
       if (!this.closed) this.#welcome(host, hello, identity, admitted, resume)

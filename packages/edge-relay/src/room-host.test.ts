@@ -50,7 +50,7 @@ async function setup(replace: Partial<Store> = {}, limits = {}) {
   return { host, memory, store, appends, errors, publish, platform }
 }
 
-const hello = { device: 'd', secretHash: 'hash', subject: 'ann', terms: [TERM] }
+const hello = { device: 'd', secretHash: 'hash', subject: 'ann', log: 'log', terms: [TERM] }
 const event = { header: { type: 'a.b', source: 's', time: 1 }, data: '1' }
 
 describe('RoomHost', () => {

@@ -7,10 +7,9 @@
  *                       ^------ head moved: read again ----'
  * ```
  */
-import { BusError, type EventHeader, type Term, typeMatcher } from '@crosstown/bus/protocol'
+import { BusError, type EventHeader, typeMatcher } from '@crosstown/bus/protocol'
 import type {
   AdmittedReply,
-  Command,
   Decision,
   DeviceRow,
   HelloCommand,
@@ -21,9 +20,10 @@ import type {
   RoomState,
 } from './commands.ts'
 import { Delivery, type Member } from './delivery.ts'
+import { completeAll, decidable, type Waiting } from './known.ts'
 import type { Limits } from './limits.ts'
 import type { Platform } from './platform.ts'
-import { positionIn, type RoomHead } from './record.ts'
+import type { RoomHead } from './record.ts'
 import { commit, decide, isWrite } from './room.ts'
 import { DEVICE_KEY, type LoadedRoom, type Store } from './stores/store.ts'
 
@@ -35,10 +35,8 @@ export interface HostContext {
   readonly report: (error: unknown, room: string) => void
 }
 
-type Timeless<C> = C extends Command ? Omit<C, 'time' | 'known'> : never
-
 interface Entry {
-  readonly command: Timeless<Command>
+  readonly command: Waiting
   readonly bytes: number
   readonly done: (reply: Reply | BusError) => void
 }
@@ -117,19 +115,14 @@ export class RoomHost {
   }
 
   /** @throws {BusError} bad_device, subject_changed, unavailable */
-  async hello(command: {
-    device: string
-    secretHash: string
-    subject: string
-    terms: readonly Term[]
-  }): Promise<AdmittedReply> {
-    const reply = await this.#ask({ kind: 'hello', ...command } satisfies Timeless<HelloCommand>, 0)
+  async hello(command: Omit<HelloCommand, 'kind' | 'time'>): Promise<AdmittedReply> {
+    const reply = await this.#ask({ kind: 'hello', ...command }, 0)
     return reply as AdmittedReply
   }
 
   /** Takes a batch; `send` gets the ack or reject. */
   publish(
-    command: Omit<PublishCommand, 'kind' | 'time'>,
+    command: Omit<PublishCommand, 'kind' | 'time' | 'known'>,
     bytes: number,
     send: (reply: Reply) => void,
   ): void {
@@ -172,7 +165,7 @@ export class RoomHost {
     return this.#queuedBytes > 0 && this.#queuedBytes + bytes > this.#context.limits.queueBytes
   }
 
-  async #ask(command: Timeless<Command>, bytes: number): Promise<Reply> {
+  async #ask(command: Waiting, bytes: number): Promise<Reply> {
     if (this.#closing) throw new BusError('going_away', 'the relay is closing')
     if (this.#isFull(bytes)) {
       throw new BusError('rate_limited', 'too much waits to be written in this room')
@@ -199,7 +192,7 @@ export class RoomHost {
 
   async #run(): Promise<void> {
     while (this.#queue.length > 0) {
-      const group = takeGroup(this.#queue)
+      const group = this.#queue.splice(0, decidable(this.#queue))
       try {
         await this.#write(group)
       } catch (error) {
@@ -220,13 +213,10 @@ export class RoomHost {
     const { platform, store } = this.#context
     for (let race = 0; race < MAX_RACES; race++) {
       const state = await this.#current(group)
-      const known = await this.#knownPosts(group, state.head.epoch)
-      const time = platform.now()
+      const waiting = group.map(({ command }) => command)
       const decision = decide(
         state,
-        group.map(({ command }) =>
-          command.kind === 'post' ? { ...command, time, known } : { ...command, time },
-        ),
+        await completeAll(store, this.room, state, platform.now(), waiting),
       )
       if (isWrite(decision)) {
         const { devices, head, records } = decision
@@ -287,9 +277,13 @@ export class RoomHost {
       time: 0,
     }
     const before = this.#head
+    const devices = rowsOf(loaded)
+    const logs = new Map<string, number>()
+    for (const { log } of devices.values()) logs.set(log, (logs.get(log) ?? 0) + 1)
     this.#state = {
       head,
-      devices: rowsOf(loaded),
+      devices,
+      logs,
       ids: { prefix: platform.randomName(PREFIX_LENGTH), counter: 0 },
     }
     this.#head = head
@@ -299,36 +293,6 @@ export class RoomHost {
     } else if (before && before.place < head.place) this.delivery.pullAll()
     return this.#state
   }
-
-  /** Positions of posted events that the room has already. */
-  async #knownPosts(group: readonly Entry[], epoch: string): Promise<ReadonlyMap<string, string>> {
-    const known = new Map<string, string>()
-    for (const { command } of group) {
-      if (command.kind !== 'post') continue
-      for (const { id } of command.events) {
-        const found = id === undefined ? undefined : await this.#context.store.find(this.room, id)
-        if (found)
-          known.set(id as string, positionIn(epoch, found.record, found.record.place + found.index))
-      }
-    }
-    return known
-  }
-}
-
-/**
- * What goes into the next append: everything, up to a second post of an event id that another one
- * before it has; that one must find the first in the store.
- */
-function takeGroup(queue: Entry[]): Entry[] {
-  const ids = new Set<string>()
-  const end = queue.findIndex(({ command }) => {
-    if (command.kind !== 'post') return false
-    const own = command.events.flatMap(({ id }) => (id === undefined ? [] : [id]))
-    if (own.some((id) => ids.has(id))) return true
-    for (const id of own) ids.add(id)
-    return false
-  })
-  return queue.splice(0, end < 0 ? queue.length : end)
 }
 
 function rowsOf(loaded: LoadedRoom | undefined): Map<string, DeviceRow> {

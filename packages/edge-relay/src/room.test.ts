@@ -19,6 +19,7 @@ class Room {
   state: RoomState = {
     head: { epoch: 'e', version: 0, place: 0, check: '0', time: 0 },
     devices: new Map(),
+    logs: new Map(),
     ids: { prefix: 'p', counter: 0 },
   }
   last = decide(this.state, [])
@@ -36,6 +37,7 @@ const hello = (extra: Partial<HelloCommand> = {}): HelloCommand => ({
   device: 'd',
   secretHash: 'hash',
   subject: 'ann',
+  log: 'log',
   terms: [TERM],
   ...extra,
 })
@@ -70,7 +72,12 @@ describe('hello', () => {
     expect(room.do(hello())).toEqual({ kind: 'admitted', copy: false })
     expect(isWrite(room.last)).toBe(true)
     expect(room.last.records).toEqual([])
-    expect(room.state.devices.get('d')).toEqual({ secretHash: 'hash', subject: 'ann', term: TERM })
+    expect(room.state.devices.get('d')).toEqual({
+      secretHash: 'hash',
+      subject: 'ann',
+      log: 'log',
+      term: TERM,
+    })
     expect(room.state.head.version).toBe(1)
     room.do(hello())
     expect(isWrite(room.last)).toBe(false)
@@ -310,6 +317,67 @@ describe('publish', () => {
     const alone = joined()
     alone.do(publish(1, undefined, ['a-1', 'a-2'], { mayPublish: () => false }))
     expect(headPosition(alone.state.head)).toBe(`e.1.${checkOf('a-2')}`)
+  })
+})
+
+describe('publish from a device whose log another one has too', () => {
+  it('leaves out what the room has, takes the rest, and refuses nothing for it', () => {
+    const room = joined()
+    const events = ['a-1', 'a-2', headerOf('a-3', 'secret.thing')]
+    const command = publish(1, undefined, events, {
+      frame: { indexes: [0, 2, 5] },
+      known: new Set(['a-1']),
+      mayPublish: (type) => type !== 'secret.thing',
+    })
+    expect(room.do(command)).toEqual({ frame: 'ack', batch: 1, refused: [[5, 'forbidden']] })
+    expect(room.last.records).toMatchObject([
+      { place: 1, count: 1, indexes: [2], headers: [{ id: 'a-2' }], data: ['1'], lastId: 'a-3' },
+    ])
+    expect(room.state.devices.get('d')?.taken).toEqual({ batch: 1, id: 'a-3' })
+  })
+
+  it('does not refuse what the room has, though it may not publish it any more', () => {
+    const room = joined()
+    const command = publish(1, undefined, ['a-1', 'a-2'], {
+      known: new Set(['a-1', 'a-2']),
+      mayPublish: () => false,
+    })
+    expect(room.do(command)).toEqual({ frame: 'ack', batch: 1 })
+  })
+
+  it('gives a batch of which nothing is left a place, so that the chain goes on', () => {
+    const room = joined()
+    room.do(publish(1, undefined, ['a-1'], { known: new Set(['a-1']) }))
+    expect(room.last.records).toMatchObject([{ place: 1, count: 1, headers: [], lastId: 'a-1' }])
+    expect(room.state.head.check).toBe(checkOf('a-1'))
+    expect(room.do(publish(2, 1, ['a-2'], { known: new Set() }))).toEqual({
+      frame: 'ack',
+      batch: 2,
+    })
+    expect(room.state.head.place).toBe(2)
+  })
+
+  it('takes an event once that two of them send at once', () => {
+    const room = joined()
+    room.do(hello({ device: 'e' }))
+    const known = new Set<string>()
+    room.do(
+      publish(1, undefined, ['a-1', 'a-2'], { known }),
+      publish(1, undefined, ['a-2', 'a-3'], { known, device: 'e' }),
+    )
+    expect(room.last.records.map(({ headers }) => headers.map(({ id }) => id))).toEqual([
+      ['a-1', 'a-2'],
+      ['a-3'],
+    ])
+  })
+
+  it('counts the devices of a log', () => {
+    const room = joined()
+    room.do(hello({ device: 'e' }), hello({ device: 'f', log: 'other' }), hello())
+    expect([...room.state.logs]).toEqual([
+      ['log', 2],
+      ['other', 1],
+    ])
   })
 })
 

@@ -29,6 +29,7 @@ import type {
   Reply,
   RoomState,
 } from './commands.ts'
+import { faultOf, judge } from './judge.ts'
 import type { RoomRecord } from './record.ts'
 
 /**
@@ -55,10 +56,15 @@ export function isWrite(decision: Decision): boolean {
 
 /** The state after a decision was written. Takes the state over: the one given must not be used again. */
 export function commit(state: RoomState, decision: Decision): RoomState {
-  for (const [device, row] of decision.devices) state.devices.set(device, row)
+  const { devices, logs } = state
+  for (const [device, row] of decision.devices) {
+    if (!devices.has(device)) logs.set(row.log, (logs.get(row.log) ?? 0) + 1)
+    devices.set(device, row)
+  }
   return {
     head: decision.head,
-    devices: state.devices,
+    devices,
+    logs,
     ids: { prefix: state.ids.prefix, counter: decision.counter },
   }
 }
@@ -66,6 +72,8 @@ export function commit(state: RoomState, decision: Decision): RoomState {
 /** The pending changes of one decision, over a state that is only read. */
 class Draft {
   readonly records: RoomRecord[] = []
+  /** Ids of events taken from devices that share their log with another one. */
+  readonly shared = new Set<string>()
   readonly #state: RoomState
   readonly #devices = new Map<string, DeviceRow>()
   #place: number
@@ -133,6 +141,7 @@ function hello(draft: Draft, command: HelloCommand): Reply {
     draft.put(command.device, {
       secretHash: command.secretHash,
       subject: command.subject,
+      log: command.log,
       term: newest,
     })
     return { kind: 'admitted', copy: false }
@@ -160,7 +169,7 @@ function isCopy(terms: readonly Term[], last: Term): boolean {
 }
 
 function publish(draft: Draft, command: PublishCommand): AckFrame | RejectFrame {
-  const { frame } = command
+  const { frame, known } = command
   const row = draft.device(command.device)
   if (!row) return reject(frame, 'bad_device')
   const { taken } = row
@@ -182,18 +191,23 @@ function publish(draft: Draft, command: PublishCommand): AckFrame | RejectFrame 
   const refusals: Refusal[] = []
   let bytes = 0
   for (let i = 0; i < frame.events.length; i++) {
+    const header = frame.events[i] as EventHeader
     const index = frame.indexes?.[i] ?? i
     const code = codes?.[i]
+    // Another device with this log brought it before: it is neither taken nor refused.
+    if (known && (known.has(header.id) || draft.shared.has(header.id))) continue
     if (code) {
       refusals.push([index, code])
       continue
     }
-    headers.push(frame.events[i] as EventHeader)
+    if (known) draft.shared.add(header.id)
+    headers.push(header)
     headerLines.push(lines[i] as string)
     data.push(command.data[i] as string)
     indexes.push(index)
     bytes += utf8Length(lines[i] as string) + utf8Length(command.data[i] as string)
   }
+  const { refused: _, ...kept } = row
   const refusedOnes = refusals.length > 0 ? { refused: refusals } : {}
   draft.append(command.time, {
     device: command.device,
@@ -207,58 +221,11 @@ function publish(draft: Draft, command: PublishCommand): AckFrame | RejectFrame 
     bytes,
   })
   draft.put(command.device, {
-    secretHash: row.secretHash,
-    subject: row.subject,
-    term: row.term,
+    ...kept,
     taken: { batch: frame.batch, id: lastId },
     ...refusedOnes,
   })
   return ack(frame, refusedOnes.refused)
-}
-
-/** The code each event is refused with, where any is; events of one group share their fate. */
-function judge({ frame, data, mayPublish }: PublishCommand): {
-  lines: string[]
-  codes: (BusErrorCode | undefined)[] | undefined
-} {
-  const lines: string[] = []
-  let codes: (BusErrorCode | undefined)[] | undefined
-  let groups: Map<number, BusErrorCode> | undefined
-  for (let i = 0; i < frame.events.length; i++) {
-    const header = frame.events[i] as EventHeader
-    const line = JSON.stringify(header)
-    lines.push(line)
-    const code = faultOf(header, line, data[i] as string, mayPublish)
-    if (!code) continue
-    codes ??= new Array<undefined>(frame.events.length)
-    codes[i] = code
-    if (header.group === undefined) continue
-    groups ??= new Map()
-    if (!groups.has(header.group)) groups.set(header.group, code)
-  }
-  if (codes && groups) {
-    for (let i = 0; i < frame.events.length; i++) {
-      const { group } = frame.events[i] as EventHeader
-      if (group !== undefined) codes[i] ??= groups.get(group)
-    }
-  }
-  return { lines, codes }
-}
-
-function faultOf(
-  header: Omit<EventHeader, 'id'>,
-  line: string,
-  data: string,
-  mayPublish: (type: string) => boolean,
-): BusErrorCode | undefined {
-  if (header.scope === 'device') return 'invalid_options'
-  if (!mayPublish(header.type)) return 'forbidden'
-  // No UTF-16 unit takes more than three bytes: most events are known to be small without counting.
-  if ((line.length + data.length) * 3 <= MAX_HEADER_BYTES) return undefined
-  const headerBytes = utf8Length(line)
-  return headerBytes > MAX_HEADER_BYTES || headerBytes + utf8Length(data) > MAX_EVENT_BYTES
-    ? 'too_large'
-    : undefined
 }
 
 function post(draft: Draft, command: PostCommand): Reply {
