@@ -24,7 +24,6 @@ import {
   MAX_FRAME_BYTES,
   MAX_HEADER_BYTES,
   type PublishFrame,
-  startOf,
   type Term,
   utf8Length,
 } from '@crosstown/bus/protocol'
@@ -274,7 +273,6 @@ export class Connection implements Member, SocketEvents {
         ...(term && { term }),
         epoch: head.epoch,
         head: headPosition(head),
-        first: startOf(head.epoch),
         ...answer,
         limits: {
           frameBytes: MAX_FRAME_BYTES,

@@ -260,8 +260,10 @@ export class Delivery {
         const records = await store.read(room, scanned, limit)
         if (member.closed) return
         const wanted = records.filter((record) => record.place <= goal)
-        if (wanted.length === 0)
-          throw new BusError('unavailable', 'the room has no record where its head says so')
+        if ((wanted[0]?.place ?? goal + 1) > scanned + 1) {
+          await this.#failAtHole(member, scanned)
+          return
+        }
         const { epoch } = this.#context.head()
         for (const chunk of chunksOf(epoch, wanted.map(prepare), scanned, reader, limit)) {
           if (chunk.runs !== '' || chunk.place >= goal)
@@ -274,6 +276,15 @@ export class Delivery {
       report(error)
       member.fail(new BusError('unavailable', 'the room cannot be read now'))
     }
+  }
+
+  /** What is to be read next is not there: a new hello is told so, where this stream had to be silent. */
+  async #failAtHole(member: Member, place: number): Promise<void> {
+    const { room, store } = this.#context
+    const first = await store.first(room)
+    if (first.place <= place)
+      throw new BusError('unavailable', 'the room has no record where its head says so')
+    member.fail(new BusError('slow_reader', 'what was still to be read was trimmed away'))
   }
 }
 

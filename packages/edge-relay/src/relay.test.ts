@@ -312,6 +312,7 @@ describe('GET /rooms/:room/events', () => {
     expect(body).toEqual({
       events: 4,
       bytes: expect.any(Number),
+      first: expect.any(String),
       head: expect.any(String),
       devices: 0,
       connections: 0,

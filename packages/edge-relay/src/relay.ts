@@ -14,7 +14,7 @@ import { eventText, parseQuery, readPage } from './http/read.ts'
 import { type Limits, resolveLimits } from './limits.ts'
 import { hostName, isLoopbackHost, type OriginPolicy, originPolicy } from './origins.ts'
 import { type Platform, systemPlatform } from './platform.ts'
-import { headPosition } from './record.ts'
+import { firstPosition, headPosition } from './record.ts'
 import { Rooms } from './rooms.ts'
 import type { Socket, SocketEvents } from './socket.ts'
 import { memoryStore } from './stores/memory.ts'
@@ -165,9 +165,11 @@ export class Relay extends Hono<RelayEnv> {
       const stats = await this.#store.stats(roomOf(c))
       if (!stats) throw new BusError('not_found', 'no such room')
       const { events, bytes, devices, head } = stats
+      const first = await this.#store.first(roomOf(c))
       return c.json({
         events,
         bytes,
+        first: firstPosition(head.epoch, first),
         head: headPosition(head),
         devices,
         connections: this.#rooms.connections(roomOf(c)),

@@ -23,7 +23,7 @@ import { Delivery, type Member } from './delivery.ts'
 import { completeAll, decidable, type Waiting } from './known.ts'
 import type { Limits } from './limits.ts'
 import type { Platform } from './platform.ts'
-import type { RoomHead } from './record.ts'
+import type { RoomHead, RoomRecord } from './record.ts'
 import { commit, decide, isWrite } from './room.ts'
 import { DEVICE_KEY, type LoadedRoom, type Store } from './stores/store.ts'
 
@@ -33,6 +33,8 @@ export interface HostContext {
   readonly limits: Limits
   readonly platform: Platform
   readonly report: (error: unknown, room: string) => void
+  /** Hears of what was committed. */
+  readonly grew?: (room: string, records: readonly RoomRecord[]) => void
 }
 
 interface Entry {
@@ -233,7 +235,10 @@ export class RoomHost {
       this.#state = commit(state, decision)
       this.#head = decision.head
       for (const [i, entry] of group.entries()) this.#answer(entry, decision.replies[i] as Reply)
-      if (decision.records.length > 0) this.#broadcast(decision)
+      if (decision.records.length > 0) {
+        this.#broadcast(decision)
+        this.#context.grew?.(this.room, decision.records)
+      }
       return
     }
     throw new BusError('unavailable', 'other processes wrote to this room first, again and again')

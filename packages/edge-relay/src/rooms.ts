@@ -1,5 +1,6 @@
 /** The rooms and connections of one relay in this process, and the one timer they share. */
 import { type Admission, Connection, type ConnectionContext } from './connection.ts'
+import { Retention, type RetentionContext } from './retention.ts'
 import { type HostContext, RoomHost } from './room-host.ts'
 import type { Socket, SocketEvents } from './socket.ts'
 
@@ -14,12 +15,17 @@ export class Rooms {
   readonly #hosts = new Map<string, RoomHost>()
   readonly #context: HostContext
   readonly #connectionContext: ConnectionContext
+  readonly #retention: Retention
   readonly #connections = new Set<Connection>()
   #stopTimer: (() => void) | undefined
   #closing = false
 
-  constructor(context: HostContext & Pick<ConnectionContext, 'auth'>) {
-    this.#context = context
+  constructor(
+    context: Omit<HostContext, 'grew'> & Pick<ConnectionContext, 'auth'> & RetentionContext,
+  ) {
+    const retention = new Retention(context)
+    this.#retention = retention
+    this.#context = { ...context, grew: (room, records) => retention.grew(room, records) }
     this.#connectionContext = {
       ...context,
       host: (room) => this.host(room),
@@ -34,6 +40,7 @@ export class Rooms {
   /** The room, from now on in memory. */
   host(room: string): RoomHost {
     let host = this.#hosts.get(room)
+    this.#retention.tick(this.#context.platform.now())
     if (host) {
       // The order of the map is that of last use.
       this.#hosts.delete(room)
@@ -66,10 +73,12 @@ export class Rooms {
     for (const connection of [...this.#connections])
       connection.goAway(GOAWAY_AFTER_MS, GOAWAY_JITTER_MS)
     this.#hosts.clear()
+    await this.#retention.stop()
   }
 
   #tick(): void {
     const nowMs = this.#context.platform.now()
+    this.#retention.tick(nowMs)
     for (const host of this.#hosts.values()) host.delivery.tick(nowMs)
     // Those in a room were seen there; what remains are the ones still waiting for a welcome, and
     // copies.
@@ -87,7 +96,9 @@ export class Rooms {
     if (this.#hosts.size < this.#context.limits.idleRooms) return
     for (const [room, host] of this.#hosts) {
       if (this.#hosts.size < this.#context.limits.idleRooms) return
-      if (host.idle) this.#hosts.delete(room)
+      if (!host.idle) continue
+      this.#hosts.delete(room)
+      this.#retention.forget(room)
     }
   }
 }
