@@ -1,6 +1,6 @@
 /** The `room` store: where the room has the events of a record, and what waits to get there. */
 import type { BatchRef } from '../protocol/frames.ts'
-import { quiet, type ReadTransaction, toStored, type WriteTransaction } from './indexeddb-rows.ts'
+import { quiet, type ReadTransaction, type WriteTransaction } from './indexeddb-rows.ts'
 import type { Cut, Placement, RoomBatch } from './log.ts'
 import {
   confirmedAfter,
@@ -34,7 +34,7 @@ export async function placeEvents(
   const own = last && (await transaction.objectStore('batches').get(last.batch))
   await Promise.all(places)
   if (!last || !own) return state.confirmed
-  return confirmedAfter(state.confirmed, last, toStored(own, last.batch).headers)
+  return confirmedAfter(state.confirmed, last, own.headers)
 }
 
 /** The valid placements of records `from` to `to`, by record. */
