@@ -95,6 +95,7 @@ export class Device {
       ...shared,
       relay,
       status: this.status,
+      confirmThrough: (batch) => this.#handOver.confirmThrough(batch),
       onGap: (gap) => this.#tellGap(gap),
       publishSystem,
     })
@@ -135,10 +136,12 @@ export class Device {
         if (term !== this.#seenTerm) this.#handOver.lookUpAll()
         this.#seenTerm = term
         this.status.update({ relay, rtt, outbox: { pending, refused } })
+        if (frame.confirmed !== undefined) this.#handOver.confirmThrough(frame.confirmed)
         if (code === undefined || this.status.get().lastError?.code === code) return
         const text = `the relay refuses this device: ${code}`
         this.status.update({ lastError: new BusError(code, text, { stage: 'links' }) })
       },
+      gap: (gap) => this.#tellGap(gap),
       joined: () => this.#lead.beatNow(),
       cast: (headers, data) => {
         const forRoom = headers.map((header) => header.scope !== 'device')
@@ -221,7 +224,7 @@ export class Device {
     // The browser stops a service worker after half a minute, sockets or not.
     if (platform.kind === 'service-worker') return
     this.#leadership = stages.contend({
-      name: log.shared ? this.#channel : `crosstown:${this.#logId}`,
+      name: log.shared ? this.#channel : log.storage,
       shared: log.shared,
       lead: (signal) => this.#lead.run(log, writer, signal),
     })

@@ -153,6 +153,19 @@ export class HandOver implements BatchSinks {
     }
   }
 
+  /** Every own batch up to this one is confirmed: at the position the log knows, or at none. */
+  confirmThrough(batch: number): void {
+    const { log, waiters } = this.#options
+    const waiting = waiters.batches().filter((one) => one <= batch)
+    if (waiting.length === 0 || !log()) {
+      waiters.confirmThrough(batch)
+      return
+    }
+    void Promise.all(waiting.map((one) => this.#lookUp(one))).then(() =>
+      waiters.confirmThrough(batch),
+    )
+  }
+
   /** Looks up all that wait: whoever was to tell them may be gone. */
   lookUpAll(): void {
     for (const batch of this.#options.waiters.batches()) void this.#lookUp(batch)

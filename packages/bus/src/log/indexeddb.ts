@@ -74,11 +74,13 @@ interface Lease {
 class IndexedDbLog implements Log {
   readonly kind = 'disk'
   readonly shared = true
+  readonly storage: string
   readonly #connection: Connection
   /** Where the next step of `trim` goes on. */
   #trimFrom = 0
 
   constructor(name: string, platform: Platform, durability: Durability) {
+    this.storage = name
     this.#connection = new Connection(name, platform, durability)
   }
 

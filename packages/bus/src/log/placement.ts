@@ -1,8 +1,8 @@
 /** Where the room has events of this log: how the parts of a placement are added and cut. */
 import type { BatchRef, OwnRun, Refusal } from '../protocol/frames.ts'
-import type { Cut, HeldRun, PlacedPart, Placement, RoomBatch } from './log.ts'
+import { type Cut, isCut } from '../protocol/position.ts'
+import type { HeldRun, PlacedPart, Placement, RoomBatch } from './log.ts'
 import { idsIn } from './record.ts'
-import { isCut } from './room-state.ts'
 
 /** A placement as it was written; the first version had one part, in the placement itself. */
 export function readPlacement(written: Placement): Placement {

@@ -85,7 +85,7 @@ export const FRAME_FAULTS: { [F in Frame['frame']]: (frame: Fields) => string | 
     ),
 }
 
-const GAP_REASONS: ReadonlySet<string> = new Set<GapReason>([
+export const GAP_REASONS: ReadonlySet<string> = new Set<GapReason>([
   'unknown_position',
   'trimmed',
   'new_epoch',
@@ -175,7 +175,7 @@ export function isTerm(value: unknown): value is Term {
   return Array.isArray(value) && value.length === 2 && isCount(value[0]) && isName(value[1])
 }
 
-function isPositionText(value: unknown): boolean {
+export function isPositionText(value: unknown): boolean {
   return typeof value === 'string' && value.length <= 128
 }
 

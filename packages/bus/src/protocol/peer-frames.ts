@@ -4,7 +4,17 @@
  */
 import { BusError, type BusErrorCode, isErrorCode } from '../errors.ts'
 import { type EventHeader, headerFault, MAX_BATCH_EVENTS } from '../event.ts'
-import { isAmount, isCount, isList, isName, isObject, runsFault } from './checks.ts'
+import type { Gap } from '../types.ts'
+import {
+  GAP_REASONS,
+  isAmount,
+  isCount,
+  isList,
+  isName,
+  isObject,
+  isPositionText,
+  runsFault,
+} from './checks.ts'
 import type { Decoded, Run } from './frames.ts'
 
 /** The persisted events of a batch, posted in the task that began its commit. */
@@ -72,6 +82,15 @@ export interface BeatFrame {
   readonly code?: BusErrorCode
   readonly pending: number
   readonly refused: number
+  /** Own batches up to this one are in the room, or were before its history was trimmed. */
+  readonly confirmed?: number
+}
+
+/** The leader found a hole in what this device could read of the room. */
+export interface GapFrame {
+  readonly frame: 'gap'
+  readonly log: string
+  readonly gap: Gap
 }
 
 /** A context asks for a beat. */
@@ -87,6 +106,7 @@ export type PeerFrame =
   | RoomFrame
   | PeerCastFrame
   | BeatFrame
+  | GapFrame
   | JoinFrame
 
 export function encodePeerFrame(frame: PeerFrame, data: readonly string[] = []): string {
@@ -168,7 +188,9 @@ const CHECKS: { [F in PeerFrame['frame']]: (frame: Fields) => boolean } = {
     typeof f['relay'] === 'string' &&
     RELAY_STATES.has(f['relay']) &&
     isAmount(f['pending']) &&
-    isAmount(f['refused']),
+    isAmount(f['refused']) &&
+    (f['confirmed'] === undefined || isCount(f['confirmed'])),
+  gap: (f) => isGap(f['gap']),
   join: () => true,
 }
 
@@ -179,6 +201,16 @@ const RELAY_STATES: ReadonlySet<string> = new Set([
   'offline',
   'refused',
 ])
+
+function isGap(gap: unknown): boolean {
+  return (
+    isObject(gap) &&
+    typeof gap['reason'] === 'string' &&
+    (GAP_REASONS.has(gap['reason']) || gap['reason'] === 'rights_changed') &&
+    isPositionText(gap['from']) &&
+    (gap['lost'] === undefined || isPositionText(gap['lost']))
+  )
+}
 
 function isHeaders(events: unknown): boolean {
   return (

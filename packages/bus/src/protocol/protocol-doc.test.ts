@@ -123,7 +123,9 @@ const PEER_FRAMES: {
     code: 'optional',
     pending: 'required',
     refused: 'required',
+    confirmed: 'optional',
   },
+  gap: { log: 'required', gap: 'required' },
   join: { log: 'required' },
 }
 

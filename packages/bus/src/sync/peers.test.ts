@@ -33,6 +33,7 @@ class Context {
       sawTime: (time) => this.news.push({ time }),
       confirmed: (confirmation) => this.confirmed.push(confirmation),
       beat: ({ pending, relay }) => this.news.push({ pending, relay }),
+      gap: (gap) => this.news.push({ gap }),
       joined: () => this.news.push('joined'),
       cast: (headers, data) => this.news.push({ cast: headers.map(({ id }) => id), data }),
       report: (error) => this.reported.push(error),

@@ -50,6 +50,8 @@ export interface SessionEvents {
     data: readonly string[],
     liveAfter: number,
   ): void
+  /** Every own batch up to this one is in the room, or was before its history was trimmed. */
+  confirmedThrough(batch: number): void
   /** Unpersisted events of other devices. */
   cast(frame: CastFrame, data: readonly string[]): void
   gap(gap: Gap): void
@@ -78,6 +80,8 @@ export interface PeerEvents {
   sawTime(time: number): void
   confirmed(confirmation: Confirmation): void
   beat(frame: BeatFrame): void
+  /** The leader found a hole in what this device could read of the room. */
+  gap(gap: Gap): void
   /** Another context asks who leads. */
   joined(): void
   /** Unpersisted events of another context, of which the leader sends the room's on. */
@@ -98,6 +102,7 @@ export interface PeerContexts {
   postWithdrawn(batch: Batch, error: BusError): void
   postRoom(frame: RoomNews, data: readonly string[]): void
   postRoomCast(headers: readonly EventHeader[], data: readonly string[]): void
+  postGap(gap: Gap): void
   postBeat(beat: Omit<BeatFrame, 'frame' | 'log'>): void
 }
 
@@ -109,6 +114,8 @@ export interface Waiters {
   /** An own batch is in the log. Returns whether somebody waits for its confirmation. */
   add(batch: number, entries: readonly Entry[]): boolean
   confirm(confirmation: Confirmation): void
+  /** Every own batch up to this one is in the room, or was before its history was trimmed. */
+  confirmThrough(batch: number): void
   /** Own batches that somebody waits for. */
   batches(): number[]
 }
