@@ -229,7 +229,7 @@ test("another user's token is refused, and nothing of the log is sent, until cle
   await expect.poll(() => second.bus.status.relay).toBe('refused')
   expect(second.bus.status.lastError?.code).toBe('subject_changed')
 
-  await (second.bus as unknown as { clear(): Promise<void> }).clear()
+  await second.bus.clear()
   await relayed(second, 'of bob')
   expect(await dataOf(second)).not.toContain('not for bob')
   const watcher = device('w.db', url, () => 'bob')

@@ -280,7 +280,8 @@ export class MemoryLog implements Log {
     this.#assertOpen()
     this.#lost = undefined
     this.#rows.clear()
-    this.#rows.unused()
+    // Whoever was told may have opened it anew by now.
+    if (this.#rows.users.size === 0) this.#rows.unused()
   }
 
   /** Somebody cleared the rows. */

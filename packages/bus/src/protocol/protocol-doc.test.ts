@@ -116,6 +116,7 @@ const PEER_FRAMES: {
   cast: { log: 'required', room: 'optional', events: 'required' },
   beat: {
     log: 'required',
+    prefix: 'optional',
     term: 'required',
     head: 'required',
     relay: 'required',
@@ -126,7 +127,8 @@ const PEER_FRAMES: {
     confirmed: 'optional',
   },
   gap: { log: 'required', gap: 'required' },
-  join: { log: 'required' },
+  join: { log: 'required', prefix: 'optional', seen: 'optional' },
+  here: { log: 'required', prefix: 'required', seen: 'required', leads: 'required' },
 }
 
 const BATCH_REF: Fields<BatchRef> = { batch: 'required', id: 'required' }

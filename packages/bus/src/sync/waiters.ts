@@ -130,12 +130,13 @@ export class RelayedWaiters implements Waiters {
     })
   }
 
-  /** Gives up: the bus closes, or the log in which these batches were is gone. */
+  /** The bus closes, or its log was cleared: what waits is rejected, and numbers begin anew. */
   abandon(error: BusError): void {
     for (const { entries } of this.#unconfirmed.values()) {
       for (const { ticket } of entries ?? []) if (ticket.until === 'relayed') ticket.reject(error)
     }
     this.#unconfirmed.clear()
+    this.#early.length = 0
     this.#waiting = 0
     for (const idle of this.#idle.splice(0)) idle.reject(error)
     this.#keep()
