@@ -50,7 +50,7 @@ function framesOf(
     { mayRead: () => true, ...reader },
     limit,
   )
-  let prev = 'start'
+  let prev = 'e.0.0'
   return chunks.map((chunk) => {
     const decoded = decodeFrame(streamText(prev, chunk))
     const { frame, data } = decoded as { frame: StreamFrame; data: string[] }
