@@ -76,7 +76,7 @@ describe('chunksOf', () => {
     expect(framesOf([record(1, three), record(4, [headerOf('b-1')])])).toEqual([
       {
         frame: 'stream',
-        prev: 'start',
+        prev: 'e.0.0',
         position: positionOf('e', 4, checkOf('b-1')),
         runs: [
           { place: 1, events: three, time: 10 },
@@ -101,7 +101,7 @@ describe('chunksOf', () => {
     const [frame, ...more] = framesOf([record(1, three)], { mayRead: () => false })
     expect(frame).toEqual({
       frame: 'stream',
-      prev: 'start',
+      prev: 'e.0.0',
       position: positionOf('e', 3, checkOf('a-3')),
       runs: [],
     })
