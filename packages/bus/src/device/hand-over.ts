@@ -163,7 +163,9 @@ export class HandOver implements BatchSinks {
     const { log, waiters, report } = this.#options
     try {
       const found = await log()?.placement(batch)
-      if (found) waiters.confirm({ ...found, refused: found.refused ?? [] })
+      for (const part of found?.parts ?? []) {
+        waiters.confirm({ batch, ...part, refused: part.refused ?? [] })
+      }
     } catch (error) {
       const what = 'a confirmation could not be looked up'
       report(toBusError(error, 'log_failed', what, { stage: 'sync' }))

@@ -3,8 +3,8 @@
  * decreases. In come entries and stream frames, out go numbers once they are committed.
  */
 import type { Platform } from '../platform.ts'
-import type { StreamFrame, Term } from '../protocol/frames.ts'
-import type { Encoded, Log, OwnBatch, RoomBatch, Writer } from './log.ts'
+import type { Term } from '../protocol/frames.ts'
+import type { Encoded, Log, OwnBatch, RoomBatch, RoomInput, Writer } from './log.ts'
 import { ownBatch, roomBatch } from './record.ts'
 
 export class LogWriter implements Writer {
@@ -32,7 +32,7 @@ export class LogWriter implements Writer {
   }
 
   async writeRoom(
-    frame: StreamFrame,
+    frame: RoomInput,
     data: readonly string[],
     epoch: string,
     term: Term,

@@ -19,27 +19,36 @@ export type LoggedEvent = Incoming & {
 /** Records read at once. */
 const CHUNK = 32
 
+function placeOf(
+  placement: Placement | undefined,
+  index: number,
+): { epoch: string; place: number } | undefined {
+  for (const { epoch, place, indexes } of placement?.parts ?? []) {
+    const nth = indexes.indexOf(index)
+    if (nth >= 0) return { epoch, place: place + nth }
+  }
+  return undefined
+}
+
 /** The events of one record. `placement` is that of an own batch, once it is confirmed. */
 export function eventsOf(batch: StoredBatch, placement?: Placement): LoggedEvent[] {
   if (batch.kind === 'own') {
     return batch.headers.map((header, index) => {
-      const nth = placement?.indexes.indexOf(index) ?? -1
+      const at = placeOf(placement, index)
       return {
         header,
         dataText: batch.data[index] as string,
         offset: offsetOf(batch.batch, index),
         fromRoom: false,
-        ...(placement && nth >= 0
-          ? { position: positionOf(placement.epoch, placement.place + nth, checkOf(header.id)) }
-          : undefined),
+        ...(at && { position: positionOf(at.epoch, at.place, checkOf(header.id)) }),
       }
     })
   }
   const events: LoggedEvent[] = []
   let slot = 0
   for (const run of batch.runs) {
-    if ('own' in run) {
-      slot += run.own.indexes.length
+    if (!('events' in run)) {
+      slot += 'own' in run ? run.own.indexes.length : run.held.indexes.length
       continue
     }
     for (let k = 0; k < run.events; k++) {

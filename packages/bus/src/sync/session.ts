@@ -219,6 +219,8 @@ export class Session implements RelaySession {
         cursor: frame.from,
         liveAfter: this.#liveAfter,
         subject: frame.subject,
+        reads: JSON.stringify([frame.rights.subscribe, this.#options.source.types ?? null]),
+        ...(room.confirmed === undefined ? undefined : { confirmed: room.confirmed }),
       })
       if (round !== this.#round) return
       if (!frame.recovered)

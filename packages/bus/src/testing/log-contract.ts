@@ -141,11 +141,13 @@ export function logContract(name: string, runner: Runner, options: LogContractOp
         [first, second],
         'both are remembered until a welcome',
       )
-      await log.welcomed({ term: second, cursor: 'E.0.0', liveAfter: 0, subject: 'u' })
+      await log.welcomed({ term: second, cursor: 'E.0.0', liveAfter: 0, subject: 'u', reads: '[]' })
       mustEqual((await log.state()).room.terms, [second], 'a welcome forgets the older ones')
       mustEqual((await log.state()).room.subject, 'u', 'and remembers the subject')
       mustEqual(
-        await codeOf(log.welcomed({ term: first, cursor: 'E.0.0', liveAfter: 0, subject: 'u' })),
+        await codeOf(
+          log.welcomed({ term: first, cursor: 'E.0.0', liveAfter: 0, subject: 'u', reads: '[]' }),
+        ),
         'stale_term',
         'a leader whose term is over cannot write',
       )
@@ -229,11 +231,7 @@ export function logContract(name: string, runner: Runner, options: LogContractOp
         await log.placement(first),
         {
           batch: first,
-          record,
-          epoch: 'E',
-          place: 2,
-          indexes: [0, 2],
-          refused: [[1, 'forbidden']],
+          parts: [{ record, epoch: 'E', place: 2, indexes: [0, 2], refused: [[1, 'forbidden']] }],
         },
         'it says where, and what was refused',
       )
@@ -284,7 +282,7 @@ export function logContract(name: string, runner: Runner, options: LogContractOp
 /** A log that was welcomed in epoch `E`, at its start. */
 async function joined(log: Log): Promise<Term> {
   const term = await log.takeTerm('term')
-  await log.welcomed({ term, cursor: 'E.0.0', liveAfter: 0, subject: 'u' })
+  await log.welcomed({ term, cursor: 'E.0.0', liveAfter: 0, subject: 'u', reads: '[]' })
   return term
 }
 
@@ -305,7 +303,7 @@ function own(
 
 function room(prev: string, position: string, runs: readonly Run[]): RoomBatch {
   const data = runs.flatMap((run) => ('events' in run ? run.events.map((_, i) => `${i}`) : []))
-  return roomBatch({ frame: 'stream', prev, position, runs }, data, 'E', 2_000)
+  return roomBatch({ prev, position, runs }, data, 'E', 2_000)
 }
 
 async function promised<T>(run: () => T | Promise<T>): Promise<T> {
