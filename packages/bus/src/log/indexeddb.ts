@@ -213,7 +213,7 @@ class IndexedDbLog implements Log {
     return {
       logId: logId as string,
       device: device as LogState['device'],
-      head: { batch: newest?.key ?? 0, time: newest?.value.time ?? 0 },
+      head: { batch: newest?.key ?? 0, time: newest?.value?.time ?? 0 },
       first: oldest?.key ?? 0,
       ...(totals === undefined ? undefined : { totals: totals as Totals }),
       room: { ...state, ...counted },
@@ -268,7 +268,7 @@ class IndexedDbLog implements Log {
       transaction.objectStore('room').get(batch),
       transaction.objectStore('meta').get('room'),
     ])
-    return row && validPlacement(readPlacement(row), readRoomState(room).cuts)
+    return row && validPlacement(readPlacement(row, batch), readRoomState(room).cuts)
   }
 
   async placements(from: number, to: number): Promise<Placement[]> {

@@ -132,6 +132,27 @@ export function runsFault(runs: unknown): string | undefined {
   return undefined
 }
 
+/** The runs of a record: counts in place of headers, and events that other records have. */
+export function storedRunsFault(runs: unknown, headers: number): string | undefined {
+  if (!isList(runs, MAX_BATCH_EVENTS)) return 'its runs are no list'
+  let [slots, events] = [0, 0]
+  for (const run of runs) {
+    if (!isObject(run) || !isCount(run['place']) || !isTime(run['time']))
+      return 'a run has no place'
+    const { own, held, events: count } = run
+    if (isOwn(own)) slots += own.indexes.length
+    else if (isHeld(held)) slots += held.indexes.length
+    else if (isIndex(count)) events += count
+    else return 'a run has no events'
+  }
+  if (events !== headers) return `${headers} headers, but runs of ${events} events`
+  return slots + events < BATCH_SLOTS ? undefined : 'it has too many events'
+}
+
+function isHeld(held: unknown): held is { batch: number; indexes: number[] } {
+  return isObject(held) && isCount(held['batch']) && isIndexList(held['indexes'])
+}
+
 function isOwn(own: unknown): own is OwnRun['own'] {
   return (
     isObject(own) &&
@@ -177,11 +198,11 @@ function isPositionText(value: unknown): boolean {
   return typeof value === 'string' && value.length <= 128
 }
 
-function isIndexList(value: unknown): boolean {
+export function isIndexList(value: unknown): boolean {
   return isList(value, MAX_BATCH_EVENTS) && value.every(isIndex)
 }
 
-function isIndex(value: unknown): boolean {
+export function isIndex(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0
 }
 
