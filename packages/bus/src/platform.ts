@@ -100,6 +100,12 @@ function runtimeLifecycle(): Lifecycle {
   return isPage ? pageLifecycle(document, window) : UNSEEN
 }
 
+/** The window of this page, where there is one. */
+export function ownWindow(): (Window & typeof globalThis) | undefined {
+  const { window } = globalThis as { window?: Window & typeof globalThis }
+  return window === undefined || window.window !== window ? undefined : window
+}
+
 /** The longest a timer can be set to. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 

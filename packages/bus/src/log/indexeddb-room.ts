@@ -1,7 +1,12 @@
 /** The `room` store: where the room has the events of a record, and what waits to get there. */
 import type { BatchRef } from '../protocol/frames.ts'
 import type { Cut } from '../protocol/position.ts'
-import { quiet, type ReadTransaction, type WriteTransaction } from './indexeddb-rows.ts'
+import {
+  type BatchRow,
+  quiet,
+  type ReadTransaction,
+  type WriteTransaction,
+} from './indexeddb-rows.ts'
 import type { Placement, RoomBatch } from './log.ts'
 import {
   confirmedAfter,
@@ -29,7 +34,7 @@ export async function placeEvents(
   const by = { record: number, epoch: batch.epoch }
   const places = [...placingRuns(batch)].map(async ([record, runs]) => {
     const row = await rows.get(record)
-    quiet(rows.put(placed(record, row && readPlacement(row), runs, by, state.cuts)))
+    quiet(rows.put(placed(record, row && readPlacement(row, record), runs, by, state.cuts)))
   })
   const last = lastDecided(batch)
   const own = last && (await transaction.objectStore('batches').get(last.batch))
@@ -48,7 +53,7 @@ export async function placementsIn(
   const found = new Map<number, Placement>()
   const rows = await transaction.objectStore('room').getAll(IDBKeyRange.bound(from, to))
   for (const row of rows) {
-    const placement = validPlacement(readPlacement(row), cuts)
+    const placement = validPlacement(readPlacement(row, row.batch), cuts)
     if (placement) found.set(placement.batch, placement)
   }
   return found
@@ -72,7 +77,10 @@ export async function countOutbox(
     if (newest === undefined) return { pending, pendingBytes }
     const placements = await placementsIn(transaction, after + 1, newest, state.cuts)
     rows.forEach((row, i) => {
-      const events = pendingOf(row.roomEvents ?? 0, placements.get(keys[i] as number))
+      const events = pendingOf(
+        (row as BatchRow | null)?.roomEvents,
+        placements.get(keys[i] as number),
+      )
       pending += events
       if (events > 0) pendingBytes += bytesIn(row)
     })

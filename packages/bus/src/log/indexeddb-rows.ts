@@ -102,7 +102,8 @@ export function quiet(request: Promise<unknown>): void {
 
 /** A row as the log gives it back. */
 export function toStored(row: BatchRow, batch: number): StoredBatch {
-  return readRecord(batch, row.time, () => parse(row, batch))
+  // Whatever else the store was given to hold.
+  return readRecord(batch, (row as BatchRow | null)?.time ?? 0, () => parse(row, batch))
 }
 
 function parse(row: BatchRow, batch: number): StoredBatch {

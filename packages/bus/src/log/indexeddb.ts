@@ -212,7 +212,7 @@ class IndexedDbLog implements Log {
       return {
         logId: logId as string,
         device: device as LogState['device'],
-        head: { batch: newest?.key ?? 0, time: newest?.value.time ?? 0 },
+        head: { batch: newest?.key ?? 0, time: newest?.value?.time ?? 0 },
         first: oldest?.key ?? 0,
         ...(totals === undefined ? undefined : { totals: totals as Totals }),
         room: { ...state, ...counted },

@@ -3,7 +3,7 @@
  * JSON and one line of encoded data for each event.
  */
 import { BusError, type BusErrorCode, isErrorCode } from '../errors.ts'
-import { type EventHeader, headerFault, MAX_BATCH_EVENTS } from '../event.ts'
+import { type EventHeader, headerFault, isTime, MAX_BATCH_EVENTS } from '../event.ts'
 import type { Gap } from '../types.ts'
 import {
   GAP_REASONS,
@@ -12,10 +12,16 @@ import {
   isList,
   isName,
   isObject,
-  isPositionText,
+  isPosition,
   runsFault,
 } from './checks.ts'
 import type { Decoded, Run } from './frames.ts'
+
+/**
+ * Characters of a text at most. The largest of ours are batches, in which data and headers are
+ * far from it; whatever is longer is not looked into.
+ */
+export const MAX_PEER_FRAME_LENGTH: number = 4 * 1024 * 1024
 
 /** The persisted events of a batch, posted in the task that began its commit. */
 export interface BatchFrame {
@@ -141,9 +147,13 @@ export function encodeEvents(
   return `${JSON.stringify(frame).slice(0, -1)},"events":${headersText}}\n${dataText}`
 }
 
-/** @throws {BusError} bad_frame: anybody on the origin can post on a channel */
+/** @throws {BusError} bad_frame, too_large: anybody on the origin can post on a channel */
 export function decodePeerFrame(text: unknown): Decoded<PeerFrame> {
   if (typeof text !== 'string') throw badFrame('not text')
+  if (text.length > MAX_PEER_FRAME_LENGTH) {
+    const what = `a text of ${text.length} characters is no frame: there are ${MAX_PEER_FRAME_LENGTH} at most`
+    throw new BusError('too_large', what, { stage: 'links' })
+  }
   const lines = text.split('\n')
   let frame: unknown
   try {
@@ -185,7 +195,7 @@ const CHECKS: { [F in PeerFrame['frame']]: (frame: Fields) => boolean } = {
     isCount(f['first']) &&
     isCount(f['last']) &&
     isCount(f['batch']) &&
-    isAmount(f['time']) &&
+    isTime(f['time']) &&
     isAmount(f['roomEvents']),
   withdrawn: (f) =>
     isList(f['ids'], MAX_BATCH_EVENTS) &&
@@ -193,7 +203,7 @@ const CHECKS: { [F in PeerFrame['frame']]: (frame: Fields) => boolean } = {
     isErrorCode(f['code']),
   room: (f) =>
     isCount(f['batch']) &&
-    isAmount(f['time']) &&
+    isTime(f['time']) &&
     isName(f['epoch']) &&
     isAmount(f['liveAfter']) &&
     runsFault(f['runs']) === undefined,
@@ -234,8 +244,8 @@ function isGap(gap: unknown): boolean {
     isObject(gap) &&
     typeof gap['reason'] === 'string' &&
     (GAP_REASONS.has(gap['reason']) || gap['reason'] === 'rights_changed') &&
-    isPositionText(gap['from']) &&
-    (gap['lost'] === undefined || isPositionText(gap['lost']))
+    isPosition(gap['from']) &&
+    (gap['lost'] === undefined || isPosition(gap['lost']))
   )
 }
 
