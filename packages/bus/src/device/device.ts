@@ -18,6 +18,7 @@ import { followLifecycle } from './lifecycle.ts'
 import { LogKeeper } from './log-keeper.ts'
 import { Store } from './status.ts'
 import type { Turn, TurnOptions } from './turn.ts'
+import { type Retention, Upkeep } from './upkeep.ts'
 
 /** The stages a device hands things to, made by `bus.ts`. */
 export interface DeviceStages {
@@ -39,6 +40,8 @@ export interface DeviceOptions {
   readonly log: LogSource | undefined
   readonly tabs: LinkSource | undefined
   readonly relay: RelaySource | undefined
+  /** How much the log keeps. */
+  readonly retention: Retention
   readonly stages: DeviceStages
   readonly report: (error: BusError) => void
   readonly onGap: (gap: Gap) => void
@@ -88,7 +91,7 @@ export class Device {
         rtt: undefined,
         leader: false,
         log: { kind: log?.kind ?? 'none', state: 'closed', bytes: 0 },
-        outbox: { pending: 0, refused: 0 },
+        outbox: { pending: 0, bytes: 0, refused: 0 },
         lastError: undefined,
       },
       threw('a subscriber of the status'),
@@ -109,6 +112,12 @@ export class Device {
     this.#lead = new Lead({
       ...shared,
       relay,
+      upkeep: new Upkeep({
+        platform,
+        retention: options.retention,
+        outbox: relay !== undefined,
+        report: shared.report,
+      }),
       status: this.status,
       confirmThrough: (batch) => this.#handOver.confirmThrough(batch),
       leads: (self) => this.#candidate.leads(self),
@@ -125,7 +134,7 @@ export class Device {
       logId: () => this.#keeper?.id,
       open: () => this.open(),
       cast: (headers, data) => this.#lead.cast(headers, data),
-      grew: (batch, roomEvents) => this.#lead.grew(batch, roomEvents),
+      grew: (...grown) => this.#lead.grew(...grown),
       failed: (lastError) => this.status.update({ lastError }),
       settleHandled: (batch) => stages.settleHandled(batch),
     })
@@ -144,6 +153,13 @@ export class Device {
     })
   }
 
+  /** Whether what waits for the relay alone fills the log. */
+  get outboxFull(): boolean {
+    const { pending, bytes } = this.status.get().outbox
+    const { retention } = this.#options
+    return pending >= retention.events || bytes >= retention.bytes
+  }
+
   /** Where the pipeline hands its batches. */
   get sinks(): BatchSinks {
     return this.#handOver
@@ -155,7 +171,7 @@ export class Device {
       seen: () => this.#candidate.seen,
       deliver: (incoming, origin) => dispatcher.incoming(incoming, origin),
       past: (incoming) => dispatcher.past(incoming),
-      committed: (batch, roomEvents) => this.#lead.grew(batch, roomEvents),
+      committed: (...grown) => this.#lead.grew(...grown),
       sawTime: (time) => this.#keeper?.writer?.sawTime(time),
       confirmed: (confirmation) => {
         waiters.confirm(confirmation)
@@ -179,12 +195,12 @@ export class Device {
   }
 
   #heardBeat(frame: BeatFrame): void {
-    const { prefix, relay, rtt, code, confirmed, pending, refused, term } = frame
+    const { prefix, relay, rtt, code, confirmed, pending, bytes, refused, term } = frame
     this.#candidate.led(prefix)
     if (this.status.get().leader) return
     if (term !== this.#seenTerm) this.#handOver.lookUpAll()
     this.#seenTerm = term
-    this.status.update({ relay, rtt, outbox: { pending, refused } })
+    this.status.update({ relay, rtt, outbox: { pending, bytes, refused } })
     if (confirmed !== undefined) this.#handOver.confirmThrough(confirmed)
     if (code === undefined || this.status.get().lastError?.code === code) return
     const text = `the relay refuses this device: ${code}`
@@ -266,7 +282,8 @@ export class Device {
     if (renewed) this.#startAnew(clearedError())
     if (relay) {
       const { refused } = this.status.get().outbox
-      this.status.update({ outbox: { pending: state.room.pending, refused } })
+      const { pending, pendingBytes: bytes } = state.room
+      this.status.update({ outbox: { pending, bytes, refused } })
     }
     this.#attach(state.logId)
     if (log) this.#takePart(log)
@@ -294,7 +311,7 @@ export class Device {
     stages.waiters.abandon(reason)
     this.#seenTerm = 0
     if (!relay) return
-    this.status.update({ relay: 'connecting', outbox: { pending: 0, refused: 0 } })
+    this.status.update({ relay: 'connecting', outbox: { pending: 0, bytes: 0, refused: 0 } })
   }
 
   #setGate(gate: 'late' | 'open'): void {
