@@ -106,7 +106,7 @@ export class Device {
       platform,
       dispatcher: stages.dispatcher,
       peers: this.#peers,
-      written: () => this.#logStatus('open'),
+      written: () => this.#logStatus(this.status.get().log.state),
       report: (error: BusError) => this.#report(error),
     }
     this.#lead = new Lead({
@@ -337,6 +337,7 @@ export class Device {
   #handLeadershipOver(): void {
     this.#candidate.goodbye()
     void this.#candidate.stop(true)
+    this.#keeper?.log?.halt?.()
   }
 
   #suspend(): void {
@@ -395,10 +396,11 @@ export class Device {
     this.#unfollow?.()
     this.#cancelLate?.()
     this.#handOver.tellNow()
-    if (this.#used) this.#candidate.goodbye()
     await this.#candidate.stop()
+    if (this.#used) this.#candidate.goodbye()
     await this.#keeper?.close()
     await this.#link?.close()
+    this.leader.update({ present: false })
     if (this.#options.log) this.#logStatus('closed')
   }
 }

@@ -111,7 +111,8 @@ export class HandOver implements BatchSinks {
         writing.posted = true
       }
       return writer.write(record, begun).catch((error: unknown) => {
-        if (!isBusError(error, 'log_lost') || writing.tries > 1) throw error
+        const unseen = isBusError(error, 'log_lost') || isBusError(error, 'closed')
+        if (!unseen || writing.tries > 1) throw error
         return this.#inLine(() => this.#writeAgain(batch, record, id))
       })
     } catch (error) {
