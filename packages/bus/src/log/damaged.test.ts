@@ -6,7 +6,8 @@ import { afterAll, describe, it } from 'vitest'
 import { runtimePlatform } from '../platform.ts'
 import { damagedRecords } from '../testing/damaged-records.ts'
 import type { Log } from './log.ts'
-import { MemoryLog, MemoryRows } from './memory.ts'
+import { MemoryLog } from './memory.ts'
+import { MemoryRows } from './memory-rows.ts'
 import { sqliteLog } from './sqlite.ts'
 
 const platform = runtimePlatform()

@@ -120,14 +120,16 @@ export class Connection {
     return gone
   }
 
-  read(...stores: StoreName[]): ReadTransaction {
-    return this.#begin((database) => database.transaction(stores, 'readonly'))
-  }
-
-  write(...stores: StoreName[]): WriteTransaction {
-    return this.#begin((database) =>
-      database.transaction(stores, 'readwrite', { durability: this.#durability }),
-    )
+  async read<T>(
+    stores: StoreName[],
+    run: (transaction: ReadTransaction) => Promise<T>,
+  ): Promise<T> {
+    const transaction = this.#begin((database) => database.transaction(stores, 'readonly'))
+    try {
+      return await run(transaction)
+    } catch (error) {
+      throw this.failure(error)
+    }
   }
 
   /** A transaction without wrappers. */
@@ -167,33 +169,38 @@ export class Connection {
   }
 
   /** The result of a write once it is committed; one that throws rolls everything back. */
-  commit<T>(transaction: WriteTransaction, write: Promise<T>): Promise<T> {
-    return this.track(this.#settle(transaction, write))
+  async write<T>(
+    stores: StoreName[],
+    run: (transaction: WriteTransaction) => Promise<T>,
+  ): Promise<T> {
+    const transaction = this.#begin((database) =>
+      database.transaction(stores, 'readwrite', { durability: this.#durability }),
+    )
+    return this.track(this.#settle(transaction, run(transaction)))
   }
 
   async #settle<T>(transaction: WriteTransaction, write: Promise<T>): Promise<T> {
-    const done = transaction.done.then(
+    const ended = transaction.done.then(
       () => undefined,
-      (error: unknown) => error ?? transaction.error,
+      () => ({ error: transaction.error }),
     )
+    let result: T
     try {
-      const result = await write
-      const failure = await done
-      if (failure !== undefined) throw failure
-      return result
+      result = await write
     } catch (error) {
-      try {
-        transaction.abort()
-      } catch {
-        // It has ended by itself already: what failed in it has rolled it back.
-      }
-      await done
-      throw isBusError(error) ? error : this.failure(error)
+      const ours = aborted(transaction)
+      const failed = await ended
+      // A request that was cut off does not know what its transaction failed of.
+      throw this.failure(ours ? error : (failed?.error ?? error))
     }
+    const failed = await ended
+    if (failed) throw this.failure(failed.error)
+    return result
   }
 
-  /** Why a write was rolled back that nobody here rolled back. */
+  /** Why a transaction failed that nobody here rolled back on purpose. */
   failure(error: unknown): BusError {
+    if (isBusError(error)) return error
     if (nameOf(error) === 'QuotaExceededError') {
       return new BusError(
         'quota_exceeded',
@@ -205,7 +212,7 @@ export class Connection {
     if (error === null || nameOf(error) === 'AbortError') {
       return this.#lose('log_lost', 'the connection to the log was lost', error)
     }
-    return new BusError('log_failed', `the log rolled the batch back: ${nameOf(error)}`, {
+    return new BusError('log_failed', `the database could not do it: ${nameOf(error)}`, {
       stage: 'log',
       cause: error,
     })
@@ -224,6 +231,16 @@ export class Connection {
     this.#gone ??= new BusError('closed', 'the log was closed', { stage: 'log' })
     await this.#opening?.catch(() => {})
     this.#database?.close()
+  }
+}
+
+/** Whether there was something to roll back still. */
+function aborted(transaction: WriteTransaction): boolean {
+  try {
+    transaction.abort()
+    return true
+  } catch {
+    return false
   }
 }
 

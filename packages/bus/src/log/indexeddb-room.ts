@@ -4,7 +4,6 @@ import {
   type BatchRow,
   quiet,
   type ReadTransaction,
-  toStored,
   type WriteTransaction,
 } from './indexeddb-rows.ts'
 import type { Cut, Placement, RoomBatch } from './log.ts'
@@ -40,7 +39,7 @@ export async function placeEvents(
   const own = last && (await transaction.objectStore('batches').get(last.batch))
   await Promise.all(places)
   if (!last || !own) return state.confirmed
-  return confirmedAfter(state.confirmed, last, toStored(own, last.batch).headers)
+  return confirmedAfter(state.confirmed, last, own.headers)
 }
 
 /** The valid placements of records `from` to `to`, by record. */

@@ -21,6 +21,7 @@ logContract(
   {
     create: () => open(fresh()),
     reopen: (log) => open(nameOf.get(log) as string),
+    share: (log) => open(nameOf.get(log) as string),
   },
 )
 logContract(

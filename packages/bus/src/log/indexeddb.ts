@@ -25,7 +25,6 @@ import type {
   Trimmed,
   WelcomeUpdate,
 } from './log.ts'
-import { readPlacement, validPlacement } from './placement.ts'
 import { indexOfId, mayHold } from './record.ts'
 import {
   afterFork,
@@ -125,8 +124,7 @@ class IndexedDbLog implements Log {
   }
 
   async appendRoom(batch: RoomBatch, term: Term): Promise<number> {
-    const transaction = this.#connection.write('batches', 'streams', 'room', 'meta')
-    const write = async (): Promise<number> => {
+    return this.#connection.write(['batches', 'streams', 'room', 'meta'], async (transaction) => {
       const meta = transaction.objectStore('meta')
       const state = readRoomState(await meta.get('room'))
       assertFollows(state, batch, term)
@@ -150,8 +148,7 @@ class IndexedDbLog implements Log {
       const confirmed = await placeEvents(transaction, batch, number, state)
       quiet(meta.put(afterRoomBatch(state, batch, confirmed), 'room'))
       return number
-    }
-    return this.#connection.commit(transaction, write())
+    })
   }
 
   async takeTerm(nonce: string): Promise<Term> {
@@ -181,9 +178,8 @@ class IndexedDbLog implements Log {
       head: number,
     ) => { state: WrittenRoomState; result: T; device?: LogState['device'] },
   ): Promise<T> {
-    const transaction = this.#connection.write('batches', 'meta')
-    const meta = transaction.objectStore('meta')
-    const write = async (): Promise<T> => {
+    return this.#connection.write(['batches', 'meta'], async (transaction) => {
+      const meta = transaction.objectStore('meta')
       const [room, newest] = await Promise.all([
         meta.get('room'),
         transaction.objectStore('batches').openKeyCursor(null, 'prev'),
@@ -192,132 +188,134 @@ class IndexedDbLog implements Log {
       quiet(meta.put(state, 'room'))
       if (device) quiet(meta.put(device, 'device'))
       return result
-    }
-    return this.#connection.commit(transaction, write())
+    })
   }
 
   async state(outbox = true): Promise<LogState> {
-    const transaction = this.#connection.read('batches', 'room', 'meta')
-    const meta = transaction.objectStore('meta')
-    const batches = transaction.objectStore('batches')
-    const [logId, device, room, totals, oldest, newest] = await Promise.all([
-      meta.get('logId'),
-      meta.get('device'),
-      meta.get('room'),
-      meta.get('totals'),
-      batches.openKeyCursor(),
-      batches.openCursor(null, 'prev'),
-    ])
-    const state = readRoomState(room)
-    const counted = outbox ? await countOutbox(transaction, state) : { pending: 0, pendingBytes: 0 }
-    return {
-      logId: logId as string,
-      device: device as LogState['device'],
-      head: { batch: newest?.key ?? 0, time: newest?.value?.time ?? 0 },
-      first: oldest?.key ?? 0,
-      ...(totals === undefined ? undefined : { totals: totals as Totals }),
-      room: { ...state, ...counted },
-    }
+    return this.#connection.read(['batches', 'room', 'meta'], async (transaction) => {
+      const meta = transaction.objectStore('meta')
+      const batches = transaction.objectStore('batches')
+      const [logId, device, room, totals, oldest, newest] = await Promise.all([
+        meta.get('logId'),
+        meta.get('device'),
+        meta.get('room'),
+        meta.get('totals'),
+        batches.openKeyCursor(),
+        batches.openCursor(null, 'prev'),
+      ])
+      const state = readRoomState(room)
+      const counted = outbox
+        ? await countOutbox(transaction, state)
+        : { pending: 0, pendingBytes: 0 }
+      return {
+        logId: logId as string,
+        device: device as LogState['device'],
+        head: { batch: newest?.key ?? 0, time: newest?.value?.time ?? 0 },
+        first: oldest?.key ?? 0,
+        ...(totals === undefined ? undefined : { totals: totals as Totals }),
+        room: { ...state, ...counted },
+      }
+    })
   }
 
   async read(from: number, limit: number): Promise<StoredBatch[]> {
-    const range = IDBKeyRange.lowerBound(from)
-    const store = this.#connection.read('batches').objectStore('batches')
-    const [keys, rows] = await Promise.all([
-      store.getAllKeys(range, limit),
-      store.getAll(range, limit),
-    ])
-    return rows.map((row, i) => toStored(row, keys[i] as number))
+    return this.#connection.read(['batches'], async (transaction) => {
+      const store = transaction.objectStore('batches')
+      const range = IDBKeyRange.lowerBound(from)
+      const [keys, rows] = await Promise.all([
+        store.getAllKeys(range, limit),
+        store.getAll(range, limit),
+      ])
+      return rows.map((row, i) => toStored(row, keys[i] as number))
+    })
   }
 
   async readBack(to: number, limit: number): Promise<StoredBatch[]> {
-    const found: StoredBatch[] = []
-    const store = this.#connection.read('batches').objectStore('batches')
-    let cursor = await store.openCursor(IDBKeyRange.upperBound(to), 'prev')
-    while (cursor && found.length < limit) {
-      found.push(toStored(cursor.value, cursor.key))
-      cursor = await cursor.continue()
-    }
-    return found
+    return this.#connection.read(['batches'], async (transaction) => {
+      const found: StoredBatch[] = []
+      const store = transaction.objectStore('batches')
+      let cursor = await store.openCursor(IDBKeyRange.upperBound(to), 'prev')
+      while (cursor && found.length < limit) {
+        found.push(toStored(cursor.value, cursor.key))
+        cursor = await cursor.continue()
+      }
+      return found
+    })
   }
 
   async find(id: string): Promise<{ batch: StoredBatch; index: number } | undefined> {
     const [prefix, counter] = parseId(id)
-    const ids = this.#connection.read('batches').objectStore('batches').index('ids')
-    const range = IDBKeyRange.bound([prefix, counter], [prefix, Number.MAX_VALUE])
-    // Mostly the first has it; a publisher's numbers need not ascend where a room was restored.
-    for (let cursor = await ids.openCursor(range); cursor; cursor = await cursor.continue()) {
-      if (!mayHold(cursor.value.headers, id)) continue
-      const batch = toStored(cursor.value, cursor.primaryKey)
-      const index = indexOfId(batch, id)
-      if (index >= 0) return { batch, index }
-    }
-    return undefined
+    return this.#connection.read(['batches'], async (transaction) => {
+      const ids = transaction.objectStore('batches').index('ids')
+      const range = IDBKeyRange.bound([prefix, counter], [prefix, Number.MAX_VALUE])
+      // Mostly the first has it; a publisher's numbers need not ascend where a room was restored.
+      for (let cursor = await ids.openCursor(range); cursor; cursor = await cursor.continue()) {
+        if (!mayHold(cursor.value.headers, id)) continue
+        const batch = toStored(cursor.value, cursor.primaryKey)
+        const index = indexOfId(batch, id)
+        if (index >= 0) return { batch, index }
+      }
+      return undefined
+    })
   }
 
   async highest(prefix: string): Promise<number> {
-    const ids = this.#connection.read('batches').objectStore('batches').index('ids')
-    const range = IDBKeyRange.bound([prefix, 0], [prefix, Number.MAX_VALUE])
-    const cursor = await ids.openKeyCursor(range, 'prev')
-    return cursor?.key[1] ?? 0
+    return this.#connection.read(['batches'], async (transaction) => {
+      const ids = transaction.objectStore('batches').index('ids')
+      const range = IDBKeyRange.bound([prefix, 0], [prefix, Number.MAX_VALUE])
+      return (await ids.openKeyCursor(range, 'prev'))?.key[1] ?? 0
+    })
   }
 
   async placement(batch: number): Promise<Placement | undefined> {
-    const transaction = this.#connection.read('room', 'meta')
-    const [row, room] = await Promise.all([
-      transaction.objectStore('room').get(batch),
-      transaction.objectStore('meta').get('room'),
-    ])
-    return row && validPlacement(readPlacement(row, batch), readRoomState(room).cuts)
+    return (await this.placements(batch, batch))[0]
   }
 
   async placements(from: number, to: number): Promise<Placement[]> {
     if (to < from) return []
-    const transaction = this.#connection.read('room', 'meta')
-    const room = await transaction.objectStore('meta').get('room')
-    const { cuts } = readRoomState(room)
-    return [...(await placementsIn(transaction, from, to, cuts)).values()]
+    return this.#connection.read(['room', 'meta'], async (transaction) => {
+      const room = await transaction.objectStore('meta').get('room')
+      const { cuts } = readRoomState(room)
+      return [...(await placementsIn(transaction, from, to, cuts)).values()]
+    })
   }
 
   async trim(limits: RetentionLimits, outbox = true): Promise<Trimmed> {
-    const transaction = this.#connection.write('batches', 'streams', 'room', 'meta')
-    const step = trimStep(transaction, limits, outbox, this.#trimFrom)
-    const { trimmed, next } = await this.#connection.commit(transaction, step)
+    const from = this.#trimFrom
+    const { trimmed, next } = await this.#connection.write(
+      ['batches', 'streams', 'room', 'meta'],
+      (transaction) => trimStep(transaction, limits, outbox, from),
+    )
     this.#trimFrom = next
     return trimmed
-  }
-
-  clear(): Promise<void> {
-    return this.#connection.clear()
   }
 
   async lease(holder: string, now: number, ttlMs: number): Promise<boolean> {
     return this.#changeLease((lease) => {
       // A clock that was set back must not leave the device without a leader.
       const runs = lease && lease.until > now && lease.until <= now + 2 * ttlMs
-      if (runs && lease.holder !== holder) return { result: false }
-      return { result: true, lease: { holder, until: now + ttlMs } }
+      return runs && lease.holder !== holder ? undefined : { holder, until: now + ttlMs }
     })
   }
 
   async releaseLease(holder: string): Promise<void> {
-    await this.#changeLease((lease) => {
-      if (lease?.holder !== holder) return { result: false }
-      return { result: true, lease: { holder, until: 0 } }
+    await this.#changeLease((lease) =>
+      lease?.holder === holder ? { holder, until: 0 } : undefined,
+    )
+  }
+
+  /** Whether the change has a new lease. */
+  #changeLease(change: (lease: Lease | undefined) => Lease | undefined): Promise<boolean> {
+    return this.#connection.write(['meta'], async (transaction) => {
+      const meta = transaction.objectStore('meta')
+      const lease = change((await meta.get('lease')) as Lease | undefined)
+      if (lease) quiet(meta.put(lease, 'lease'))
+      return lease !== undefined
     })
   }
 
-  async #changeLease(
-    change: (lease: Lease | undefined) => { result: boolean; lease?: Lease },
-  ): Promise<boolean> {
-    const transaction = this.#connection.write('meta')
-    const meta = transaction.objectStore('meta')
-    const write = async (): Promise<boolean> => {
-      const { result, lease } = change((await meta.get('lease')) as Lease | undefined)
-      if (lease) quiet(meta.put(lease, 'lease'))
-      return result
-    }
-    return this.#connection.commit(transaction, write())
+  clear(): Promise<void> {
+    return this.#connection.clear()
   }
 
   close(): Promise<void> {

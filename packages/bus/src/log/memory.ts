@@ -15,10 +15,10 @@ import type {
   RetentionLimits,
   RoomBatch,
   StoredBatch,
-  Totals,
   Trimmed,
   WelcomeUpdate,
 } from './log.ts'
+import { MemoryRows, type NewRow, type Row, toStored } from './memory-rows.ts'
 import {
   confirmedAfter,
   lastDecided,
@@ -27,7 +27,7 @@ import {
   placingRuns,
   validPlacement,
 } from './placement.ts'
-import { indexOfId, mayHold, readRecord, readTexts } from './record.ts'
+import { indexOfId, mayHold } from './record.ts'
 import { addUp, bytesIn, NO_TOTALS, planTrim, RECORDS_PER_STEP } from './retention.ts'
 import {
   afterFork,
@@ -36,14 +36,7 @@ import {
   afterWelcome,
   assertFollows,
   assertTerm,
-  emptyRoomState,
-  type WrittenRoomState,
 } from './room-state.ts'
-
-type Row = { readonly batch: number } & (
-  | (OwnBatch & { kind: 'own' })
-  | (RoomBatch & { kind: 'room' })
-)
 
 /**
  * Keeps the log in this process; gone when the process ends.
@@ -75,45 +68,6 @@ export function processMemoryLog(): LogSource {
       SHARED.set(key, rows)
       return new MemoryLog(platform, rows)
     },
-  }
-}
-
-/** What a log in memory holds; several logs may share it, as contexts share a disk. */
-export class MemoryRows {
-  readonly logId: string
-  device: LogState['device']
-  /** Ascending by number. */
-  readonly batches: Row[] = []
-  readonly placements: Map<number, Placement> = new Map()
-  room: WrittenRoomState = emptyRoomState()
-  totals: Totals | undefined
-  /** The newest number given. */
-  last = 0
-  /** Those who have it open. */
-  readonly users: Set<MemoryLog> = new Set()
-  /** Called when nobody has it open any more, or when it was cleared. */
-  readonly unused: () => void
-
-  constructor(platform: Platform, unused: () => void = () => {}) {
-    this.logId = platform.randomText(22)
-    this.device = { id: platform.randomText(22), secret: platform.randomText(43) }
-    this.unused = unused
-  }
-
-  /** Where the first record from number `from` on is. */
-  indexFrom(from: number): number {
-    let [low, high] = [0, this.batches.length]
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if ((this.batches[middle] as Row).batch < from) low = middle + 1
-      else high = middle
-    }
-    return low
-  }
-
-  row(batch: number): Row | undefined {
-    const row = this.batches[this.indexFrom(batch)]
-    return row?.batch === batch ? row : undefined
   }
 }
 
@@ -166,13 +120,13 @@ export class MemoryLog implements Log {
       }
       const last = lastDecided(batch)
       const own = last && rows.row(last.batch)
-      if (last && own) confirmed = confirmedAfter(confirmed, last, toStored(own).headers)
+      if (last && own) confirmed = confirmedAfter(confirmed, last, own.headers)
     }
     rows.room = afterRoomBatch(rows.room, batch, confirmed)
     return number
   }
 
-  #push(row: (OwnBatch & { kind: 'own' }) | (RoomBatch & { kind: 'room' })): number {
+  #push(row: NewRow): number {
     const batch = ++this.#rows.last
     this.#rows.batches.push({ ...row, batch })
     return batch
@@ -323,13 +277,13 @@ export class MemoryLog implements Log {
   async clear(): Promise<void> {
     this.#assertOpen()
     this.#lost = undefined
-    for (const user of [...this.#rows.users]) user.#cleared()
+    this.#rows.clear()
     this.#rows.unused()
   }
 
-  #cleared(): void {
+  /** Somebody cleared the rows. */
+  cleared(): void {
     this.#gone = new BusError('log_cleared', 'the log was cleared', { stage: 'log' })
-    this.#rows.users.delete(this)
     this.#lost?.(this.#gone)
   }
 
@@ -341,17 +295,4 @@ export class MemoryLog implements Log {
   #assertOpen(): void {
     if (this.#gone) throw this.#gone
   }
-}
-
-function toStored(row: Row): StoredBatch {
-  return readRecord(row.batch, row.time, () => parse(row))
-}
-
-function parse(row: Row): StoredBatch {
-  const { batch, time } = row
-  const { headers, data } = readTexts(row.headers, row.data, batch)
-  if (row.kind === 'own')
-    return { kind: 'own', batch, time, headers, data, roomEvents: row.roomEvents }
-  const { epoch, prev, position, runs } = row
-  return { kind: 'room', batch, time, epoch, prev, position, runs, headers, data }
 }

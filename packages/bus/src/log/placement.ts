@@ -1,5 +1,5 @@
 /** Where the room has events of this log: how the parts of a placement are added and cut. */
-import { BATCH_SLOTS, type EventHeader } from '../event.ts'
+import { BATCH_SLOTS } from '../event.ts'
 import {
   isCount,
   isIndex,
@@ -11,6 +11,7 @@ import {
 } from '../protocol/checks.ts'
 import type { BatchRef, OwnRun, Refusal } from '../protocol/frames.ts'
 import type { Cut, HeldRun, PlacedPart, Placement, RoomBatch } from './log.ts'
+import { idsIn } from './record.ts'
 import { isCut } from './room-state.ts'
 
 /**
@@ -19,7 +20,8 @@ import { isCut } from './room-state.ts'
  */
 export function readPlacement(written: unknown, batch: number): Placement {
   if (!isObject(written)) return { batch, parts: [] }
-  const parts = written['parts'] === undefined ? [written] : written['parts']
+  const { batch: _, ...part } = written
+  const { parts = [part] } = written
   return { batch, parts: isList(parts, MAX_PARTS) ? parts.filter(isPart) : [] }
 }
 
@@ -172,13 +174,12 @@ export function lastDecided(
 export function confirmedAfter(
   confirmed: BatchRef | undefined,
   last: { readonly batch: number; readonly index: number },
-  headers: readonly EventHeader[],
+  headers: string,
 ): BatchRef | undefined {
-  const id = headers[last.index]?.id
-  if (id === undefined || (confirmed && confirmed.batch > last.batch)) return confirmed
-  if (confirmed?.batch === last.batch) {
-    const known = headers.findIndex((header) => header.id === confirmed.id)
-    if (known > last.index) return confirmed
-  }
-  return { batch: last.batch, id }
+  if (confirmed && confirmed.batch > last.batch) return confirmed
+  const ids = idsIn(headers)
+  const id = ids[last.index]
+  if (id === undefined) return confirmed
+  const later = confirmed?.batch !== last.batch || ids.indexOf(confirmed.id) <= last.index
+  return later ? { batch: last.batch, id } : confirmed
 }

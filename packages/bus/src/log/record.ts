@@ -215,6 +215,15 @@ export function mayHold(headers: unknown, id: string): boolean {
   return typeof headers === 'string' && headers.includes(JSON.stringify(id))
 }
 
+/** The ids in a headers text; none where it is damaged. */
+export function idsIn(headers: string): readonly (string | undefined)[] {
+  try {
+    return (JSON.parse(headers) as { id?: string }[]).map((header) => header.id)
+  } catch {
+    return []
+  }
+}
+
 /** Index of the event with this id in a record, or -1. */
 export function indexOfId(batch: StoredBatch, id: string): number {
   const at = batch.headers.findIndex((header) => header.id === id)

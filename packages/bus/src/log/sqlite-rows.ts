@@ -142,10 +142,13 @@ export class SqliteRows {
     return number
   }
 
-  /** Removes a record and what belongs to it. */
-  remove(batch: number): void {
+  /** Removes records and what belongs to them, each table in one go: not all know batches by key. */
+  remove(batches: readonly number[]): void {
     for (const table of ['batches', 'ids', 'streams', 'room']) {
-      this.#run(`DELETE FROM crosstown_${table} WHERE log = ? AND batch = ?`, [batch])
+      this.#run(
+        `DELETE FROM crosstown_${table} WHERE log = ? AND batch IN (SELECT value FROM json_each(?))`,
+        [JSON.stringify(batches)],
+      )
     }
   }
 

@@ -27,6 +27,7 @@ logContract(
   {
     create: () => open(join(folder, `${++files}.db`)),
     reopen: (log) => open(paths.get(log) as string),
+    share: (log) => open(paths.get(log) as string),
   },
 )
 logContract('sqlite in memory', { describe, it }, { create: () => open(':memory:') })

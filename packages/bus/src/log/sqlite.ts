@@ -125,7 +125,7 @@ class SqliteLog implements Log {
         }
         const last = lastDecided(batch)
         const own = last && this.#rows.row(last.batch)
-        if (last && own) confirmed = confirmedAfter(confirmed, last, toStored(own).headers)
+        if (last && own) confirmed = confirmedAfter(confirmed, last, own.headers)
       }
       this.#rows.setMeta('room', afterRoomBatch(state, batch, confirmed))
       return number
@@ -234,7 +234,7 @@ class SqliteLog implements Log {
         const row = byNumber.get(batch)
         return outbox && row !== undefined && this.#isPending(row, room)
       })
-      for (const batch of plan.remove) rows.remove(batch)
+      rows.remove(plan.remove)
       rows.setMeta('totals', plan.totals)
       const more = !plan.enough && oldest.length === RECORDS_PER_STEP
       this.#trimFrom = more ? (oldest.at(-1) as Row).batch + 1 : 0
