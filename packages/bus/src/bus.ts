@@ -7,8 +7,8 @@ import { type Draft, Publisher } from './batch/publisher.ts'
 import { abortError, rejectedTicket, settleHandled, type Ticket } from './batch/ticket.ts'
 import { decodeValue, encodeValue } from './codec/codec.ts'
 import { Device } from './device/device.ts'
-import { contend } from './device/leader.ts'
-import { statusOf, unsubscriber } from './device/status.ts'
+import { observed, statusOf, unsubscriber } from './device/status.ts'
+import { takeTurn } from './device/turn.ts'
 import { Dispatcher } from './dispatch/dispatcher.ts'
 import { type AnyHandler, Handlers } from './dispatch/handlers.ts'
 import { iterate, nextEvent } from './dispatch/iterate.ts'
@@ -99,6 +99,7 @@ export function createBusOn(
   const waiters = new RelayedWaiters(() => platform.hold())
   const device: Device = new Device({
     name,
+    prefix: composer.prefix,
     platform,
     log,
     tabs,
@@ -106,6 +107,11 @@ export function createBusOn(
     report,
     onGap,
     opened: () => pipeline.run(),
+    settle: () => pipeline.urge(),
+    cleared: (error) => {
+      const lost = pipeline.abandon(error)
+      if (lost > 0) report(lostError(error, `the log was cleared before ${lost}`))
+    },
     publishSystem: (type, data) => {
       publisher.publishSystem(type, data).catch(report)
     },
@@ -114,7 +120,7 @@ export function createBusOn(
       waiters,
       peers: (peerEvents) => new Peers(composer.prefix, peerEvents),
       writer: (opened) => new LogWriter(opened, platform),
-      contend: (contention) => contend({ ...contention, platform }),
+      takeTurn,
       fallbackLog: () => new MemoryLog(platform),
       settleHandled: settleHandlers,
     },
@@ -147,6 +153,9 @@ export function createBusOn(
     report,
   })
   let closed: Promise<void> | undefined
+  const use = (): void => {
+    if (!closed && !direct) device.opening()
+  }
 
   /** Tickets whose handlers have not settled. */
   const handling = new Set<Ticket>()
@@ -208,10 +217,7 @@ export function createBusOn(
     await Promise.race([flush(), limit])
     subscriber.close()
     const lost = pipeline.abandon(closedError())
-    if (lost > 0) {
-      const what = `the bus was closed before ${lost} event(s) that nobody waited for were written`
-      report(new BusError('closed', what))
-    }
+    if (lost > 0) report(lostError(closedError(), `the bus was closed before ${lost}`))
     waiters.abandon(closedError())
     for (const ticket of handling) ticket.reject(closedError())
     await Promise.race([device.close(), limit])
@@ -221,9 +227,8 @@ export function createBusOn(
   const bus = {
     name,
     source,
-    status: statusOf(device.status, () => {
-      if (!closed && !direct) device.opening()
-    }),
+    status: statusOf(device.status, use),
+    leader: observed(device.leader, use),
     publish,
     publishBatch(
       entries: readonly ({ type: string; data?: unknown } & PublishOptions)[],
@@ -271,6 +276,10 @@ export function createBusOn(
     },
     hasSubscribers: (type: string) => dispatcher.subscriptions.of(type).length > 0,
     flush,
+    async clear() {
+      if (closed) throw closedError()
+      if (!direct) await device.clear()
+    },
     close,
     [Symbol.asyncDispose]: () => close(),
   }
@@ -279,6 +288,10 @@ export function createBusOn(
 }
 
 const FLUSH_LEVELS: ReadonlySet<unknown> = new Set(['accepted', 'logged', 'relayed'])
+
+function lostError({ code }: BusError, what: string): BusError {
+  return new BusError(code, `${what} event(s) that nobody waited for were written`)
+}
 
 function closedError(): BusError {
   return new BusError('closed', 'the bus was closed')

@@ -218,6 +218,14 @@ export interface StatusSnapshot {
   readonly lastError: BusError | undefined
 }
 
+/** Who leads the device: of its contexts the leader alone holds the connection to the relay. */
+export interface LeaderSnapshot {
+  /** Whether this context leads. */
+  readonly self: boolean
+  /** Whether some context of the device is known to lead, this one included. */
+  readonly present: boolean
+}
+
 export type Status = StatusSnapshot & Observable<StatusSnapshot>
 
 /** A hole in what this device could read of the room. */
@@ -236,6 +244,12 @@ export interface Bus<Events extends object, Input extends object = Events> {
   readonly source: string
   /** Asking for `relay` or `leader`, and subscribing, count as use of the bus; `get()` does not. */
   readonly status: Status
+  /**
+   * Who leads this device. Subscribing counts as use of the bus; `get()` does not.
+   *
+   * @example bus.leader.subscribe(({ self }) => console.log(self ? 'this tab leads' : 'not this tab'))
+   */
+  readonly leader: Observable<LeaderSnapshot>
 
   /**
    * Publishes one event. Data is checked and encoded before this returns, so changing the object
@@ -306,6 +320,15 @@ export interface Bus<Events extends object, Input extends object = Events> {
     readonly until?: 'accepted' | 'logged' | 'relayed' | undefined
     readonly signal?: AbortSignal | undefined
   }): Promise<void>
+
+  /**
+   * Deletes this device's log, for all its contexts: what is not committed yet rejects with
+   * `log_cleared`, what the relay did not get is lost. Every context goes on with an empty log, as
+   * a new device, which any user may join a room with. Resolves when the new log is open here.
+   *
+   * @throws {BusError} log_unavailable, log_failed, closed
+   */
+  clear(): Promise<void>
 
   /**
    * Ends all subscriptions, waits for what is being written, gives up leadership and closes log

@@ -24,6 +24,8 @@ export interface LeadOptions {
   readonly peers: PeerContexts
   readonly dispatcher: Dispatch
   readonly written: () => void
+  /** Leadership was taken, or is over. */
+  readonly leads: (self: boolean) => void
   readonly report: (error: BusError) => void
   readonly onGap: (gap: Gap) => void
   readonly publishSystem: <Type extends keyof SystemEvents>(
@@ -50,33 +52,45 @@ export class Lead {
   #counted = 0
   #cancelBeat: (() => void) | undefined
   #cancelCount: (() => void) | undefined
+  #depose: () => void = () => {}
+  #running: Promise<void> = Promise.resolve()
 
   constructor(options: LeadOptions) {
     this.#options = options
   }
 
-  /** Leads until `signal` ends it; resolves when nothing of it goes on. */
-  async run(log: Log, writer: Writer, signal: AbortSignal): Promise<void> {
-    const { platform, status, report } = this.#options
+  /**
+   * Leads until `signal` ends it, or until another context turns out to lead since; resolves when
+   * nothing of it goes on.
+   */
+  run(log: Log, writer: Writer, signal: AbortSignal): Promise<void> {
+    // One that was left in a hurry may still be ending.
+    this.#running = this.#running.then(() => this.#run(log, writer, signal))
+    return this.#running
+  }
+
+  async #run(log: Log, writer: Writer, signal: AbortSignal): Promise<void> {
+    const { platform, report } = this.#options
+    const deposed = new AbortController()
+    const over = AbortSignal.any([signal, deposed.signal])
     this.#log = log
-    for (let failures = 0; !signal.aborted; failures++) {
+    this.#head = 0
+    this.#counted = 0
+    this.#depose = () => deposed.abort()
+    for (let failures = 0; !over.aborted; failures++) {
       try {
-        await this.#begin(log, writer, signal)
+        await this.#begin(log, writer, over)
         break
       } catch (error) {
+        if (over.aborted) break
         const what = 'leadership could not be taken'
         report(toBusError(error, 'log_failed', what, { stage: 'device' }))
         // The lock is held on: letting go would only pass the same failure round and round.
-        const ms = Math.min(MAX_RETRY_MS, MIN_RETRY_MS * 2 ** failures)
-        await Promise.race([
-          new Promise<void>((resolve) => platform.timer(ms, resolve)),
-          ended(signal),
-        ])
+        await pause(platform, Math.min(MAX_RETRY_MS, MIN_RETRY_MS * 2 ** failures), over)
       }
     }
-    await ended(signal)
+    await ended(over)
     await this.#stop()
-    status.update({ leader: false })
   }
 
   async #begin(log: Log, writer: Writer, signal: AbortSignal): Promise<void> {
@@ -90,6 +104,7 @@ export class Lead {
     }
     if (signal.aborted) return
     status.update({ leader: true })
+    this.#options.leads(true)
     this.#session?.start()
     this.beatSoon()
   }
@@ -101,6 +116,11 @@ export class Lead {
     this.#cancelCount = undefined
     const session = this.#session
     this.#session = undefined
+    // Not known any more: the next leader tells.
+    if (this.#options.status.get().leader) {
+      this.#options.status.update({ leader: false })
+      this.#options.leads(false)
+    }
     await session?.stop()
   }
 
@@ -132,8 +152,8 @@ export class Lead {
       deposed: () => {
         const what = 'another context leads this device since'
         report(new BusError('stale_term', what, { stage: 'device' }))
-        void this.#stop()
-        status.update({ leader: false, relay: 'offline' })
+        status.update({ relay: 'offline' })
+        this.#depose()
       },
       report,
     }
@@ -228,6 +248,16 @@ export class Lead {
       ...outbox,
     })
   }
+}
+
+/** Waits so long, or until it is over. */
+async function pause(platform: Platform, ms: number, over: AbortSignal): Promise<void> {
+  let cancel = (): void => {}
+  const passed = new Promise<void>((resolve) => {
+    cancel = platform.timer(ms, resolve)
+  })
+  await Promise.race([passed, ended(over)])
+  cancel()
 }
 
 function ended(signal: AbortSignal): Promise<void> {

@@ -59,6 +59,17 @@ export function unsubscriber(end: () => void): Unsubscribe {
   return Object.assign(off, { [Symbol.dispose]: off })
 }
 
+/** A store for others to look at; who subscribes uses the bus. */
+export function observed<T extends object>(store: Store<T>, use: () => void): Observable<T> {
+  return {
+    get: () => store.get(),
+    subscribe(callback) {
+      use()
+      return store.subscribe(callback)
+    },
+  }
+}
+
 /**
  * The store under the names of `bus.status`. Who asks for the state of connection or leadership,
  * or subscribes, uses the bus: without `use` a bus that only shows its state would never get one.

@@ -33,6 +33,8 @@ const FRAMES: readonly (readonly [PeerFrame, readonly string[]])[] = [
   [{ frame: 'cast', log, room: true, events: [header] }, ['2']],
   [{ frame: 'beat', log, term: 1, head: 2, relay: 'online', rtt: 3, pending: 0, refused: 0 }, []],
   [{ frame: 'join', log }, []],
+  [{ frame: 'join', log, prefix: 'p', seen: 'service-worker' }, []],
+  [{ frame: 'here', log, prefix: 'p', seen: 'gone', leads: false }, []],
 ]
 
 function answersOrRefuses(text: string): boolean {

@@ -70,6 +70,8 @@ export interface PeerCastFrame {
 export interface BeatFrame {
   readonly frame: 'beat'
   readonly log: string
+  /** Who leads. */
+  readonly prefix?: string
   readonly term: number
   readonly head: number
   readonly relay: 'off' | 'connecting' | 'online' | 'offline' | 'refused'
@@ -80,10 +82,25 @@ export interface BeatFrame {
   readonly refused: number
 }
 
-/** A context asks for a beat. */
+/** What a context is to those who lead or may: `worker` is any that is no page, servers too. */
+export type Seen = 'visible' | 'hidden' | 'worker' | 'service-worker'
+
+/** A context asks for a beat, and who is there. */
 export interface JoinFrame {
   readonly frame: 'join'
   readonly log: string
+  readonly prefix?: string
+  readonly seen?: Seen
+}
+
+/** A context says that it is there, on change and when asked. */
+export interface HereFrame {
+  readonly frame: 'here'
+  readonly log: string
+  readonly prefix: string
+  readonly seen: Seen | 'gone'
+  /** Whether it has its turn at leading. */
+  readonly leads: boolean
 }
 
 export type PeerFrame =
@@ -94,6 +111,7 @@ export type PeerFrame =
   | PeerCastFrame
   | BeatFrame
   | JoinFrame
+  | HereFrame
 
 export function encodePeerFrame(frame: PeerFrame, data: readonly string[] = []): string {
   const head = JSON.stringify(frame)
@@ -171,6 +189,7 @@ const CHECKS: { [F in PeerFrame['frame']]: (frame: Fields) => boolean } = {
     runsFault(f['runs']) === undefined,
   cast: (f) => isHeaders(f['events']),
   beat: (f) =>
+    (f['prefix'] === undefined || isName(f['prefix'])) &&
     isAmount(f['term']) &&
     (f['code'] === undefined || isErrorCode(f['code'])) &&
     isAmount(f['head']) &&
@@ -179,8 +198,16 @@ const CHECKS: { [F in PeerFrame['frame']]: (frame: Fields) => boolean } = {
     RELAY_STATES.has(f['relay']) &&
     isAmount(f['pending']) &&
     isAmount(f['refused']),
-  join: () => true,
+  join: (f) =>
+    (f['prefix'] === undefined || isName(f['prefix'])) &&
+    (f['seen'] === undefined || SEEN.has(f['seen'])),
+  here: (f) =>
+    isName(f['prefix']) &&
+    (f['seen'] === 'gone' || SEEN.has(f['seen'])) &&
+    typeof f['leads'] === 'boolean',
 }
+
+const SEEN: ReadonlySet<unknown> = new Set(['visible', 'hidden', 'worker', 'service-worker'])
 
 const RELAY_STATES: ReadonlySet<string> = new Set([
   'off',

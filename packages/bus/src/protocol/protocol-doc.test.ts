@@ -115,6 +115,7 @@ const PEER_FRAMES: {
   cast: { log: 'required', room: 'optional', events: 'required' },
   beat: {
     log: 'required',
+    prefix: 'optional',
     term: 'required',
     head: 'required',
     relay: 'required',
@@ -123,7 +124,8 @@ const PEER_FRAMES: {
     pending: 'required',
     refused: 'required',
   },
-  join: { log: 'required' },
+  join: { log: 'required', prefix: 'optional', seen: 'optional' },
+  here: { log: 'required', prefix: 'required', seen: 'required', leads: 'required' },
 }
 
 const BATCH_REF: Fields<BatchRef> = { batch: 'required', id: 'required' }

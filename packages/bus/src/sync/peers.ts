@@ -16,6 +16,7 @@ import {
   decodePeerFrame,
   encodeEvents,
   encodePeerFrame,
+  type HereFrame,
   type PeerFrame,
 } from '../protocol/peer-frames.ts'
 import { checkOf, positionOf } from '../protocol/position.ts'
@@ -46,8 +47,11 @@ export class Peers implements PeerContexts {
   attach(link: Link | undefined, logId: string): void {
     this.#logId = logId
     this.#link = link
-    this.#send({ frame: 'join', log: logId })
     for (const text of this.#early.splice(0)) this.receive(text)
+  }
+
+  detach(): void {
+    this.#logId = undefined
   }
 
   receive(text: string): void {
@@ -121,8 +125,11 @@ export class Peers implements PeerContexts {
       case 'beat':
         if (sameLog) events.beat(frame)
         return
+      case 'here':
+        if (sameLog) events.here(frame)
+        return
       case 'join':
-        events.joined()
+        if (sameLog) events.joined(frame)
     }
   }
 
@@ -198,10 +205,11 @@ export class Peers implements PeerContexts {
   }
 
   post(batch: Batch, record: OwnBatch | undefined): void {
+    const prev = this.#posted
+    // Also where nobody can be told: what those who listen later lack, they find in the log.
+    if (record) this.#posted = parseId(record.lastId)[1]
     if (!this.#link || this.#logId === undefined) return
     if (record) {
-      const prev = this.#posted
-      this.#posted = parseId(record.lastId)[1]
       const frame = { frame: 'batch', log: this.#logId, prefix: this.#prefix, prev } as const
       this.#transmit(encodeEvents(frame, record.headers, record.data))
     }
@@ -240,8 +248,25 @@ export class Peers implements PeerContexts {
     this.#send({ frame: 'cast', log: this.#logId ?? '', room: true, events: headers }, data)
   }
 
-  postBeat(beat: Omit<BeatFrame, 'frame' | 'log'>): void {
-    this.#send({ frame: 'beat', log: this.#logId ?? '', ...beat })
+  postBeat(beat: Omit<BeatFrame, 'frame' | 'log' | 'prefix'>): void {
+    this.#send({ frame: 'beat', log: this.#logId ?? '', prefix: this.#prefix, ...beat })
+  }
+
+  ask(): void {
+    const { prefix, log, seen } = { ...this.#myself(), seen: this.#events.seen() }
+    this.#send({ frame: 'join', log, prefix, seen })
+  }
+
+  postHere(seen: HereFrame['seen'], leads: boolean): void {
+    this.#send({ frame: 'here', ...this.#myself(), seen, leads })
+  }
+
+  #myself(): { prefix: string; log: string } {
+    return { prefix: this.#prefix, log: this.#logId ?? '' }
+  }
+
+  get linked(): boolean {
+    return this.#link !== undefined
   }
 
   #send(frame: PeerFrame, data: readonly string[] = []): void {
@@ -250,6 +275,7 @@ export class Peers implements PeerContexts {
 
   /** A link of somebody else's may throw; what was published is in the log all the same. */
   #transmit(text: string): void {
+    if (this.#logId === undefined) return
     try {
       this.#link?.send(text)
     } catch (error) {

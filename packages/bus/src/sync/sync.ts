@@ -6,8 +6,10 @@ import type { Link, RelayAddress } from '../links/link.ts'
 import type { Log, OwnBatch, RoomBatch, Writer } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
 import type { CastFrame, Refusal, Run, Term } from '../protocol/frames.ts'
-import type { BeatFrame, RoomFrame } from '../protocol/peer-frames.ts'
+import type { BeatFrame, HereFrame, JoinFrame, RoomFrame, Seen } from '../protocol/peer-frames.ts'
 import type { Gap, RelayState } from '../types.ts'
+
+export type { BeatFrame, HereFrame, JoinFrame, Seen } from '../protocol/peer-frames.ts'
 
 /** What a session needs: the term under which this context leads, and whom to tell. */
 export interface SessionStart {
@@ -78,8 +80,12 @@ export interface PeerEvents {
   sawTime(time: number): void
   confirmed(confirmation: Confirmation): void
   beat(frame: BeatFrame): void
-  /** Another context asks who leads. */
-  joined(): void
+  /** Another context asks who leads, and who is there. */
+  joined(frame: JoinFrame): void
+  /** Another context is there, or goes. */
+  here(frame: HereFrame): void
+  /** How the others see this context. */
+  seen(): Seen
   /** Unpersisted events of another context, of which the leader sends the room's on. */
   cast(headers: readonly EventHeader[], data: readonly string[]): void
   report(error: BusError): void
@@ -89,6 +95,8 @@ export interface PeerEvents {
 export interface PeerContexts {
   /** The log is open, or there is none; only now are texts taken and sent. */
   attach(link: Link | undefined, logId: string): void
+  /** The log is gone: what comes from now on waits for the next one. */
+  detach(): void
   receive(text: string): void
   /** A committed batch of the room, in the leader's own context as in all others. */
   room(frame: RoomNews, data: readonly string[]): void
@@ -98,7 +106,12 @@ export interface PeerContexts {
   postWithdrawn(batch: Batch, error: BusError): void
   postRoom(frame: RoomNews, data: readonly string[]): void
   postRoomCast(headers: readonly EventHeader[], data: readonly string[]): void
-  postBeat(beat: Omit<BeatFrame, 'frame' | 'log'>): void
+  postBeat(beat: Omit<BeatFrame, 'frame' | 'log' | 'prefix'>): void
+  /** Asks who leads, and who is there. */
+  ask(): void
+  postHere(seen: HereFrame['seen'], leads: boolean): void
+  /** Whether there is a link to others. */
+  readonly linked: boolean
 }
 
 /** A committed batch of the room, as the leader tells it. */
@@ -109,6 +122,8 @@ export interface Waiters {
   /** An own batch is in the log. Returns whether somebody waits for its confirmation. */
   add(batch: number, entries: readonly Entry[]): boolean
   confirm(confirmation: Confirmation): void
+  /** Rejects all that wait; numbers may begin anew. */
+  abandon(error: BusError): void
   /** Own batches that somebody waits for. */
   batches(): number[]
 }

@@ -85,7 +85,10 @@ export class RelayedWaiters implements Waiters {
     for (const idle of ready) idle.resolve()
   }
 
+  /** The bus closes, or its log was cleared: what waits is rejected, and numbers begin anew. */
   abandon(error: BusError): void {
+    this.#newest = 0
+    this.#confirmed = 0
     for (const entries of this.#waiting.values()) {
       for (const entry of entries) if (entry.ticket.until === 'relayed') entry.ticket.reject(error)
     }
