@@ -3,6 +3,7 @@
  */
 import type { BusError, BusErrorCode } from './errors.ts'
 import type { BusEvent, Metadata, Scope } from './event.ts'
+import type { GapReason } from './protocol/frames.ts'
 
 /** A type or an interface whose keys are event types and whose values are their data. */
 export type TypeOf<Events extends object> = keyof Events & string
@@ -230,9 +231,16 @@ export type Status = StatusSnapshot & Observable<StatusSnapshot>
 
 /** A hole in what this device could read of the room. */
 export interface Gap {
-  readonly reason: 'unknown_position' | 'trimmed' | 'new_epoch'
+  /**
+   * `trimmed`: the relay does not keep it any more. `restored`: the relay was put back from an older
+   * copy; what other devices had sent since comes again once they are back. `new_epoch`: the room was
+   * made anew. `rights_changed`: what the old rights hid, the new ones do not bring back.
+   */
+  readonly reason: GapReason | 'rights_changed'
   /** The position from which the room's stream goes on. */
   readonly from: string
+  /** The position up to which this device had the room before. */
+  readonly lost?: string
 }
 
 /**

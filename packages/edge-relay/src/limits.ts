@@ -68,6 +68,23 @@ export interface Limits {
    */
   readonly queueBytes: number
   /**
+   * Events kept of one room. The oldest ones go in the background, so for moments a room may be over
+   * this, and the two limits below, by a hundredth. The defaults are what a new device still reads
+   * from its start in about a minute.
+   * @default 1,000,000
+   */
+  readonly roomEvents: number
+  /**
+   * UTF-8 bytes of headers and data kept of one room.
+   * @default 512 MiB
+   */
+  readonly roomBytes: number
+  /**
+   * Days that an event is kept. A device that slept for longer is told that its stream has a hole.
+   * @default 365
+   */
+  readonly roomDays: number
+  /**
    * Rooms without connections that are kept in memory.
    * @default 1000
    */
@@ -87,6 +104,9 @@ export const DEFAULT_LIMITS: Limits = {
   bufferBytes: 8 * 1024 * 1024,
   slowReaderMs: 60_000,
   queueBytes: 32 * 1024 * 1024,
+  roomEvents: 1_000_000,
+  roomBytes: 512 * 1024 * 1024,
+  roomDays: 365,
   idleRooms: 1_000,
 }
 

@@ -1,5 +1,6 @@
 /** The rooms and connections of one relay in this process, and the one timer they share. */
 import { type Admission, Connection, type ConnectionContext } from './connection.ts'
+import { Retention, type RetentionContext } from './retention.ts'
 import { type HostContext, RoomHost } from './room-host.ts'
 import type { Socket, SocketEvents } from './socket.ts'
 
@@ -14,12 +15,17 @@ export class Rooms {
   readonly #hosts = new Map<string, RoomHost>()
   readonly #context: HostContext
   readonly #connectionContext: ConnectionContext
+  readonly #retention: Retention
   readonly #connections = new Set<Connection>()
   #stopTimer: (() => void) | undefined
   #closing = false
 
-  constructor(context: HostContext & Pick<ConnectionContext, 'auth'>) {
-    this.#context = context
+  constructor(
+    context: Omit<HostContext, 'grew'> & Pick<ConnectionContext, 'auth'> & RetentionContext,
+  ) {
+    const retention = new Retention(context)
+    this.#retention = retention
+    this.#context = { ...context, grew: (room, records) => retention.grew(room, records) }
     this.#connectionContext = {
       ...context,
       host: (room) => this.host(room),
@@ -34,6 +40,7 @@ export class Rooms {
   /** The room, from now on in memory. */
   host(room: string): RoomHost {
     let host = this.#hosts.get(room)
+    this.#retention.tick(this.#context.platform.now())
     if (host) {
       // The order of the map is that of last use.
       this.#hosts.delete(room)
@@ -55,7 +62,7 @@ export class Rooms {
     const connection = new Connection(socket, admission, this.#connectionContext)
     this.#connections.add(connection)
     if (this.#closing) connection.goAway(GOAWAY_AFTER_MS, GOAWAY_JITTER_MS)
-    else this.#stopTimer ??= this.#context.clock.every(TICK_MS, () => this.#tick())
+    else this.#stopTimer ??= this.#context.platform.every(TICK_MS, () => this.#tick())
     return connection
   }
 
@@ -66,13 +73,16 @@ export class Rooms {
     for (const connection of [...this.#connections])
       connection.goAway(GOAWAY_AFTER_MS, GOAWAY_JITTER_MS)
     this.#hosts.clear()
+    await this.#retention.stop()
   }
 
   #tick(): void {
-    const nowMs = this.#context.clock.now()
+    const nowMs = this.#context.platform.now()
+    this.#retention.tick(nowMs)
     for (const host of this.#hosts.values()) host.delivery.tick(nowMs)
-    // Those in a room were seen there; what remains are the ones still waiting for a welcome.
-    for (const connection of this.#connections) if (connection.device === '') connection.tick(nowMs)
+    // Those in a room were seen there; what remains are the ones still waiting for a welcome, and
+    // copies.
+    for (const connection of this.#connections) if (!connection.attached) connection.tick(nowMs)
   }
 
   #left(connection: Connection): void {
@@ -86,7 +96,9 @@ export class Rooms {
     if (this.#hosts.size < this.#context.limits.idleRooms) return
     for (const [room, host] of this.#hosts) {
       if (this.#hosts.size < this.#context.limits.idleRooms) return
-      if (host.idle) this.#hosts.delete(room)
+      if (!host.idle) continue
+      this.#hosts.delete(room)
+      this.#retention.forget(room)
     }
   }
 }

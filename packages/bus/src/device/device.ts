@@ -103,13 +103,14 @@ export class Device {
       platform,
       dispatcher: stages.dispatcher,
       peers: this.#peers,
-      written: () => this.#logStatus('open'),
+      written: () => this.#logStatus(this.status.get().log.state),
       report: (error: BusError) => this.#report(error),
     }
     this.#lead = new Lead({
       ...shared,
       relay,
       status: this.status,
+      confirmThrough: (batch) => this.#handOver.confirmThrough(batch),
       leads: (self) => this.#candidate.leads(self),
       onGap: (gap) => this.#tellGap(gap),
       publishSystem,
@@ -161,6 +162,7 @@ export class Device {
         this.#lead.confirmed(confirmation)
       },
       beat: (frame) => this.#heardBeat(frame),
+      gap: (gap) => this.#tellGap(gap),
       joined: (frame) => {
         this.#lead.beatNow()
         this.#candidate.joined(frame)
@@ -176,12 +178,14 @@ export class Device {
     }
   }
 
-  #heardBeat({ prefix, relay, rtt, code, pending, refused, term }: BeatFrame): void {
+  #heardBeat(frame: BeatFrame): void {
+    const { prefix, relay, rtt, code, confirmed, pending, refused, term } = frame
     this.#candidate.led(prefix)
     if (this.status.get().leader) return
     if (term !== this.#seenTerm) this.#handOver.lookUpAll()
     this.#seenTerm = term
     this.status.update({ relay, rtt, outbox: { pending, refused } })
+    if (confirmed !== undefined) this.#handOver.confirmThrough(confirmed)
     if (code === undefined || this.status.get().lastError?.code === code) return
     const text = `the relay refuses this device: ${code}`
     this.status.update({ lastError: new BusError(code, text, { stage: 'links' }) })
@@ -316,6 +320,7 @@ export class Device {
   #handLeadershipOver(): void {
     this.#candidate.goodbye()
     void this.#candidate.stop(true)
+    this.#keeper?.log?.halt?.()
   }
 
   #suspend(): void {
@@ -341,8 +346,7 @@ export class Device {
 
   #takePart(log: Log): void {
     if (this.#closed) return
-    const own = `crosstown:${this.#keeper?.id}`
-    this.#candidate.start(log, log.shared ? this.#channel : own)
+    this.#candidate.start(log, log.shared ? this.#channel : log.storage)
   }
 
   #tellGap(gap: Gap): void {
@@ -375,10 +379,11 @@ export class Device {
     this.#unfollow?.()
     this.#cancelLate?.()
     this.#handOver.tellNow()
-    if (this.#used) this.#candidate.goodbye()
     await this.#candidate.stop()
+    if (this.#used) this.#candidate.goodbye()
     await this.#keeper?.close()
     await this.#link?.close()
+    this.leader.update({ present: false })
     if (this.#options.log) this.#logStatus('closed')
   }
 }

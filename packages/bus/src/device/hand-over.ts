@@ -111,7 +111,8 @@ export class HandOver implements BatchSinks {
         writing.posted = true
       }
       return writer.write(record, begun).catch((error: unknown) => {
-        if (!isBusError(error, 'log_lost') || writing.tries > 1) throw error
+        const unseen = isBusError(error, 'log_lost') || isBusError(error, 'closed')
+        if (!unseen || writing.tries > 1) throw error
         return this.#inLine(() => this.#writeAgain(batch, record, id))
       })
     } catch (error) {
@@ -201,6 +202,19 @@ export class HandOver implements BatchSinks {
     for (const { batch, number, record } of this.#untold.splice(0)) {
       this.#options.peers.postCommitted(batch, number, record)
     }
+  }
+
+  /** Every own batch up to this one is confirmed: at the position the log knows, or at none. */
+  confirmThrough(batch: number): void {
+    const { log, waiters } = this.#options
+    const waiting = waiters.batches().filter((one) => one <= batch)
+    if (waiting.length === 0 || !log()) {
+      waiters.confirmThrough(batch)
+      return
+    }
+    void Promise.all(waiting.map((one) => this.#lookUp(one))).then(() =>
+      waiters.confirmThrough(batch),
+    )
   }
 
   /** The log was cleared: what waits for it must not go into the next one. */

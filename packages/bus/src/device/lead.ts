@@ -24,6 +24,8 @@ export interface LeadOptions {
   readonly peers: PeerContexts
   readonly dispatcher: Dispatch
   readonly written: () => void
+  /** Every own batch up to this one is in the room, or was before its history was trimmed. */
+  readonly confirmThrough: (batch: number) => void
   /** Leadership was taken, or is over. */
   readonly leads: (self: boolean) => void
   readonly report: (error: BusError) => void
@@ -48,6 +50,8 @@ export class Lead {
   #log: Log | undefined
   #term = 0
   #head = 0
+  /** Own batches up to this one are in the room, as its last welcome said. */
+  #confirmed = 0
   /** Own batches up to this one are in the count of the outbox. */
   #counted = 0
   #cancelBeat: (() => void) | undefined
@@ -125,7 +129,7 @@ export class Lead {
   }
 
   #events(): SessionEvents {
-    const { status, peers, dispatcher, written, onGap, report } = this.#options
+    const { status, peers, dispatcher, written, confirmThrough, onGap, report } = this.#options
     return {
       state: (relay, error) => {
         status.update(error ? { relay, lastError: error } : { relay })
@@ -142,13 +146,21 @@ export class Lead {
         peers.room(news, data)
         written()
       },
+      confirmedThrough: (batch) => {
+        this.#confirmed = batch
+        confirmThrough(batch)
+        this.beatSoon()
+      },
       cast: (frame, data) => {
         peers.postRoomCast(frame.events, data)
         frame.events.forEach((header, i) => {
           dispatcher.incoming({ header, dataText: data[i] as string }, 'room')
         })
       },
-      gap: onGap,
+      gap: (gap) => {
+        peers.postGap(gap)
+        onGap(gap)
+      },
       deposed: () => {
         const what = 'another context leads this device since'
         report(new BusError('stale_term', what, { stage: 'device' }))
@@ -246,6 +258,7 @@ export class Lead {
       ...(rtt === undefined ? undefined : { rtt }),
       ...(relay === 'refused' && lastError ? { code: lastError.code } : undefined),
       ...outbox,
+      ...(this.#confirmed > 0 ? { confirmed: this.#confirmed } : undefined),
     })
   }
 }

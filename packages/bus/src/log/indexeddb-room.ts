@@ -1,12 +1,13 @@
 /** The `room` store: where the room has the events of a record, and what waits to get there. */
 import type { BatchRef } from '../protocol/frames.ts'
+import type { Cut } from '../protocol/position.ts'
 import {
   type BatchRow,
   quiet,
   type ReadTransaction,
   type WriteTransaction,
 } from './indexeddb-rows.ts'
-import type { Cut, Placement, RoomBatch } from './log.ts'
+import type { Placement, RoomBatch } from './log.ts'
 import {
   confirmedAfter,
   lastDecided,

@@ -10,9 +10,9 @@ import {
   isRefusals,
 } from '../protocol/checks.ts'
 import type { BatchRef, OwnRun, Refusal } from '../protocol/frames.ts'
-import type { Cut, HeldRun, PlacedPart, Placement, RoomBatch } from './log.ts'
+import { type Cut, isCut } from '../protocol/position.ts'
+import type { HeldRun, PlacedPart, Placement, RoomBatch } from './log.ts'
 import { idsIn } from './record.ts'
-import { isCut } from './room-state.ts'
 
 /**
  * A placement as it was written; the first version had one part, in the placement itself. One that

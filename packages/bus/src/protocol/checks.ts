@@ -1,7 +1,7 @@
 /** What a frame must be, field by field: whoever is on the other side may send anything. */
 import { isErrorCode } from '../errors.ts'
 import { BATCH_SLOTS, headerFault, isTime, MAX_BATCH_EVENTS } from '../event.ts'
-import type { Frame, OwnRun, Refusal, Term } from './frames.ts'
+import type { Frame, GapReason, OwnRun, Refusal, Term } from './frames.ts'
 import { isPattern } from './pattern.ts'
 import { parsePosition } from './position.ts'
 
@@ -14,7 +14,7 @@ export const FRAME_FAULTS: { [F in Frame['frame']]: (frame: Fields) => string | 
       optional(f, 'token', (v) => typeof v === 'string' && v.length <= 16_384),
       need(f, 'log', isName),
       need(f, 'device', (v) => isObject(v) && isName(v['id']) && isName(v['secret'])),
-      need(f, 'terms', (v) => isList(v, 1_000) && v.every(isTerm)),
+      need(f, 'terms', (v) => isList(v, 1_000) && v.length > 0 && v.every(isTerm)),
       optional(f, 'confirmed', isBatchRef),
       optional(f, 'outbox', (v) => isObject(v) && isCount(v['first']) && isCount(v['last'])),
       optional(f, 'cursor', isPositionText),
@@ -34,6 +34,7 @@ export const FRAME_FAULTS: { [F in Frame['frame']]: (frame: Fields) => string | 
       optional(f, 'term', isTerm),
       need(f, 'epoch', isName),
       need(f, 'head', isPosition),
+      need(f, 'first', isPosition),
       need(f, 'from', isPosition),
       need(f, 'recovered', (v) => typeof v === 'boolean'),
       optional(f, 'reason', (v) => typeof v === 'string' && GAP_REASONS.has(v)),
@@ -82,7 +83,12 @@ export const FRAME_FAULTS: { [F in Frame['frame']]: (frame: Fields) => string | 
     ),
 }
 
-const GAP_REASONS: ReadonlySet<string> = new Set(['unknown_position', 'trimmed', 'new_epoch'])
+export const GAP_REASONS: ReadonlySet<string> = new Set<GapReason>([
+  'unknown_position',
+  'trimmed',
+  'new_epoch',
+  'restored',
+])
 
 function first(...faults: (string | undefined)[]): string | undefined {
   return faults.find((fault) => fault !== undefined)
@@ -189,12 +195,12 @@ export function isTerm(value: unknown): value is Term {
 }
 
 /** Of the relay's own making: a device keeps it as its cursor, and must not keep nonsense. */
-function isPosition(value: unknown): boolean {
+export function isPosition(value: unknown): boolean {
   return typeof value === 'string' && parsePosition(value) !== undefined
 }
 
 /** As a device gives it back: the relay says which ones it does not know. */
-function isPositionText(value: unknown): boolean {
+export function isPositionText(value: unknown): boolean {
   return typeof value === 'string' && value.length <= 128
 }
 

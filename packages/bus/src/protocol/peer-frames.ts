@@ -4,7 +4,17 @@
  */
 import { BusError, type BusErrorCode, isErrorCode } from '../errors.ts'
 import { type EventHeader, headerFault, isTime, MAX_BATCH_EVENTS } from '../event.ts'
-import { isAmount, isCount, isList, isName, isObject, runsFault } from './checks.ts'
+import type { Gap } from '../types.ts'
+import {
+  GAP_REASONS,
+  isAmount,
+  isCount,
+  isList,
+  isName,
+  isObject,
+  isPosition,
+  runsFault,
+} from './checks.ts'
 import type { Decoded, Run } from './frames.ts'
 
 /**
@@ -80,6 +90,15 @@ export interface BeatFrame {
   readonly code?: BusErrorCode
   readonly pending: number
   readonly refused: number
+  /** Own batches up to this one are in the room, or were before its history was trimmed. */
+  readonly confirmed?: number
+}
+
+/** The leader found a hole in what this device could read of the room. */
+export interface GapFrame {
+  readonly frame: 'gap'
+  readonly log: string
+  readonly gap: Gap
 }
 
 /** What a context is to those who lead or may: `worker` is any that is no page, servers too. */
@@ -110,6 +129,7 @@ export type PeerFrame =
   | RoomFrame
   | PeerCastFrame
   | BeatFrame
+  | GapFrame
   | JoinFrame
   | HereFrame
 
@@ -197,7 +217,9 @@ const CHECKS: { [F in PeerFrame['frame']]: (frame: Fields) => boolean } = {
     typeof f['relay'] === 'string' &&
     RELAY_STATES.has(f['relay']) &&
     isAmount(f['pending']) &&
-    isAmount(f['refused']),
+    isAmount(f['refused']) &&
+    (f['confirmed'] === undefined || isCount(f['confirmed'])),
+  gap: (f) => isGap(f['gap']),
   join: (f) =>
     (f['prefix'] === undefined || isName(f['prefix'])) &&
     (f['seen'] === undefined || SEEN.has(f['seen'])),
@@ -216,6 +238,16 @@ const RELAY_STATES: ReadonlySet<string> = new Set([
   'offline',
   'refused',
 ])
+
+function isGap(gap: unknown): boolean {
+  return (
+    isObject(gap) &&
+    typeof gap['reason'] === 'string' &&
+    (GAP_REASONS.has(gap['reason']) || gap['reason'] === 'rights_changed') &&
+    isPosition(gap['from']) &&
+    (gap['lost'] === undefined || isPosition(gap['lost']))
+  )
+}
 
 function isHeaders(events: unknown): boolean {
   return (

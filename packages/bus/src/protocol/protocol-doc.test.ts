@@ -61,6 +61,7 @@ const FRAMES: {
     term: 'optional',
     epoch: 'required',
     head: 'required',
+    first: 'required',
     from: 'required',
     recovered: 'required',
     reason: 'optional',
@@ -123,7 +124,9 @@ const PEER_FRAMES: {
     code: 'optional',
     pending: 'required',
     refused: 'required',
+    confirmed: 'optional',
   },
+  gap: { log: 'required', gap: 'required' },
   join: { log: 'required', prefix: 'optional', seen: 'optional' },
   here: { log: 'required', prefix: 'required', seen: 'required', leads: 'required' },
 }

@@ -23,6 +23,7 @@ const welcome: Frame = {
   rights: { publish: ['*'], subscribe: ['*'] },
   epoch: 'e',
   head: 'e.0.0',
+  first: 'e.0.0',
   from: 'e.0.0',
   recovered: true,
   limits: { frameBytes: MAX_FRAME_BYTES, batchEvents: 1_000, heartbeatMs: 25_000 },
@@ -97,6 +98,7 @@ class Device {
   readonly tab: Bus<Record<string, unknown>> = this.#bus(1)
   readonly other: Bus<Record<string, unknown>> = this.#bus(2)
   readonly heard: unknown[] = []
+  readonly ids: string[] = []
   #published = 0
 
   static async online(): Promise<Device> {
@@ -127,7 +129,7 @@ class Device {
   /** Publishes in one tab; the other must hear it whatever the relay does. */
   async talk(): Promise<void> {
     const number = ++this.#published
-    await this.tab.publish('ours', number)
+    this.ids.push((await this.tab.publish('ours', number)).id)
     await setImmediate()
     expect(this.heard.at(-1)).toBe(number)
     expect(this.heard).toHaveLength(number)
@@ -218,7 +220,8 @@ test.each([
     await device.talk()
     await device.relay.open()
     expect(device.relay.sent.map(({ frame }) => frame)).toEqual(['hello'])
-    device.relay.say(encodeFrame({ ...welcome, taken: { batch: 1, id: 'x-1' } } as Frame))
+    const taken = { batch: 1, id: device.ids[0] }
+    device.relay.say(encodeFrame({ ...welcome, taken } as Frame))
     await setImmediate()
     expect(device.relay.published.map(({ batch }) => batch)).toContain(2)
     device.platform.advance(100)

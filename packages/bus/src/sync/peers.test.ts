@@ -33,6 +33,7 @@ class Context {
       sawTime: (time) => this.news.push({ time }),
       confirmed: (confirmation) => this.confirmed.push(confirmation),
       beat: ({ pending, relay }) => this.news.push({ pending, relay }),
+      gap: (gap) => this.news.push({ gap }),
       joined: ({ prefix, seen }) => this.news.push({ joined: prefix, seen }),
       here: ({ prefix, seen, leads }) => this.news.push({ here: prefix, seen, leads }),
       seen: () => 'visible',

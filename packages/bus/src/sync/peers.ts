@@ -20,6 +20,7 @@ import {
   type PeerFrame,
 } from '../protocol/peer-frames.ts'
 import { checkOf, positionOf } from '../protocol/position.ts'
+import type { Gap } from '../types.ts'
 import type { Confirmation, PeerContexts, PeerEvents, RoomNews } from './sync.ts'
 
 /** Publishers remembered at most; the longest silent one goes first. */
@@ -124,6 +125,9 @@ export class Peers implements PeerContexts {
         return
       case 'beat':
         if (sameLog) events.beat(frame)
+        return
+      case 'gap':
+        if (sameLog) events.gap(frame.gap)
         return
       case 'here':
         if (sameLog) events.here(frame)
@@ -246,6 +250,10 @@ export class Peers implements PeerContexts {
 
   postRoomCast(headers: readonly EventHeader[], data: readonly string[]): void {
     this.#send({ frame: 'cast', log: this.#logId ?? '', room: true, events: headers }, data)
+  }
+
+  postGap(gap: Gap): void {
+    this.#send({ frame: 'gap', log: this.#logId ?? '', gap })
   }
 
   postBeat(beat: Omit<BeatFrame, 'frame' | 'log' | 'prefix'>): void {

@@ -52,6 +52,8 @@ export interface SessionEvents {
     data: readonly string[],
     liveAfter: number,
   ): void
+  /** Every own batch up to this one is in the room, or was before its history was trimmed. */
+  confirmedThrough(batch: number): void
   /** Unpersisted events of other devices. */
   cast(frame: CastFrame, data: readonly string[]): void
   gap(gap: Gap): void
@@ -80,6 +82,8 @@ export interface PeerEvents {
   sawTime(time: number): void
   confirmed(confirmation: Confirmation): void
   beat(frame: BeatFrame): void
+  /** The leader found a hole in what this device could read of the room. */
+  gap(gap: Gap): void
   /** Another context asks who leads, and who is there. */
   joined(frame: JoinFrame): void
   /** Another context is there, or goes. */
@@ -106,6 +110,7 @@ export interface PeerContexts {
   postWithdrawn(batch: Batch, error: BusError): void
   postRoom(frame: RoomNews, data: readonly string[]): void
   postRoomCast(headers: readonly EventHeader[], data: readonly string[]): void
+  postGap(gap: Gap): void
   postBeat(beat: Omit<BeatFrame, 'frame' | 'log' | 'prefix'>): void
   /** Asks who leads, and who is there. */
   ask(): void
@@ -122,6 +127,8 @@ export interface Waiters {
   /** An own batch is in the log. Returns whether somebody waits for its confirmation. */
   add(batch: number, entries: readonly Entry[]): boolean
   confirm(confirmation: Confirmation): void
+  /** Every own batch up to this one is in the room, or was before its history was trimmed. */
+  confirmThrough(batch: number): void
   /** Rejects all that wait; numbers may begin anew. */
   abandon(error: BusError): void
   /** Own batches that somebody waits for. */

@@ -1,7 +1,7 @@
-import type { Clock } from '../clock.ts'
+import { type Platform, systemPlatform } from '../platform.ts'
 
-/** A clock that stands still until a test moves it; chance is a counter. */
-export class ManualClock implements Clock {
+/** Its clock stands still until a test moves it; chance is a counter. */
+export class ManualPlatform implements Platform {
   #now = 1_700_000_000_000
   #names = 0
   readonly #timers = new Set<{
@@ -32,6 +32,10 @@ export class ManualClock implements Clock {
   randomName(length: number): string {
     this.#names += 1
     return `n${this.#names}`.padEnd(Math.min(length, 4), '_')
+  }
+
+  sha256(text: string): Promise<string> {
+    return systemPlatform.sha256(text)
   }
 
   /** Moves on, and runs what is due on the way. */
