@@ -1,7 +1,6 @@
 /** Where the room has events of this log: how the parts of a placement are added and cut. */
 import type { BatchRef, OwnRun, Refusal } from '../protocol/frames.ts'
 import type { Cut, HeldRun, PlacedPart, Placement, RoomBatch } from './log.ts'
-import { idsIn } from './record.ts'
 import { isCut } from './room-state.ts'
 
 /** A placement as it was written; the first version had one part, in the placement itself. */
@@ -136,10 +135,9 @@ export function lastDecided(
 export function confirmedAfter(
   confirmed: BatchRef | undefined,
   last: { readonly batch: number; readonly index: number },
-  headers: string,
+  ids: readonly (string | undefined)[],
 ): BatchRef | undefined {
   if (confirmed && confirmed.batch > last.batch) return confirmed
-  const ids = idsIn(headers)
   const id = ids[last.index]
   if (id === undefined) return confirmed
   const later = confirmed?.batch !== last.batch || ids.indexOf(confirmed.id) <= last.index

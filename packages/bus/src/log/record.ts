@@ -179,11 +179,15 @@ export function readRecord(batch: number, time: number, read: () => StoredBatch)
   try {
     return read()
   } catch (error) {
-    const reason = toBusError(error, 'log_damaged', `record ${batch} of the log cannot be read`, {
-      stage: 'log',
-    })
-    return { kind: 'own', batch, time, headers: [], data: [], roomEvents: 0, damaged: reason }
+    return damagedRecord(batch, time, error)
   }
+}
+
+export function damagedRecord(batch: number, time: number, error: unknown): StoredBatch {
+  const reason = toBusError(error, 'log_damaged', `record ${batch} of the log cannot be read`, {
+    stage: 'log',
+  })
+  return { kind: 'own', batch, time, headers: [], data: [], roomEvents: 0, damaged: reason }
 }
 
 function damaged(batch: number, what: string, cause?: unknown): BusError {
