@@ -1,5 +1,5 @@
 /** The stores of a log's database and the rows in them. */
-import type { DBSchema, IDBPDatabase } from 'idb'
+import type { DBSchema, IDBPDatabase, IDBPTransaction } from 'idb'
 import type { Platform } from '../platform.ts'
 import type { OwnBatch, Placement, RoomBatch, StoredBatch, StoredRun, StreamPart } from './log.ts'
 import { readRecord, readTexts } from './record.ts'
@@ -17,9 +17,8 @@ export interface BatchRow {
   data: string
   types: readonly string[]
   ids: readonly (readonly [string, number])[]
-  /** Own batches: how many events are for the room, and the id of the last of them. */
+  /** Own batches: how many events are for the room. */
   roomEvents?: number
-  lastId?: string
   /** Room batches. */
   epoch?: string
   prev?: string
@@ -50,6 +49,10 @@ export interface Schema extends DBSchema {
   consumers: { key: string; value: unknown }
   dead: { key: number; value: unknown }
 }
+
+export type StoreName = 'batches' | 'streams' | 'room' | 'meta'
+export type ReadTransaction = IDBPTransaction<Schema, StoreName[], 'readonly'>
+export type WriteTransaction = IDBPTransaction<Schema, StoreName[], 'readwrite'>
 
 /** Makes the stores of version 1, with log id and device: born with the log, gone with it. */
 export function createStores(
@@ -99,7 +102,8 @@ export function quiet(request: Promise<unknown>): void {
 
 /** A row as the log gives it back. */
 export function toStored(row: BatchRow, batch: number): StoredBatch {
-  return readRecord(batch, row.time, () => parse(row, batch))
+  // Whatever else the store was given to hold.
+  return readRecord(batch, (row as BatchRow | null)?.time ?? 0, () => parse(row, batch))
 }
 
 function parse(row: BatchRow, batch: number): StoredBatch {

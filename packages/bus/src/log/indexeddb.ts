@@ -3,33 +3,39 @@
  * transaction, not per byte: a batch is one record, written by one `add` and a `commit`, and
  * nothing is read on the way. The database's own key generator gives the numbers.
  */
-import { type IDBPDatabase, openDB, unwrap } from 'idb'
-import { BusError, isBusError } from '../errors.ts'
+import { unwrap } from 'idb'
+import { BusError } from '../errors.ts'
 import { parseId } from '../event.ts'
 import type { Platform } from '../platform.ts'
-import type { BatchRef, Term } from '../protocol/frames.ts'
-import {
-  addStreams,
-  type BatchRow,
-  createStores,
-  DATABASE_VERSION,
-  quiet,
-  type Schema,
-  toStored,
-} from './indexeddb-rows.ts'
+import type { Term } from '../protocol/frames.ts'
+import { Connection, type Durability } from './indexeddb-connection.ts'
+import { trimStep } from './indexeddb-retention.ts'
+import { countOutbox, placeEvents, placementsIn } from './indexeddb-room.ts'
+import { addStreams, type BatchRow, quiet, toStored } from './indexeddb-rows.ts'
 import type {
   Log,
   LogSource,
   LogState,
   OwnBatch,
   Placement,
+  RetentionLimits,
   RoomBatch,
-  RoomState,
   StoredBatch,
+  Totals,
+  Trimmed,
   WelcomeUpdate,
 } from './log.ts'
-import { indexOfId, placementsOf } from './record.ts'
-import { afterRoomBatch, afterTerm, afterWelcome, assertFollows, assertTerm } from './room-state.ts'
+import { indexOfId, mayHold } from './record.ts'
+import {
+  afterFork,
+  afterRoomBatch,
+  afterTerm,
+  afterWelcome,
+  assertFollows,
+  assertTerm,
+  readRoomState,
+  type WrittenRoomState,
+} from './room-state.ts'
 
 export interface IndexedDbLogOptions {
   /** Refuse to run without it, instead of falling back to memory. @default false */
@@ -60,59 +66,43 @@ export function indexedDbLog(options: IndexedDbLogOptions = {}): LogSource {
   }
 }
 
+interface Lease {
+  readonly holder: string
+  readonly until: number
+}
+
 class IndexedDbLog implements Log {
   readonly kind = 'disk'
   readonly shared = true
-  readonly #name: string
-  readonly #platform: Platform
-  readonly #durability: 'relaxed' | 'strict'
-  #opening: Promise<IDBPDatabase<Schema>> | undefined
-  #database: IDBPDatabase<Schema> | undefined
-  /** The same database without wrappers, for the one path that is hot. */
-  #raw: IDBDatabase | undefined
-  #gone: BusError | undefined
-  readonly #running = new Set<Promise<unknown>>()
+  readonly storage: string
+  readonly #connection: Connection
+  /** Where the next step of `trim` goes on. */
+  #trimFrom = 0
 
-  constructor(name: string, platform: Platform, durability: 'relaxed' | 'strict') {
-    this.#name = name
-    this.#platform = platform
-    this.#durability = durability
+  constructor(name: string, platform: Platform, durability: Durability) {
+    this.storage = name
+    this.#connection = new Connection(name, platform, durability)
   }
 
   async open(outbox?: boolean): Promise<LogState> {
-    const platform = this.#platform
-    this.#opening ??= openDB<Schema>(this.#name, DATABASE_VERSION, {
-      upgrade: (database, _from, _to, transaction) =>
-        createStores(database, transaction.done, platform),
-      // Somebody clears the log or deletes the database: an open connection would block them.
-      blocking: () => this.#lose('log_cleared', 'the log was cleared by another context'),
-      terminated: () => this.#lose('log_lost', 'the browser closed the connection to the log'),
-    })
-    try {
-      this.#database = await this.#opening
-    } catch (cause) {
-      throw new BusError('log_unavailable', `IndexedDB did not open: ${nameOf(cause)}`, {
-        stage: 'log',
-        cause,
-      })
-    }
-    this.#raw = unwrap(this.#database) as IDBDatabase
+    await this.#connection.open()
     return this.state(outbox)
   }
 
-  #lose(code: 'log_cleared' | 'log_lost', message: string): void {
-    this.#gone = new BusError(code, message, { stage: 'log' })
-    this.#database?.close()
+  watch(lost: (error: BusError) => void): void {
+    this.#connection.watch(lost)
   }
 
   append(batch: OwnBatch, begun?: () => void): Promise<number> {
     const write = new Promise<number>((resolve, reject) => {
-      const transaction = this.#transaction(
-        batch.streams.size > 0 ? ['batches', 'streams'] : ['batches'],
+      const withStreams = batch.streams.size > 0
+      const transaction = this.#connection.rawWrite(
+        withStreams ? ['batches', 'streams'] : ['batches'],
+        withStreams,
       )
       let number = 0
       transaction.oncomplete = () => resolve(number)
-      transaction.onabort = () => reject(writeError(transaction.error))
+      transaction.onabort = () => reject(this.#connection.failure(transaction.error, transaction))
       // Transactions are served in the order in which they were made: others may hear of it now.
       begun?.()
       const row: BatchRow = {
@@ -123,31 +113,26 @@ class IndexedDbLog implements Log {
         types: batch.types,
         ids: batch.ids,
         roomEvents: batch.roomEvents,
-        ...(batch.lastRoomId === undefined ? undefined : { lastId: batch.lastRoomId }),
       }
       const added = transaction.objectStore('batches').add(row)
       added.onsuccess = () => {
         number = added.result as number
-        if (batch.streams.size === 0) return
+        if (!withStreams) return
         addStreams(transaction.objectStore('streams'), batch, number)
         transaction.commit()
       }
-      if (batch.streams.size === 0) transaction.commit()
+      if (!withStreams) transaction.commit()
     })
-    return this.#track(write)
+    return this.#connection.track(write)
   }
 
   async appendRoom(batch: RoomBatch, term: Term): Promise<number> {
-    const stores = ['batches', 'streams', 'room', 'meta'] as const
-    const transaction = this.#open().transaction(stores, 'readwrite', {
-      durability: this.#durability,
-    })
-    const write = async (): Promise<number> => {
+    return this.#connection.write(['batches', 'streams', 'room', 'meta'], async (transaction) => {
       const meta = transaction.objectStore('meta')
-      const state = (await meta.get('room')) as RoomState
+      const state = readRoomState(await meta.get('room'))
       assertFollows(state, batch, term)
       if (batch.runs.length === 0) {
-        quiet(meta.put(afterRoomBatch(state, batch, undefined, 0), 'room'))
+        quiet(meta.put(afterRoomBatch(state, batch, state.confirmed), 'room'))
         return 0
       }
       const number = await transaction.objectStore('batches').add({
@@ -163,16 +148,10 @@ class IndexedDbLog implements Log {
         runs: batch.runs,
       })
       addStreams(unwrap(transaction).objectStore('streams'), batch, number)
-      let confirmed: BatchRef | undefined
-      for (const placement of placementsOf(batch, number)) {
-        quiet(transaction.objectStore('room').put(placement))
-        const own = await transaction.objectStore('batches').get(placement.batch)
-        if (own?.lastId !== undefined) confirmed = { batch: placement.batch, id: own.lastId }
-      }
-      quiet(meta.put(afterRoomBatch(state, batch, confirmed, 0), 'room'))
+      const confirmed = await placeEvents(transaction, batch, number, state)
+      quiet(meta.put(afterRoomBatch(state, batch, confirmed), 'room'))
       return number
-    }
-    return this.#track(this.#settle(transaction, write()))
+    })
   }
 
   async takeTerm(nonce: string): Promise<Term> {
@@ -183,157 +162,170 @@ class IndexedDbLog implements Log {
   }
 
   async welcomed(update: WelcomeUpdate): Promise<void> {
-    return this.#changeRoom((state) => {
+    return this.#changeRoom((state, head) => {
       assertTerm(state, update.term)
-      return { state: afterWelcome(state, update), result: undefined }
+      return { state: afterWelcome(state, update, head), result: undefined }
     })
   }
 
-  async #changeRoom<T>(change: (state: RoomState) => { state: RoomState; result: T }): Promise<T> {
-    const transaction = this.#open().transaction('meta', 'readwrite', {
-      durability: this.#durability,
+  async fork(term: Term, device: LogState['device']): Promise<void> {
+    return this.#changeRoom((state) => {
+      assertTerm(state, term)
+      return { state: afterFork(state, term), result: undefined, device }
     })
-    const write = async (): Promise<T> => {
-      const { state, result } = change((await transaction.store.get('room')) as RoomState)
-      quiet(transaction.store.put(state, 'room'))
-      return result
-    }
-    return this.#track(this.#settle(transaction, write()))
   }
 
-  /** The result of a write once it is committed; one that throws rolls everything back. */
-  async #settle<T>(
-    transaction: { done: Promise<void>; abort(): void; error: DOMException | null },
-    write: Promise<T>,
+  async #changeRoom<T>(
+    change: (
+      state: WrittenRoomState,
+      head: number,
+    ) => { state: WrittenRoomState; result: T; device?: LogState['device'] },
   ): Promise<T> {
-    const done = transaction.done.then(
-      () => undefined,
-      (error: unknown) => error ?? transaction.error,
-    )
-    try {
-      const result = await write
-      const failure = await done
-      if (failure !== undefined) throw failure
+    return this.#connection.write(['batches', 'meta'], async (transaction) => {
+      const meta = transaction.objectStore('meta')
+      const [room, newest] = await Promise.all([
+        meta.get('room'),
+        transaction.objectStore('batches').openKeyCursor(null, 'prev'),
+      ])
+      const { state, result, device } = change(readRoomState(room), newest?.key ?? 0)
+      quiet(meta.put(state, 'room'))
+      if (device) quiet(meta.put(device, 'device'))
       return result
-    } catch (error) {
-      try {
-        transaction.abort()
-      } catch {
-        // It has ended by itself already: what failed in it has rolled it back.
-      }
-      await done
-      throw isBusError(error) ? error : writeError(error)
-    }
+    })
   }
 
   async state(outbox = true): Promise<LogState> {
-    const transaction = this.#open().transaction(['batches', 'meta'], 'readonly')
-    const meta = transaction.objectStore('meta')
-    const [logId, device, room] = await Promise.all([
-      meta.get('logId'),
-      meta.get('device'),
-      meta.get('room'),
-    ])
-    const newest = await transaction.objectStore('batches').openCursor(null, 'prev')
-    const state = room as RoomState
-    let pending = 0
-    const unconfirmed = IDBKeyRange.lowerBound(state.confirmed?.batch ?? 0, true)
-    let cursor = outbox ? await transaction.objectStore('batches').openCursor(unconfirmed) : null
-    while (cursor) {
-      pending += cursor.value.roomEvents ?? 0
-      cursor = await cursor.continue()
-    }
-    return {
-      logId: logId as string,
-      device: device as LogState['device'],
-      head: { batch: newest?.key ?? 0, time: newest?.value.time ?? 0 },
-      room: { ...state, pending },
-    }
+    return this.#connection.read(['batches', 'room', 'meta'], async (transaction) => {
+      const meta = transaction.objectStore('meta')
+      const batches = transaction.objectStore('batches')
+      const [logId, device, room, totals, oldest, newest] = await Promise.all([
+        meta.get('logId'),
+        meta.get('device'),
+        meta.get('room'),
+        meta.get('totals'),
+        batches.openKeyCursor(),
+        batches.openCursor(null, 'prev'),
+      ])
+      const state = readRoomState(room)
+      const counted = outbox
+        ? await countOutbox(transaction, state)
+        : { pending: 0, pendingBytes: 0 }
+      return {
+        logId: logId as string,
+        device: device as LogState['device'],
+        head: { batch: newest?.key ?? 0, time: newest?.value?.time ?? 0 },
+        first: oldest?.key ?? 0,
+        ...(totals === undefined ? undefined : { totals: totals as Totals }),
+        room: { ...state, ...counted },
+      }
+    })
   }
 
   async read(from: number, limit: number): Promise<StoredBatch[]> {
-    const range = IDBKeyRange.lowerBound(from)
-    const store = this.#open().transaction('batches', 'readonly').store
-    const [keys, rows] = await Promise.all([
-      store.getAllKeys(range, limit),
-      store.getAll(range, limit),
-    ])
-    return rows.map((row, i) => toStored(row, keys[i] as number))
+    return this.#connection.read(['batches'], async (transaction) => {
+      const store = transaction.objectStore('batches')
+      const range = IDBKeyRange.lowerBound(from)
+      const [keys, rows] = await Promise.all([
+        store.getAllKeys(range, limit),
+        store.getAll(range, limit),
+      ])
+      return rows.map((row, i) => toStored(row, keys[i] as number))
+    })
   }
 
   async readBack(to: number, limit: number): Promise<StoredBatch[]> {
-    const found: StoredBatch[] = []
-    const store = this.#open().transaction('batches', 'readonly').store
-    let cursor = await store.openCursor(IDBKeyRange.upperBound(to), 'prev')
-    while (cursor && found.length < limit) {
-      found.push(toStored(cursor.value, cursor.key))
-      cursor = await cursor.continue()
-    }
-    return found
+    return this.#connection.read(['batches'], async (transaction) => {
+      const found: StoredBatch[] = []
+      const store = transaction.objectStore('batches')
+      let cursor = await store.openCursor(IDBKeyRange.upperBound(to), 'prev')
+      while (cursor && found.length < limit) {
+        found.push(toStored(cursor.value, cursor.key))
+        cursor = await cursor.continue()
+      }
+      return found
+    })
   }
 
   async find(id: string): Promise<{ batch: StoredBatch; index: number } | undefined> {
     const [prefix, counter] = parseId(id)
-    const index = this.#open().transaction('batches', 'readonly').store.index('ids')
-    const cursor = await index.openCursor(
-      IDBKeyRange.bound([prefix, counter], [prefix, Number.MAX_VALUE]),
-    )
-    if (!cursor) return undefined
-    const batch = toStored(cursor.value, cursor.primaryKey)
-    const at = indexOfId(batch, id)
-    return at < 0 ? undefined : { batch, index: at }
+    return this.#connection.read(['batches'], async (transaction) => {
+      const ids = transaction.objectStore('batches').index('ids')
+      const range = IDBKeyRange.bound([prefix, counter], [prefix, Number.MAX_VALUE])
+      // Mostly the first has it; a publisher's numbers need not ascend where a room was restored.
+      for (let cursor = await ids.openCursor(range); cursor; cursor = await cursor.continue()) {
+        if (!mayHold(cursor.value.headers, id)) continue
+        const batch = toStored(cursor.value, cursor.primaryKey)
+        const index = indexOfId(batch, id)
+        if (index >= 0) return { batch, index }
+      }
+      return undefined
+    })
+  }
+
+  async highest(prefix: string): Promise<number> {
+    return this.#connection.read(['batches'], async (transaction) => {
+      const ids = transaction.objectStore('batches').index('ids')
+      const range = IDBKeyRange.bound([prefix, 0], [prefix, Number.MAX_VALUE])
+      return (await ids.openKeyCursor(range, 'prev'))?.key[1] ?? 0
+    })
   }
 
   async placement(batch: number): Promise<Placement | undefined> {
-    return this.#open().get('room', batch)
+    return (await this.placements(batch, batch))[0]
   }
 
-  async close(): Promise<void> {
-    await Promise.allSettled([...this.#running])
-    this.#gone ??= new BusError('closed', 'the log was closed', { stage: 'log' })
-    const database = await this.#opening?.catch(() => undefined)
-    database?.close()
+  async placements(from: number, to: number): Promise<Placement[]> {
+    if (to < from) return []
+    return this.#connection.read(['room', 'meta'], async (transaction) => {
+      const room = await transaction.objectStore('meta').get('room')
+      const { cuts } = readRoomState(room)
+      return [...(await placementsIn(transaction, from, to, cuts)).values()]
+    })
   }
 
-  #open(): IDBPDatabase<Schema> {
-    if (this.#gone) throw this.#gone
-    if (!this.#database)
-      throw new BusError('log_unavailable', 'the log is not open yet', { stage: 'log' })
-    return this.#database
+  async trim(limits: RetentionLimits, outbox = true): Promise<Trimmed> {
+    const from = this.#trimFrom
+    const { trimmed, next } = await this.#connection.write(
+      ['batches', 'streams', 'room', 'meta'],
+      (transaction) => trimStep(transaction, limits, outbox, from),
+    )
+    this.#trimFrom = next
+    return trimmed
   }
 
-  #transaction(stores: string[]): IDBTransaction {
-    this.#open()
-    try {
-      return (this.#raw as IDBDatabase).transaction(stores, 'readwrite', {
-        durability: this.#durability,
-      })
-    } catch (cause) {
-      // Safari and browsers that evict close the connection without telling.
-      this.#lose('log_lost', 'the connection to the log was lost')
-      throw new BusError('log_lost', 'the connection to the log was lost', { stage: 'log', cause })
-    }
+  async lease(holder: string, now: number, ttlMs: number): Promise<boolean> {
+    return this.#changeLease((lease) => {
+      // A clock that was set back must not leave the device without a leader.
+      const runs = lease && lease.until > now && lease.until <= now + 2 * ttlMs
+      return runs && lease.holder !== holder ? undefined : { holder, until: now + ttlMs }
+    })
   }
 
-  #track<T>(write: Promise<T>): Promise<T> {
-    this.#running.add(write)
-    const forget = () => this.#running.delete(write)
-    write.then(forget, forget)
-    return write
+  async releaseLease(holder: string): Promise<void> {
+    await this.#changeLease((lease) =>
+      lease?.holder === holder ? { holder, until: 0 } : undefined,
+    )
   }
-}
 
-function writeError(error: unknown): BusError {
-  const quota = nameOf(error) === 'QuotaExceededError'
-  return new BusError(
-    quota ? 'quota_exceeded' : 'log_failed',
-    quota
-      ? 'the browser gives this site no more room: free some, or ask with navigator.storage.persist()'
-      : `the log rolled the batch back: ${nameOf(error)}`,
-    { stage: 'log', cause: error },
-  )
-}
+  /** Whether the change has a new lease. */
+  #changeLease(change: (lease: Lease | undefined) => Lease | undefined): Promise<boolean> {
+    return this.#connection.write(['meta'], async (transaction) => {
+      const meta = transaction.objectStore('meta')
+      const lease = change((await meta.get('lease')) as Lease | undefined)
+      if (lease) quiet(meta.put(lease, 'lease'))
+      return lease !== undefined
+    })
+  }
 
-function nameOf(error: unknown): string {
-  return error instanceof Error || error instanceof DOMException ? error.name : 'unknown reason'
+  clear(): Promise<void> {
+    return this.#connection.clear()
+  }
+
+  halt(): void {
+    this.#connection.halt()
+  }
+
+  close(): Promise<void> {
+    return this.#connection.close()
+  }
 }

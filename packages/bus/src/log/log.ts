@@ -5,7 +5,8 @@
 import type { BusError } from '../errors.ts'
 import type { EventHeader, Scope } from '../event.ts'
 import type { Platform } from '../platform.ts'
-import type { BatchRef, Refusal, Run, StreamFrame, Term } from '../protocol/frames.ts'
+import type { BatchRef, OwnRun, Refusal, Run, Term } from '../protocol/frames.ts'
+import type { Cut } from '../protocol/position.ts'
 
 /** A batch published on this device, ready to be written: encoded once, never opened again. */
 export interface OwnBatch {
@@ -23,8 +24,6 @@ export interface OwnBatch {
   /** How many events are for the room; 0 keeps the batch out of the outbox. */
   readonly roomEvents: number
   readonly lastId: string
-  /** Id of the last event for the room: by it the relay knows the batch. */
-  readonly lastRoomId?: string
 }
 
 /** A batch's events of one stream, copied, so that reading the stream reads nothing else. */
@@ -35,7 +34,7 @@ export interface StreamPart {
   readonly data: string
 }
 
-/** A batch of the room's stream; own events are runs without headers and data. */
+/** A batch of the room's stream; events this log has already are runs without headers and data. */
 export interface RoomBatch {
   readonly time: number
   readonly epoch: string
@@ -45,17 +44,36 @@ export interface RoomBatch {
   /** Headers and value texts of the events of others, in order. */
   readonly headers: string
   readonly data: string
-  /** Slots: events of others and placeholders of own ones. */
+  /** Slots: new events, and placeholders of those this log has already. */
   readonly count: number
   readonly types: readonly string[]
   readonly ids: readonly (readonly [prefix: string, counter: number])[]
   readonly streams: ReadonlyMap<string, StreamPart>
 }
 
-/** A run of a stream frame whose headers went into the record's own text. */
+/** A run of a record; the headers of its events went into the record's own text. */
 export type StoredRun =
   | { readonly place: number; readonly time: number; readonly events: number }
-  | Extract<Run, { own: unknown }>
+  | OwnRun
+  | HeldRun
+
+/**
+ * Neighbouring places whose events this log has already, though not as own ones of the device it is
+ * now: of the device it was before a fork, or of others, which the room lost and got again.
+ */
+export interface HeldRun {
+  readonly place: number
+  readonly time: number
+  /** Own or room record that has them, and where in it: for a room record, slots. */
+  readonly held: { readonly batch: number; readonly indexes: readonly number[] }
+}
+
+/** A stream frame as it is written: what this log has already stands in it as own or held. */
+export interface RoomInput {
+  readonly prev: string
+  readonly position: string
+  readonly runs: readonly (Run | HeldRun)[]
+}
 
 /** A record as it is read back. */
 export type StoredBatch = StoredOwnBatch | StoredRoomBatch
@@ -84,15 +102,37 @@ export interface StoredRoomBatch {
   readonly damaged?: never
 }
 
-/** Where the room placed an own batch: the `room` row of it. */
+/**
+ * Where the room has the events of a record: of an own one, or of a room record whose events the
+ * room placed anew. No index is in two parts.
+ */
 export interface Placement {
   readonly batch: number
+  readonly parts: readonly PlacedPart[]
+}
+
+/** Events of a record at neighbouring places: the k-th of `indexes` stands at `place + k`. */
+export interface PlacedPart {
   /** The record of the room's stream that says so. */
   readonly record: number
   readonly epoch: string
   readonly place: number
+  /** Indexes of an own record, slots of a room record. */
   readonly indexes: readonly number[]
   readonly refused?: readonly Refusal[]
+}
+
+/** A place where this log's copy of the room is not whole, and why. */
+export interface StoredGap {
+  readonly reason: string
+  /** The newest record when it was found. */
+  readonly at: number
+  /** When it was found, milliseconds since 1970. */
+  readonly time: number
+  /** Position from which the stream went on. */
+  readonly from: string
+  /** Position that was lost. */
+  readonly lost?: string
 }
 
 /** What a log knows of itself when it is opened. */
@@ -102,7 +142,19 @@ export interface LogState {
   readonly device: { readonly id: string; readonly secret: string }
   /** Number and time of the newest record; 0 where there is none. */
   readonly head: { readonly batch: number; readonly time: number }
+  /** Number of the oldest record; 0 where there is none. */
+  readonly first: number
+  /** What the log held when `trim` last looked; absent before it ever did. */
+  readonly totals?: Totals
   readonly room: RoomState
+}
+
+/** Size of a log's records up to `through`, so that nobody adds them up again. */
+export interface Totals {
+  readonly through: number
+  readonly events: number
+  /** Characters of headers and value texts; the copies kept by stream are not counted. */
+  readonly bytes: number
 }
 
 /** How far the log is with its room. */
@@ -114,14 +166,25 @@ export interface RoomState {
   /** Place of the room's head at the first welcome: up to it, events only fill the log. */
   readonly liveAfter: number
   readonly subject?: string
-  /** The last own batch that was confirmed. */
+  /** What the last welcomed connection may read, as text. */
+  readonly reads?: string
+  /**
+   * The last own batch that was confirmed: number, and id of its last event that the room took or
+   * refused. Own batches up to it are not in the outbox.
+   */
   readonly confirmed?: BatchRef
+  /** Positions that are true no longer, the newest last. */
+  readonly cuts: readonly Cut[]
+  /** The last gaps, the newest last. */
+  readonly gaps: readonly StoredGap[]
   /** Terms taken since the last one that was welcomed. */
   readonly terms: readonly Term[]
   /** The highest term number ever seen. */
   readonly term: number
-  /** Events for the room in own batches after the confirmed one. */
+  /** Events for the room in own batches after the confirmed one that have no place and no refusal. */
   readonly pending: number
+  /** Characters of headers and value texts of the batches with such events. */
+  readonly pendingBytes: number
 }
 
 /** What `welcome` changes, written in one transaction. */
@@ -130,6 +193,32 @@ export interface WelcomeUpdate {
   readonly cursor: string
   readonly liveAfter: number
   readonly subject: string
+  /** What this connection may read, as text, to see later that it changed. */
+  readonly reads: string
+  /** The last own batch the relay has: replaces the stored pair, which is dropped if this is absent. */
+  readonly confirmed?: BatchRef
+  /** Positions that the room has lost; what records up to the head say of them is cut. */
+  readonly cut?: { readonly epoch: string; readonly place: number }
+  readonly gap?: StoredGap
+}
+
+/** How much a log keeps. Use `Infinity`, and `before: 0`, for no limit. */
+export interface RetentionLimits {
+  readonly events: number
+  /** As `Totals.bytes`. */
+  readonly bytes: number
+  /** Records written before this time go, milliseconds since 1970. */
+  readonly before: number
+}
+
+/** What one step of `trim` removed. */
+export interface Trimmed {
+  /** Events removed. */
+  readonly removed: number
+  /** Offset of the first event removed, and of the last slot of the last record removed. */
+  readonly range?: { readonly from: number; readonly through: number }
+  /** Whether another step has something to do. */
+  readonly more: boolean
 }
 
 /**
@@ -139,7 +228,12 @@ export interface WelcomeUpdate {
  * its place in the order of writes when it calls `begun`, so that whoever posts then cannot be
  * overtaken by another context's effect; its promise MUST resolve only after the commit, and MUST
  * reject when the transaction aborts. Numbers MUST be given by the log itself, ascending, and
- * MUST NOT be reused, not even after `clear`. Nothing MUST read or decode the value texts.
+ * MUST NOT be reused while its id lives. Nothing MUST read or decode the value texts.
+ *
+ * A log can go under those who use it. Then every write that runs and every later call MUST reject
+ * with the error that `watch` tells: `log_cleared` where somebody cleared or deleted it, `log_lost`
+ * where the connection to it ended, so that the outcome of running writes is not known: open it
+ * again, and look a batch up by its last id before it is written again.
  */
 export interface Log {
   /** How durable a commit is. */
@@ -147,30 +241,49 @@ export interface Log {
   /** Whether contexts that share no memory share this log, so that leading it needs a Web Lock. */
   readonly shared: boolean
   /**
+   * Names what the log is kept in: the same for all logs in this process that are one, and for no
+   * other. A copy of a log has its id, but is none of its contexts.
+   */
+  readonly storage: string
+  /**
    * Reads the state, and makes log id and device where the log is new.
    *
    * @param outbox whether what is pending is counted, which reads all that is not confirmed
+   * @throws {BusError} log_unavailable, log_in_use
    */
   open(outbox?: boolean): Promise<LogState>
+  /**
+   * Called once, when the log is gone under its user; at once if it is gone already. Not called for
+   * this log's own `clear` and `close`. One listener: a second replaces the first.
+   */
+  watch(lost: (error: BusError) => void): void
   /**
    * Commits an own batch; its number. Calls `begun` before it returns, as soon as no write that
    * begins later, in whatever context, can be committed before this one.
    *
-   * @throws {BusError} log_failed, quota_exceeded, log_lost
+   * @throws {BusError} log_failed, quota_exceeded, log_lost, log_cleared
    */
   append(batch: OwnBatch, begun?: () => void): Promise<number>
   /**
    * Commits a batch of the room together with the cursor and the placements in it, only if the
    * cursor equals `batch.prev` and the newest term is `term`; its number. One without runs moves
-   * the cursor alone and has no record: its number is 0.
+   * the cursor alone and has no record: its number is 0. An event that has a place already keeps
+   * it, if the room has not lost that one. Only own runs move `confirmed`, and never back.
    *
-   * @throws {BusError} stale_cursor, stale_term, log_failed, quota_exceeded, log_lost
+   * @throws {BusError} stale_cursor, stale_term, log_failed, quota_exceeded, log_lost, log_cleared
    */
   appendRoom(batch: RoomBatch, term: Term): Promise<number>
   /** Takes the next term: one above the highest ever seen. Resolves when it is committed. */
   takeTerm(nonce: string): Promise<Term>
   /** Commits what a welcome told. @throws {BusError} stale_term */
   welcomed(update: WelcomeUpdate): Promise<void>
+  /**
+   * Makes another device of this one: new id and secret, no confirmed batch, and `term` as the only
+   * one taken. Records, their numbers and the cursor stay.
+   *
+   * @throws {BusError} stale_term
+   */
+  fork(term: Term, device: LogState['device']): Promise<void>
   /** State as it is now; `outbox` as in `open`. @default true */
   state(outbox?: boolean): Promise<LogState>
   /** Records from batch number `from` on, ascending, at most `limit`. */
@@ -179,9 +292,44 @@ export interface Log {
   readBack(to: number, limit: number): Promise<StoredBatch[]>
   /** The record that holds the event, and its index there. */
   find(id: string): Promise<{ batch: StoredBatch; index: number } | undefined>
-  /** Where the room placed an own batch, once it is confirmed. */
+  /** The highest counter that an id of this prefix has in the log; 0 if there is none. */
+  highest(prefix: string): Promise<number>
+  /** Where the room has the events of a record, without what it has lost; `undefined` if nowhere. */
   placement(batch: number): Promise<Placement | undefined>
-  /** Waits for running writes, then closes. Nothing may be called after it. */
+  /** The same for all records from number `from` to number `to`, both included, ascending. */
+  placements(from: number, to: number): Promise<Placement[]>
+  /**
+   * One step of removing the oldest records until the log is within its limits; call it again
+   * while `more` is true. What belongs to a record goes with it. Three kinds stay whatever the
+   * limits say: the newest record, that of `confirmed`, and, with `outbox`, own ones with events
+   * that are pending.
+   *
+   * @param outbox whether own events for the room wait for a relay @default true
+   */
+  trim(limits: RetentionLimits, outbox?: boolean): Promise<Trimmed>
+  /**
+   * Deletes the log for all who have it open; resolves when it is gone. This object is of no use
+   * afterwards: make another, which opens a new log with a new id.
+   */
+  clear(): Promise<void>
+  /**
+   * Takes or renews the lease of the log: true if nobody else holds one at `now`. Only on logs
+   * that contexts share without sharing memory, and only for runtimes without Web Locks.
+   *
+   * @param now milliseconds since 1970, as all contexts of the device count them
+   */
+  lease?(holder: string, now: number, ttlMs: number): Promise<boolean>
+  /** Gives the lease back, if `holder` has it. */
+  releaseLease?(holder: string): Promise<void>
+  /**
+   * This context is about to stand still: rolls back the writes that wait for something they asked
+   * for, since they would keep all others waiting. They reject with `log_lost`; the log stays open.
+   */
+  halt?(): void
+  /**
+   * Closes; resolves when running writes have ended. Lets go, in the task of the call, of what
+   * others could wait for. Nothing may be called after it.
+   */
   close(): Promise<void>
 }
 
@@ -220,7 +368,7 @@ export interface Writer {
   record(entries: readonly Encoded[]): OwnBatch
   write(record: OwnBatch, begun?: () => void): Promise<number>
   writeRoom(
-    frame: StreamFrame,
+    frame: RoomInput,
     data: readonly string[],
     epoch: string,
     term: Term,

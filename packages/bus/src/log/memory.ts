@@ -5,29 +5,38 @@
 import { BusError } from '../errors.ts'
 import { parseId } from '../event.ts'
 import type { Platform } from '../platform.ts'
-import type { BatchRef, Term } from '../protocol/frames.ts'
+import type { Term } from '../protocol/frames.ts'
 import type {
   Log,
   LogSource,
   LogState,
   OwnBatch,
   Placement,
+  RetentionLimits,
   RoomBatch,
-  RoomState,
   StoredBatch,
+  Trimmed,
   WelcomeUpdate,
 } from './log.ts'
-import { indexOfId, placementsOf, readRecord, readTexts } from './record.ts'
+import { MemoryRows, type NewRow, type Row, toStored } from './memory-rows.ts'
 import {
+  confirmedAfter,
+  lastDecided,
+  pendingOf,
+  placed,
+  placingRuns,
+  validPlacement,
+} from './placement.ts'
+import { indexOfId, mayHold } from './record.ts'
+import { addUp, bytesIn, NO_TOTALS, planTrim, RECORDS_PER_STEP } from './retention.ts'
+import {
+  afterFork,
   afterRoomBatch,
   afterTerm,
   afterWelcome,
   assertFollows,
   assertTerm,
-  emptyRoomState,
 } from './room-state.ts'
-
-type Row = (OwnBatch & { kind: 'own' }) | (RoomBatch & { kind: 'room' })
 
 /**
  * Keeps the log in this process; gone when the process ends.
@@ -44,7 +53,7 @@ export function memoryLog(): LogSource {
 }
 
 /** Logs in use by name and room: the contexts of one process that use the default share theirs. */
-const SHARED = new Map<string, { log: MemoryLog; users: number }>()
+const SHARED = new Map<string, MemoryRows>()
 
 /** The default where there is no IndexedDB: one log for all buses of a name in this process. */
 export function processMemoryLog(): LogSource {
@@ -54,13 +63,10 @@ export function processMemoryLog(): LogSource {
     available: () => true,
     create(name, room, platform) {
       const key = `${name}:${room}`
-      const known = SHARED.get(key) ?? { log: new MemoryLog(platform), users: 0 }
-      known.users += 1
-      SHARED.set(key, known)
-      return new SharedMemoryLog(known.log, () => {
-        known.users -= 1
-        if (known.users === 0) SHARED.delete(key)
-      })
+      const known = SHARED.get(key)
+      const rows = known ?? new MemoryRows(platform, () => SHARED.delete(key))
+      SHARED.set(key, rows)
+      return new MemoryLog(platform, rows)
     },
   }
 }
@@ -68,169 +74,228 @@ export function processMemoryLog(): LogSource {
 export class MemoryLog implements Log {
   readonly kind = 'memory'
   readonly shared = false
-  readonly #rows: Row[] = []
-  readonly #placements = new Map<number, Placement>()
-  readonly #logId: string
-  readonly #device: LogState['device']
-  #room: RoomState = emptyRoomState()
-  #closed = false
+  readonly storage: string
+  readonly #rows: MemoryRows
+  /** Why nothing can be written any more. */
+  #gone: BusError | undefined
+  #lost: ((error: BusError) => void) | undefined
+  /** Where the next step of `trim` goes on. */
+  #trimFrom = 0
 
-  constructor(platform: Platform) {
-    this.#logId = platform.randomText(22)
-    this.#device = { id: platform.randomText(22), secret: platform.randomText(43) }
+  constructor(platform: Platform, rows: MemoryRows = new MemoryRows(platform)) {
+    this.#rows = rows
+    this.storage = rows.name
+    rows.users.add(this)
   }
 
-  open(): Promise<LogState> {
-    this.#closed = false
-    return this.state()
+  async open(outbox?: boolean): Promise<LogState> {
+    if (this.#gone?.code === 'closed') this.#gone = undefined
+    this.#assertOpen()
+    this.#rows.users.add(this)
+    return this.state(outbox)
+  }
+
+  watch(lost: (error: BusError) => void): void {
+    this.#lost = lost
+    if (this.#gone?.code === 'log_cleared') lost(this.#gone)
   }
 
   async append(batch: OwnBatch, begun?: () => void): Promise<number> {
     this.#assertOpen()
-    const number = this.#rows.push({ kind: 'own', ...batch })
+    const number = this.#push({ kind: 'own', ...batch })
     begun?.()
-    this.#room = { ...this.#room, pending: this.#room.pending + batch.roomEvents }
     return number
   }
 
   async appendRoom(batch: RoomBatch, term: Term): Promise<number> {
     this.#assertOpen()
-    assertFollows(this.#room, batch, term)
-    if (batch.runs.length === 0) {
-      this.#room = afterRoomBatch(this.#room, batch, undefined, 0)
-      return 0
+    const rows = this.#rows
+    assertFollows(rows.room, batch, term)
+    let { confirmed } = rows.room
+    let number = 0
+    if (batch.runs.length > 0) {
+      number = this.#push({ kind: 'room', ...batch })
+      const by = { record: number, epoch: batch.epoch }
+      for (const [record, runs] of placingRuns(batch)) {
+        const known = rows.placements.get(record)
+        rows.placements.set(record, placed(record, known, runs, by, rows.room.cuts))
+      }
+      const last = lastDecided(batch)
+      const own = last && rows.row(last.batch)
+      if (last && own) confirmed = confirmedAfter(confirmed, last, own.headers)
     }
-    const number = this.#rows.push({ kind: 'room', ...batch })
-    let confirmed: BatchRef | undefined
-    let events = 0
-    for (const placement of placementsOf(batch, number)) {
-      this.#placements.set(placement.batch, placement)
-      const own = this.#rows[placement.batch - 1]
-      if (own?.kind !== 'own' || own.lastRoomId === undefined) continue
-      confirmed = { batch: placement.batch, id: own.lastRoomId }
-      events += own.roomEvents
-    }
-    this.#room = afterRoomBatch(this.#room, batch, confirmed, events)
+    rows.room = afterRoomBatch(rows.room, batch, confirmed)
     return number
+  }
+
+  #push(row: NewRow): number {
+    const batch = ++this.#rows.last
+    this.#rows.batches.push({ ...row, batch })
+    return batch
   }
 
   async takeTerm(nonce: string): Promise<Term> {
     this.#assertOpen()
-    const { state, term } = afterTerm(this.#room, nonce)
-    this.#room = state
+    const { state, term } = afterTerm(this.#rows.room, nonce)
+    this.#rows.room = state
     return term
   }
 
   async welcomed(update: WelcomeUpdate): Promise<void> {
     this.#assertOpen()
-    assertTerm(this.#room, update.term)
-    this.#room = afterWelcome(this.#room, update)
+    const rows = this.#rows
+    assertTerm(rows.room, update.term)
+    rows.room = afterWelcome(rows.room, update, rows.batches.at(-1)?.batch ?? 0)
   }
 
-  async state(): Promise<LogState> {
-    const newest = this.#rows.at(-1)
+  async fork(term: Term, device: LogState['device']): Promise<void> {
+    this.#assertOpen()
+    assertTerm(this.#rows.room, term)
+    this.#rows.room = afterFork(this.#rows.room, term)
+    this.#rows.device = device
+  }
+
+  async state(outbox = true): Promise<LogState> {
+    this.#assertOpen()
+    const { logId, device, batches, totals, room } = this.#rows
+    const newest = batches.at(-1)
     return {
-      logId: this.#logId,
-      device: this.#device,
-      head: { batch: this.#rows.length, time: newest?.time ?? 0 },
-      room: this.#room,
+      logId,
+      device,
+      head: { batch: newest?.batch ?? 0, time: newest?.time ?? 0 },
+      first: batches[0]?.batch ?? 0,
+      ...(totals === undefined ? undefined : { totals }),
+      room: { ...room, ...(outbox ? this.#outbox() : { pending: 0, pendingBytes: 0 }) },
     }
+  }
+
+  #outbox(): { pending: number; pendingBytes: number } {
+    const { batches, room } = this.#rows
+    const first = this.#rows.indexFrom((room.confirmed?.batch ?? 0) + 1)
+    let [pending, pendingBytes] = [0, 0]
+    for (let i = first; i < batches.length; i++) {
+      const row = batches[i] as Row
+      const events = this.#pendingIn(row)
+      pending += events
+      if (events > 0) pendingBytes += bytesIn(row)
+    }
+    return { pending, pendingBytes }
+  }
+
+  #pendingIn(row: Row): number {
+    if (row.kind !== 'own' || row.roomEvents === 0) return 0
+    return pendingOf(row.roomEvents, this.#placement(row.batch))
   }
 
   async read(from: number, limit: number): Promise<StoredBatch[]> {
-    const first = Math.max(from, 1)
-    return this.#rows.slice(first - 1, first - 1 + limit).map((row, i) => toStored(row, first + i))
+    this.#assertOpen()
+    const first = this.#rows.indexFrom(from)
+    return this.#rows.batches.slice(first, first + limit).map(toStored)
   }
 
   async readBack(to: number, limit: number): Promise<StoredBatch[]> {
-    const last = Math.min(to, this.#rows.length)
-    const rows: StoredBatch[] = []
-    for (let number = last; number >= 1 && rows.length < limit; number--) {
-      rows.push(toStored(this.#rows[number - 1] as Row, number))
-    }
-    return rows
+    this.#assertOpen()
+    const end = this.#rows.indexFrom(to + 1)
+    return this.#rows.batches
+      .slice(Math.max(0, end - limit), end)
+      .reverse()
+      .map(toStored)
   }
 
   async find(id: string): Promise<{ batch: StoredBatch; index: number } | undefined> {
+    this.#assertOpen()
     const [prefix, counter] = parseId(id)
-    const at = this.#rows.findIndex((row) =>
-      row.ids.some((pair) => pair[0] === prefix && pair[1] >= counter),
-    )
-    if (at < 0) return undefined
-    const batch = toStored(this.#rows[at] as Row, at + 1)
-    const index = indexOfId(batch, id)
-    return index < 0 ? undefined : { batch, index }
+    for (const row of this.#rows.batches) {
+      if (!row.ids.some((pair) => pair[0] === prefix && pair[1] >= counter)) continue
+      if (!mayHold(row.headers, id)) continue
+      const batch = toStored(row)
+      const index = indexOfId(batch, id)
+      if (index >= 0) return { batch, index }
+    }
+    return undefined
+  }
+
+  async highest(prefix: string): Promise<number> {
+    this.#assertOpen()
+    let highest = 0
+    for (const { ids } of this.#rows.batches) {
+      for (const [known, counter] of ids)
+        if (known === prefix && counter > highest) highest = counter
+    }
+    return highest
   }
 
   async placement(batch: number): Promise<Placement | undefined> {
-    return this.#placements.get(batch)
+    this.#assertOpen()
+    return this.#placement(batch)
   }
 
-  close(): Promise<void> {
-    this.#closed = true
-    return Promise.resolve()
+  #placement(batch: number): Placement | undefined {
+    return validPlacement(this.#rows.placements.get(batch), this.#rows.room.cuts)
+  }
+
+  async placements(from: number, to: number): Promise<Placement[]> {
+    this.#assertOpen()
+    const { batches } = this.#rows
+    const found: Placement[] = []
+    for (let i = this.#rows.indexFrom(from); i < batches.length; i++) {
+      const { batch } = batches[i] as Row
+      if (batch > to) break
+      const placement = this.#placement(batch)
+      if (placement) found.push(placement)
+    }
+    return found
+  }
+
+  async trim(limits: RetentionLimits, outbox = true): Promise<Trimmed> {
+    this.#assertOpen()
+    const rows = this.#rows
+    const known = rows.totals ?? NO_TOTALS
+    const unseen = rows.indexFrom(known.through + 1)
+    const added = rows.batches.slice(unseen, unseen + RECORDS_PER_STEP)
+    rows.totals = addUp(known, added)
+    if (added.length === RECORDS_PER_STEP) return { removed: 0, more: true }
+    const start = rows.indexFrom(this.#trimFrom)
+    const oldest = rows.batches.slice(start, start + RECORDS_PER_STEP)
+    const plan = planTrim(oldest, rows.totals, limits, (batch) => this.#stays(batch, outbox))
+    const gone = new Set(plan.remove)
+    const kept = oldest.filter((row) => !gone.has(row.batch))
+    rows.batches.splice(start, oldest.length, ...kept)
+    for (const batch of gone) rows.placements.delete(batch)
+    rows.totals = plan.totals
+    const more = !plan.enough && oldest.length === RECORDS_PER_STEP
+    this.#trimFrom = more ? (oldest.at(-1) as Row).batch + 1 : 0
+    return { ...plan.trimmed, more }
+  }
+
+  #stays(batch: number, outbox: boolean): boolean {
+    const { batches, room } = this.#rows
+    const confirmed = room.confirmed?.batch ?? 0
+    if (batch === batches.at(-1)?.batch || batch === confirmed) return true
+    const row = this.#rows.row(batch)
+    return outbox && row !== undefined && batch > confirmed && this.#pendingIn(row) > 0
+  }
+
+  async clear(): Promise<void> {
+    this.#assertOpen()
+    this.#lost = undefined
+    this.#rows.clear()
+    // Whoever was told may have opened it anew by now.
+    if (this.#rows.users.size === 0) this.#rows.unused()
+  }
+
+  /** Somebody cleared the rows. */
+  cleared(): void {
+    this.#gone = new BusError('log_cleared', 'the log was cleared', { stage: 'log' })
+    this.#lost?.(this.#gone)
+  }
+
+  async close(): Promise<void> {
+    this.#gone ??= new BusError('closed', 'the log was closed', { stage: 'log' })
+    if (this.#rows.users.delete(this) && this.#rows.users.size === 0) this.#rows.unused()
   }
 
   #assertOpen(): void {
-    if (this.#closed) throw new BusError('closed', 'the log was closed', { stage: 'log' })
+    if (this.#gone) throw this.#gone
   }
-}
-
-/** One user's handle of a memory log that several use. */
-class SharedMemoryLog implements Log {
-  readonly kind = 'memory'
-  readonly shared = false
-  readonly #log: MemoryLog
-  #release: (() => void) | undefined
-
-  constructor(log: MemoryLog, release: () => void) {
-    this.#log = log
-    this.#release = release
-  }
-
-  open = async (): Promise<LogState> => this.#open().open()
-  append = async (batch: OwnBatch, begun?: () => void): Promise<number> =>
-    this.#open().append(batch, begun)
-  appendRoom = async (batch: RoomBatch, term: Term): Promise<number> =>
-    this.#open().appendRoom(batch, term)
-  takeTerm = async (nonce: string): Promise<Term> => this.#open().takeTerm(nonce)
-  welcomed = async (update: WelcomeUpdate): Promise<void> => this.#open().welcomed(update)
-  state = async (): Promise<LogState> => this.#open().state()
-  read = async (from: number, limit: number): Promise<StoredBatch[]> =>
-    this.#open().read(from, limit)
-  readBack = async (to: number, limit: number): Promise<StoredBatch[]> =>
-    this.#open().readBack(to, limit)
-  find = async (id: string): ReturnType<Log['find']> => this.#open().find(id)
-  placement = async (batch: number): Promise<Placement | undefined> => this.#open().placement(batch)
-
-  async close(): Promise<void> {
-    this.#release?.()
-    this.#release = undefined
-  }
-
-  #open(): MemoryLog {
-    if (!this.#release) throw new BusError('closed', 'the log was closed', { stage: 'log' })
-    return this.#log
-  }
-}
-
-function toStored(row: Row, batch: number): StoredBatch {
-  return readRecord(batch, row.time, () => parse(row, batch))
-}
-
-function parse(row: Row, batch: number): StoredBatch {
-  const { headers, data } = readTexts(row.headers, row.data, batch)
-  return row.kind === 'own'
-    ? { kind: 'own', batch, time: row.time, headers, data, roomEvents: row.roomEvents }
-    : {
-        kind: 'room',
-        batch,
-        time: row.time,
-        epoch: row.epoch,
-        prev: row.prev,
-        position: row.position,
-        runs: row.runs,
-        headers,
-        data,
-      }
 }

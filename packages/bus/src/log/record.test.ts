@@ -3,15 +3,7 @@ import type { EventHeader } from '../event.ts'
 import type { Run, StreamFrame } from '../protocol/frames.ts'
 import { EntryMaker } from '../testing/entries.ts'
 import type { StoredBatch } from './log.ts'
-import {
-  indexOfId,
-  ownBatch,
-  placementsOf,
-  readTexts,
-  roomBatch,
-  runsOf,
-  slotOfHeader,
-} from './record.ts'
+import { indexOfId, ownBatch, readTexts, roomBatch, runsOf, slotOfHeader } from './record.ts'
 
 const header = (n: number, more: Partial<EventHeader> = {}): EventHeader => ({
   id: `r-${n}`,
@@ -78,13 +70,6 @@ describe('a batch of the room', () => {
     const { headers, data } = readTexts(batch.headers, batch.data, 1)
     expect(runsOf(batch.runs, headers)).toEqual(runs)
     expect(data).toEqual(['1', '2', '3', '4'])
-  })
-
-  test('places each own batch, one that was refused as a whole as well', () => {
-    expect(placementsOf(batch, 3)).toEqual([
-      { batch: 7, record: 3, epoch: 'e', place: 2, indexes: [0, 1, 4] },
-      { batch: 8, record: 3, epoch: 'e', place: 7, indexes: [], refused: [[0, 'forbidden']] },
-    ])
   })
 
   test('knows the slot of each event of others', () => {

@@ -3,13 +3,15 @@
  * other, so that writing copies two strings and filters read no data.
  */
 import { BusError, toBusError } from '../errors.ts'
-import { type EventHeader, headerFault, idPairs, parseId } from '../event.ts'
-import type { EventRun, OwnRun, Run, StreamFrame } from '../protocol/frames.ts'
+import { type EventHeader, headerFault, idPairs, isTime, parseId } from '../event.ts'
+import { isIndex, isName, storedRunsFault } from '../protocol/checks.ts'
+import type { EventRun, Run } from '../protocol/frames.ts'
 import type {
   Encoded,
+  HeldRun,
   OwnBatch,
-  Placement,
   RoomBatch,
+  RoomInput,
   StoredBatch,
   StoredRun,
   StreamPart,
@@ -22,17 +24,13 @@ export function ownBatch(entries: readonly Encoded[], time: number): OwnBatch {
   const headers: string[] = []
   const data: string[] = []
   let roomEvents = 0
-  let lastRoomId: string | undefined
   for (let i = 0; i < entries.length; i++) {
     const { event, headerText, dataText } = entries[i] as Encoded
     headers.push(headerText)
     data.push(dataText)
     types.add(event.type)
     if (event.stream !== undefined) addTo(streams, event.stream, i, headerText, dataText)
-    if (event.scope !== 'device') {
-      roomEvents += 1
-      lastRoomId = event.id
-    }
+    if (event.scope !== 'device') roomEvents += 1
   }
   const events = entries.map((entry) => entry.event)
   return {
@@ -45,7 +43,6 @@ export function ownBatch(entries: readonly Encoded[], time: number): OwnBatch {
     streams: partsOf(streams),
     roomEvents,
     lastId: events.at(-1)?.id ?? '',
-    ...(lastRoomId === undefined ? undefined : { lastRoomId }),
   }
 }
 
@@ -57,9 +54,9 @@ function ownIdPairs(events: readonly { readonly id: string }[]): OwnBatch['ids']
   return all ? [[prefix, last]] : idPairs(events)
 }
 
-/** The record of a stream frame. */
+/** The record of a stream frame. `data` has the texts of its events, held and own ones left out. */
 export function roomBatch(
-  frame: StreamFrame,
+  frame: RoomInput,
   data: readonly string[],
   epoch: string,
   time: number,
@@ -70,9 +67,9 @@ export function roomBatch(
   const streams = new Map<string, Part>()
   let slot = 0
   for (const run of frame.runs) {
-    if ('own' in run) {
+    if (!('events' in run)) {
       runs.push(run)
-      slot += run.own.indexes.length
+      slot += placeholders(run)
       continue
     }
     runs.push({ place: run.place, time: run.time, events: run.events.length })
@@ -131,28 +128,19 @@ function partsOf(streams: ReadonlyMap<string, Part>): ReadonlyMap<string, Stream
   return parts
 }
 
-/** The placements in a room batch, of which each own batch gets one. */
-export function placementsOf(
-  batch: Pick<RoomBatch, 'runs' | 'epoch'>,
-  record: number,
-): Placement[] {
-  return batch.runs
-    .filter((run): run is OwnRun => 'own' in run)
-    .map(({ place, own }) => ({
-      batch: own.batch,
-      record,
-      epoch: batch.epoch,
-      place,
-      indexes: own.indexes,
-      ...(own.refused === undefined ? undefined : { refused: own.refused }),
-    }))
+/** Slots that a run takes for events that are in another record. */
+function placeholders(run: Exclude<StoredRun, { events: unknown }>): number {
+  return 'own' in run ? run.own.indexes.length : run.held.indexes.length
 }
 
 /** A room record back as the runs of a stream frame. */
-export function runsOf(runs: readonly StoredRun[], headers: readonly EventHeader[]): Run[] {
+export function runsOf(
+  runs: readonly StoredRun[],
+  headers: readonly EventHeader[],
+): (Run | HeldRun)[] {
   let next = 0
-  return runs.map((run): Run => {
-    if ('own' in run) return run
+  return runs.map((run): Run | HeldRun => {
+    if (!('events' in run)) return run
     const events = headers.slice(next, next + run.events)
     next += run.events
     return { place: run.place, time: run.time, events } satisfies EventRun
@@ -190,13 +178,29 @@ export function readTexts(
 /** A record as it is read back; a damaged one has no events, and says why. */
 export function readRecord(batch: number, time: number, read: () => StoredBatch): StoredBatch {
   try {
-    return read()
+    const record = read()
+    const fault = recordFault(record)
+    if (fault !== undefined) throw damaged(batch, fault)
+    return record
   } catch (error) {
     const reason = toBusError(error, 'log_damaged', `record ${batch} of the log cannot be read`, {
       stage: 'log',
     })
-    return { kind: 'own', batch, time, headers: [], data: [], roomEvents: 0, damaged: reason }
+    const told = isTime(time) ? time : 0
+    return { kind: 'own', batch, time: told, headers: [], data: [], roomEvents: 0, damaged: reason }
   }
+}
+
+/** What is wrong with a record beside its texts, or `undefined` if nothing is. */
+function recordFault(record: StoredBatch): string | undefined {
+  if (!isTime(record.time)) return 'its time is none'
+  if (record.kind === 'own')
+    return isIndex(record.roomEvents) ? undefined : 'roomEvents is no count'
+  if (record.kind !== 'room') return 'it is of no known kind'
+  const { epoch, prev, position, runs } = record
+  if (!isName(epoch)) return 'its epoch is none'
+  if (typeof prev !== 'string' || typeof position !== 'string') return 'a position is missing'
+  return storedRunsFault(runs, record.headers.length)
 }
 
 function damaged(batch: number, what: string, cause?: unknown): BusError {
@@ -204,6 +208,20 @@ function damaged(batch: number, what: string, cause?: unknown): BusError {
     stage: 'log',
     cause,
   })
+}
+
+/** Whether a headers text can hold this id: reading texts without it for nothing would cost much. */
+export function mayHold(headers: unknown, id: string): boolean {
+  return typeof headers === 'string' && headers.includes(JSON.stringify(id))
+}
+
+/** The ids in a headers text; none where it is damaged. */
+export function idsIn(headers: string): readonly (string | undefined)[] {
+  try {
+    return (JSON.parse(headers) as { id?: string }[]).map((header) => header.id)
+  } catch {
+    return []
+  }
 }
 
 /** Index of the event with this id in a record, or -1. */
@@ -218,7 +236,7 @@ export function slotOfHeader(runs: readonly StoredRun[], nth: number): number {
   let slot = 0
   let seen = 0
   for (const run of runs) {
-    if ('own' in run) slot += run.own.indexes.length
+    if (!('events' in run)) slot += placeholders(run)
     else if (nth < seen + run.events) return slot + nth - seen
     else {
       slot += run.events

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { RoomBatch, RoomState } from './log.ts'
+import type { RoomBatch } from './log.ts'
 import {
   afterRoomBatch,
   afterTerm,
@@ -8,6 +8,7 @@ import {
   assertFollows,
   assertTerm,
   emptyRoomState,
+  readRoomState,
 } from './room-state.ts'
 
 const position = (place: number) => `e.${place}.x`
@@ -28,12 +29,17 @@ function batch(prev: string, place: number): RoomBatch {
   }
 }
 
-const welcomed = afterWelcome(afterTerm(emptyRoomState(), 'n').state, {
-  term: [1, 'n'],
-  cursor: position(0),
-  liveAfter: 3,
-  subject: 'u',
-})
+const welcomed = afterWelcome(
+  afterTerm(emptyRoomState(), 'n').state,
+  {
+    term: [1, 'n'],
+    cursor: position(0),
+    liveAfter: 3,
+    subject: 'u',
+    reads: '[]',
+  },
+  0,
+)
 
 describe('terms', () => {
   test('each is one above the highest ever seen, and all since the last welcome are kept', () => {
@@ -48,8 +54,18 @@ describe('terms', () => {
 
   test('a welcome forgets those before the one it welcomes', () => {
     const { state } = afterTerm(afterTerm(welcomed, 'b').state, 'c')
-    const later = afterWelcome(state, { term: [3, 'c'], cursor: 'x', liveAfter: 0, subject: 'u' })
-    expect(later).toMatchObject({ term: 3, terms: [[3, 'c']], cursor: 'x', subject: 'u' })
+    const later = afterWelcome(
+      state,
+      { term: [3, 'c'], cursor: 'x', liveAfter: 0, subject: 'u', reads: '[]' },
+      0,
+    )
+    expect(later).toMatchObject({
+      term: 3,
+      terms: [[3, 'c']],
+      cursor: 'x',
+      subject: 'u',
+      reads: '[]',
+    })
   })
 
   test('only the newest may write', () => {
@@ -77,18 +93,24 @@ describe('a batch of the room', () => {
   })
 
   test('moves the cursor and remembers where it was', () => {
-    const state = afterRoomBatch(welcomed, batch(position(0), 4), undefined, 0)
+    const state = afterRoomBatch(welcomed, batch(position(0), 4), undefined)
     expect(state).toMatchObject({ cursor: position(4), older: [position(0)], liveAfter: 3 })
     expect(state.confirmed).toBeUndefined()
   })
 
-  test('takes what it confirms out of what is pending, and never more than there is', () => {
-    const pending: RoomState = { ...welcomed, pending: 5 }
-    const one = afterRoomBatch(pending, batch(position(0), 4), { batch: 2, id: 'p-3' }, 3)
-    expect(one).toMatchObject({ pending: 2, confirmed: { batch: 2, id: 'p-3' } })
-    const two = afterRoomBatch(one, batch(position(4), 5), undefined, 9)
-    expect(two).toMatchObject({ pending: 0, confirmed: { batch: 2, id: 'p-3' } })
+  test('keeps the pair of the last confirmed batch until there is another', () => {
+    const one = afterRoomBatch(welcomed, batch(position(0), 4), { batch: 2, id: 'p-3' })
+    const two = afterRoomBatch(one, batch(position(4), 5), undefined)
+    expect([one.confirmed, two.confirmed]).toEqual([
+      { batch: 2, id: 'p-3' },
+      { batch: 2, id: 'p-3' },
+    ])
   })
+})
+
+test('a state that an earlier version wrote is read with what it lacks', () => {
+  const written = { older: ['e.1.x'], liveAfter: 2, terms: [[1, 'n']], term: 1, cursor: 'e.2.x' }
+  expect(readRoomState(written)).toEqual({ ...written, cuts: [], gaps: [] })
 })
 
 test('of any history, few positions are kept, newest first, and never far from any distance', () => {
@@ -105,7 +127,7 @@ test('of any history, few positions are kept, newest first, and never far from a
         cursors.unshift(place)
         const prev = position(place)
         place += size
-        state = afterRoomBatch(state, batch(prev, place), undefined, 0)
+        state = afterRoomBatch(state, batch(prev, place), undefined)
       }
       const kept = state.older.map((older) => Number(older.split('.')[1]))
       expect(kept.length).toBeLessThanOrEqual(32)

@@ -1,6 +1,7 @@
 /** How the room's part of a log's state moves on; the same rule for every log. */
 import { BusError } from '../errors.ts'
 import type { BatchRef, Term } from '../protocol/frames.ts'
+import type { Cut } from '../protocol/position.ts'
 import type { RoomBatch, RoomState, WelcomeUpdate } from './log.ts'
 
 /** Positions kept before the cursor: enough for doubling distances over any log. */
@@ -9,12 +10,36 @@ const MAX_OLDER = 32
 /** Terms kept beside the welcomed one: as many leaders as there may be between two welcomes. */
 const MAX_TERMS = 98
 
-export function emptyRoomState(): RoomState {
-  return { older: [], liveAfter: 0, terms: [], term: 0, pending: 0 }
+/** Cuts kept: as many restored relays as a log may meet in its life. */
+const MAX_CUTS = 100
+
+/** Gaps kept for whoever looks. */
+const MAX_GAPS = 100
+
+/** What is written of a room's state; what is pending is counted, never written. */
+export type WrittenRoomState = Omit<RoomState, 'pending' | 'pendingBytes'>
+
+export function emptyRoomState(): WrittenRoomState {
+  return { older: [], liveAfter: 0, cuts: [], gaps: [], terms: [], term: 0 }
+}
+
+/** A state as an earlier version may have written it. */
+export function readRoomState(written: unknown): WrittenRoomState {
+  return { ...emptyRoomState(), ...(written as Partial<WrittenRoomState>) }
+}
+
+/** The cuts with one more; those that say nothing beyond another are left out. */
+export function addCut(cuts: readonly Cut[], cut: Cut): readonly Cut[] {
+  if (cuts.some((known) => covers(known, cut))) return cuts
+  return [...cuts.filter((known) => !covers(cut, known)), cut].slice(-MAX_CUTS)
+}
+
+function covers(a: Cut, b: Cut): boolean {
+  return a.epoch === b.epoch && a.record >= b.record && a.place <= b.place
 }
 
 /** Refuses a batch that does not follow, or a leader that is none any more. */
-export function assertFollows(state: RoomState, batch: RoomBatch, term: Term): void {
+export function assertFollows(state: WrittenRoomState, batch: RoomBatch, term: Term): void {
   assertTerm(state, term)
   if (state.cursor !== batch.prev) {
     throw new BusError(
@@ -27,14 +52,17 @@ export function assertFollows(state: RoomState, batch: RoomBatch, term: Term): v
   }
 }
 
-export function assertTerm(state: RoomState, term: Term): void {
+export function assertTerm(state: WrittenRoomState, term: Term): void {
   if (state.term === term[0]) return
   throw new BusError('stale_term', `term ${term[0]} is over, the newest is ${state.term}`, {
     stage: 'log',
   })
 }
 
-export function afterTerm(state: RoomState, nonce: string): { state: RoomState; term: Term } {
+export function afterTerm(
+  state: WrittenRoomState,
+  nonce: string,
+): { state: WrittenRoomState; term: Term } {
   const term: Term = [state.term + 1, nonce]
   // The first is the one the relay knows; of those since, the newest are enough to follow on.
   const since = state.terms.slice(1).slice(-MAX_TERMS)
@@ -42,28 +70,43 @@ export function afterTerm(state: RoomState, nonce: string): { state: RoomState; 
   return { state: { ...state, term: term[0], terms }, term }
 }
 
-export function afterWelcome(state: RoomState, update: WelcomeUpdate): RoomState {
+/** `head` is the number of the newest record. */
+export function afterWelcome(
+  state: WrittenRoomState,
+  update: WelcomeUpdate,
+  head: number,
+): WrittenRoomState {
+  const { confirmed: _, ...rest } = state
+  const { term, cursor, liveAfter, subject, reads, confirmed, cut, gap } = update
   return {
-    ...state,
-    cursor: update.cursor,
-    liveAfter: update.liveAfter,
-    subject: update.subject,
-    terms: state.terms.filter((term) => term[0] >= update.term[0]),
+    ...rest,
+    cursor,
+    liveAfter,
+    subject,
+    reads,
+    ...(confirmed === undefined ? undefined : { confirmed }),
+    cuts: cut ? addCut(state.cuts, { record: head, ...cut }) : state.cuts,
+    gaps: gap ? [...state.gaps, gap].slice(-MAX_GAPS) : state.gaps,
+    terms: state.terms.filter((known) => known[0] >= term[0]),
   }
 }
 
-/** `confirmed` is the newest own batch in the room batch, with its last id, if there is one. */
+/** The device is another from now on: what the relay knew of the old one says nothing of it. */
+export function afterFork(state: WrittenRoomState, term: Term): WrittenRoomState {
+  const { confirmed: _, ...rest } = state
+  return { ...rest, terms: [term] }
+}
+
+/** `confirmed` is the pair of the last confirmed own batch as it is after the room batch. */
 export function afterRoomBatch(
-  state: RoomState,
+  state: WrittenRoomState,
   batch: RoomBatch,
   confirmed: BatchRef | undefined,
-  confirmedEvents: number,
-): RoomState {
+): WrittenRoomState {
   return {
     ...state,
     cursor: batch.position,
     older: spread(state.cursor === undefined ? state.older : [state.cursor, ...state.older]),
-    pending: Math.max(0, state.pending - confirmedEvents),
     ...(confirmed === undefined ? undefined : { confirmed }),
   }
 }

@@ -7,7 +7,7 @@ const TABLES = `
   CREATE TABLE IF NOT EXISTS crosstown_batches (
     log TEXT NOT NULL, batch INTEGER NOT NULL, kind TEXT NOT NULL, time INTEGER NOT NULL,
     headers TEXT NOT NULL, data TEXT NOT NULL, types TEXT NOT NULL, room_events INTEGER NOT NULL,
-    last_id TEXT, epoch TEXT, prev TEXT, position TEXT, runs TEXT,
+    epoch TEXT, prev TEXT, position TEXT, runs TEXT,
     PRIMARY KEY (log, batch)) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS crosstown_ids (
     log TEXT NOT NULL, prefix TEXT NOT NULL, counter INTEGER NOT NULL, batch INTEGER NOT NULL,

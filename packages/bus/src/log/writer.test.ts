@@ -36,7 +36,7 @@ test('nor does it fall behind what another context wrote', async () => {
 
 test('a batch of the room is under the same rule, and the record says what was written', async () => {
   const term = await log.takeTerm('n')
-  await log.welcomed({ term, cursor: 'e.0.0', liveAfter: 0, subject: 'u' })
+  await log.welcomed({ term, cursor: 'e.0.0', liveAfter: 0, subject: 'u', reads: '[]' })
   await write()
   maker.platform.wall = 1
   const header = { id: 'r-1', type: 'a', source: 'x', time: 1 }

@@ -26,7 +26,7 @@ function write(count: number, time = 1): Promise<number> {
 async function joinRoom(): Promise<void> {
   const term = await log.takeTerm('n')
   const cursor = 'e.0.0'
-  await log.welcomed({ term, cursor, liveAfter: 0, subject: 'u' })
+  await log.welcomed({ term, cursor, liveAfter: 0, subject: 'u', reads: '[]' })
   const other = (n: number) => ({ id: `r-${n}`, type: 'a', source: 'x', time: 1 })
   const runs = [
     { place: 1, time: 1, events: [other(1)] },

@@ -1,8 +1,9 @@
 /** What every log must do. In comes a way to open one, out go tests of the runner given. */
-import type { EventHeader } from '../event.ts'
-import type { Encoded, Log, RoomBatch, StoredBatch } from '../log/log.ts'
-import { ownBatch, roomBatch } from '../log/record.ts'
-import type { Run, Term } from '../protocol/frames.ts'
+import type { Log, StoredBatch } from '../log/log.ts'
+import type { Run } from '../protocol/frames.ts'
+import { roomContract } from './log-contract-room.ts'
+import { upkeepContract } from './log-contract-upkeep.ts'
+import { header, joined, own, promised, room } from './log-records.ts'
 import { codeOf, must, mustEqual, type Runner } from './suite.ts'
 
 export interface LogContractOptions {
@@ -10,6 +11,8 @@ export interface LogContractOptions {
   create(): Log | Promise<Log>
   /** The same log again, after it was closed; absent where a log ends with its process. */
   reopen?: (log: Log) => Log | Promise<Log>
+  /** Another user of the same log while the first has it open, as another context would be. */
+  share?: (log: Log) => Log | Promise<Log>
 }
 
 /**
@@ -141,11 +144,13 @@ export function logContract(name: string, runner: Runner, options: LogContractOp
         [first, second],
         'both are remembered until a welcome',
       )
-      await log.welcomed({ term: second, cursor: 'E.0.0', liveAfter: 0, subject: 'u' })
+      await log.welcomed({ term: second, cursor: 'E.0.0', liveAfter: 0, subject: 'u', reads: '[]' })
       mustEqual((await log.state()).room.terms, [second], 'a welcome forgets the older ones')
       mustEqual((await log.state()).room.subject, 'u', 'and remembers the subject')
       mustEqual(
-        await codeOf(log.welcomed({ term: first, cursor: 'E.0.0', liveAfter: 0, subject: 'u' })),
+        await codeOf(
+          log.welcomed({ term: first, cursor: 'E.0.0', liveAfter: 0, subject: 'u', reads: '[]' }),
+        ),
         'stale_term',
         'a leader whose term is over cannot write',
       )
@@ -229,11 +234,7 @@ export function logContract(name: string, runner: Runner, options: LogContractOp
         await log.placement(first),
         {
           batch: first,
-          record,
-          epoch: 'E',
-          place: 2,
-          indexes: [0, 2],
-          refused: [[1, 'forbidden']],
+          parts: [{ record, epoch: 'E', place: 2, indexes: [0, 2], refused: [[1, 'forbidden']] }],
         },
         'it says where, and what was refused',
       )
@@ -258,6 +259,9 @@ export function logContract(name: string, runner: Runner, options: LogContractOp
       )
     })
 
+    roomContract(test)
+    upkeepContract(test, options.share)
+
     const { reopen } = options
     if (!reopen) return
     test('everything is there after it was closed and opened again', async (log) => {
@@ -279,35 +283,4 @@ export function logContract(name: string, runner: Runner, options: LogContractOp
       await again.close()
     })
   })
-}
-
-/** A log that was welcomed in epoch `E`, at its start. */
-async function joined(log: Log): Promise<Term> {
-  const term = await log.takeTerm('term')
-  await log.welcomed({ term, cursor: 'E.0.0', liveAfter: 0, subject: 'u' })
-  return term
-}
-
-function header(id: string, more: Partial<EventHeader> = {}): EventHeader {
-  return { id, type: 'cart.item_added', source: 'test', time: 1_000, ...more }
-}
-
-function own(
-  events: [id: string, more?: Partial<EventHeader>][],
-  texts?: readonly string[],
-): ReturnType<typeof ownBatch> {
-  const entries = events.map(([id, more], i): Encoded => {
-    const one = header(id, more)
-    return { event: one, headerText: JSON.stringify(one), dataText: texts?.[i] ?? `{"n":${i}}` }
-  })
-  return ownBatch(entries, 1_000)
-}
-
-function room(prev: string, position: string, runs: readonly Run[]): RoomBatch {
-  const data = runs.flatMap((run) => ('events' in run ? run.events.map((_, i) => `${i}`) : []))
-  return roomBatch({ frame: 'stream', prev, position, runs }, data, 'E', 2_000)
-}
-
-async function promised<T>(run: () => T | Promise<T>): Promise<T> {
-  return run()
 }
