@@ -40,7 +40,7 @@ export class Rooms {
   /** The room, from now on in memory. */
   host(room: string): RoomHost {
     let host = this.#hosts.get(room)
-    this.#retention.tick(this.#context.platform.now())
+    this.#retention.tick(this.#context.platform.monotonic())
     if (host) {
       // The order of the map is that of last use.
       this.#hosts.delete(room)
@@ -77,7 +77,7 @@ export class Rooms {
   }
 
   #tick(): void {
-    const nowMs = this.#context.platform.now()
+    const nowMs = this.#context.platform.monotonic()
     this.#retention.tick(nowMs)
     for (const host of this.#hosts.values()) host.delivery.tick(nowMs)
     // Those in a room were seen there; what remains are the ones still waiting for a welcome, and
