@@ -23,6 +23,8 @@ const protocolUsers = '(sync|links|log|read|dispatch)'
 
 const asTypes = ['type-only', 'type-import']
 
+/** The core of the relay. */
+const pureRoom = `${relay}/(room|judge)[.]ts$`
 /** The doors of the bus that edge-relay's room may use, built or not. */
 const protocolDoor =
   '^((packages/bus|node_modules/@crosstown/bus)/dist/protocol/|@crosstown/bus/protocol$)'
@@ -165,16 +167,16 @@ export default {
     // packages/edge-relay
     {
       name: 'room-is-pure',
-      comment: 'room.ts runs nothing but itself and the protocol.',
+      comment: 'room.ts and judge.ts run nothing but themselves and the protocol.',
       severity: 'error',
-      from: { path: `${relay}/room[.]ts$` },
-      to: { pathNot: protocolDoor, dependencyTypesNot: asTypes },
+      from: { path: pureRoom },
+      to: { pathNot: [protocolDoor, `${relay}/judge[.]ts$`], dependencyTypesNot: asTypes },
     },
     {
       name: 'room-knows-no-surroundings',
       comment: 'Not even as types: no Node, no Hono, no stores, no runtimes.',
       severity: 'error',
-      from: { path: `${relay}/room[.]ts$` },
+      from: { path: pureRoom },
       to: {
         path: [
           '^node:',

@@ -63,10 +63,13 @@ export async function startRelay(
   return { child, relay: { http, url: http.replace('http:', 'ws:') } }
 }
 
-/** The script of e2e/pages, bundled once. */
-async function bundle(): Promise<Uint8Array> {
+/** The pages of e2e/pages by the path they have on the site. */
+const PAGES = { '/': 'peer', '/link': 'link' } as const
+
+/** A script of e2e/pages, bundled once. */
+async function bundle(name: string): Promise<Uint8Array> {
   const { outputFiles } = await build({
-    entryPoints: [`${root}/e2e/pages/peer.ts`],
+    entryPoints: [`${root}/e2e/pages/${name}.ts`],
     bundle: true,
     write: false,
     format: 'esm',
@@ -76,8 +79,8 @@ async function bundle(): Promise<Uint8Array> {
   return outputFiles[0]?.contents as Uint8Array
 }
 
-const PAGE =
-  '<!doctype html><html lang="en"><title>peer</title><body><script type="module" src="/peer.js"></script>'
+const pageOf = (name: string): string =>
+  `<!doctype html><html lang="en"><title>${name}</title><body><script type="module" src="/${name}.js"></script>`
 
 export const test = base.extend<object, Shared>({
   relay: [
@@ -92,12 +95,14 @@ export const test = base.extend<object, Shared>({
   site: [
     // biome-ignore lint/correctness/noEmptyPattern: Playwright wants a pattern here
     async ({}, use) => {
-      const script = await bundle()
+      const scripts = new Map<string, Uint8Array>()
+      for (const name of Object.values(PAGES)) scripts.set(`/${name}.js`, await bundle(name))
       const server = createServer((request, response) => {
-        const isScript = request.url?.startsWith('/peer.js')
-        response.setHeader('content-type', isScript ? 'text/javascript' : 'text/html')
         // The page hands its query on to the script that runs in it.
-        response.end(isScript ? script : PAGE)
+        const { pathname } = new URL(request.url ?? '/', 'http://site')
+        const script = scripts.get(pathname)
+        response.setHeader('content-type', script ? 'text/javascript' : 'text/html')
+        response.end(script ?? pageOf(PAGES[pathname as keyof typeof PAGES] ?? 'peer'))
       })
       server.listen(0, '127.0.0.1')
       await once(server, 'listening')

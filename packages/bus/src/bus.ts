@@ -7,12 +7,12 @@ import { type Draft, Publisher } from './batch/publisher.ts'
 import { abortError, rejectedTicket, settleHandled, type Ticket } from './batch/ticket.ts'
 import { decodeValue, encodeValue } from './codec/codec.ts'
 import { Device } from './device/device.ts'
-import { contend } from './device/leader.ts'
-import { statusOf, unsubscriber } from './device/status.ts'
+import { observed, part, statusOf, unsubscriber } from './device/status.ts'
+import { takeTurn } from './device/turn.ts'
 import { Dispatcher } from './dispatch/dispatcher.ts'
 import { type AnyHandler, Handlers } from './dispatch/handlers.ts'
 import { iterate, nextEvent } from './dispatch/iterate.ts'
-import { BusError } from './errors.ts'
+import { BusError, type BusErrorCode } from './errors.ts'
 import type { BusEvent } from './event.ts'
 import { tabsLink } from './links/tabs.ts'
 import { indexedDbLog } from './log/indexeddb.ts'
@@ -26,6 +26,7 @@ import {
 } from './options.ts'
 import { type Platform, runtimePlatform } from './platform.ts'
 import { eventById } from './read/by-id.ts'
+import { outboxOf } from './read/outbox.ts'
 import { Subscriber } from './read/subscriber.ts'
 import {
   type EventSchemas,
@@ -99,13 +100,20 @@ export function createBusOn(
   const waiters = new RelayedWaiters(() => platform.hold())
   const device: Device = new Device({
     name,
+    prefix: composer.prefix,
     platform,
     log,
     tabs,
     relay,
+    retention: { events: limits.logEvents, bytes: limits.logBytes, days: limits.logDays },
     report,
     onGap,
     opened: () => pipeline.run(),
+    settle: () => pipeline.urge(),
+    cleared: (error) => {
+      const lost = pipeline.abandon(error)
+      if (lost > 0) report(lostError(error, `the log was cleared before ${lost}`))
+    },
     publishSystem: (type, data) => {
       publisher.publishSystem(type, data).catch(report)
     },
@@ -114,7 +122,7 @@ export function createBusOn(
       waiters,
       peers: (peerEvents) => new Peers(composer.prefix, peerEvents),
       writer: (opened) => new LogWriter(opened, platform),
-      contend: (contention) => contend({ ...contention, platform }),
+      takeTurn,
       fallbackLog: () => new MemoryLog(platform),
       settleHandled: settleHandlers,
     },
@@ -124,6 +132,7 @@ export function createBusOn(
     composer,
     pipeline,
     hasRelay: relay !== undefined,
+    outboxFull: () => relay !== undefined && device.outboxFull,
     now: () => platform.now(),
     validate: events && ((type, data) => validate(events, type, data)),
     copy: (data, type) => {
@@ -147,6 +156,9 @@ export function createBusOn(
     report,
   })
   let closed: Promise<void> | undefined
+  const use = (): void => {
+    if (!closed && !direct) device.opening()
+  }
 
   /** Tickets whose handlers have not settled. */
   const handling = new Set<Ticket>()
@@ -208,22 +220,36 @@ export function createBusOn(
     await Promise.race([flush(), limit])
     subscriber.close()
     const lost = pipeline.abandon(closedError())
-    if (lost > 0) {
-      const what = `the bus was closed before ${lost} event(s) that nobody waited for were written`
-      report(new BusError('closed', what))
-    }
+    if (lost > 0) report(lostError(closedError(), `the bus was closed before ${lost}`))
     waiters.abandon(closedError())
     for (const ticket of handling) ticket.reject(closedError())
     await Promise.race([device.close(), limit])
     cancel()
   }
 
+  async function* outbox<T>(
+    state: 'pending' | 'refused',
+    give: (event: BusEvent, code: BusErrorCode | undefined) => T,
+  ): AsyncGenerator<T, void, void> {
+    if (closed) throw closedError()
+    const opened = relay && (await device.open())
+    if (!opened) return
+    for await (const { event, code } of outboxOf(opened, state)) {
+      const decoded = dispatcher.open(event)
+      if (decoded) yield give(decoded, code)
+    }
+  }
+
   const bus = {
     name,
     source,
-    status: statusOf(device.status, () => {
-      if (!closed && !direct) device.opening()
-    }),
+    status: statusOf(device.status, use),
+    leader: observed(device.leader, use),
+    outbox: {
+      ...part(device.status, 'outbox', use),
+      pending: () => outbox('pending', (event) => event),
+      refused: () => outbox('refused', (event, code) => ({ event, code })),
+    },
     publish,
     publishBatch(
       entries: readonly ({ type: string; data?: unknown } & PublishOptions)[],
@@ -271,6 +297,10 @@ export function createBusOn(
     },
     hasSubscribers: (type: string) => dispatcher.subscriptions.of(type).length > 0,
     flush,
+    async clear() {
+      if (closed) throw closedError()
+      if (!direct) await device.clear()
+    },
     close,
     [Symbol.asyncDispose]: () => close(),
   }
@@ -279,6 +309,10 @@ export function createBusOn(
 }
 
 const FLUSH_LEVELS: ReadonlySet<unknown> = new Set(['accepted', 'logged', 'relayed'])
+
+function lostError({ code }: BusError, what: string): BusError {
+  return new BusError(code, `${what} event(s) that nobody waited for were written`)
+}
 
 function closedError(): BusError {
   return new BusError('closed', 'the bus was closed')

@@ -177,6 +177,14 @@ const CODE_BY_CLOSE: ReadonlyMap<number, BusErrorCode> = new Map(
   Object.entries(BUS_ERROR_CODES).map(([code, close]) => [close, code as BusErrorCode]),
 )
 
+/** A value of any kind as a message may show it; never throws, and never runs code of the value. */
+export function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, 80))
+  if (typeof value === 'object' && value !== null)
+    return Array.isArray(value) ? 'a list' : 'an object'
+  return typeof value === 'function' ? 'a function' : String(value)
+}
+
 /** Anything thrown, as a {@link BusError}; one that already is comes back as it is. */
 export function toBusError(
   error: unknown,

@@ -1,4 +1,4 @@
-import { BusError } from './errors.ts'
+import { BusError, shown } from './errors.ts'
 
 /** How far an event goes: this context, all contexts of the device, or the whole room. */
 export type Scope = 'context' | 'device' | 'room'
@@ -129,7 +129,7 @@ export function assertEventType(type: unknown): asserts type is string {
   if (isEventType(type)) return
   throw new BusError(
     'invalid_type',
-    `${JSON.stringify(type) ?? String(type)} is not an event type: use 1 to 16 segments of A-Z a-z 0-9 _ - joined by dots, at most 256 characters` +
+    `${shown(type)} is not an event type: use 1 to 16 segments of A-Z a-z 0-9 _ - joined by dots, at most 256 characters` +
       (typeof type === 'string' && type.startsWith('$')
         ? '; types that start with $ are ours'
         : ''),
@@ -150,6 +150,11 @@ export function isHeaderText(value: unknown): value is string {
     !CONTROL.test(value) &&
     value.isWellFormed()
   )
+}
+
+/** Milliseconds since 1970 that a `Date` can hold: beyond it, a time breaks whoever formats it. */
+export function isTime(value: unknown): value is number {
+  return typeof value === 'number' && Math.abs(value) <= 8.64e15
 }
 
 /** W3C Trace Context level 1, version 00. */
@@ -179,7 +184,7 @@ export function headerFault(header: unknown): string | undefined {
   if (!isHeaderText(h['id'])) return `id ${TEXT_RULE}`
   if (!passes(h['type'], isAnyEventType, TYPES_SEEN)) return 'type is not an event type'
   if (!passes(h['source'], isHeaderText, SOURCES_SEEN)) return `source ${TEXT_RULE}`
-  if (typeof h['time'] !== 'number' || !Number.isFinite(h['time'])) return 'time must be a number'
+  if (!isTime(h['time'])) return 'time must be that of a date'
   if (h['scope'] !== undefined && h['scope'] !== 'device') return "scope must be 'device' or absent"
   if (h['group'] !== undefined && !isCount(h['group'])) return 'group must be a whole number from 1'
   if (h['encoding'] !== undefined && h['encoding'] !== 'devalue')

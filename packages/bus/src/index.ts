@@ -24,6 +24,12 @@ export {
 } from './errors.ts'
 export type { BusEvent, Metadata, Scope } from './event.ts'
 export type { Link, LinkSource } from './links/link.ts'
+export {
+  type MessageEndpoint,
+  type MessageLike,
+  type PortLinkOptions,
+  portLink,
+} from './links/port.ts'
 export type { RelayLinkOptions } from './links/relay.ts'
 export { type IndexedDbLogOptions, indexedDbLog } from './log/indexeddb.ts'
 export type { LogSource } from './log/log.ts'
@@ -45,6 +51,8 @@ export type {
   Matching,
   Observable,
   OnceOptions,
+  Outbox,
+  OutboxSnapshot,
   PatternOf,
   Patterns,
   PublishArguments,

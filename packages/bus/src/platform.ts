@@ -17,11 +17,31 @@ export interface Platform {
   timer(ms: number, run: () => void): () => void
   /** Keeps the process alive until the returned function is called; a page needs no keeping. */
   hold(): () => void
+  /** What the browser does to the page: shown, hidden, frozen, kept for the way back. */
+  readonly lifecycle: Lifecycle
   /** Web Locks, where the runtime has them. */
   readonly locks: LockManager | undefined
   readonly indexedDB: IDBFactory | undefined
   readonly BroadcastChannel: typeof BroadcastChannel | undefined
   readonly WebSocket: typeof WebSocket | undefined
+}
+
+/** Whether somebody can see the page; `none` where there is none: workers and servers. */
+export type Visibility = 'visible' | 'hidden' | 'none'
+
+/**
+ * `freeze`: no task runs from now on until `resume`. `pagehide`: the page goes; where it is
+ * `persisted` it is kept, stopped, and may come back with `pageshow`.
+ */
+export type LifecycleChange = 'visible' | 'hidden' | 'freeze' | 'resume' | 'pagehide' | 'pageshow'
+
+export interface Lifecycle {
+  visibility(): Visibility
+  /**
+   * Calls `listener` on each change; `persisted` says of `pagehide` that the page may come back,
+   * and of `pageshow` that it has. The returned function ends it.
+   */
+  on(listener: (change: LifecycleChange, persisted: boolean) => void): () => void
 }
 
 export type ContextKind = 'page' | 'iframe' | 'worker' | 'service-worker' | 'node' | 'deno' | 'bun'
@@ -51,6 +71,41 @@ function contextKind(): ContextKind {
   return 'node'
 }
 
+/** Nobody sees a worker or a server, and what stops them does not announce it. */
+const UNSEEN: Lifecycle = { visibility: () => 'none', on: () => () => {} }
+
+/** Never `unload` or `beforeunload`: listening to them costs a page the way back. */
+function pageLifecycle(page: Document, view: Window): Lifecycle {
+  return {
+    visibility: () => (page.visibilityState === 'visible' ? 'visible' : 'hidden'),
+    on(listener) {
+      const ending = new AbortController()
+      const options = { signal: ending.signal }
+      const seen = (): void => listener(page.hidden ? 'hidden' : 'visible', false)
+      page.addEventListener('visibilitychange', seen, options)
+      for (const change of ['freeze', 'resume'] as const) {
+        page.addEventListener(change, () => listener(change, false), options)
+      }
+      for (const change of ['pagehide', 'pageshow'] as const) {
+        view.addEventListener(change, (event) => listener(change, event.persisted), options)
+      }
+      return () => ending.abort()
+    },
+  }
+}
+
+function runtimeLifecycle(): Lifecycle {
+  const { document, window } = globalThis as { document?: Document; window?: Window }
+  const isPage = document?.visibilityState !== undefined && window !== undefined
+  return isPage ? pageLifecycle(document, window) : UNSEEN
+}
+
+/** The window of this page, where there is one. */
+export function ownWindow(): (Window & typeof globalThis) | undefined {
+  const { window } = globalThis as { window?: Window & typeof globalThis }
+  return window === undefined || window.window !== window ? undefined : window
+}
+
 /** The longest a timer can be set to. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 
@@ -76,6 +131,7 @@ export function runtimePlatform(): Platform {
       const handle = setInterval(() => {}, MAX_TIMER_MS)
       return () => clearInterval(handle)
     },
+    lifecycle: runtimeLifecycle(),
     locks: scope.navigator?.locks,
     indexedDB: scope.indexedDB,
     BroadcastChannel: scope.BroadcastChannel,

@@ -3,6 +3,7 @@
  */
 import type { BusError, BusErrorCode } from './errors.ts'
 import type { BusEvent, Metadata, Scope } from './event.ts'
+import type { GapReason } from './protocol/frames.ts'
 
 /** A type or an interface whose keys are event types and whose values are their data. */
 export type TypeOf<Events extends object> = keyof Events & string
@@ -213,18 +214,57 @@ export interface StatusSnapshot {
     /** Bytes of headers and data written by this context. */
     readonly bytes: number
   }
-  /** Events for the room that the relay has not confirmed, and those it refused since start. */
-  readonly outbox: { readonly pending: number; readonly refused: number }
+  readonly outbox: OutboxSnapshot
   readonly lastError: BusError | undefined
+}
+
+/** Who leads the device: of its contexts the leader alone holds the connection to the relay. */
+export interface LeaderSnapshot {
+  /** Whether this context leads. */
+  readonly self: boolean
+  /** Whether some context of the device is known to lead, this one included. */
+  readonly present: boolean
+}
+
+/** What this device has for the room. */
+export interface OutboxSnapshot {
+  /** Events that the room has not confirmed. */
+  readonly pending: number
+  /** Characters of their headers and data, about. */
+  readonly bytes: number
+  /** Events that the relay refused for good since the leader began. */
+  readonly refused: number
+}
+
+/** Own events on their way to the room. */
+export interface Outbox<Events extends object> extends Observable<OutboxSnapshot> {
+  /**
+   * The events that the room has not confirmed, from the log, oldest first.
+   *
+   * @example for await (const event of bus.outbox.pending()) console.log(event.type, event.time)
+   */
+  pending(): AsyncIterableIterator<EventOf<Events, TypeOf<Events>>>
+  /** The events that the relay refused for good, and why, as far back as the log goes. */
+  refused(): AsyncIterableIterator<{
+    readonly event: EventOf<Events, TypeOf<Events>>
+    readonly code: BusErrorCode
+  }>
 }
 
 export type Status = StatusSnapshot & Observable<StatusSnapshot>
 
 /** A hole in what this device could read of the room. */
 export interface Gap {
-  readonly reason: 'unknown_position' | 'trimmed' | 'new_epoch'
+  /**
+   * `trimmed`: the relay does not keep it any more. `restored`: the relay was put back from an older
+   * copy; what other devices had sent since comes again once they are back. `new_epoch`: the room was
+   * made anew. `rights_changed`: what the old rights hid, the new ones do not bring back.
+   */
+  readonly reason: GapReason | 'rights_changed'
   /** The position from which the room's stream goes on. */
   readonly from: string
+  /** The position up to which this device had the room before. */
+  readonly lost?: string
 }
 
 /**
@@ -236,6 +276,18 @@ export interface Bus<Events extends object, Input extends object = Events> {
   readonly source: string
   /** Asking for `relay` or `leader`, and subscribing, count as use of the bus; `get()` does not. */
   readonly status: Status
+  /**
+   * Who leads this device. Subscribing counts as use of the bus; `get()` does not.
+   *
+   * @example bus.leader.subscribe(({ self }) => console.log(self ? 'this tab leads' : 'not this tab'))
+   */
+  readonly leader: Observable<LeaderSnapshot>
+  /**
+   * Own events on their way to the room; empty without a relay. Subscribing counts as use.
+   *
+   * @example bus.outbox.subscribe(({ pending }) => badge.show(pending))
+   */
+  readonly outbox: Outbox<Events>
 
   /**
    * Publishes one event. Data is checked and encoded before this returns, so changing the object
@@ -306,6 +358,15 @@ export interface Bus<Events extends object, Input extends object = Events> {
     readonly until?: 'accepted' | 'logged' | 'relayed' | undefined
     readonly signal?: AbortSignal | undefined
   }): Promise<void>
+
+  /**
+   * Deletes this device's log, for all its contexts: what is not committed yet rejects with
+   * `log_cleared`, what the relay did not get is lost. Every context goes on with an empty log, as
+   * a new device, which any user may join a room with. Resolves when the new log is open here.
+   *
+   * @throws {BusError} log_unavailable, log_failed, closed
+   */
+  clear(): Promise<void>
 
   /**
    * Ends all subscriptions, waits for what is being written, gives up leadership and closes log

@@ -16,8 +16,10 @@ export interface DeviceRow {
   readonly secretHash: string
   /** The token subject this device first joined with. */
   readonly subject: string
+  /** The log it said hello with first: a copy of a device has a row of its own, and the same log. */
+  readonly log: string
   /** The last leader term taken from it. */
-  readonly term?: Term
+  readonly term: Term
   /** The last batch taken from it, and what of that was refused. */
   readonly taken?: BatchRef
   readonly refused?: readonly Refusal[]
@@ -27,6 +29,8 @@ export interface DeviceRow {
 export interface RoomState {
   readonly head: RoomHead
   readonly devices: Map<string, DeviceRow>
+  /** How many devices have a log. */
+  readonly logs: Map<string, number>
   /** Prefix and last counter of the ids given here to posted events. */
   readonly ids: { readonly prefix: string; readonly counter: number }
 }
@@ -38,6 +42,8 @@ export interface HelloCommand {
   readonly device: string
   readonly secretHash: string
   readonly subject: string
+  readonly log: string
+  /** At least one, the newest last. */
   readonly terms: readonly Term[]
 }
 
@@ -49,6 +55,8 @@ export interface PublishCommand {
   readonly mayPublish: (type: string) => boolean
   readonly frame: PublishFrame
   readonly data: readonly string[]
+  /** Ids of these events that the room has; absent where no other device has this one's log. */
+  readonly known?: ReadonlySet<string>
 }
 
 /** An event of a publisher without device; `id` is derived from the id its publisher gave it. */
@@ -71,9 +79,13 @@ export interface PostCommand {
 /** What a room can be asked to do. */
 export type Command = HelloCommand | PublishCommand | PostCommand
 
-/** The device may go on. */
+/** The device is known now. */
 export interface AdmittedReply {
   readonly kind: 'admitted'
+  /** The last term taken from it before. */
+  readonly term?: Term
+  /** Whether it is a copy of the one that term was taken from: it may neither send nor read. */
+  readonly copy: boolean
 }
 
 /** The events are in the room; `existing` ones had been before. */

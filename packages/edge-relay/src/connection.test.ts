@@ -10,8 +10,8 @@ import type { Auth } from './auth.ts'
 import { createRelay, type Relay } from './relay.ts'
 import { memoryStore } from './stores/memory.ts'
 import type { Store } from './stores/store.ts'
-import { ManualClock } from './testing/manual-clock.ts'
-import { headerOf, helloOf, type Probe, ProbeSocket, publishOf } from './testing/probe.ts'
+import { ManualPlatform } from './testing/manual-platform.ts'
+import { headerOf, helloOf, type Probe, ProbeSocket, publishOf, TERM } from './testing/probe.ts'
 
 const relays: Relay[] = []
 afterEach(async () => {
@@ -25,11 +25,11 @@ interface Setup {
 }
 
 function setup({ auth, limits = {}, store = memoryStore() }: Setup = {}) {
-  const clock = new ManualClock()
+  const platform = new ManualPlatform()
   const errors: unknown[] = []
   const relay = createRelay({
     store,
-    clock,
+    platform,
     limits,
     ...(auth && { auth }),
     onError: (error) => errors.push(error),
@@ -47,7 +47,7 @@ function setup({ auth, limits = {}, store = memoryStore() }: Setup = {}) {
     const { from } = await socket.probe.join(device, extra)
     return Object.assign(socket.probe, { socket, from })
   }
-  return { relay, clock, errors, connect, join }
+  return { relay, platform, errors, connect, join }
 }
 
 /** Everything queued in this turn of the event loop, and what follows from it, is done. */
@@ -71,9 +71,9 @@ describe('joining', () => {
       version: 1,
       subject: 'anonymous',
       rights: { publish: ['**'], subscribe: ['**'] },
-      term: [1, 'one'],
       epoch: welcome.epoch,
       head: startOf(welcome.epoch),
+      first: startOf(welcome.epoch),
       from: startOf(welcome.epoch),
       recovered: true,
       limits: { frameBytes: MAX_FRAME_BYTES, batchEvents: 1_000, heartbeatMs: 7_000 },
@@ -92,9 +92,74 @@ describe('joining', () => {
         [2, 'two'],
       ],
     })
-    expect(again).toMatchObject({ taken: { batch: 4, id: 'a-2' }, term: [2, 'two'] })
-    const copy = await connect().probe.join('d', { terms: [[3, 'copy']] })
-    expect(copy).toMatchObject({ term: [2, 'two'] })
+    expect(again).toMatchObject({ taken: { batch: 4, id: 'a-2' }, term: TERM })
+  })
+
+  it('closes the older connection of a device that comes again: one leads at a time', async () => {
+    const { connect, join } = setup()
+    const first = await join('d')
+    const other = await join('e')
+    const again = connect().probe
+    await again.join('d', { terms: [TERM, [2, 'two']] })
+    expect((await first.next('error')).frame.code).toBe('stale_term')
+    expect(await first.end()).toMatchObject({ code: 3006 })
+    again.send(publishOf(1, undefined, ['a-1'], { term: [2, 'two'] }), ['1'])
+    await again.next('ack')
+    expect((await other.next('stream')).frame.runs).toMatchObject([{ events: [{ id: 'a-1' }] }])
+  })
+
+  it('tells a copy that it is one, takes nothing from it and sends it nothing, and leaves the other alone', async () => {
+    const { platform, connect, join } = setup()
+    const first = await join('d')
+    const copy = connect().probe
+    const copied = [[1, 'copy'] as const]
+    expect(await copy.join('d', { terms: copied })).toMatchObject({ term: TERM })
+    copy.send(publishOf(1, undefined, ['b-1'], { term: [1, 'copy'] }), ['1'])
+    expect((await copy.next('reject')).frame).toMatchObject({ code: 'stale_term', term: TERM })
+    first.send(publishOf(1, undefined, ['a-1']), ['1'])
+    await first.next('ack')
+    const { frame } = await first.next('stream')
+    expect(frame.runs).toMatchObject([{ own: { batch: 1 } }])
+    platform.advance(1_000)
+    copy.send({ frame: 'ping' })
+    expect((await copy.next('heartbeat')).frame.head).toBe(frame.position)
+    expect(copy.unread).toEqual([])
+  })
+
+  it('takes the events of a copy that its original sent before once, also after a restart', async () => {
+    const store = memoryStore()
+    let { join } = setup({ store })
+    const first = await join('d')
+    first.send(publishOf(1, undefined, ['a-1', 'a-2']), ['1', '2'])
+    first.send(publishOf(2, 1, ['a-3']), ['3'])
+    expect((await first.next('ack')).frame.batch).toBe(1)
+    expect((await first.next('ack')).frame.batch).toBe(2)
+    ;({ join } = setup({ store }))
+    const reader = await join('reader', { log: 'another' })
+    const copy = await join('e')
+    copy.send(publishOf(1, undefined, ['a-1', 'a-2']), ['1', '2'])
+    copy.send(publishOf(2, 1, ['a-3', 'b-1']), ['3', '4'])
+    copy.send(publishOf(3, 2, ['b-2']), ['5'])
+    const { ids } = await reader.stream(reader.from, (seen) => seen.includes('b-2'))
+    expect(ids).toEqual(['a-1', 'a-2', 'a-3', 'b-1', 'b-2'])
+    const { ids: foreign, own } = await copy.stream(copy.from, (_, { runs }) =>
+      runs.some((run) => 'own' in run && run.own.batch === 3),
+    )
+    expect(foreign).toEqual(['a-1', 'a-2', 'a-3'])
+    expect(own).toEqual([1, 2, 3])
+  })
+
+  it('takes an id from devices with different logs as often as it comes: nobody can keep it from others', async () => {
+    const { join } = setup()
+    const first = await join('d')
+    const other = await join('e', { log: 'another' })
+    first.send(publishOf(1, undefined, ['a-1']), ['1'])
+    await first.next('ack')
+    other.send(publishOf(1, undefined, ['a-1']), ['2'])
+    const { ids, own } = await other.stream(other.from, (_, { runs }) =>
+      runs.some((run) => 'own' in run && run.own.indexes.length === 1),
+    )
+    expect({ ids, own }).toEqual({ ids: ['a-1'], own: [1] })
   })
 
   const wrong: [string, object, keyof typeof BUS_ERROR_CODES][] = [
@@ -130,19 +195,19 @@ describe('joining', () => {
   })
 
   it('closes a socket that says nothing, and drops its timer with the last one', async () => {
-    const { clock, connect } = setup()
+    const { platform, connect } = setup()
     const { probe } = connect()
-    clock.advance(9_000)
+    platform.advance(9_000)
     expect(probe.closed).toBe(undefined)
-    clock.advance(2_000)
+    platform.advance(2_000)
     expect(await probe.end()).toMatchObject({ reason: 'timeout' })
-    expect(clock.timers).toBe(0)
+    expect(platform.timers).toBe(0)
   })
 })
 
 describe('the room stream', () => {
   it('carries a batch to other devices, and its positions to the one that sent it', async () => {
-    const { clock, join } = setup()
+    const { platform, join } = setup()
     const [one, two] = [await join('one'), await join('two')]
     one.send(publishOf(5, undefined, ['a-1', 'a-2'], { indexes: [0, 3] }), ['{"x":1}', '2'])
     expect((await one.next('ack')).frame).toEqual({ frame: 'ack', batch: 5 })
@@ -154,7 +219,7 @@ describe('the room stream', () => {
         frame: 'stream',
         prev: two.from,
         position,
-        runs: [{ place: 1, events: [headerOf('a-1'), headerOf('a-2')], time: clock.now() }],
+        runs: [{ place: 1, events: [headerOf('a-1'), headerOf('a-2')], time: platform.now() }],
       },
       data: ['{"x":1}', '2'],
     })
@@ -162,7 +227,7 @@ describe('the room stream', () => {
       frame: 'stream',
       prev: one.from,
       position,
-      runs: [{ place: 1, own: { batch: 5, indexes: [0, 3] }, time: clock.now() }],
+      runs: [{ place: 1, own: { batch: 5, indexes: [0, 3] }, time: platform.now() }],
     })
   })
 
@@ -233,8 +298,8 @@ describe('the room stream', () => {
     ['a time to come', () => ({ from: { time: 1_800_000_000_000 } }), ['a-4']],
   ]
   it.each(froms)('lets a new device begin at %s', async (_, fromOf, expected) => {
-    const { clock, join } = setup()
-    clock.set(1_700_000_000_000)
+    const { platform, join } = setup()
+    platform.set(1_700_000_000_000)
     const writer = await join('writer')
     const positions: string[] = []
     let position = writer.from
@@ -242,7 +307,7 @@ describe('the room stream', () => {
       writer.send(publishOf(batch, batch === 1 ? undefined : batch - 1, [`a-${batch}`]), ['0'])
       position = (await writer.stream(position, () => true)).position
       positions.push(position)
-      clock.set(clock.now() + 1_000)
+      platform.set(platform.now() + 1_000)
     }
     for (const batch of [1, 2, 3]) await write(batch)
     const reader = await join('reader', fromOf(positions))
@@ -271,9 +336,14 @@ describe('the room stream', () => {
     expect(await welcome(bad, [good])).toEqual({
       from: good,
       recovered: false,
-      reason: 'unknown_position',
+      reason: 'restored',
     })
     expect(await welcome(`${epoch}.9.abc`)).toEqual({
+      from: startOf(epoch),
+      recovered: false,
+      reason: 'restored',
+    })
+    expect(await welcome('garbage')).toEqual({
       from: startOf(epoch),
       recovered: false,
       reason: 'unknown_position',
@@ -290,7 +360,7 @@ describe('the room stream', () => {
       writer: { publish: ['public.**', 'secret.**'], subscribe: ['**'] },
       guest: { publish: ['public.chat'], subscribe: ['public.**'] },
     })
-    const { clock, join } = setup({ auth })
+    const { platform, join } = setup({ auth })
     const writer = await join('writer', { token: 'writer' })
     const guest = await join('guest', { token: 'guest' })
     const chat = await join('chat', { token: 'guest', types: ['public.chat'] })
@@ -304,11 +374,11 @@ describe('the room stream', () => {
       runs.some((run) => 'own' in run && run.own.batch === 2),
     )
     expect(guest.unread).toEqual([])
-    clock.advance(1_000)
+    platform.advance(1_000)
     const { frame: advance } = await guest.next('stream')
     expect(advance).toMatchObject({ prev: guest.from, runs: [] })
     expect(guest.unread).toEqual([])
-    clock.advance(5_000)
+    platform.advance(5_000)
     expect(guest.unread).toEqual([])
 
     const mixed = [
@@ -344,7 +414,7 @@ describe('the room stream', () => {
   })
 
   it('reads on from the store for a socket that is full, and closes one that stays so', async () => {
-    const { clock, join } = setup()
+    const { platform, join } = setup()
     const writer = await join('writer')
     const slow = await join('slow')
     slow.socket.bufferedAmount = 2 * 1024 * 1024
@@ -363,13 +433,29 @@ describe('the room stream', () => {
     writer.send(publishOf(11, 10, ['a-11']), ['0'])
     await writer.next('ack')
     await settled()
-    clock.advance(61_000)
+    platform.advance(61_000)
     expect(await slow.end()).toEqual({ code: BUS_ERROR_CODES.slow_reader, reason: 'slow_reader' })
 
     const full = await join('full', { from: 'now' })
     full.socket.bufferedAmount = 9 * 1024 * 1024
     writer.send(publishOf(12, 11, ['a-12']), ['0'])
     expect(await full.end()).toMatchObject({ reason: 'slow_reader' })
+  })
+
+  it('goes on for a socket that emptied, but to above the mark of which sockets tell', async () => {
+    const { platform, join } = setup({ limits: { pauseBytes: 1_000 } })
+    const writer = await join('writer')
+    const slow = await join('slow')
+    slow.socket.bufferedAmount = 2_000
+    for (let batch = 1; batch <= 3; batch++) {
+      writer.send(publishOf(batch, batch === 1 ? undefined : batch - 1, [`a-${batch}`]), ['0'])
+      await writer.next('ack')
+    }
+    await settled()
+    slow.socket.bufferedAmount = 0
+    platform.advance(1_000)
+    const { ids } = await slow.stream(slow.from, (all) => all.includes('a-3'))
+    expect(ids).toEqual(['a-1', 'a-2', 'a-3'])
   })
 
   it('lets connections read what another process wrote, without a gap', async () => {
@@ -439,16 +525,16 @@ describe('other frames', () => {
   })
 
   it('answers a ping, and beats by itself where nothing else was sent', async () => {
-    const { clock, join } = setup()
+    const { platform, join } = setup()
     const one = await join('one')
-    clock.advance(24_000)
+    platform.advance(24_000)
     expect(one.unread).toEqual([])
-    clock.advance(2_000)
+    platform.advance(2_000)
     expect((await one.next('heartbeat')).frame.head).toBe(one.from)
-    clock.advance(20_000)
+    platform.advance(20_000)
     one.send({ frame: 'ping' })
     await one.next('heartbeat')
-    clock.advance(20_000)
+    platform.advance(20_000)
     expect(one.unread).toEqual([])
   })
 

@@ -24,15 +24,17 @@ import {
   MAX_FRAME_BYTES,
   MAX_HEADER_BYTES,
   type PublishFrame,
+  type Term,
   utf8Length,
 } from '@crosstown/bus/protocol'
 import { type Auth, authenticate, type Identity } from './auth.ts'
-import type { Clock } from './clock.ts'
+import type { AdmittedReply } from './commands.ts'
 import type { Member, ReadRights } from './delivery.ts'
-import { sha256 } from './hash.ts'
 import type { Limits } from './limits.ts'
+import type { Platform } from './platform.ts'
 import { headPosition } from './record.ts'
 import { type Resume, resumeAt } from './resume.ts'
+import { isSameTerm } from './room.ts'
 import type { RoomHost } from './room-host.ts'
 import type { Socket, SocketEvents } from './socket.ts'
 import type { Store } from './stores/store.ts'
@@ -41,7 +43,7 @@ import type { Store } from './stores/store.ts'
 export interface ConnectionContext {
   readonly store: Store
   readonly limits: Limits
-  readonly clock: Clock
+  readonly platform: Platform
   readonly auth: Auth | undefined
   readonly host: (room: string) => RoomHost
   /** Called once, when the connection is closed. */
@@ -60,6 +62,8 @@ const NO_RIGHTS: ReadRights = { key: '', mayRead: () => false }
 /** One connection over the Socket port. */
 export class Connection implements Member, SocketEvents {
   device = ''
+  /** Whether the room delivers to it. */
+  attached = false
   reads: ReadRights = NO_RIGHTS
   place = 0
   position = ''
@@ -73,12 +77,16 @@ export class Connection implements Member, SocketEvents {
   #mayPublish: (type: string) => boolean = NO_RIGHTS.mayRead
   #drained: (() => void) | undefined
   #pausedSinceMs = 0
+  readonly #openedMs: number
+  #lastHeardMs: number
 
   constructor(socket: Socket, admission: Admission, context: ConnectionContext) {
     this.#socket = socket
     this.#admission = admission
     this.#context = context
-    this.lastSentMs = context.clock.now()
+    this.#openedMs = context.platform.monotonic()
+    this.#lastHeardMs = this.#openedMs
+    this.lastSentMs = this.#openedMs
   }
 
   get closed(): boolean {
@@ -91,11 +99,13 @@ export class Connection implements Member, SocketEvents {
 
   send(text: string): void {
     if (this.#state === 'closed') return
-    this.#socket.send(text)
-    this.lastSentMs = this.#context.clock.now()
+    // Judged before: a single frame may be larger than the limit, and must still reach who reads.
     if (this.#socket.bufferedAmount > this.#context.limits.bufferBytes) {
       this.#end('slow_reader')
+      return
     }
+    this.#socket.send(text)
+    this.lastSentMs = this.#context.platform.monotonic()
   }
 
   /** Tells the other side why, and closes. */
@@ -114,23 +124,29 @@ export class Connection implements Member, SocketEvents {
 
   drained(): Promise<void> {
     if (this.#state === 'closed') return Promise.resolve()
-    this.#pausedSinceMs = this.#context.clock.now()
+    this.#pausedSinceMs = this.#context.platform.monotonic()
     return new Promise((resolve) => {
       this.#drained = resolve
     })
   }
 
   tick(nowMs: number): void {
-    const { helloMs, slowReaderMs } = this.#context.limits
-    if (this.#state === 'open') {
-      if (this.#drained && nowMs - this.#pausedSinceMs >= slowReaderMs) this.#end('slow_reader')
-    } else if (nowMs - this.lastSentMs >= helloMs) {
-      this.fail(new BusError('timeout', `no hello within ${helloMs} ms`))
+    const { helloMs, pauseBytes, silenceMs, slowReaderMs } = this.#context.limits
+    if (this.#state !== 'open') {
+      if (nowMs - this.#openedMs >= helloMs)
+        this.fail(new BusError('timeout', `no hello within ${helloMs} ms`))
+    } else if (nowMs - this.#lastHeardMs >= silenceMs) {
+      this.fail(new BusError('silent', `nothing was heard for ${silenceMs} ms`))
+    } else if (this.#drained) {
+      // A socket tells of its low mark only, which may be above `pauseBytes`.
+      if (this.bufferedAmount <= pauseBytes) this.onDrain()
+      else if (nowMs - this.#pausedSinceMs >= slowReaderMs) this.#end('slow_reader')
     }
   }
 
   onMessage(message: unknown): void {
     if (this.#state === 'closed') return
+    this.#lastHeardMs = this.#context.platform.monotonic()
     try {
       this.#take(message)
     } catch (error) {
@@ -211,7 +227,7 @@ export class Connection implements Member, SocketEvents {
   }
 
   async #join(hello: HelloFrame): Promise<void> {
-    const { auth, host: hostOf, report, store } = this.#context
+    const { auth, host: hostOf, platform, report, store } = this.#context
     const { room } = this.#admission
     if (hello.types?.some((pattern) => !isPattern(pattern))) {
       throw new BusError('invalid_pattern', 'hello: types has something that is not a pattern')
@@ -219,25 +235,35 @@ export class Connection implements Member, SocketEvents {
     const identity = await authenticate(auth, hello.token, this.#admission, (error) =>
       report(error, room),
     )
-    const secretHash = await sha256(hello.device.secret)
+    const secretHash = await platform.sha256(hello.device.secret)
     if (this.closed) return
     const host = hostOf(room)
-    const { device, terms } = hello
+    const { device, log, terms } = hello
     const release = host.retain()
     try {
-      await host.hello({ device: device.id, secretHash, subject: identity.subject, terms })
+      const { subject } = identity
+      const admitted = await host.hello({ device: device.id, secretHash, subject, log, terms })
       if (this.closed) return
       const resume = await resumeAt(store, room, host.head, hello)
-      if (!this.closed) this.#welcome(host, hello, identity, resume)
+      if (!this.closed) this.#welcome(host, hello, identity, admitted, resume)
     } finally {
       release()
     }
   }
 
-  #welcome(host: RoomHost, hello: HelloFrame, { subject, rights }: Identity, resume: Resume): void {
+  #welcome(
+    host: RoomHost,
+    hello: HelloFrame,
+    { subject, rights }: Identity,
+    { term, copy }: AdmittedReply,
+    resume: Resume,
+  ): void {
     const { limits, store } = this.#context
     const { head } = host
     const row = host.device(hello.device.id)
+    if (row && !copy && !isSameTerm(row.term, hello.terms.at(-1) as Term)) {
+      throw new BusError('stale_term', 'this device has connected anew')
+    }
     if (!row || !resume.from.startsWith(`${head.epoch}.`) || resume.place > head.place) {
       throw new BusError('unavailable', 'the room was read anew while this device joined')
     }
@@ -256,7 +282,7 @@ export class Connection implements Member, SocketEvents {
         subject,
         rights: { publish: rights.publish, subscribe: rights.subscribe },
         ...(row.taken && { taken: row.taken }),
-        ...(row.term && { term: row.term }),
+        ...(term && { term }),
         epoch: head.epoch,
         head: headPosition(head),
         ...answer,
@@ -268,7 +294,11 @@ export class Connection implements Member, SocketEvents {
         durability: store.durability,
       }),
     )
-    if (!this.closed) host.delivery.attach(this, head.place)
+    // A copy learns that it is one, and no more: what is the other's own must not reach it as its.
+    if (this.closed || copy) return
+    host.delivery.supersede(this.device)
+    host.delivery.attach(this, head.place)
+    this.attached = true
   }
 
   #failWith(error: unknown): void {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { createRelay } from './relay.ts'
 import { memoryStore } from './stores/memory.ts'
 import type { Store } from './stores/store.ts'
-import { ManualClock } from './testing/manual-clock.ts'
+import { ManualPlatform } from './testing/manual-platform.ts'
 import { headerOf, type Probe, ProbeSocket, publishOf } from './testing/probe.ts'
 
 /** A small random generator with a seed (mulberry32): a failing run can be run again. */
@@ -129,12 +129,12 @@ describe('delivery, over many a random course', () => {
   it.each(Array.from({ length: 12 }, (_, i) => i + 1))('seed %i', async (seed) => {
     const random = seeded(seed)
     let calm = false
-    const clock = new ManualClock()
+    const platform = new ManualPlatform()
     const memory = memoryStore()
     const store = unreliable(memory, random, () => calm)
     const options = {
       store,
-      clock,
+      platform,
       limits: { streamEvents: 5, pauseBytes: 1_000 },
       auth: (token?: string) => ({
         subject: token as string,
@@ -178,7 +178,7 @@ describe('delivery, over many a random course', () => {
           device.socket = undefined
         } else if (choice === 7) socket.bufferedAmount = 5_000
         else if (choice === 8) socket.drain()
-        else clock.advance(random(700))
+        else platform.advance(random(700))
       }
       await turns(random(4))
     }
@@ -208,7 +208,7 @@ describe('delivery, over many a random course', () => {
       }
       while (!(await settled()));
     }
-    clock.advance(2_000)
+    platform.advance(2_000)
     await turns(60)
     for (const device of devices) device.read()
 

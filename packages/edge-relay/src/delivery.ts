@@ -6,8 +6,8 @@
  * another process wrote has neither a gap nor a double, and no queue of its own.
  */
 import { BusError, type EventHeader, encodeFrame, typeMatcher } from '@crosstown/bus/protocol'
-import type { Clock } from './clock.ts'
 import type { Limits } from './limits.ts'
+import type { Platform } from './platform.ts'
 import { headPosition, type RoomHead, type RoomRecord } from './record.ts'
 import type { Store } from './stores/store.ts'
 import { advanceText, type Chunk, chunksOf, prepare, streamText } from './stream.ts'
@@ -72,7 +72,7 @@ export interface DeliveryContext {
   readonly room: string
   readonly store: Store
   readonly limits: Limits
-  readonly clock: Clock
+  readonly platform: Platform
   readonly report: (error: unknown) => void
   /** The room's head, as far as this process knows. */
   readonly head: () => RoomHead
@@ -191,6 +191,14 @@ export class Delivery {
     }
   }
 
+  /** Ends every connection of a device: it has a newer one. */
+  supersede(device: string): void {
+    for (const member of [...this.#members()]) {
+      if (member.device === device)
+        member.fail(new BusError('stale_term', 'this device has connected anew'))
+    }
+  }
+
   failAll(error: BusError): void {
     for (const member of [...this.#members()]) member.fail(error)
   }
@@ -213,10 +221,11 @@ export class Delivery {
         return
       }
       send(member, chunk, texts[i] as string)
-    }
-    if (member.bufferedAmount > this.#context.limits.pauseBytes) {
-      member.live = false
-      void this.#pull(member, member.place)
+      if (member.bufferedAmount > this.#context.limits.pauseBytes) {
+        member.live = false
+        void this.#pull(member, member.place)
+        return
+      }
     }
   }
 
@@ -231,7 +240,7 @@ export class Delivery {
 
   /** Reads for one connection until it stands at the head; a frame of it ends at `target`. */
   async #pull(member: Member, target: number): Promise<void> {
-    const { clock, limits, report, room, store } = this.#context
+    const { platform, limits, report, room, store } = this.#context
     const reader = { device: member.device, mayRead: member.reads.mayRead }
     const limit = this.#chunkLimit()
     let scanned = member.place
@@ -252,20 +261,31 @@ export class Delivery {
         const records = await store.read(room, scanned, limit)
         if (member.closed) return
         const wanted = records.filter((record) => record.place <= goal)
-        if (wanted.length === 0)
-          throw new BusError('unavailable', 'the room has no record where its head says so')
+        if ((wanted[0]?.place ?? goal + 1) > scanned + 1) {
+          await this.#failAtHole(member, scanned)
+          return
+        }
         const { epoch } = this.#context.head()
         for (const chunk of chunksOf(epoch, wanted.map(prepare), scanned, reader, limit)) {
           if (chunk.runs !== '' || chunk.place >= goal)
             send(member, chunk, streamText(member.position, chunk))
           scanned = chunk.place
         }
-        await new Promise<void>((resolve) => clock.soon(resolve))
+        await new Promise<void>((resolve) => platform.soon(resolve))
       }
     } catch (error) {
       report(error)
       member.fail(new BusError('unavailable', 'the room cannot be read now'))
     }
+  }
+
+  /** What is to be read next is not there: a new hello is told so, where this stream had to be silent. */
+  async #failAtHole(member: Member, place: number): Promise<void> {
+    const { room, store } = this.#context
+    const first = await store.first(room)
+    if (first.place <= place)
+      throw new BusError('unavailable', 'the room has no record where its head says so')
+    member.fail(new BusError('slow_reader', 'what was still to be read was trimmed away'))
   }
 }
 

@@ -45,6 +45,22 @@ export interface RoomHead {
   readonly time: number
 }
 
+/** Where a room's kept history begins. */
+export interface RoomFirst {
+  /** Newest place that was trimmed away; 0 where none was. */
+  readonly place: number
+  /** Check of that place; '0' where none was. */
+  readonly check: string
+}
+
+/** Nothing was trimmed. */
+export const UNTRIMMED: RoomFirst = { place: 0, check: '0' }
+
+/** The position behind which a room's kept history begins. */
+export function firstPosition(epoch: string, first: RoomFirst): string {
+  return positionOf(epoch, first.place, first.check)
+}
+
 /** The position of a room's newest place. */
 export function headPosition(head: RoomHead): string {
   return positionOf(head.epoch, head.place, head.check)
@@ -53,6 +69,12 @@ export function headPosition(head: RoomHead): string {
 /** Newest place of a record. */
 export function lastPlace(record: RoomRecord): number {
   return record.place + record.count - 1
+}
+
+/** What a room's kept history begins behind once the record is trimmed away. */
+export function firstAfter(record: RoomRecord): RoomFirst {
+  const place = lastPlace(record)
+  return { place, check: checkOf(idAt(record, place)) }
 }
 
 /** Id of the event that gives a place of the record its check. */

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { Auth } from './auth.ts'
 import { createRelay, type Relay, type RelayOptions } from './relay.ts'
 import { memoryStore } from './stores/memory.ts'
-import { ManualClock } from './testing/manual-clock.ts'
+import { ManualPlatform } from './testing/manual-platform.ts'
 import { headerOf, ProbeSocket, publishOf } from './testing/probe.ts'
 
 const auth: Auth = (token) =>
@@ -15,7 +15,7 @@ const auth: Auth = (token) =>
 
 function setup(options: RelayOptions = {}): Relay {
   return createRelay({
-    clock: new ManualClock(),
+    platform: new ManualPlatform(),
     onError: (error) => expect.fail(String(error)),
     ...options,
   })
@@ -181,12 +181,12 @@ describe('POST /rooms/:room/events', () => {
 
 describe('GET /rooms/:room/events', () => {
   async function filled(): Promise<Relay> {
-    const clock = new ManualClock()
-    clock.set(1_000)
-    const relay = setup({ auth, clock })
+    const platform = new ManualPlatform()
+    platform.set(1_000)
+    const relay = setup({ auth, platform })
     const all = { authorization: 'Bearer all' }
     await post(relay, { type: 'public.a', data: 1, stream: 's-1' }, all)
-    clock.set(2_000)
+    platform.set(2_000)
     await post(
       relay,
       [
@@ -195,7 +195,7 @@ describe('GET /rooms/:room/events', () => {
       ],
       all,
     )
-    clock.set(3_000)
+    platform.set(3_000)
     await post(relay, { type: 'public.c.d', data: 4, stream: 's-1' }, all)
     return relay
   }
@@ -312,6 +312,7 @@ describe('GET /rooms/:room/events', () => {
     expect(body).toEqual({
       events: 4,
       bytes: expect.any(Number),
+      first: expect.any(String),
       head: expect.any(String),
       devices: 0,
       connections: 0,
@@ -452,6 +453,7 @@ describe('who may come', () => {
     expect(() => createRelay({ limits: { heartbeatMs: 0 } })).toThrow(BusError)
     expect(() => createRelay({ limits: { bodyBytes: 5_000_000 } })).toThrow(BusError)
     expect(() => createRelay({ limits: { postEvents: 1_001 } })).toThrow(BusError)
+    expect(() => createRelay({ limits: { bufferBytes: 1_000 } })).toThrow(/pauseBytes/)
     expect(() => createRelay({ limits: { frames: 1 } as object })).toThrow(BusError)
   })
 })

@@ -7,14 +7,14 @@ import { type Context, Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { cors } from 'hono/cors'
 import { type Auth, authenticate, type Identity } from './auth.ts'
-import { type Clock, systemClock } from './clock.ts'
 import type { Admission } from './connection.ts'
 import { badRequest, errorResponse } from './http/errors.ts'
 import { parsePost } from './http/publish.ts'
 import { eventText, parseQuery, readPage } from './http/read.ts'
 import { type Limits, resolveLimits } from './limits.ts'
 import { hostName, isLoopbackHost, type OriginPolicy, originPolicy } from './origins.ts'
-import { headPosition } from './record.ts'
+import { type Platform, systemPlatform } from './platform.ts'
+import { firstPosition, headPosition } from './record.ts'
 import { Rooms } from './rooms.ts'
 import type { Socket, SocketEvents } from './socket.ts'
 import { memoryStore } from './stores/memory.ts'
@@ -41,7 +41,7 @@ export interface RelayOptions {
    */
   readonly onError?: (error: unknown, context: { readonly room?: string }) => void
   /** @internal */
-  readonly clock?: Clock
+  readonly platform?: Platform
 }
 
 /** What a runtime passes along with a request, as Hono's bindings. */
@@ -74,7 +74,7 @@ export class Relay extends Hono<RelayEnv> {
   readonly #store: Store
   readonly #auth: Auth | undefined
   readonly #limits: Limits
-  readonly #clock: Clock
+  readonly #platform: Platform
   readonly #maySee: OriginPolicy
   readonly #rooms: Rooms
   readonly #report: (error: unknown, room?: string) => void
@@ -84,7 +84,7 @@ export class Relay extends Hono<RelayEnv> {
     this.#store = options.store ?? memoryStore()
     this.#auth = options.auth
     this.#limits = resolveLimits(options.limits)
-    this.#clock = options.clock ?? systemClock
+    this.#platform = options.platform ?? systemPlatform
     this.#maySee = originPolicy(options.origins)
     const onError = options.onError ?? ((error) => console.error('[edge-relay]', error))
     this.#report = (error, room) => {
@@ -99,7 +99,7 @@ export class Relay extends Hono<RelayEnv> {
       store: this.#store,
       auth: this.#auth,
       limits: this.#limits,
-      clock: this.#clock,
+      platform: this.#platform,
       report: this.#report,
     })
     this.#addRoutes()
@@ -165,9 +165,11 @@ export class Relay extends Hono<RelayEnv> {
       const stats = await this.#store.stats(roomOf(c))
       if (!stats) throw new BusError('not_found', 'no such room')
       const { events, bytes, devices, head } = stats
+      const first = await this.#store.first(roomOf(c))
       return c.json({
         events,
         bytes,
+        first: firstPosition(head.epoch, first),
         head: headPosition(head),
         devices,
         connections: this.#rooms.connections(roomOf(c)),
@@ -239,13 +241,17 @@ export class Relay extends Hono<RelayEnv> {
     const text = await c.req.text()
     const correlationId = c.req.header('x-correlation-id')
     const traceparent = c.req.header('traceparent')
-    const events = await parsePost(parseJson(text), this.#limits.postEvents, {
+    const defaults = {
       subject,
-      time: this.#clock.now(),
+      time: this.#platform.now(),
       ...(isHeaderText(correlationId) && { correlationId }),
       ...(traceparent !== undefined &&
         /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/.test(traceparent) && { traceparent }),
-    })
+    }
+    const { postEvents } = this.#limits
+    const events = await parsePost(parseJson(text), postEvents, defaults, (text) =>
+      this.#platform.sha256(text),
+    )
     const host = this.#rooms.host(room)
     const posted = await host.post(
       { mayPublish: host.publishRights(rights.publish), events },

@@ -1,25 +1,35 @@
 /** Where a device's stream goes on: which of the positions it names this room still has. */
+import { checkOf, type GapReason, type HelloFrame, parsePosition } from '@crosstown/bus/protocol'
 import {
-  checkOf,
-  type HelloFrame,
-  parsePosition,
-  startOf,
-  type WelcomeFrame,
-} from '@crosstown/bus/protocol'
-import { headPosition, idAt, lastPlace, positionIn, type RoomHead } from './record.ts'
+  firstPosition,
+  headPosition,
+  idAt,
+  lastPlace,
+  positionIn,
+  type RoomFirst,
+  type RoomHead,
+} from './record.ts'
 import type { Store } from './stores/store.ts'
 
 /** A place of the room, and how the stream came to begin there. */
 export interface Resume {
   readonly place: number
   readonly from: string
+  /** The position behind which the kept history begins. */
+  readonly first: string
   readonly recovered: boolean
-  readonly reason?: NonNullable<WelcomeFrame['reason']>
+  readonly reason?: GapReason
+}
+
+/** A room as far as positions can be looked up in it. */
+export interface Span {
+  readonly head: RoomHead
+  readonly first: RoomFirst
 }
 
 /**
  * Finds where the stream goes on: at the newest position of the cursor and the older ones that the
- * room recognises, at its start where it recognises none; a log without cursor starts at `from`.
+ * room recognises, at its first one where it recognises none; a log without cursor starts at `from`.
  */
 export async function resumeAt(
   store: Store,
@@ -27,72 +37,80 @@ export async function resumeAt(
   head: RoomHead,
   hello: Pick<HelloFrame, 'cursor' | 'older' | 'from'>,
 ): Promise<Resume> {
-  if (hello.cursor === undefined) return start(store, room, head, hello.from ?? 'start')
+  const span = { head, first: await store.first(room) }
+  const first = firstPosition(head.epoch, span.first)
+  if (hello.cursor === undefined)
+    return { first, ...(await start(store, room, span, hello.from ?? 'start')) }
   for (const position of [hello.cursor, ...(hello.older ?? [])]) {
-    const place = await recognise(store, room, head, position)
+    const place = await recognise(store, room, span, position)
     if (place === undefined) continue
     const recovered = position === hello.cursor
-    return {
-      place,
-      from: position,
-      recovered,
-      ...(!recovered && { reason: reasonOf(hello.cursor, head) }),
-    }
+    const reason = recovered ? {} : { reason: reasonOf(hello.cursor, span) }
+    return { first, place, from: position, recovered, ...reason }
   }
-  return { ...atStart(head), recovered: false, reason: reasonOf(hello.cursor, head) }
+  return { first, ...atFirst(span), recovered: false, reason: reasonOf(hello.cursor, span) }
 }
 
-/** The place of a position, if the room has that same event there. */
+/** The place of a position, if the room has that same event there, or trimmed it away last. */
 export async function recognise(
   store: Store,
   room: string,
-  head: RoomHead,
+  { head, first }: Span,
   position: string,
 ): Promise<number | undefined> {
   const parsed = parsePosition(position)
-  if (!parsed || parsed.epoch !== head.epoch || parsed.place > head.place) return undefined
-  if (parsed.place === head.place) return parsed.check === head.check ? parsed.place : undefined
-  if (parsed.place === 0) return position === startOf(head.epoch) ? 0 : undefined
-  const record = await recordAt(store, room, parsed.place)
-  return record && checkOf(idAt(record, parsed.place)) === parsed.check ? parsed.place : undefined
+  if (!parsed || parsed.epoch !== head.epoch) return undefined
+  const { place, check } = parsed
+  if (place < first.place || place > head.place) return undefined
+  for (const known of [head, first])
+    if (place === known.place) return check === known.check ? place : undefined
+  const record = await recordAt(store, room, place)
+  return record && checkOf(idAt(record, place)) === check ? place : undefined
 }
+
+/** Why a room does not recognise a position. One that was in it, and is not now, tells that it went back. */
+export function reasonOf(position: string, { head, first }: Span): GapReason {
+  const parsed = parsePosition(position)
+  if (!parsed) return 'unknown_position'
+  if (parsed.epoch !== head.epoch) return 'new_epoch'
+  return parsed.place < first.place ? 'trimmed' : 'restored'
+}
+
+type Start = Omit<Resume, 'first'>
 
 async function start(
   store: Store,
   room: string,
-  head: RoomHead,
+  span: Span,
   from: NonNullable<HelloFrame['from']>,
-): Promise<Resume> {
-  if (from === 'start') return atStart(head)
-  if (from === 'now') return at(store, room, head, head.place)
+): Promise<Start> {
+  const { head } = span
+  if (from === 'start') return atFirst(span)
+  if (from === 'now') return at(store, room, span, head.place)
   if ('position' in from) {
-    const place = await recognise(store, room, head, from.position)
+    const place = await recognise(store, room, span, from.position)
     if (place !== undefined) return { place, from: from.position, recovered: true }
-    return { ...atStart(head), recovered: false, reason: reasonOf(from.position, head) }
+    return { ...atFirst(span), recovered: false, reason: reasonOf(from.position, span) }
   }
-  if ('last' in from) return at(store, room, head, Math.max(0, head.place - Math.floor(from.last)))
+  if ('last' in from) return at(store, room, span, head.place - Math.floor(from.last))
   const first = await store.findByTime(room, from.time)
-  return at(store, room, head, first === undefined ? head.place : Math.min(first - 1, head.place))
+  return at(store, room, span, first === undefined ? head.place : Math.min(first - 1, head.place))
 }
 
-function atStart(head: RoomHead): Resume {
-  return { place: 0, from: startOf(head.epoch), recovered: true }
+function atFirst({ head, first }: Span): Start {
+  return { place: first.place, from: firstPosition(head.epoch, first), recovered: true }
 }
 
-async function at(store: Store, room: string, head: RoomHead, place: number): Promise<Resume> {
+async function at(store: Store, room: string, span: Span, place: number): Promise<Start> {
+  const { head, first } = span
   if (place === head.place) return { place, from: headPosition(head), recovered: true }
-  const record = place === 0 ? undefined : await recordAt(store, room, place)
+  const record = place <= first.place ? undefined : await recordAt(store, room, place)
   return record
     ? { place, from: positionIn(head.epoch, record, place), recovered: true }
-    : atStart(head)
+    : atFirst(span)
 }
 
 async function recordAt(store: Store, room: string, place: number) {
   const [record] = await store.read(room, place - 1, { events: 1, bytes: 1 })
   return record && record.place <= place && lastPlace(record) >= place ? record : undefined
-}
-
-function reasonOf(position: string, head: RoomHead): 'new_epoch' | 'unknown_position' {
-  const parsed = parsePosition(position)
-  return parsed && parsed.epoch !== head.epoch ? 'new_epoch' : 'unknown_position'
 }

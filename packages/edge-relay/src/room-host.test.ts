@@ -5,7 +5,7 @@ import { DEFAULT_LIMITS } from './limits.ts'
 import { RoomHost } from './room-host.ts'
 import { memoryStore } from './stores/memory.ts'
 import type { Append, Store } from './stores/store.ts'
-import { ManualClock } from './testing/manual-clock.ts'
+import { ManualPlatform } from './testing/manual-platform.ts'
 import { publishOf, TERM } from './testing/probe.ts'
 
 const everything = (): boolean => true
@@ -27,10 +27,10 @@ async function setup(replace: Partial<Store> = {}, limits = {}) {
       return typeof own === 'function' ? own.bind(target) : own
     },
   })
-  const clock = new ManualClock()
+  const platform = new ManualPlatform()
   const host = new RoomHost('r', {
     store,
-    clock,
+    platform,
     limits: { ...DEFAULT_LIMITS, ...limits },
     report: (error) => errors.push(error),
   })
@@ -47,10 +47,10 @@ async function setup(replace: Partial<Store> = {}, limits = {}) {
         resolve,
       ),
     )
-  return { host, memory, store, appends, errors, publish, clock }
+  return { host, memory, store, appends, errors, publish, platform }
 }
 
-const hello = { device: 'd', secretHash: 'hash', subject: 'ann', terms: [TERM] }
+const hello = { device: 'd', secretHash: 'hash', subject: 'ann', log: 'log', terms: [TERM] }
 const event = { header: { type: 'a.b', source: 's', time: 1 }, data: '1' }
 
 describe('RoomHost', () => {

@@ -7,10 +7,9 @@
  *                       ^------ head moved: read again ----'
  * ```
  */
-import { BusError, type EventHeader, type Term, typeMatcher } from '@crosstown/bus/protocol'
-import type { Clock } from './clock.ts'
+import { BusError, type EventHeader, typeMatcher } from '@crosstown/bus/protocol'
 import type {
-  Command,
+  AdmittedReply,
   Decision,
   DeviceRow,
   HelloCommand,
@@ -21,8 +20,10 @@ import type {
   RoomState,
 } from './commands.ts'
 import { Delivery, type Member } from './delivery.ts'
+import { completeAll, decidable, type Waiting } from './known.ts'
 import type { Limits } from './limits.ts'
-import { positionIn, type RoomHead } from './record.ts'
+import type { Platform } from './platform.ts'
+import type { RoomHead, RoomRecord } from './record.ts'
 import { commit, decide, isWrite } from './room.ts'
 import { DEVICE_KEY, type LoadedRoom, type Store } from './stores/store.ts'
 
@@ -30,14 +31,14 @@ import { DEVICE_KEY, type LoadedRoom, type Store } from './stores/store.ts'
 export interface HostContext {
   readonly store: Store
   readonly limits: Limits
-  readonly clock: Clock
+  readonly platform: Platform
   readonly report: (error: unknown, room: string) => void
+  /** Hears of what was committed. */
+  readonly grew?: (room: string, records: readonly RoomRecord[]) => void
 }
 
-type Timeless<C> = C extends Command ? Omit<C, 'time' | 'known'> : never
-
 interface Entry {
-  readonly command: Timeless<Command>
+  readonly command: Waiting
   readonly bytes: number
   readonly done: (reply: Reply | BusError) => void
 }
@@ -74,7 +75,7 @@ export class RoomHost {
       room,
       store: context.store,
       limits: context.limits,
-      clock: context.clock,
+      platform: context.platform,
       report: (error) => context.report(error, room),
       head: () => this.head,
     })
@@ -116,18 +117,14 @@ export class RoomHost {
   }
 
   /** @throws {BusError} bad_device, subject_changed, unavailable */
-  async hello(command: {
-    device: string
-    secretHash: string
-    subject: string
-    terms: readonly Term[]
-  }): Promise<void> {
-    await this.#ask({ kind: 'hello', ...command } satisfies Timeless<HelloCommand>, 0)
+  async hello(command: Omit<HelloCommand, 'kind' | 'time'>): Promise<AdmittedReply> {
+    const reply = await this.#ask({ kind: 'hello', ...command }, 0)
+    return reply as AdmittedReply
   }
 
   /** Takes a batch; `send` gets the ack or reject. */
   publish(
-    command: Omit<PublishCommand, 'kind' | 'time'>,
+    command: Omit<PublishCommand, 'kind' | 'time' | 'known'>,
     bytes: number,
     send: (reply: Reply) => void,
   ): void {
@@ -170,7 +167,7 @@ export class RoomHost {
     return this.#queuedBytes > 0 && this.#queuedBytes + bytes > this.#context.limits.queueBytes
   }
 
-  async #ask(command: Timeless<Command>, bytes: number): Promise<Reply> {
+  async #ask(command: Waiting, bytes: number): Promise<Reply> {
     if (this.#closing) throw new BusError('going_away', 'the relay is closing')
     if (this.#isFull(bytes)) {
       throw new BusError('rate_limited', 'too much waits to be written in this room')
@@ -192,12 +189,12 @@ export class RoomHost {
     if (this.#running) return
     this.#running = true
     // What other sockets brought in this turn belongs to the same append and the same broadcast.
-    this.#context.clock.soon(() => void this.#run())
+    this.#context.platform.soon(() => void this.#run())
   }
 
   async #run(): Promise<void> {
     while (this.#queue.length > 0) {
-      const group = takeGroup(this.#queue)
+      const group = this.#queue.splice(0, decidable(this.#queue))
       try {
         await this.#write(group)
       } catch (error) {
@@ -215,16 +212,13 @@ export class RoomHost {
   }
 
   async #write(group: readonly Entry[]): Promise<void> {
-    const { clock, store } = this.#context
+    const { platform, store } = this.#context
     for (let race = 0; race < MAX_RACES; race++) {
       const state = await this.#current(group)
-      const known = await this.#knownPosts(group, state.head.epoch)
-      const time = clock.now()
+      const waiting = group.map(({ command }) => command)
       const decision = decide(
         state,
-        group.map(({ command }) =>
-          command.kind === 'post' ? { ...command, time, known } : { ...command, time },
-        ),
+        await completeAll(store, this.room, state, platform.now(), waiting),
       )
       if (isWrite(decision)) {
         const { devices, head, records } = decision
@@ -241,7 +235,10 @@ export class RoomHost {
       this.#state = commit(state, decision)
       this.#head = decision.head
       for (const [i, entry] of group.entries()) this.#answer(entry, decision.replies[i] as Reply)
-      if (decision.records.length > 0) this.#broadcast(decision)
+      if (decision.records.length > 0) {
+        this.#broadcast(decision)
+        this.#context.grew?.(this.room, decision.records)
+      }
       return
     }
     throw new BusError('unavailable', 'other processes wrote to this room first, again and again')
@@ -275,20 +272,24 @@ export class RoomHost {
   }
 
   async #load(): Promise<RoomState> {
-    const { clock, store } = this.#context
+    const { platform, store } = this.#context
     const loaded = await store.load(this.room)
     const head = loaded?.head ?? {
-      epoch: clock.randomName(EPOCH_LENGTH),
+      epoch: platform.randomName(EPOCH_LENGTH),
       version: 0,
       place: 0,
       check: '0',
       time: 0,
     }
     const before = this.#head
+    const devices = rowsOf(loaded)
+    const logs = new Map<string, number>()
+    for (const { log } of devices.values()) logs.set(log, (logs.get(log) ?? 0) + 1)
     this.#state = {
       head,
-      devices: rowsOf(loaded),
-      ids: { prefix: clock.randomName(PREFIX_LENGTH), counter: 0 },
+      devices,
+      logs,
+      ids: { prefix: platform.randomName(PREFIX_LENGTH), counter: 0 },
     }
     this.#head = head
     if (before && (before.epoch !== head.epoch || before.place > head.place)) {
@@ -297,36 +298,6 @@ export class RoomHost {
     } else if (before && before.place < head.place) this.delivery.pullAll()
     return this.#state
   }
-
-  /** Positions of posted events that the room has already. */
-  async #knownPosts(group: readonly Entry[], epoch: string): Promise<ReadonlyMap<string, string>> {
-    const known = new Map<string, string>()
-    for (const { command } of group) {
-      if (command.kind !== 'post') continue
-      for (const { id } of command.events) {
-        const found = id === undefined ? undefined : await this.#context.store.find(this.room, id)
-        if (found)
-          known.set(id as string, positionIn(epoch, found.record, found.record.place + found.index))
-      }
-    }
-    return known
-  }
-}
-
-/**
- * What goes into the next append: everything, up to a second post of an event id that another one
- * before it has; that one must find the first in the store.
- */
-function takeGroup(queue: Entry[]): Entry[] {
-  const ids = new Set<string>()
-  const end = queue.findIndex(({ command }) => {
-    if (command.kind !== 'post') return false
-    const own = command.events.flatMap(({ id }) => (id === undefined ? [] : [id]))
-    if (own.some((id) => ids.has(id))) return true
-    for (const id of own) ids.add(id)
-    return false
-  })
-  return queue.splice(0, end < 0 ? queue.length : end)
 }
 
 function rowsOf(loaded: LoadedRoom | undefined): Map<string, DeviceRow> {

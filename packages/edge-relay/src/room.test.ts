@@ -19,6 +19,7 @@ class Room {
   state: RoomState = {
     head: { epoch: 'e', version: 0, place: 0, check: '0', time: 0 },
     devices: new Map(),
+    logs: new Map(),
     ids: { prefix: 'p', counter: 0 },
   }
   last = decide(this.state, [])
@@ -36,6 +37,7 @@ const hello = (extra: Partial<HelloCommand> = {}): HelloCommand => ({
   device: 'd',
   secretHash: 'hash',
   subject: 'ann',
+  log: 'log',
   terms: [TERM],
   ...extra,
 })
@@ -67,10 +69,15 @@ function joined(extra: Partial<HelloCommand> = {}): Room {
 describe('hello', () => {
   it('writes a row for a device it does not know, and nothing for one that is as before', () => {
     const room = new Room()
-    expect(room.do(hello())).toEqual({ kind: 'admitted' })
+    expect(room.do(hello())).toEqual({ kind: 'admitted', copy: false })
     expect(isWrite(room.last)).toBe(true)
     expect(room.last.records).toEqual([])
-    expect(room.state.devices.get('d')).toEqual({ secretHash: 'hash', subject: 'ann', term: TERM })
+    expect(room.state.devices.get('d')).toEqual({
+      secretHash: 'hash',
+      subject: 'ann',
+      log: 'log',
+      term: TERM,
+    })
     expect(room.state.head.version).toBe(1)
     room.do(hello())
     expect(isWrite(room.last)).toBe(false)
@@ -85,16 +92,54 @@ describe('hello', () => {
   })
 
   const terms: [string, Term[], Term][] = [
-    ['takes a higher term of a device that knows the last one', [TERM, [4, 'b']], [4, 'b']],
+    ['takes a higher term of a device that knows the last one', [TERM, [8, 'b']], [8, 'b']],
     ['keeps the last term where it is still the newest', [TERM], TERM],
-    ['keeps the last term of a device that does not know it', [[7, 'copy']], TERM],
-    ['keeps the last term where a copy has the same number', [[1, 'copy']], TERM],
-    ['keeps the last term where none is named', [], TERM],
+    [
+      'takes a term of a device that was welcomed later than the room remembers',
+      [
+        [8, 'x'],
+        [9, 'y'],
+      ],
+      [9, 'y'],
+    ],
   ]
   it.each(terms)('%s', (_, given, expected) => {
-    const room = joined()
-    expect(room.do(hello({ terms: given }))).toEqual({ kind: 'admitted' })
-    expect(room.state.devices.get('d')?.term).toEqual(expected)
+    const room = joined({ terms: [[7, 'before']] })
+    const named = given.map((term) => (term === TERM ? ([7, 'before'] as const) : term))
+    expect(room.do(hello({ terms: named }))).toEqual({
+      kind: 'admitted',
+      term: [7, 'before'],
+      copy: false,
+    })
+    expect(room.state.devices.get('d')?.term).toEqual(expected === TERM ? [7, 'before'] : expected)
+  })
+
+  it.each<[string, Term[]]>([
+    [
+      'whose terms go on past the last one without it',
+      [
+        [3, 'a'],
+        [9, 'copy'],
+      ],
+    ],
+    [
+      'whose first term has the number of the last one',
+      [
+        [7, 'copy'],
+        [9, 'copy'],
+      ],
+    ],
+    [
+      'whose terms are all older',
+      [
+        [3, 'a'],
+        [4, 'b'],
+      ],
+    ],
+  ])('keeps the last term from a device %s: it is a copy', (_, terms) => {
+    const room = joined({ terms: [[7, 'before']] })
+    expect(room.do(hello({ terms }))).toEqual({ kind: 'admitted', term: [7, 'before'], copy: true })
+    expect(isWrite(room.last)).toBe(false)
   })
 })
 
@@ -187,6 +232,7 @@ describe('publish', () => {
     const room = joined()
     room.do(
       publish(1, undefined, ['a-1']),
+      hello({ terms: [TERM, [5, 'five']] }),
       publish(2, 1, ['a-2'], { frame: { term: [5, 'five'] } }),
     )
     const frame =
@@ -195,10 +241,11 @@ describe('publish', () => {
     expect(isWrite(room.last)).toBe(false)
   })
 
-  it('takes a higher term with the batch', () => {
+  it('rejects a term that no hello has named', () => {
     const room = joined()
-    room.do(publish(1, undefined, ['a-1'], { frame: { term: [2, 'two'] } }))
-    expect(room.state.devices.get('d')?.term).toEqual([2, 'two'])
+    const early = publish(1, undefined, ['a-1'], { frame: { term: [2, 'two'] } })
+    expect(room.do(early)).toMatchObject({ code: 'stale_term', term: TERM })
+    expect(isWrite(room.last)).toBe(false)
   })
 
   it('never lets time go back', () => {
@@ -270,6 +317,67 @@ describe('publish', () => {
     const alone = joined()
     alone.do(publish(1, undefined, ['a-1', 'a-2'], { mayPublish: () => false }))
     expect(headPosition(alone.state.head)).toBe(`e.1.${checkOf('a-2')}`)
+  })
+})
+
+describe('publish from a device whose log another one has too', () => {
+  it('leaves out what the room has, takes the rest, and refuses nothing for it', () => {
+    const room = joined()
+    const events = ['a-1', 'a-2', headerOf('a-3', 'secret.thing')]
+    const command = publish(1, undefined, events, {
+      frame: { indexes: [0, 2, 5] },
+      known: new Set(['a-1']),
+      mayPublish: (type) => type !== 'secret.thing',
+    })
+    expect(room.do(command)).toEqual({ frame: 'ack', batch: 1, refused: [[5, 'forbidden']] })
+    expect(room.last.records).toMatchObject([
+      { place: 1, count: 1, indexes: [2], headers: [{ id: 'a-2' }], data: ['1'], lastId: 'a-3' },
+    ])
+    expect(room.state.devices.get('d')?.taken).toEqual({ batch: 1, id: 'a-3' })
+  })
+
+  it('does not refuse what the room has, though it may not publish it any more', () => {
+    const room = joined()
+    const command = publish(1, undefined, ['a-1', 'a-2'], {
+      known: new Set(['a-1', 'a-2']),
+      mayPublish: () => false,
+    })
+    expect(room.do(command)).toEqual({ frame: 'ack', batch: 1 })
+  })
+
+  it('gives a batch of which nothing is left a place, so that the chain goes on', () => {
+    const room = joined()
+    room.do(publish(1, undefined, ['a-1'], { known: new Set(['a-1']) }))
+    expect(room.last.records).toMatchObject([{ place: 1, count: 1, headers: [], lastId: 'a-1' }])
+    expect(room.state.head.check).toBe(checkOf('a-1'))
+    expect(room.do(publish(2, 1, ['a-2'], { known: new Set() }))).toEqual({
+      frame: 'ack',
+      batch: 2,
+    })
+    expect(room.state.head.place).toBe(2)
+  })
+
+  it('takes an event once that two of them send at once', () => {
+    const room = joined()
+    room.do(hello({ device: 'e' }))
+    const known = new Set<string>()
+    room.do(
+      publish(1, undefined, ['a-1', 'a-2'], { known }),
+      publish(1, undefined, ['a-2', 'a-3'], { known, device: 'e' }),
+    )
+    expect(room.last.records.map(({ headers }) => headers.map(({ id }) => id))).toEqual([
+      ['a-1', 'a-2'],
+      ['a-3'],
+    ])
+  })
+
+  it('counts the devices of a log', () => {
+    const room = joined()
+    room.do(hello({ device: 'e' }), hello({ device: 'f', log: 'other' }), hello())
+    expect([...room.state.logs]).toEqual([
+      ['log', 2],
+      ['other', 1],
+    ])
   })
 })
 

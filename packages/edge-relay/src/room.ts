@@ -29,6 +29,7 @@ import type {
   Reply,
   RoomState,
 } from './commands.ts'
+import { faultOf, judge } from './judge.ts'
 import type { RoomRecord } from './record.ts'
 
 /**
@@ -55,10 +56,15 @@ export function isWrite(decision: Decision): boolean {
 
 /** The state after a decision was written. Takes the state over: the one given must not be used again. */
 export function commit(state: RoomState, decision: Decision): RoomState {
-  for (const [device, row] of decision.devices) state.devices.set(device, row)
+  const { devices, logs } = state
+  for (const [device, row] of decision.devices) {
+    if (!devices.has(device)) logs.set(row.log, (logs.get(row.log) ?? 0) + 1)
+    devices.set(device, row)
+  }
   return {
     head: decision.head,
-    devices: state.devices,
+    devices,
+    logs,
     ids: { prefix: state.ids.prefix, counter: decision.counter },
   }
 }
@@ -66,6 +72,8 @@ export function commit(state: RoomState, decision: Decision): RoomState {
 /** The pending changes of one decision, over a state that is only read. */
 class Draft {
   readonly records: RoomRecord[] = []
+  /** Ids of events taken from devices that share their log with another one. */
+  readonly shared = new Set<string>()
   readonly #state: RoomState
   readonly #devices = new Map<string, DeviceRow>()
   #place: number
@@ -128,14 +136,15 @@ class Draft {
 
 function hello(draft: Draft, command: HelloCommand): Reply {
   const row = draft.device(command.device)
-  const newest = command.terms.at(-1)
+  const newest = command.terms.at(-1) as Term
   if (!row) {
     draft.put(command.device, {
       secretHash: command.secretHash,
       subject: command.subject,
-      ...(newest && { term: newest }),
+      log: command.log,
+      term: newest,
     })
-    return { kind: 'admitted' }
+    return { kind: 'admitted', copy: false }
   }
   if (row.secretHash !== command.secretHash) {
     return refused('bad_device', 'the secret does not belong to this device id')
@@ -143,23 +152,29 @@ function hello(draft: Draft, command: HelloCommand): Reply {
   if (row.subject !== command.subject) {
     return refused('subject_changed', 'this log belongs to another user: call clear() first')
   }
-  // A device that does not know the last term taken from it is a copy of one: it must see that in
-  // `welcome` and must not take the other's place before.
   const { term } = row
-  const known =
-    term === undefined ||
-    command.terms.some(([number, nonce]) => number === term[0] && nonce === term[1])
-  if (newest && known && (term === undefined || newest[0] > term[0]))
-    draft.put(command.device, { ...row, term: newest })
-  return { kind: 'admitted' }
+  const copy = isCopy(command.terms, term)
+  if (!copy && newest[0] > term[0]) draft.put(command.device, { ...row, term: newest })
+  return { kind: 'admitted', term, copy }
+}
+
+/**
+ * Whether these terms are a copy's. Who does not know the last term taken is one, and must not take
+ * the other's place. But a device that was welcomed under a later term than this room remembers is
+ * the device itself, and the room an older copy of what it was.
+ */
+function isCopy(terms: readonly Term[], last: Term): boolean {
+  const first = terms[0] as Term
+  return last[0] >= first[0] && !terms.some((term) => isSameTerm(term, last))
 }
 
 function publish(draft: Draft, command: PublishCommand): AckFrame | RejectFrame {
-  const { frame } = command
+  const { frame, known } = command
   const row = draft.device(command.device)
   if (!row) return reject(frame, 'bad_device')
   const { taken } = row
-  if (row.term && isStale(frame.term, row.term)) return reject(frame, 'stale_term', taken, row.term)
+  // A term is taken at `hello` only, so that what `welcome` told of it holds for all that is sent.
+  if (!isSameTerm(frame.term, row.term)) return reject(frame, 'stale_term', taken, row.term)
   const lastId = (frame.events.at(-1) as EventHeader).id
   if (taken && frame.batch <= taken.batch) {
     if (frame.batch < taken.batch) return { frame: 'ack', batch: frame.batch }
@@ -176,18 +191,23 @@ function publish(draft: Draft, command: PublishCommand): AckFrame | RejectFrame 
   const refusals: Refusal[] = []
   let bytes = 0
   for (let i = 0; i < frame.events.length; i++) {
+    const header = frame.events[i] as EventHeader
     const index = frame.indexes?.[i] ?? i
     const code = codes?.[i]
+    // Another device with this log brought it before: it is neither taken nor refused.
+    if (known && (known.has(header.id) || draft.shared.has(header.id))) continue
     if (code) {
       refusals.push([index, code])
       continue
     }
-    headers.push(frame.events[i] as EventHeader)
+    if (known) draft.shared.add(header.id)
+    headers.push(header)
     headerLines.push(lines[i] as string)
     data.push(command.data[i] as string)
     indexes.push(index)
     bytes += utf8Length(lines[i] as string) + utf8Length(command.data[i] as string)
   }
+  const { refused: _, ...kept } = row
   const refusedOnes = refusals.length > 0 ? { refused: refusals } : {}
   draft.append(command.time, {
     device: command.device,
@@ -201,58 +221,11 @@ function publish(draft: Draft, command: PublishCommand): AckFrame | RejectFrame 
     bytes,
   })
   draft.put(command.device, {
-    secretHash: row.secretHash,
-    subject: row.subject,
-    term: frame.term,
+    ...kept,
     taken: { batch: frame.batch, id: lastId },
     ...refusedOnes,
   })
   return ack(frame, refusedOnes.refused)
-}
-
-/** The code each event is refused with, where any is; events of one group share their fate. */
-function judge({ frame, data, mayPublish }: PublishCommand): {
-  lines: string[]
-  codes: (BusErrorCode | undefined)[] | undefined
-} {
-  const lines: string[] = []
-  let codes: (BusErrorCode | undefined)[] | undefined
-  let groups: Map<number, BusErrorCode> | undefined
-  for (let i = 0; i < frame.events.length; i++) {
-    const header = frame.events[i] as EventHeader
-    const line = JSON.stringify(header)
-    lines.push(line)
-    const code = faultOf(header, line, data[i] as string, mayPublish)
-    if (!code) continue
-    codes ??= new Array<undefined>(frame.events.length)
-    codes[i] = code
-    if (header.group === undefined) continue
-    groups ??= new Map()
-    if (!groups.has(header.group)) groups.set(header.group, code)
-  }
-  if (codes && groups) {
-    for (let i = 0; i < frame.events.length; i++) {
-      const { group } = frame.events[i] as EventHeader
-      if (group !== undefined) codes[i] ??= groups.get(group)
-    }
-  }
-  return { lines, codes }
-}
-
-function faultOf(
-  header: Omit<EventHeader, 'id'>,
-  line: string,
-  data: string,
-  mayPublish: (type: string) => boolean,
-): BusErrorCode | undefined {
-  if (header.scope === 'device') return 'invalid_options'
-  if (!mayPublish(header.type)) return 'forbidden'
-  // No UTF-16 unit takes more than three bytes: most events are known to be small without counting.
-  if ((line.length + data.length) * 3 <= MAX_HEADER_BYTES) return undefined
-  const headerBytes = utf8Length(line)
-  return headerBytes > MAX_HEADER_BYTES || headerBytes + utf8Length(data) > MAX_EVENT_BYTES
-    ? 'too_large'
-    : undefined
 }
 
 function post(draft: Draft, command: PostCommand): Reply {
@@ -307,9 +280,9 @@ const POST_FAULTS: Partial<Record<BusErrorCode, string>> = {
   too_large: `a header is at most ${MAX_HEADER_BYTES} bytes, and with its data at most ${MAX_EVENT_BYTES}`,
 }
 
-/** Lower than the last one, or a copy's of the same number. */
-function isStale(term: Term, last: Term): boolean {
-  return term[0] < last[0] || (term[0] === last[0] && term[1] !== last[1])
+/** Whether two terms are one: the same number can be a copy's. */
+export function isSameTerm(a: Term, b: Term): boolean {
+  return a[0] === b[0] && a[1] === b[1]
 }
 
 function ack(frame: PublishFrame, refusals: readonly Refusal[] | undefined): AckFrame {

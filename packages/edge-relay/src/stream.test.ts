@@ -50,7 +50,7 @@ function framesOf(
     { mayRead: () => true, ...reader },
     limit,
   )
-  let prev = 'start'
+  let prev = 'e.0.0'
   return chunks.map((chunk) => {
     const decoded = decodeFrame(streamText(prev, chunk))
     const { frame, data } = decoded as { frame: StreamFrame; data: string[] }
@@ -76,7 +76,7 @@ describe('chunksOf', () => {
     expect(framesOf([record(1, three), record(4, [headerOf('b-1')])])).toEqual([
       {
         frame: 'stream',
-        prev: 'start',
+        prev: 'e.0.0',
         position: positionOf('e', 4, checkOf('b-1')),
         runs: [
           { place: 1, events: three, time: 10 },
@@ -101,7 +101,7 @@ describe('chunksOf', () => {
     const [frame, ...more] = framesOf([record(1, three)], { mayRead: () => false })
     expect(frame).toEqual({
       frame: 'stream',
-      prev: 'start',
+      prev: 'e.0.0',
       position: positionOf('e', 3, checkOf('a-3')),
       runs: [],
     })

@@ -71,6 +71,12 @@ export class Pipeline {
     this.#rest()
   }
 
+  /** Hands on all that waits, behind what is in flight: for when nothing may run after this task. */
+  urge(): void {
+    while (this.#events > 0 && this.#sinks.gate !== 'held') this.#hand(this.#take())
+    this.run()
+  }
+
   #pump(): void {
     for (const deliver of this.#undelivered.splice(0)) deliver()
     while (this.#events > 0 && this.#free && this.#sinks.gate !== 'held') {

@@ -1,7 +1,7 @@
 /**
- * The device as this context sees it: opens log and links when they are first needed, contends
- * for leadership, and keeps the status. It knows the other stages by their interfaces only;
- * `bus.ts` gives it the real ones.
+ * The device as this context sees it: opens log and links when they are first needed, ties log,
+ * leadership and the life of the page together, and keeps the status. It knows the other stages by
+ * their interfaces only; `bus.ts` gives it the real ones.
  */
 import type { Batch, BatchSinks } from '../batch/batch.ts'
 import type { Dispatch } from '../dispatch/dispatch.ts'
@@ -9,12 +9,16 @@ import { BusError, isBusError, toBusError } from '../errors.ts'
 import type { Link, LinkSource } from '../links/link.ts'
 import type { Log, LogSource, LogState, Writer } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
-import type { PeerContexts, PeerEvents, RelaySource, Waiters } from '../sync/sync.ts'
-import type { Gap, StatusSnapshot, SystemEvents } from '../types.ts'
+import type { BeatFrame, PeerContexts, PeerEvents, RelaySource, Waiters } from '../sync/sync.ts'
+import type { Gap, LeaderSnapshot, StatusSnapshot, SystemEvents } from '../types.ts'
+import { Candidate } from './candidate.ts'
 import { HandOver } from './hand-over.ts'
 import { Lead } from './lead.ts'
-import type { Leadership, LeadershipOptions } from './leader.ts'
+import { followLifecycle } from './lifecycle.ts'
+import { LogKeeper } from './log-keeper.ts'
 import { Store } from './status.ts'
+import type { Turn, TurnOptions } from './turn.ts'
+import { type Retention, Upkeep } from './upkeep.ts'
 
 /** The stages a device hands things to, made by `bus.ts`. */
 export interface DeviceStages {
@@ -22,7 +26,7 @@ export interface DeviceStages {
   readonly waiters: Waiters
   peers(events: PeerEvents): PeerContexts
   writer(log: Log): Writer
-  contend(options: Omit<LeadershipOptions, 'platform'>): Leadership
+  takeTurn(options: TurnOptions): Turn
   /** The log used where the one asked for does not open. */
   fallbackLog(): Log
   settleHandled(batch: Batch): void
@@ -30,15 +34,23 @@ export interface DeviceStages {
 
 export interface DeviceOptions {
   readonly name: string
+  /** This context among those of the device. */
+  readonly prefix: string
   readonly platform: Platform
   readonly log: LogSource | undefined
   readonly tabs: LinkSource | undefined
   readonly relay: RelaySource | undefined
+  /** How much the log keeps. */
+  readonly retention: Retention
   readonly stages: DeviceStages
   readonly report: (error: BusError) => void
   readonly onGap: (gap: Gap) => void
   /** The gate opened: what was held can go. */
   readonly opened: () => void
+  /** Nothing may run after this task: what is queued goes out in it. */
+  readonly settle: () => void
+  /** The log was cleared: what is on its way to it is lost. */
+  readonly cleared: (error: BusError) => void
   readonly publishSystem: <Type extends keyof SystemEvents>(
     type: Type,
     data: SystemEvents[Type],
@@ -52,49 +64,63 @@ const NO_LOG = 'none'
 
 export class Device {
   readonly status: Store<StatusSnapshot>
+  readonly leader: Store<LeaderSnapshot>
   readonly #options: DeviceOptions
   readonly #peers: PeerContexts
   readonly #lead: Lead
   readonly #handOver: HandOver
-  #opening: Promise<Log | undefined> | undefined
-  #log: Log | undefined
-  #writer: Writer | undefined
-  #logId = NO_LOG
+  readonly #candidate: Candidate
+  /** Absent for a bus without a log. */
+  readonly #keeper: LogKeeper | undefined
+  #used = false
   #link: Link | undefined
-  #leadership: Leadership | undefined
+  #unfollow: (() => void) | undefined
   /** Term of the last beat: another leader may have died before it told what it knew. */
   #seenTerm = 0
+  #cancelLate: (() => void) | undefined
   #closed = false
 
   constructor(options: DeviceOptions) {
-    const { platform, log, relay, stages, publishSystem } = options
+    const { platform, prefix, log, relay, stages, publishSystem } = options
     this.#options = options
+    const threw = (what: string) => (cause: unknown) =>
+      options.report(new BusError('handler_failed', `${what} threw`, { stage: 'device', cause }))
     this.status = new Store<StatusSnapshot>(
       {
         relay: relay ? 'connecting' : 'off',
         rtt: undefined,
         leader: false,
         log: { kind: log?.kind ?? 'none', state: 'closed', bytes: 0 },
-        outbox: { pending: 0, refused: 0 },
+        outbox: { pending: 0, bytes: 0, refused: 0 },
         lastError: undefined,
       },
-      (cause) => {
-        const what = 'a subscriber of the status threw'
-        options.report(new BusError('handler_failed', what, { stage: 'device', cause }))
-      },
+      threw('a subscriber of the status'),
     )
+    this.leader = new Store<LeaderSnapshot>(
+      { self: false, present: false },
+      threw('a subscriber of leader'),
+    )
+    this.#keeper = log && this.#makeKeeper(log)
     this.#peers = stages.peers(this.#peerEvents())
     const shared = {
       platform,
       dispatcher: stages.dispatcher,
       peers: this.#peers,
-      written: () => this.#logStatus('open'),
+      written: () => this.#logStatus(this.status.get().log.state),
       report: (error: BusError) => this.#report(error),
     }
     this.#lead = new Lead({
       ...shared,
       relay,
+      upkeep: new Upkeep({
+        platform,
+        retention: options.retention,
+        outbox: relay !== undefined,
+        report: shared.report,
+      }),
       status: this.status,
+      confirmThrough: (batch) => this.#handOver.confirmThrough(batch),
+      leads: (self) => this.#candidate.leads(self),
       onGap: (gap) => this.#tellGap(gap),
       publishSystem,
     })
@@ -103,14 +129,35 @@ export class Device {
       waiters: stages.waiters,
       hasLog: log !== undefined,
       hasRelay: relay !== undefined,
-      log: () => this.#log,
-      writer: () => this.#writer,
+      log: () => this.#keeper?.log,
+      writer: () => this.#keeper?.writer,
+      logId: () => this.#keeper?.id,
       open: () => this.open(),
       cast: (headers, data) => this.#lead.cast(headers, data),
-      grew: (batch, roomEvents) => this.#lead.grew(batch, roomEvents),
+      grew: (...grown) => this.#lead.grew(...grown),
       failed: (lastError) => this.status.update({ lastError }),
       settleHandled: (batch) => stages.settleHandled(batch),
     })
+    this.#candidate = new Candidate({
+      platform,
+      prefix,
+      peers: this.#peers,
+      leader: this.leader,
+      takeTurn: stages.takeTurn,
+      lead: async (opened, signal) => {
+        const writer = this.#keeper?.writer
+        if (writer) await this.#lead.run(opened, writer, signal)
+      },
+      beat: () => this.#lead.beatNow(),
+      report: shared.report,
+    })
+  }
+
+  /** Whether what waits for the relay alone fills the log. */
+  get outboxFull(): boolean {
+    const { pending, bytes } = this.status.get().outbox
+    const { retention } = this.#options
+    return pending >= retention.events || bytes >= retention.bytes
   }
 
   /** Where the pipeline hands its batches. */
@@ -121,25 +168,22 @@ export class Device {
   #peerEvents(): PeerEvents {
     const { dispatcher, waiters } = this.#options.stages
     return {
+      seen: () => this.#candidate.seen,
       deliver: (incoming, origin) => dispatcher.incoming(incoming, origin),
       past: (incoming) => dispatcher.past(incoming),
-      committed: (batch, roomEvents) => this.#lead.grew(batch, roomEvents),
-      sawTime: (time) => this.#writer?.sawTime(time),
+      committed: (...grown) => this.#lead.grew(...grown),
+      sawTime: (time) => this.#keeper?.writer?.sawTime(time),
       confirmed: (confirmation) => {
         waiters.confirm(confirmation)
         this.#lead.confirmed(confirmation)
       },
-      beat: (frame) => {
-        if (this.status.get().leader) return
-        const { relay, rtt, code, pending, refused, term } = frame
-        if (term !== this.#seenTerm) this.#handOver.lookUpAll()
-        this.#seenTerm = term
-        this.status.update({ relay, rtt, outbox: { pending, refused } })
-        if (code === undefined || this.status.get().lastError?.code === code) return
-        const text = `the relay refuses this device: ${code}`
-        this.status.update({ lastError: new BusError(code, text, { stage: 'links' }) })
+      beat: (frame) => this.#heardBeat(frame),
+      gap: (gap) => this.#tellGap(gap),
+      joined: (frame) => {
+        this.#lead.beatNow()
+        this.#candidate.joined(frame)
       },
-      joined: () => this.#lead.beatNow(),
+      here: (frame) => this.#candidate.here(frame),
       cast: (headers, data) => {
         const forRoom = headers.map((header) => header.scope !== 'device')
         const sent = headers.filter((_, i) => forRoom[i])
@@ -150,19 +194,44 @@ export class Device {
     }
   }
 
+  #heardBeat(frame: BeatFrame): void {
+    const { prefix, relay, rtt, code, confirmed, pending, bytes, refused, term } = frame
+    this.#candidate.led(prefix)
+    if (this.status.get().leader) return
+    if (term !== this.#seenTerm) this.#handOver.lookUpAll()
+    this.#seenTerm = term
+    this.status.update({ relay, rtt, outbox: { pending, bytes, refused } })
+    if (confirmed !== undefined) this.#handOver.confirmThrough(confirmed)
+    if (code === undefined || this.status.get().lastError?.code === code) return
+    const text = `the relay refuses this device: ${code}`
+    this.status.update({ lastError: new BusError(code, text, { stage: 'links' }) })
+  }
+
   /** Opens log and links on first use; the log, or `undefined` for a bus without one. */
-  open(): Promise<Log | undefined> {
-    this.#opening ??= this.#open()
-    return this.#opening
+  async open(): Promise<Log | undefined> {
+    if (!this.#used) {
+      this.#used = true
+      this.#openLink()
+      this.#unfollow = followLifecycle(this.#options.platform.lifecycle, {
+        settle: () => this.#settle(),
+        handOver: () => this.#handLeadershipOver(),
+        suspend: () => this.#suspend(),
+        resume: () => this.#resume(),
+        wake: () => this.#wake(),
+        changed: () => this.#candidate.changed(),
+      })
+      if (!this.#keeper) this.#attach(NO_LOG)
+    }
+    return this.#keeper?.open()
   }
 
   /** The same, for those who are told of a failure by other means. */
   opening(): void {
-    if (!this.#opening) this.open().catch(() => {})
+    if (!this.#used) this.open().catch(() => {})
   }
 
-  async #open(): Promise<Log | undefined> {
-    const { log: source, tabs, platform } = this.#options
+  #openLink(): void {
+    const { tabs, platform } = this.#options
     try {
       this.#link = tabs?.open(this.#channel, platform)
       this.#link?.receive((text) => this.#peers.receive(text))
@@ -170,15 +239,6 @@ export class Device {
       const what = 'the tabs link did not open'
       this.#report(toBusError(error, 'unreachable', what, { stage: 'links' }))
     }
-    const late = platform.timer(LATE_MS, () => this.#setGate('late'))
-    try {
-      if (source) await this.#openLog(source)
-    } finally {
-      late()
-      // Also when there is no log to be had: what waits for it is then rejected, not held.
-      this.#setGate('open')
-    }
-    return this.#log
   }
 
   /** Log, channel and lock of a device are named alike. */
@@ -186,57 +246,124 @@ export class Device {
     return `crosstown:${this.#options.name}:${this.#options.relay?.room ?? ''}`
   }
 
-  async #openLog(source: LogSource): Promise<void> {
+  #makeKeeper(source: LogSource): LogKeeper {
     const { name, relay, platform, stages } = this.#options
-    this.#logStatus('opening')
-    let log = source.create(name, relay?.room ?? '', platform)
-    let state: LogState
-    try {
-      state = await log.open(relay !== undefined)
-    } catch (error) {
-      const reason = toBusError(error, 'log_unavailable', 'the log did not open', { stage: 'log' })
-      this.#report(reason)
-      if (source.required) {
-        this.#logStatus('closed')
-        throw reason
-      }
-      log = stages.fallbackLog()
-      state = await log.open(relay !== undefined)
-    }
-    if (this.#closed) {
-      await log.close()
-      throw new BusError('closed', 'the bus was closed while its log opened')
-    }
-    this.#log = log
-    this.#logId = state.logId
-    this.#writer = stages.writer(log)
-    this.#writer.sawTime(state.head.time)
-    this.#logStatus('open')
-    if (relay) this.status.update({ outbox: { pending: state.room.pending, refused: 0 } })
-    this.#contend(log, this.#writer)
-  }
-
-  #contend(log: Log, writer: Writer): void {
-    const { platform, stages } = this.#options
-    // The browser stops a service worker after half a minute, sockets or not.
-    if (platform.kind === 'service-worker') return
-    this.#leadership = stages.contend({
-      name: log.shared ? this.#channel : `crosstown:${this.#logId}`,
-      shared: log.shared,
-      lead: (signal) => this.#lead.run(log, writer, signal),
+    return new LogKeeper({
+      source,
+      platform,
+      name,
+      room: relay?.room ?? '',
+      outbox: relay !== undefined,
+      writer: (log) => stages.writer(log),
+      fallback: () => stages.fallbackLog(),
+      opened: (state, renewed) => this.#logOpened(state, renewed),
+      left: (reason) => this.#logLeft(reason),
+      state: (state) => this.#logState(state),
+      report: (error) => this.#report(error),
     })
   }
 
+  /** Commits wait while the log opens; live delivery does so for a moment only. */
+  #logState(state: StatusSnapshot['log']['state']): void {
+    this.#logStatus(state)
+    if (this.#closed) return
+    if (state === 'opening') {
+      this.#handOver.gate = 'held'
+      this.#cancelLate ??= this.#options.platform.timer(LATE_MS, () => this.#setGate('late'))
+    } else if (state === 'closed') {
+      // There is no log to be had: what waits for it is rejected, not held.
+      this.#setGate('open')
+    }
+  }
+
+  #logOpened(state: LogState, renewed: boolean): void {
+    const { relay } = this.#options
+    const log = this.#keeper?.log
+    if (renewed) this.#startAnew(clearedError())
+    if (relay) {
+      const { refused } = this.status.get().outbox
+      const { pending, pendingBytes: bytes } = state.room
+      this.status.update({ outbox: { pending, bytes, refused } })
+    }
+    this.#attach(state.logId)
+    if (log) this.#takePart(log)
+  }
+
+  #attach(logId: string): void {
+    this.#peers.attach(this.#link, logId)
+    this.#setGate('open')
+  }
+
+  #logLeft(reason: BusError | undefined): Promise<void> {
+    this.#handOver.gate = 'held'
+    this.#peers.detach()
+    if (reason?.code === 'log_cleared') {
+      this.#handOver.cleared()
+      this.#options.cleared(reason)
+      this.#startAnew(reason)
+    }
+    return this.#candidate.stop(reason === undefined)
+  }
+
+  /** The log is another one: what was known of the last one is true no longer. */
+  #startAnew(reason: BusError): void {
+    const { relay, stages } = this.#options
+    stages.waiters.abandon(reason)
+    this.#seenTerm = 0
+    if (!relay) return
+    this.status.update({ relay: 'connecting', outbox: { pending: 0, bytes: 0, refused: 0 } })
+  }
+
   #setGate(gate: 'late' | 'open'): void {
+    if (gate === 'open') {
+      this.#cancelLate?.()
+      this.#cancelLate = undefined
+    }
     if (this.#handOver.gate === 'open' || this.#closed) return
     this.#handOver.gate = gate
-    if (gate === 'open') this.#peers.attach(this.#link, this.#logId)
     this.#options.opened()
   }
 
   #logStatus(state: StatusSnapshot['log']['state']): void {
-    const kind = this.#log?.kind ?? this.#options.log?.kind ?? 'none'
-    this.status.update({ log: { kind, state, bytes: this.#writer?.bytes ?? 0 } })
+    const kind = this.#keeper?.log?.kind ?? this.#options.log?.kind ?? 'none'
+    this.status.update({ log: { kind, state, bytes: this.#keeper?.bytes ?? 0 } })
+  }
+
+  #settle(): void {
+    this.#options.settle()
+    this.#handOver.tellNow()
+  }
+
+  #handLeadershipOver(): void {
+    this.#candidate.goodbye()
+    void this.#candidate.stop(true)
+    this.#keeper?.log?.halt?.()
+  }
+
+  #suspend(): void {
+    this.#keeper?.suspend()
+    void this.#link?.close()
+    this.#link = undefined
+  }
+
+  #resume(): void {
+    this.#openLink()
+    if (this.#keeper?.suspended) {
+      this.#keeper.resume()
+      return
+    }
+    this.#peers.attach(this.#link, this.#keeper?.id ?? NO_LOG)
+    this.#wake()
+  }
+
+  #wake(): void {
+    const log = this.#keeper?.log
+    if (log) this.#takePart(log)
+  }
+
+  #takePart(log: Log): void {
+    if (this.#closed) return
+    this.#candidate.start(log, log.shared ? this.#channel : log.storage)
   }
 
   #tellGap(gap: Gap): void {
@@ -253,14 +380,31 @@ export class Device {
     this.#options.report(error)
   }
 
+  /**
+   * Deletes the log, for all its contexts; resolves when the next one is open here.
+   *
+   * @throws {BusError} log_unavailable, log_failed
+   */
+  async clear(): Promise<void> {
+    if (!this.#used) await this.open()
+    await this.#keeper?.clear()
+  }
+
   /** Gives up leadership, then closes log and link. What was not committed must be settled before. */
   async close(): Promise<void> {
     this.#closed = true
-    await this.#opening?.catch(() => {})
+    this.#unfollow?.()
+    this.#cancelLate?.()
     this.#handOver.tellNow()
-    await this.#leadership?.release()
-    await this.#log?.close()
+    await this.#candidate.stop()
+    if (this.#used) this.#candidate.goodbye()
+    await this.#keeper?.close()
     await this.#link?.close()
+    this.leader.update({ present: false })
     if (this.#options.log) this.#logStatus('closed')
   }
+}
+
+function clearedError(): BusError {
+  return new BusError('log_cleared', 'the log was cleared', { stage: 'log' })
 }

@@ -4,7 +4,7 @@
  */
 import type { Batch, BatchSinks, Entry } from '../batch/batch.ts'
 import type { Dispatch } from '../dispatch/dispatch.ts'
-import { type BusError, toBusError } from '../errors.ts'
+import { BusError, isBusError, toBusError } from '../errors.ts'
 import { offsetOf } from '../event.ts'
 import type { Log, OwnBatch, Writer } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
@@ -20,12 +20,14 @@ export interface HandOverOptions {
   readonly hasRelay: boolean
   readonly log: () => Log | undefined
   readonly writer: () => Writer | undefined
+  /** The id of the log that is open, or was last. */
+  readonly logId: () => string | undefined
   /** Resolves when the log is open; rejects with why it is not to be had. */
   readonly open: () => Promise<unknown>
   /** Unpersisted events for the room, as texts. */
   readonly cast: (headers: string, data: readonly string[]) => void
   /** An own batch is in the log. */
-  readonly grew: (batch: number, roomEvents: number) => void
+  readonly grew: (batch: number, roomEvents: number, bytes: number) => void
   readonly written: () => void
   readonly failed: (error: BusError) => void
   readonly settleHandled: (batch: Batch) => void
@@ -34,6 +36,14 @@ export interface HandOverOptions {
 
 /** How long a context without a relay waits before it tells where its batches stand. */
 const TELL_AFTER_MS = 20
+
+/** A batch on its way into the log. */
+interface Writing {
+  record: OwnBatch
+  /** Whether the others were told of it. */
+  posted: boolean
+  tries: number
+}
 
 /** A batch and where it stands. */
 interface Commit {
@@ -46,10 +56,14 @@ export class HandOver implements BatchSinks {
   /** Set by the device: before the log is open, batches are held, or pass without a commit. */
   gate: 'held' | 'late' | 'open' = 'held'
   readonly #options: HandOverOptions
-  /** Records of batches between `commit` and `committed`. */
-  readonly #records = new Map<Batch, OwnBatch>()
+  /** Batches between `commit` and `committed`. */
+  readonly #writing = new Map<Batch, Writing>()
   readonly #untold: Commit[] = []
   #cancelTell: (() => void) | undefined
+  /** The last batch that waits for the log. */
+  #line: Promise<void> | undefined
+  /** Logs that were cleared while this context had them. */
+  #cleared = 0
 
   constructor(options: HandOverOptions) {
     this.#options = options
@@ -60,21 +74,58 @@ export class HandOver implements BatchSinks {
       this.#post(batch, undefined)
       return undefined
     }
-    if (this.gate === 'open') return this.#write(batch)
-    // While the log is late, a batch is posted when its commit begins.
-    return this.#options.open().then(() => this.#write(batch))
+    const { writer } = this.#options
+    if (this.gate === 'open' && !this.#line && writer()) return this.#write(batch)
+    return this.#inLine(() => this.#write(batch))
+  }
+
+  /** Waits for the log, one batch behind the other: a log that is late or gone changes no order. */
+  #inLine(write: () => Promise<number>): Promise<number> {
+    const { open } = this.#options
+    const cleared = this.#cleared
+    const written = (this.#line ?? Promise.resolve()).then(open).then(() => {
+      if (cleared !== this.#cleared) throw clearedBefore()
+      return write()
+    })
+    const line = written.then(ignore, ignore)
+    this.#line = line
+    void line.then(() => {
+      if (this.#line === line) this.#line = undefined
+    })
+    return written
   }
 
   #write(batch: Batch): Promise<number> {
-    const writer = this.#options.writer()
-    if (!writer) return this.#options.open() as Promise<never>
+    const { writer: current, logId } = this.#options
+    const writer = current()
+    const id = logId()
+    if (!writer) return Promise.reject(lostAgain())
     try {
       const record = writer.record(batch.persisted)
-      this.#records.set(batch, record)
-      return writer.write(record, () => this.#post(batch, record))
+      const writing = this.#writing.get(batch) ?? { record, posted: false, tries: 0 }
+      this.#writing.set(batch, writing)
+      writing.record = record
+      writing.tries += 1
+      const begun = (): void => {
+        if (!writing.posted) this.#post(batch, record)
+        writing.posted = true
+      }
+      return writer.write(record, begun).catch((error: unknown) => {
+        const unseen = isBusError(error, 'log_lost') || isBusError(error, 'closed')
+        if (!unseen || writing.tries > 1) throw error
+        return this.#inLine(() => this.#writeAgain(batch, record, id))
+      })
     } catch (error) {
       return Promise.reject(error)
     }
+  }
+
+  /** Once more, in the log opened anew, unless the lost connection committed it after all. */
+  async #writeAgain(batch: Batch, record: OwnBatch, id: string | undefined): Promise<number> {
+    const { log, logId } = this.#options
+    if (logId() !== id) throw clearedBefore()
+    const found = await log()?.find(record.lastId)
+    return found ? found.batch.batch : this.#write(batch)
   }
 
   #post(batch: Batch, record: OwnBatch | undefined): void {
@@ -95,8 +146,8 @@ export class HandOver implements BatchSinks {
 
   committed(batch: Batch, number: number | undefined): void {
     const { hasRelay, waiters, settleHandled, grew, written } = this.#options
-    const record = this.#records.get(batch)
-    this.#records.delete(batch)
+    const record = this.#writing.get(batch)?.record
+    this.#writing.delete(batch)
     if (number !== undefined && record) {
       for (let i = 0; i < batch.persisted.length; i++) {
         ;(batch.persisted[i] as Entry).event.offset = offsetOf(number, i)
@@ -111,7 +162,7 @@ export class HandOver implements BatchSinks {
     if (number === undefined || !record) return
     if (hasRelay && waiters.add(number, batch.persisted)) void this.#lookUp(number)
     this.#tell({ batch, number, record })
-    grew(number, record.roomEvents)
+    grew(number, record.roomEvents, record.headers.length + record.data.length)
     written()
   }
 
@@ -119,7 +170,7 @@ export class HandOver implements BatchSinks {
     const reason = toBusError(error, 'log_failed', 'the batch could not be written', {
       stage: 'log',
     })
-    this.#records.delete(batch)
+    this.#writing.delete(batch)
     this.#options.peers.postWithdrawn(batch, reason)
     this.#options.failed(reason)
     // A `publishBatch` has one ticket, which fails with any of its events.
@@ -153,6 +204,25 @@ export class HandOver implements BatchSinks {
     }
   }
 
+  /** Every own batch up to this one is confirmed: at the position the log knows, or at none. */
+  confirmThrough(batch: number): void {
+    const { log, waiters } = this.#options
+    const waiting = waiters.batches().filter((one) => one <= batch)
+    if (waiting.length === 0 || !log()) {
+      waiters.confirmThrough(batch)
+      return
+    }
+    void Promise.all(waiting.map((one) => this.#lookUp(one))).then(() =>
+      waiters.confirmThrough(batch),
+    )
+  }
+
+  /** The log was cleared: what waits for it must not go into the next one. */
+  cleared(): void {
+    this.#cleared += 1
+    this.#untold.length = 0
+  }
+
   /** Looks up all that wait: whoever was to tell them may be gone. */
   lookUpAll(): void {
     for (const batch of this.#options.waiters.batches()) void this.#lookUp(batch)
@@ -171,4 +241,18 @@ export class HandOver implements BatchSinks {
       report(toBusError(error, 'log_failed', what, { stage: 'sync' }))
     }
   }
+}
+
+function ignore(): void {}
+
+function clearedBefore(): BusError {
+  return new BusError('log_cleared', 'the log was cleared before the batch was in it', {
+    stage: 'log',
+  })
+}
+
+function lostAgain(): BusError {
+  return new BusError('log_lost', 'the log was lost again before the batch was in it', {
+    stage: 'log',
+  })
 }

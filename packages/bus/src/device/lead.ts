@@ -16,6 +16,7 @@ import type {
 } from '../sync/sync.ts'
 import type { Gap, StatusSnapshot, SystemEvents } from '../types.ts'
 import type { Store } from './status.ts'
+import type { Upkeep } from './upkeep.ts'
 
 export interface LeadOptions {
   readonly platform: Platform
@@ -23,7 +24,12 @@ export interface LeadOptions {
   readonly status: Store<StatusSnapshot>
   readonly peers: PeerContexts
   readonly dispatcher: Dispatch
+  readonly upkeep: Upkeep
   readonly written: () => void
+  /** Every own batch up to this one is in the room, or was before its history was trimmed. */
+  readonly confirmThrough: (batch: number) => void
+  /** Leadership was taken, or is over. */
+  readonly leads: (self: boolean) => void
   readonly report: (error: BusError) => void
   readonly onGap: (gap: Gap) => void
   readonly publishSystem: <Type extends keyof SystemEvents>(
@@ -37,8 +43,9 @@ const BEAT_AFTER_MS = 20
 /** Wait before leadership is tried again, doubled each time up to the longest. */
 const MIN_RETRY_MS = 200
 const MAX_RETRY_MS = 30_000
-/** How long after a confirmation the outbox is counted afresh. */
+/** How long after a confirmation the outbox is counted afresh, and events that let it wait on. */
 const COUNT_AFTER_MS = 200
+const COUNTED_PER_MS = 20
 
 export class Lead {
   readonly #options: LeadOptions
@@ -46,37 +53,51 @@ export class Lead {
   #log: Log | undefined
   #term = 0
   #head = 0
+  /** Own batches up to this one are in the room, as its last welcome said. */
+  #confirmed = 0
   /** Own batches up to this one are in the count of the outbox. */
   #counted = 0
   #cancelBeat: (() => void) | undefined
   #cancelCount: (() => void) | undefined
+  #depose: () => void = () => {}
+  #running: Promise<void> = Promise.resolve()
 
   constructor(options: LeadOptions) {
     this.#options = options
   }
 
-  /** Leads until `signal` ends it; resolves when nothing of it goes on. */
-  async run(log: Log, writer: Writer, signal: AbortSignal): Promise<void> {
-    const { platform, status, report } = this.#options
+  /**
+   * Leads until `signal` ends it, or until another context turns out to lead since; resolves when
+   * nothing of it goes on.
+   */
+  run(log: Log, writer: Writer, signal: AbortSignal): Promise<void> {
+    // One that was left in a hurry may still be ending.
+    this.#running = this.#running.then(() => this.#run(log, writer, signal))
+    return this.#running
+  }
+
+  async #run(log: Log, writer: Writer, signal: AbortSignal): Promise<void> {
+    const { platform, report } = this.#options
+    const deposed = new AbortController()
+    const over = AbortSignal.any([signal, deposed.signal])
     this.#log = log
-    for (let failures = 0; !signal.aborted; failures++) {
+    this.#head = 0
+    this.#counted = 0
+    this.#depose = () => deposed.abort()
+    for (let failures = 0; !over.aborted; failures++) {
       try {
-        await this.#begin(log, writer, signal)
+        await this.#begin(log, writer, over)
         break
       } catch (error) {
+        if (over.aborted) break
         const what = 'leadership could not be taken'
         report(toBusError(error, 'log_failed', what, { stage: 'device' }))
         // The lock is held on: letting go would only pass the same failure round and round.
-        const ms = Math.min(MAX_RETRY_MS, MIN_RETRY_MS * 2 ** failures)
-        await Promise.race([
-          new Promise<void>((resolve) => platform.timer(ms, resolve)),
-          ended(signal),
-        ])
+        await pause(platform, Math.min(MAX_RETRY_MS, MIN_RETRY_MS * 2 ** failures), over)
       }
     }
-    await ended(signal)
+    await ended(over)
     await this.#stop()
-    status.update({ leader: false })
   }
 
   async #begin(log: Log, writer: Writer, signal: AbortSignal): Promise<void> {
@@ -90,6 +111,8 @@ export class Lead {
     }
     if (signal.aborted) return
     status.update({ leader: true })
+    this.#options.leads(true)
+    this.#options.upkeep.start(log)
     this.#session?.start()
     this.beatSoon()
   }
@@ -99,13 +122,19 @@ export class Lead {
     this.#cancelBeat = undefined
     this.#cancelCount?.()
     this.#cancelCount = undefined
+    this.#options.upkeep.stop()
     const session = this.#session
     this.#session = undefined
+    // Not known any more: the next leader tells.
+    if (this.#options.status.get().leader) {
+      this.#options.status.update({ leader: false })
+      this.#options.leads(false)
+    }
     await session?.stop()
   }
 
   #events(): SessionEvents {
-    const { status, peers, dispatcher, written, onGap, report } = this.#options
+    const { status, peers, dispatcher, written, confirmThrough, onGap, report } = this.#options
     return {
       state: (relay, error) => {
         status.update(error ? { relay, lastError: error } : { relay })
@@ -122,18 +151,26 @@ export class Lead {
         peers.room(news, data)
         written()
       },
+      confirmedThrough: (batch) => {
+        this.#confirmed = batch
+        confirmThrough(batch)
+        this.beatSoon()
+      },
       cast: (frame, data) => {
         peers.postRoomCast(frame.events, data)
         frame.events.forEach((header, i) => {
           dispatcher.incoming({ header, dataText: data[i] as string }, 'room')
         })
       },
-      gap: onGap,
+      gap: (gap) => {
+        peers.postGap(gap)
+        onGap(gap)
+      },
       deposed: () => {
         const what = 'another context leads this device since'
         report(new BusError('stale_term', what, { stage: 'device' }))
-        void this.#stop()
-        status.update({ leader: false, relay: 'offline' })
+        status.update({ relay: 'offline' })
+        this.#depose()
       },
       report,
     }
@@ -145,31 +182,39 @@ export class Lead {
   }
 
   /** An own batch is in the log, of whatever context. */
-  grew(batch: number, roomEvents: number): void {
+  grew(batch: number, roomEvents: number, bytes: number): void {
     this.#head = Math.max(this.#head, batch)
-    if (!this.#session || roomEvents === 0) return
+    if (roomEvents === 0) return
     // What the log was asked for may have it already, before its writer says so.
-    if (batch > this.#counted) this.#change(roomEvents, 0)
-    this.#session.outboxGrew(batch)
+    if (batch > this.#counted) this.#change(roomEvents, bytes, 0)
+    this.#session?.outboxGrew(batch)
   }
 
   /** The room placed an own batch. */
   confirmed(confirmation: Confirmation): void {
     if (!this.#session) return
     const { indexes, refused } = confirmation
-    this.#change(-(indexes.length + refused.length), refused.length)
-    this.#cancelCount ??= this.#options.platform.timer(COUNT_AFTER_MS, () => {
+    const { pending, bytes } = this.#options.status.get().outbox
+    const settled = indexes.length + refused.length
+    const share = pending === 0 ? 0 : Math.min(1, settled / pending)
+    this.#change(-settled, -Math.round(bytes * share), refused.length)
+    // Counting reads what is pending: the more that is, the longer it can wait.
+    const wait = COUNT_AFTER_MS + pending / COUNTED_PER_MS
+    this.#cancelCount ??= this.#options.platform.timer(wait, () => {
       this.#cancelCount = undefined
       this.#count().catch(this.#options.report)
     })
     if (refused.length > 0) void this.#tellRefused(confirmation)
   }
 
-  #change(pending: number, refused: number): void {
-    const { outbox } = this.#options.status.get()
-    this.#options.status.update({
+  #change(pending: number, bytes: number, refused: number): void {
+    const { relay, status } = this.#options
+    if (!relay) return
+    const { outbox } = status.get()
+    status.update({
       outbox: {
         pending: Math.max(0, outbox.pending + pending),
+        bytes: Math.max(0, outbox.bytes + bytes),
         refused: outbox.refused + refused,
       },
     })
@@ -188,8 +233,9 @@ export class Lead {
     this.#counted = Math.max(this.#counted, state.head.batch)
     if (!relay) return
     const { outbox } = status.get()
-    if (outbox.pending === state.room.pending) return
-    status.update({ outbox: { ...outbox, pending: state.room.pending } })
+    const { pending, pendingBytes: bytes } = state.room
+    if (outbox.pending === pending && outbox.bytes === bytes) return
+    status.update({ outbox: { ...outbox, pending, bytes } })
     this.beatSoon()
   }
 
@@ -226,8 +272,19 @@ export class Lead {
       ...(rtt === undefined ? undefined : { rtt }),
       ...(relay === 'refused' && lastError ? { code: lastError.code } : undefined),
       ...outbox,
+      ...(this.#confirmed > 0 ? { confirmed: this.#confirmed } : undefined),
     })
   }
+}
+
+/** Waits so long, or until it is over. */
+async function pause(platform: Platform, ms: number, over: AbortSignal): Promise<void> {
+  let cancel = (): void => {}
+  const passed = new Promise<void>((resolve) => {
+    cancel = platform.timer(ms, resolve)
+  })
+  await Promise.race([passed, ended(over)])
+  cancel()
 }
 
 function ended(signal: AbortSignal): Promise<void> {

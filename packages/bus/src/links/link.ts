@@ -1,3 +1,4 @@
+import type { BusError } from '../errors.ts'
 import type { Platform } from '../platform.ts'
 
 /**
@@ -5,14 +6,16 @@ import type { Platform } from '../platform.ts'
  *
  * A link MUST deliver what it delivers whole and in the order in which one peer sent it. It MUST
  * NOT deliver a text to the peer that sent it. It MAY lose texts: what is persisted is in the log
- * all the same. It MUST NOT throw from `send` because a peer is gone. After `close` it MUST NOT call the
- * receiver any more.
+ * all the same. It MUST NOT throw from `send` because a peer is gone. After `close`, which MAY be
+ * called twice, it MUST NOT call the receiver any more, and `send` MUST do nothing.
  *
- * `receive` is called once, before the first `send`. Texts that arrived earlier may be lost.
+ * `receive` is called once, before the first `send`; that is where a link begins to do anything.
+ * Texts that arrived earlier may be lost. docs/links.md says more, for those who write one.
  */
 export interface Link {
   send(text: string): void
-  receive(receiver: (text: string) => void): void
+  /** `report` is for what went wrong and nobody waits for; not for a peer that is gone. */
+  receive(receiver: (text: string) => void, report?: (error: BusError) => void): void
   close(): void | Promise<void>
 }
 

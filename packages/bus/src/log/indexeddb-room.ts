@@ -1,14 +1,16 @@
 /** The `room` store: where the room has the events of a record, and what waits to get there. */
 import type { BatchRef } from '../protocol/frames.ts'
+import type { Cut } from '../protocol/position.ts'
 import { recordsFrom, recordWith } from './indexeddb-read.ts'
 import {
   lastIn,
+  numbered,
   partsOf,
   quiet,
   type ReadTransaction,
   type WriteTransaction,
 } from './indexeddb-rows.ts'
-import type { Cut, Placement, RoomBatch } from './log.ts'
+import type { Placement, RoomBatch } from './log.ts'
 import {
   confirmedAfter,
   lastDecided,
@@ -36,7 +38,7 @@ export async function placeEvents(
   const by = { record: number, epoch: batch.epoch }
   const places = [...placingRuns(batch)].map(async ([record, runs]) => {
     const row = await rows.get(record)
-    quiet(rows.put(placed(record, row && readPlacement(row), runs, by, state.cuts)))
+    quiet(rows.put(placed(record, row && readPlacement(row, record), runs, by, state.cuts)))
   })
   const last = lastDecided(batch)
   const ids = last && (await idsOf(transaction, last.batch))
@@ -50,12 +52,16 @@ async function idsOf(
   batch: number,
 ): Promise<readonly (string | undefined)[]> {
   const store = transaction.objectStore('batches')
-  let row = await store.get(batch)
-  if (!row) row = await store.get(await recordWith(transaction, batch))
-  if (!row) return []
+  let key = batch
+  let found: unknown = await store.get(key)
+  if (found === undefined) {
+    key = await recordWith(transaction, batch)
+    found = await store.get(key)
+  }
+  const row = numbered(found, key)
   const ids = idsIn(row.headers)
   let first = 0
-  for (const part of row.merged ?? [{ batch, events: ids.length }]) {
+  for (const part of row.merged ?? [{ batch: key, events: ids.length }]) {
     if (part.batch === batch) return ids.slice(first, first + part.events)
     first += part.events
   }
@@ -72,7 +78,7 @@ export async function placementsIn(
   const found = new Map<number, Placement>()
   const rows = await transaction.objectStore('room').getAll(IDBKeyRange.bound(from, to))
   for (const row of rows) {
-    const placement = validPlacement(readPlacement(row), cuts)
+    const placement = validPlacement(readPlacement(row, row.batch), cuts)
     if (placement) found.set(placement.batch, placement)
   }
   return found
@@ -91,9 +97,9 @@ export async function countOutbox(
     if (!last) return { pending, pendingBytes }
     const placements = await placementsIn(transaction, from, lastIn(last), state.cuts)
     for (const row of rows) {
-      const events = partsOf(row, row.batch)
+      const events = partsOf(row)
         .filter(({ batch }) => batch > after)
-        .reduce((sum, one) => sum + pendingOf(one.roomEvents ?? 0, placements.get(one.batch)), 0)
+        .reduce((sum, one) => sum + pendingOf(one.roomEvents, placements.get(one.batch)), 0)
       pending += events
       if (events > 0) pendingBytes += bytesIn(row)
     }

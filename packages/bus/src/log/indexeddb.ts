@@ -75,6 +75,7 @@ interface Lease {
 class IndexedDbLog implements Log {
   readonly kind = 'disk'
   readonly shared = true
+  readonly storage: string
   readonly #connection: Connection
   /** Whether records were merged where one read last. */
   #dense = false
@@ -82,6 +83,7 @@ class IndexedDbLog implements Log {
   #trimFrom = 0
 
   constructor(name: string, platform: Platform, durability: Durability) {
+    this.storage = name
     this.#connection = new Connection(name, platform, durability)
   }
 
@@ -96,13 +98,14 @@ class IndexedDbLog implements Log {
 
   append(batch: OwnBatch, begun?: () => void): Promise<number> {
     const write = new Promise<number>((resolve, reject) => {
-      const transaction =
-        batch.streams.size > 0
-          ? this.#connection.rawWrite('batches', 'streams')
-          : this.#connection.rawWrite('batches')
+      const withStreams = batch.streams.size > 0
+      const transaction = this.#connection.rawWrite(
+        withStreams ? ['batches', 'streams'] : ['batches'],
+        withStreams,
+      )
       let number = 0
       transaction.oncomplete = () => resolve(number)
-      transaction.onabort = () => reject(this.#connection.failure(transaction.error))
+      transaction.onabort = () => reject(this.#connection.failure(transaction.error, transaction))
       // Transactions are served in the order in which they were made: others may hear of it now.
       begun?.()
       const row: BatchRow = {
@@ -117,11 +120,11 @@ class IndexedDbLog implements Log {
       const added = transaction.objectStore('batches').add(row)
       added.onsuccess = () => {
         number = added.result as number
-        if (batch.streams.size === 0) return
+        if (!withStreams) return
         addStreams(transaction.objectStore('streams'), batch, number)
         transaction.commit()
       }
-      if (batch.streams.size === 0) transaction.commit()
+      if (!withStreams) transaction.commit()
     })
     return this.#connection.track(write)
   }
@@ -213,7 +216,7 @@ class IndexedDbLog implements Log {
       return {
         logId: logId as string,
         device: device as LogState['device'],
-        head: { batch: newest?.key ?? 0, time: newest?.value.time ?? 0 },
+        head: { batch: newest?.key ?? 0, time: newest?.value?.time ?? 0 },
         first: oldest?.key ?? 0,
         ...(totals === undefined ? undefined : { totals: totals as Totals }),
         room: { ...state, ...counted },
@@ -300,6 +303,10 @@ class IndexedDbLog implements Log {
 
   clear(): Promise<void> {
     return this.#connection.clear()
+  }
+
+  halt(): void {
+    this.#connection.halt()
   }
 
   close(): Promise<void> {

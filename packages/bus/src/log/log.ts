@@ -6,6 +6,7 @@ import type { BusError } from '../errors.ts'
 import type { EventHeader, Scope } from '../event.ts'
 import type { Platform } from '../platform.ts'
 import type { BatchRef, OwnRun, Refusal, Run, Term } from '../protocol/frames.ts'
+import type { Cut } from '../protocol/position.ts'
 
 /** A batch published on this device, ready to be written: encoded once, never opened again. */
 export interface OwnBatch {
@@ -119,17 +120,6 @@ export interface PlacedPart {
   /** Indexes of an own record, slots of a room record. */
   readonly indexes: readonly number[]
   readonly refused?: readonly Refusal[]
-}
-
-/**
- * Positions that the room has lost: what records up to `record` say of places of `epoch` above
- * `place` is true no longer.
- */
-export interface Cut {
-  readonly record: number
-  readonly epoch: string
-  /** 0 where the whole epoch is gone. */
-  readonly place: number
 }
 
 /** A place where this log's copy of the room is not whole, and why. */
@@ -259,6 +249,11 @@ export interface Log {
   /** Whether contexts that share no memory share this log, so that leading it needs a Web Lock. */
   readonly shared: boolean
   /**
+   * Names what the log is kept in: the same for all logs in this process that are one, and for no
+   * other. A copy of a log has its id, but is none of its contexts.
+   */
+  readonly storage: string
+  /**
    * Reads the state, and makes log id and device where the log is new.
    *
    * @param outbox whether what is pending is counted, which reads all that is not confirmed
@@ -342,7 +337,15 @@ export interface Log {
   lease?(holder: string, now: number, ttlMs: number): Promise<boolean>
   /** Gives the lease back, if `holder` has it. */
   releaseLease?(holder: string): Promise<void>
-  /** Waits for running writes, then closes. Nothing may be called after it. */
+  /**
+   * This context is about to stand still: rolls back the writes that wait for something they asked
+   * for, since they would keep all others waiting. They reject with `log_lost`; the log stays open.
+   */
+  halt?(): void
+  /**
+   * Closes; resolves when running writes have ended. Lets go, in the task of the call, of what
+   * others could wait for. Nothing may be called after it.
+   */
   close(): Promise<void>
 }
 

@@ -7,8 +7,11 @@ import { emptyRoomState, type WrittenRoomState } from './room-state.ts'
 export type NewRow = (OwnBatch & { kind: 'own' }) | (RoomBatch & { kind: 'room' })
 export type Row = { readonly batch: number } & NewRow
 
+let made = 0
+
 /** What a log in memory holds; several logs may share it, as contexts share a disk. */
 export class MemoryRows {
+  readonly name: string = `memory:${++made}`
   readonly #platform: Platform
   logId = ''
   device: LogState['device'] = { id: '', secret: '' }

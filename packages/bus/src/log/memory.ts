@@ -74,6 +74,7 @@ export function processMemoryLog(): LogSource {
 export class MemoryLog implements Log {
   readonly kind = 'memory'
   readonly shared = false
+  readonly storage: string
   readonly #rows: MemoryRows
   /** Why nothing can be written any more. */
   #gone: BusError | undefined
@@ -83,6 +84,7 @@ export class MemoryLog implements Log {
 
   constructor(platform: Platform, rows: MemoryRows = new MemoryRows(platform)) {
     this.#rows = rows
+    this.storage = rows.name
     rows.users.add(this)
   }
 
@@ -277,7 +279,8 @@ export class MemoryLog implements Log {
     this.#assertOpen()
     this.#lost = undefined
     this.#rows.clear()
-    this.#rows.unused()
+    // Whoever was told may have opened it anew by now.
+    if (this.#rows.users.size === 0) this.#rows.unused()
   }
 
   /** Somebody cleared the rows. */

@@ -1,16 +1,16 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Cut, Placement } from './log.ts'
+import { type Cut, isCut } from '../protocol/position.ts'
+import type { Placement } from './log.ts'
 import {
   confirmedAfter,
   lastDecided,
   type PlacingRun,
   pendingOf,
   placed,
-  readPlacement,
   validPlacement,
 } from './placement.ts'
-import { addCut, isCut } from './room-state.ts'
+import { addCut } from './room-state.ts'
 
 const own = (place: number, indexes: number[], refused: number[] = []): PlacingRun => ({
   place,
@@ -49,14 +49,6 @@ describe('a placement', () => {
       { record: 2, epoch: 'e', place: 21, indexes: [1] },
     ])
     expect(pendingOf(4, second)).toBe(1)
-  })
-
-  test('that an earlier version wrote is one of one part', () => {
-    const written = { batch: 7, record: 3, epoch: 'e', place: 10, indexes: [0, 1] }
-    expect(readPlacement(written as unknown as Placement)).toEqual({
-      batch: 7,
-      parts: [{ record: 3, epoch: 'e', place: 10, indexes: [0, 1] }],
-    })
   })
 
   test('says of each event the first place that holds, through any runs and cuts', () => {

@@ -1,13 +1,49 @@
 /** Where the room has events of this log: how the parts of a placement are added and cut. */
+import { BATCH_SLOTS } from '../event.ts'
+import {
+  isCount,
+  isIndex,
+  isIndexList,
+  isList,
+  isName,
+  isObject,
+  isRefusals,
+} from '../protocol/checks.ts'
 import type { BatchRef, OwnRun, Refusal } from '../protocol/frames.ts'
-import type { Cut, HeldRun, PlacedPart, Placement, RoomBatch } from './log.ts'
-import { isCut } from './room-state.ts'
+import { type Cut, isCut } from '../protocol/position.ts'
+import type { HeldRun, PlacedPart, Placement, RoomBatch } from './log.ts'
 
-/** A placement as it was written; the first version had one part, in the placement itself. */
-export function readPlacement(written: Placement): Placement {
-  if (written.parts) return written
-  const { batch, ...part } = written as unknown as { readonly batch: number } & PlacedPart
-  return { batch, parts: [part] }
+/**
+ * A placement as it was written. One that is damaged has no parts: the room is asked again, and says
+ * the same.
+ */
+export function readPlacement(written: unknown, batch: number): Placement {
+  if (!isObject(written)) return { batch, parts: [] }
+  const { parts } = written
+  return { batch, parts: isList(parts, MAX_PARTS) ? parts.filter(isPart) : [] }
+}
+
+/** The same from the text that a log without structured values keeps. */
+export function readPlacementText(written: unknown, batch: number): Placement {
+  try {
+    return readPlacement(JSON.parse(written as string), batch)
+  } catch {
+    return { batch, parts: [] }
+  }
+}
+
+/** As many as a record has slots. */
+const MAX_PARTS = BATCH_SLOTS
+
+function isPart(part: unknown): part is PlacedPart {
+  return (
+    isObject(part) &&
+    isCount(part['record']) &&
+    isName(part['epoch']) &&
+    isCount(part['place']) &&
+    isIndexList(part['indexes']) &&
+    (part['refused'] === undefined || isRefusals(part['refused']))
+  )
 }
 
 /** A run of events that are in another record. */
@@ -106,7 +142,8 @@ function decidedIndexes(parts: readonly PlacedPart[]): Set<number> {
 }
 
 /** How many events of an own batch the room has not decided on. */
-export function pendingOf(roomEvents: number, valid: Placement | undefined): number {
+export function pendingOf(roomEvents: unknown, valid: Placement | undefined): number {
+  if (!isIndex(roomEvents)) return 0
   return valid ? Math.max(0, roomEvents - decidedIndexes(valid.parts).size) : roomEvents
 }
 

@@ -3,7 +3,8 @@
  * other, so that writing copies two strings and filters read no data.
  */
 import { BusError, toBusError } from '../errors.ts'
-import { type EventHeader, headerFault, idPairs, parseId } from '../event.ts'
+import { type EventHeader, headerFault, idPairs, isTime, parseId } from '../event.ts'
+import { isIndex, isName, storedRunsFault } from '../protocol/checks.ts'
 import type { EventRun, Run } from '../protocol/frames.ts'
 import type {
   Encoded,
@@ -176,18 +177,39 @@ export function readTexts(
 
 /** A record as it is read back; a damaged one has no events, and says why. */
 export function readRecord(batch: number, time: number, read: () => StoredBatch): StoredBatch {
+  return readRecords(batch, time, () => [read()])[0] as StoredBatch
+}
+
+/** The same for a record of several batches: they are read together, or none is. */
+export function readRecords(batch: number, time: number, read: () => StoredBatch[]): StoredBatch[] {
   try {
-    return read()
+    const records = read()
+    for (const record of records) {
+      const fault = recordFault(record)
+      if (fault !== undefined) throw damaged(batch, fault)
+    }
+    return records
   } catch (error) {
-    return damagedRecord(batch, time, error)
+    const reason = toBusError(error, 'log_damaged', `record ${batch} of the log cannot be read`, {
+      stage: 'log',
+    })
+    const told = isTime(time) ? time : 0
+    return [
+      { kind: 'own', batch, time: told, headers: [], data: [], roomEvents: 0, damaged: reason },
+    ]
   }
 }
 
-export function damagedRecord(batch: number, time: number, error: unknown): StoredBatch {
-  const reason = toBusError(error, 'log_damaged', `record ${batch} of the log cannot be read`, {
-    stage: 'log',
-  })
-  return { kind: 'own', batch, time, headers: [], data: [], roomEvents: 0, damaged: reason }
+/** What is wrong with a record beside its texts, or `undefined` if nothing is. */
+function recordFault(record: StoredBatch): string | undefined {
+  if (!isTime(record.time)) return 'its time is none'
+  if (record.kind === 'own')
+    return isIndex(record.roomEvents) ? undefined : 'roomEvents is no count'
+  if (record.kind !== 'room') return 'it is of no known kind'
+  const { epoch, prev, position, runs } = record
+  if (!isName(epoch)) return 'its epoch is none'
+  if (typeof prev !== 'string' || typeof position !== 'string') return 'a position is missing'
+  return storedRunsFault(runs, record.headers.length)
 }
 
 function damaged(batch: number, what: string, cause?: unknown): BusError {
@@ -198,8 +220,8 @@ function damaged(batch: number, what: string, cause?: unknown): BusError {
 }
 
 /** Whether a headers text can hold this id: reading texts without it for nothing would cost much. */
-export function mayHold(headers: string, id: string): boolean {
-  return headers.includes(JSON.stringify(id))
+export function mayHold(headers: unknown, id: string): boolean {
+  return typeof headers === 'string' && headers.includes(JSON.stringify(id))
 }
 
 /** The ids in a headers text; none where it is damaged. */

@@ -83,12 +83,17 @@ export function planTrim<Record extends Sized>(
 
 /** Value texts have no newline in them, and placeholders no text. */
 function eventsIn({ headers, data }: Sized): number {
-  if (headers === '[]') return 0
+  if (headers === '[]' || typeof data !== 'string') return 0
   let lines = 1
   for (let at = data.indexOf('\n'); at >= 0; at = data.indexOf('\n', at + 1)) lines += 1
   return lines
 }
 
+/** A damaged record may have something else where its texts were: it must not stop the others. */
 export function bytesIn({ headers, data }: Pick<Sized, 'headers' | 'data'>): number {
-  return headers.length + data.length
+  return lengthOf(headers) + lengthOf(data)
+}
+
+function lengthOf(text: unknown): number {
+  return typeof text === 'string' ? text.length : 0
 }

@@ -1,7 +1,8 @@
 /** How the room's part of a log's state moves on; the same rule for every log. */
 import { BusError } from '../errors.ts'
 import type { BatchRef, Term } from '../protocol/frames.ts'
-import type { Cut, RoomBatch, RoomState, WelcomeUpdate } from './log.ts'
+import type { Cut } from '../protocol/position.ts'
+import type { RoomBatch, RoomState, WelcomeUpdate } from './log.ts'
 
 /** Positions kept before the cursor: enough for doubling distances over any log. */
 const MAX_OLDER = 32
@@ -25,11 +26,6 @@ export function emptyRoomState(): WrittenRoomState {
 /** A state as an earlier version may have written it. */
 export function readRoomState(written: unknown): WrittenRoomState {
   return { ...emptyRoomState(), ...(written as Partial<WrittenRoomState>) }
-}
-
-/** Whether what record `record` says of a place is true no longer. */
-export function isCut(cuts: readonly Cut[], record: number, epoch: string, place: number): boolean {
-  return cuts.some((cut) => cut.epoch === epoch && record <= cut.record && place > cut.place)
 }
 
 /** The cuts with one more; those that say nothing beyond another are left out. */

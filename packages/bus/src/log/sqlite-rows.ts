@@ -2,7 +2,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { BusError, isBusError } from '../errors.ts'
 import type { OwnBatch, Placement, RoomBatch, StoredBatch, StoredRun } from './log.ts'
-import { readPlacement } from './placement.ts'
+import { readPlacementText } from './placement.ts'
 import { readRecord, readTexts } from './record.ts'
 import { acquire, release, sqliteError } from './sqlite-file.ts'
 
@@ -204,15 +204,15 @@ export class SqliteRows {
 
   /** Own records after number `after` with events for the room. */
   outbox(after: number): { events: number; bytes: number; placement: Placement | undefined }[] {
-    return this.#all<{ events: number; bytes: number; placement: string | null }>(
-      `SELECT b.room_events AS events, length(b.headers) + length(b.data) AS bytes, r.placement
+    return this.#all<{ batch: number; events: number; bytes: number; placement: string | null }>(
+      `SELECT b.batch, b.room_events AS events, length(b.headers) + length(b.data) AS bytes, r.placement
        FROM crosstown_batches b LEFT JOIN crosstown_room r ON r.log = b.log AND r.batch = b.batch
        WHERE b.log = ? AND b.batch > ? AND b.room_events > 0`,
       [after],
-    ).map(({ events, bytes, placement }) => ({
+    ).map(({ batch, events, bytes, placement }) => ({
       events,
       bytes,
-      placement: placement === null ? undefined : readPlacement(JSON.parse(placement)),
+      placement: placement === null ? undefined : readPlacementText(placement, batch),
     }))
   }
 
@@ -220,14 +220,14 @@ export class SqliteRows {
     const row = this.#get('SELECT placement FROM crosstown_room WHERE log = ? AND batch = ?', [
       batch,
     ])
-    return row && readPlacement(JSON.parse(row['placement'] as string))
+    return row && readPlacementText(row['placement'], batch)
   }
 
   placements(from: number, to: number): Placement[] {
-    return this.#all<{ placement: string }>(
-      'SELECT placement FROM crosstown_room WHERE log = ? AND batch BETWEEN ? AND ? ORDER BY batch',
+    return this.#all<{ batch: number; placement: unknown }>(
+      'SELECT batch, placement FROM crosstown_room WHERE log = ? AND batch BETWEEN ? AND ? ORDER BY batch',
       [from, Math.min(to, Number.MAX_SAFE_INTEGER)],
-    ).map(({ placement }) => readPlacement(JSON.parse(placement)))
+    ).map(({ batch, placement }) => readPlacementText(placement, batch))
   }
 
   setPlacement(placement: Placement): void {

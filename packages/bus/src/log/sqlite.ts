@@ -76,6 +76,7 @@ const FORMAT = 1
 class SqliteLog implements Log {
   readonly kind = 'disk'
   readonly shared = false
+  readonly storage: string
   readonly #rows: SqliteRows
   readonly #platform: Platform
   /** Where the next step of `trim` goes on. */
@@ -84,6 +85,7 @@ class SqliteLog implements Log {
   constructor(path: string, log: string, platform: Platform, durability: 'relaxed' | 'strict') {
     this.#rows = new SqliteRows(path, log, durability)
     this.#platform = platform
+    this.storage = `sqlite:${path === ':memory:' ? platform.randomText(8) : path}:${log}`
   }
 
   async open(outbox?: boolean): Promise<LogState> {

@@ -2,6 +2,7 @@
  * Makes records of batches and writes them, in order, with a time of writing that never
  * decreases. In come entries and stream frames, out go numbers once they are committed.
  */
+import { isTime } from '../event.ts'
 import type { Platform } from '../platform.ts'
 import type { Term } from '../protocol/frames.ts'
 import type { Encoded, Log, OwnBatch, RoomBatch, RoomInput, Writer } from './log.ts'
@@ -19,7 +20,8 @@ export class LogWriter implements Writer {
   }
 
   sawTime(time: number): void {
-    this.#lastTime = Math.max(this.#lastTime, time)
+    // A damaged record may name any time, and it would be that of all records after it.
+    if (isTime(time)) this.#lastTime = Math.max(this.#lastTime, time)
   }
 
   record(entries: readonly Encoded[]): OwnBatch {

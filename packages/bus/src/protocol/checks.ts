@@ -1,7 +1,9 @@
 /** What a frame must be, field by field: whoever is on the other side may send anything. */
 import { isErrorCode } from '../errors.ts'
-import { BATCH_SLOTS, headerFault, MAX_BATCH_EVENTS } from '../event.ts'
-import type { Frame, OwnRun, Refusal, Term } from './frames.ts'
+import { BATCH_SLOTS, headerFault, isTime, MAX_BATCH_EVENTS } from '../event.ts'
+import type { Frame, GapReason, OwnRun, Refusal, Term } from './frames.ts'
+import { isPattern } from './pattern.ts'
+import { parsePosition } from './position.ts'
 
 type Fields = Record<string, unknown>
 
@@ -12,7 +14,7 @@ export const FRAME_FAULTS: { [F in Frame['frame']]: (frame: Fields) => string | 
       optional(f, 'token', (v) => typeof v === 'string' && v.length <= 16_384),
       need(f, 'log', isName),
       need(f, 'device', (v) => isObject(v) && isName(v['id']) && isName(v['secret'])),
-      need(f, 'terms', (v) => isList(v, 1_000) && v.every(isTerm)),
+      need(f, 'terms', (v) => isList(v, 1_000) && v.length > 0 && v.every(isTerm)),
       optional(f, 'confirmed', isBatchRef),
       optional(f, 'outbox', (v) => isObject(v) && isCount(v['first']) && isCount(v['last'])),
       optional(f, 'cursor', isPositionText),
@@ -26,13 +28,14 @@ export const FRAME_FAULTS: { [F in Frame['frame']]: (frame: Fields) => string | 
       need(
         f,
         'rights',
-        (v) => isObject(v) && isPatternList(v['publish']) && isPatternList(v['subscribe']),
+        (v) => isObject(v) && arePatterns(v['publish']) && arePatterns(v['subscribe']),
       ),
       optional(f, 'taken', isBatchRef),
       optional(f, 'term', isTerm),
       need(f, 'epoch', isName),
-      need(f, 'head', isPositionText),
-      need(f, 'from', isPositionText),
+      need(f, 'head', isPosition),
+      need(f, 'first', isPosition),
+      need(f, 'from', isPosition),
       need(f, 'recovered', (v) => typeof v === 'boolean'),
       optional(f, 'reason', (v) => typeof v === 'string' && GAP_REASONS.has(v)),
       need(
@@ -68,14 +71,10 @@ export const FRAME_FAULTS: { [F in Frame['frame']]: (frame: Fields) => string | 
       need(f, 'retryAfterMs', isAmount),
     ),
   stream: (f) =>
-    first(
-      need(f, 'prev', isPositionText),
-      need(f, 'position', isPositionText),
-      runsFault(f['runs']),
-    ),
+    first(need(f, 'prev', isPosition), need(f, 'position', isPosition), runsFault(f['runs'])),
   cast: (f) => headersFault(f['events']),
   ping: () => undefined,
-  heartbeat: (f) => need(f, 'head', isPositionText),
+  heartbeat: (f) => need(f, 'head', isPosition),
   goaway: (f) => first(need(f, 'afterMs', isAmount), need(f, 'jitterMs', isAmount)),
   error: (f) =>
     first(
@@ -84,7 +83,12 @@ export const FRAME_FAULTS: { [F in Frame['frame']]: (frame: Fields) => string | 
     ),
 }
 
-const GAP_REASONS: ReadonlySet<string> = new Set(['unknown_position', 'trimmed', 'new_epoch'])
+export const GAP_REASONS: ReadonlySet<string> = new Set<GapReason>([
+  'unknown_position',
+  'trimmed',
+  'new_epoch',
+  'restored',
+])
 
 function first(...faults: (string | undefined)[]): string | undefined {
   return faults.find((fault) => fault !== undefined)
@@ -114,7 +118,7 @@ export function runsFault(runs: unknown): string | undefined {
   let slots = 0
   for (let i = 0; i < runs.length; i++) {
     const run: unknown = runs[i]
-    if (!isObject(run) || !isCount(run['place']) || !isAmount(run['time'])) {
+    if (!isObject(run) || !isCount(run['place']) || !isTime(run['time'])) {
       return `runs[${i}] needs a place and a time`
     }
     const { own, events } = run
@@ -132,6 +136,27 @@ export function runsFault(runs: unknown): string | undefined {
     if (slots >= BATCH_SLOTS) return `runs must have fewer than ${BATCH_SLOTS} events`
   }
   return undefined
+}
+
+/** The runs of a record: counts in place of headers, and events that other records have. */
+export function storedRunsFault(runs: unknown, headers: number): string | undefined {
+  if (!isList(runs, MAX_BATCH_EVENTS)) return 'its runs are no list'
+  let [slots, events] = [0, 0]
+  for (const run of runs) {
+    if (!isObject(run) || !isCount(run['place']) || !isTime(run['time']))
+      return 'a run has no place'
+    const { own, held, events: count } = run
+    if (isOwn(own)) slots += own.indexes.length
+    else if (isHeld(held)) slots += held.indexes.length
+    else if (isIndex(count)) events += count
+    else return 'a run has no events'
+  }
+  if (events !== headers) return `${headers} headers, but runs of ${events} events`
+  return slots + events < BATCH_SLOTS ? undefined : 'it has too many events'
+}
+
+function isHeld(held: unknown): held is { batch: number; indexes: number[] } {
+  return isObject(held) && isCount(held['batch']) && isIndexList(held['indexes'])
 }
 
 function isOwn(own: unknown): own is OwnRun['own'] {
@@ -169,15 +194,21 @@ export function isTerm(value: unknown): value is Term {
   return Array.isArray(value) && value.length === 2 && isCount(value[0]) && isName(value[1])
 }
 
-function isPositionText(value: unknown): boolean {
+/** Of the relay's own making: a device keeps it as its cursor, and must not keep nonsense. */
+export function isPosition(value: unknown): boolean {
+  return typeof value === 'string' && parsePosition(value) !== undefined
+}
+
+/** As a device gives it back: the relay says which ones it does not know. */
+export function isPositionText(value: unknown): boolean {
   return typeof value === 'string' && value.length <= 128
 }
 
-function isIndexList(value: unknown): boolean {
+export function isIndexList(value: unknown): boolean {
   return isList(value, MAX_BATCH_EVENTS) && value.every(isIndex)
 }
 
-function isIndex(value: unknown): boolean {
+export function isIndex(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0
 }
 
@@ -195,6 +226,11 @@ function isBatchRef(value: unknown): boolean {
   return isObject(value) && isCount(value['batch']) && typeof value['id'] === 'string'
 }
 
+function arePatterns(value: unknown): boolean {
+  return isList(value, 1_000) && value.every(isPattern)
+}
+
+/** Patterns as a device asks for; the relay answers those that are none with a code of their own. */
 function isPatternList(value: unknown): boolean {
   return (
     isList(value, 1_000) &&

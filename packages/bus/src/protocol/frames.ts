@@ -45,7 +45,7 @@ export interface HelloFrame {
   readonly token?: string
   readonly log: string
   readonly device: { readonly id: string; readonly secret: string }
-  /** The last term that was welcomed and all taken since, the newest last. */
+  /** The last term that was welcomed and all taken since, the newest last; at least one. */
   readonly terms: readonly Term[]
   /** The last own batch this device knows to be confirmed. */
   readonly confirmed?: BatchRef
@@ -60,6 +60,9 @@ export interface HelloFrame {
   readonly types?: readonly string[]
 }
 
+/** Why a stream does not go on where the device's log ends. */
+export type GapReason = 'unknown_position' | 'trimmed' | 'new_epoch' | 'restored'
+
 /** Answer to `hello`: what the relay has of this device, and where the stream goes on. */
 export interface WelcomeFrame {
   readonly frame: 'welcome'
@@ -68,17 +71,22 @@ export interface WelcomeFrame {
   readonly rights: Rights
   /** The last batch taken from this device. */
   readonly taken?: BatchRef
-  /** The last leader term taken from this device. */
+  /**
+   * The last leader term taken from this device before this `hello`. Where the device does not know
+   * it, and its number is not below that of the first of `hello.terms`, the device is a copy.
+   */
   readonly term?: Term
   readonly epoch: string
   /** The position of the room's newest place. */
   readonly head: string
+  /** The position behind which the kept history begins: the newest one that was trimmed away. */
+  readonly first: string
   /** The position from which the stream goes on: the newest one of `hello` that was recognised. */
   readonly from: string
   /** Whether `from` is where the device's log ends, so that nothing is missing between. */
   readonly recovered: boolean
   /** Why not. */
-  readonly reason?: 'unknown_position' | 'trimmed' | 'new_epoch'
+  readonly reason?: GapReason
   readonly limits: {
     readonly frameBytes: number
     readonly batchEvents: number

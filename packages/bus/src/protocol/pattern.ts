@@ -3,7 +3,7 @@
  * `cart.**` (one or more segments, last place only), a lone `*` or `**` (everything). The same
  * rule holds for subscriptions, for rights and for a relay link's `types`.
  */
-import { BusError } from '../errors.ts'
+import { BusError, shown } from '../errors.ts'
 
 const PATTERN = /^(?:\$?[A-Za-z0-9_-]+|\*)(?:\.(?:[A-Za-z0-9_-]+|\*)){0,15}(?:\.\*\*)?$/
 const SYSTEM = /^\$/
@@ -24,8 +24,7 @@ export function parsePatterns(pattern: unknown): readonly string[] {
 }
 
 function badPattern(pattern: unknown, what: string): BusError {
-  const shown = typeof pattern === 'string' ? JSON.stringify(pattern.slice(0, 80)) : String(pattern)
-  return new BusError('invalid_pattern', `${shown} is not a pattern: ${what}`, {
+  return new BusError('invalid_pattern', `${shown(pattern)} is not a pattern: ${what}`, {
     stage: 'dispatch',
   })
 }

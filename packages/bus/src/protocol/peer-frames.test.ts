@@ -11,7 +11,17 @@ const log = 'log'
 const FRAMES: readonly (readonly [PeerFrame, readonly string[]])[] = [
   [{ frame: 'batch', log, prefix: 'p', prev: 0, events: [header, header] }, ['1', '']],
   [
-    { frame: 'committed', log, prefix: 'p', first: 1, last: 2, batch: 3, time: 5, roomEvents: 0 },
+    {
+      frame: 'committed',
+      log,
+      prefix: 'p',
+      first: 1,
+      last: 2,
+      batch: 3,
+      time: 5,
+      roomEvents: 0,
+      bytes: 20,
+    },
     [],
   ],
   [{ frame: 'withdrawn', log, ids: ['p-1'], code: 'quota_exceeded' }, []],
@@ -31,8 +41,23 @@ const FRAMES: readonly (readonly [PeerFrame, readonly string[]])[] = [
     ['{"a":1}'],
   ],
   [{ frame: 'cast', log, room: true, events: [header] }, ['2']],
-  [{ frame: 'beat', log, term: 1, head: 2, relay: 'online', rtt: 3, pending: 0, refused: 0 }, []],
+  [
+    {
+      frame: 'beat',
+      log,
+      term: 1,
+      head: 2,
+      relay: 'online',
+      rtt: 3,
+      pending: 0,
+      bytes: 20,
+      refused: 0,
+    },
+    [],
+  ],
   [{ frame: 'join', log }, []],
+  [{ frame: 'join', log, prefix: 'p', seen: 'service-worker' }, []],
+  [{ frame: 'here', log, prefix: 'p', seen: 'gone', leads: false }, []],
 ]
 
 function answersOrRefuses(text: string): boolean {

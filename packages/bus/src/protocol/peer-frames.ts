@@ -3,9 +3,25 @@
  * JSON and one line of encoded data for each event.
  */
 import { BusError, type BusErrorCode, isErrorCode } from '../errors.ts'
-import { type EventHeader, headerFault, MAX_BATCH_EVENTS } from '../event.ts'
-import { isAmount, isCount, isList, isName, isObject, runsFault } from './checks.ts'
+import { type EventHeader, headerFault, isTime, MAX_BATCH_EVENTS } from '../event.ts'
+import type { Gap } from '../types.ts'
+import {
+  GAP_REASONS,
+  isAmount,
+  isCount,
+  isList,
+  isName,
+  isObject,
+  isPosition,
+  runsFault,
+} from './checks.ts'
 import type { Decoded, Run } from './frames.ts'
+
+/**
+ * Characters of a text at most. The largest of ours are batches, in which data and headers are
+ * far from it; whatever is longer is not looked into.
+ */
+export const MAX_PEER_FRAME_LENGTH: number = 4 * 1024 * 1024
 
 /** The persisted events of a batch, posted in the task that began its commit. */
 export interface BatchFrame {
@@ -30,6 +46,8 @@ export interface CommittedFrame {
   readonly time: number
   /** How many of them are for the room. */
   readonly roomEvents: number
+  /** Characters of headers and value texts. */
+  readonly bytes: number
 }
 
 /** Posted events that did not get into the log after all. */
@@ -64,6 +82,8 @@ export interface PeerCastFrame {
 export interface BeatFrame {
   readonly frame: 'beat'
   readonly log: string
+  /** Who leads. */
+  readonly prefix?: string
   readonly term: number
   readonly head: number
   readonly relay: 'off' | 'connecting' | 'online' | 'offline' | 'refused'
@@ -71,13 +91,39 @@ export interface BeatFrame {
   /** Why the relay refuses this device, where it does. */
   readonly code?: BusErrorCode
   readonly pending: number
+  /** Characters of what is pending. */
+  readonly bytes: number
   readonly refused: number
+  /** Own batches up to this one are in the room, or were before its history was trimmed. */
+  readonly confirmed?: number
 }
 
-/** A context asks for a beat. */
+/** The leader found a hole in what this device could read of the room. */
+export interface GapFrame {
+  readonly frame: 'gap'
+  readonly log: string
+  readonly gap: Gap
+}
+
+/** What a context is to those who lead or may: `worker` is any that is no page, servers too. */
+export type Seen = 'visible' | 'hidden' | 'worker' | 'service-worker'
+
+/** A context asks for a beat, and who is there. */
 export interface JoinFrame {
   readonly frame: 'join'
   readonly log: string
+  readonly prefix?: string
+  readonly seen?: Seen
+}
+
+/** A context says that it is there, on change and when asked. */
+export interface HereFrame {
+  readonly frame: 'here'
+  readonly log: string
+  readonly prefix: string
+  readonly seen: Seen | 'gone'
+  /** Whether it has its turn at leading. */
+  readonly leads: boolean
 }
 
 export type PeerFrame =
@@ -87,7 +133,9 @@ export type PeerFrame =
   | RoomFrame
   | PeerCastFrame
   | BeatFrame
+  | GapFrame
   | JoinFrame
+  | HereFrame
 
 export function encodePeerFrame(frame: PeerFrame, data: readonly string[] = []): string {
   const head = JSON.stringify(frame)
@@ -103,9 +151,13 @@ export function encodeEvents(
   return `${JSON.stringify(frame).slice(0, -1)},"events":${headersText}}\n${dataText}`
 }
 
-/** @throws {BusError} bad_frame: anybody on the origin can post on a channel */
+/** @throws {BusError} bad_frame, too_large: anybody on the origin can post on a channel */
 export function decodePeerFrame(text: unknown): Decoded<PeerFrame> {
   if (typeof text !== 'string') throw badFrame('not text')
+  if (text.length > MAX_PEER_FRAME_LENGTH) {
+    const what = `a text of ${text.length} characters is no frame: there are ${MAX_PEER_FRAME_LENGTH} at most`
+    throw new BusError('too_large', what, { stage: 'links' })
+  }
   const lines = text.split('\n')
   let frame: unknown
   try {
@@ -147,20 +199,22 @@ const CHECKS: { [F in PeerFrame['frame']]: (frame: Fields) => boolean } = {
     isCount(f['first']) &&
     isCount(f['last']) &&
     isCount(f['batch']) &&
-    isAmount(f['time']) &&
-    isAmount(f['roomEvents']),
+    isTime(f['time']) &&
+    isAmount(f['roomEvents']) &&
+    isAmount(f['bytes']),
   withdrawn: (f) =>
     isList(f['ids'], MAX_BATCH_EVENTS) &&
     f['ids'].every((id) => typeof id === 'string') &&
     isErrorCode(f['code']),
   room: (f) =>
     isCount(f['batch']) &&
-    isAmount(f['time']) &&
+    isTime(f['time']) &&
     isName(f['epoch']) &&
     isAmount(f['liveAfter']) &&
     runsFault(f['runs']) === undefined,
   cast: (f) => isHeaders(f['events']),
   beat: (f) =>
+    (f['prefix'] === undefined || isName(f['prefix'])) &&
     isAmount(f['term']) &&
     (f['code'] === undefined || isErrorCode(f['code'])) &&
     isAmount(f['head']) &&
@@ -168,9 +222,20 @@ const CHECKS: { [F in PeerFrame['frame']]: (frame: Fields) => boolean } = {
     typeof f['relay'] === 'string' &&
     RELAY_STATES.has(f['relay']) &&
     isAmount(f['pending']) &&
-    isAmount(f['refused']),
-  join: () => true,
+    isAmount(f['bytes']) &&
+    isAmount(f['refused']) &&
+    (f['confirmed'] === undefined || isCount(f['confirmed'])),
+  gap: (f) => isGap(f['gap']),
+  join: (f) =>
+    (f['prefix'] === undefined || isName(f['prefix'])) &&
+    (f['seen'] === undefined || SEEN.has(f['seen'])),
+  here: (f) =>
+    isName(f['prefix']) &&
+    (f['seen'] === 'gone' || SEEN.has(f['seen'])) &&
+    typeof f['leads'] === 'boolean',
 }
+
+const SEEN: ReadonlySet<unknown> = new Set(['visible', 'hidden', 'worker', 'service-worker'])
 
 const RELAY_STATES: ReadonlySet<string> = new Set([
   'off',
@@ -179,6 +244,16 @@ const RELAY_STATES: ReadonlySet<string> = new Set([
   'offline',
   'refused',
 ])
+
+function isGap(gap: unknown): boolean {
+  return (
+    isObject(gap) &&
+    typeof gap['reason'] === 'string' &&
+    (GAP_REASONS.has(gap['reason']) || gap['reason'] === 'rights_changed') &&
+    isPosition(gap['from']) &&
+    (gap['lost'] === undefined || isPosition(gap['lost']))
+  )
+}
 
 function isHeaders(events: unknown): boolean {
   return (

@@ -36,3 +36,19 @@ export function parsePosition(position: string): Place | undefined {
   if (!match) return undefined
   return { epoch: match[1] as string, place: Number(match[2]), check: match[3] as string }
 }
+
+/**
+ * Positions that a room has lost: what records of a log up to `record` say of places of `epoch`
+ * above `place` is true no longer.
+ */
+export interface Cut {
+  readonly record: number
+  readonly epoch: string
+  /** 0 where the whole epoch is gone. */
+  readonly place: number
+}
+
+/** Whether what record `record` says of a place is true no longer. */
+export function isCut(cuts: readonly Cut[], record: number, epoch: string, place: number): boolean {
+  return cuts.some((cut) => cut.epoch === epoch && record <= cut.record && place > cut.place)
+}

@@ -61,6 +61,7 @@ const FRAMES: {
     term: 'optional',
     epoch: 'required',
     head: 'required',
+    first: 'required',
     from: 'required',
     recovered: 'required',
     reason: 'optional',
@@ -102,6 +103,7 @@ const PEER_FRAMES: {
     batch: 'required',
     time: 'required',
     roomEvents: 'required',
+    bytes: 'required',
   },
   withdrawn: { log: 'required', ids: 'required', code: 'required' },
   room: {
@@ -115,15 +117,20 @@ const PEER_FRAMES: {
   cast: { log: 'required', room: 'optional', events: 'required' },
   beat: {
     log: 'required',
+    prefix: 'optional',
     term: 'required',
     head: 'required',
     relay: 'required',
     rtt: 'optional',
     code: 'optional',
     pending: 'required',
+    bytes: 'required',
     refused: 'required',
+    confirmed: 'optional',
   },
-  join: { log: 'required' },
+  gap: { log: 'required', gap: 'required' },
+  join: { log: 'required', prefix: 'optional', seen: 'optional' },
+  here: { log: 'required', prefix: 'required', seen: 'required', leads: 'required' },
 }
 
 const BATCH_REF: Fields<BatchRef> = { batch: 'required', id: 'required' }

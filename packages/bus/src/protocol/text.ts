@@ -4,6 +4,7 @@ import { FRAME_FAULTS, isObject } from './checks.ts'
 import {
   type Decoded,
   type Frame,
+  MAX_FRAME_BYTES,
   PROTOCOL_VERSION,
   type PublishFrame,
   RESERVED_FRAMES,
@@ -33,10 +34,16 @@ export function encodePublish(
 /**
  * Reads one frame; `undefined` for one of a name reserved for later.
  *
- * @throws {BusError} bad_frame, or unsupported_version for a hello or welcome of another version
+ * @throws {BusError} bad_frame, too_large, or unsupported_version for a hello or welcome of another
+ * version
  */
 export function decodeFrame(text: unknown): Decoded<Frame> | undefined {
   if (typeof text !== 'string') throw badFrame('frames are text')
+  // Characters, of which there are at most as many as bytes: what is far too long is not split.
+  if (text.length > MAX_FRAME_BYTES) {
+    const what = `a frame is at most ${MAX_FRAME_BYTES} bytes`
+    throw new BusError('too_large', what, { stage: 'protocol' })
+  }
   const lines = text.split('\n')
   const frame = parseHead(lines[0] as string)
   const name = frame['frame']

@@ -5,8 +5,8 @@
 import type { Incoming } from '../dispatch/dispatch.ts'
 import { BusError } from '../errors.ts'
 import { offsetOf, slotOf } from '../event.ts'
-import type { Log, Placement, StoredBatch } from '../log/log.ts'
-import { checkOf, parsePosition, positionOf } from '../protocol/position.ts'
+import type { Log, Placement, StoredBatch, StoredOwnBatch, StoredRoomBatch } from '../log/log.ts'
+import { type Cut, checkOf, isCut, parsePosition, positionOf } from '../protocol/position.ts'
 import type { ReadFrom } from '../types.ts'
 
 /** An event of the log with its place in it. */
@@ -19,50 +19,85 @@ export type LoggedEvent = Incoming & {
 /** Records read at once. */
 const CHUNK = 32
 
-function placeOf(
-  placement: Placement | undefined,
-  index: number,
-): { epoch: string; place: number } | undefined {
-  for (const { epoch, place, indexes } of placement?.parts ?? []) {
-    const nth = indexes.indexOf(index)
-    if (nth >= 0) return { epoch, place: place + nth }
-  }
-  return undefined
+/**
+ * The events of one record. `placement` says where the room has them; `cuts` which positions of
+ * its own record are true no more.
+ */
+export function eventsOf(
+  batch: StoredBatch,
+  placement?: Placement,
+  cuts: readonly Cut[] = [],
+): LoggedEvent[] {
+  const placed = positionsOf(placement)
+  return batch.kind === 'own'
+    ? ownEvents(batch, placed)
+    : roomEvents(batch, placed, (place) => isCut(cuts, batch.batch, batch.epoch, place))
 }
 
-/** The events of one record. `placement` is that of an own batch, once it is confirmed. */
-export function eventsOf(batch: StoredBatch, placement?: Placement): LoggedEvent[] {
-  if (batch.kind === 'own') {
-    return batch.headers.map((header, index) => {
-      const at = placeOf(placement, index)
-      return {
-        header,
-        dataText: batch.data[index] as string,
-        offset: offsetOf(batch.batch, index),
-        fromRoom: false,
-        ...(at && { position: positionOf(at.epoch, at.place, checkOf(header.id)) }),
-      }
-    })
-  }
+function ownEvents(batch: StoredOwnBatch, placed: Positions): LoggedEvent[] {
+  return batch.headers.map((header, index) => ({
+    header,
+    dataText: batch.data[index] as string,
+    offset: offsetOf(batch.batch, index),
+    fromRoom: false,
+    ...at(placed(index, header.id)),
+  }))
+}
+
+function roomEvents(
+  batch: StoredRoomBatch,
+  placed: Positions,
+  cut: (place: number) => boolean,
+): LoggedEvent[] {
   const events: LoggedEvent[] = []
   let slot = 0
   for (const run of batch.runs) {
     if (!('events' in run)) {
-      slot += 'own' in run ? run.own.indexes.length : run.held.indexes.length
+      slot += ('own' in run ? run.own : run.held).indexes.length
       continue
     }
-    for (let k = 0; k < run.events; k++) {
+    for (let k = 0; k < run.events; k++, slot++) {
       const header = batch.headers[events.length] as LoggedEvent['header']
+      const place = run.place + k
+      const first = cut(place) ? undefined : positionOf(batch.epoch, place, checkOf(header.id))
       events.push({
         header,
         dataText: batch.data[events.length] as string,
-        offset: offsetOf(batch.batch, slot++),
+        offset: offsetOf(batch.batch, slot),
         fromRoom: true,
-        position: positionOf(batch.epoch, run.place + k, checkOf(header.id)),
+        ...at(first ?? placed(slot, header.id)),
       })
     }
   }
   return events
+}
+
+/** Position of the event at a slot of the record, where a placement has it. */
+type Positions = (slot: number, id: string) => string | undefined
+
+function positionsOf(placement: Placement | undefined): Positions {
+  if (!placement) return () => undefined
+  return (slot, id) => {
+    for (const { epoch, place, indexes } of placement.parts) {
+      const nth = indexes.indexOf(slot)
+      if (nth >= 0) return positionOf(epoch, place + nth, checkOf(id))
+    }
+    return undefined
+  }
+}
+
+function at(position: string | undefined): { position: string } | undefined {
+  return position === undefined ? undefined : { position }
+}
+
+/** The placement of a record that may have one: own ones of the room, and all after a cut. */
+export async function placementOf(
+  log: Log,
+  batch: StoredBatch,
+  cuts: readonly Cut[],
+): Promise<Placement | undefined> {
+  const mayBePlaced = batch.kind === 'own' ? batch.roomEvents > 0 : cuts.length > 0
+  return mayBePlaced ? log.placement(batch.batch) : undefined
 }
 
 /**
@@ -75,13 +110,12 @@ export async function* walk(
   report: (error: BusError) => void,
 ): AsyncGenerator<readonly LoggedEvent[], void, void> {
   let next = slotOf(from).batch
+  const { cuts } = (await log.state(false)).room
   while (true) {
     const batches = await log.read(next, CHUNK)
     for (const batch of batches) {
       if (batch.damaged) report(batch.damaged)
-      const placement =
-        batch.kind === 'own' && batch.roomEvents > 0 ? await log.placement(batch.batch) : undefined
-      const events = eventsOf(batch, placement)
+      const events = eventsOf(batch, await placementOf(log, batch, cuts), cuts)
       yield batch.batch === slotOf(from).batch
         ? events.filter((event) => event.offset >= from)
         : events
@@ -164,18 +198,23 @@ async function lastEvents(
 
 async function offsetOfPosition(log: Log, position: string): Promise<number> {
   const wanted = parsePosition(position)
+  const { cuts } = (await log.state(false)).room
   for await (const batch of back(log)) {
     if (!wanted) break
     if (batch.kind !== 'room' || batch.epoch !== wanted.epoch) continue
+    if (isCut(cuts, batch.batch, batch.epoch, wanted.place)) continue
     const other = eventsOf(batch).find((event) => event.position === position)
     if (other) return other.offset
     for (const run of batch.runs) {
-      if (!('own' in run)) continue
-      const index = run.own.indexes[wanted.place - run.place]
+      if ('events' in run) continue
+      const held = 'own' in run ? run.own : run.held
+      const index = held.indexes[wanted.place - run.place]
       if (index === undefined) continue
-      const [own] = await log.read(run.own.batch, 1)
-      const id = own?.batch === run.own.batch ? own.headers[index]?.id : undefined
-      if (id !== undefined && checkOf(id) === wanted.check) return offsetOf(run.own.batch, index)
+      const offset = offsetOf(held.batch, index)
+      const [record] = await log.read(held.batch, 1)
+      if (record?.batch !== held.batch) continue
+      const event = eventsOf(record).find((one) => one.offset === offset)
+      if (event && checkOf(event.header.id) === wanted.check) return offset
     }
   }
   throw new BusError('not_found', `position ${position.slice(0, 80)} is not in this log`, {

@@ -33,7 +33,10 @@ class Context {
       sawTime: (time) => this.news.push({ time }),
       confirmed: (confirmation) => this.confirmed.push(confirmation),
       beat: ({ pending, relay }) => this.news.push({ pending, relay }),
-      joined: () => this.news.push('joined'),
+      gap: (gap) => this.news.push({ gap }),
+      joined: ({ prefix, seen }) => this.news.push({ joined: prefix, seen }),
+      here: ({ prefix, seen, leads }) => this.news.push({ here: prefix, seen, leads }),
+      seen: () => 'visible',
       cast: (headers, data) => this.news.push({ cast: headers.map(({ id }) => id), data }),
       report: (error) => this.reported.push(error),
     })
@@ -129,9 +132,10 @@ describe('a batch', () => {
     const c = new Context(tabs, 3, 'other')
     const batch = c.post(c.maker.entry('a'))
     c.peers.postCommitted(batch, 1, ownBatch(batch.persisted, 1))
+    c.peers.ask()
     await setImmediate()
     expect(b.ids).toHaveLength(1)
-    expect(b.news).toEqual(['joined'])
+    expect(b.news).toEqual([])
   })
 
   test('from elsewhere, without a counter, is heard each time', async () => {
@@ -178,13 +182,19 @@ test('events that were withdrawn are reported one by one, with the reason', asyn
   )
 })
 
-test('a beat is told, and a new context is noticed', async () => {
-  a.peers.postBeat({ term: 1, head: 2, relay: 'online', pending: 3, refused: 0 })
+test('a beat is told, and who is there', async () => {
+  a.peers.postBeat({ term: 1, head: 2, relay: 'online', pending: 3, bytes: 20, refused: 0 })
   await setImmediate()
   expect(b.news).toEqual([{ pending: 3, relay: 'online' }])
-  new Context(tabs, 3, LOG)
+  const c = new Context(tabs, 3, LOG)
+  c.peers.ask()
+  c.peers.postHere('hidden', true)
   await setImmediate()
-  expect(b.news.at(-1)).toBe('joined')
+  const { prefix } = c.maker.composer
+  expect(b.news.slice(1)).toEqual([
+    { joined: prefix, seen: 'visible' },
+    { here: prefix, seen: 'hidden', leads: true },
+  ])
 })
 
 describe('a batch of the room', () => {
@@ -259,7 +269,15 @@ describe('what comes before the log is open', () => {
 
   test('is not kept without limit', async () => {
     const late = new Context(tabs, 3)
-    const frame = { frame: 'beat', log: LOG, term: 1, head: 1, relay: 'off', refused: 0 } as const
+    const frame = {
+      frame: 'beat',
+      log: LOG,
+      term: 1,
+      head: 1,
+      relay: 'off',
+      bytes: 0,
+      refused: 0,
+    } as const
     for (let pending = 1; pending <= 10_001; pending++) {
       late.peers.receive(encodePeerFrame({ ...frame, pending }))
     }

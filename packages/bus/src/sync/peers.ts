@@ -16,9 +16,11 @@ import {
   decodePeerFrame,
   encodeEvents,
   encodePeerFrame,
+  type HereFrame,
   type PeerFrame,
 } from '../protocol/peer-frames.ts'
 import { checkOf, positionOf } from '../protocol/position.ts'
+import type { Gap } from '../types.ts'
 import type { Confirmation, PeerContexts, PeerEvents, RoomNews } from './sync.ts'
 
 /** Publishers remembered at most; the longest silent one goes first. */
@@ -46,8 +48,11 @@ export class Peers implements PeerContexts {
   attach(link: Link | undefined, logId: string): void {
     this.#logId = logId
     this.#link = link
-    this.#send({ frame: 'join', log: logId })
     for (const text of this.#early.splice(0)) this.receive(text)
+  }
+
+  detach(): void {
+    this.#logId = undefined
   }
 
   receive(text: string): void {
@@ -90,7 +95,7 @@ export class Peers implements PeerContexts {
       case 'committed':
         if (!sameLog) return
         events.sawTime(frame.time)
-        events.committed(frame.batch, frame.roomEvents)
+        events.committed(frame.batch, frame.roomEvents, frame.bytes)
         return
       case 'withdrawn':
         for (const id of frame.ids) {
@@ -121,8 +126,14 @@ export class Peers implements PeerContexts {
       case 'beat':
         if (sameLog) events.beat(frame)
         return
+      case 'gap':
+        if (sameLog) events.gap(frame.gap)
+        return
+      case 'here':
+        if (sameLog) events.here(frame)
+        return
       case 'join':
-        events.joined()
+        if (sameLog) events.joined(frame)
     }
   }
 
@@ -198,10 +209,11 @@ export class Peers implements PeerContexts {
   }
 
   post(batch: Batch, record: OwnBatch | undefined): void {
+    const prev = this.#posted
+    // Also where nobody can be told: what those who listen later lack, they find in the log.
+    if (record) this.#posted = parseId(record.lastId)[1]
     if (!this.#link || this.#logId === undefined) return
     if (record) {
-      const prev = this.#posted
-      this.#posted = parseId(record.lastId)[1]
       const frame = { frame: 'batch', log: this.#logId, prefix: this.#prefix, prev } as const
       this.#transmit(encodeEvents(frame, record.headers, record.data))
     }
@@ -222,8 +234,10 @@ export class Peers implements PeerContexts {
     const first = parseId(batch.persisted[0]?.event.id ?? '')[1]
     const last = parseId(record.lastId)[1]
     const { roomEvents, time } = record
+    const bytes = record.headers.length + record.data.length
     const { prefix, log } = { prefix: this.#prefix, log: this.#logId }
-    this.#send({ frame: 'committed', log, prefix, first, last, batch: number, time, roomEvents })
+    const place = { first, last, batch: number, time, roomEvents, bytes }
+    this.#send({ frame: 'committed', log, prefix, ...place })
   }
 
   postWithdrawn(batch: Batch, error: BusError): void {
@@ -240,8 +254,29 @@ export class Peers implements PeerContexts {
     this.#send({ frame: 'cast', log: this.#logId ?? '', room: true, events: headers }, data)
   }
 
-  postBeat(beat: Omit<BeatFrame, 'frame' | 'log'>): void {
-    this.#send({ frame: 'beat', log: this.#logId ?? '', ...beat })
+  postGap(gap: Gap): void {
+    this.#send({ frame: 'gap', log: this.#logId ?? '', gap })
+  }
+
+  postBeat(beat: Omit<BeatFrame, 'frame' | 'log' | 'prefix'>): void {
+    this.#send({ frame: 'beat', log: this.#logId ?? '', prefix: this.#prefix, ...beat })
+  }
+
+  ask(): void {
+    const { prefix, log, seen } = { ...this.#myself(), seen: this.#events.seen() }
+    this.#send({ frame: 'join', log, prefix, seen })
+  }
+
+  postHere(seen: HereFrame['seen'], leads: boolean): void {
+    this.#send({ frame: 'here', ...this.#myself(), seen, leads })
+  }
+
+  #myself(): { prefix: string; log: string } {
+    return { prefix: this.#prefix, log: this.#logId ?? '' }
+  }
+
+  get linked(): boolean {
+    return this.#link !== undefined
   }
 
   #send(frame: PeerFrame, data: readonly string[] = []): void {
@@ -250,6 +285,7 @@ export class Peers implements PeerContexts {
 
   /** A link of somebody else's may throw; what was published is in the log all the same. */
   #transmit(text: string): void {
+    if (this.#logId === undefined) return
     try {
       this.#link?.send(text)
     } catch (error) {

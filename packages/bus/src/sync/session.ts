@@ -1,12 +1,11 @@
 /**
- * A session with the relay, run by the context that leads: hello and welcome, the outbox out, the
- * room's stream in. In come texts of the relay link and news of the log; out go texts, commits,
- * and what `SessionEvents` lists. One session lasts as long as the leadership; connections come
- * and go within it.
+ * A session with the relay, run by the context that leads: hello and welcome, the outbox out
+ * (`outgoing.ts`), the room's stream in (`incoming.ts`). One session lasts as long as the
+ * leadership; connections come and go within it.
  *
  *   connecting ──opened──► hello sent ──welcome──► online ──closed──► offline ──opened──► ...
- *                                          │ error for good
- *                                          └──────────────► refused (until something is changed)
+ *                               ▲          │ │ error for good
+ *                               └── fork ◄─┘ └─────────► refused (until something is changed)
  */
 import {
   BUS_ERROR_CODES,
@@ -17,11 +16,12 @@ import {
   toBusError,
 } from '../errors.ts'
 import type { RelayAddress, RelayConnection } from '../links/link.ts'
-import type { LogState, StoredBatch, StoredOwnBatch } from '../log/log.ts'
-import type { HelloFrame, RelayFrame, StreamFrame, WelcomeFrame } from '../protocol/frames.ts'
-import { parsePosition } from '../protocol/position.ts'
-import { decodeFrame, encodeFrame, encodePublish } from '../protocol/text.ts'
-import { OFFLINE_SENDER, type SenderInput, type SenderOutput, stepSender } from './sender.ts'
+import type { LogState } from '../log/log.ts'
+import type { BatchRef, HelloFrame, RelayFrame, Term, WelcomeFrame } from '../protocol/frames.ts'
+import { decodeFrame, encodeFrame } from '../protocol/text.ts'
+import { Incoming } from './incoming.ts'
+import { Outgoing } from './outgoing.ts'
+import { reconcile, type Verdict } from './reconcile.ts'
 import type { RelaySession, SessionStart } from './sync.ts'
 
 /** Silence after which a socket counts as dead. Hidden pages get a timer once a minute only. */
@@ -32,6 +32,9 @@ const MIN_AGAIN_MS = 500
 const MAX_AGAIN_MS = 30_000
 /** How long a relay may take to answer a hello. */
 const WELCOME_MS = 30_000
+/** Letters and digits of a device's id and of its secret. */
+const ID_LENGTH = 22
+const SECRET_LENGTH = 43
 
 export interface SessionOptions extends SessionStart {
   readonly source: RelayAddress
@@ -39,19 +42,17 @@ export interface SessionOptions extends SessionStart {
 
 export class Session implements RelaySession {
   readonly #options: SessionOptions
+  readonly #outgoing: Outgoing
+  readonly #incoming: Incoming
   #connection: RelayConnection | undefined
-  #sender = OFFLINE_SENDER
   /** Counts connections, so that answers to an older one's questions are dropped. */
   #round = 0
   #online = false
-  #epoch = ''
-  #liveAfter = 0
-  /** Commits of stream batches, one after the other. */
-  #commits: Promise<void> = Promise.resolve()
+  /** The terms of the last hello. */
+  #terms: readonly Term[] = []
   #pinged: number | undefined
   #heard = 0
   #stopHeartbeat: (() => void) | undefined
-  #cancelRetry: (() => void) | undefined
   /** What the relay said before it closed the connection for good. */
   #refusal: BusError | undefined
   /** Failures since the last stream batch that was written. */
@@ -60,6 +61,25 @@ export class Session implements RelaySession {
 
   constructor(options: SessionOptions) {
     this.#options = options
+    const { events, log, platform, term, writer } = options
+    this.#outgoing = new Outgoing({
+      log,
+      term,
+      platform,
+      send: (text) => this.#send(text),
+      failed: (error) => this.#failed(error),
+      report: events.report,
+    })
+    this.#incoming = new Incoming({
+      log,
+      writer,
+      term,
+      committed: (...news) => {
+        this.#attempts = 0
+        events.committed(...news)
+      },
+      failed: (error) => this.#failed(error),
+    })
   }
 
   start(): void {
@@ -77,14 +97,13 @@ export class Session implements RelaySession {
 
   async stop(): Promise<void> {
     this.#stopped = true
-    this.#round += 1
     this.#end()
     this.#connection?.close()
-    await this.#commits
+    await this.#incoming.idle()
   }
 
   outboxGrew(newest: number): void {
-    this.#step({ kind: 'grew', newest })
+    this.#outgoing.grew(newest)
   }
 
   cast(headersText: string, data: readonly string[]): void {
@@ -92,12 +111,16 @@ export class Session implements RelaySession {
   }
 
   async #hello(): Promise<void> {
-    const round = ++this.#round
-    const { log, source, events } = this.#options
+    this.#end()
+    const round = this.#round
+    const { log, source, events, platform } = this.#options
     try {
       const [state, token] = await Promise.all([log.state(), source.token()])
       if (round !== this.#round) return
-      const { platform } = this.#options
+      if (state.room.term !== this.#options.term[0]) {
+        events.deposed()
+        return
+      }
       this.#heard = platform.monotonic()
       this.#send(encodeFrame(this.#helloFrame(state, token)))
       this.#stopHeartbeat = platform.timer(WELCOME_MS, () => {
@@ -115,13 +138,14 @@ export class Session implements RelaySession {
   #helloFrame(state: LogState, token: string | undefined): HelloFrame {
     const { source, term } = this.#options
     const { room, head } = state
+    this.#terms = room.terms.length > 0 ? room.terms : [term]
     return {
       frame: 'hello',
       version: 1,
       ...(token === undefined ? undefined : { token }),
       log: state.logId,
       device: state.device,
-      terms: room.terms.length > 0 ? room.terms : [term],
+      terms: this.#terms,
       ...(room.confirmed === undefined ? undefined : { confirmed: room.confirmed }),
       ...(room.pending > 0
         ? { outbox: { first: (room.confirmed?.batch ?? 0) + 1, last: head.batch } }
@@ -151,26 +175,17 @@ export class Session implements RelaySession {
     const round = this.#round
     switch (frame.frame) {
       case 'welcome':
-        this.#commits = this.#commits.then(() => this.#welcome(frame, round))
+        this.#incoming.after(() => this.#welcome(frame, round))
         return
       case 'ack':
-        this.#step({ kind: 'acknowledged', batch: frame.batch })
+        this.#outgoing.acknowledged(frame.batch)
         return
       case 'reject':
-        if (frame.code === 'stale_term') {
-          events.deposed()
-          return
-        }
-        this.#step({
-          kind: 'rejected',
-          batch: frame.batch,
-          // A relay that cannot do it now may not know what it has either.
-          taken: frame.taken ?? (frame.code === 'out_of_order' ? undefined : 'unknown'),
-          retryAfterMs: frame.retryAfterMs,
-        })
+        if (frame.code === 'stale_term') void this.#outOfTerm(round)
+        else this.#outgoing.rejected(frame)
         return
       case 'stream':
-        this.#commits = this.#commits.then(() => this.#commit(frame, data, round))
+        this.#incoming.take(frame, data)
         return
       case 'cast':
         events.cast(frame, data)
@@ -178,6 +193,7 @@ export class Session implements RelaySession {
       case 'heartbeat':
         if (this.#pinged !== undefined) events.rtt(this.#heard - this.#pinged)
         this.#pinged = undefined
+        if (this.#incoming.isHole(frame.head)) this.#again()
         return
       case 'goaway':
         // The relay closes the socket itself; when to come back is spread over its devices.
@@ -194,56 +210,94 @@ export class Session implements RelaySession {
   }
 
   async #welcome(frame: WelcomeFrame, round: number): Promise<void> {
-    const { log, events, term } = this.#options
+    if (round !== this.#round) return
+    const { log, source } = this.#options
     try {
       const state = await log.state()
+      const knowsTaken = await this.#knows(frame.taken, state)
       if (round !== this.#round) return
-      const { room, head } = state
-      if (room.subject !== undefined && room.subject !== frame.subject) {
-        this.#refuse(
-          new BusError(
-            'subject_changed',
-            'this log belongs to another user of the relay: give each user a bus of another name',
-            { stage: 'sync' },
-          ),
-        )
-        return
-      }
-      const known = room.cursor === undefined ? undefined : parsePosition(room.cursor)?.epoch
-      this.#epoch = frame.epoch
-      // In a room that was made anew, places count from 1 again, and all in it is new.
-      if (known === undefined) this.#liveAfter = parsePosition(frame.head)?.place ?? 0
-      else this.#liveAfter = known === frame.epoch ? room.liveAfter : 0
-      await log.welcomed({
-        term,
-        cursor: frame.from,
-        liveAfter: this.#liveAfter,
-        subject: frame.subject,
-        reads: JSON.stringify([frame.rights.subscribe, this.#options.source.types ?? null]),
-        ...(room.confirmed === undefined ? undefined : { confirmed: room.confirmed }),
-      })
-      if (round !== this.#round) return
-      if (!frame.recovered)
-        events.gap({ reason: frame.reason ?? 'unknown_position', from: frame.from })
-      this.#online = true
-      events.state('online')
-      this.#stopHeartbeat?.()
-      this.#beat(round, frame.limits.heartbeatMs)
-      this.#step({ kind: 'welcomed', taken: frame.taken?.batch, newest: head.batch })
+      const held = { room: state.room, terms: this.#terms, knowsTaken, types: source.types }
+      const verdict = reconcile(held, frame)
+      if (verdict.do === 'refuse') this.#refuse(verdict.error)
+      else if (verdict.do === 'fork') await this.#fork(round)
+      else await this.#goOn(frame, state, verdict, round)
     } catch (error) {
-      this.#failed(error)
+      if (round === this.#round) this.#failed(error)
     }
   }
 
-  async #commit(frame: StreamFrame, data: readonly string[], round: number): Promise<void> {
-    const { writer, events, term } = this.#options
-    if (round !== this.#round || this.#stopped) return
+  /** Whether this log has the batch that the relay took last, with the same last event. */
+  async #knows(taken: BatchRef | undefined, { room }: LogState): Promise<boolean> {
+    if (taken === undefined) return true
+    const { confirmed } = room
+    if (confirmed?.batch === taken.batch && confirmed.id === taken.id) return true
+    const [row] = await this.#options.log.read(taken.batch, 1)
+    return (
+      row?.kind === 'own' &&
+      row.batch === taken.batch &&
+      row.headers.some(({ id }) => id === taken.id)
+    )
+  }
+
+  /** Goes on as another device; all that this log holds stays where it is. */
+  async #fork(round: number): Promise<void> {
+    const { log, platform, term } = this.#options
+    await log.fork(term, {
+      id: platform.randomText(ID_LENGTH),
+      secret: platform.randomText(SECRET_LENGTH),
+    })
+    if (round === this.#round) this.#again()
+  }
+
+  async #goOn(
+    frame: WelcomeFrame,
+    { head, room }: LogState,
+    verdict: Extract<Verdict, { do: 'goOn' }>,
+    round: number,
+  ): Promise<void> {
+    const { log, events, platform, term } = this.#options
+    const { confirmed, cut, gap, liveAfter, reads, send } = verdict
+    await log.welcomed({
+      term,
+      cursor: frame.from,
+      liveAfter,
+      subject: frame.subject,
+      reads,
+      ...(confirmed && { confirmed }),
+      ...(cut && { cut }),
+      ...(gap && { gap: { ...gap, at: head.batch, time: platform.now() } }),
+    })
+    if (gap) events.gap(gap)
+    if (round !== this.#round) return
+    this.#online = true
+    events.state('online')
+    this.#stopHeartbeat?.()
+    this.#beat(round, frame.limits.heartbeatMs)
+    const { taken } = frame
+    if (send === 'now') this.#outgoing.begin(taken?.batch, head.batch)
+    this.#incoming.begin({
+      epoch: frame.epoch,
+      from: frame.from,
+      head: frame.head,
+      liveAfter,
+      restored: cut !== undefined || room.cuts.length > 0,
+      atHead: () => {
+        if (taken) events.confirmedThrough(taken.batch)
+        if (send === 'atHead') this.#outgoing.begin(undefined, head.batch)
+      },
+    })
+  }
+
+  /** The relay has a newer term of this device: another context leads, or a copy of the device. */
+  async #outOfTerm(round: number): Promise<void> {
+    const { log, events, term } = this.#options
     try {
-      const { number, record } = await writer.writeRoom(frame, data, this.#epoch, term)
-      this.#attempts = 0
-      events.committed(number, record, frame.runs, data, this.#liveAfter)
+      const { room } = await log.state(false)
+      if (round !== this.#round) return
+      if (room.term !== term[0]) events.deposed()
+      else this.#again()
     } catch (error) {
-      this.#failed(error)
+      if (round === this.#round) this.#failed(error)
     }
   }
 
@@ -260,12 +314,12 @@ export class Session implements RelaySession {
       }),
     )
     // Saying hello again starts from what the log really holds.
-    this.#round += 1
     this.#again()
   }
 
-  /** Connects again, later each time it did not come to a welcome: the link knows nothing of that. */
+  /** Connects again, later each time it did not come to a commit: the link knows nothing of that. */
   #again(): void {
+    this.#end()
     const ms = Math.min(MAX_AGAIN_MS, MIN_AGAIN_MS * 2 ** this.#attempts)
     this.#attempts += 1
     this.#connection?.holdOff(ms * (0.5 + this.#options.platform.random() / 2))
@@ -273,7 +327,6 @@ export class Session implements RelaySession {
   }
 
   #refuse(error: BusError): void {
-    this.#round += 1
     this.#end()
     this.#options.events.report(error)
     this.#options.events.state('refused', error)
@@ -281,7 +334,6 @@ export class Session implements RelaySession {
   }
 
   #closed(code: number, final: boolean): void {
-    this.#round += 1
     this.#end()
     if (this.#stopped) return
     const { events } = this.#options
@@ -298,11 +350,13 @@ export class Session implements RelaySession {
 
   /** Nothing of the connection goes on. */
   #end(): void {
+    this.#round += 1
     this.#online = false
     this.#pinged = undefined
     this.#stopHeartbeat?.()
-    this.#cancelRetry?.()
-    this.#step({ kind: 'closed' })
+    this.#stopHeartbeat = undefined
+    this.#outgoing.end()
+    this.#incoming.end()
   }
 
   #beat(round: number, heartbeatMs: number): void {
@@ -316,64 +370,6 @@ export class Session implements RelaySession {
     this.#pinged = now
     this.#send('{"frame":"ping"}')
     this.#stopHeartbeat = platform.timer(heartbeatMs, () => this.#beat(round, heartbeatMs))
-  }
-
-  /** `read` has the batches that a `read` input is about. */
-  #step(input: SenderInput, read: readonly StoredBatch[] = []): void {
-    const [state, outputs] = stepSender(this.#sender, input)
-    this.#sender = state
-    for (const output of outputs) this.#do(output, read)
-  }
-
-  #do(output: SenderOutput, read: readonly StoredBatch[]): void {
-    const { platform } = this.#options
-    if (output.do === 'send') {
-      const batch = read.find((one) => one.batch === output.batch)
-      if (batch?.kind === 'own') this.#sendBatch(batch, output.prev)
-    } else if (output.do === 'read') void this.#read(output.from, output.limit)
-    else this.#cancelRetry = platform.timer(output.ms, () => this.#step({ kind: 'retry' }))
-  }
-
-  async #read(from: number, limit: number): Promise<void> {
-    const round = this.#round
-    const { newest } = this.#sender
-    try {
-      const batches = await this.#options.log.read(from, limit)
-      if (round !== this.#round) return
-      for (const { damaged } of batches) if (damaged) this.#options.events.report(damaged)
-      const outbox = batches.map((batch) => ({
-        batch: batch.batch,
-        forRoom: batch.kind === 'own' && batch.roomEvents > 0,
-      }))
-      // A read that was cut short by its limit says nothing of what comes after its last record.
-      const last = batches.at(-1)?.batch ?? 0
-      const through = batches.length < limit ? Math.max(newest, last) : last
-      this.#step({ kind: 'read', from, batches: outbox, through }, batches)
-    } catch (error) {
-      if (round === this.#round) this.#failed(error)
-    }
-  }
-
-  #sendBatch(batch: StoredOwnBatch, prev: number | undefined): void {
-    const indexes: number[] = []
-    batch.headers.forEach((header, index) => {
-      if (header.scope !== 'device') indexes.push(index)
-    })
-    const whole = indexes.length === batch.headers.length
-    const headers = indexes.map((index) => batch.headers[index])
-    this.#send(
-      encodePublish(
-        {
-          frame: 'publish',
-          batch: batch.batch,
-          ...(prev === undefined ? undefined : { prev }),
-          term: this.#options.term,
-          ...(whole ? undefined : { indexes }),
-        },
-        JSON.stringify(headers),
-        indexes.map((index) => batch.data[index]).join('\n'),
-      ),
-    )
   }
 
   #send(text: string): void {

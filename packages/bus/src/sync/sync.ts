@@ -6,8 +6,10 @@ import type { Link, RelayAddress } from '../links/link.ts'
 import type { Log, OwnBatch, RoomBatch, Writer } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
 import type { CastFrame, Refusal, Run, Term } from '../protocol/frames.ts'
-import type { BeatFrame, RoomFrame } from '../protocol/peer-frames.ts'
+import type { BeatFrame, HereFrame, JoinFrame, RoomFrame, Seen } from '../protocol/peer-frames.ts'
 import type { Gap, RelayState } from '../types.ts'
+
+export type { BeatFrame, HereFrame, JoinFrame, Seen } from '../protocol/peer-frames.ts'
 
 /** What a session needs: the term under which this context leads, and whom to tell. */
 export interface SessionStart {
@@ -50,6 +52,8 @@ export interface SessionEvents {
     data: readonly string[],
     liveAfter: number,
   ): void
+  /** Every own batch up to this one is in the room, or was before its history was trimmed. */
+  confirmedThrough(batch: number): void
   /** Unpersisted events of other devices. */
   cast(frame: CastFrame, data: readonly string[]): void
   gap(gap: Gap): void
@@ -73,13 +77,19 @@ export interface PeerEvents {
   /** An event that the room had before this log first joined it. */
   past(incoming: Incoming): void
   /** Another context committed own batch `batch`, with so many events for the room. */
-  committed(batch: number, roomEvents: number): void
+  committed(batch: number, roomEvents: number, bytes: number): void
   /** A time of writing of another context. */
   sawTime(time: number): void
   confirmed(confirmation: Confirmation): void
   beat(frame: BeatFrame): void
-  /** Another context asks who leads. */
-  joined(): void
+  /** The leader found a hole in what this device could read of the room. */
+  gap(gap: Gap): void
+  /** Another context asks who leads, and who is there. */
+  joined(frame: JoinFrame): void
+  /** Another context is there, or goes. */
+  here(frame: HereFrame): void
+  /** How the others see this context. */
+  seen(): Seen
   /** Unpersisted events of another context, of which the leader sends the room's on. */
   cast(headers: readonly EventHeader[], data: readonly string[]): void
   report(error: BusError): void
@@ -89,6 +99,8 @@ export interface PeerEvents {
 export interface PeerContexts {
   /** The log is open, or there is none; only now are texts taken and sent. */
   attach(link: Link | undefined, logId: string): void
+  /** The log is gone: what comes from now on waits for the next one. */
+  detach(): void
   receive(text: string): void
   /** A committed batch of the room, in the leader's own context as in all others. */
   room(frame: RoomNews, data: readonly string[]): void
@@ -98,7 +110,13 @@ export interface PeerContexts {
   postWithdrawn(batch: Batch, error: BusError): void
   postRoom(frame: RoomNews, data: readonly string[]): void
   postRoomCast(headers: readonly EventHeader[], data: readonly string[]): void
-  postBeat(beat: Omit<BeatFrame, 'frame' | 'log'>): void
+  postGap(gap: Gap): void
+  postBeat(beat: Omit<BeatFrame, 'frame' | 'log' | 'prefix'>): void
+  /** Asks who leads, and who is there. */
+  ask(): void
+  postHere(seen: HereFrame['seen'], leads: boolean): void
+  /** Whether there is a link to others. */
+  readonly linked: boolean
 }
 
 /** A committed batch of the room, as the leader tells it. */
@@ -109,6 +127,10 @@ export interface Waiters {
   /** An own batch is in the log. Returns whether somebody waits for its confirmation. */
   add(batch: number, entries: readonly Entry[]): boolean
   confirm(confirmation: Confirmation): void
+  /** Every own batch up to this one is in the room, or was before its history was trimmed. */
+  confirmThrough(batch: number): void
+  /** Rejects all that wait; numbers may begin anew. */
+  abandon(error: BusError): void
   /** Own batches that somebody waits for. */
   batches(): number[]
 }

@@ -46,3 +46,23 @@ test('the same seed gives the same texts, another one others', () => {
   expect(texts(7)[0]).not.toBe(texts(7)[1])
   expect(texts(7)[0]).toMatch(/^[a-z0-9]{12}$/)
 })
+
+test('a page hears what happens to it until it stops listening; a server is not seen', () => {
+  const { lifecycle } = new VirtualPlatform({ kind: 'page' })
+  const heard: unknown[] = []
+  const off = lifecycle.on((change, persisted) =>
+    heard.push([change, persisted, lifecycle.visibility()]),
+  )
+  lifecycle.change('hidden')
+  lifecycle.change('pagehide', true)
+  lifecycle.change('visible')
+  off()
+  lifecycle.change('freeze')
+  expect(heard).toEqual([
+    ['hidden', false, 'hidden'],
+    ['pagehide', true, 'hidden'],
+    ['visible', false, 'visible'],
+  ])
+  expect(lifecycle.listeners).toBe(0)
+  expect(new VirtualPlatform().lifecycle.visibility()).toBe('none')
+})

@@ -93,12 +93,28 @@ describe('crosstown-relay serve', () => {
     expect(await exited).toBe(0)
   })
 
+  it('keeps of a room what it was told to keep', async () => {
+    const { child, exited, listening } = run('serve', '--port', '0', '--room-events', '2')
+    const url = `${await listening()}/rooms/r/events`
+    const body = '[{"type":"a.b"},{"type":"a.b"},{"type":"a.b"}]'
+    const headers = { 'Content-Type': 'application/json' }
+    expect((await fetch(url, { method: 'POST', headers, body })).status).toBe(201)
+    let events: unknown[] = ['not asked yet']
+    while (events.length > 0) {
+      const page = (await (await fetch(url)).json()) as { events: unknown[] }
+      events = page.events
+    }
+    child.kill('SIGTERM')
+    expect(await exited).toBe(0)
+  })
+
   const wrong: [string, string[], RegExp][] = [
     ['a port that is none', ['--port', 'http'], /port/],
     ['an unknown store', ['--store', 'tape'], /sqlite:/],
     ['an unknown flag', ['--hots', 'x'], /--hots/],
     ['a host others can reach, without auth', ['--host', '0.0.0.0'], /auth/],
     ['an auth module that is not there', ['--auth', './missing.mjs'], /missing\.mjs/],
+    ['a number of days that is none', ['--room-days', '0'], /whole number/],
     ['origins that are none', ['--origins', 'a.example'], /origin/],
   ]
   it.each(wrong)('ends with 2 and one line for %s', async (_, args, message) => {

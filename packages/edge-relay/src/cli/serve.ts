@@ -13,6 +13,9 @@ interface ServeFlags {
   readonly store: string
   readonly origins?: string[]
   readonly auth?: string
+  readonly roomDays?: number
+  readonly roomEvents?: number
+  readonly roomBytes?: number
 }
 
 /** `crosstown-relay serve`: runs until SIGTERM or SIGINT. */
@@ -28,11 +31,20 @@ export function serveCommand(): Command {
       parseList,
     )
     .option('--auth <file>', 'module whose default export is the auth function')
+    .option('--room-days <number>', 'days that an event is kept (default: 365)', parseCount)
+    .option('--room-events <number>', 'events kept of each room (default: 1000000)', parseCount)
+    .option('--room-bytes <number>', 'bytes kept of each room (default: 536870912)', parseCount)
     .action(run)
 }
 
-async function run({ host, port, store, origins, auth }: ServeFlags): Promise<void> {
+async function run(flags: ServeFlags): Promise<void> {
+  const { host, port, store, origins, auth, roomDays, roomEvents, roomBytes } = flags
   const options = {
+    limits: {
+      ...(roomDays !== undefined && { roomDays }),
+      ...(roomEvents !== undefined && { roomEvents }),
+      ...(roomBytes !== undefined && { roomBytes }),
+    },
     ...(auth !== undefined && { auth: await loadAuth(auth) }),
     ...(origins && { origins }),
   }
@@ -79,6 +91,12 @@ function parsePort(text: string): number {
   const port = Number(text)
   if (Number.isInteger(port) && port >= 0 && port <= 65_535 && text.trim() !== '') return port
   throw new InvalidArgumentError('a port is a whole number from 0 to 65535')
+}
+
+function parseCount(text: string): number {
+  const count = Number(text)
+  if (Number.isSafeInteger(count) && count >= 1) return count
+  throw new InvalidArgumentError('give a whole number from 1')
 }
 
 function parseList(text: string): string[] {

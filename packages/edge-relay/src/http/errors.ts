@@ -15,6 +15,13 @@ const STATUS: Partial<Record<BusErrorCode, Status>> = {
   unavailable: 503,
 }
 
+/** What was there once: an answer of its own, so that a reader need not take it for a mistake. */
+export class Gone extends BusError {
+  constructor(message: string) {
+    super('not_found', message)
+  }
+}
+
 /** The JSON answer to an error: `{ error: { code, message } }` with the status that goes with it. */
 export function errorResponse(
   c: Context,
@@ -25,6 +32,7 @@ export function errorResponse(
   if (!shown) report(error)
   const code = shown?.code ?? 'unavailable'
   const message = shown?.message ?? 'the relay could not do this'
+  if (error instanceof Gone) return c.json({ error: { code, message } }, 410)
   const status = STATUS[code] ?? (code === 'unavailable' ? 503 : 400)
   if (status === 401) c.header('WWW-Authenticate', 'Bearer')
   return c.json({ error: { code, message } }, status)

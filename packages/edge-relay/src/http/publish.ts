@@ -1,7 +1,7 @@
 /** `POST /rooms/:room/events`: for publishers that have no log, and so no device. */
 import { type EventHeader, headerFault, isEventType, isHeaderText } from '@crosstown/bus/protocol'
 import type { PostedEvent } from '../commands.ts'
-import { ownEventId } from '../hash.ts'
+import type { Platform } from '../platform.ts'
 import { badRequest } from './errors.ts'
 
 /** Header of a posted event; beside its id the one its publisher gave it. */
@@ -41,12 +41,13 @@ export async function parsePost(
   body: unknown,
   most: number,
   defaults: PostDefaults,
+  hash: Platform['sha256'],
 ): Promise<PostedEvent[]> {
   const list: unknown[] = Array.isArray(body) ? body : [body]
   if (list.length === 0) throw badRequest('give at least one event')
   if (list.length > most) throw badRequest(`at most ${most} events in one request`, 'too_large')
   return Promise.all(
-    list.map((event, i) => parseEvent(event, Array.isArray(body) ? `[${i}]` : '', defaults)),
+    list.map((event, i) => parseEvent(event, Array.isArray(body) ? `[${i}]` : '', defaults, hash)),
   )
 }
 
@@ -54,6 +55,7 @@ async function parseEvent(
   event: unknown,
   at: string,
   defaults: PostDefaults,
+  hash: Platform['sha256'],
 ): Promise<PostedEvent> {
   if (typeof event !== 'object' || event === null || Array.isArray(event)) {
     throw badRequest(`event${at} must be an object { type, data }`)
@@ -86,10 +88,23 @@ async function parseEvent(
   const fault = headerFault({ id: 'h-', ...header })
   if (fault) throw badRequest(`event${at}: ${fault}`)
   return {
-    ...(id !== undefined && { id: await ownEventId(defaults.subject, source as string, id) }),
+    ...(id !== undefined && { id: await ownEventId(hash, defaults.subject, source as string, id) }),
     header: header as PostedHeader,
     data: data === undefined ? UNDEFINED_TEXT : JSON.stringify(data),
   }
+}
+
+/**
+ * Id of an event whose publisher has no device: the same for the same subject, source and own id,
+ * so that a second sending of it is recognised.
+ */
+async function ownEventId(
+  hash: Platform['sha256'],
+  subject: string,
+  source: string,
+  ownId: string,
+): Promise<string> {
+  return `h-${(await hash(JSON.stringify([subject, source, ownId]))).slice(0, 22)}`
 }
 
 /** `undefined` as devalue writes it. */

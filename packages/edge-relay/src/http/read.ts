@@ -1,9 +1,9 @@
 /** `GET /rooms/:room/events`: a room's log for those who may read it, filtered and in pages. */
 import { type EventHeader, isPattern, type Rights, typeMatcher } from '@crosstown/bus/protocol'
-import { headPosition, lastPlace, positionIn, type RoomHead, type RoomRecord } from '../record.ts'
-import { recognise } from '../resume.ts'
+import { firstPosition, headPosition, lastPlace, positionIn, type RoomRecord } from '../record.ts'
+import { reasonOf, recognise, type Span } from '../resume.ts'
 import type { Store } from '../stores/store.ts'
-import { badRequest } from './errors.ts'
+import { badRequest, Gone } from './errors.ts'
 import { timeOf, UNDEFINED_TEXT } from './publish.ts'
 
 /** What to read; as the query says it. */
@@ -62,10 +62,11 @@ const QUERY_KEYS: ReadonlySet<string> = new Set([
 ])
 
 /**
- * One page of a room as JSON text: `{ events, head, next? }`. `next` is there as long as the room
+ * One page of a room as JSON text: `{ events, first, head, next? }`. `next` is there as long as the room
  * goes on behind this page; a page may be empty and still have one.
  *
  * @throws {BusError} not_found where the room does not know the position `after`
+ * @throws {Gone} where what comes behind `after` was trimmed away
  */
 export async function readPage(
   store: Store,
@@ -80,7 +81,8 @@ export async function readPage(
   }
   const matches = matcherOf(rights, query)
   const events: string[] = []
-  let scanned = await firstPlace(store, room, head, query)
+  const span = { head, first: await store.first(room) }
+  let scanned = await firstPlace(store, room, span, query)
   let newest: RoomRecord | undefined
   const end = Math.min(head.place, scanned + SCAN_EVENTS)
   while (scanned < end && events.length < query.limit) {
@@ -103,24 +105,31 @@ export async function readPage(
   const position = newest && positionIn(head.epoch, newest, scanned)
   const next =
     position !== undefined && scanned < head.place ? `,"next":${JSON.stringify(position)}` : ''
-  return `{"events":[${events.join(',')}],"head":${JSON.stringify(headPosition(head))}${next}}`
+  const first = JSON.stringify(firstPosition(head.epoch, span.first))
+  return `{"events":[${events.join(',')}],"first":${first},"head":${JSON.stringify(headPosition(head))}${next}}`
 }
 
 async function firstPlace(
   store: Store,
   room: string,
-  head: RoomHead,
+  span: Span,
   query: EventQuery,
 ): Promise<number> {
-  let place = 0
+  const { head, first } = span
+  let { place } = first
   if (query.after !== undefined) {
-    const known = await recognise(store, room, head, query.after)
-    if (known === undefined) throw badRequest('no such position in this room', 'not_found')
+    const known = await recognise(store, room, span, query.after)
+    if (known === undefined) {
+      if (reasonOf(query.after, span) !== 'trimmed')
+        throw badRequest('no such position in this room', 'not_found')
+      const begin = firstPosition(head.epoch, first)
+      throw new Gone(`what followed this position was trimmed away; go on after ${begin}`)
+    }
     place = known
   }
   if (query.since === undefined) return place
-  const first = await store.findByTime(room, query.since)
-  return first === undefined ? head.place : Math.max(place, first - 1)
+  const since = await store.findByTime(room, query.since)
+  return since === undefined ? head.place : Math.max(place, since - 1)
 }
 
 function matcherOf(

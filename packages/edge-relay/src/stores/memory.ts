@@ -1,10 +1,18 @@
 import { BusError, type Durability, idPairs, parseId } from '@crosstown/bus/protocol'
-import { lastPlace, type RoomHead, type RoomRecord } from '../record.ts'
+import {
+  firstAfter,
+  lastPlace,
+  type RoomFirst,
+  type RoomHead,
+  type RoomRecord,
+  UNTRIMMED,
+} from '../record.ts'
 import {
   type Append,
   DEVICE_KEY,
   FIND_CANDIDATES,
   type Found,
+  type Keep,
   type LoadedRoom,
   type ReadLimit,
   type RoomStats,
@@ -13,9 +21,12 @@ import {
 
 interface MemoryRoom {
   head: RoomHead
+  first: RoomFirst
+  /** Records that were trimmed away: what `ids` counts from. */
+  trimmed: number
   readonly records: RoomRecord[]
   readonly state: Map<string, string>
-  /** By prefix, in order of counter: the highest counter of a record, and the record's index. */
+  /** By prefix, in order of counter: the highest counter of a record, and its index from the start. */
   readonly ids: Map<string, { counter: number; index: number }[]>
   events: number
   bytes: number
@@ -51,6 +62,8 @@ class MemoryStore implements Store {
     if (!room) {
       room = {
         head: append.head,
+        first: UNTRIMMED,
+        trimmed: 0,
         records: [],
         state: new Map(),
         ids: new Map(),
@@ -60,7 +73,7 @@ class MemoryStore implements Store {
       this.#rooms.set(name, room)
     }
     for (const record of append.records) {
-      indexIds(room, record, room.records.length)
+      indexIds(room, record, room.trimmed + room.records.length)
       room.records.push(record)
       room.events += record.headers.length
       room.bytes += record.bytes
@@ -89,13 +102,17 @@ class MemoryStore implements Store {
     return found
   }
 
+  async first(name: string): Promise<RoomFirst> {
+    return this.#room(name)?.first ?? UNTRIMMED
+  }
+
   async find(name: string, id: string): Promise<Found | undefined> {
     const room = this.#room(name)
     const [prefix, counter] = parseId(id)
     const pairs = room?.ids.get(prefix) ?? []
     const from = firstIndex(pairs, (pair) => pair.counter >= counter)
     for (const pair of pairs.slice(from, from + FIND_CANDIDATES)) {
-      const record = room?.records[pair.index] as RoomRecord
+      const record = room?.records[pair.index - room.trimmed] as RoomRecord
       const index = record.headers.findIndex((header) => header.id === id)
       if (index >= 0) return { record, index }
     }
@@ -115,6 +132,36 @@ class MemoryStore implements Store {
     return { head: room.head, events: room.events, bytes: room.bytes, devices }
   }
 
+  async trim(name: string, keep: Keep, step: ReadLimit): Promise<boolean> {
+    const room = this.#room(name)
+    if (!room) return false
+    let events = 0
+    let bytes = 0
+    let count = 0
+    let over = false
+    for (const record of room.records) {
+      over = isOver(room, record, keep)
+      if (!over || (count > 0 && (events >= step.events || bytes >= step.bytes))) break
+      over = false
+      dropIds(room, record, room.trimmed + count)
+      count += 1
+      events += record.headers.length
+      bytes += record.bytes
+      room.events -= record.headers.length
+      room.bytes -= record.bytes
+      room.first = firstAfter(record)
+    }
+    room.records.splice(0, count)
+    room.trimmed += count
+    return over
+  }
+
+  async rooms(after: string, limit: number): Promise<readonly string[]> {
+    this.#check()
+    const names = [...this.#rooms.keys()].filter((name) => name > after)
+    return names.sort((a, b) => (a < b ? -1 : 1)).slice(0, limit)
+  }
+
   signal(): void {
     // One process only: there is nobody else to tell.
   }
@@ -125,10 +172,18 @@ class MemoryStore implements Store {
   }
 
   #room(name: string): MemoryRoom | undefined {
-    if (this.#closed)
-      throw new BusError('unavailable', 'the memory store is closed', { stage: 'log' })
+    this.#check()
     return this.#rooms.get(name)
   }
+
+  #check(): void {
+    if (this.#closed)
+      throw new BusError('unavailable', 'the memory store is closed', { stage: 'log' })
+  }
+}
+
+function isOver(room: MemoryRoom, oldest: RoomRecord, keep: Keep): boolean {
+  return room.events > keep.events || room.bytes > keep.bytes || oldest.time < keep.since
 }
 
 function isHead(head: RoomHead, expected: RoomHead): boolean {
@@ -145,6 +200,16 @@ function indexIds(room: MemoryRoom, record: RoomRecord, index: number): void {
         0,
         { counter, index },
       )
+  }
+}
+
+function dropIds(room: MemoryRoom, record: RoomRecord, index: number): void {
+  for (const [prefix, counter] of idPairs(record.headers)) {
+    const pairs = room.ids.get(prefix) ?? []
+    const from = firstIndex(pairs, (pair) => pair.counter >= counter)
+    const at = pairs.findIndex((pair, i) => i >= from && pair.index === index)
+    pairs.splice(at, 1)
+    if (pairs.length === 0) room.ids.delete(prefix)
   }
 }
 

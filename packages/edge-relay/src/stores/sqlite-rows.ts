@@ -1,8 +1,8 @@
 /** Tables and rows of the SQLite store. */
 import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite'
 import { type EventHeader, idPairs, type Refusal } from '@crosstown/bus/protocol'
-import type { RoomRecord } from '../record.ts'
-import type { Append } from './store.ts'
+import { firstAfter, type RoomRecord } from '../record.ts'
+import type { Append, Keep, ReadLimit } from './store.ts'
 
 /** One row, by column. */
 export type Row = Record<string, SQLOutputValue>
@@ -55,6 +55,11 @@ export const SCHEMA: string = `
     value TEXT NOT NULL,
     PRIMARY KEY (room, key)
   ) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS firsts (
+    room INTEGER PRIMARY KEY,
+    place INTEGER NOT NULL,
+    "check" TEXT NOT NULL
+  ) STRICT;
   CREATE INDEX IF NOT EXISTS records_by_time ON records (room, time, place);
   PRAGMA user_version = 1;
   COMMIT;
@@ -73,6 +78,13 @@ export interface Statements {
   readonly recordsFrom: StatementSync
   readonly recordsByPair: StatementSync
   readonly placeByTime: StatementSync
+  readonly first: StatementSync
+  readonly moveFirst: StatementSync
+  readonly oldest: StatementSync
+  readonly dropRecords: StatementSync
+  readonly dropPair: StatementSync
+  readonly shrink: StatementSync
+  readonly names: StatementSync
 }
 
 /** Prepares the statements. */
@@ -110,6 +122,19 @@ export function statementsOf(database: DatabaseSync): Statements {
     placeByTime: database.prepare(
       'SELECT place FROM records WHERE room = ? AND time >= ? ORDER BY time, place LIMIT 1',
     ),
+    first: database.prepare('SELECT place, "check" FROM firsts WHERE room = ?'),
+    moveFirst: database.prepare(
+      'INSERT OR REPLACE INTO firsts (room, place, "check") VALUES (?, ?, ?)',
+    ),
+    oldest: database.prepare('SELECT * FROM records WHERE room = ? ORDER BY place'),
+    dropRecords: database.prepare('DELETE FROM records WHERE room = ? AND place <= ?'),
+    dropPair: database.prepare(
+      'DELETE FROM ids WHERE room = ? AND prefix = ? AND counter = ? AND place = ?',
+    ),
+    shrink: database.prepare(
+      'UPDATE rooms SET events = events - ?, bytes = bytes - ? WHERE id = ?',
+    ),
+    names: database.prepare('SELECT name FROM rooms WHERE name > ? ORDER BY name LIMIT ?'),
   }
 }
 
@@ -155,6 +180,36 @@ export function applyAppend(
   for (const [key, value] of state) sql.putState.run(id, key, value)
   sql.moveHead.run(head.version, head.place, head.check, head.time, events, bytes, id)
   return true
+}
+
+/** Does one step of trimming inside the open transaction; whether the room is still over `keep`. */
+export function applyTrim(sql: Statements, room: string, keep: Keep, step: ReadLimit): boolean {
+  const found = sql.room.get(room)
+  if (!found) return false
+  const id = found['id'] as number
+  let events = 0
+  let bytes = 0
+  let over = false
+  let newest: RoomRecord | undefined
+  for (const row of sql.oldest.iterate(id)) {
+    over =
+      (found['events'] as number) - events > keep.events ||
+      (found['bytes'] as number) - bytes > keep.bytes ||
+      (row['time'] as number) < keep.since
+    if (!over || (newest && (events >= step.events || bytes >= step.bytes))) break
+    over = false
+    newest = recordOf(row)
+    events += newest.headers.length
+    bytes += newest.bytes
+    for (const [prefix, counter] of idPairs(newest.headers))
+      sql.dropPair.run(id, prefix, counter, newest.place)
+  }
+  if (!newest) return false
+  const first = firstAfter(newest)
+  sql.dropRecords.run(id, newest.place)
+  sql.moveFirst.run(id, first.place, first.check)
+  sql.shrink.run(events, bytes, id)
+  return over
 }
 
 /** The record in a row. */

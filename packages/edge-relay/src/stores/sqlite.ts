@@ -6,9 +6,10 @@ import { existsSync, mkdirSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite'
 import { BusError, type Durability, isBusError, parseId } from '@crosstown/bus/protocol'
-import type { RoomHead, RoomRecord } from '../record.ts'
+import { type RoomFirst, type RoomHead, type RoomRecord, UNTRIMMED } from '../record.ts'
 import {
   applyAppend,
+  applyTrim,
   type Row,
   recordOf,
   SCHEMA,
@@ -20,6 +21,7 @@ import {
   DEVICE_KEY,
   FIND_CANDIDATES,
   type Found,
+  type Keep,
   type LoadedRoom,
   type ReadLimit,
   type RoomStats,
@@ -114,6 +116,14 @@ class SqliteStore implements Store {
     })
   }
 
+  async first(room: string): Promise<RoomFirst> {
+    return this.#do('read', () => {
+      const id = this.#id(room)
+      const row = id === undefined ? undefined : this.#sql.first.get(id)
+      return row ? { place: row['place'] as number, check: row['check'] as string } : UNTRIMMED
+    })
+  }
+
   async find(room: string, id: string): Promise<Found | undefined> {
     return this.#do('read', () => {
       const roomId = this.#id(room)
@@ -153,6 +163,16 @@ class SqliteStore implements Store {
     })
   }
 
+  async trim(room: string, keep: Keep, step: ReadLimit): Promise<boolean> {
+    return this.#do('trim', () => this.#transaction(() => applyTrim(this.#sql, room, keep, step)))
+  }
+
+  async rooms(after: string, limit: number): Promise<readonly string[]> {
+    return this.#do('read', () =>
+      this.#sql.names.all(after, limit).map(({ name }) => name as string),
+    )
+  }
+
   signal(): void {
     // One process only: there is nobody else to tell.
   }
@@ -174,17 +194,28 @@ class SqliteStore implements Store {
     this.#pending = []
     let appended: boolean[]
     try {
-      this.#database.exec('BEGIN IMMEDIATE')
-      appended = pending.map(({ room, append }) => applyAppend(this.#sql, room, append))
-      this.#database.exec('COMMIT')
+      appended = this.#transaction(() =>
+        pending.map(({ room, append }) => applyAppend(this.#sql, room, append)),
+      )
     } catch (error) {
-      // A failed COMMIT, or a full disk, may have rolled back by itself.
-      if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
       const reason = storeError('append', error)
       for (const { reject } of pending) reject(reason)
       return
     }
     for (const [i, { resolve }] of pending.entries()) resolve(appended[i] as boolean)
+  }
+
+  #transaction<T>(run: () => T): T {
+    try {
+      this.#database.exec('BEGIN IMMEDIATE')
+      const result = run()
+      this.#database.exec('COMMIT')
+      return result
+    } catch (error) {
+      // A failed COMMIT, or a full disk, may have rolled back by itself.
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
+      throw error
+    }
   }
 
   #do<T>(what: string, run: () => T): T {

@@ -3,7 +3,7 @@
  * keep headers and data as the texts they came as and never look into data.
  */
 import type { Durability } from '@crosstown/bus/protocol'
-import type { RoomHead, RoomRecord } from '../record.ts'
+import type { RoomFirst, RoomHead, RoomRecord } from '../record.ts'
 
 /** A keyed part of a room's state: the fold of its records, written with them. */
 export type StatePut = readonly [key: string, value: string]
@@ -34,6 +34,15 @@ export interface ReadLimit {
   readonly bytes: number
 }
 
+/** What of a room is kept; it is trimmed as long as it is over any of these. */
+export interface Keep {
+  readonly events: number
+  /** UTF-8 bytes of headers and data. */
+  readonly bytes: number
+  /** What was written before this time, in milliseconds since 1970, goes. */
+  readonly since: number
+}
+
 /** An event, found by its id. */
 export interface Found {
   readonly record: RoomRecord
@@ -44,6 +53,7 @@ export interface Found {
 /** What a room holds. */
 export interface RoomStats {
   readonly head: RoomHead
+  /** Events that are kept, and their bytes. */
   readonly events: number
   readonly bytes: number
   readonly devices: number
@@ -81,7 +91,10 @@ export interface Store {
    */
   read(room: string, after: number, limit: ReadLimit): Promise<readonly RoomRecord[]>
 
-  /** The event with this id. */
+  /** Where the kept history begins; {@link UNTRIMMED} where nothing was trimmed, or there is no log. */
+  first(room: string): Promise<RoomFirst>
+
+  /** The event with this id, as long as it is kept. */
   find(room: string, id: string): Promise<Found | undefined>
 
   /** Place of the first record written at or after `time`, in milliseconds since 1970. */
@@ -89,6 +102,16 @@ export interface Store {
 
   /** What the room holds; `undefined` where it has no log. */
   stats(room: string): Promise<RoomStats | undefined>
+
+  /**
+   * Removes the oldest records, whole ones only, while the room is over `keep`, and at most `step`
+   * (but at least one record); all or none. Head and state stay as they are. Resolves whether the
+   * room is still over `keep`.
+   */
+  trim(room: string, keep: Keep, step: ReadLimit): Promise<boolean>
+
+  /** Up to `limit` names of rooms that have a log, in ascending order of code units, behind `after`. */
+  rooms(after: string, limit: number): Promise<readonly string[]>
 
   /**
    * Carries a text to the other processes on this store, at most once and not to the sender. A

@@ -207,11 +207,86 @@ export function storeContract(
       expect(await store.findByTime('r', 31)).toBe(undefined)
     })
 
+    it('trims the oldest records, as many as are over a limit, and nothing else', async (store) => {
+      const records = [
+        { ...recordOf(['a-1', 'a-2']), time: 10 },
+        { ...refusedRecord('a-3'), time: 10 },
+        { ...recordOf(['b-1', 'a-4']), time: 20 },
+        { ...recordOf(['a-5']), time: 30 },
+      ]
+      const append = appendOf(EMPTY, records, [['device/d', '1']])
+      await store.append('r', append)
+      await store.append('other', append)
+      const [, , third, fourth] = append.records as [RoomRecord, RoomRecord, RoomRecord, RoomRecord]
+      expect(await store.first('r')).toEqual({ place: 0, check: '0' })
+      expect(await store.trim('r', KEEP, ALL)).toBe(false)
+      expect(await store.first('r')).toEqual({ place: 0, check: '0' })
+
+      expect(await store.trim('r', { ...KEEP, since: 20 }, ALL)).toBe(false)
+      expect(await store.first('r')).toEqual({ place: 3, check: checkOf('a-3') })
+      expect(await store.read('r', 0, ALL)).toEqual([third, fourth])
+      expect(await store.find('r', 'a-1')).toBe(undefined)
+      expect((await store.find('r', 'a-4'))?.record).toEqual(third)
+      expect((await store.find('r', 'b-1'))?.index).toBe(0)
+      expect(await store.findByTime('r', 0)).toBe(4)
+      const bytes = third.bytes + fourth.bytes
+      expect(await store.stats('r')).toEqual({ head: append.head, events: 3, bytes, devices: 1 })
+
+      expect(await store.trim('r', { ...KEEP, bytes: bytes - 1 }, ALL)).toBe(false)
+      expect(await store.read('r', 0, ALL)).toEqual([fourth])
+      expect(await store.trim('r', { ...KEEP, events: 0 }, ALL)).toBe(false)
+      expect(await store.first('r')).toEqual({ place: 6, check: append.head.check })
+      expect(await store.read('r', 0, ALL)).toEqual([])
+      expect(await store.find('r', 'a-5')).toBe(undefined)
+      expect(await store.load('r')).toEqual({ head: append.head, state: [['device/d', '1']] })
+
+      const more = appendOf(append.head, [recordOf(['a-6', 'b-2'])], [])
+      expect(await store.append('r', more)).toBe(true)
+      expect(await store.read('r', 0, ALL)).toEqual(more.records)
+      expect((await store.find('r', 'b-2'))?.index).toBe(1)
+      expect(await store.read('other', 0, ALL)).toEqual(append.records)
+    })
+
+    it('trims in steps of at least one record, and says whether there is more to do', async (store) => {
+      const records = Array.from({ length: 7 }, (_, i) =>
+        recordOf([`a-${2 * i + 1}`, `a-${2 * i + 2}`]),
+      )
+      await store.append('r', appendOf(EMPTY, records, []))
+      const keep = { ...KEEP, events: 5 }
+      const size = async (): Promise<unknown> => (await store.stats('r'))?.events
+      expect(await store.trim('r', keep, { events: 1, bytes: 1 })).toBe(true)
+      expect(await size()).toBe(12)
+      expect(await store.trim('r', keep, { events: 4, bytes: 1_000_000 })).toBe(true)
+      expect(await size()).toBe(8)
+      expect(await store.trim('r', keep, { events: 4, bytes: 1_000_000 })).toBe(false)
+      expect(await size()).toBe(4)
+      expect(await store.first('r')).toEqual({ place: 10, check: checkOf('a-10') })
+    })
+
+    it('knows nothing to trim in a room without log', async (store) => {
+      expect(await store.trim('r', { ...KEEP, events: 0 }, ALL)).toBe(false)
+      expect(await store.first('r')).toEqual({ place: 0, check: '0' })
+      expect(await store.head('r')).toBe(undefined)
+    })
+
+    it('lists its rooms in order, in pages', async (store) => {
+      expect(await store.rooms('', 10)).toEqual([])
+      for (const name of ['b', 'a', 'C', 'a-1', 'b.x'])
+        await store.append(name, appendOf(EMPTY, [recordOf(['a-1'])], []))
+      expect(await store.rooms('', 10)).toEqual(['C', 'a', 'a-1', 'b', 'b.x'])
+      expect(await store.rooms('', 2)).toEqual(['C', 'a'])
+      expect(await store.rooms('a', 2)).toEqual(['a-1', 'b'])
+      expect(await store.rooms('b.x', 2)).toEqual([])
+    })
+
     it('keeps everything over close and reopen, where it outlives a close', async (store, {
       reopen,
     }) => {
       if (!reopen) return
-      const first = appendOf(EMPTY, [recordOf(['a-1', 'a-2'])], [['device/a', '1']])
+      const old = appendOf(EMPTY, [recordOf(['o-1'])], [])
+      await store.append('r', old)
+      await store.trim('r', { ...KEEP, events: 0 }, ALL)
+      const first = appendOf(old.head, [recordOf(['a-1', 'a-2'])], [['device/a', '1']])
       // Not awaited: what was appended before close() must be written by it.
       const appended = store.append('r', first)
       await store.close()
@@ -220,6 +295,7 @@ export function storeContract(
       try {
         expect(await again.load('r')).toEqual({ head: first.head, state: [['device/a', '1']] })
         expect(await again.read('r', 0, ALL)).toEqual(first.records)
+        expect(await again.first('r')).toEqual({ place: 1, check: checkOf('o-1') })
         expect(await again.append('r', appendOf(first.head, [recordOf(['a-3'])], []))).toBe(true)
       } finally {
         await again.close()
@@ -231,6 +307,9 @@ export function storeContract(
       for (const call of [
         () => store.load('r'),
         () => store.read('r', 0, ALL),
+        () => store.first('r'),
+        () => store.trim('r', KEEP, ALL),
+        () => store.rooms('', 1),
         () => store.append('r', appendOf(EMPTY, [recordOf(['a-1'])], [])),
       ]) {
         let code: unknown
@@ -244,6 +323,8 @@ export function storeContract(
 }
 
 const ALL = { events: 1_000_000, bytes: 1_000_000_000 }
+/** Nothing a test appends is over this. */
+const KEEP = { ...ALL, since: 0 }
 const EMPTY: RoomHead = { epoch: 'e', version: 0, place: 0, check: '0', time: 0 }
 
 /** A record of events with these ids; its place is given to it by `appendOf`. */

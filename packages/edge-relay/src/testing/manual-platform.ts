@@ -1,8 +1,10 @@
-import type { Clock } from '../clock.ts'
+import { type Platform, systemPlatform } from '../platform.ts'
 
-/** A clock that stands still until a test moves it; chance is a counter. */
-export class ManualClock implements Clock {
-  #now = 1_700_000_000_000
+/** Its clock stands still until a test moves it; chance is a counter. */
+export class ManualPlatform implements Platform {
+  #now = 0
+  /** The wall clock is so far ahead of the one that nobody sets. */
+  #ahead = 1_700_000_000_000
   #names = 0
   readonly #timers = new Set<{
     readonly everyMs: number
@@ -16,6 +18,10 @@ export class ManualClock implements Clock {
   }
 
   now(): number {
+    return this.#now + this.#ahead
+  }
+
+  monotonic(): number {
     return this.#now
   }
 
@@ -34,6 +40,10 @@ export class ManualClock implements Clock {
     return `n${this.#names}`.padEnd(Math.min(length, 4), '_')
   }
 
+  sha256(text: string): Promise<string> {
+    return systemPlatform.sha256(text)
+  }
+
   /** Moves on, and runs what is due on the way. */
   advance(ms: number): void {
     const end = this.#now + ms
@@ -49,8 +59,14 @@ export class ManualClock implements Clock {
     this.#now = end
   }
 
-  /** Sets the clock, back as well, and runs nothing. */
+  /** Sets the wall clock, back as well. */
   set(ms: number): void {
-    this.#now = ms
+    this.#ahead = ms - this.#now
+  }
+
+  /** Time passes in which the process did not run: what is due runs once, at the next `advance`. */
+  sleep(ms: number): void {
+    this.#now += ms
+    for (const timer of this.#timers) timer.dueMs = Math.max(timer.dueMs, this.#now)
   }
 }

@@ -1,23 +1,31 @@
 /**
- * The one file of the relay that touches a clock, a timer or chance, so that tests can hold all
- * three in their hand.
+ * The one file of the relay that touches a clock, a timer, chance or the runtime's cryptography, so
+ * that tests can hold all of them in their hand.
  */
 
-/** Time and chance as the relay uses them. */
-export interface Clock {
-  /** Milliseconds since 1970. */
+/** What the relay uses of the process it runs in. */
+export interface Platform {
+  /** Milliseconds since 1970, by a clock that may be set. */
   now(): number
+  /** Milliseconds since some moment, by a clock that nobody sets: for how long something takes. */
+  monotonic(): number
   /** Calls `run` again and again until the returned function is called; keeps no process alive. */
   every(intervalMs: number, run: () => void): () => void
   /** Calls `run` when what has already arrived in this turn of the event loop has been handled. */
   soon(run: () => void): void
   /** `length` random characters of A-Z a-z 0-9 _ -. */
   randomName(length: number): string
+  /**
+   * SHA-256 of a text's UTF-8 bytes, in base64url without padding: 43 characters. In the port because
+   * Web Crypto answers from a thread of its own, at no time that could be repeated.
+   */
+  sha256(text: string): Promise<string>
 }
 
-/** The clock of the process. */
-export const systemClock: Clock = {
+/** The process itself. */
+export const systemPlatform: Platform = {
   now: () => Date.now(),
+  monotonic: () => performance.now(),
   every(intervalMs, run) {
     const timer: unknown = setInterval(run, intervalMs)
     // Only Node and Deno hold a process open for a timer, and only there is it an object.
@@ -30,6 +38,13 @@ export const systemClock: Clock = {
     else setTimeout(run, 0)
   },
   randomName,
+  async sha256(text) {
+    const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
+    return btoa(String.fromCharCode(...new Uint8Array(digest)))
+      .replaceAll('+', '-')
+      .replaceAll('/', '_')
+      .replace(/=+$/, '')
+  },
 }
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-'

@@ -1,0 +1,154 @@
+/**
+ * The outbox on its way out: does what `sender.ts` decides. It reads own batches from the log,
+ * leaves out what the room has already, and puts the rest into publish frames.
+ */
+import type { BusError } from '../errors.ts'
+import type { Log, StoredBatch, StoredOwnBatch } from '../log/log.ts'
+import type { Platform } from '../platform.ts'
+import type { RejectFrame, Term } from '../protocol/frames.ts'
+import { encodePublish } from '../protocol/text.ts'
+import { OFFLINE_SENDER, type SenderInput, type SenderOutput, stepSender } from './sender.ts'
+
+export interface OutgoingOptions {
+  readonly log: Log
+  readonly term: Term
+  readonly platform: Platform
+  readonly send: (text: string) => void
+  readonly failed: (error: unknown) => void
+  readonly report: (error: BusError) => void
+}
+
+/** An own batch read from the log, with the indexes of what is to be sent of it. */
+interface Readied {
+  readonly batch: StoredOwnBatch
+  readonly indexes: readonly number[]
+}
+
+export class Outgoing {
+  readonly #options: OutgoingOptions
+  #sender = OFFLINE_SENDER
+  /** Counts connections, so that a read begun for an older one is dropped. */
+  #round = 0
+  #cancelRetry: (() => void) | undefined
+
+  constructor(options: OutgoingOptions) {
+    this.#options = options
+  }
+
+  /** The connection is welcome: what follows the batch that the relay took last goes out. */
+  begin(taken: number | undefined, newest: number): void {
+    this.#step({ kind: 'welcomed', taken, newest })
+  }
+
+  grew(newest: number): void {
+    this.#step({ kind: 'grew', newest })
+  }
+
+  acknowledged(batch: number): void {
+    this.#step({ kind: 'acknowledged', batch })
+  }
+
+  rejected({ batch, code, taken, retryAfterMs }: RejectFrame): void {
+    this.#step({
+      kind: 'rejected',
+      batch,
+      // A relay that cannot do it now may not know what it has either.
+      taken: taken ?? (code === 'out_of_order' ? undefined : 'unknown'),
+      retryAfterMs,
+    })
+  }
+
+  end(): void {
+    this.#round += 1
+    this.#cancelRetry?.()
+    this.#cancelRetry = undefined
+    this.#step({ kind: 'closed' })
+  }
+
+  #step(input: SenderInput, readied: ReadonlyMap<number, Readied> = new Map()): void {
+    const [state, outputs] = stepSender(this.#sender, input)
+    this.#sender = state
+    for (const output of outputs) this.#do(output, readied)
+  }
+
+  #do(output: SenderOutput, readied: ReadonlyMap<number, Readied>): void {
+    if (output.do === 'send') {
+      this.#send(readied.get(output.batch) as Readied, output.prev)
+    } else if (output.do === 'read') void this.#read(output.from, output.limit)
+    else {
+      this.#cancelRetry = this.#options.platform.timer(output.ms, () => {
+        this.#cancelRetry = undefined
+        this.#step({ kind: 'retry' })
+      })
+    }
+  }
+
+  async #read(from: number, limit: number): Promise<void> {
+    const { failed, log } = this.#options
+    const round = this.#round
+    const { newest } = this.#sender
+    try {
+      const batches = await log.read(from, limit)
+      if (round !== this.#round) return
+      const last = batches.at(-1)?.batch ?? 0
+      const readied = await this.#ready(batches)
+      if (round !== this.#round) return
+      const outbox = batches.map(({ batch }) => ({ batch, forRoom: readied.has(batch) }))
+      // A read that was cut short by its limit says nothing of what comes after its last record.
+      const through = batches.length < limit ? Math.max(newest, last) : last
+      this.#step({ kind: 'read', from, batches: outbox, through }, readied)
+    } catch (error) {
+      if (round === this.#round) failed(error)
+    }
+  }
+
+  /** Those batches of which the room lacks something. */
+  async #ready(batches: readonly StoredBatch[]): Promise<ReadonlyMap<number, Readied>> {
+    const { log, report } = this.#options
+    const readied = new Map<number, Readied>()
+    const own = batches.filter((batch) => batch.kind === 'own' && batch.roomEvents > 0)
+    const [first, last] = [own[0]?.batch, own.at(-1)?.batch]
+    const placements =
+      first === undefined || last === undefined ? [] : await log.placements(first, last)
+    const settled = new Map(
+      placements.map(({ batch, parts }) => [
+        batch,
+        new Set(
+          parts.flatMap(({ indexes, refused }) => [
+            ...indexes,
+            ...(refused ?? []).map(([index]) => index),
+          ]),
+        ),
+      ]),
+    )
+    for (const batch of batches) {
+      if (batch.damaged) report(batch.damaged)
+      if (batch.kind !== 'own' || batch.roomEvents === 0) continue
+      const done = settled.get(batch.batch)
+      const indexes: number[] = []
+      batch.headers.forEach((header, index) => {
+        if (header.scope !== 'device' && !done?.has(index)) indexes.push(index)
+      })
+      if (indexes.length > 0) readied.set(batch.batch, { batch, indexes })
+    }
+    return readied
+  }
+
+  #send({ batch, indexes }: Readied, prev: number | undefined): void {
+    const { send, term } = this.#options
+    const whole = indexes.length === batch.headers.length
+    send(
+      encodePublish(
+        {
+          frame: 'publish',
+          batch: batch.batch,
+          ...(prev === undefined ? undefined : { prev }),
+          term,
+          ...(whole ? undefined : { indexes }),
+        },
+        JSON.stringify(indexes.map((index) => batch.headers[index])),
+        indexes.map((index) => batch.data[index]).join('\n'),
+      ),
+    )
+  }
+}

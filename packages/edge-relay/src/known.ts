@@ -1,0 +1,86 @@
+/**
+ * Which events of some commands a room has already, by their ids. Asked only where an event can come
+ * a second time under another name: with posts, whose ids are those of their publishers, and from
+ * devices that share a log, since a copy of a device sends what the other one may have sent before.
+ */
+import type { Command, PostCommand, PublishCommand, RoomState } from './commands.ts'
+import { positionIn } from './record.ts'
+import type { Store } from './stores/store.ts'
+
+/** A command as it waits: when it is decided, it gets its time and what the room has of it. */
+export type Waiting<C extends Command = Command> = C extends Command
+  ? Omit<C, 'time' | 'known'>
+  : never
+
+/** The commands, complete. */
+export async function completeAll(
+  store: Store,
+  room: string,
+  state: RoomState,
+  time: number,
+  commands: readonly Waiting[],
+): Promise<Command[]> {
+  const complete: Command[] = []
+  for (const command of commands) {
+    // Awaiting nothing for most keeps a busy room's append as short as it was.
+    if (command.kind === 'hello') complete.push({ ...command, time })
+    else if (command.kind === 'post') {
+      complete.push({ ...command, time, known: await knownPosts(store, room, state, command) })
+    } else if (sharesLog(state, command.device)) {
+      complete.push({ ...command, time, known: await knownEvents(store, room, command) })
+    } else complete.push({ ...command, time })
+  }
+  return complete
+}
+
+/**
+ * How many of those that wait may be decided together: all, up to a second post of an event that
+ * one before it has; that one is answered with the first one's place in the store.
+ */
+export function decidable(waiting: readonly { readonly command: Waiting }[]): number {
+  const ids = new Set<string>()
+  const end = waiting.findIndex(({ command }) => {
+    if (command.kind !== 'post') return false
+    const own = command.events.flatMap(({ id }) => (id === undefined ? [] : [id]))
+    if (own.some((id) => ids.has(id))) return true
+    for (const id of own) ids.add(id)
+    return false
+  })
+  return end < 0 ? waiting.length : end
+}
+
+function sharesLog({ devices, logs }: RoomState, device: string): boolean {
+  const row = devices.get(device)
+  return row !== undefined && (logs.get(row.log) ?? 0) > 1
+}
+
+async function knownPosts(
+  store: Store,
+  room: string,
+  { head }: RoomState,
+  { events }: Waiting<PostCommand>,
+): Promise<Map<string, string>> {
+  const known = new Map<string, string>()
+  for (const { id } of events) {
+    const found = id === undefined ? undefined : await store.find(room, id)
+    if (!found) continue
+    const { record, index } = found
+    known.set(id as string, positionIn(head.epoch, record, record.place + index))
+  }
+  return known
+}
+
+async function knownEvents(
+  store: Store,
+  room: string,
+  { frame }: Waiting<PublishCommand>,
+): Promise<Set<string>> {
+  const known = new Set<string>()
+  for (const { id } of frame.events) {
+    if (known.has(id)) continue
+    const found = await store.find(room, id)
+    // A copy mostly sends the very same batch: the record that has one has its neighbours, too.
+    for (const header of found?.record.headers ?? []) known.add(header.id)
+  }
+  return known
+}
