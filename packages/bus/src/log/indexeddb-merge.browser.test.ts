@@ -155,6 +155,16 @@ describe('merging', () => {
     await log.close()
   })
 
+  it('ends where the outbox begins, however much there is after it', async () => {
+    const { log } = await opened()
+    const script = new Script(log, await joined(log))
+    for (let n = 0; n < 40; n++) await script.room(1)
+    for (let n = 0; n < 300; n++) await script.own(1)
+    expect(await mergeAll(log)).toBe(32)
+    expect(await mergeAll(log)).toBe(0)
+    await log.close()
+  })
+
   it('leaves alone what is large', async () => {
     const { log } = await opened()
     const script = new Script(log, await joined(log))

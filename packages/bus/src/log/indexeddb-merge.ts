@@ -7,15 +7,13 @@ import { recordsFrom } from './indexeddb-read.ts'
 import { placementsIn } from './indexeddb-room.ts'
 import {
   type BatchRow,
-  type MergedPart,
   type NumberedRow,
-  partsOf,
   quiet,
+  toBatches,
   type WriteTransaction,
 } from './indexeddb-rows.ts'
 import type { Merged, Totals } from './log.ts'
 import { pendingOf } from './placement.ts'
-import { readTexts } from './record.ts'
 import { bytesIn, NO_TOTALS } from './retention.ts'
 import { readRoomState } from './room-state.ts'
 
@@ -46,7 +44,7 @@ export async function mergeStep(transaction: WriteTransaction, outbox: boolean):
   const last = records.at(-1)
   if (!last) return { merged: 0, more: false }
   const placements = await placementsIn(transaction, through + 1, last.batch, cuts)
-  const waits = ({ batch, kind, roomEvents = 0 }: NumberedRow): boolean =>
+  const waits = ({ batch, kind, roomEvents }: NumberedRow): boolean =>
     batch === newest?.key ||
     (outbox &&
       kind === 'own' &&
@@ -66,8 +64,8 @@ export async function mergeStep(transaction: WriteTransaction, outbox: boolean):
     through = group.at(-1)?.batch ?? through
     group = []
   }
-  for (const record of records) {
-    if (waits(record)) break
+  const end = records.findIndex(waits)
+  for (const record of end < 0 ? records : records.slice(0, end)) {
     const small = record.batch === confirmed?.batch ? undefined : asSmall(record)
     if (!small || !fits(group, small, totals.through)) close()
     if (small) group.push(small)
@@ -75,18 +73,14 @@ export async function mergeStep(transaction: WriteTransaction, outbox: boolean):
   }
   quiet(meta.put(through, 'merged'))
   if (merged > 0 && counted !== undefined) quiet(meta.put(totals, 'totals'))
-  return { merged, more: records.length === RECORDS_PER_STEP }
+  return { merged, more: end < 0 && records.length === RECORDS_PER_STEP }
 }
 
 /** A record that may be merged. One that is damaged stays alone: it must not spoil others. */
 function asSmall(record: NumberedRow): Small | undefined {
   if (record.merged || bytesIn(record) > SMALL_BYTES) return undefined
-  try {
-    const { headers } = readTexts(record.headers, record.data, record.batch)
-    return { ...record, events: headers.length }
-  } catch {
-    return undefined
-  }
+  const [batch] = toBatches(record)
+  return batch && !batch.damaged ? { ...record, events: batch.headers.length } : undefined
 }
 
 /** Whether a record can be in a group with others; what was counted must not get into what was not. */
@@ -117,9 +111,7 @@ function merge(transaction: WriteTransaction, group: readonly Small[]): number {
     data: full.map(({ data }) => data).join('\n'),
     types: [...new Set(group.flatMap((one) => one.types))],
     ids: [...ids],
-    merged: group.flatMap((one) =>
-      partsOf(one, one.batch).map((part): MergedPart => ({ ...part, events: one.events })),
-    ),
+    merged: group.map(({ kind, headers, data, types, ids, merged, ...part }) => part),
   }
   const store = transaction.objectStore('batches')
   quiet(store.delete(IDBKeyRange.bound(first.batch, last.batch)))

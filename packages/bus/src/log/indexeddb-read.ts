@@ -5,6 +5,7 @@
 import { parseId } from '../event.ts'
 import {
   type NumberedRow,
+  numbered,
   partsOf,
   type ReadTransaction,
   toBatches,
@@ -34,7 +35,7 @@ export async function readFrom(
   const rows = dense
     ? await denseRecords(transaction, from, limit)
     : await plainRecords(transaction, from, limit)
-  const batches = rows.flatMap((row) => toBatches(row, row.batch))
+  const batches = rows.flatMap((row) => toBatches(row))
   const first = batches.findIndex(({ batch }) => batch >= from)
   return {
     batches: first < 0 ? [] : batches.slice(first, first + limit),
@@ -51,8 +52,9 @@ async function plainRecords(
   const records = await recordsFrom(transaction, from, limit)
   if (records[0]?.batch === from) return records
   const key = await recordWith(transaction, from)
-  const before = key < from ? await transaction.objectStore('batches').get(key) : undefined
-  return before?.merged ? [{ ...before, batch: key }, ...records] : records
+  if (key >= from) return records
+  const before = numbered(await transaction.objectStore('batches').get(key), key)
+  return before.merged ? [before, ...records] : records
 }
 
 /** As few records as have that many batches. */
@@ -78,7 +80,7 @@ async function denseRecords(
     while (next < keys.length && (keys[next] as number) < end)
     for (const record of await recordsFrom(transaction, first, next - start)) {
       records.push(record)
-      missing -= partsOf(record, record.batch).filter(({ batch }) => batch >= from).length
+      missing -= partsOf(record).filter(({ batch }) => batch >= from).length
     }
   }
   return records
@@ -94,7 +96,7 @@ export async function readBack(
   const store = transaction.objectStore('batches')
   let cursor = await store.openCursor(IDBKeyRange.upperBound(to), 'prev')
   while (cursor && found.length < limit) {
-    for (const batch of toBatches(cursor.value, cursor.key).reverse()) {
+    for (const batch of toBatches(numbered(cursor.value, cursor.key)).reverse()) {
       if (batch.batch <= to && found.length < limit) found.push(batch)
     }
     cursor = await cursor.continue()
@@ -112,8 +114,9 @@ export async function findEvent(
   const range = IDBKeyRange.bound([prefix, counter], [prefix, Number.MAX_VALUE])
   // Mostly the first has it; a publisher's numbers need not ascend where a room was restored.
   for (let cursor = await ids.openCursor(range); cursor; cursor = await cursor.continue()) {
-    if (!mayHold(cursor.value.headers, id)) continue
-    for (const batch of toBatches(cursor.value, cursor.primaryKey)) {
+    const row = numbered(cursor.value, cursor.primaryKey)
+    if (!mayHold(row.headers, id)) continue
+    for (const batch of toBatches(row)) {
       const index = indexOfId(batch, id)
       if (index >= 0) return { batch, index }
     }
@@ -143,5 +146,5 @@ export async function recordsFrom(
     store.getAllKeys(range, limit),
     store.getAll(range, limit),
   ])
-  return rows.map((row, i) => ({ ...row, batch: keys[i] as number }))
+  return rows.map((row, i) => numbered(row, keys[i] as number))
 }

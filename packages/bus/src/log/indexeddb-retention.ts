@@ -28,12 +28,12 @@ export async function trimStep(
   const last = records.at(-1)?.last ?? from
   const { confirmed, cuts } = readRoomState(room)
   const placements = await placementsIn(transaction, from, last, cuts)
-  const waits = ({ batch, roomEvents = 0 }: { batch: number; roomEvents?: number }): boolean =>
+  const waits = ({ batch, roomEvents }: { batch: number; roomEvents?: number }): boolean =>
     outbox && batch > (confirmed?.batch ?? 0) && pendingOf(roomEvents, placements.get(batch)) > 0
   const plan = planTrim(records, totals, limits, (row) => {
     // The newest record is never a merged one.
     if (row.batch === totals.through) return true
-    return partsOf(row, row.batch).some((one) => one.batch === confirmed?.batch || waits(one))
+    return partsOf(row).some((one) => one.batch === confirmed?.batch || waits(one))
   })
   for (const { batch, last } of plan.remove) remove(transaction, batch, last)
   quiet(meta.put(plan.totals, 'totals'))

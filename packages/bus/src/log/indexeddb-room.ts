@@ -4,6 +4,7 @@ import type { Cut } from '../protocol/position.ts'
 import { recordsFrom, recordWith } from './indexeddb-read.ts'
 import {
   lastIn,
+  numbered,
   partsOf,
   quiet,
   type ReadTransaction,
@@ -51,12 +52,16 @@ async function idsOf(
   batch: number,
 ): Promise<readonly (string | undefined)[]> {
   const store = transaction.objectStore('batches')
-  let row = await store.get(batch)
-  if (!row) row = await store.get(await recordWith(transaction, batch))
-  if (!row) return []
+  let key = batch
+  let found: unknown = await store.get(key)
+  if (found === undefined) {
+    key = await recordWith(transaction, batch)
+    found = await store.get(key)
+  }
+  const row = numbered(found, key)
   const ids = idsIn(row.headers)
   let first = 0
-  for (const part of row.merged ?? [{ batch, events: ids.length }]) {
+  for (const part of row.merged ?? [{ batch: key, events: ids.length }]) {
     if (part.batch === batch) return ids.slice(first, first + part.events)
     first += part.events
   }
@@ -92,9 +97,9 @@ export async function countOutbox(
     if (!last) return { pending, pendingBytes }
     const placements = await placementsIn(transaction, from, lastIn(last), state.cuts)
     for (const row of rows) {
-      const events = partsOf(row, row.batch)
+      const events = partsOf(row)
         .filter(({ batch }) => batch > after)
-        .reduce((sum, one) => sum + pendingOf(one.roomEvents ?? 0, placements.get(one.batch)), 0)
+        .reduce((sum, one) => sum + pendingOf(one.roomEvents, placements.get(one.batch)), 0)
       pending += events
       if (events > 0) pendingBytes += bytesIn(row)
     }

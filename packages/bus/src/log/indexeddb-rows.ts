@@ -4,7 +4,7 @@ import { BATCH_SLOTS, type EventHeader } from '../event.ts'
 import type { Platform } from '../platform.ts'
 import { isCount, isIndex, isList, isObject } from '../protocol/checks.ts'
 import type { OwnBatch, Placement, RoomBatch, StoredBatch, StoredRun, StreamPart } from './log.ts'
-import { damaged, damagedRecord, readRecord, readTexts } from './record.ts'
+import { readRecords, readTexts } from './record.ts'
 import { emptyRoomState } from './room-state.ts'
 
 /** Version of the database, for ever; what changes is the row `format` of `meta`. */
@@ -117,46 +117,43 @@ export function quiet(request: Promise<unknown>): void {
   request.catch(() => {})
 }
 
-/** What a row holds of each batch in it. */
-export function partsOf(row: BatchRow, batch: number): readonly Omit<MergedPart, 'events'>[] {
-  const { time, roomEvents, epoch, prev, position, runs } = row as Required<BatchRow>
-  if (row.kind === 'own') return mergedOf(row) ?? [{ batch, time, roomEvents }]
-  return mergedOf(row) ?? [{ batch, time, epoch, prev, position, runs }]
+/** A row with its key, whatever else the store was given to hold. */
+export function numbered(row: unknown, batch: number): NumberedRow {
+  const { merged, ...rest } = { ...(row as BatchRow) }
+  return isMerged(merged, batch) ? { ...rest, batch, merged } : { ...rest, batch }
 }
 
-/** The parts of a row that was merged, where they can be read. */
-function mergedOf({ merged }: BatchRow): readonly MergedPart[] | undefined {
-  const whole =
+function isMerged(merged: unknown, first: number): merged is readonly MergedPart[] {
+  return (
     isList(merged, BATCH_SLOTS) &&
-    merged.every((part) => isObject(part) && isCount(part['batch']) && isIndex(part['events']))
-  return whole ? (merged as unknown as MergedPart[]) : undefined
+    merged.every((part) => isObject(part) && isCount(part['batch']) && isIndex(part['events'])) &&
+    (merged[0] as MergedPart | undefined)?.batch === first
+  )
+}
+
+/** What a row holds of each batch in it. */
+export function partsOf(row: NumberedRow): readonly Omit<MergedPart, 'events'>[] {
+  return row.merged ?? [row]
 }
 
 /** Number of the newest batch in a row. */
 export function lastIn(row: NumberedRow): number {
-  return mergedOf(row)?.at(-1)?.batch ?? row.batch
+  return row.merged?.at(-1)?.batch ?? row.batch
 }
 
 /** The batches of a row as the log gives them back, ascending. */
-export function toBatches(row: BatchRow, batch: number): StoredBatch[] {
-  try {
+export function toBatches(row: NumberedRow): StoredBatch[] {
+  const { batch, kind, merged } = row
+  return readRecords(batch, row.time, () => {
     const { headers, data } = readTexts(row.headers, row.data, batch)
-    const merged = mergedOf(row)
-    const events = merged?.reduce((sum, part) => sum + part.events, 0)
-    if (row.merged !== undefined && events !== headers.length)
-      throw damaged(batch, 'its parts do not fit its events')
+    if (!merged) return [toStored(kind, row, headers, data)]
     let next = 0
-    return partsOf(row, batch).map((part) => {
+    return merged.map((part) => {
       const first = next
-      next = merged ? first + (part as MergedPart).events : headers.length
-      return readRecord(part.batch, part.time, () =>
-        toStored(row.kind, part, headers.slice(first, next), data.slice(first, next)),
-      )
+      next += part.events
+      return toStored(kind, part, headers.slice(first, next), data.slice(first, next))
     })
-  } catch (error) {
-    // Whatever else the store was given to hold.
-    return [damagedRecord(batch, (row as BatchRow | null)?.time, error)]
-  }
+  })
 }
 
 function toStored(
@@ -165,8 +162,7 @@ function toStored(
   headers: readonly EventHeader[],
   data: readonly string[],
 ): StoredBatch {
-  const { batch, time, roomEvents = 0 } = part
+  const { batch, time, roomEvents, epoch, prev, position, runs } = part as Required<MergedPart>
   if (kind === 'own') return { kind, batch, time, headers, data, roomEvents }
-  const { epoch, prev, position, runs } = part as Required<MergedPart>
   return { kind, batch, time, epoch, prev, position, runs, headers, data }
 }
