@@ -72,3 +72,32 @@ test('a log that is deleted under a running tab: publish rejects with a typed er
     await page.evaluate(async () => (await peer.publish('note.made', 3)).offset),
   ).toBeGreaterThan(0)
 })
+
+test('a browser that gives no more room for what others publish: it says so, and takes the log for full, not for lost', async ({
+  browser,
+  context,
+  site,
+  relay,
+}) => {
+  const page = await context.newPage()
+  const cdp = await context.newCDPSession(page)
+  await cdp.send('Storage.overrideQuotaForOrigin', { origin: site, quotaSize: 2_000_000 })
+  const query = `relay=${encodeURIComponent(relay.url)}&room=full`
+  await page.goto(`${site}/?name=reader&${query}`)
+  await page.evaluate(() => peer.publish('note.made', 'joined', { until: 'relayed' }))
+  const elsewhere = await browser.newContext()
+  const writer = await elsewhere.newPage()
+  await writer.goto(`${site}/?name=writer&${query}`)
+  await writer.evaluate(async () => {
+    const note = () =>
+      Array.from({ length: 2 }, () => crypto.getRandomValues(new Uint8Array(60_000)).join(''))
+        .join('')
+        .slice(0, 200 * 1024)
+    const notes = Array.from({ length: 50 }, () => peer.publish('note.made', note()))
+    await Promise.all(notes)
+    await peer.flush({ until: 'relayed' })
+  })
+  await expect.poll(() => page.evaluate(() => peer.status.lastError?.code)).toBe('quota_exceeded')
+  expect(await page.evaluate(() => peer.status.log.state)).toBe('open')
+  await elsewhere.close()
+})

@@ -1,6 +1,7 @@
 import { checkOf, parsePosition, positionOf } from '@crosstown/bus/protocol'
 import { describe, expect, it } from 'vitest'
 import type { PublishCommand, RoomState } from './commands.ts'
+import { linesOf } from './judge.ts'
 import { headPosition, START } from './record.ts'
 import { resumeAt } from './resume.ts'
 import { commit, decide } from './room.ts'
@@ -23,12 +24,14 @@ class Room {
       const ids = text.replace('!', '').split(' ')
       const device = text.slice(0, 1)
       const taken = this.state.devices.get(device)?.taken?.batch
+      const frame = publishOf((taken ?? 0) + 1, taken, ids)
       await this.#write({
         kind: 'publish',
         time: 1,
         device,
         mayPublish: () => !text.endsWith('!'),
-        frame: publishOf((taken ?? 0) + 1, taken, ids),
+        frame,
+        lines: linesOf(frame.events),
         data: ids,
       })
     }

@@ -8,6 +8,7 @@ import type {
   Reply,
   RoomState,
 } from './commands.ts'
+import { linesOf } from './judge.ts'
 import { headPosition, START } from './record.ts'
 import { commit, decide, isWrite } from './room.ts'
 import { cursorAfter, headerOf, publishOf, TERM } from './testing/probe.ts'
@@ -50,15 +51,19 @@ const publish = (
     frame,
     ...extra
   }: Partial<Omit<PublishCommand, 'frame'>> & { frame?: Parameters<typeof publishOf>[3] } = {},
-): PublishCommand => ({
-  kind: 'publish',
-  time: 100,
-  device: 'd',
-  mayPublish: everything,
-  frame: publishOf(batch, prev, events, frame),
-  data: events.map((_, i) => String(i)),
-  ...extra,
-})
+): PublishCommand => {
+  const sent = publishOf(batch, prev, events, frame)
+  return {
+    kind: 'publish',
+    time: 100,
+    device: 'd',
+    mayPublish: everything,
+    frame: sent,
+    lines: linesOf(sent.events),
+    data: events.map((_, i) => String(i)),
+    ...extra,
+  }
+}
 
 function joined(extra: Partial<HelloCommand> = {}): Room {
   const room = new Room()

@@ -199,7 +199,8 @@ function publish(draft: Draft, command: PublishCommand): AckFrame | RejectFrame 
   }
   if (frame.prev !== taken?.batch) return reject(frame, 'out_of_order', taken)
 
-  const { lines, codes } = judge(command)
+  const { lines } = command
+  const codes = judge(command)
   const headers: EventHeader[] = []
   const headerLines: string[] = []
   const data: string[] = []

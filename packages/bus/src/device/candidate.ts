@@ -236,6 +236,8 @@ export class Candidate {
   led(prefix: string | undefined): void {
     this.#leader = prefix
     this.#heardAt = this.#options.platform.monotonic()
+    this.#cancelAnswer?.()
+    this.#cancelAnswer = undefined
     this.#present(true)
   }
 
@@ -269,7 +271,7 @@ export class Candidate {
   }
 
   #silentFor(ms: number): boolean {
-    return this.#options.platform.monotonic() - this.#heardAt > ms
+    return this.#options.platform.monotonic() - this.#heardAt >= ms
   }
 
   /**
@@ -279,11 +281,10 @@ export class Candidate {
   ask(): void {
     const { peers, platform } = this.#options
     if (!this.#log || this.#taken || this.#cancelAnswer) return
-    const asked = platform.monotonic()
     peers.ask()
     this.#cancelAnswer = platform.timer(ANSWER_MS, () => {
       this.#cancelAnswer = undefined
-      if (this.#taken || this.#heardAt >= asked) return
+      if (this.#taken) return
       this.#leaderGone()
       this.#steal()
     })

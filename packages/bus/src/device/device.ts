@@ -13,11 +13,12 @@ import type { BeatFrame, PeerContexts, PeerEvents, RelaySource, Waiters } from '
 import type { Gap, LeaderSnapshot, StatusSnapshot, SystemEvents } from '../types.ts'
 import { Candidate } from './candidate.ts'
 import { HandOver } from './hand-over.ts'
-import { Lead } from './lead.ts'
+import { Lead, type OutboxSize } from './lead.ts'
 import { followLifecycle } from './lifecycle.ts'
 import { LogKeeper } from './log-keeper.ts'
 import { Store } from './status.ts'
 import type { Turn, TurnOptions } from './turn.ts'
+import { type Retention, Upkeep } from './upkeep.ts'
 
 /** The stages a device hands things to, made by `bus.ts`. */
 export interface DeviceStages {
@@ -39,6 +40,8 @@ export interface DeviceOptions {
   readonly log: LogSource | undefined
   readonly tabs: LinkSource | undefined
   readonly relay: RelaySource | undefined
+  /** How much the log keeps. */
+  readonly retention: Retention
   readonly stages: DeviceStages
   readonly report: (error: BusError) => void
   readonly onGap: (gap: Gap) => void
@@ -66,6 +69,7 @@ export class Device {
   readonly #peers: PeerContexts
   readonly #lead: Lead
   readonly #handOver: HandOver
+  readonly #outbox: OutboxSize = { bytes: 0 }
   readonly #candidate: Candidate
   /** Absent for a bus without a log. */
   readonly #keeper: LogKeeper | undefined
@@ -103,12 +107,19 @@ export class Device {
       platform,
       dispatcher: stages.dispatcher,
       peers: this.#peers,
-      written: () => this.#logStatus('open'),
+      written: () => this.#logStatus(this.status.get().log.state),
       report: (error: BusError) => this.#report(error),
     }
     this.#lead = new Lead({
       ...shared,
       relay,
+      outbox: this.#outbox,
+      upkeep: new Upkeep({
+        platform,
+        retention: options.retention,
+        outbox: relay !== undefined,
+        report: shared.report,
+      }),
       status: this.status,
       confirmThrough: (batch) => this.#handOver.confirmThrough(batch),
       leads: (self) => this.#candidate.leads(self),
@@ -125,7 +136,7 @@ export class Device {
       logId: () => this.#keeper?.id,
       open: () => this.open(),
       cast: (headers, data) => this.#lead.cast(headers, data),
-      grew: (batch, roomEvents) => this.#lead.grew(batch, roomEvents),
+      grew: (...grown) => this.#lead.grew(...grown),
       failed: (lastError) => this.status.update({ lastError }),
       settleHandled: (batch) => stages.settleHandled(batch),
     })
@@ -144,6 +155,13 @@ export class Device {
     })
   }
 
+  /** Whether what waits for the relay alone fills the log. */
+  get outboxFull(): boolean {
+    const { pending } = this.status.get().outbox
+    const { retention } = this.#options
+    return pending >= retention.events || this.#outbox.bytes >= retention.bytes
+  }
+
   /** Where the pipeline hands its batches. */
   get sinks(): BatchSinks {
     return this.#handOver
@@ -155,7 +173,7 @@ export class Device {
       seen: () => this.#candidate.seen,
       deliver: (incoming, origin) => dispatcher.incoming(incoming, origin),
       past: (incoming) => dispatcher.past(incoming),
-      committed: (batch, roomEvents) => this.#lead.grew(batch, roomEvents),
+      committed: (...grown) => this.#lead.grew(...grown),
       sawTime: (time) => this.#keeper?.writer?.sawTime(time),
       confirmed: (confirmation) => {
         waiters.confirm(confirmation)
@@ -179,12 +197,13 @@ export class Device {
   }
 
   #heardBeat(frame: BeatFrame): void {
-    const { prefix, relay, rtt, code, confirmed, pending, refused, term } = frame
+    const { prefix, relay, rtt, code, confirmed, pending, bytes, refused, term } = frame
     this.#candidate.led(prefix)
     if (this.status.get().leader) return
     if (term !== this.#seenTerm) this.#handOver.lookUpAll()
     this.#seenTerm = term
     this.status.update({ relay, rtt, outbox: { pending, refused } })
+    this.#outbox.bytes = bytes
     if (confirmed !== undefined) this.#handOver.confirmThrough(confirmed)
     if (code === undefined || this.status.get().lastError?.code === code) return
     const text = `the relay refuses this device: ${code}`
@@ -266,7 +285,9 @@ export class Device {
     if (renewed) this.#startAnew(clearedError())
     if (relay) {
       const { refused } = this.status.get().outbox
-      this.status.update({ outbox: { pending: state.room.pending, refused } })
+      const { pending, pendingBytes } = state.room
+      this.#outbox.bytes = pendingBytes
+      this.status.update({ outbox: { pending, refused } })
     }
     this.#attach(state.logId)
     if (log) this.#takePart(log)
@@ -320,6 +341,7 @@ export class Device {
   #handLeadershipOver(): void {
     this.#candidate.goodbye()
     void this.#candidate.stop(true)
+    this.#keeper?.log?.halt?.()
   }
 
   #suspend(): void {
@@ -378,10 +400,11 @@ export class Device {
     this.#unfollow?.()
     this.#cancelLate?.()
     this.#handOver.tellNow()
-    if (this.#used) this.#candidate.goodbye()
     await this.#candidate.stop()
+    if (this.#used) this.#candidate.goodbye()
     await this.#keeper?.close()
     await this.#link?.close()
+    this.leader.update({ present: false })
     if (this.#options.log) this.#logStatus('closed')
   }
 }

@@ -27,7 +27,7 @@ export interface HandOverOptions {
   /** Unpersisted events for the room, as texts. */
   readonly cast: (headers: string, data: readonly string[]) => void
   /** An own batch is in the log. */
-  readonly grew: (batch: number, roomEvents: number) => void
+  readonly grew: (batch: number, roomEvents: number, bytes: number) => void
   readonly written: () => void
   readonly failed: (error: BusError) => void
   readonly settleHandled: (batch: Batch) => void
@@ -111,7 +111,8 @@ export class HandOver implements BatchSinks {
         writing.posted = true
       }
       return writer.write(record, begun).catch((error: unknown) => {
-        if (!isBusError(error, 'log_lost') || writing.tries > 1) throw error
+        const unseen = isBusError(error, 'log_lost') || isBusError(error, 'closed')
+        if (!unseen || writing.tries > 1) throw error
         return this.#inLine(() => this.#writeAgain(batch, record, id))
       })
     } catch (error) {
@@ -161,7 +162,7 @@ export class HandOver implements BatchSinks {
     if (number === undefined || !record) return
     if (hasRelay && waiters.add(number, batch.persisted)) void this.#lookUp(number)
     this.#tell({ batch, number, record })
-    grew(number, record.roomEvents)
+    grew(number, record.roomEvents, record.headers.length + record.data.length)
     written()
   }
 

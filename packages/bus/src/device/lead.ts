@@ -16,6 +16,12 @@ import type {
 } from '../sync/sync.ts'
 import type { Gap, StatusSnapshot, SystemEvents } from '../types.ts'
 import type { Store } from './status.ts'
+import type { Upkeep } from './upkeep.ts'
+
+/** Characters of headers and data that wait for the relay, as far as this context knows. */
+export interface OutboxSize {
+  bytes: number
+}
 
 export interface LeadOptions {
   readonly platform: Platform
@@ -23,6 +29,8 @@ export interface LeadOptions {
   readonly status: Store<StatusSnapshot>
   readonly peers: PeerContexts
   readonly dispatcher: Dispatch
+  readonly upkeep: Upkeep
+  readonly outbox: OutboxSize
   readonly written: () => void
   /** Every own batch up to this one is in the room, or was before its history was trimmed. */
   readonly confirmThrough: (batch: number) => void
@@ -41,8 +49,9 @@ const BEAT_AFTER_MS = 20
 /** Wait before leadership is tried again, doubled each time up to the longest. */
 const MIN_RETRY_MS = 200
 const MAX_RETRY_MS = 30_000
-/** How long after a confirmation the outbox is counted afresh. */
+/** How long after a confirmation the outbox is counted afresh, and events that let it wait on. */
 const COUNT_AFTER_MS = 200
+const COUNTED_PER_MS = 20
 
 export class Lead {
   readonly #options: LeadOptions
@@ -109,6 +118,7 @@ export class Lead {
     if (signal.aborted) return
     status.update({ leader: true })
     this.#options.leads(true)
+    this.#options.upkeep.start(log)
     this.#session?.start()
     this.beatSoon()
   }
@@ -118,6 +128,7 @@ export class Lead {
     this.#cancelBeat = undefined
     this.#cancelCount?.()
     this.#cancelCount = undefined
+    this.#options.upkeep.stop()
     const session = this.#session
     this.#session = undefined
     // Not known any more: the next leader tells.
@@ -177,29 +188,38 @@ export class Lead {
   }
 
   /** An own batch is in the log, of whatever context. */
-  grew(batch: number, roomEvents: number): void {
+  grew(batch: number, roomEvents: number, bytes: number): void {
     this.#head = Math.max(this.#head, batch)
-    if (!this.#session || roomEvents === 0) return
+    if (roomEvents === 0) return
     // What the log was asked for may have it already, before its writer says so.
-    if (batch > this.#counted) this.#change(roomEvents, 0)
-    this.#session.outboxGrew(batch)
+    if (batch > this.#counted) this.#change(roomEvents, bytes, 0)
+    this.#session?.outboxGrew(batch)
   }
 
   /** The room placed an own batch. */
   confirmed(confirmation: Confirmation): void {
     if (!this.#session) return
     const { indexes, refused } = confirmation
-    this.#change(-(indexes.length + refused.length), refused.length)
-    this.#cancelCount ??= this.#options.platform.timer(COUNT_AFTER_MS, () => {
+    const { outbox, status } = this.#options
+    const { pending } = status.get().outbox
+    const settled = indexes.length + refused.length
+    const share = pending === 0 ? 0 : Math.min(1, settled / pending)
+    this.#change(-settled, -Math.round(outbox.bytes * share), refused.length)
+    // Counting reads what is pending: the more that is, the longer it can wait.
+    const wait = COUNT_AFTER_MS + pending / COUNTED_PER_MS
+    this.#cancelCount ??= this.#options.platform.timer(wait, () => {
       this.#cancelCount = undefined
       this.#count().catch(this.#options.report)
     })
     if (refused.length > 0) void this.#tellRefused(confirmation)
   }
 
-  #change(pending: number, refused: number): void {
-    const { outbox } = this.#options.status.get()
-    this.#options.status.update({
+  #change(pending: number, bytes: number, refused: number): void {
+    const { outbox: size, relay, status } = this.#options
+    if (!relay) return
+    const { outbox } = status.get()
+    size.bytes = Math.max(0, size.bytes + bytes)
+    status.update({
       outbox: {
         pending: Math.max(0, outbox.pending + pending),
         refused: outbox.refused + refused,
@@ -220,8 +240,10 @@ export class Lead {
     this.#counted = Math.max(this.#counted, state.head.batch)
     if (!relay) return
     const { outbox } = status.get()
-    if (outbox.pending === state.room.pending) return
-    status.update({ outbox: { ...outbox, pending: state.room.pending } })
+    const { pending, pendingBytes } = state.room
+    this.#options.outbox.bytes = pendingBytes
+    if (outbox.pending === pending) return
+    status.update({ outbox: { ...outbox, pending } })
     this.beatSoon()
   }
 
@@ -258,6 +280,7 @@ export class Lead {
       ...(rtt === undefined ? undefined : { rtt }),
       ...(relay === 'refused' && lastError ? { code: lastError.code } : undefined),
       ...outbox,
+      bytes: this.#options.outbox.bytes,
       ...(this.#confirmed > 0 ? { confirmed: this.#confirmed } : undefined),
     })
   }

@@ -49,9 +49,9 @@ export function takeTurn(options: TurnOptions): Turn {
   if (log.shared && platform.locks) {
     const how = steal ? { steal } : { signal: turn.signal }
     // Rejected when it is aborted while it waits, and when it is stolen while it is held.
-    platform.locks.request(name, how, turn.take).then(turn.end, turn.end)
-  } else if (log.shared && log.lease) void lease(options, turn)
-  else inProcess(name, turn)
+    turn.ended = platform.locks.request(name, how, turn.take).then(turn.end, turn.end)
+  } else if (log.shared && log.lease) turn.ended = lease(options, turn)
+  else turn.ended = inProcess(name, turn)
   return turn
 }
 
@@ -61,6 +61,8 @@ class Waiting implements Turn {
   readonly #atOnce: PromiseWithResolvers<void> = Promise.withResolvers()
   #leading: Promise<void> | undefined
   #released = false
+  /** Resolves when the next one may lead. */
+  ended: Promise<void> = Promise.resolve()
   #wake: (() => void) | undefined
 
   constructor(options: TurnOptions) {
@@ -92,7 +94,7 @@ class Waiting implements Turn {
     this.#ending.abort()
     this.nudge()
     if (atOnce) this.#atOnce.resolve()
-    await this.#leading
+    await (atOnce || !this.#leading ? this.#leading : this.ended)
   }
 
   nudge(): void {
@@ -146,10 +148,10 @@ async function lease({ platform, log, holder, report }: TurnOptions, turn: Waiti
 /** Turns at logs that only this process has open. */
 const TURNS = new Map<string, Promise<void>>()
 
-function inProcess(name: string, turn: Waiting): void {
+function inProcess(name: string, turn: Waiting): Promise<void> {
   const done = (TURNS.get(name) ?? Promise.resolve()).then(turn.take)
   TURNS.set(name, done)
-  void done.then(() => {
+  return done.then(() => {
     if (TURNS.get(name) === done) TURNS.delete(name)
     return turn.end()
   })

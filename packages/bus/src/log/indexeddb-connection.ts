@@ -38,6 +38,10 @@ export class Connection {
   #gone: BusError | undefined
   #lost: ((error: BusError) => void) | undefined
   readonly #running = new Set<Running>()
+  /** Transactions that go on only when something they asked for has come. */
+  readonly #waiting = new Set<{ abort(): void }>()
+  /** Those of them that were rolled back because this context was about to stand still. */
+  readonly #halted = new WeakSet<object>()
 
   constructor(name: string, platform: Platform, durability: Durability) {
     this.#name = name
@@ -132,10 +136,27 @@ export class Connection {
     }
   }
 
-  /** A transaction without wrappers. */
-  rawWrite(...stores: StoreName[]): IDBTransaction {
+  /** A transaction without wrappers; `waits` if it goes on only when something has come. */
+  rawWrite(stores: StoreName[], waits: boolean): IDBTransaction {
     const raw = this.#raw as IDBDatabase
-    return this.#begin(() => raw.transaction(stores, 'readwrite', { durability: this.#durability }))
+    const transaction = this.#begin(() =>
+      raw.transaction(stores, 'readwrite', { durability: this.#durability }),
+    )
+    if (waits) {
+      this.#waiting.add(transaction)
+      const done = (): unknown => this.#waiting.delete(transaction)
+      transaction.addEventListener('complete', done)
+      transaction.addEventListener('abort', done)
+    }
+    return transaction
+  }
+
+  /** Rolls back what waits: while its context stands still, it would keep all others waiting. */
+  halt(): void {
+    for (const transaction of this.#waiting) {
+      this.#halted.add(transaction)
+      aborted(transaction)
+    }
   }
 
   #begin<T>(make: (database: IDBPDatabase<Schema>) => T): T {
@@ -176,7 +197,9 @@ export class Connection {
     const transaction = this.#begin((database) =>
       database.transaction(stores, 'readwrite', { durability: this.#durability }),
     )
-    return this.track(this.#settle(transaction, run(transaction)))
+    this.#waiting.add(transaction)
+    const settled = this.#settle(transaction, run(transaction))
+    return this.track(settled.finally(() => this.#waiting.delete(transaction)))
   }
 
   async #settle<T>(transaction: WriteTransaction, write: Promise<T>): Promise<T> {
@@ -191,16 +214,25 @@ export class Connection {
       const ours = aborted(transaction)
       const failed = await ended
       // A request that was cut off does not know what its transaction failed of.
-      throw this.failure(ours ? error : (failed?.error ?? error))
+      throw this.failure(ours ? error : (failed?.error ?? error), transaction)
     }
     const failed = await ended
-    if (failed) throw this.failure(failed.error)
+    if (failed) throw this.failure(failed.error, transaction)
     return result
   }
 
   /** Why a transaction failed that nobody here rolled back on purpose. */
-  failure(error: unknown): BusError {
+  failure(error: unknown, transaction?: object): BusError {
     if (isBusError(error)) return error
+    if (transaction && this.#halted.has(transaction)) {
+      return new BusError(
+        'log_lost',
+        'the write was rolled back: its page was about to stand still',
+        {
+          stage: 'log',
+        },
+      )
+    }
     if (nameOf(error) === 'QuotaExceededError') {
       return new BusError(
         'quota_exceeded',
@@ -227,15 +259,19 @@ export class Connection {
   }
 
   async close(): Promise<void> {
-    await Promise.allSettled([...this.#running].map(({ write }) => write))
+    const running = Promise.allSettled([...this.#running].map(({ write }) => write))
     this.#gone ??= new BusError('closed', 'the log was closed', { stage: 'log' })
+    // In this task: a page on its way into the back/forward cache may not get another. Transactions
+    // that were begun are finished all the same.
+    this.#database?.close()
+    await running
     await this.#opening?.catch(() => {})
     this.#database?.close()
   }
 }
 
 /** Whether there was something to roll back still. */
-function aborted(transaction: WriteTransaction): boolean {
+function aborted(transaction: { abort(): void }): boolean {
   try {
     transaction.abort()
     return true

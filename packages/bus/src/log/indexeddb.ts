@@ -95,13 +95,14 @@ class IndexedDbLog implements Log {
 
   append(batch: OwnBatch, begun?: () => void): Promise<number> {
     const write = new Promise<number>((resolve, reject) => {
-      const transaction =
-        batch.streams.size > 0
-          ? this.#connection.rawWrite('batches', 'streams')
-          : this.#connection.rawWrite('batches')
+      const withStreams = batch.streams.size > 0
+      const transaction = this.#connection.rawWrite(
+        withStreams ? ['batches', 'streams'] : ['batches'],
+        withStreams,
+      )
       let number = 0
       transaction.oncomplete = () => resolve(number)
-      transaction.onabort = () => reject(this.#connection.failure(transaction.error))
+      transaction.onabort = () => reject(this.#connection.failure(transaction.error, transaction))
       // Transactions are served in the order in which they were made: others may hear of it now.
       begun?.()
       const row: BatchRow = {
@@ -116,11 +117,11 @@ class IndexedDbLog implements Log {
       const added = transaction.objectStore('batches').add(row)
       added.onsuccess = () => {
         number = added.result as number
-        if (batch.streams.size === 0) return
+        if (!withStreams) return
         addStreams(transaction.objectStore('streams'), batch, number)
         transaction.commit()
       }
-      if (batch.streams.size === 0) transaction.commit()
+      if (!withStreams) transaction.commit()
     })
     return this.#connection.track(write)
   }
@@ -318,6 +319,10 @@ class IndexedDbLog implements Log {
 
   clear(): Promise<void> {
     return this.#connection.clear()
+  }
+
+  halt(): void {
+    this.#connection.halt()
   }
 
   close(): Promise<void> {

@@ -321,7 +321,15 @@ export interface Log {
   lease?(holder: string, now: number, ttlMs: number): Promise<boolean>
   /** Gives the lease back, if `holder` has it. */
   releaseLease?(holder: string): Promise<void>
-  /** Waits for running writes, then closes. Nothing may be called after it. */
+  /**
+   * This context is about to stand still: rolls back the writes that wait for something they asked
+   * for, since they would keep all others waiting. They reject with `log_lost`; the log stays open.
+   */
+  halt?(): void
+  /**
+   * Closes; resolves when running writes have ended. Lets go, in the task of the call, of what
+   * others could wait for. Nothing may be called after it.
+   */
   close(): Promise<void>
 }
 

@@ -8,6 +8,7 @@ import {
   assertFollows,
   assertTerm,
   emptyRoomState,
+  readRoomState,
 } from './room-state.ts'
 
 const position = (place: number) => `e.${place}.x`
@@ -105,6 +106,11 @@ describe('a batch of the room', () => {
       { batch: 2, id: 'p-3' },
     ])
   })
+})
+
+test('a state that an earlier version wrote is read with what it lacks', () => {
+  const written = { older: ['e.1.x'], liveAfter: 2, terms: [[1, 'n']], term: 1, cursor: 'e.2.x' }
+  expect(readRoomState(written)).toEqual({ ...written, cuts: [], gaps: [] })
 })
 
 test('of any history, few positions are kept, newest first, and never far from any distance', () => {

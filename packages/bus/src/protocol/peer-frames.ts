@@ -46,6 +46,8 @@ export interface CommittedFrame {
   readonly time: number
   /** How many of them are for the room. */
   readonly roomEvents: number
+  /** Characters of headers and value texts. */
+  readonly bytes: number
 }
 
 /** Posted events that did not get into the log after all. */
@@ -89,6 +91,8 @@ export interface BeatFrame {
   /** Why the relay refuses this device, where it does. */
   readonly code?: BusErrorCode
   readonly pending: number
+  /** Characters of what is pending. */
+  readonly bytes: number
   readonly refused: number
   /** Own batches up to this one are in the room, or were before its history was trimmed. */
   readonly confirmed?: number
@@ -196,7 +200,8 @@ const CHECKS: { [F in PeerFrame['frame']]: (frame: Fields) => boolean } = {
     isCount(f['last']) &&
     isCount(f['batch']) &&
     isTime(f['time']) &&
-    isAmount(f['roomEvents']),
+    isAmount(f['roomEvents']) &&
+    isAmount(f['bytes']),
   withdrawn: (f) =>
     isList(f['ids'], MAX_BATCH_EVENTS) &&
     f['ids'].every((id) => typeof id === 'string') &&
@@ -217,6 +222,7 @@ const CHECKS: { [F in PeerFrame['frame']]: (frame: Fields) => boolean } = {
     typeof f['relay'] === 'string' &&
     RELAY_STATES.has(f['relay']) &&
     isAmount(f['pending']) &&
+    isAmount(f['bytes']) &&
     isAmount(f['refused']) &&
     (f['confirmed'] === undefined || isCount(f['confirmed'])),
   gap: (f) => isGap(f['gap']),

@@ -103,6 +103,7 @@ const PEER_FRAMES: {
     batch: 'required',
     time: 'required',
     roomEvents: 'required',
+    bytes: 'required',
   },
   withdrawn: { log: 'required', ids: 'required', code: 'required' },
   room: {
@@ -123,6 +124,7 @@ const PEER_FRAMES: {
     rtt: 'optional',
     code: 'optional',
     pending: 'required',
+    bytes: 'required',
     refused: 'required',
     confirmed: 'optional',
   },

@@ -183,7 +183,7 @@ test('events that were withdrawn are reported one by one, with the reason', asyn
 })
 
 test('a beat is told, and who is there', async () => {
-  a.peers.postBeat({ term: 1, head: 2, relay: 'online', pending: 3, refused: 0 })
+  a.peers.postBeat({ term: 1, head: 2, relay: 'online', pending: 3, bytes: 20, refused: 0 })
   await setImmediate()
   expect(b.news).toEqual([{ pending: 3, relay: 'online' }])
   const c = new Context(tabs, 3, LOG)
@@ -269,7 +269,15 @@ describe('what comes before the log is open', () => {
 
   test('is not kept without limit', async () => {
     const late = new Context(tabs, 3)
-    const frame = { frame: 'beat', log: LOG, term: 1, head: 1, relay: 'off', refused: 0 } as const
+    const frame = {
+      frame: 'beat',
+      log: LOG,
+      term: 1,
+      head: 1,
+      relay: 'off',
+      bytes: 0,
+      refused: 0,
+    } as const
     for (let pending = 1; pending <= 10_001; pending++) {
       late.peers.receive(encodePeerFrame({ ...frame, pending }))
     }

@@ -95,7 +95,7 @@ export class Peers implements PeerContexts {
       case 'committed':
         if (!sameLog) return
         events.sawTime(frame.time)
-        events.committed(frame.batch, frame.roomEvents)
+        events.committed(frame.batch, frame.roomEvents, frame.bytes)
         return
       case 'withdrawn':
         for (const id of frame.ids) {
@@ -234,8 +234,10 @@ export class Peers implements PeerContexts {
     const first = parseId(batch.persisted[0]?.event.id ?? '')[1]
     const last = parseId(record.lastId)[1]
     const { roomEvents, time } = record
+    const bytes = record.headers.length + record.data.length
     const { prefix, log } = { prefix: this.#prefix, log: this.#logId }
-    this.#send({ frame: 'committed', log, prefix, first, last, batch: number, time, roomEvents })
+    const place = { first, last, batch: number, time, roomEvents, bytes }
+    this.#send({ frame: 'committed', log, prefix, ...place })
   }
 
   postWithdrawn(batch: Batch, error: BusError): void {

@@ -77,7 +77,7 @@ export interface PeerEvents {
   /** An event that the room had before this log first joined it. */
   past(incoming: Incoming): void
   /** Another context committed own batch `batch`, with so many events for the room. */
-  committed(batch: number, roomEvents: number): void
+  committed(batch: number, roomEvents: number, bytes: number): void
   /** A time of writing of another context. */
   sawTime(time: number): void
   confirmed(confirmation: Confirmation): void

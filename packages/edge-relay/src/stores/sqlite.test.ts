@@ -6,9 +6,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { lastPlace, type RoomRecord } from '../record.ts'
+import { lastPlace, type RoomRecord, START } from '../record.ts'
 import { storeContract } from '../testing/store-contract.ts'
 import { sqliteStore } from './sqlite.ts'
+import type { Append } from './store.ts'
 
 let folder = ''
 let files = 0
@@ -109,6 +110,28 @@ describe('sqliteStore', () => {
     const store = sqliteStore(newFile())
     expect(store.durability).toBe('disk')
     await store.close()
+    await store.close()
+  })
+
+  it('writes what it can where one of the rooms that share a transaction cannot be written', async () => {
+    const store = sqliteStore(newFile())
+    const head = { epoch: 'e', version: 0, ...START, time: 0 }
+    const row = (key: string): Append => ({
+      expected: head,
+      head: { ...head, version: 1 },
+      records: [],
+      state: [[key, 'x']],
+    })
+    const bad = { ...row('b'), head: { ...head, version: 0.5 } }
+    const results = await Promise.allSettled([
+      store.append('a', row('a')),
+      store.append('b', bad),
+      store.append('c', row('c')),
+    ])
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+    expect((await store.load('a'))?.state).toEqual([['a', 'x']])
+    expect(await store.load('b')).toBe(undefined)
+    expect((await store.load('c'))?.state).toEqual([['c', 'x']])
     await store.close()
   })
 

@@ -190,20 +190,26 @@ class SqliteStore implements Store {
   }
 
   #flush(): void {
-    const pending = this.#pending
-    if (pending.length === 0) return
-    this.#pending = []
+    const pending = this.#pending.splice(0)
+    if (!this.#write(pending) && pending.length > 1) {
+      // What one room cannot write must not keep the others from writing.
+      for (const one of pending) this.#write([one])
+    }
+  }
+
+  /** Writes them in one transaction, and answers; a single one is answered also where it failed. */
+  #write(pending: readonly Pending[]): boolean {
     let appended: boolean[]
     try {
       appended = this.#transaction(() =>
         pending.map(({ room, append }) => applyAppend(this.#sql, room, append)),
       )
     } catch (error) {
-      const reason = storeError('append', error)
-      for (const { reject } of pending) reject(reason)
-      return
+      if (pending.length === 1) pending[0]?.reject(storeError('append', error))
+      return false
     }
     for (const [i, { resolve }] of pending.entries()) resolve(appended[i] as boolean)
+    return true
   }
 
   #transaction<T>(run: () => T): T {
