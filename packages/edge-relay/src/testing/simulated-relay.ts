@@ -1,0 +1,135 @@
+/**
+ * The relay of a test network: the real rooms, connections and memory store, in a process that can
+ * end at any step. Each read and write of the store takes its time, so that a crash falls between
+ * a commit and what leaves after it.
+ */
+import type {
+  RelayHost,
+  RelayProcess,
+  RelayProgram,
+  RoomContents,
+} from '@crosstown/bus/testing'
+import type { Auth } from '../auth.ts'
+import type { Clock } from '../clock.ts'
+import { type Limits, resolveLimits } from '../limits.ts'
+import { headPosition, positionIn } from '../record.ts'
+import { Rooms } from '../rooms.ts'
+import { memoryStore } from '../stores/memory.ts'
+import type { Append, Store } from '../stores/store.ts'
+import { Committed } from './committed.ts'
+import { SimulatedStore, type StoreFaults } from './simulated-store.ts'
+
+export interface SimulatedRelayOptions {
+  /** @default everyone may do everything */
+  readonly auth?: Auth
+  readonly limits?: Partial<Limits>
+  /** Told of what the relay reports. @default ignored */
+  readonly onError?: (error: unknown) => void
+}
+
+/**
+ * The relay for `createTestNetwork`.
+ *
+ * @example
+ * const network = createTestNetwork({ seed: 1, relay: simulatedRelay() })
+ */
+export function simulatedRelay(options: SimulatedRelayOptions = {}): RelayProgram {
+  return new SimulatedRelay(options)
+}
+
+class SimulatedRelay implements RelayProgram {
+  readonly #options: SimulatedRelayOptions
+  /** Every append that was committed: the store is made anew from them. */
+  readonly #journal: (readonly [room: string, append: Append])[] = []
+  readonly #committed = new Committed()
+  readonly #faults: StoreFaults = { failure: 0 }
+  #store: Store = memoryStore()
+
+  constructor(options: SimulatedRelayOptions) {
+    this.#options = options
+  }
+
+  get violations(): readonly string[] {
+    return this.#committed.violations
+  }
+
+  fail(probability: number): void {
+    this.#faults.failure = probability
+  }
+
+  get writes(): number {
+    return this.#journal.length
+  }
+
+  start(host: RelayHost): RelayProcess {
+    const { auth, limits, onError = () => {} } = this.#options
+    const store = new SimulatedStore(this.#store, host, this.#faults, (room, append) => {
+      this.#journal.push([room, append])
+      this.#committed.add(room, append.records)
+    })
+    const rooms = new Rooms({
+      store,
+      auth,
+      limits: resolveLimits(limits),
+      clock: clockOf(host),
+      report: onError,
+    })
+    return {
+      accept: (end, room) =>
+        this.#committed.watch(room, end, (watched) => rooms.accept(watched, { room })),
+      drain: () => rooms.close(),
+    }
+  }
+
+  async restore(writes: number): Promise<void> {
+    this.#journal.length = Math.min(this.#journal.length, writes)
+    this.#store = memoryStore()
+    this.#committed.clear()
+    for (const [room, append] of this.#journal) {
+      await this.#store.append(room, append)
+      this.#committed.add(room, append.records)
+    }
+  }
+
+  wipe(): void {
+    this.#journal.length = 0
+    this.#committed.clear()
+    this.#store = memoryStore()
+  }
+
+  async room(name: string): Promise<RoomContents> {
+    const head = await this.#store.head(name)
+    if (!head) return { head: undefined, events: [] }
+    const records = await this.#store.read(name, 0, {
+      events: Number.MAX_SAFE_INTEGER,
+      bytes: Number.MAX_SAFE_INTEGER,
+    })
+    const events = records.flatMap((record) =>
+      record.headers.map(({ id }, i) => ({
+        id,
+        position: positionIn(head.epoch, record, record.place + i),
+        data: record.data[i] as string,
+      })),
+    )
+    return { head: headPosition(head), events }
+  }
+}
+
+function clockOf(host: RelayHost): Clock {
+  return {
+    now: () => host.now(),
+    every(intervalMs, run) {
+      let cancel = (): void => {}
+      const again = (): void => {
+        cancel = host.timer(intervalMs, 'relay tick', () => {
+          again()
+          run()
+        })
+      }
+      again()
+      return () => cancel()
+    },
+    soon: (run) => void host.timer(0, 'relay turn', run),
+    randomName: (length) => host.randomText(length),
+  }
+}
