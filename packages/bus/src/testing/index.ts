@@ -15,6 +15,7 @@ export { type LogContractOptions, logContract } from './log-contract.ts'
 export type { TestBusOptions, TestContext } from './network/context.ts'
 export type { TestDevice } from './network/device.ts'
 export { createTestNetwork, type TestNetwork, type TestNetworkOptions } from './network/network.ts'
+export { Random } from './network/random.ts'
 export type {
   RelayHost,
   RelayProcess,

@@ -22,11 +22,7 @@ export class Committed {
   }
 
   /** The relay's end of a socket, with what leaves through it looked at. */
-  watch(
-    room: string,
-    end: RelayEnd,
-    accept: (end: RelayEnd) => RelayEndEvents,
-  ): RelayEndEvents {
+  watch(room: string, end: RelayEnd, accept: (end: RelayEnd) => RelayEndEvents): RelayEndEvents {
     let device = ''
     const events = accept({
       get bufferedAmount() {

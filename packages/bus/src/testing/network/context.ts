@@ -2,13 +2,17 @@
 import { createBusOn } from '../../bus.ts'
 import type { ReadStart } from '../../links/link.ts'
 import type { AnyBusOptions } from '../../options.ts'
-import type { ContextKind, Platform } from '../../platform.ts'
-import type { Bus } from '../../types.ts'
+import type { ContextKind, LifecycleChange, Platform } from '../../platform.ts'
+import type { Bus, RelayState } from '../../types.ts'
 import { VirtualLifecycle } from '../virtual-platform.ts'
+import type { SimulatedChannels } from './channel.ts'
+import type { SimulatedDisk } from './disk.ts'
 import { diskLog } from './disk-log.ts'
-import type { TestDevice } from './device.ts'
-import { randomFor } from './random.ts'
+import type { SimulatedLocks } from './locks.ts'
+import { type Random, randomFor } from './random.ts'
+import type { TestRelay } from './relay.ts'
 import { relaySource } from './relay-source.ts'
+import type { Scheduler } from './scheduler.ts'
 import type { DeviceEndEvents, Wire } from './wire.ts'
 
 /** Options of a bus in a context: those of `createBus`, with a room in place of links and log. */
@@ -20,6 +24,9 @@ export type TestBusOptions = Omit<AnyBusOptions, 'log' | 'tabs' | 'relay'> & {
   readonly token?: string
 }
 
+/** How long a page has to let go of what keeps it out of the back/forward cache. */
+const CACHE_MS = 50
+
 /** What a context still holds: all zero after its buses were closed. */
 export interface Holdings {
   readonly timers: number
@@ -29,14 +36,37 @@ export interface Holdings {
   readonly listeners: number
 }
 
+/** What the devices of a network share. */
+export interface World {
+  readonly seed: number
+  readonly scheduler: Scheduler
+  readonly relay: TestRelay
+}
+
+/** The device of a context, as the context needs it. */
+export interface ContextHost {
+  readonly name: string
+  readonly world: World
+  readonly random: Random
+  readonly channels: SimulatedChannels
+  readonly locks: SimulatedLocks
+  wall(): number
+  disk(name: string, room?: string): SimulatedDisk
+  forget(context: TestContext): void
+}
+
 export class TestContext {
   readonly kind: ContextKind
   readonly platform: Platform
-  readonly device: TestDevice
+  /** @internal */
+  readonly device: ContextHost
   readonly lifecycle: VirtualLifecycle
   /** What `createBus` made in it, in order. */
   readonly buses: Bus<Record<string, unknown>>[] = []
   #state: 'running' | 'frozen' | 'gone' = 'running'
+  #cached = false
+  /** The room of each of its buses. */
+  readonly #rooms: (string | undefined)[] = []
   /** What happens to a frozen context, for when it thaws. */
   #held: (() => void)[] = []
   readonly #wires = new Set<Wire>()
@@ -45,11 +75,10 @@ export class TestContext {
   #logs = 0
 
   /** @internal */
-  constructor(device: TestDevice, name: string, kind: ContextKind) {
+  constructor(device: ContextHost, name: string, kind: ContextKind) {
     this.device = device
     this.kind = kind
-    const page = kind === 'page' || kind === 'iframe'
-    this.lifecycle = new VirtualLifecycle(page ? 'visible' : 'none')
+    this.lifecycle = new VirtualLifecycle(this.#isPage ? 'visible' : 'none')
     const { scheduler, seed } = device.world
     const random = randomFor(seed, `${device.name}/${name}`)
     this.platform = {
@@ -119,7 +148,16 @@ export class TestContext {
     )
     const bus = createBusOn({ ...options, log, tabs: true, relay }, this.platform)
     this.buses.push(bus)
+    this.#rooms.push(room)
     return bus as unknown as Bus<Events>
+  }
+
+  /** State of the relay in each bus of the room that leads here. */
+  leading(room: string): RelayState[] {
+    return this.buses.flatMap(({ status }, i) => {
+      const { leader, relay } = status.get()
+      return leader && this.#rooms[i] === room ? [relay] : []
+    })
   }
 
   /** Runs `run` in this context after `ms`: not at all once it is gone, later where it is frozen. */
@@ -150,18 +188,54 @@ export class TestContext {
     this.crash()
   }
 
+  /** Shows or hides a page. */
+  show(visible: boolean): void {
+    this.#tell(visible ? 'visible' : 'hidden')
+  }
+
   /** Stops it, as a browser does to a page nobody sees: no task of it runs until `thaw`. */
   freeze(): void {
     if (this.#state !== 'running') return
-    this.lifecycle.change('freeze')
+    this.#tell('freeze')
     this.#state = 'frozen'
   }
 
   thaw(): void {
     if (this.#state !== 'frozen') return
+    this.#run(this.#cached ? 'pageshow' : 'resume')
+  }
+
+  /**
+   * Puts a page into the back/forward cache, from which `thaw` brings it back. One that still holds
+   * a lock or a socket a moment later cannot be kept there, and is gone.
+   */
+  cache(): void {
+    if (this.#state !== 'running' || !this.#isPage) return
+    this.#tell('pagehide', true)
+    this.enter(CACHE_MS, 'cached', () => {
+      if (this.device.locks.heldBy(this) || this.#openWires().length > 0) {
+        this.crash()
+        return
+      }
+      this.#cached = true
+      this.#state = 'frozen'
+    })
+  }
+
+  #run(change: 'pageshow' | 'resume'): void {
     this.#state = 'running'
-    this.lifecycle.change('resume')
+    this.#cached = false
+    this.#tell(change, change === 'pageshow')
     for (const run of this.#held.splice(0)) this.enter(0, 'thawed', run)
+  }
+
+  get #isPage(): boolean {
+    return this.kind === 'page' || this.kind === 'iframe'
+  }
+
+  /** Only pages hear of what is done to them. */
+  #tell(change: LifecycleChange, persisted = false): void {
+    if (this.#isPage && this.#state === 'running') this.lifecycle.change(change, persisted)
   }
 
   #timer(ms: number, run: () => void): () => void {

@@ -2,29 +2,22 @@
 import type { StoredBatch } from '../../log/log.ts'
 import type { ContextKind } from '../../platform.ts'
 import { SimulatedChannels } from './channel.ts'
-import { TestContext } from './context.ts'
+import { type ContextHost, TestContext, type World } from './context.ts'
 import { SimulatedDisk } from './disk.ts'
 import { SimulatedLocks } from './locks.ts'
 import { type Random, randomFor } from './random.ts'
-import type { TestRelay } from './relay.ts'
-import type { Scheduler } from './scheduler.ts'
-
-/** What the devices of a network share. */
-export interface World {
-  readonly seed: number
-  readonly scheduler: Scheduler
-  readonly relay: TestRelay
-}
 
 /** When every run begins, in milliseconds since 1970. */
 export const EPOCH_MS = 1_700_000_000_000
 
-export class TestDevice {
+export class TestDevice implements ContextHost {
   readonly name: string
   readonly channels: SimulatedChannels
   readonly locks: SimulatedLocks
   /** How far its clock is off, in milliseconds; may be changed at any time, as users do. */
   clockOffset = 0
+  /** The device whose disks this one's were copied from, or itself. */
+  origin: TestDevice = this
   /** @internal */
   readonly world: World
   /** @internal */
@@ -101,6 +94,7 @@ export class TestDevice {
 
   /** Takes over copies of all disks of `other`, as a copied browser profile does. */
   async copyFrom(other: TestDevice): Promise<void> {
+    this.origin = other.origin
     for (const [key, disk] of other.#disks) {
       this.#disks.set(
         key,

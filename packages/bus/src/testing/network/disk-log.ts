@@ -99,11 +99,7 @@ class DiskLog implements Log {
     return this.#disk.read(this.#user, label, read)
   }
 
-  #write<T>(
-    label: string,
-    write: (log: MemoryLog) => Promise<T>,
-    headers?: string,
-  ): Promise<T> {
+  #write<T>(label: string, write: (log: MemoryLog) => Promise<T>, headers?: string): Promise<T> {
     this.#assertOpen()
     const done = this.#disk.write(this.#user, label, write, headers)
     this.#running.add(done)
@@ -112,6 +108,7 @@ class DiskLog implements Log {
   }
 
   #assertOpen(): void {
-    if (this.#state !== 'open') throw new BusError('closed', 'the log is not open', { stage: 'log' })
+    if (this.#state !== 'open')
+      throw new BusError('closed', 'the log is not open', { stage: 'log' })
   }
 }

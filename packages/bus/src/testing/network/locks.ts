@@ -27,6 +27,10 @@ export class SimulatedLocks {
     return size
   }
 
+  heldBy(host: LockHost): boolean {
+    return [...this.#held.values()].some((request) => request.host === host)
+  }
+
   /** The `navigator.locks` of one context. */
   managerFor(host: LockHost): LockManager {
     const request = (name: string, ...rest: unknown[]): Promise<unknown> => {
@@ -36,9 +40,7 @@ export class SimulatedLocks {
     }
     const query = async (): Promise<LockManagerSnapshot> => ({
       held: [...this.#held.keys()].map((name) => ({ name, mode: 'exclusive' })),
-      pending: [...this.#waiting.values()]
-        .flat()
-        .map(({ name }) => ({ name, mode: 'exclusive' })),
+      pending: [...this.#waiting.values()].flat().map(({ name }) => ({ name, mode: 'exclusive' })),
     })
     return { request, query } as LockManager
   }

@@ -3,7 +3,9 @@
  * relay, on one virtual clock and one seed. Only platform, sockets and disks are simulated; the
  * buses and the relay are the real ones. The same seed and the same calls give the same run.
  */
-import { EPOCH_MS, TestDevice, type World } from './device.ts'
+import type { RelayState } from '../../types.ts'
+import type { World } from './context.ts'
+import { EPOCH_MS, TestDevice } from './device.ts'
 import { randomFor } from './random.ts'
 import { type RelayProgram, TestRelay } from './relay.ts'
 import { Scheduler } from './scheduler.ts'
@@ -86,7 +88,8 @@ export class TestNetwork {
   async until<T>(what: Promise<T> | (() => T), ms: number = PATIENCE_MS): Promise<T> {
     const { scheduler } = this.#world
     if (typeof what === 'function') {
-      if (!(await scheduler.until(() => Boolean(what()), ms))) throw new Error(`not within ${ms} ms`)
+      if (!(await scheduler.until(() => Boolean(what()), ms)))
+        throw new Error(`not within ${ms} ms`)
       return what()
     }
     let settled = false
@@ -116,8 +119,8 @@ export class TestNetwork {
   }
 
   /**
-   * Heals, and lets time pass until every device has what its room has and nothing waits to be
-   * sent.
+   * Heals, and lets time pass until every device is online or refused, has what its room has, and
+   * has nothing left to send.
    *
    * @returns whether it came to that within ten virtual minutes, or `ms`
    */
@@ -137,11 +140,18 @@ export class TestNetwork {
       for (const [room, disk] of device.rooms) {
         const { room: state } = await disk.log.state()
         const { head } = await this.relay.room(room)
-        if (state.cursor !== head || state.pending > 0) return false
+        const relay = relayOf(device, room)
+        if (relay === 'refused') continue
+        if (relay !== 'online' || state.cursor !== head || state.pending > 0) return false
       }
     }
     return true
   }
+}
+
+/** The relay's state where the device has a leader. */
+function relayOf(device: TestDevice, room: string): RelayState | undefined {
+  return device.contexts.flatMap((context) => context.leading(room))[0]
 }
 
 /**

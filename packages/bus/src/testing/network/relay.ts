@@ -78,12 +78,7 @@ export class TestRelay {
   #life = 0
   #timers = 0
 
-  constructor(
-    program: RelayProgram,
-    scheduler: Scheduler,
-    random: Random,
-    wall: () => number,
-  ) {
+  constructor(program: RelayProgram, scheduler: Scheduler, random: Random, wall: () => number) {
     this.#program = program
     this.#scheduler = scheduler
     this.#random = random

@@ -1,0 +1,94 @@
+// One run: a scenario from its first task to its last check.
+import { createTestNetwork } from '@crosstown/bus/testing'
+import { simulatedRelay } from '@crosstown/edge-relay/testing'
+import { CHECKS } from './checks/checks.ts'
+import { viewOf } from './checks/view.ts'
+import type { Scenario } from './scenario.ts'
+import { Stage } from './stage.ts'
+
+export interface Outcome {
+  /** What does not hold, most telling first; empty where all does. */
+  readonly violations: readonly string[]
+  /** The same for the same run. */
+  readonly hash: number
+  readonly steps: number
+  readonly publications: number
+}
+
+/** Virtual milliseconds after which a run that has not settled never will. */
+const SETTLE_MS = 600_000
+const CLOSE_MS = 30_000
+/** In which the relay finds out who is not there any more. */
+const LEAVE_MS = 400_000
+
+/** Rejections of the run under way that nobody took; see `main.ts`. */
+export const unhandled: unknown[] = []
+
+export async function run(
+  scenario: Scenario,
+  trace?: (at: number, label: string) => void,
+): Promise<Outcome> {
+  unhandled.length = 0
+  const relayErrors: string[] = []
+  const network = createTestNetwork({
+    seed: scenario.seed,
+    relay: simulatedRelay({ onError: (error) => relayErrors.push(String(error)) }),
+    ...(trace && { trace }),
+  })
+  const stage = new Stage(network)
+  const { ledger } = stage
+  for (const action of scenario.actions)
+    network.after(action.at, () => stage.act(action), action.do)
+  const violations: string[] = []
+  await network.run((scenario.actions.at(-1)?.at ?? 0) + 1)
+  network.heal()
+  await stage.rest()
+  const settled = await network.settle(SETTLE_MS)
+  const view = await viewOf(network, ledger)
+  for (const { name, find } of CHECKS) {
+    for (const found of find(view)) violations.push(`${name}: ${found}`)
+  }
+  if (!settled) violations.push('the network did not settle')
+  violations.push(...ledger.violations)
+  violations.push(...(await end(stage)))
+  violations.push(...unhandled.map((error) => `a rejection was not handled: ${String(error)}`))
+  return {
+    violations,
+    hash: network.hash,
+    steps: network.steps,
+    publications: ledger.publications.length,
+  }
+}
+
+/** Closes everything; what is left then is a leak. */
+async function end(stage: Stage): Promise<string[]> {
+  const { network, ledger } = stage
+  const left: string[] = []
+  const open = network.devices.flatMap(({ contexts }) => contexts)
+  try {
+    await network.until(
+      Promise.all(open.flatMap(({ buses }) => buses.map((bus) => bus.close()))),
+      CLOSE_MS,
+    )
+    await network.run(LEAVE_MS)
+  } catch (error) {
+    left.push(`buses do not close: ${String(error)}`)
+  }
+  for (const { name, context, over } of ledger.instances) {
+    if (over) continue
+    for (const [what, count] of Object.entries(context.holdings)) {
+      if (count !== 0) left.push(`${name} still has ${count} ${what} after it was closed`)
+    }
+  }
+  for (const { name, channels, locks } of network.devices) {
+    if (channels.size > 0) left.push(`${name} still has ${channels.size} channels`)
+    if (locks.size > 0) left.push(`${name} still has ${locks.size} locks`)
+  }
+  const { sockets, timers } = network.relay
+  if (sockets > 0) left.push(`the relay still has ${sockets} sockets`)
+  if (timers > 0) left.push(`the relay still has ${timers} timers`)
+  for (const { key, state, by } of ledger.publications) {
+    if (state === 'pending' && !by.over) left.push(`${key} of ${by.name} is pending after close`)
+  }
+  return left
+}
