@@ -1,6 +1,6 @@
 // The end of a run as the checks see it: logs and room, read from disk and store.
 
-import { checkOf, positionOf } from '@crosstown/bus/protocol'
+import { checkOf } from '@crosstown/bus/protocol'
 import type { TestDevice, TestNetwork } from '@crosstown/bus/testing'
 import type { Ledger } from '../ledger.ts'
 import { NAME, ROOM } from '../stage.ts'
@@ -53,10 +53,34 @@ export async function viewOf(network: TestNetwork, ledger: Ledger): Promise<View
 }
 
 async function deviceView(device: TestDevice): Promise<DeviceView> {
+  const { log } = device.disk(NAME, ROOM)
   const records = await device.records(NAME, ROOM)
-  const { room, head } = await device.disk(NAME, ROOM).log.state()
-  const positions = positionsOf(records)
-  const events = records.flatMap((record) => eventsOf(record, positions))
+  const { room, head } = await log.state()
+  const placed = new Map<string, string>()
+  for (const { batch, parts } of await log.placements(1, head.batch)) {
+    for (const { epoch, place, indexes } of parts) {
+      indexes.forEach((index, k) => {
+        placed.set(`${batch}/${index}`, `${epoch}.${place + k}`)
+      })
+    }
+  }
+  const events = records.flatMap((record) => {
+    const slots = slotsOf(record)
+    return record.headers.map((header, i): Logged => {
+      const { index, at } = slots[i] as Slot
+      const said = at && !isCut(room.cuts, record.batch, at) ? `${at.epoch}.${at.place}` : undefined
+      const place = placed.get(`${record.batch}/${index}`) ?? said
+      return {
+        id: header.id,
+        header,
+        data: record.data[i] as string,
+        batch: record.batch,
+        index,
+        own: record.kind === 'own',
+        position: place === undefined ? undefined : `${place}.${checkOf(header.id)}`,
+      }
+    })
+  })
   return {
     name: device.name,
     device,
@@ -69,48 +93,30 @@ async function deviceView(device: TestDevice): Promise<DeviceView> {
   }
 }
 
-function eventsOf(record: StoredBatch, positions: ReadonlyMap<string, string>): Logged[] {
-  const slots = slotsOf(record)
-  return record.headers.map((header, i) => ({
-    id: header.id,
-    header,
-    data: record.data[i] as string,
-    batch: record.batch,
-    index: slots[i] as number,
-    own: record.kind === 'own',
-    position: positions.get(header.id),
-  }))
+/** Where a header of a record stands in it, and in the room as the record itself says. */
+interface Slot {
+  readonly index: number
+  readonly at?: { readonly epoch: string; readonly place: number }
 }
 
-/** The slot of each header: placeholders of own events take slots too. */
-function slotsOf(record: StoredBatch): number[] {
-  if (record.kind === 'own') return record.headers.map((_, i) => i)
-  const slots: number[] = []
-  let slot = 0
+function slotsOf(record: StoredBatch): Slot[] {
+  if (record.kind === 'own') return record.headers.map((_, index) => ({ index }))
+  const slots: Slot[] = []
+  let index = 0
   for (const run of record.runs) {
-    if ('own' in run) slot += run.own.indexes.length
-    else for (let i = 0; i < run.events; i++) slots.push(slot++)
+    if ('own' in run) index += run.own.indexes.length
+    else if ('held' in run) index += run.held.indexes.length
+    else {
+      for (let k = 0; k < run.events; k++) {
+        slots.push({ index: index++, at: { epoch: record.epoch, place: run.place + k } })
+      }
+    }
   }
   return slots
 }
 
-/** Where the room has each event, as the log's records say. */
-function positionsOf(records: readonly StoredBatch[]): ReadonlyMap<string, string> {
-  const byNumber = new Map(records.map((record) => [record.batch, record]))
-  const positions = new Map<string, string>()
-  for (const record of records) {
-    if (record.kind === 'own') continue
-    let next = 0
-    for (const run of record.runs) {
-      const ids =
-        'own' in run
-          ? run.own.indexes.map((index) => byNumber.get(run.own.batch)?.headers[index]?.id ?? '?')
-          : record.headers.slice(next, next + run.events).map(({ id }) => id)
-      if (!('own' in run)) next += run.events
-      ids.forEach((id, k) => {
-        positions.set(id, positionOf(record.epoch, run.place + k, checkOf(id)))
-      })
-    }
-  }
-  return positions
+type Cuts = Awaited<ReturnType<ReturnType<TestDevice['disk']>['log']['state']>>['room']['cuts']
+
+function isCut(cuts: Cuts, record: number, at: NonNullable<Slot['at']>): boolean {
+  return cuts.some((cut) => cut.epoch === at.epoch && record <= cut.record && at.place > cut.place)
 }

@@ -26,6 +26,11 @@ export interface DiskUser {
   readonly alive: boolean
 }
 
+/** A context's handle of the log, which hears when the log is gone under it. */
+export interface DiskHandle {
+  lose(error: BusError): void
+}
+
 interface Written {
   readonly write: (log: MemoryLog) => Promise<unknown>
   /** Headers of the own events in it, as text. */
@@ -47,19 +52,19 @@ export class SimulatedDisk {
   faults: DiskFaults = CALM
   readonly #world: DiskWorld
   /** What the log drew when it was made, drawn again when it is made from its journal. */
-  readonly #identity: readonly string[]
+  #identity: readonly string[]
   readonly #journal: Written[] = []
   #log: MemoryLog
   #freeAt = 0
   /** Transactions begun before the power was cut are gone. */
   #boot = 0
+  readonly #handles = new Set<DiskHandle>()
   /** Contexts that died, and whether what they had begun is still carried out. */
   readonly #finishes = new WeakMap<DiskUser, boolean>()
 
   constructor(world: DiskWorld, identity?: readonly string[]) {
     this.#world = world
-    const { random } = world
-    this.#identity = identity ?? [22, 22, 43].map((length) => random.text(length))
+    this.#identity = identity ?? newIdentity(world.random)
     this.#log = makeLog(this.#identity)
   }
 
@@ -75,6 +80,35 @@ export class SimulatedDisk {
 
   calm(): void {
     this.faults = CALM
+  }
+
+  add(handle: DiskHandle): void {
+    this.#handles.add(handle)
+  }
+
+  remove(handle: DiskHandle): void {
+    this.#handles.delete(handle)
+  }
+
+  /** Deletes the log, and makes an empty one with another id: what `clear` and a user do. */
+  clear(by?: DiskHandle): void {
+    this.#boot += 1
+    this.#journal.length = 0
+    this.#identity = newIdentity(this.#world.random)
+    this.#log = makeLog(this.#identity)
+    this.#lose(failure('log_cleared', 'the log was cleared'), by)
+  }
+
+  /** The connections to the log end; what became of running writes nobody is told. */
+  disconnect(): void {
+    this.#lose(failure('log_lost', 'the connection to the log was lost'))
+  }
+
+  #lose(error: BusError, except?: DiskHandle): void {
+    for (const handle of [...this.#handles]) {
+      this.#handles.delete(handle)
+      if (handle !== except) handle.lose(error)
+    }
   }
 
   read<T>(user: DiskUser, label: string, read: (log: MemoryLog) => Promise<T>): Promise<T> {
@@ -103,6 +137,7 @@ export class SimulatedDisk {
    */
   async cut(lost: number): Promise<string[]> {
     this.#boot += 1
+    this.#handles.clear()
     const gone = this.#journal.splice(Math.max(0, this.#journal.length - lost))
     if (gone.length > 0) this.#log = await this.#replayed()
     return gone.flatMap(({ headers }) =>
@@ -158,6 +193,10 @@ export class SimulatedDisk {
 
 function failure(code: BusErrorCode, message: string): BusError {
   return new BusError(code, message, { stage: 'log' })
+}
+
+function newIdentity(random: Random): string[] {
+  return [22, 22, 43].map((length) => random.text(length))
 }
 
 /** Of its platform, a log in memory uses chance only, and only when it is made. */
