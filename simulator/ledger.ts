@@ -36,8 +36,13 @@ export interface Instance {
   /** Newest record of the log when this context was ready; `undefined` before. */
   ready?: number
   readonly errors: BusError[]
-  /** Closed by the script, or crashed. */
-  over: boolean
+  /** Ended by the script. */
+  left: boolean
+}
+
+/** Whether its context is not there any more, or on its way out. */
+export function isOver({ left, context }: Instance): boolean {
+  return left || !context.alive
 }
 
 export class Ledger {

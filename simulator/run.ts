@@ -3,6 +3,7 @@ import { createTestNetwork } from '@crosstown/bus/testing'
 import { simulatedRelay } from '@crosstown/edge-relay/testing'
 import { CHECKS } from './checks/checks.ts'
 import { viewOf } from './checks/view.ts'
+import { isOver } from './ledger.ts'
 import type { Scenario } from './scenario.ts'
 import { Stage } from './stage.ts'
 
@@ -26,7 +27,7 @@ export const unhandled: unknown[] = []
 
 export async function run(
   scenario: Scenario,
-  trace?: (at: number, label: string) => void,
+  trace?: (at: number, label: string, detail: string) => void,
 ): Promise<Outcome> {
   unhandled.length = 0
   const relayErrors: string[] = []
@@ -74,8 +75,9 @@ async function end(stage: Stage): Promise<string[]> {
   } catch (error) {
     left.push(`buses do not close: ${String(error)}`)
   }
-  for (const { name, context, over } of ledger.instances) {
-    if (over) continue
+  for (const instance of ledger.instances) {
+    const { name, context } = instance
+    if (isOver(instance)) continue
     for (const [what, count] of Object.entries(context.holdings)) {
       if (count !== 0) left.push(`${name} still has ${count} ${what} after it was closed`)
     }
@@ -88,7 +90,7 @@ async function end(stage: Stage): Promise<string[]> {
   if (sockets > 0) left.push(`the relay still has ${sockets} sockets`)
   if (timers > 0) left.push(`the relay still has ${timers} timers`)
   for (const { key, state, by } of ledger.publications) {
-    if (state === 'pending' && !by.over) left.push(`${key} of ${by.name} is pending after close`)
+    if (state === 'pending' && !isOver(by)) left.push(`${key} of ${by.name} is pending after close`)
   }
   return left
 }

@@ -1,8 +1,8 @@
 // Carries out a scenario on a test network.
 import type { Bus, BusEvent } from '@crosstown/bus'
 import type { TestContext, TestDevice, TestNetwork } from '@crosstown/bus/testing'
-import { type Heard, type Instance, Ledger } from './ledger.ts'
-import type { Action, Slot } from './scenario.ts'
+import type { Action, Slot } from './actions.ts'
+import { type Heard, type Instance, isOver, Ledger } from './ledger.ts'
 
 /** The one bus name and room of a run. */
 export const NAME = 'app'
@@ -149,7 +149,7 @@ export class Stage {
     const hit = this.#device({ device })
     for (const [key, { instance }] of this.#places) {
       if (instance.device !== hit) continue
-      instance.over = true
+      instance.left = true
       this.#places.delete(key)
     }
     this.#follow(
@@ -171,20 +171,21 @@ export class Stage {
   }
 
   #at({ device, slot }: Slot): Place | undefined {
-    return this.#places.get(`${device}/${slot}`)
+    const place = this.#places.get(`${device}/${slot}`)
+    return place?.context.alive ? place : undefined
   }
 
   #leave(where: Slot, leave: (place: Place) => void): void {
     const place = this.#at(where)
     if (!place) return
     this.#places.delete(`${where.device}/${where.slot}`)
-    place.instance.over = true
+    place.instance.left = true
     leave(place)
   }
 
   #open({ device, slot, kind }: Of<'open'>): void {
     const at = `${device}/${slot}`
-    if (this.#places.has(at)) return
+    if (this.#at({ device, slot })) return
     const on = this.#device({ device })
     const context = on.open(kind)
     const instance: Instance = {
@@ -194,7 +195,7 @@ export class Stage {
       live: [],
       all: [],
       errors: [],
-      over: false,
+      left: false,
     }
     this.ledger.instances.push(instance)
     const bus: AnyBus = context.createBus({
@@ -222,7 +223,7 @@ export class Stage {
   /** Events that others cause. */
   #answer(bus: AnyBus, instance: Instance): void {
     bus.subscribe('fact.asked', (_, context) => {
-      if (context.replaying || instance.over) return
+      if (context.replaying || isOver(instance)) return
       const what = { scope: 'room', persist: true, until: 'logged' } as const
       const publication = this.ledger.publication(instance, what)
       const { key, persist } = publication

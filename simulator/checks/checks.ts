@@ -1,5 +1,6 @@
 // Section by section what always holds, checked at the end of a run. Each gives sentences about
 // what does not.
+import { isOver } from '../ledger.ts'
 import type { Logged, View } from './view.ts'
 
 export interface Check {
@@ -35,7 +36,8 @@ function* promises({ ledger, devices, room }: View): Iterable<string> {
     persist,
     scope,
   } of ledger.publications) {
-    if (state === 'pending' && !by.over) yield `${key} of ${by.name} was never settled (${until})`
+    if (state === 'pending' && !isOver(by))
+      yield `${key} of ${by.name} was never settled (${until})`
     const log = devices.find(({ device }) => device === by.device)
     if (state === 'rejected' && (code === 'log_failed' || code === 'quota_exceeded')) {
       const kept = log?.events.find(({ data }) => keyOf(data) === key)
@@ -147,7 +149,7 @@ function* live({ ledger, devices }: View): Iterable<string> {
     yield* twice(live, `${name} live`)
     yield* twice(all, `${name} from the start`)
     yield* disorder(live, `${name} live`)
-    if (instance.over || instance.ready === undefined) continue
+    if (isOver(instance) || instance.ready === undefined) continue
     const view = devices.find(({ device }) => device === instance.device)
     const heard = new Set(live.map(({ id }) => id))
     for (const event of view?.events ?? []) {
@@ -187,8 +189,9 @@ function* disorder(
 }
 
 function* fromStart({ ledger, devices }: View): Iterable<string> {
-  for (const { name, all, over, device, ready } of ledger.instances) {
-    if (over || ready === undefined) continue
+  for (const instance of ledger.instances) {
+    const { name, all, device, ready } = instance
+    if (isOver(instance) || ready === undefined) continue
     const view = devices.find((one) => one.device === device)
     const heard = new Set(all.map(({ id }) => id))
     for (const { id, header } of view?.events ?? []) {

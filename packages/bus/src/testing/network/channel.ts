@@ -12,7 +12,7 @@ export interface ChannelFaults {
 /** What a channel needs of the context it was made in. */
 export interface ChannelHost {
   /** Runs `run` in the context after `ms`, if it still lives then. */
-  readonly enter: (ms: number, label: string, run: () => void) => void
+  readonly enter: (ms: number, label: string, run: () => void, detail?: string) => void
 }
 
 const CALM: ChannelFaults = { drop: 0, duplicate: 0, delay: 0 }
@@ -83,7 +83,7 @@ export class SimulatedChannels {
     const now = this.#now()
     const at = Math.max(now + this.#random.between(low, high), from.lastAt.get(to) ?? 0)
     from.lastAt.set(to, at)
-    to.host.enter(at - now, 'channel', () => to.receive(data))
+    to.host.enter(at - now, 'channel', () => to.receive(data), String(data))
   }
 }
 

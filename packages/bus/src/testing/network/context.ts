@@ -57,6 +57,8 @@ export interface ContextHost {
 
 export class TestContext {
   readonly kind: ContextKind
+  /** Before the label of what happens in it. */
+  readonly name: string
   readonly platform: Platform
   /** @internal */
   readonly device: ContextHost
@@ -64,7 +66,9 @@ export class TestContext {
   /** What `createBus` made in it, in order. */
   readonly buses: Bus<Record<string, unknown>>[] = []
   #state: 'running' | 'frozen' | 'gone' = 'running'
+  /** In the back/forward cache, or on the way there. */
   #cached = false
+  #cancelCache: (() => void) | undefined
   /** The room of each of its buses. */
   readonly #rooms: (string | undefined)[] = []
   /** What happens to a frozen context, for when it thaws. */
@@ -77,6 +81,7 @@ export class TestContext {
   /** @internal */
   constructor(device: ContextHost, name: string, kind: ContextKind) {
     this.device = device
+    this.name = `${device.name}/${name} `
     this.kind = kind
     this.lifecycle = new VirtualLifecycle(this.#isPage ? 'visible' : 'none')
     const { scheduler, seed } = device.world
@@ -161,8 +166,9 @@ export class TestContext {
   }
 
   /** Runs `run` in this context after `ms`: not at all once it is gone, later where it is frozen. */
-  enter(ms: number, label: string, run: () => void): () => void {
-    return this.device.world.scheduler.schedule(ms, label, () => this.now(run))
+  enter(ms: number, label: string, run: () => void, detail?: string): () => void {
+    const { scheduler } = this.device.world
+    return scheduler.schedule(ms, this.name + label, () => this.now(run), detail)
   }
 
   /** The same, without a task of its own. */
@@ -195,14 +201,24 @@ export class TestContext {
 
   /** Stops it, as a browser does to a page nobody sees: no task of it runs until `thaw`. */
   freeze(): void {
-    if (this.#state !== 'running') return
+    if (this.#state !== 'running' || this.#cached) return
     this.#tell('freeze')
     this.#state = 'frozen'
   }
 
+  /** Ends `freeze` and `cache`. */
   thaw(): void {
-    if (this.#state !== 'frozen') return
-    this.#run(this.#cached ? 'pageshow' : 'resume')
+    this.#cancelCache?.()
+    this.#cancelCache = undefined
+    const cached = this.#cached
+    this.#cached = false
+    if (this.#state === 'gone' || (this.#state === 'running' && !cached)) return
+    if (this.#state === 'frozen') {
+      this.#state = 'running'
+      for (const run of this.#held.splice(0)) this.enter(0, 'thawed', run)
+    }
+    if (cached) this.#tell('pageshow', true)
+    else this.#tell('resume')
   }
 
   /**
@@ -210,23 +226,14 @@ export class TestContext {
    * a lock or a socket a moment later cannot be kept there, and is gone.
    */
   cache(): void {
-    if (this.#state !== 'running' || !this.#isPage) return
+    if (this.#state !== 'running' || this.#cached || !this.#isPage) return
+    this.#cached = true
     this.#tell('pagehide', true)
-    this.enter(CACHE_MS, 'cached', () => {
-      if (this.device.locks.heldBy(this) || this.#openWires().length > 0) {
-        this.crash()
-        return
-      }
-      this.#cached = true
-      this.#state = 'frozen'
+    this.#cancelCache = this.device.world.scheduler.schedule(CACHE_MS, 'cached', () => {
+      if (this.#state !== 'running') return
+      if (this.device.locks.heldBy(this) || this.#openWires().length > 0) this.crash()
+      else this.#state = 'frozen'
     })
-  }
-
-  #run(change: 'pageshow' | 'resume'): void {
-    this.#state = 'running'
-    this.#cached = false
-    this.#tell(change, change === 'pageshow')
-    for (const run of this.#held.splice(0)) this.enter(0, 'thawed', run)
   }
 
   get #isPage(): boolean {
@@ -258,7 +265,7 @@ export class TestContext {
     const { device } = this
     const wire = device.world.relay.dial(
       room,
-      { device, random: device.random, inContext: (run) => this.now(run) },
+      { device, name: this.name, random: device.random, inContext: (run) => this.now(run) },
       events,
     )
     this.#wires.add(wire)

@@ -24,6 +24,8 @@ export interface DiskUser {
   /** Runs `run` in the context after `ms`, if it still lives then. */
   readonly enter: (ms: number, label: string, run: () => void) => void
   readonly alive: boolean
+  /** Before the label of what it does. */
+  readonly name: string
 }
 
 /** A context's handle of the log, which hears when the log is gone under it. */
@@ -165,7 +167,7 @@ export class SimulatedDisk {
     const work = random.between(...WORK_MS) * this.faults.slowness
     this.#freeAt = Math.max(this.#freeAt, scheduler.now) + work
     return new Promise((resolve, reject) => {
-      scheduler.schedule(this.#freeAt - scheduler.now, label, () => {
+      scheduler.schedule(this.#freeAt - scheduler.now, user.name + label, () => {
         if (boot !== this.#boot || !this.#mayFinish(user)) return
         const ms = random.between(...ANSWER_MS)
         run().then(

@@ -8,15 +8,15 @@ import type { World } from './context.ts'
 import { EPOCH_MS, TestDevice } from './device.ts'
 import { randomFor } from './random.ts'
 import { type RelayProgram, TestRelay } from './relay.ts'
-import { Scheduler } from './scheduler.ts'
+import { Scheduler, type Trace } from './scheduler.ts'
 
 export interface TestNetworkOptions {
   /** Decides every delay and every chance. @default 1 */
   readonly seed?: number
   /** `simulatedRelay()` of `@crosstown/edge-relay/testing`. @default none */
   readonly relay?: RelayProgram
-  /** Told of every task before it runs, with the milliseconds since the run began. */
-  readonly trace?: (at: number, label: string) => void
+  /** Told of every task before it runs. */
+  readonly trace?: Trace
 }
 
 /** How long `settle` and `until` go on at most, in virtual milliseconds. */

@@ -61,6 +61,8 @@ export interface Dialer {
   /** Runs `run` in the context that dials, if it lives; later, if it is frozen. */
   readonly inContext: (run: () => void) => void
   readonly device: object
+  /** Before the label of what happens on its sockets. */
+  readonly name: string
   readonly random: Random
 }
 
@@ -190,6 +192,7 @@ export class TestRelay {
       {
         scheduler: this.#scheduler,
         random: dialer.random,
+        name: dialer.name,
         inContext: dialer.inContext,
         inRelay: (run) => {
           if (life === this.#life) run()

@@ -10,8 +10,15 @@ interface Task {
   readonly order: number
   readonly label: string
   readonly run: () => void
+  readonly detail: string
   waiting: boolean
 }
+
+/**
+ * Told of each task before it runs: when, in milliseconds since the run began, what it is, and the
+ * text it carries, if it carries one.
+ */
+export type Trace = (at: number, label: string, detail: string) => void
 
 export class Scheduler {
   /** Milliseconds since the run began. */
@@ -20,15 +27,14 @@ export class Scheduler {
   steps = 0
   /** Differs as soon as two runs differ in any task or its time. */
   hash: number = fnv1a('')
-  /** Told of each task before it runs. */
-  trace: ((at: number, label: string) => void) | undefined
+  trace: Trace | undefined
   #order = 0
   readonly #heap: Task[] = []
 
   /** Runs `run` after `delay` milliseconds of virtual time; the returned function cancels. */
-  schedule(delay: number, label: string, run: () => void): () => void {
+  schedule(delay: number, label: string, run: () => void, detail: string = ''): () => void {
     const at = this.now + Math.max(0, delay)
-    const task: Task = { at, order: this.#order++, label, run, waiting: true }
+    const task: Task = { at, order: this.#order++, label, run, detail, waiting: true }
     push(this.#heap, task)
     return () => {
       task.waiting = false
@@ -43,7 +49,7 @@ export class Scheduler {
     this.now = task.at
     this.steps += 1
     this.hash = fnv1a(task.label, Math.imul(this.hash ^ Math.round(task.at * 1000), 0x01000193))
-    this.trace?.(task.at, task.label)
+    this.trace?.(task.at, task.label, task.detail)
     task.run()
     await microtasks()
     return true

@@ -31,6 +31,8 @@ export interface DeviceEndEvents {
 export interface WireHost {
   readonly scheduler: Scheduler
   readonly random: Random
+  /** Before the label of what happens on it. */
+  readonly name: string
   /** Runs `run` in the context, if it lives; later, if it is frozen. */
   readonly inContext: (run: () => void) => void
   /** Runs `run` in the relay's process, if it is the one that took the connection. */
@@ -98,9 +100,13 @@ export class Wire {
 
   send(text: string): void {
     if (!this.#deviceOpen) return
-    this.#toRelay('socket up', () => {
-      if (this.#relayOpen) this.#host.inRelay(() => this.#relay?.onMessage(text))
-    })
+    this.#toRelay(
+      'socket up',
+      () => {
+        if (this.#relayOpen) this.#host.inRelay(() => this.#relay?.onMessage(text))
+      },
+      text,
+    )
   }
 
   /** The context closes its end, or died. */
@@ -155,15 +161,15 @@ export class Wire {
   #sendDown(text: string): void {
     if (!this.#relayOpen) return
     this.#buffered += text.length
-    this.#toDevice('socket down', () => {
-      this.#host.inContext(() => {
-        const was = this.#buffered
-        this.#buffered -= text.length
-        if (this.#deviceOpen) this.#device.received(text)
-        if (was > LOW_WATER && this.#buffered <= LOW_WATER && this.#relayOpen)
-          this.#host.inRelay(() => this.#relay?.onDrain())
-      })
-    })
+    this.#toDevice('socket down', () => this.#host.inContext(() => this.#arrived(text)), text)
+  }
+
+  #arrived(text: string): void {
+    const was = this.#buffered
+    this.#buffered -= text.length
+    if (this.#deviceOpen) this.#device.received(text)
+    if (was > LOW_WATER && this.#buffered <= LOW_WATER && this.#relayOpen)
+      this.#host.inRelay(() => this.#relay?.onDrain())
   }
 
   #closeDevice(code: number): void {
@@ -184,22 +190,27 @@ export class Wire {
     if (!this.#deviceOpen && !this.#relayOpen) this.#host.ended(this)
   }
 
-  #toRelay(label: string, run: () => void): void {
+  #toRelay(label: string, run: () => void, detail?: string): void {
     const { scheduler, random } = this.#host
     this.#toRelayAt = Math.max(this.#toRelayAt, scheduler.now + random.between(...LATENCY))
-    this.#carry(this.#toRelayAt, label, run)
+    this.#carry(this.#toRelayAt, label, run, detail)
   }
 
-  #toDevice(label: string, run: () => void): void {
+  #toDevice(label: string, run: () => void, detail?: string): void {
     const { scheduler, random } = this.#host
     this.#toDeviceAt = Math.max(this.#toDeviceAt, scheduler.now + random.between(...LATENCY))
-    this.#carry(this.#toDeviceAt, label, run)
+    this.#carry(this.#toDeviceAt, label, run, detail)
   }
 
-  #carry(at: number, label: string, run: () => void): void {
-    const { scheduler } = this.#host
-    scheduler.schedule(at - scheduler.now, label, () => {
-      if (!this.#halfOpen) run()
-    })
+  #carry(at: number, label: string, run: () => void, detail?: string): void {
+    const { scheduler, name } = this.#host
+    scheduler.schedule(
+      at - scheduler.now,
+      name + label,
+      () => {
+        if (!this.#halfOpen) run()
+      },
+      detail,
+    )
   }
 }
