@@ -121,7 +121,7 @@ export class Stage {
         this.#device(action).clockOffset += action.ms
         return
       case 'clone':
-        this.#follow(this.#device({ device: action.to }).copyFrom(this.#device(action)))
+        this.#clone(action)
         return
       case 'relayCrash':
         relay.crash()
@@ -143,6 +143,12 @@ export class Stage {
         ledger.losses += 1
         relay.wipe()
     }
+  }
+
+  /** A profile is copied where there was none. */
+  #clone({ device, to }: Of<'clone'>): void {
+    const copy = this.#device({ device: to })
+    if (copy.disks.length === 0) this.#follow(copy.copyFrom(this.#device({ device })))
   }
 
   #cutPower({ device, lost }: Of<'power'>): void {

@@ -11,9 +11,9 @@ import type { Platform } from '../platform.ts'
 import { headPosition, positionIn } from '../record.ts'
 import { Rooms } from '../rooms.ts'
 import { memoryStore } from '../stores/memory.ts'
-import type { Append, Store } from '../stores/store.ts'
+import type { Store } from '../stores/store.ts'
 import { Committed } from './committed.ts'
-import { SimulatedStore, type StoreFaults } from './simulated-store.ts'
+import { SimulatedStore, type StoreFaults, type Write } from './simulated-store.ts'
 
 export interface SimulatedRelayOptions {
   /** @default everyone may do everything */
@@ -35,8 +35,8 @@ export function simulatedRelay(options: SimulatedRelayOptions = {}): RelayProgra
 
 class SimulatedRelay implements RelayProgram {
   readonly #options: SimulatedRelayOptions
-  /** Every append that was committed: the store is made anew from them. */
-  readonly #journal: (readonly [room: string, append: Append])[] = []
+  /** Every write that was committed: the store is made anew from them. */
+  readonly #journal: Write[] = []
   readonly #committed = new Committed()
   readonly #faults: StoreFaults = { failure: 0 }
   #store: Store = memoryStore()
@@ -59,9 +59,9 @@ class SimulatedRelay implements RelayProgram {
 
   start(host: RelayHost): RelayProcess {
     const { auth, limits, onError = () => {} } = this.#options
-    const store = new SimulatedStore(this.#store, host, this.#faults, (room, append) => {
-      this.#journal.push([room, append])
-      this.#committed.add(room, append.records)
+    const store = new SimulatedStore(this.#store, host, this.#faults, (write) => {
+      this.#journal.push(write)
+      this.#committed.add(write.room, write.append?.records ?? [])
     })
     const rooms = new Rooms({
       store,
@@ -81,9 +81,9 @@ class SimulatedRelay implements RelayProgram {
     this.#journal.length = Math.min(this.#journal.length, writes)
     this.#store = memoryStore()
     this.#committed.clear()
-    for (const [room, append] of this.#journal) {
-      await this.#store.append(room, append)
-      this.#committed.add(room, append.records)
+    for (const { room, append, to } of this.#journal) {
+      await to(this.#store)
+      this.#committed.add(room, append?.records ?? [])
     }
   }
 

@@ -1,8 +1,16 @@
 /** A store that takes its time: between a commit and the answer the process may end. */
 import { BusError, type Durability } from '@crosstown/bus/protocol'
 import type { RelayHost } from '@crosstown/bus/testing'
-import type { RoomHead, RoomRecord } from '../record.ts'
-import type { Append, Found, LoadedRoom, ReadLimit, RoomStats, Store } from '../stores/store.ts'
+import type { RoomFirst, RoomHead, RoomRecord } from '../record.ts'
+import type {
+  Append,
+  Found,
+  Keep,
+  LoadedRoom,
+  ReadLimit,
+  RoomStats,
+  Store,
+} from '../stores/store.ts'
 
 /** Milliseconds until a read or write is done, and until its process hears of it. */
 const WORK_MS: readonly [number, number] = [0.1, 3]
@@ -14,25 +22,27 @@ export interface StoreFaults {
   failure: number
 }
 
+/** A write, to be done again on another store. */
+export interface Write {
+  readonly room: string
+  readonly append?: Append
+  readonly to: (store: Store) => Promise<unknown>
+}
+
 /** One process's connection to the store: it ends with its process. */
 export class SimulatedStore implements Store {
   readonly durability: Durability
   readonly #store: Store
   readonly #host: RelayHost
   readonly #faults: StoreFaults
-  readonly #committed: (room: string, append: Append) => void
+  readonly #written: (write: Write) => void
 
-  constructor(
-    store: Store,
-    host: RelayHost,
-    faults: StoreFaults,
-    committed: (room: string, append: Append) => void,
-  ) {
+  constructor(store: Store, host: RelayHost, faults: StoreFaults, written: (write: Write) => void) {
     this.durability = store.durability
     this.#store = store
     this.#host = host
     this.#faults = faults
-    this.#committed = committed
+    this.#written = written
   }
 
   load(room: string): Promise<LoadedRoom | undefined> {
@@ -47,15 +57,32 @@ export class SimulatedStore implements Store {
     return this.#later('store.append', async () => {
       const fails = this.#host.random() < this.#faults.failure
       if (fails && this.#host.random() < 0.5) throw lost()
-      const written = await this.#store.append(room, append)
-      if (written) this.#committed(room, append)
+      const write = { append, to: (store: Store) => store.append(room, append), room }
+      const did = await write.to(this.#store)
+      if (did) this.#written(write)
       if (fails) throw lost()
-      return written
+      return did
     })
   }
 
   read(room: string, after: number, limit: ReadLimit): Promise<readonly RoomRecord[]> {
     return this.#later('store.read', () => this.#store.read(room, after, limit))
+  }
+
+  first(room: string): Promise<RoomFirst> {
+    return this.#later('store.first', () => this.#store.first(room))
+  }
+
+  trim(room: string, keep: Keep, step: ReadLimit): Promise<boolean> {
+    return this.#later('store.trim', () => {
+      const write = { room, to: (store: Store) => store.trim(room, keep, step) }
+      this.#written(write)
+      return write.to(this.#store)
+    })
+  }
+
+  rooms(after: string, limit: number): Promise<readonly string[]> {
+    return this.#later('store.rooms', () => this.#store.rooms(after, limit))
   }
 
   find(room: string, id: string): Promise<Found | undefined> {

@@ -33,6 +33,7 @@ export function diskLog(
 class DiskLog implements Log, DiskHandle {
   readonly kind = 'disk'
   readonly shared = true
+  readonly storage: string
   readonly #user: DiskUser
   readonly #disk: SimulatedDisk
   readonly #count: (change: 1 | -1) => void
@@ -46,6 +47,7 @@ class DiskLog implements Log, DiskHandle {
   constructor(user: DiskUser, disk: SimulatedDisk, count: (change: 1 | -1) => void) {
     this.#user = user
     this.#disk = disk
+    this.storage = disk.name
     this.#count = count
   }
 

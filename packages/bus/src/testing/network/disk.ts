@@ -52,6 +52,8 @@ export interface DiskWorld {
 
 export class SimulatedDisk {
   faults: DiskFaults = CALM
+  /** Of no other disk. */
+  readonly name: string
   readonly #world: DiskWorld
   /** What the log drew when it was made, drawn again when it is made from its journal. */
   #identity: readonly string[]
@@ -66,6 +68,7 @@ export class SimulatedDisk {
 
   constructor(world: DiskWorld, identity?: readonly string[]) {
     this.#world = world
+    this.name = `disk ${world.random.text(12)}`
     this.#identity = identity ?? newIdentity(world.random)
     this.#log = makeLog(this.#identity)
   }
