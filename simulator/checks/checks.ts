@@ -50,7 +50,9 @@ function* promises({ ledger, devices, room }: View): Iterable<string> {
     if (until !== 'relayed' || scope !== 'room') continue
     const position = placed.get(id)
     if (position === undefined) {
-      if (losses === ledger.losses || logged)
+      // A device that is not there any more cannot feed a room again that lost its events.
+      const isThere = logged && by.device.contexts.length > 0
+      if (losses === ledger.losses || isThere)
         yield `${id} (${key}) was relayed and is not in the room`
     } else if (losses === ledger.losses && event.position !== position) {
       yield `${id} (${key}) was relayed at ${event.position} and stands at ${position}`
@@ -159,17 +161,17 @@ function* live({ ledger, devices }: View): Iterable<string> {
   }
 }
 
-/** An event the room had before this log first joined it. */
-function isPast({ own, position }: Logged, view: View['devices'][number] | undefined): boolean {
-  if (own || position === undefined || !view) return false
-  const [epoch, place] = position.split('.')
-  return epoch === view.epoch && Number(place) <= view.liveAfter
+/** An event the room had before this log first joined it; of an epoch that is gone nobody knows. */
+function isPast({ said }: Logged, view: View['devices'][number] | undefined): boolean {
+  if (said === undefined || !view) return false
+  return said.epoch !== view.epoch || said.place <= view.liveAfter
 }
 
-function* twice(heard: readonly { id: string }[], who: string): Iterable<string> {
+/** What is not kept nobody promises to hear once only. */
+function* twice(heard: readonly { id: string; persist: boolean }[], who: string): Iterable<string> {
   const seen = new Set<string>()
-  for (const { id } of heard) {
-    if (seen.has(id)) yield `${id} was heard twice by ${who}`
+  for (const { id, persist } of heard) {
+    if (persist && seen.has(id)) yield `${id} was heard twice by ${who}`
     seen.add(id)
   }
 }

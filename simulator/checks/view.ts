@@ -17,6 +17,8 @@ export interface Logged {
   readonly batch: number
   readonly index: number
   readonly own: boolean
+  /** Where the record itself says that the room has it; of own ones it does not. */
+  readonly said: { readonly epoch: string; readonly place: number } | undefined
   /** Where the room has it, as this log knows. */
   readonly position: string | undefined
 }
@@ -77,6 +79,7 @@ async function deviceView(device: TestDevice): Promise<DeviceView> {
         batch: record.batch,
         index,
         own: record.kind === 'own',
+        said: at,
         position: place === undefined ? undefined : `${place}.${checkOf(header.id)}`,
       }
     })
