@@ -6,6 +6,12 @@ export interface Slot {
   readonly slot: number
 }
 
+/**
+ * `fact.asked` others answer, so that it becomes a cause; at `fact.cursed` some handlers throw;
+ * `secret.told` the relay refuses.
+ */
+export type EventType = 'fact.stated' | 'fact.asked' | 'fact.cursed' | 'secret.told'
+
 export type Work =
   | (Slot & {
       readonly do: 'publish'
@@ -15,8 +21,7 @@ export type Work =
       readonly until: 'accepted' | 'logged' | 'relayed' | 'handled'
       /** All in one `publishBatch`. */
       readonly together: boolean
-      /** Others answer it, so that it becomes a cause. */
-      readonly ask: boolean
+      readonly type: EventType
     })
   | (Slot & { readonly do: 'open'; readonly kind: 'page' | 'worker' | 'service-worker' })
 

@@ -1,5 +1,5 @@
 // What was published and what was heard: the run's own account, to hold against logs and rooms.
-import type { BusError, BusEvent } from '@crosstown/bus'
+import type { BusError, BusEvent, Gap } from '@crosstown/bus'
 import type { TestContext, TestDevice } from '@crosstown/bus/testing'
 
 /** One event that was published. */
@@ -7,9 +7,12 @@ export interface Publication {
   /** In the event's data, so that it is known wherever it appears. */
   readonly key: string
   readonly by: Instance
+  readonly type: string
   readonly scope: 'context' | 'device' | 'room'
   readonly persist: boolean
   readonly until: string
+  /** Published one after the other in one task: all have the same. */
+  readonly burst: number
   state: 'pending' | 'resolved' | 'rejected'
   code?: string
   event?: BusEvent
@@ -23,6 +26,8 @@ export interface Heard {
   readonly key: string
   readonly persist: boolean
   readonly scope: string
+  /** Its data as it was when it was published; of own events a handler gets the object itself. */
+  readonly pristine: boolean
 }
 
 /** One life of a bus in a context. */
@@ -36,6 +41,7 @@ export interface Instance {
   /** Newest record of the log when this context was ready; `undefined` before. */
   ready?: number
   readonly errors: BusError[]
+  readonly gaps: Gap[]
   /** Ended by the script. */
   left: boolean
 }
@@ -56,7 +62,10 @@ export class Ledger {
   readonly violations: string[] = []
   #keys = 0
 
-  publication(by: Instance, what: Pick<Publication, 'scope' | 'persist' | 'until'>): Publication {
+  publication(
+    by: Instance,
+    what: Pick<Publication, 'type' | 'scope' | 'persist' | 'until' | 'burst'>,
+  ): Publication {
     this.#keys += 1
     const publication: Publication = { key: `k${this.#keys}`, by, ...what, state: 'pending' }
     this.publications.push(publication)

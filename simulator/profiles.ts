@@ -118,7 +118,7 @@ export const TROUBLES: Readonly<Record<string, Trouble>> = {
         persist: true,
         until: 'logged',
         together: false,
-        ask: false,
+        type: 'fact.stated',
       })
     }
   },

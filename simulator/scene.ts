@@ -1,6 +1,6 @@
 // A scenario in the making: chance, and what was chosen so far.
 import { Random } from '@crosstown/bus/testing'
-import type { Action, Fault, Slot, Work } from './actions.ts'
+import type { Action, EventType, Fault, Slot, Work } from './actions.ts'
 
 /** How long there is work and trouble, in virtual milliseconds. */
 const DURATION_MS = 12_000
@@ -48,6 +48,11 @@ export class Scene {
     this.add(at, { do: 'open', ...where, kind: this.kind(where.slot) })
   }
 
+  #type(forRoom: boolean): EventType {
+    if (!forRoom || this.random.chance(0.6)) return 'fact.stated'
+    return this.random.pick(['fact.asked', 'fact.asked', 'fact.cursed', 'secret.told'] as const)
+  }
+
   work(): void {
     const { random } = this
     const publishes = 4 + random.below(16)
@@ -67,7 +72,7 @@ export class Scene {
         persist,
         until: random.pick(levels),
         together: persist && random.chance(0.15),
-        ask: persist && random.chance(0.2),
+        type: this.#type(persist && scope === 'room'),
       })
     }
   }

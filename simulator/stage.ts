@@ -11,8 +11,14 @@ export const ROOM = 'room'
 interface Data {
   readonly key: string
   readonly persist: boolean
-  readonly ask?: true
+  /** Changed right after the event was published. */
+  mark: string
 }
+
+/** What `mark` is when an event is published. */
+export const PRISTINE = 'as published'
+/** Events that may wait for a log at most. */
+export const QUEUE_EVENTS = 40
 
 type AnyBus = Bus<Record<string, Data>>
 
@@ -29,6 +35,7 @@ export class Stage {
   readonly ledger: Ledger = new Ledger()
   readonly #places = new Map<string, Place>()
   /** What was asked for and takes its time: closing, draining, copying. */
+  #bursts = 0
   readonly #running = new Set<Promise<unknown>>()
 
   constructor(network: TestNetwork) {
@@ -201,6 +208,7 @@ export class Stage {
       live: [],
       all: [],
       errors: [],
+      gaps: [],
       left: false,
     }
     this.ledger.instances.push(instance)
@@ -208,10 +216,17 @@ export class Stage {
       name: NAME,
       room: ROOM,
       source: instance.name,
+      limits: { queueEvents: QUEUE_EVENTS },
       onError: (error) => instance.errors.push(error),
+      onGap: (gap) => instance.gaps.push(gap),
     })
-    bus.subscribe('**', (event) => void instance.live.push(heard(event)))
-    bus.subscribe('**', (event) => void instance.all.push(heard(event)), { from: 'start' })
+    bus.subscribe('fact.cursed', () => {
+      throw new Error('cursed')
+    })
+    bus.subscribe('**', (event, { origin }) => void instance.live.push(heard(event, origin)))
+    bus.subscribe('**', (event, { origin }) => void instance.all.push(heard(event, origin)), {
+      from: 'start',
+    })
     if (slot === 0) this.#answer(bus, instance)
     bus.status.subscribe(({ log }) => {
       if (log.state !== 'open' || instance.ready !== undefined) return
@@ -230,10 +245,16 @@ export class Stage {
   #answer(bus: AnyBus, instance: Instance): void {
     bus.subscribe('fact.asked', (_, context) => {
       if (context.replaying || isOver(instance)) return
-      const what = { scope: 'room', persist: true, until: 'logged' } as const
-      const publication = this.ledger.publication(instance, what)
-      const { key, persist } = publication
-      this.ledger.follow(publication, context.publish('fact.answered', { key, persist }))
+      const publication = this.ledger.publication(instance, {
+        type: 'fact.answered',
+        scope: 'room',
+        persist: true,
+        until: 'logged',
+        burst: this.#bursts++,
+      })
+      const { key, persist, type } = publication
+      const answer = context.publish(type, { key, persist, mark: PRISTINE })
+      this.ledger.follow(publication, answer)
     })
   }
 
@@ -241,12 +262,17 @@ export class Stage {
     const place = this.#at(action)
     if (!place || place.context.frozen) return
     const { bus, instance } = place
-    const { scope, persist, until } = action
-    const type = action.ask ? 'fact.asked' : 'fact.stated'
+    const { scope, persist, until, type } = action
     const options = { scope, persist, until }
+    let burst = this.#bursts++
     const made = Array.from({ length: action.count }, () => {
-      const publication = this.ledger.publication(instance, options)
-      return { publication, data: { key: publication.key, persist } }
+      if (action.together) burst = this.#bursts++
+      const publication = this.ledger.publication(instance, { type, burst, ...options })
+      return { publication, data: { key: publication.key, persist, mark: PRISTINE } }
+    })
+    // The event was encoded when it was published: what its publisher does then is nobody's concern.
+    this.network.after(0, () => {
+      for (const { data } of made) data.mark = 'changed'
     })
     if (!action.together) {
       for (const { publication, data } of made)
@@ -264,7 +290,8 @@ export class Stage {
   }
 }
 
-function heard({ id, data, scope, type }: BusEvent): Heard {
-  const { key = '', persist = true } = type.startsWith('$') ? {} : (data as Data)
-  return { id, key, persist, scope }
+function heard({ id, data, scope, type }: BusEvent, origin: string): Heard {
+  if (type.startsWith('$')) return { id, key: '', persist: true, scope, pristine: true }
+  const { key, persist, mark } = data as Data
+  return { id, key, persist, scope, pristine: origin === 'self' || mark === PRISTINE }
 }

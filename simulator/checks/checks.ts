@@ -1,7 +1,11 @@
 // Section by section what always holds, checked at the end of a run. Each gives sentences about
 // what does not.
 import { isOver } from '../ledger.ts'
+import { PRISTINE, QUEUE_EVENTS } from '../stage.ts'
 import type { Logged, View } from './view.ts'
+
+/** The type that the relay refuses. */
+const REFUSED = 'secret.told'
 
 export interface Check {
   readonly name: string
@@ -20,22 +24,14 @@ export const CHECKS: readonly Check[] = [
   { name: 'cause stands before effect', find: causes },
   { name: 'nothing leaves the relay before its commit', find: early },
   { name: 'one socket a device', find: sockets },
+  { name: 'no more waits than may', find: bounds },
   { name: 'nothing was reported that nobody caused', find: reports },
 ]
 
 function* promises({ ledger, devices, room }: View): Iterable<string> {
   const placed = new Map(room.events.map(({ id, position }) => [id, position]))
-  for (const {
-    key,
-    by,
-    state,
-    until,
-    event,
-    code,
-    losses,
-    persist,
-    scope,
-  } of ledger.publications) {
+  for (const one of ledger.publications) {
+    const { key, by, state, until, event, code, losses, persist, scope, type } = one
     if (state === 'pending' && !isOver(by))
       yield `${key} of ${by.name} was never settled (${until})`
     const log = devices.find(({ device }) => device === by.device)
@@ -48,6 +44,7 @@ function* promises({ ledger, devices, room }: View): Iterable<string> {
     const logged = log?.events.some((one) => one.id === id)
     if (!logged && !ledger.lost.has(id)) yield `${id} (${key}) was ${until} and is not in its log`
     if (until !== 'relayed' || scope !== 'room') continue
+    if (type === REFUSED) yield `${id} (${key}) was relayed, and the relay refuses its type`
     const position = placed.get(id)
     if (position === undefined) {
       // A device that is not there any more cannot feed a room again that lost its events.
@@ -69,6 +66,8 @@ function* logs({ ledger, devices }: View): Iterable<string> {
       if (seen.has(id)) yield `${id} is twice in the log of ${name}`
       seen.add(id)
       if (header.type.startsWith('$')) continue
+      if (!data.includes(`"mark":"${PRISTINE}"`))
+        yield `${id} in the log of ${name} is not what was published`
       const publication = published.get(keyOf(data))
       if (!publication) {
         yield `${id} in the log of ${name} was never published`
@@ -92,7 +91,8 @@ function sameOrigin(a: { origin: unknown }, b: { origin: unknown }): boolean {
 function* scopes({ ledger }: View): Iterable<string> {
   const published = new Map(ledger.publications.map((one) => [one.key, one]))
   for (const instance of ledger.instances) {
-    for (const { id, key } of instance.live) {
+    for (const { id, key, pristine } of instance.live) {
+      if (!pristine) yield `${id} was heard by ${instance.name} otherwise than it was published`
       const publication = published.get(key)
       if (!publication) continue
       const { by, scope } = publication
@@ -112,6 +112,7 @@ function* roomOnce({ ledger, room }: View): Iterable<string> {
     seen.add(id)
     const publication = published.get(keyOf(data))
     if (!publication) yield `${id} in the room was never published`
+    else if (publication.type === REFUSED) yield `${id} in the room was to be refused`
     else if (publication.scope !== 'room') yield `${id} in the room has scope ${publication.scope}`
   }
 }
@@ -128,7 +129,7 @@ function* convergence({ devices, room }: View): Iterable<string> {
         yield `${id} stands at ${position}, and in the log of ${name} at ${found.position}`
     }
     for (const { id, header, own, position } of events) {
-      if (header.scope === 'device' || placed.has(id)) continue
+      if (header.scope === 'device' || header.type === REFUSED || placed.has(id)) continue
       if (own) yield `${id} of ${name} never reached the room`
       else if (position !== undefined)
         yield `${id} in the log of ${name} stands at ${position}, where the room has it not`
@@ -155,6 +156,7 @@ function* live({ ledger, devices }: View): Iterable<string> {
     const view = devices.find(({ device }) => device === instance.device)
     const heard = new Set(live.map(({ id }) => id))
     for (const event of view?.events ?? []) {
+      if (event.header.type.startsWith('$')) continue
       if (event.batch <= instance.ready || heard.has(event.id) || isPast(event, view)) continue
       yield `${event.id} came to the log of ${view?.name} and was not heard by ${name}`
     }
@@ -232,13 +234,25 @@ function* sockets({ network }: View): Iterable<string> {
   }
 }
 
+/** Of what is published in one task, no more than may wait is taken. */
+function* bounds({ ledger }: View): Iterable<string> {
+  const taken = new Map<number, number>()
+  for (const { burst, state, persist, by } of ledger.publications) {
+    if (state !== 'resolved' || !persist) continue
+    const count = (taken.get(burst) ?? 0) + 1
+    taken.set(burst, count)
+    if (count === QUEUE_EVENTS + 1) yield `${by.name} took more than ${QUEUE_EVENTS} events at once`
+  }
+}
+
 /** Errors that need somebody who caused them. */
 const NEVER = new Set(['bad_frame', 'stale_cursor', 'bad_device', 'log_damaged', 'handler_failed'])
 
 function* reports({ ledger }: View): Iterable<string> {
   for (const { name, errors } of ledger.instances) {
-    for (const { code, message } of errors) {
-      if (NEVER.has(code)) yield `${name} reported ${code}: ${message}`
+    for (const { code, message, eventType } of errors) {
+      if (NEVER.has(code) && eventType !== 'fact.cursed')
+        yield `${name} reported ${code}: ${message}`
     }
   }
 }
