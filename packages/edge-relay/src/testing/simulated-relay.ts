@@ -114,6 +114,7 @@ class SimulatedRelay implements RelayProgram {
 function platformOf(host: RelayHost): Platform {
   return {
     now: () => host.now(),
+    monotonic: () => host.monotonic(),
     every(intervalMs, run) {
       let cancel = (): void => {}
       const again = (): void => {

@@ -7,6 +7,8 @@ import { type DeviceEndEvents, type RelayEnd, type RelayEndEvents, Wire } from '
 export interface RelayHost {
   /** Milliseconds since 1970. */
   now(): number
+  /** Milliseconds of a clock that never goes back. */
+  monotonic(): number
   randomText(length: number): string
   /** A number from 0 to 1. */
   random(): number
@@ -213,6 +215,7 @@ export class TestRelay {
     const life = this.#life
     return {
       now: this.#wall,
+      monotonic: () => this.#scheduler.now,
       random: () => this.#random.next(),
       randomText: (length) => this.#random.text(length),
       timer: (ms, label, run) => {
