@@ -24,6 +24,7 @@ export interface Summary {
 }
 
 process.on('unhandledRejection', (error) => void unhandled.push(error))
+process.on('uncaughtException', (error) => void unhandled.push(error))
 
 /** The profile of a seed, where none is given. */
 export function profileOf(seed: number): ProfileName {
