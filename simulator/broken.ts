@@ -180,7 +180,7 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
     file: 'bus/dist/device/hand-over.js',
     find: '            return writer.write(record, begun).catch(',
     replace: `            begun();
-            return new Promise((go) => this.#options.platform.timer(20, go)).then(() => writer.write(record)).catch(`,
+            return new Promise((go) => this.#options.platform.timer(this.#options.platform.random() * 40, go)).then(() => writer.write(record)).catch(`,
     profile: 'calm',
   },
   {

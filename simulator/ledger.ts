@@ -16,8 +16,8 @@ export interface Publication {
   state: 'pending' | 'resolved' | 'rejected'
   code?: string
   event?: BusEvent
-  /** How often the relay had lost its room when the promise was kept. */
-  losses?: number
+  /** How often the relay had lost a part of its room before: what it confirms later may be old news. */
+  readonly losses: number
 }
 
 /** An event as a handler got it. */
@@ -67,7 +67,13 @@ export class Ledger {
     what: Pick<Publication, 'type' | 'scope' | 'persist' | 'until' | 'burst'>,
   ): Publication {
     this.#keys += 1
-    const publication: Publication = { key: `k${this.#keys}`, by, ...what, state: 'pending' }
+    const publication: Publication = {
+      key: `k${this.#keys}`,
+      by,
+      ...what,
+      losses: this.losses,
+      state: 'pending',
+    }
     this.publications.push(publication)
     return publication
   }
@@ -78,7 +84,6 @@ export class Ledger {
       (event) => {
         publication.state = 'resolved'
         publication.event = event
-        publication.losses = this.losses
       },
       (error: { code?: string }) => {
         publication.state = 'rejected'

@@ -23,6 +23,7 @@ export const CHECKS: readonly Check[] = [
   { name: 'subscribers from the start hear the whole log', find: fromStart },
   { name: 'cause stands before effect', find: causes },
   { name: 'nothing leaves the relay before its commit', find: early },
+  { name: 'what was lost is told', find: gaps },
   { name: 'one socket a device', find: sockets },
   { name: 'no more waits than may', find: bounds },
   { name: 'nothing was reported that nobody caused', find: reports },
@@ -242,6 +243,18 @@ function* bounds({ ledger }: View): Iterable<string> {
     const count = (taken.get(burst) ?? 0) + 1
     taken.set(burst, count)
     if (count === QUEUE_EVENTS + 1) yield `${by.name} took more than ${QUEUE_EVENTS} events at once`
+  }
+}
+
+/** A context that is gone may have taken the news along. */
+function* gaps({ ledger, devices }: View): Iterable<string> {
+  for (const { name, device, gaps } of devices) {
+    const instances = ledger.instances.filter((one) => one.device === device)
+    if (instances.some(isOver)) continue
+    const told = new Set(instances.flatMap((one) => one.gaps.map(({ from }) => from)))
+    for (const { from, reason } of gaps) {
+      if (!told.has(from)) yield `${name} told nobody that it goes on from ${from} (${reason})`
+    }
   }
 }
 

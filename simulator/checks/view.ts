@@ -33,6 +33,8 @@ export interface DeviceView {
   readonly head: number
   readonly liveAfter: number
   readonly epoch: string
+  /** Where the log knows that it is not whole. */
+  readonly gaps: readonly { readonly reason: string; readonly from: string }[]
 }
 
 export interface View {
@@ -92,6 +94,7 @@ async function deviceView(device: TestDevice): Promise<DeviceView> {
     pending: room.pending,
     head: head.batch,
     liveAfter: room.liveAfter,
+    gaps: room.gaps,
     epoch: room.cursor?.split('.')[0] ?? '',
   }
 }

@@ -93,6 +93,11 @@ class SimulatedRelay implements RelayProgram {
     this.#store = memoryStore()
   }
 
+  async head(room: string): Promise<string | undefined> {
+    const head = await this.#store.head(room)
+    return head && headPosition(head)
+  }
+
   async room(name: string): Promise<RoomContents> {
     const head = await this.#store.head(name)
     if (!head) return { head: undefined, events: [] }

@@ -139,7 +139,7 @@ export class TestNetwork {
       if (device.contexts.length === 0) continue
       for (const [room, disk] of device.rooms) {
         const { room: state } = await disk.log.state()
-        const { head } = await this.relay.room(room)
+        const head = await this.relay.head(room)
         const relay = relayOf(device, room)
         if (relay === 'refused') continue
         if (relay !== 'online' || state.cursor !== head || state.pending > 0) return false
@@ -179,5 +179,6 @@ const NO_RELAY: RelayProgram = {
   fail() {},
   writes: 0,
   room: async () => ({ head: undefined, events: [] }),
+  head: async () => undefined,
   violations: [],
 }

@@ -54,6 +54,8 @@ export interface RelayProgram {
   /** Writes that are in the store. */
   readonly writes: number
   room(name: string): Promise<RoomContents>
+  /** Position of a room's newest place; `undefined` where there is no such room. */
+  head(room: string): Promise<string | undefined>
   /** Where it did what a relay must never do. */
   readonly violations: readonly string[]
 }
@@ -116,6 +118,10 @@ export class TestRelay {
   /** Events of a room, in room order, as the store has them. */
   room(name: string): Promise<RoomContents> {
     return this.#program.room(name)
+  }
+
+  head(room: string): Promise<string | undefined> {
+    return this.#program.head(room)
   }
 
   /** Starts its process; does nothing where it runs. */
