@@ -39,7 +39,7 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
             addTo(streams, event.stream, i, headerText, dataText);`,
     replace: `        data.push(JSON.stringify(entries[i].event.data));
         types.add(event.type);`,
-    profile: 'disk',
+    profile: 'calm',
   },
   {
     name: 'hopeful-promise',
@@ -66,10 +66,9 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
     name: 'heard-twice',
     invariant: 4,
     fault: 'a context dispatches again what it has dispatched',
-    file: 'bus/dist/sync/peers.js',
-    find: `            if (!(counter > highest))
-                continue;`,
-    replace: '',
+    file: 'bus/dist/sync/delivery.js',
+    find: '            if (counter <= this.highest(prefix) || prefix === this.#prefix)',
+    replace: '            if (prefix === this.#prefix)',
     profile: 'tabs',
   },
   {
@@ -101,6 +100,15 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
         return { do: 'fork' };`,
     replace: '',
     profile: 'clones',
+  },
+  {
+    name: 'two-leaders',
+    invariant: 4,
+    fault: 'every context takes the lead at once',
+    file: 'bus/dist/device/turn.js',
+    find: 'platform.locks.request(name, how',
+    replace: 'platform.locks.request(name + options.holder, how',
+    profile: 'calm',
   },
   {
     name: 'early-ack',
@@ -168,10 +176,20 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
     name: 'backwards',
     invariant: 7,
     fault: "events of a room's batch are dispatched last to first",
-    file: 'bus/dist/sync/peers.js',
+    file: 'bus/dist/sync/delivery.js',
     find: '            run.events.forEach((header, k) => {',
     replace: '            [...run.events.entries()].reverse().forEach(([k, header]) => {',
     profile: 'calm',
+  },
+  {
+    name: 'unhealed',
+    invariant: 7,
+    fault: 'what the channel lost is not read from the log',
+    file: 'bus/dist/sync/hearing.js',
+    find: '    look() {',
+    replace: `    look() {
+        return Promise.resolve();`,
+    profile: 'tabs',
   },
   {
     name: 'effect-first',

@@ -10,6 +10,7 @@ const HELP = `npm run simulate -- [options]
   --profile name  ${PROFILE_NAMES.join(', ')} (one after the other)
   --trace         prints the schedule, and every task
   --keep-going    goes on after a seed that fails
+  --regressions   the scenarios that once failed, instead of seeds
   --broken name   a build that is broken on purpose, until it is caught; or all of them
 `
 
@@ -23,6 +24,7 @@ const { values } = parseArgs({
     profile: { type: 'string' },
     trace: { type: 'boolean', default: false },
     'keep-going': { type: 'boolean', default: false },
+    regressions: { type: 'boolean', default: false },
     broken: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
@@ -37,21 +39,23 @@ else if (values.broken !== undefined) await oneBroken(values.broken)
 else await honest()
 
 async function honest(): Promise<void> {
-  const { simulate } = await import('./simulate.ts')
+  const { simulate, simulateRegressions } = await import('./simulate.ts')
   const began = process.cpuUsage()
-  const { runs, failed } = await simulate(
-    {
-      seed,
-      runs: number(values.runs ?? (values.trace ? '1' : '100')),
-      profile,
-      trace: values.trace,
-      keepGoing: values['keep-going'],
-    },
-    console.log,
-  )
+  const request = {
+    seed,
+    runs: number(values.runs ?? (values.trace ? '1' : '100')),
+    profile,
+    trace: values.trace,
+    keepGoing: values['keep-going'],
+  }
+  const { runs, failed, hash } = await (values.regressions
+    ? simulateRegressions(console.log)
+    : simulate(request, console.log))
   const { user, system } = process.cpuUsage(began)
   const each = ((user + system) / 1000 / runs).toFixed(1)
-  console.log(`${runs} runs from seed ${seed}, ${failed.length} failed, ${each} ms of CPU each`)
+  const what = values.regressions ? 'regressions' : `runs from seed ${seed}`
+  console.log(`${runs} ${what}, ${failed.length} failed, hash ${hash.toString(36)}`)
+  console.log(`${each} ms of CPU each`)
   process.exitCode = failed.length > 0 ? 1 : 0
 }
 

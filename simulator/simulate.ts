@@ -2,6 +2,7 @@
 
 import { lineOf } from './actions.ts'
 import { PROFILE_NAMES, type ProfileName } from './profiles.ts'
+import { REGRESSIONS } from './regressions.ts'
 import { type Outcome, run, unhandled } from './run.ts'
 import { makeScenario, type Scenario } from './scenario.ts'
 import { shrink } from './shrink.ts'
@@ -20,6 +21,8 @@ export interface Request {
 
 export interface Summary {
   readonly runs: number
+  /** The same whenever the same seeds are run. */
+  readonly hash: number
   readonly failed: readonly { readonly scenario: Scenario; readonly outcome: Outcome }[]
 }
 
@@ -31,22 +34,42 @@ export function profileOf(seed: number): ProfileName {
   return PROFILE_NAMES[seed % PROFILE_NAMES.length] as ProfileName
 }
 
-export async function simulate(request: Request, print: (line: string) => void): Promise<Summary> {
+export function simulate(request: Request, print: (line: string) => void): Promise<Summary> {
+  const seeds = Array.from({ length: request.runs }, (_, i) => request.seed + i)
+  return runAll(seeds, request, print)
+}
+
+/** The scenarios that once failed. */
+export function simulateRegressions(print: (line: string) => void): Promise<Summary> {
+  return runAll(REGRESSIONS, { trace: false, keepGoing: true, profile: undefined }, print)
+}
+
+type Settings = Pick<Request, 'trace' | 'keepGoing' | 'asItIs' | 'profile'>
+
+async function runAll(
+  which: readonly (number | Scenario)[],
+  request: Settings,
+  print: (line: string) => void,
+): Promise<Summary> {
   const failed: { scenario: Scenario; outcome: Outcome }[] = []
   let runs = 0
-  for (let seed = request.seed; seed < request.seed + request.runs; seed++) {
-    const scenario = makeScenario(seed, request.profile ?? profileOf(seed))
+  let hash = 0
+  for (const one of which) {
+    const scenario =
+      typeof one === 'number' ? makeScenario(one, request.profile ?? profileOf(one)) : one
     const outcome = await run(scenario, request.trace ? tracer(scenario, print) : undefined)
     runs += 1
+    hash = (Math.imul(hash, 31) ^ outcome.hash) >>> 0
     if (outcome.violations.length === 0) continue
     failed.push({ scenario, outcome })
-    print(`seed ${seed}, profile ${scenario.profile}: ${outcome.violations.length} violations`)
+    const { seed, profile } = scenario
+    print(`seed ${seed}, profile ${profile}: ${outcome.violations.length} violations`)
     for (const violation of outcome.violations.slice(0, 10)) print(`  ${violation}`)
     if (request.keepGoing) continue
     if (!request.trace && !request.asItIs) await explain(scenario, outcome, print)
     break
   }
-  return { runs, failed }
+  return { runs, hash, failed }
 }
 
 /** Prints the schedule, and gives what prints the tasks. */

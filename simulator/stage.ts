@@ -270,17 +270,17 @@ export class Stage {
       const publication = this.ledger.publication(instance, { type, burst, ...options })
       return { publication, data: { key: publication.key, persist, mark: PRISTINE } }
     })
-    // The event was encoded when it was published: what its publisher does then is nobody's concern.
-    this.network.after(0, () => {
-      for (const { data } of made) data.mark = 'changed'
-    })
     if (!action.together) {
-      for (const { publication, data } of made)
+      for (const { publication, data } of made) {
         this.ledger.follow(publication, bus.publish(type, data, options))
+        // It was encoded when it was published: what its publisher does then is nobody's concern.
+        data.mark = 'changed'
+      }
       return
     }
     const entries = made.map(({ data }) => ({ type, data, scope, persist }))
     const all = bus.publishBatch(entries, { until })
+    for (const { data } of made) data.mark = 'changed'
     made.forEach(({ publication }, i) => {
       this.ledger.follow(
         publication,

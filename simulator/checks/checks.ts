@@ -246,10 +246,10 @@ function* bounds({ ledger }: View): Iterable<string> {
   }
 }
 
-/** A context that is gone may have taken the news along. */
+/** A context that is gone may have taken the news along; a copied log has the news of the other. */
 function* gaps({ ledger, devices }: View): Iterable<string> {
   for (const { name, device, gaps } of devices) {
-    const instances = ledger.instances.filter((one) => one.device === device)
+    const instances = ledger.instances.filter((one) => sameOrigin(one.device, device))
     if (instances.some(isOver)) continue
     const told = new Set(instances.flatMap((one) => one.gaps.map(({ from }) => from)))
     for (const { from, reason } of gaps) {
