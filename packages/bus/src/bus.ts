@@ -33,6 +33,9 @@ import {
   type SchemaInput,
   validate,
 } from './schema/schema.ts'
+import { Submitter } from './sync/guest.ts'
+import { LogHost } from './sync/host.ts'
+import { UserLinks } from './sync/links.ts'
 import { Peers } from './sync/peers.ts'
 import { RelayedWaiters } from './sync/waiters.ts'
 import type { Bus, EventsOptions, PublishOptions, SubscribeOptions } from './types.ts'
@@ -68,8 +71,8 @@ export function createBusOn(
     memory: processMemoryLog,
     tabs: tabsLink,
   })
-  const { name, source, events, log, tabs, relay, limits, onError, onGap } = resolved
-  const direct = !log && !tabs && !relay && !events
+  const { name, source, events, log, tabs, relay, links, limits, onError, onGap } = resolved
+  const direct = !log && !tabs && !relay && !events && links.length === 0
 
   const report = (error: BusError): void => {
     const { stage = 'batch', eventId, eventType } = error
@@ -94,7 +97,8 @@ export function createBusOn(
     source,
     platform,
     encode: encodeValue,
-    hasLog: log !== undefined,
+    // Without one of its own, those it is linked with may keep one.
+    hasLog: log !== undefined || links.length > 0,
   })
   const waiters = new RelayedWaiters(() => platform.hold())
   const device: Device = new Device({
@@ -104,6 +108,7 @@ export function createBusOn(
     log,
     tabs,
     relay,
+    links,
     report,
     onGap,
     opened: () => pipeline.run(),
@@ -121,6 +126,9 @@ export function createBusOn(
       peers: (peerEvents) => new Peers(composer.prefix, peerEvents),
       writer: (opened) => new LogWriter(opened, platform),
       takeTurn,
+      links: (linkedEvents) => new UserLinks(linkedEvents),
+      guest: (options) => new Submitter(options),
+      host: (options) => new LogHost(options),
       fallbackLog: () => new MemoryLog(platform),
       settleHandled: settleHandlers,
     },

@@ -15,12 +15,13 @@ import { Candidate } from './candidate.ts'
 import { HandOver } from './hand-over.ts'
 import { Lead } from './lead.ts'
 import { followLifecycle } from './lifecycle.ts'
+import { Linked, type LinkedStages, NO_LOG } from './linked.ts'
 import { LogKeeper } from './log-keeper.ts'
 import { Store } from './status.ts'
 import type { Turn, TurnOptions } from './turn.ts'
 
 /** The stages a device hands things to, made by `bus.ts`. */
-export interface DeviceStages {
+export interface DeviceStages extends LinkedStages {
   readonly dispatcher: Dispatch
   readonly waiters: Waiters
   peers(events: PeerEvents): PeerContexts
@@ -39,6 +40,7 @@ export interface DeviceOptions {
   readonly log: LogSource | undefined
   readonly tabs: LinkSource | undefined
   readonly relay: RelaySource | undefined
+  readonly links: readonly (Link | LinkSource)[]
   readonly stages: DeviceStages
   readonly report: (error: BusError) => void
   readonly onGap: (gap: Gap) => void
@@ -56,20 +58,21 @@ export interface DeviceOptions {
 
 /** A log that is not open after this long stops holding live delivery back. */
 const LATE_MS = 1_000
-/** What buses without a log call theirs on a channel. */
-const NO_LOG = 'none'
 
 export class Device {
   readonly status: Store<StatusSnapshot>
   readonly leader: Store<LeaderSnapshot>
   readonly #options: DeviceOptions
   readonly #peers: PeerContexts
+  readonly #linked: Linked
   readonly #lead: Lead
   readonly #handOver: HandOver
   readonly #candidate: Candidate
   /** Absent for a bus without a log. */
   readonly #keeper: LogKeeper | undefined
   #used = false
+  /** The log of the context that keeps this one's events, where one does. */
+  #hostLog: string | undefined
   #link: Link | undefined
   #unfollow: (() => void) | undefined
   /** Term of the last beat: another leader may have died before it told what it knew. */
@@ -98,10 +101,11 @@ export class Device {
       threw('a subscriber of leader'),
     )
     this.#keeper = log && this.#makeKeeper(log)
+    this.#linked = this.#makeLinked()
     this.#peers = stages.peers(this.#peerEvents())
     const shared = {
       platform,
-      dispatcher: stages.dispatcher,
+      dispatcher: this.#linked.dispatcher,
       peers: this.#peers,
       written: () => this.#logStatus(this.status.get().log.state),
       report: (error: BusError) => this.#report(error),
@@ -118,6 +122,7 @@ export class Device {
     this.#handOver = new HandOver({
       ...shared,
       waiters: stages.waiters,
+      linked: this.#linked,
       hasLog: log !== undefined,
       hasRelay: relay !== undefined,
       log: () => this.#keeper?.log,
@@ -150,8 +155,10 @@ export class Device {
   }
 
   #peerEvents(): PeerEvents {
-    const { dispatcher, waiters } = this.#options.stages
+    const { waiters } = this.#options.stages
+    const { dispatcher } = this.#linked
     return {
+      linked: (frame, data) => this.#linked.posted(frame, data),
       seen: () => this.#candidate.seen,
       deliver: (incoming, origin) => dispatcher.incoming(incoming, origin),
       past: (incoming) => dispatcher.past(incoming),
@@ -204,6 +211,7 @@ export class Device {
         wake: () => this.#wake(),
         changed: () => this.#candidate.changed(),
       })
+      this.#linked.open()
       if (!this.#keeper) this.#attach(NO_LOG)
     }
     return this.#keeper?.open()
@@ -225,6 +233,24 @@ export class Device {
     }
   }
 
+  #makeLinked(): Linked {
+    const { platform, prefix, name, links, log, stages } = this.#options
+    return new Linked({
+      platform,
+      prefix,
+      name,
+      stages,
+      sources: links,
+      hasLog: log !== undefined,
+      dispatcher: stages.dispatcher,
+      peers: () => this.#peers,
+      keeper: () => this.#keeper?.opened,
+      leads: () => this.status.get().leader,
+      cast: (headers, data) => this.#lead.cast(headers, data),
+      report: (error) => this.#report(error),
+    })
+  }
+
   /** Log, channel and lock of a device are named alike. */
   get #channel(): string {
     return `crosstown:${this.#options.name}:${this.#options.relay?.room ?? ''}`
@@ -239,6 +265,7 @@ export class Device {
       room: relay?.room ?? '',
       outbox: relay !== undefined,
       writer: (log) => stages.writer(log),
+      hosted: () => this.#hosted(),
       fallback: () => stages.fallbackLog(),
       opened: (state, renewed) => this.#logOpened(state, renewed),
       left: (reason) => this.#logLeft(reason),
@@ -272,7 +299,19 @@ export class Device {
     if (log) this.#takePart(log)
   }
 
+  /** Whether the leader of the device keeps what this context persists. */
+  async #hosted(): Promise<boolean> {
+    if (!this.#link) return false
+    this.#peers.attach(this.#link, NO_LOG)
+    this.#hostLog = await this.#linked.probe()
+    if (this.#hostLog === undefined) return false
+    this.#peers.attach(this.#link, this.#hostLog)
+    this.#linked.named(NO_LOG)
+    return true
+  }
+
   #attach(logId: string): void {
+    this.#linked.named(logId)
     this.#peers.attach(this.#link, logId)
     this.#setGate('open')
   }
@@ -308,7 +347,8 @@ export class Device {
   }
 
   #logStatus(state: StatusSnapshot['log']['state']): void {
-    const kind = this.#keeper?.log?.kind ?? this.#options.log?.kind ?? 'none'
+    const chosen = this.#linked?.isGuest ? undefined : this.#options.log?.kind
+    const kind = this.#keeper?.log?.kind ?? chosen ?? 'none'
     this.status.update({ log: { kind, state, bytes: this.#keeper?.bytes ?? 0 } })
   }
 
@@ -335,7 +375,7 @@ export class Device {
       this.#keeper.resume()
       return
     }
-    this.#peers.attach(this.#link, this.#keeper?.id ?? NO_LOG)
+    this.#peers.attach(this.#link, this.#keeper?.id ?? this.#hostLog ?? NO_LOG)
     this.#wake()
   }
 
@@ -382,6 +422,7 @@ export class Device {
     await this.#candidate.stop()
     if (this.#used) this.#candidate.goodbye()
     await this.#keeper?.close()
+    await this.#linked.close()
     await this.#link?.close()
     this.leader.update({ present: false })
     if (this.#options.log) this.#logStatus('closed')

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Cut, Placement } from './log.ts'
+import { type Cut, isCut } from '../protocol/position.ts'
+import type { Placement } from './log.ts'
 import {
   confirmedAfter,
   lastDecided,
@@ -10,7 +11,7 @@ import {
   readPlacement,
   validPlacement,
 } from './placement.ts'
-import { addCut, isCut } from './room-state.ts'
+import { addCut } from './room-state.ts'
 
 const own = (place: number, indexes: number[], refused: number[] = []): PlacingRun => ({
   place,

@@ -33,6 +33,12 @@ const FRAMES: readonly (readonly [PeerFrame, readonly string[]])[] = [
   [{ frame: 'cast', log, room: true, events: [header] }, ['2']],
   [{ frame: 'beat', log, term: 1, head: 2, relay: 'online', rtt: 3, pending: 0, refused: 0 }, []],
   [{ frame: 'join', log }, []],
+  [{ frame: 'seek', log }, []],
+  [{ frame: 'host', log, prefix: 'p' }, []],
+  [{ frame: 'heard', log, room: true, cast: true, events: [header] }, ['2']],
+  [{ frame: 'submit', log, to: 'q', prefix: 'p', events: [header] }, ['2']],
+  [{ frame: 'taken', log, prefix: 'p', last: 1, batch: 2 }, []],
+  [{ frame: 'declined', log, prefix: 'p', last: 1, code: 'log_failed' }, []],
   [{ frame: 'join', log, prefix: 'p', seen: 'service-worker' }, []],
   [{ frame: 'here', log, prefix: 'p', seen: 'gone', leads: false }, []],
 ]

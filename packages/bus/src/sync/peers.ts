@@ -10,6 +10,7 @@ import { type EventHeader, offsetOf, parseId } from '../event.ts'
 import type { Link } from '../links/link.ts'
 import type { OwnBatch } from '../log/log.ts'
 import type { Run } from '../protocol/frames.ts'
+import type { LinkFrame } from '../protocol/link-frames.ts'
 import {
   type BatchFrame,
   type BeatFrame,
@@ -128,6 +129,14 @@ export class Peers implements PeerContexts {
         return
       case 'gap':
         if (sameLog) events.gap(frame.gap)
+        return
+      case 'seek':
+      case 'host':
+      case 'heard':
+      case 'submit':
+      case 'taken':
+      case 'declined':
+        events.linked(frame, data)
         return
       case 'here':
         if (sameLog) events.here(frame)
@@ -254,6 +263,19 @@ export class Peers implements PeerContexts {
 
   postGap(gap: Gap): void {
     this.#send({ frame: 'gap', log: this.#logId ?? '', gap })
+  }
+
+  postLinked(frame: LinkFrame, data?: readonly string[]): void {
+    this.#send(frame, data)
+  }
+
+  postCast(headers: readonly EventHeader[], data: readonly string[]): void {
+    this.#send({ frame: 'cast', log: this.#logId ?? '', events: headers }, data)
+  }
+
+  tell(text: string): void {
+    this.#transmit(text)
+    this.receive(text)
   }
 
   postBeat(beat: Omit<BeatFrame, 'frame' | 'log' | 'prefix'>): void {
