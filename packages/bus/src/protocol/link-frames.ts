@@ -52,10 +52,11 @@ export interface TakenFrame {
   readonly batch?: number
 }
 
-/** What was submitted up to counter `last` is not in the log, and will not be. */
+/** What was submitted to `by` up to counter `last` is not in the log, and will not be. */
 export interface DeclinedFrame {
   readonly frame: 'declined'
   readonly log: string
+  readonly by: string
   readonly prefix: string
   readonly last: number
   readonly code: BusErrorCode
@@ -85,7 +86,8 @@ export const LINK_CHECKS: { [F in LinkFrame['frame']]: (frame: Fields) => boolea
   submit: (f) => isName(f['to']) && isName(f['prefix']) && isHeaders(f['events']),
   taken: (f) =>
     isName(f['prefix']) && isCount(f['last']) && (f['batch'] === undefined || isCount(f['batch'])),
-  declined: (f) => isName(f['prefix']) && isCount(f['last']) && isErrorCode(f['code']),
+  declined: (f) =>
+    isName(f['by']) && isName(f['prefix']) && isCount(f['last']) && isErrorCode(f['code']),
 }
 
 export function isHeaders(events: unknown): boolean {

@@ -134,7 +134,13 @@ const PEER_FRAMES: {
   heard: { log: 'required', room: 'optional', cast: 'optional', events: 'required' },
   submit: { log: 'required', to: 'required', prefix: 'required', events: 'required' },
   taken: { log: 'required', prefix: 'required', last: 'required', batch: 'optional' },
-  declined: { log: 'required', prefix: 'required', last: 'required', code: 'required' },
+  declined: {
+    log: 'required',
+    by: 'required',
+    prefix: 'required',
+    last: 'required',
+    code: 'required',
+  },
 }
 
 const BATCH_REF: Fields<BatchRef> = { batch: 'required', id: 'required' }

@@ -32,6 +32,8 @@ interface Submission {
   readonly result: PromiseWithResolvers<number | undefined>
   /** The log for which it was sent: it may be in there. */
   log: string | undefined
+  /** The hosts it was sent to: only where there is one its word is the last. */
+  readonly hosts: Set<string>
   tries: number
   /** By when it must be taken, by the monotonic clock. */
   readonly until: number
@@ -61,6 +63,7 @@ export class Submitter implements Guest {
       last: parseId(headers.at(-1)?.id ?? '')[1],
       result,
       log: undefined,
+      hosts: new Set(),
       tries: 0,
       until: this.#options.platform.monotonic() + PATIENCE_MS,
     })
@@ -94,12 +97,14 @@ export class Submitter implements Guest {
     this.#next()
   }
 
-  declined({ log, prefix, last, code }: DeclinedFrame): void {
+  declined({ log, by, prefix, last, code }: DeclinedFrame): void {
     const current = this.#queue[0]
-    if (!this.#concerns(current, log, prefix, last)) return
+    if (!this.#concerns(current, log, prefix, last) || this.#host?.prefix !== by) return
     this.#settle()
     const what = 'the context that keeps the log did not take the event'
-    current.result.reject(new BusError(code, what, { stage: 'sync' }))
+    const declined = new BusError(code, what, { stage: 'sync' })
+    // Another one that was asked may have taken it, and may still.
+    current.result.reject(current.hosts.size > 1 ? silentError(declined) : declined)
     this.#next()
   }
 
@@ -125,6 +130,7 @@ export class Submitter implements Guest {
     const host = this.#host
     if (host) {
       current.log = host.log
+      current.hosts.add(host.prefix)
       current.tries += 1
       const { headers: events, data } = current
       host.way.send({ frame: 'submit', log: NO_LOG, to: host.prefix, prefix, events }, data)
@@ -182,9 +188,9 @@ export class Submitter implements Guest {
   }
 }
 
-function silentError(): BusError {
+function silentError(cause?: BusError): BusError {
   const what = 'no context that keeps a log answered: whether the event is in one is not known'
-  return new BusError('unavailable', what, { stage: 'sync' })
+  return new BusError('unavailable', what, { stage: 'sync', cause })
 }
 
 function clearedError(): BusError {

@@ -3,17 +3,22 @@
  * ids as they are, and each event once, however often it is submitted. In come submissions, out
  * go answers and, for everybody who hears this context, the same frames as for its own batches.
  */
-import { isBusError, toBusError } from '../errors.ts'
+import { BusError, isBusError, toBusError } from '../errors.ts'
 import { parseId } from '../event.ts'
 import type { Encoded, OwnBatch } from '../log/log.ts'
-import type { LinkFrame, SubmitFrame } from '../protocol/link-frames.ts'
+import type { SubmitFrame } from '../protocol/link-frames.ts'
 import { encodeEvents, encodePeerFrame } from '../protocol/peer-frames.ts'
 import type { Host, HostOptions, Keeper, Way } from './sync.ts'
+
+/** Guests remembered at most; the longest silent one goes first. */
+const MAX_GUESTS = 1_000
 
 export class LogHost implements Host {
   readonly #options: HostOptions
   /** The last submission of each guest: one at a time. */
   readonly #line = new Map<string, Promise<void>>()
+  /** What was declined last of each guest: the same again, from before it heard, stays declined. */
+  readonly #declined = new Map<string, number>()
 
   constructor(options: HostOptions) {
     this.#options = options
@@ -36,20 +41,28 @@ export class LogHost implements Host {
     const { prefix } = frame
     const log = keeper.id
     const last = parseId(frame.events.at(-1)?.id ?? '')[1]
-    const answer = (frame: LinkFrame): void => way.send(frame)
-    if (!isChain(frame)) {
-      answer({ frame: 'declined', log, prefix, last: Math.max(1, last), code: 'bad_frame' })
-      return
-    }
     try {
+      if (!isChain(frame)) throw new BusError('bad_frame', 'not the ids of a guest, in order')
       const batch = await this.#alone(prefix, () => this.#append(keeper, frame, data))
       const all = { frame: 'taken', log, prefix, last } as const
-      answer(batch === undefined ? all : { ...all, batch })
+      way.send(batch === undefined ? all : { ...all, batch })
     } catch (error) {
       // Whether it is in the log is not known: the guest asks again, and the log then says.
       if (isBusError(error, 'log_lost')) return
-      const { code } = toBusError(error, 'log_failed', '')
-      answer({ frame: 'declined', log, prefix, last, code })
+      const { code } = toBusError(error, 'log_failed', 'the log did not take a batch')
+      this.#remember(prefix, Math.max(1, last))
+      const by = this.#options.prefix
+      way.send({ frame: 'declined', log, by, prefix, last: Math.max(1, last), code })
+    }
+  }
+
+  #remember(prefix: string, last: number): void {
+    this.#declined.delete(prefix)
+    this.#declined.set(prefix, last)
+    if (this.#declined.size <= MAX_GUESTS) return
+    for (const oldest of this.#declined.keys()) {
+      this.#declined.delete(oldest)
+      return
     }
   }
 
@@ -75,6 +88,10 @@ export class LogHost implements Host {
       return found?.index === 0 && found.batch.headers.length >= events.length
         ? found.batch.batch
         : undefined
+    }
+    const declined = this.#declined.get(prefix) ?? 0
+    if (parseId(events[first]?.id ?? '')[1] <= declined) {
+      throw new BusError('log_failed', 'the batch was declined before', { stage: 'sync' })
     }
     const entries: Encoded[] = events.slice(first).map((header, i) => ({
       event: header,

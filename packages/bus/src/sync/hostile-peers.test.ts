@@ -109,7 +109,7 @@ function frames(log: string): KnownFrame[] {
     [{ frame: 'heard', log, room: true, events: [header] }, ['1']],
     [{ frame: 'submit', log: 'none', to: 'nobody', prefix: 'foreign', events: [header] }, ['1']],
     [{ frame: 'taken', log, prefix: 'foreign', last: 1, batch: 1 }, []],
-    [{ frame: 'declined', log, prefix: 'foreign', last: 1, code: 'log_failed' }, []],
+    [{ frame: 'declined', log, by: 'b', prefix: 'foreign', last: 1, code: 'log_failed' }, []],
   ]
   return known.map(([frame, data]) => ({ frame, data }))
 }
