@@ -1,7 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
+import * as fc from 'fast-check'
 import { afterEach, describe, expect, test } from 'vitest'
 import { createBusOn } from '../bus.ts'
-import { BusError } from '../errors.ts'
+import { BusError, isBusError } from '../errors.ts'
 import type { Link, LinkSource } from '../links/link.ts'
 import { memoryLink } from '../links/memory.ts'
 import { portLink } from '../links/port.ts'
@@ -9,6 +10,8 @@ import type { LogSource, OwnBatch } from '../log/log.ts'
 import { MemoryLog } from '../log/memory.ts'
 import { MemoryRows } from '../log/memory-rows.ts'
 import type { AnyBusOptions } from '../options.ts'
+import type { LinkFrame } from '../protocol/link-frames.ts'
+import { hostileTexts } from '../testing/hostile.ts'
 import { VirtualPlatform } from '../testing/virtual-platform.ts'
 import type { Bus } from '../types.ts'
 
@@ -188,6 +191,45 @@ describe('linked buses', () => {
     await settle()
     expect(data(widget)).toEqual([1])
   })
+
+  test('refuse by name whatever a stranger says over a link, and go on', async () => {
+    const [link, disk] = [memoryLink(), new Disk(45)]
+    const shop = peer({ log: disk, links: [link] })
+    const widget = peer({ log: new Disk(46), links: [link] })
+    const guest = peer({ log: false, links: [link] })
+    await settle()
+    const stranger = link.open('crosstown:shop', clock) as Link
+    const header = { id: 'foreign-1', type: 'foreign', source: 'x', time: 1 }
+    const frames: [LinkFrame, string[]][] = [
+      [{ frame: 'seek', log: 'none' }, []],
+      [{ frame: 'host', log: 'foreign', prefix: 'foreign' }, []],
+      [{ frame: 'heard', log: 'none', cast: true, events: [header, header] }, ['1', '[']],
+      [{ frame: 'submit', log: 'none', to: 'foreign', prefix: 'foreign', events: [header] }, ['1']],
+      [{ frame: 'taken', log: 'foreign', prefix: 'foreign', last: 1, batch: 1 }, []],
+      [{ frame: 'declined', log: 'x', by: 'x', prefix: 'foreign', last: 1, code: 'closed' }, []],
+    ]
+    const texts = hostileTexts(frames.map(([frame, data]) => ({ frame, data })))
+    await fc.assert(
+      fc.asyncProperty(texts, async (text) => {
+        stranger.send(text)
+        await Promise.resolve()
+        for (const { reported } of [shop, widget, guest]) {
+          expect(reported.splice(0).filter((error) => !isBusError(error))).toEqual([])
+        }
+      }),
+      { numRuns: 10_000 },
+    )
+    await settle()
+    for (const { heard } of [shop, widget, guest]) heard.length = 0
+    await shop.bus.publish('said', 1)
+    await guest.bus.publish('said', 2)
+    await settle()
+    for (const one of [shop, widget, guest]) {
+      const ours = one.heard.filter(([value]) => value === 1 || value === 2)
+      expect(ours.map(([value]) => value)).toEqual([1, 2])
+    }
+    expect((await disk.content()).map(({ type }) => type)).toEqual(['said', 'said'])
+  }, 60_000)
 
   test('speak over a port', async () => {
     const { port1, port2 } = new MessageChannel()

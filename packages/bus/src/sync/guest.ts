@@ -44,6 +44,8 @@ export class Submitter implements Guest {
   readonly #queue: Submission[] = []
   #host: (HostFrame & { readonly way: Way }) | undefined
   #cancel: (() => void) | undefined
+  /** Keeps the process alive while something waits. */
+  #release: (() => void) | undefined
   #closed = false
 
   constructor(options: GuestOptions) {
@@ -56,6 +58,7 @@ export class Submitter implements Guest {
 
   submit(entries: readonly Encoded[]): Promise<number | undefined> {
     const result = Promise.withResolvers<number | undefined>()
+    this.#release ??= this.#options.platform.hold()
     const headers = entries.map(({ headerText }) => JSON.parse(headerText) as EventHeader)
     this.#queue.push({
       headers,
@@ -161,6 +164,7 @@ export class Submitter implements Guest {
   #goAlone(): void {
     for (const { result } of this.#queue.splice(0)) result.resolve(undefined)
     this.#settle()
+    this.#rest()
   }
 
   #settle(): void {
@@ -177,9 +181,15 @@ export class Submitter implements Guest {
 
   #next(): void {
     this.#queue.shift()
-    if (this.#closed) {
-      if (this.#queue.length > 0) this.#end(closedError())
-    } else this.#go()
+    if (this.#queue.length === 0) this.#rest()
+    else if (this.#closed) this.#end(closedError())
+    else this.#go()
+  }
+
+  /** Nothing waits any more. */
+  #rest(): void {
+    this.#release?.()
+    this.#release = undefined
   }
 
   close(): void {
