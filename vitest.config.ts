@@ -5,9 +5,13 @@ import { chromiumLaunch, chromiumPath } from './scripts/lib/chromium.ts'
 const excluded = ['**/node_modules/**', '**/dist/**']
 const browserTests = 'packages/*/src/**/*.browser.test.{ts,tsx}'
 
+/** For what hangs; thousands of runs of a property take their time on a busy machine. */
+const testTimeout = 60_000
+
 const unit: TestProjectConfiguration = {
   test: {
     name: 'unit',
+    testTimeout,
     environment: 'node',
     include: ['{packages/*/src,scripts,bench,demo/src}/**/*.test.{ts,tsx}'],
     exclude: [...excluded, browserTests],
@@ -19,6 +23,7 @@ const unit: TestProjectConfiguration = {
 const browser: TestProjectConfiguration = {
   test: {
     name: 'browser',
+    testTimeout,
     include: [browserTests],
     exclude: excluded,
     browser: {

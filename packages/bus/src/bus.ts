@@ -7,12 +7,12 @@ import { type Draft, Publisher } from './batch/publisher.ts'
 import { abortError, rejectedTicket, settleHandled, type Ticket } from './batch/ticket.ts'
 import { decodeValue, encodeValue } from './codec/codec.ts'
 import { Device } from './device/device.ts'
-import { observed, statusOf, unsubscriber } from './device/status.ts'
+import { observed, part, statusOf, unsubscriber } from './device/status.ts'
 import { takeTurn } from './device/turn.ts'
 import { Dispatcher } from './dispatch/dispatcher.ts'
 import { type AnyHandler, Handlers } from './dispatch/handlers.ts'
 import { iterate, nextEvent } from './dispatch/iterate.ts'
-import { BusError } from './errors.ts'
+import { BusError, type BusErrorCode } from './errors.ts'
 import type { BusEvent } from './event.ts'
 import { tabsLink } from './links/tabs.ts'
 import { indexedDbLog } from './log/indexeddb.ts'
@@ -26,6 +26,7 @@ import {
 } from './options.ts'
 import { type Platform, runtimePlatform } from './platform.ts'
 import { eventById } from './read/by-id.ts'
+import { outboxOf } from './read/outbox.ts'
 import { Subscriber } from './read/subscriber.ts'
 import {
   type EventSchemas,
@@ -109,6 +110,7 @@ export function createBusOn(
     tabs,
     relay,
     links,
+    retention: { events: limits.logEvents, bytes: limits.logBytes, days: limits.logDays },
     report,
     onGap,
     opened: () => pipeline.run(),
@@ -123,7 +125,7 @@ export function createBusOn(
     stages: {
       dispatcher,
       waiters,
-      peers: (peerEvents) => new Peers(composer.prefix, peerEvents),
+      peers: (peerEvents) => new Peers(composer.prefix, platform, peerEvents),
       writer: (opened) => new LogWriter(opened, platform),
       takeTurn,
       links: (linkedEvents) => new UserLinks(linkedEvents),
@@ -138,6 +140,7 @@ export function createBusOn(
     composer,
     pipeline,
     hasRelay: relay !== undefined,
+    outboxFull: () => relay !== undefined && device.outboxFull,
     now: () => platform.now(),
     validate: events && ((type, data) => validate(events, type, data)),
     copy: (data, type) => {
@@ -232,11 +235,29 @@ export function createBusOn(
     cancel()
   }
 
+  async function* outbox<T>(
+    state: 'pending' | 'refused',
+    give: (event: BusEvent, code: BusErrorCode | undefined) => T,
+  ): AsyncGenerator<T, void, void> {
+    if (closed) throw closedError()
+    const opened = relay && (await device.open())
+    if (!opened) return
+    for await (const { event, code } of outboxOf(opened, state)) {
+      const decoded = dispatcher.open(event)
+      if (decoded) yield give(decoded, code)
+    }
+  }
+
   const bus = {
     name,
     source,
     status: statusOf(device.status, use),
     leader: observed(device.leader, use),
+    outbox: {
+      ...part(device.status, 'outbox', use),
+      pending: () => outbox('pending', (event) => event),
+      refused: () => outbox('refused', (event, code) => ({ event, code })),
+    },
     publish,
     publishBatch(
       entries: readonly ({ type: string; data?: unknown } & PublishOptions)[],

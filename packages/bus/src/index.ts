@@ -51,6 +51,8 @@ export type {
   Matching,
   Observable,
   OnceOptions,
+  Outbox,
+  OutboxSnapshot,
   PatternOf,
   Patterns,
   PublishArguments,

@@ -64,7 +64,7 @@ describe('given', () => {
   test('they are taken as they are', () => {
     const [log, tabs, onError, onGap] = [memoryLog(), memoryLink(), () => {}, () => {}]
     const events = { a: z.string() }
-    const limits = { queueEvents: 1, queueBytes: 2 }
+    const limits = { queueEvents: 1, queueBytes: 2, logEvents: 3, logBytes: 4, logDays: 5 }
     const given = {
       name: 'A-z_9',
       source: 'till 3',

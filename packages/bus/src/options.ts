@@ -34,6 +34,15 @@ export interface BusOptions {
         readonly queueEvents?: number | undefined
         /** Bytes of them at most. @default 64 MiB */
         readonly queueBytes?: number | undefined
+        /**
+         * Events the log keeps at most. The oldest go first, but never what waits for the relay:
+         * where that alone fills the log, `publish` rejects with `outbox_full`. @default 1_000_000
+         */
+        readonly logEvents?: number | undefined
+        /** Characters of headers and data it keeps at most. @default 256 Mi */
+        readonly logBytes?: number | undefined
+        /** Days after which an event goes, counted from when it was written. @default 90 */
+        readonly logDays?: number | undefined
       }
     | undefined
   /**
@@ -61,7 +70,13 @@ export interface ResolvedOptions {
   readonly tabs: LinkSource | undefined
   readonly relay: RelaySource | undefined
   readonly links: readonly (Link | LinkSource)[]
-  readonly limits: { readonly queueEvents: number; readonly queueBytes: number }
+  readonly limits: {
+    readonly queueEvents: number
+    readonly queueBytes: number
+    readonly logEvents: number
+    readonly logBytes: number
+    readonly logDays: number
+  }
   readonly onError: (error: BusError, context: ErrorContext) => void
   readonly onGap: (gap: Gap) => void
 }
@@ -132,6 +147,9 @@ export function resolveOptions(
     limits: {
       queueEvents: limit('queueEvents', limits.queueEvents, 100_000),
       queueBytes: limit('queueBytes', limits.queueBytes, 64 * 1024 * 1024),
+      logEvents: limit('logEvents', limits.logEvents, 1_000_000),
+      logBytes: limit('logBytes', limits.logBytes, 256 * 1024 * 1024),
+      logDays: limit('logDays', limits.logDays, 90),
     },
     onError: onError ?? reportToConsole,
     onGap: onGap ?? (() => {}),
@@ -208,7 +226,13 @@ function isLink(link: unknown): boolean {
   )
 }
 
-const LIMITS: ReadonlySet<string> = new Set(['queueEvents', 'queueBytes'])
+const LIMITS: ReadonlySet<string> = new Set([
+  'queueEvents',
+  'queueBytes',
+  'logEvents',
+  'logBytes',
+  'logDays',
+])
 
 function checkLimits(limits: unknown): void {
   if (typeof limits !== 'object' || limits === null) throw invalid('limits must be an object')

@@ -214,8 +214,7 @@ export interface StatusSnapshot {
     /** Bytes of headers and data written by this context. */
     readonly bytes: number
   }
-  /** Events for the room that the relay has not confirmed, and those it refused since start. */
-  readonly outbox: { readonly pending: number; readonly refused: number }
+  readonly outbox: OutboxSnapshot
   readonly lastError: BusError | undefined
 }
 
@@ -225,6 +224,31 @@ export interface LeaderSnapshot {
   readonly self: boolean
   /** Whether some context of the device is known to lead, this one included. */
   readonly present: boolean
+}
+
+/** What this device has for the room. */
+export interface OutboxSnapshot {
+  /** Events that the room has not confirmed. */
+  readonly pending: number
+  /** Characters of their headers and data, about. */
+  readonly bytes: number
+  /** Events that the relay refused for good since the leader began. */
+  readonly refused: number
+}
+
+/** Own events on their way to the room. */
+export interface Outbox<Events extends object> extends Observable<OutboxSnapshot> {
+  /**
+   * The events that the room has not confirmed, from the log, oldest first.
+   *
+   * @example for await (const event of bus.outbox.pending()) console.log(event.type, event.time)
+   */
+  pending(): AsyncIterableIterator<EventOf<Events, TypeOf<Events>>>
+  /** The events that the relay refused for good, and why, as far back as the log goes. */
+  refused(): AsyncIterableIterator<{
+    readonly event: EventOf<Events, TypeOf<Events>>
+    readonly code: BusErrorCode
+  }>
 }
 
 export type Status = StatusSnapshot & Observable<StatusSnapshot>
@@ -258,6 +282,12 @@ export interface Bus<Events extends object, Input extends object = Events> {
    * @example bus.leader.subscribe(({ self }) => console.log(self ? 'this tab leads' : 'not this tab'))
    */
   readonly leader: Observable<LeaderSnapshot>
+  /**
+   * Own events on their way to the room; empty without a relay. Subscribing counts as use.
+   *
+   * @example bus.outbox.subscribe(({ pending }) => badge.show(pending))
+   */
+  readonly outbox: Outbox<Events>
 
   /**
    * Publishes one event. Data is checked and encoded before this returns, so changing the object

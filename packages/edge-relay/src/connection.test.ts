@@ -442,6 +442,22 @@ describe('the room stream', () => {
     expect(await full.end()).toMatchObject({ reason: 'slow_reader' })
   })
 
+  it('goes on for a socket that emptied, but to above the mark of which sockets tell', async () => {
+    const { platform, join } = setup({ limits: { pauseBytes: 1_000 } })
+    const writer = await join('writer')
+    const slow = await join('slow')
+    slow.socket.bufferedAmount = 2_000
+    for (let batch = 1; batch <= 3; batch++) {
+      writer.send(publishOf(batch, batch === 1 ? undefined : batch - 1, [`a-${batch}`]), ['0'])
+      await writer.next('ack')
+    }
+    await settled()
+    slow.socket.bufferedAmount = 0
+    platform.advance(1_000)
+    const { ids } = await slow.stream(slow.from, (all) => all.includes('a-3'))
+    expect(ids).toEqual(['a-1', 'a-2', 'a-3'])
+  })
+
   it('lets connections read what another process wrote, without a gap', async () => {
     const store = memoryStore()
     const [here, there] = [setup({ store }), setup({ store })]

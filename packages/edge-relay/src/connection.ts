@@ -77,12 +77,16 @@ export class Connection implements Member, SocketEvents {
   #mayPublish: (type: string) => boolean = NO_RIGHTS.mayRead
   #drained: (() => void) | undefined
   #pausedSinceMs = 0
+  readonly #openedMs: number
+  #lastHeardMs: number
 
   constructor(socket: Socket, admission: Admission, context: ConnectionContext) {
     this.#socket = socket
     this.#admission = admission
     this.#context = context
-    this.lastSentMs = context.platform.now()
+    this.#openedMs = context.platform.monotonic()
+    this.#lastHeardMs = this.#openedMs
+    this.lastSentMs = this.#openedMs
   }
 
   get closed(): boolean {
@@ -95,11 +99,13 @@ export class Connection implements Member, SocketEvents {
 
   send(text: string): void {
     if (this.#state === 'closed') return
-    this.#socket.send(text)
-    this.lastSentMs = this.#context.platform.now()
+    // Judged before: a single frame may be larger than the limit, and must still reach who reads.
     if (this.#socket.bufferedAmount > this.#context.limits.bufferBytes) {
       this.#end('slow_reader')
+      return
     }
+    this.#socket.send(text)
+    this.lastSentMs = this.#context.platform.monotonic()
   }
 
   /** Tells the other side why, and closes. */
@@ -118,23 +124,29 @@ export class Connection implements Member, SocketEvents {
 
   drained(): Promise<void> {
     if (this.#state === 'closed') return Promise.resolve()
-    this.#pausedSinceMs = this.#context.platform.now()
+    this.#pausedSinceMs = this.#context.platform.monotonic()
     return new Promise((resolve) => {
       this.#drained = resolve
     })
   }
 
   tick(nowMs: number): void {
-    const { helloMs, slowReaderMs } = this.#context.limits
-    if (this.#state === 'open') {
-      if (this.#drained && nowMs - this.#pausedSinceMs >= slowReaderMs) this.#end('slow_reader')
-    } else if (nowMs - this.lastSentMs >= helloMs) {
-      this.fail(new BusError('timeout', `no hello within ${helloMs} ms`))
+    const { helloMs, pauseBytes, silenceMs, slowReaderMs } = this.#context.limits
+    if (this.#state !== 'open') {
+      if (nowMs - this.#openedMs >= helloMs)
+        this.fail(new BusError('timeout', `no hello within ${helloMs} ms`))
+    } else if (nowMs - this.#lastHeardMs >= silenceMs) {
+      this.fail(new BusError('silent', `nothing was heard for ${silenceMs} ms`))
+    } else if (this.#drained) {
+      // A socket tells of its low mark only, which may be above `pauseBytes`.
+      if (this.bufferedAmount <= pauseBytes) this.onDrain()
+      else if (nowMs - this.#pausedSinceMs >= slowReaderMs) this.#end('slow_reader')
     }
   }
 
   onMessage(message: unknown): void {
     if (this.#state === 'closed') return
+    this.#lastHeardMs = this.#context.platform.monotonic()
     try {
       this.#take(message)
     } catch (error) {

@@ -221,10 +221,11 @@ export class Delivery {
         return
       }
       send(member, chunk, texts[i] as string)
-    }
-    if (member.bufferedAmount > this.#context.limits.pauseBytes) {
-      member.live = false
-      void this.#pull(member, member.place)
+      if (member.bufferedAmount > this.#context.limits.pauseBytes) {
+        member.live = false
+        void this.#pull(member, member.place)
+        return
+      }
     }
   }
 

@@ -47,12 +47,19 @@ export interface Limits {
    */
   readonly helloMs: number
   /**
+   * A connection on which nothing came for this long is closed: a socket whose other end is gone
+   * would stay for ever. At least 150,000, since hidden pages send once a minute.
+   * @default 180,000 ms
+   */
+  readonly silenceMs: number
+  /**
    * Bytes a socket may hold unsent before live delivery turns into reading from the store.
    * @default 1 MiB
    */
   readonly pauseBytes: number
   /**
-   * Bytes a socket may hold unsent at all; over it the connection is closed as a slow reader.
+   * Bytes a socket may hold unsent and still be sent something; over it the connection is closed as
+   * a slow reader. At least `pauseBytes`. A socket may hold one frame more than this.
    * @default 8 MiB
    */
   readonly bufferBytes: number
@@ -91,6 +98,8 @@ export interface Limits {
   readonly idleRooms: number
 }
 
+const MIN_SILENCE_MS = 150_000
+
 /** What holds where nothing else is said. */
 export const DEFAULT_LIMITS: Limits = {
   bodyBytes: MAX_FRAME_BYTES,
@@ -100,6 +109,7 @@ export const DEFAULT_LIMITS: Limits = {
   streamBytes: MAX_BATCH_BYTES,
   heartbeatMs: 25_000,
   helloMs: 10_000,
+  silenceMs: 180_000,
   pauseBytes: 1024 * 1024,
   bufferBytes: 8 * 1024 * 1024,
   slowReaderMs: 60_000,
@@ -133,6 +143,13 @@ export function resolveLimits(given: Partial<Limits> = {}): Limits {
   ] as const) {
     if (limits[key] > most)
       throw new BusError('invalid_options', `limits.${key} is at most ${most} in this protocol`)
+  }
+  for (const [key, least, why] of [
+    ['silenceMs', MIN_SILENCE_MS, 'hidden pages have a timer once a minute'],
+    ['bufferBytes', limits.pauseBytes, 'who holds more than pauseBytes is to be waited for first'],
+  ] as const) {
+    if (limits[key] < least)
+      throw new BusError('invalid_options', `limits.${key} is at least ${least}: ${why}`)
   }
   return limits
 }

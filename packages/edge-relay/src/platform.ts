@@ -5,8 +5,10 @@
 
 /** What the relay uses of the process it runs in. */
 export interface Platform {
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970, by a clock that may be set. */
   now(): number
+  /** Milliseconds since some moment, by a clock that nobody sets: for how long something takes. */
+  monotonic(): number
   /** Calls `run` again and again until the returned function is called; keeps no process alive. */
   every(intervalMs: number, run: () => void): () => void
   /** Calls `run` when what has already arrived in this turn of the event loop has been handled. */
@@ -23,6 +25,7 @@ export interface Platform {
 /** The process itself. */
 export const systemPlatform: Platform = {
   now: () => Date.now(),
+  monotonic: () => performance.now(),
   every(intervalMs, run) {
     const timer: unknown = setInterval(run, intervalMs)
     // Only Node and Deno hold a process open for a timer, and only there is it an object.

@@ -453,6 +453,7 @@ describe('who may come', () => {
     expect(() => createRelay({ limits: { heartbeatMs: 0 } })).toThrow(BusError)
     expect(() => createRelay({ limits: { bodyBytes: 5_000_000 } })).toThrow(BusError)
     expect(() => createRelay({ limits: { postEvents: 1_001 } })).toThrow(BusError)
+    expect(() => createRelay({ limits: { bufferBytes: 1_000 } })).toThrow(/pauseBytes/)
     expect(() => createRelay({ limits: { frames: 1 } as object })).toThrow(BusError)
   })
 })

@@ -63,7 +63,7 @@ export class Retention {
 
   /** Begins a sweep over all rooms where one is due. */
   tick(nowMs: number): void {
-    if (this.#sweptMs !== undefined && Math.abs(nowMs - this.#sweptMs) < SWEEP_MS) return
+    if (this.#sweptMs !== undefined && nowMs - this.#sweptMs < SWEEP_MS) return
     this.#sweptMs = nowMs
     this.#sweepAfter = ''
     this.#run()

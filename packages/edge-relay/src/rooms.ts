@@ -1,4 +1,5 @@
 /** The rooms and connections of one relay in this process, and the one timer they share. */
+import { BusError } from '@crosstown/bus/protocol'
 import { type Admission, Connection, type ConnectionContext } from './connection.ts'
 import { Retention, type RetentionContext } from './retention.ts'
 import { type HostContext, RoomHost } from './room-host.ts'
@@ -6,9 +7,11 @@ import type { Socket, SocketEvents } from './socket.ts'
 
 /** Empty advances must leave within a second of their commit. */
 const TICK_MS = 500
-/** When devices come back after this relay went away: after the first, spread over the second. */
+/** When devices come back after this relay went away: after the first, spread over the second... */
 const GOAWAY_AFTER_MS = 500
 const GOAWAY_JITTER_MS = 2_000
+/** ...or over more, so that no more than one comes in this time. */
+const GOAWAY_EACH_MS = 1
 
 /** All rooms of a relay. */
 export class Rooms {
@@ -37,10 +40,11 @@ export class Rooms {
     return this.#closing
   }
 
-  /** The room, from now on in memory. */
+  /** The room, from now on in memory. @throws {BusError} going_away */
   host(room: string): RoomHost {
+    if (this.#closing) throw new BusError('going_away', 'the relay is closing')
     let host = this.#hosts.get(room)
-    this.#retention.tick(this.#context.platform.now())
+    this.#retention.tick(this.#context.platform.monotonic())
     if (host) {
       // The order of the map is that of last use.
       this.#hosts.delete(room)
@@ -61,7 +65,7 @@ export class Rooms {
   accept(socket: Socket, admission: Admission): SocketEvents {
     const connection = new Connection(socket, admission, this.#connectionContext)
     this.#connections.add(connection)
-    if (this.#closing) connection.goAway(GOAWAY_AFTER_MS, GOAWAY_JITTER_MS)
+    if (this.#closing) this.#sendAway([connection])
     else this.#stopTimer ??= this.#context.platform.every(TICK_MS, () => this.#tick())
     return connection
   }
@@ -70,14 +74,18 @@ export class Rooms {
   async close(): Promise<void> {
     this.#closing = true
     await Promise.all([...this.#hosts.values()].map((host) => host.drain()))
-    for (const connection of [...this.#connections])
-      connection.goAway(GOAWAY_AFTER_MS, GOAWAY_JITTER_MS)
+    this.#sendAway([...this.#connections])
     this.#hosts.clear()
     await this.#retention.stop()
   }
 
+  #sendAway(connections: readonly Connection[]): void {
+    const jitterMs = Math.max(GOAWAY_JITTER_MS, connections.length * GOAWAY_EACH_MS)
+    for (const connection of connections) connection.goAway(GOAWAY_AFTER_MS, jitterMs)
+  }
+
   #tick(): void {
-    const nowMs = this.#context.platform.now()
+    const nowMs = this.#context.platform.monotonic()
     this.#retention.tick(nowMs)
     for (const host of this.#hosts.values()) host.delivery.tick(nowMs)
     // Those in a room were seen there; what remains are the ones still waiting for a welcome, and

@@ -47,9 +47,21 @@ let composer: Composer
 let publisher: Publisher
 
 function create(
-  options: { validate?: Validate; hasLog?: boolean; hasRelay?: boolean; queueEvents?: number } = {},
+  options: {
+    validate?: Validate
+    hasLog?: boolean
+    hasRelay?: boolean
+    queueEvents?: number
+    outboxFull?: boolean
+  } = {},
 ): void {
-  const { validate, hasLog = true, hasRelay = false, queueEvents = 10_000 } = options
+  const {
+    validate,
+    hasLog = true,
+    hasRelay = false,
+    queueEvents = 10_000,
+    outboxFull = false,
+  } = options
   platform = new VirtualPlatform()
   sinks = new Sinks()
   reported = []
@@ -58,6 +70,7 @@ function create(
     composer,
     pipeline: new Pipeline(sinks, { queueEvents, queueBytes: 2 ** 26 }),
     hasRelay,
+    outboxFull: () => outboxFull,
     now: () => platform.now(),
     validate,
     copy: (data, type) => {

@@ -31,6 +31,8 @@ export interface PublisherOptions extends TicketContext {
   readonly composer: Composer
   readonly pipeline: Pipeline
   readonly hasRelay: boolean
+  /** Whether what waits for the relay fills the log. */
+  readonly outboxFull: () => boolean
   /** Validates against the type's schema; a promise only where the schema is asynchronous. */
   readonly validate: ((type: string, data: unknown) => unknown) | undefined
   /** An equal copy of data, for a validation that outlasts the call. */
@@ -87,6 +89,7 @@ export class Publisher {
     let until: Until
     try {
       plan = composer.plan(type, options)
+      if (plan.persisted && plan.scope === 'room') this.#assertRoom(type)
       until = this.#levelOf(type, plan.persisted, plan.scope === 'room', options.until)
     } catch (error) {
       return rejectedTicket(publishError(error), this.#options.later, this.#options.report)
@@ -125,6 +128,8 @@ export class Publisher {
     try {
       if (drafts.length > MAX_BATCH_EVENTS) throw tooMany(`${drafts.length} events`)
       plans = drafts.map((draft) => composer.plan(draft.type, draft.options))
+      const forRoom = plans.findIndex(({ persisted, scope }) => persisted && scope === 'room')
+      if (forRoom >= 0) this.#assertRoom((drafts[forRoom] as Draft).type)
       until = this.#level(drafts, plans, level)
     } catch (error) {
       return rejectedTicket(publishError(error), later, report)
@@ -257,6 +262,16 @@ export class Publisher {
       composer.rewind(mark, last)
       throw error
     }
+  }
+
+  /** @throws {BusError} outbox_full */
+  #assertRoom(type: string): void {
+    if (!this.#options.outboxFull()) return
+    throw new BusError(
+      'outbox_full',
+      'what waits for the relay fills the log: come online, or raise limits.logEvents and limits.logBytes',
+      { stage: 'batch', eventType: type },
+    )
   }
 
   #level(drafts: readonly Draft[], plans: readonly EventPlan[], { until }: Level): Until {

@@ -19,6 +19,7 @@ import { Linked, type LinkedStages, NO_LOG } from './linked.ts'
 import { LogKeeper } from './log-keeper.ts'
 import { Store } from './status.ts'
 import type { Turn, TurnOptions } from './turn.ts'
+import { type Retention, Upkeep } from './upkeep.ts'
 
 /** The stages a device hands things to, made by `bus.ts`. */
 export interface DeviceStages extends LinkedStages {
@@ -41,6 +42,8 @@ export interface DeviceOptions {
   readonly tabs: LinkSource | undefined
   readonly relay: RelaySource | undefined
   readonly links: readonly (Link | LinkSource)[]
+  /** How much the log keeps. */
+  readonly retention: Retention
   readonly stages: DeviceStages
   readonly report: (error: BusError) => void
   readonly onGap: (gap: Gap) => void
@@ -91,7 +94,7 @@ export class Device {
         rtt: undefined,
         leader: false,
         log: { kind: log?.kind ?? 'none', state: 'closed', bytes: 0 },
-        outbox: { pending: 0, refused: 0 },
+        outbox: { pending: 0, bytes: 0, refused: 0 },
         lastError: undefined,
       },
       threw('a subscriber of the status'),
@@ -113,6 +116,12 @@ export class Device {
     this.#lead = new Lead({
       ...shared,
       relay,
+      upkeep: new Upkeep({
+        platform,
+        retention: options.retention,
+        outbox: relay !== undefined,
+        report: shared.report,
+      }),
       status: this.status,
       confirmThrough: (batch) => this.#handOver.confirmThrough(batch),
       leads: (self) => this.#candidate.leads(self),
@@ -130,7 +139,7 @@ export class Device {
       logId: () => this.#keeper?.id,
       open: () => this.open(),
       cast: (headers, data) => this.#lead.cast(headers, data),
-      grew: (batch, roomEvents) => this.#lead.grew(batch, roomEvents),
+      grew: (...grown) => this.#lead.grew(...grown),
       failed: (lastError) => this.status.update({ lastError }),
       settleHandled: (batch) => stages.settleHandled(batch),
     })
@@ -149,6 +158,13 @@ export class Device {
     })
   }
 
+  /** Whether what waits for the relay alone fills the log. */
+  get outboxFull(): boolean {
+    const { pending, bytes } = this.status.get().outbox
+    const { retention } = this.#options
+    return pending >= retention.events || bytes >= retention.bytes
+  }
+
   /** Where the pipeline hands its batches. */
   get sinks(): BatchSinks {
     return this.#handOver
@@ -162,7 +178,7 @@ export class Device {
       seen: () => this.#candidate.seen,
       deliver: (incoming, origin) => dispatcher.incoming(incoming, origin),
       past: (incoming) => dispatcher.past(incoming),
-      committed: (batch, roomEvents) => this.#lead.grew(batch, roomEvents),
+      committed: (...grown) => this.#lead.grew(...grown),
       sawTime: (time) => this.#keeper?.writer?.sawTime(time),
       confirmed: (confirmation) => {
         waiters.confirm(confirmation)
@@ -186,12 +202,15 @@ export class Device {
   }
 
   #heardBeat(frame: BeatFrame): void {
-    const { prefix, relay, rtt, code, confirmed, pending, refused, term } = frame
+    const { prefix, relay, rtt, code, confirmed, pending, bytes, refused, term } = frame
     this.#candidate.led(prefix)
     if (this.status.get().leader) return
-    if (term !== this.#seenTerm) this.#handOver.lookUpAll()
+    if (term !== this.#seenTerm) {
+      this.#handOver.lookUpAll()
+      void this.#peers.look()
+    }
     this.#seenTerm = term
-    this.status.update({ relay, rtt, outbox: { pending, refused } })
+    this.status.update({ relay, rtt, outbox: { pending, bytes, refused } })
     if (confirmed !== undefined) this.#handOver.confirmThrough(confirmed)
     if (code === undefined || this.status.get().lastError?.code === code) return
     const text = `the relay refuses this device: ${code}`
@@ -212,7 +231,7 @@ export class Device {
         changed: () => this.#candidate.changed(),
       })
       this.#linked.open()
-      if (!this.#keeper) this.#attach(NO_LOG)
+      if (!this.#keeper) this.#attach(NO_LOG, 0, false)
     }
     return this.#keeper?.open()
   }
@@ -293,26 +312,31 @@ export class Device {
     if (renewed) this.#startAnew(clearedError())
     if (relay) {
       const { refused } = this.status.get().outbox
-      this.status.update({ outbox: { pending: state.room.pending, refused } })
+      const { pending, pendingBytes: bytes } = state.room
+      this.status.update({ outbox: { pending, bytes, refused } })
     }
-    this.#attach(state.logId)
+    this.#attach(state.logId, state.head.batch, renewed)
     if (log) this.#takePart(log)
   }
 
   /** Whether the leader of the device keeps what this context persists. */
   async #hosted(): Promise<boolean> {
     if (!this.#link) return false
-    this.#peers.attach(this.#link, NO_LOG)
+    const hear = (id: string): void =>
+      this.#peers.attach(this.#link, { id, log: undefined, past: 0, renewed: false })
+    hear(NO_LOG)
     this.#hostLog = await this.#linked.probe()
     if (this.#hostLog === undefined) return false
-    this.#peers.attach(this.#link, this.#hostLog)
+    hear(this.#hostLog)
     this.#linked.named(NO_LOG)
     return true
   }
 
-  #attach(logId: string): void {
-    this.#linked.named(logId)
-    this.#peers.attach(this.#link, logId)
+  /** `past` is the newest record that was there when the log was opened. */
+  #attach(id: string, past: number, renewed: boolean): void {
+    const log = this.#keeper?.log
+    this.#linked.named(this.#hostLog === undefined ? id : NO_LOG)
+    this.#peers.attach(this.#link, { id, log, past: renewed ? 0 : past, renewed })
     this.#setGate('open')
   }
 
@@ -333,7 +357,7 @@ export class Device {
     stages.waiters.abandon(reason)
     this.#seenTerm = 0
     if (!relay) return
-    this.status.update({ relay: 'connecting', outbox: { pending: 0, refused: 0 } })
+    this.status.update({ relay: 'connecting', outbox: { pending: 0, bytes: 0, refused: 0 } })
   }
 
   #setGate(gate: 'late' | 'open'): void {
@@ -375,13 +399,14 @@ export class Device {
       this.#keeper.resume()
       return
     }
-    this.#peers.attach(this.#link, this.#keeper?.id ?? this.#hostLog ?? NO_LOG)
+    this.#attach(this.#keeper?.id ?? this.#hostLog ?? NO_LOG, 0, false)
     this.#wake()
   }
 
   #wake(): void {
     const log = this.#keeper?.log
     if (log) this.#takePart(log)
+    void this.#peers.look()
   }
 
   #takePart(log: Log): void {

@@ -33,7 +33,7 @@ export interface HandOverOptions {
   /** Unpersisted events for the room, as texts. */
   readonly cast: (headers: string, data: readonly string[]) => void
   /** An own batch is in the log. */
-  readonly grew: (batch: number, roomEvents: number) => void
+  readonly grew: (batch: number, roomEvents: number, bytes: number) => void
   readonly written: () => void
   readonly failed: (error: BusError) => void
   readonly settleHandled: (batch: Batch) => void
@@ -182,9 +182,10 @@ export class HandOver implements BatchSinks {
     if (hasRelay && waiters.add(number, batch.persisted)) void this.#lookUp(number)
     // Of what another context keeps, that one tells.
     if (!record) return
+    this.#options.peers.wrote(number)
     linked.told(batch.persisted)
     this.#tell({ batch, number, record })
-    grew(number, record.roomEvents)
+    grew(number, record.roomEvents, record.headers.length + record.data.length)
     written()
   }
 

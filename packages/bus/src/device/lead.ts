@@ -16,6 +16,7 @@ import type {
 } from '../sync/sync.ts'
 import type { Gap, StatusSnapshot, SystemEvents } from '../types.ts'
 import type { Store } from './status.ts'
+import type { Upkeep } from './upkeep.ts'
 
 export interface LeadOptions {
   readonly platform: Platform
@@ -23,6 +24,7 @@ export interface LeadOptions {
   readonly status: Store<StatusSnapshot>
   readonly peers: PeerContexts
   readonly dispatcher: Dispatch
+  readonly upkeep: Upkeep
   readonly written: () => void
   /** Every own batch up to this one is in the room, or was before its history was trimmed. */
   readonly confirmThrough: (batch: number) => void
@@ -41,8 +43,11 @@ const BEAT_AFTER_MS = 20
 /** Wait before leadership is tried again, doubled each time up to the longest. */
 const MIN_RETRY_MS = 200
 const MAX_RETRY_MS = 30_000
-/** How long after a confirmation the outbox is counted afresh. */
+/** How long after the log grew the others hear of its head, who may have missed something. */
+const HEAD_AFTER_MS = 1_000
+/** How long after a confirmation the outbox is counted afresh, and events that let it wait on. */
 const COUNT_AFTER_MS = 200
+const COUNTED_PER_MS = 20
 
 export class Lead {
   readonly #options: LeadOptions
@@ -54,7 +59,10 @@ export class Lead {
   #confirmed = 0
   /** Own batches up to this one are in the count of the outbox. */
   #counted = 0
+  /** The last record of the room written under this term. */
+  #lastRoom = 0
   #cancelBeat: (() => void) | undefined
+  #cancelHead: (() => void) | undefined
   #cancelCount: (() => void) | undefined
   #depose: () => void = () => {}
   #running: Promise<void> = Promise.resolve()
@@ -80,6 +88,7 @@ export class Lead {
     this.#log = log
     this.#head = 0
     this.#counted = 0
+    this.#lastRoom = 0
     this.#depose = () => deposed.abort()
     for (let failures = 0; !over.aborted; failures++) {
       try {
@@ -109,15 +118,19 @@ export class Lead {
     if (signal.aborted) return
     status.update({ leader: true })
     this.#options.leads(true)
+    this.#options.upkeep.start(log)
     this.#session?.start()
+    // The one before may have died between a commit and the telling of it.
+    void this.#options.peers.look()
     this.beatSoon()
   }
 
   async #stop(): Promise<void> {
-    this.#cancelBeat?.()
-    this.#cancelBeat = undefined
+    for (const cancel of [this.#cancelBeat, this.#cancelHead]) cancel?.()
+    this.#cancelBeat = this.#cancelHead = undefined
     this.#cancelCount?.()
     this.#cancelCount = undefined
+    this.#options.upkeep.stop()
     const session = this.#session
     this.#session = undefined
     // Not known any more: the next leader tells.
@@ -141,9 +154,11 @@ export class Lead {
       },
       committed: (number, record, runs, data, liveAfter) => {
         if (number === 0) return
-        const news = { batch: number, time: record.time, epoch: record.epoch, liveAfter, runs }
-        peers.postRoom(news, data)
-        peers.room(news, data)
+        const prev = this.#lastRoom > 0 ? { prev: this.#lastRoom } : undefined
+        const { time, epoch } = record
+        peers.room({ batch: number, ...prev, time, epoch, liveAfter, runs }, data)
+        this.#lastRoom = number
+        this.#grewTo(number)
         written()
       },
       confirmedThrough: (batch) => {
@@ -177,31 +192,46 @@ export class Lead {
   }
 
   /** An own batch is in the log, of whatever context. */
-  grew(batch: number, roomEvents: number): void {
-    this.#head = Math.max(this.#head, batch)
-    if (!this.#session || roomEvents === 0) return
+  grew(batch: number, roomEvents: number, bytes: number): void {
+    this.#grewTo(batch)
+    if (roomEvents === 0) return
     // What the log was asked for may have it already, before its writer says so.
-    if (batch > this.#counted) this.#change(roomEvents, 0)
-    this.#session.outboxGrew(batch)
+    if (batch > this.#counted) this.#change(roomEvents, bytes, 0)
+    this.#session?.outboxGrew(batch)
+  }
+
+  #grewTo(batch: number): void {
+    if (batch <= this.#head) return
+    this.#head = batch
+    if (!this.#options.status.get().leader) return
+    this.#cancelHead ??= this.#options.platform.timer(HEAD_AFTER_MS, () => this.beatNow())
   }
 
   /** The room placed an own batch. */
   confirmed(confirmation: Confirmation): void {
     if (!this.#session) return
     const { indexes, refused } = confirmation
-    this.#change(-(indexes.length + refused.length), refused.length)
-    this.#cancelCount ??= this.#options.platform.timer(COUNT_AFTER_MS, () => {
+    const { pending, bytes } = this.#options.status.get().outbox
+    const settled = indexes.length + refused.length
+    const share = pending === 0 ? 0 : Math.min(1, settled / pending)
+    this.#change(-settled, -Math.round(bytes * share), refused.length)
+    // Counting reads what is pending: the more that is, the longer it can wait.
+    const wait = COUNT_AFTER_MS + pending / COUNTED_PER_MS
+    this.#cancelCount ??= this.#options.platform.timer(wait, () => {
       this.#cancelCount = undefined
       this.#count().catch(this.#options.report)
     })
     if (refused.length > 0) void this.#tellRefused(confirmation)
   }
 
-  #change(pending: number, refused: number): void {
-    const { outbox } = this.#options.status.get()
-    this.#options.status.update({
+  #change(pending: number, bytes: number, refused: number): void {
+    const { relay, status } = this.#options
+    if (!relay) return
+    const { outbox } = status.get()
+    status.update({
       outbox: {
         pending: Math.max(0, outbox.pending + pending),
+        bytes: Math.max(0, outbox.bytes + bytes),
         refused: outbox.refused + refused,
       },
     })
@@ -220,8 +250,9 @@ export class Lead {
     this.#counted = Math.max(this.#counted, state.head.batch)
     if (!relay) return
     const { outbox } = status.get()
-    if (outbox.pending === state.room.pending) return
-    status.update({ outbox: { ...outbox, pending: state.room.pending } })
+    const { pending, pendingBytes: bytes } = state.room
+    if (outbox.pending === pending && outbox.bytes === bytes) return
+    status.update({ outbox: { ...outbox, pending, bytes } })
     this.beatSoon()
   }
 
@@ -247,8 +278,8 @@ export class Lead {
   }
 
   beatNow(): void {
-    this.#cancelBeat?.()
-    this.#cancelBeat = undefined
+    for (const cancel of [this.#cancelBeat, this.#cancelHead]) cancel?.()
+    this.#cancelBeat = this.#cancelHead = undefined
     const { leader, relay, rtt, outbox, lastError } = this.#options.status.get()
     if (!leader) return
     this.#options.peers.postBeat({

@@ -17,9 +17,11 @@ export class Store<T extends object> implements Observable<T> {
   }
 
   update(change: Partial<T>): void {
-    const entries = Object.entries(change) as [keyof T, unknown][]
-    if (entries.every(([key, value]) => same(this.#snapshot[key], value))) return
-    this.#snapshot = Object.freeze({ ...this.#snapshot, ...change })
+    const entries = Object.entries(change) as [keyof T, T[keyof T]][]
+    // A part that says the same stays the same object, for those who watch only that.
+    const changed = entries.filter(([key, value]) => !same(this.#snapshot[key], value))
+    if (changed.length === 0) return
+    this.#snapshot = Object.freeze({ ...this.#snapshot, ...Object.fromEntries(changed) } as T)
     for (const callback of [...this.#callbacks]) {
       if (this.#callbacks.has(callback)) this.#call(callback)
     }
@@ -66,6 +68,26 @@ export function observed<T extends object>(store: Store<T>, use: () => void): Ob
     subscribe(callback) {
       use()
       return store.subscribe(callback)
+    },
+  }
+}
+
+/** One part of a store; called back only when that part changes. */
+export function part<T extends object, Key extends keyof T>(
+  store: Store<T>,
+  key: Key,
+  use: () => void,
+): Observable<T[Key]> {
+  return {
+    get: () => store.get()[key],
+    subscribe(callback) {
+      use()
+      let last: T[Key] | undefined
+      return store.subscribe((snapshot) => {
+        if (snapshot[key] === last) return
+        last = snapshot[key]
+        callback(last)
+      })
     },
   }
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { runtimePlatform } from '../platform.ts'
 import { logContract } from '../testing/log-contract.ts'
+import { own } from '../testing/log-records.ts'
 import { indexedDbLog } from './indexeddb.ts'
 import type { Log } from './log.ts'
 import { ownBatch } from './record.ts'
@@ -68,6 +69,35 @@ describe('indexeddb log', () => {
     expect([...streams.indexNames]).toEqual(['streams'])
     database.close()
     await log.close()
+  })
+
+  it('leaves no row of a record that retention removed', async () => {
+    const name = fresh()
+    const log = open(name)
+    await log.open()
+    const many = Array.from({ length: 300 }, (_, i) => i)
+    for (const n of [0, 300, 600]) {
+      await log.append(own(many.map((i) => [`a-${n + i + 1}`, { stream: `s-${i}` }])))
+    }
+    await log.trim({ events: 300, bytes: Infinity, before: 0 }, false)
+    const last = (await log.state()).head.batch
+    await log.close()
+    const database = await new Promise<IDBDatabase>((resolve, reject) => {
+      const request = indexedDB.open(`crosstown:${name}:room`)
+      request.onsuccess = () => resolve(request.result)
+      request.onerror = () => reject(request.error)
+    })
+    const keys = (store: string) =>
+      new Promise<IDBValidKey[]>((resolve, reject) => {
+        const request = database.transaction(store).objectStore(store).getAllKeys()
+        request.onsuccess = () => resolve(request.result)
+        request.onerror = () => reject(request.error)
+      })
+    expect(await keys('batches')).toEqual([last])
+    expect(new Set((await keys('streams')).map((key) => (key as number[])[0]))).toEqual(
+      new Set([last]),
+    )
+    database.close()
   })
 
   it('keeps the events of each stream apart, found by the name of the stream, in order', async () => {

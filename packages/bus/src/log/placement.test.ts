@@ -8,7 +8,6 @@ import {
   type PlacingRun,
   pendingOf,
   placed,
-  readPlacement,
   validPlacement,
 } from './placement.ts'
 import { addCut } from './room-state.ts'
@@ -50,14 +49,6 @@ describe('a placement', () => {
       { record: 2, epoch: 'e', place: 21, indexes: [1] },
     ])
     expect(pendingOf(4, second)).toBe(1)
-  })
-
-  test('that an earlier version wrote is one of one part', () => {
-    const written = { batch: 7, record: 3, epoch: 'e', place: 10, indexes: [0, 1] }
-    expect(readPlacement(written, 7)).toEqual({
-      batch: 7,
-      parts: [{ record: 3, epoch: 'e', place: 10, indexes: [0, 1] }],
-    })
   })
 
   test('says of each event the first place that holds, through any runs and cuts', () => {

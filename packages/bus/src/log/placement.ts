@@ -15,13 +15,12 @@ import type { HeldRun, PlacedPart, Placement, RoomBatch } from './log.ts'
 import { idsIn } from './record.ts'
 
 /**
- * A placement as it was written; the first version had one part, in the placement itself. One that
- * is damaged has no parts: the room is asked again, and says the same.
+ * A placement as it was written. One that is damaged has no parts: the room is asked again, and says
+ * the same.
  */
 export function readPlacement(written: unknown, batch: number): Placement {
   if (!isObject(written)) return { batch, parts: [] }
-  const { batch: _, ...part } = written
-  const { parts = [part] } = written
+  const { parts } = written
   return { batch, parts: isList(parts, MAX_PARTS) ? parts.filter(isPart) : [] }
 }
 

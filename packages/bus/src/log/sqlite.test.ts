@@ -2,10 +2,12 @@ import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { promisify } from 'node:util'
 import { afterAll, describe, expect, it } from 'vitest'
 import { runtimePlatform } from '../platform.ts'
 import { logContract } from '../testing/log-contract.ts'
+import { own } from '../testing/log-records.ts'
 import type { Log } from './log.ts'
 import { sqliteLog } from './sqlite.ts'
 
@@ -44,6 +46,36 @@ describe('sqlite log', () => {
     await a.close()
     expect((await b.state()).logId).toBe(stateB.logId)
     await b.close()
+  })
+
+  it('leaves no row of what retention removed, nor of a log that was cleared', async () => {
+    const path = join(folder, 'rows.db')
+    const rows = () => {
+      const database = new DatabaseSync(path)
+      const tables = ['batches', 'ids', 'streams', 'room', 'meta']
+      const counts = tables.map(
+        (table) => database.prepare(`SELECT count(*) AS n FROM crosstown_${table}`).get()?.['n'],
+      )
+      database.close()
+      return counts
+    }
+    const log = open(path)
+    await log.open()
+    for (let n = 1; n <= 3; n++) {
+      await log.append(
+        own([
+          [`a-${n}`, { stream: 's' }],
+          [`b-${n}`, { stream: 't' }],
+        ]),
+      )
+    }
+    await log.trim({ events: 2, bytes: Infinity, before: 0 }, false)
+    await log.close()
+    expect(rows().slice(0, 4)).toEqual([1, 2, 2, 0])
+    const again = open(path)
+    await again.open()
+    await again.clear()
+    expect(rows()).toEqual([0, 0, 0, 0, 0])
   })
 
   it('tells a second process that the file is in use', async () => {

@@ -53,6 +53,8 @@ export interface CommittedFrame {
   readonly time: number
   /** How many of them are for the room. */
   readonly roomEvents: number
+  /** Characters of headers and value texts. */
+  readonly bytes: number
 }
 
 /** Posted events that did not get into the log after all. */
@@ -68,6 +70,8 @@ export interface RoomFrame {
   readonly frame: 'room'
   readonly log: string
   readonly batch: number
+  /** The record of the room before this one, where the leader wrote it itself. */
+  readonly prev?: number
   readonly time: number
   readonly epoch: string
   /** Events at places above this one are live. */
@@ -96,6 +100,8 @@ export interface BeatFrame {
   /** Why the relay refuses this device, where it does. */
   readonly code?: BusErrorCode
   readonly pending: number
+  /** Characters of what is pending. */
+  readonly bytes: number
   readonly refused: number
   /** Own batches up to this one are in the room, or were before its history was trimmed. */
   readonly confirmed?: number
@@ -216,13 +222,15 @@ const CHECKS: { [F in PeerFrame['frame']]: (frame: Fields) => boolean } = {
     isCount(f['last']) &&
     isCount(f['batch']) &&
     isTime(f['time']) &&
-    isAmount(f['roomEvents']),
+    isAmount(f['roomEvents']) &&
+    isAmount(f['bytes']),
   withdrawn: (f) =>
     isList(f['ids'], MAX_BATCH_EVENTS) &&
     f['ids'].every((id) => typeof id === 'string') &&
     isErrorCode(f['code']),
   room: (f) =>
     isCount(f['batch']) &&
+    (f['prev'] === undefined || isCount(f['prev'])) &&
     isTime(f['time']) &&
     isName(f['epoch']) &&
     isAmount(f['liveAfter']) &&
@@ -237,6 +245,7 @@ const CHECKS: { [F in PeerFrame['frame']]: (frame: Fields) => boolean } = {
     typeof f['relay'] === 'string' &&
     RELAY_STATES.has(f['relay']) &&
     isAmount(f['pending']) &&
+    isAmount(f['bytes']) &&
     isAmount(f['refused']) &&
     (f['confirmed'] === undefined || isCount(f['confirmed'])),
   gap: (f) => isGap(f['gap']),

@@ -99,7 +99,7 @@ export class LogHost implements Host {
       dataText: data[first + i] as string,
     }))
     const record = writer.record(entries)
-    const write = writer.write(record, () => this.#tellPosted(id, prefix, record))
+    const write = writer.write(record, () => this.#tellPosted(id, prefix, known, record))
     const batch = await write.catch((error: unknown) => {
       this.#tellWithdrawn(id, entries, error)
       throw error
@@ -108,8 +108,7 @@ export class LogHost implements Host {
     return first === 0 ? batch : undefined
   }
 
-  #tellPosted(log: string, prefix: string, record: OwnBatch): void {
-    const prev = parseId(record.lastId)[1] - record.count
+  #tellPosted(log: string, prefix: string, prev: number, record: OwnBatch): void {
     const frame = { frame: 'batch', log, prefix, prev } as const
     this.#options.tell(encodeEvents(frame, record.headers, record.data))
   }
@@ -122,11 +121,12 @@ export class LogHost implements Host {
   }
 
   #tellCommitted(log: string, prefix: string, record: OwnBatch, batch: number): void {
-    const { time, roomEvents, count } = record
+    const { time, roomEvents, count, headers, data } = record
+    const bytes = headers.length + data.length
     const last = parseId(record.lastId)[1]
     const counters = { prefix, first: last - count + 1, last }
     this.#options.tell(
-      encodePeerFrame({ frame: 'committed', log, ...counters, batch, time, roomEvents }),
+      encodePeerFrame({ frame: 'committed', log, ...counters, batch, time, roomEvents, bytes }),
     )
   }
 }

@@ -81,6 +81,7 @@ function frames(log: string): KnownFrame[] {
         batch: 3,
         time: 5,
         roomEvents: 0,
+        bytes: 20,
       },
       [],
     ],
@@ -101,7 +102,10 @@ function frames(log: string): KnownFrame[] {
       ['[1]'],
     ],
     [{ frame: 'cast', log, room: true, events: [header] }, ['2']],
-    [{ frame: 'beat', log, term: 1, head: 2, relay: 'offline', pending: 0, refused: 0 }, []],
+    [
+      { frame: 'beat', log, term: 1, head: 2, relay: 'offline', pending: 0, bytes: 20, refused: 0 },
+      [],
+    ],
     [{ frame: 'join', log }, []],
     [{ frame: 'here', log, prefix: 'foreign', seen: 'worker', leads: false }, []],
     [{ frame: 'seek', log }, []],
@@ -155,7 +159,15 @@ test('a time beyond all dates is refused: no record is ever written behind it', 
   origin = new Origin()
   await origin.talk()
   const { logId } = await origin.log.state()
-  const times = { prefix: 'foreign', first: 1, last: 1, batch: 9, roomEvents: 0, time: 1e300 }
+  const times = {
+    prefix: 'foreign',
+    first: 1,
+    last: 1,
+    batch: 9,
+    roomEvents: 0,
+    bytes: 0,
+    time: 1e300,
+  }
   origin.stranger.send(JSON.stringify({ frame: 'committed', log: logId, ...times }))
   const late = { ...header, time: 1e300 }
   origin.stranger.send(`${JSON.stringify({ frame: 'cast', log: logId, events: [late] })}\n1`)

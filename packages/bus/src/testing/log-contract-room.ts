@@ -227,7 +227,11 @@ export function roomContract(test: LogTest): void {
     let prev = 'E.0.0'
     let place = 0
     for (const ids of batches) {
-      const run = { place: place + 1, time: 5, events: ids.map((id) => header(id)) }
+      const run = {
+        place: place + 1,
+        time: 5,
+        events: ids.map((id) => header(id, { causationId: 'z-5' })),
+      }
       place += ids.length
       const position = `E.${place}.x`
       await log.appendRoom(room(prev, position, [run]), term)

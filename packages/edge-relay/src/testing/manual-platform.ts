@@ -2,7 +2,9 @@ import { type Platform, systemPlatform } from '../platform.ts'
 
 /** Its clock stands still until a test moves it; chance is a counter. */
 export class ManualPlatform implements Platform {
-  #now = 1_700_000_000_000
+  #now = 0
+  /** The wall clock is so far ahead of the one that nobody sets. */
+  #ahead = 1_700_000_000_000
   #names = 0
   readonly #timers = new Set<{
     readonly everyMs: number
@@ -16,6 +18,10 @@ export class ManualPlatform implements Platform {
   }
 
   now(): number {
+    return this.#now + this.#ahead
+  }
+
+  monotonic(): number {
     return this.#now
   }
 
@@ -53,8 +59,14 @@ export class ManualPlatform implements Platform {
     this.#now = end
   }
 
-  /** Sets the clock, back as well, and runs nothing. */
+  /** Sets the wall clock, back as well. */
   set(ms: number): void {
-    this.#now = ms
+    this.#ahead = ms - this.#now
+  }
+
+  /** Time passes in which the process did not run: what is due runs once, at the next `advance`. */
+  sleep(ms: number): void {
+    this.#now += ms
+    for (const timer of this.#timers) timer.dueMs = Math.max(timer.dueMs, this.#now)
   }
 }
