@@ -13,7 +13,7 @@ import type { BeatFrame, PeerContexts, PeerEvents, RelaySource, Waiters } from '
 import type { Gap, LeaderSnapshot, StatusSnapshot, SystemEvents } from '../types.ts'
 import { Candidate } from './candidate.ts'
 import { HandOver } from './hand-over.ts'
-import { Lead } from './lead.ts'
+import { Lead, type OutboxSize } from './lead.ts'
 import { followLifecycle } from './lifecycle.ts'
 import { LogKeeper } from './log-keeper.ts'
 import { Store } from './status.ts'
@@ -69,6 +69,7 @@ export class Device {
   readonly #peers: PeerContexts
   readonly #lead: Lead
   readonly #handOver: HandOver
+  readonly #outbox: OutboxSize = { bytes: 0 }
   readonly #candidate: Candidate
   /** Absent for a bus without a log. */
   readonly #keeper: LogKeeper | undefined
@@ -91,7 +92,7 @@ export class Device {
         rtt: undefined,
         leader: false,
         log: { kind: log?.kind ?? 'none', state: 'closed', bytes: 0 },
-        outbox: { pending: 0, bytes: 0, refused: 0 },
+        outbox: { pending: 0, refused: 0 },
         lastError: undefined,
       },
       threw('a subscriber of the status'),
@@ -112,6 +113,7 @@ export class Device {
     this.#lead = new Lead({
       ...shared,
       relay,
+      outbox: this.#outbox,
       upkeep: new Upkeep({
         platform,
         retention: options.retention,
@@ -155,9 +157,9 @@ export class Device {
 
   /** Whether what waits for the relay alone fills the log. */
   get outboxFull(): boolean {
-    const { pending, bytes } = this.status.get().outbox
+    const { pending } = this.status.get().outbox
     const { retention } = this.#options
-    return pending >= retention.events || bytes >= retention.bytes
+    return pending >= retention.events || this.#outbox.bytes >= retention.bytes
   }
 
   /** Where the pipeline hands its batches. */
@@ -198,9 +200,13 @@ export class Device {
     const { prefix, relay, rtt, code, confirmed, pending, bytes, refused, term } = frame
     this.#candidate.led(prefix)
     if (this.status.get().leader) return
-    if (term !== this.#seenTerm) this.#handOver.lookUpAll()
+    if (term !== this.#seenTerm) {
+      this.#handOver.lookUpAll()
+      void this.#peers.look()
+    }
     this.#seenTerm = term
-    this.status.update({ relay, rtt, outbox: { pending, bytes, refused } })
+    this.status.update({ relay, rtt, outbox: { pending, refused } })
+    this.#outbox.bytes = bytes
     if (confirmed !== undefined) this.#handOver.confirmThrough(confirmed)
     if (code === undefined || this.status.get().lastError?.code === code) return
     const text = `the relay refuses this device: ${code}`
@@ -220,7 +226,7 @@ export class Device {
         wake: () => this.#wake(),
         changed: () => this.#candidate.changed(),
       })
-      if (!this.#keeper) this.#attach(NO_LOG)
+      if (!this.#keeper) this.#attach(NO_LOG, 0, false)
     }
     return this.#keeper?.open()
   }
@@ -282,15 +288,18 @@ export class Device {
     if (renewed) this.#startAnew(clearedError())
     if (relay) {
       const { refused } = this.status.get().outbox
-      const { pending, pendingBytes: bytes } = state.room
-      this.status.update({ outbox: { pending, bytes, refused } })
+      const { pending, pendingBytes } = state.room
+      this.#outbox.bytes = pendingBytes
+      this.status.update({ outbox: { pending, refused } })
     }
-    this.#attach(state.logId)
+    this.#attach(state.logId, state.head.batch, renewed)
     if (log) this.#takePart(log)
   }
 
-  #attach(logId: string): void {
-    this.#peers.attach(this.#link, logId)
+  /** `past` is the newest record that was there when the log was opened. */
+  #attach(id: string, past: number, renewed: boolean): void {
+    const log = this.#keeper?.log
+    this.#peers.attach(this.#link, { id, log, past: renewed ? 0 : past, renewed })
     this.#setGate('open')
   }
 
@@ -311,7 +320,7 @@ export class Device {
     stages.waiters.abandon(reason)
     this.#seenTerm = 0
     if (!relay) return
-    this.status.update({ relay: 'connecting', outbox: { pending: 0, bytes: 0, refused: 0 } })
+    this.status.update({ relay: 'connecting', outbox: { pending: 0, refused: 0 } })
   }
 
   #setGate(gate: 'late' | 'open'): void {
@@ -352,13 +361,14 @@ export class Device {
       this.#keeper.resume()
       return
     }
-    this.#peers.attach(this.#link, this.#keeper?.id ?? NO_LOG)
+    this.#attach(this.#keeper?.id ?? NO_LOG, 0, false)
     this.#wake()
   }
 
   #wake(): void {
     const log = this.#keeper?.log
     if (log) this.#takePart(log)
+    void this.#peers.look()
   }
 
   #takePart(log: Log): void {

@@ -18,6 +18,11 @@ import type { Gap, StatusSnapshot, SystemEvents } from '../types.ts'
 import type { Store } from './status.ts'
 import type { Upkeep } from './upkeep.ts'
 
+/** Characters of headers and data that wait for the relay, as far as this context knows. */
+export interface OutboxSize {
+  bytes: number
+}
+
 export interface LeadOptions {
   readonly platform: Platform
   readonly relay: RelaySource | undefined
@@ -25,6 +30,7 @@ export interface LeadOptions {
   readonly peers: PeerContexts
   readonly dispatcher: Dispatch
   readonly upkeep: Upkeep
+  readonly outbox: OutboxSize
   readonly written: () => void
   /** Every own batch up to this one is in the room, or was before its history was trimmed. */
   readonly confirmThrough: (batch: number) => void
@@ -43,6 +49,8 @@ const BEAT_AFTER_MS = 20
 /** Wait before leadership is tried again, doubled each time up to the longest. */
 const MIN_RETRY_MS = 200
 const MAX_RETRY_MS = 30_000
+/** How long after the log grew the others hear of its head, who may have missed something. */
+const HEAD_AFTER_MS = 1_000
 /** How long after a confirmation the outbox is counted afresh, and events that let it wait on. */
 const COUNT_AFTER_MS = 200
 const COUNTED_PER_MS = 20
@@ -57,7 +65,10 @@ export class Lead {
   #confirmed = 0
   /** Own batches up to this one are in the count of the outbox. */
   #counted = 0
+  /** The last record of the room written under this term. */
+  #lastRoom = 0
   #cancelBeat: (() => void) | undefined
+  #cancelHead: (() => void) | undefined
   #cancelCount: (() => void) | undefined
   #depose: () => void = () => {}
   #running: Promise<void> = Promise.resolve()
@@ -83,6 +94,7 @@ export class Lead {
     this.#log = log
     this.#head = 0
     this.#counted = 0
+    this.#lastRoom = 0
     this.#depose = () => deposed.abort()
     for (let failures = 0; !over.aborted; failures++) {
       try {
@@ -114,12 +126,14 @@ export class Lead {
     this.#options.leads(true)
     this.#options.upkeep.start(log)
     this.#session?.start()
+    // The one before may have died between a commit and the telling of it.
+    void this.#options.peers.look()
     this.beatSoon()
   }
 
   async #stop(): Promise<void> {
-    this.#cancelBeat?.()
-    this.#cancelBeat = undefined
+    for (const cancel of [this.#cancelBeat, this.#cancelHead]) cancel?.()
+    this.#cancelBeat = this.#cancelHead = undefined
     this.#cancelCount?.()
     this.#cancelCount = undefined
     this.#options.upkeep.stop()
@@ -146,9 +160,11 @@ export class Lead {
       },
       committed: (number, record, runs, data, liveAfter) => {
         if (number === 0) return
-        const news = { batch: number, time: record.time, epoch: record.epoch, liveAfter, runs }
-        peers.postRoom(news, data)
-        peers.room(news, data)
+        const prev = this.#lastRoom > 0 ? { prev: this.#lastRoom } : undefined
+        const { time, epoch } = record
+        peers.room({ batch: number, ...prev, time, epoch, liveAfter, runs }, data)
+        this.#lastRoom = number
+        this.#grewTo(number)
         written()
       },
       confirmedThrough: (batch) => {
@@ -183,21 +199,29 @@ export class Lead {
 
   /** An own batch is in the log, of whatever context. */
   grew(batch: number, roomEvents: number, bytes: number): void {
-    this.#head = Math.max(this.#head, batch)
+    this.#grewTo(batch)
     if (roomEvents === 0) return
     // What the log was asked for may have it already, before its writer says so.
     if (batch > this.#counted) this.#change(roomEvents, bytes, 0)
     this.#session?.outboxGrew(batch)
   }
 
+  #grewTo(batch: number): void {
+    if (batch <= this.#head) return
+    this.#head = batch
+    if (!this.#options.status.get().leader) return
+    this.#cancelHead ??= this.#options.platform.timer(HEAD_AFTER_MS, () => this.beatNow())
+  }
+
   /** The room placed an own batch. */
   confirmed(confirmation: Confirmation): void {
     if (!this.#session) return
     const { indexes, refused } = confirmation
-    const { pending, bytes } = this.#options.status.get().outbox
+    const { outbox, status } = this.#options
+    const { pending } = status.get().outbox
     const settled = indexes.length + refused.length
     const share = pending === 0 ? 0 : Math.min(1, settled / pending)
-    this.#change(-settled, -Math.round(bytes * share), refused.length)
+    this.#change(-settled, -Math.round(outbox.bytes * share), refused.length)
     // Counting reads what is pending: the more that is, the longer it can wait.
     const wait = COUNT_AFTER_MS + pending / COUNTED_PER_MS
     this.#cancelCount ??= this.#options.platform.timer(wait, () => {
@@ -208,13 +232,13 @@ export class Lead {
   }
 
   #change(pending: number, bytes: number, refused: number): void {
-    const { relay, status } = this.#options
+    const { outbox: size, relay, status } = this.#options
     if (!relay) return
     const { outbox } = status.get()
+    size.bytes = Math.max(0, size.bytes + bytes)
     status.update({
       outbox: {
         pending: Math.max(0, outbox.pending + pending),
-        bytes: Math.max(0, outbox.bytes + bytes),
         refused: outbox.refused + refused,
       },
     })
@@ -233,9 +257,10 @@ export class Lead {
     this.#counted = Math.max(this.#counted, state.head.batch)
     if (!relay) return
     const { outbox } = status.get()
-    const { pending, pendingBytes: bytes } = state.room
-    if (outbox.pending === pending && outbox.bytes === bytes) return
-    status.update({ outbox: { ...outbox, pending, bytes } })
+    const { pending, pendingBytes } = state.room
+    this.#options.outbox.bytes = pendingBytes
+    if (outbox.pending === pending) return
+    status.update({ outbox: { ...outbox, pending } })
     this.beatSoon()
   }
 
@@ -261,8 +286,8 @@ export class Lead {
   }
 
   beatNow(): void {
-    this.#cancelBeat?.()
-    this.#cancelBeat = undefined
+    for (const cancel of [this.#cancelBeat, this.#cancelHead]) cancel?.()
+    this.#cancelBeat = this.#cancelHead = undefined
     const { leader, relay, rtt, outbox, lastError } = this.#options.status.get()
     if (!leader) return
     this.#options.peers.postBeat({
@@ -272,6 +297,7 @@ export class Lead {
       ...(rtt === undefined ? undefined : { rtt }),
       ...(relay === 'refused' && lastError ? { code: lastError.code } : undefined),
       ...outbox,
+      bytes: this.#options.outbox.bytes,
       ...(this.#confirmed > 0 ? { confirmed: this.#confirmed } : undefined),
     })
   }
