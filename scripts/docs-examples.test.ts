@@ -147,7 +147,7 @@ function withoutChance(value: unknown): unknown {
       key === 'time'
         ? 0
         : typeof inner === 'string'
-          ? inner.replace(/^[\w-]{12}(?=\.\d+\.\w+$)/, '')
+          ? inner.replace(/^[\w-]{12}(?=\.\d+\.\w+(\.\w+)?$)/, '')
           : inner,
     ),
   )

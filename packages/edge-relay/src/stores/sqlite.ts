@@ -10,9 +10,10 @@ import { type RoomFirst, type RoomHead, type RoomRecord, UNTRIMMED } from '../re
 import {
   applyAppend,
   applyTrim,
+  markOf,
+  prepareFile,
   type Row,
   recordOf,
-  SCHEMA,
   type Statements,
   statementsOf,
 } from './sqlite-rows.ts'
@@ -63,7 +64,7 @@ class SqliteStore implements Store {
     try {
       makeFolder(dirname(file))
       database = new DatabaseSync(file, { timeout: OPEN_TIMEOUT_MS })
-      database.exec(SCHEMA)
+      prepareFile(database)
       this.#sql = statementsOf(database)
     } catch (error) {
       database?.close()
@@ -120,7 +121,7 @@ class SqliteStore implements Store {
     return this.#do('read', () => {
       const id = this.#id(room)
       const row = id === undefined ? undefined : this.#sql.first.get(id)
-      return row ? { place: row['place'] as number, check: row['check'] as string } : UNTRIMMED
+      return row ? markOf(row) : UNTRIMMED
     })
   }
 
@@ -245,8 +246,7 @@ function headOf(row: Row): RoomHead {
   return {
     epoch: row['epoch'] as string,
     version: row['version'] as number,
-    place: row['place'] as number,
-    check: row['check'] as string,
+    ...markOf(row),
     time: row['time'] as number,
   }
 }
