@@ -120,7 +120,7 @@ export function createBusOn(
     stages: {
       dispatcher,
       waiters,
-      peers: (peerEvents) => new Peers(composer.prefix, peerEvents),
+      peers: (peerEvents) => new Peers(composer.prefix, platform, peerEvents),
       writer: (opened) => new LogWriter(opened, platform),
       takeTurn,
       fallbackLog: () => new MemoryLog(platform),

@@ -260,11 +260,12 @@ export class Candidate {
   }
 
   #tick(): void {
-    const { platform, beat } = this.#options
+    const { platform, peers, beat } = this.#options
     this.#cancelBeat?.()
     this.#cancelBeat = platform.timer(BEAT_MS, () => {
-      if (this.#taken) beat()
-      else if (this.#silentFor(BEAT_MS)) this.ask()
+      // What nobody told, the log has: also the leader may have missed something.
+      void peers.look().then(() => this.#taken && beat())
+      if (!this.#taken && this.#silentFor(BEAT_MS)) this.ask()
       if (this.#silentFor(SILENCE_MS)) this.#leaderGone()
       this.#tick()
     })

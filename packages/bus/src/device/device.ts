@@ -200,7 +200,10 @@ export class Device {
     const { prefix, relay, rtt, code, confirmed, pending, bytes, refused, term } = frame
     this.#candidate.led(prefix)
     if (this.status.get().leader) return
-    if (term !== this.#seenTerm) this.#handOver.lookUpAll()
+    if (term !== this.#seenTerm) {
+      this.#handOver.lookUpAll()
+      void this.#peers.look()
+    }
     this.#seenTerm = term
     this.status.update({ relay, rtt, outbox: { pending, refused } })
     this.#outbox.bytes = bytes
@@ -223,7 +226,7 @@ export class Device {
         wake: () => this.#wake(),
         changed: () => this.#candidate.changed(),
       })
-      if (!this.#keeper) this.#attach(NO_LOG)
+      if (!this.#keeper) this.#attach(NO_LOG, 0, false)
     }
     return this.#keeper?.open()
   }
@@ -289,12 +292,14 @@ export class Device {
       this.#outbox.bytes = pendingBytes
       this.status.update({ outbox: { pending, refused } })
     }
-    this.#attach(state.logId)
+    this.#attach(state.logId, state.head.batch, renewed)
     if (log) this.#takePart(log)
   }
 
-  #attach(logId: string): void {
-    this.#peers.attach(this.#link, logId)
+  /** `past` is the newest record that was there when the log was opened. */
+  #attach(id: string, past: number, renewed: boolean): void {
+    const log = this.#keeper?.log
+    this.#peers.attach(this.#link, { id, log, past: renewed ? 0 : past, renewed })
     this.#setGate('open')
   }
 
@@ -356,13 +361,14 @@ export class Device {
       this.#keeper.resume()
       return
     }
-    this.#peers.attach(this.#link, this.#keeper?.id ?? NO_LOG)
+    this.#attach(this.#keeper?.id ?? NO_LOG, 0, false)
     this.#wake()
   }
 
   #wake(): void {
     const log = this.#keeper?.log
     if (log) this.#takePart(log)
+    void this.#peers.look()
   }
 
   #takePart(log: Log): void {

@@ -160,6 +160,7 @@ export class HandOver implements BatchSinks {
     }
     if (waiting) settleHandled(batch)
     if (number === undefined || !record) return
+    this.#options.peers.wrote(number)
     if (hasRelay && waiters.add(number, batch.persisted)) void this.#lookUp(number)
     this.#tell({ batch, number, record })
     grew(number, record.roomEvents, record.headers.length + record.data.length)

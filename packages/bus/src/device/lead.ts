@@ -49,6 +49,8 @@ const BEAT_AFTER_MS = 20
 /** Wait before leadership is tried again, doubled each time up to the longest. */
 const MIN_RETRY_MS = 200
 const MAX_RETRY_MS = 30_000
+/** How long after the log grew the others hear of its head, who may have missed something. */
+const HEAD_AFTER_MS = 1_000
 /** How long after a confirmation the outbox is counted afresh, and events that let it wait on. */
 const COUNT_AFTER_MS = 200
 const COUNTED_PER_MS = 20
@@ -63,7 +65,10 @@ export class Lead {
   #confirmed = 0
   /** Own batches up to this one are in the count of the outbox. */
   #counted = 0
+  /** The last record of the room written under this term. */
+  #lastRoom = 0
   #cancelBeat: (() => void) | undefined
+  #cancelHead: (() => void) | undefined
   #cancelCount: (() => void) | undefined
   #depose: () => void = () => {}
   #running: Promise<void> = Promise.resolve()
@@ -89,6 +94,7 @@ export class Lead {
     this.#log = log
     this.#head = 0
     this.#counted = 0
+    this.#lastRoom = 0
     this.#depose = () => deposed.abort()
     for (let failures = 0; !over.aborted; failures++) {
       try {
@@ -120,12 +126,14 @@ export class Lead {
     this.#options.leads(true)
     this.#options.upkeep.start(log)
     this.#session?.start()
+    // The one before may have died between a commit and the telling of it.
+    void this.#options.peers.look()
     this.beatSoon()
   }
 
   async #stop(): Promise<void> {
-    this.#cancelBeat?.()
-    this.#cancelBeat = undefined
+    for (const cancel of [this.#cancelBeat, this.#cancelHead]) cancel?.()
+    this.#cancelBeat = this.#cancelHead = undefined
     this.#cancelCount?.()
     this.#cancelCount = undefined
     this.#options.upkeep.stop()
@@ -152,9 +160,11 @@ export class Lead {
       },
       committed: (number, record, runs, data, liveAfter) => {
         if (number === 0) return
-        const news = { batch: number, time: record.time, epoch: record.epoch, liveAfter, runs }
-        peers.postRoom(news, data)
-        peers.room(news, data)
+        const prev = this.#lastRoom > 0 ? { prev: this.#lastRoom } : undefined
+        const { time, epoch } = record
+        peers.room({ batch: number, ...prev, time, epoch, liveAfter, runs }, data)
+        this.#lastRoom = number
+        this.#grewTo(number)
         written()
       },
       confirmedThrough: (batch) => {
@@ -189,11 +199,18 @@ export class Lead {
 
   /** An own batch is in the log, of whatever context. */
   grew(batch: number, roomEvents: number, bytes: number): void {
-    this.#head = Math.max(this.#head, batch)
+    this.#grewTo(batch)
     if (roomEvents === 0) return
     // What the log was asked for may have it already, before its writer says so.
     if (batch > this.#counted) this.#change(roomEvents, bytes, 0)
     this.#session?.outboxGrew(batch)
+  }
+
+  #grewTo(batch: number): void {
+    if (batch <= this.#head) return
+    this.#head = batch
+    if (!this.#options.status.get().leader) return
+    this.#cancelHead ??= this.#options.platform.timer(HEAD_AFTER_MS, () => this.beatNow())
   }
 
   /** The room placed an own batch. */
@@ -269,8 +286,8 @@ export class Lead {
   }
 
   beatNow(): void {
-    this.#cancelBeat?.()
-    this.#cancelBeat = undefined
+    for (const cancel of [this.#cancelBeat, this.#cancelHead]) cancel?.()
+    this.#cancelBeat = this.#cancelHead = undefined
     const { leader, relay, rtt, outbox, lastError } = this.#options.status.get()
     if (!leader) return
     this.#options.peers.postBeat({

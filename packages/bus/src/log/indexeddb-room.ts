@@ -1,8 +1,11 @@
 /** The `room` store: where the room has the events of a record, and what waits to get there. */
 import type { BatchRef } from '../protocol/frames.ts'
 import type { Cut } from '../protocol/position.ts'
+import { recordsFrom, recordWith } from './indexeddb-read.ts'
 import {
-  type BatchRow,
+  lastIn,
+  numbered,
+  partsOf,
   quiet,
   type ReadTransaction,
   type WriteTransaction,
@@ -17,6 +20,7 @@ import {
   readPlacement,
   validPlacement,
 } from './placement.ts'
+import { idsIn } from './record.ts'
 import { bytesIn } from './retention.ts'
 import type { WrittenRoomState } from './room-state.ts'
 
@@ -37,10 +41,31 @@ export async function placeEvents(
     quiet(rows.put(placed(record, row && readPlacement(row, record), runs, by, state.cuts)))
   })
   const last = lastDecided(batch)
-  const own = last && (await transaction.objectStore('batches').get(last.batch))
+  const ids = last && (await idsOf(transaction, last.batch))
   await Promise.all(places)
-  if (!last || !own) return state.confirmed
-  return confirmedAfter(state.confirmed, last, own.headers)
+  return last && ids ? confirmedAfter(state.confirmed, last, ids) : state.confirmed
+}
+
+/** The ids of a batch's events, by index; of a batch alone in its record that is one request. */
+async function idsOf(
+  transaction: WriteTransaction,
+  batch: number,
+): Promise<readonly (string | undefined)[]> {
+  const store = transaction.objectStore('batches')
+  let key = batch
+  let found: unknown = await store.get(key)
+  if (found === undefined) {
+    key = await recordWith(transaction, batch)
+    found = await store.get(key)
+  }
+  const row = numbered(found, key)
+  const ids = idsIn(row.headers)
+  let first = 0
+  for (const part of row.merged ?? [{ batch: key, events: ids.length }]) {
+    if (part.batch === batch) return ids.slice(first, first + part.events)
+    first += part.events
+  }
+  return []
 }
 
 /** The valid placements of records `from` to `to`, by record. */
@@ -64,27 +89,21 @@ export async function countOutbox(
   transaction: ReadTransaction,
   state: WrittenRoomState,
 ): Promise<{ pending: number; pendingBytes: number }> {
-  const batches = transaction.objectStore('batches')
+  const after = state.confirmed?.batch ?? 0
   let [pending, pendingBytes] = [0, 0]
-  let after = state.confirmed?.batch ?? 0
-  while (true) {
-    const range = IDBKeyRange.lowerBound(after, true)
-    const [keys, rows] = await Promise.all([
-      batches.getAllKeys(range, CHUNK),
-      batches.getAll(range, CHUNK),
-    ])
-    const newest = keys.at(-1)
-    if (newest === undefined) return { pending, pendingBytes }
-    const placements = await placementsIn(transaction, after + 1, newest, state.cuts)
-    rows.forEach((row, i) => {
-      const events = pendingOf(
-        (row as BatchRow | null)?.roomEvents,
-        placements.get(keys[i] as number),
-      )
+  for (let from = await recordWith(transaction, after + 1); ; ) {
+    const rows = await recordsFrom(transaction, from, CHUNK)
+    const last = rows.at(-1)
+    if (!last) return { pending, pendingBytes }
+    const placements = await placementsIn(transaction, from, lastIn(last), state.cuts)
+    for (const row of rows) {
+      const events = partsOf(row)
+        .filter(({ batch }) => batch > after)
+        .reduce((sum, one) => sum + pendingOf(one.roomEvents, placements.get(one.batch)), 0)
       pending += events
       if (events > 0) pendingBytes += bytesIn(row)
-    })
-    if (keys.length < CHUNK) return { pending, pendingBytes }
-    after = newest
+    }
+    if (rows.length < CHUNK) return { pending, pendingBytes }
+    from = lastIn(last) + 1
   }
 }

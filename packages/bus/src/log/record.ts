@@ -177,17 +177,26 @@ export function readTexts(
 
 /** A record as it is read back; a damaged one has no events, and says why. */
 export function readRecord(batch: number, time: number, read: () => StoredBatch): StoredBatch {
+  return readRecords(batch, time, () => [read()])[0] as StoredBatch
+}
+
+/** The same for a record of several batches: they are read together, or none is. */
+export function readRecords(batch: number, time: number, read: () => StoredBatch[]): StoredBatch[] {
   try {
-    const record = read()
-    const fault = recordFault(record)
-    if (fault !== undefined) throw damaged(batch, fault)
-    return record
+    const records = read()
+    for (const record of records) {
+      const fault = recordFault(record)
+      if (fault !== undefined) throw damaged(batch, fault)
+    }
+    return records
   } catch (error) {
     const reason = toBusError(error, 'log_damaged', `record ${batch} of the log cannot be read`, {
       stage: 'log',
     })
     const told = isTime(time) ? time : 0
-    return { kind: 'own', batch, time: told, headers: [], data: [], roomEvents: 0, damaged: reason }
+    return [
+      { kind: 'own', batch, time: told, headers: [], data: [], roomEvents: 0, damaged: reason },
+    ]
   }
 }
 

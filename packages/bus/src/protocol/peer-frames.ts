@@ -63,6 +63,8 @@ export interface RoomFrame {
   readonly frame: 'room'
   readonly log: string
   readonly batch: number
+  /** The record of the room before this one, where the leader wrote it itself. */
+  readonly prev?: number
   readonly time: number
   readonly epoch: string
   /** Events at places above this one are live. */
@@ -208,6 +210,7 @@ const CHECKS: { [F in PeerFrame['frame']]: (frame: Fields) => boolean } = {
     isErrorCode(f['code']),
   room: (f) =>
     isCount(f['batch']) &&
+    (f['prev'] === undefined || isCount(f['prev'])) &&
     isTime(f['time']) &&
     isName(f['epoch']) &&
     isAmount(f['liveAfter']) &&

@@ -109,6 +109,7 @@ const PEER_FRAMES: {
   room: {
     log: 'required',
     batch: 'required',
+    prev: 'optional',
     time: 'required',
     epoch: 'required',
     liveAfter: 'required',

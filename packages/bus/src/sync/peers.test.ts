@@ -26,7 +26,7 @@ class Context {
 
   constructor(tabs: LinkSource, seed: number, logId?: string) {
     this.maker = new EntryMaker({ seed })
-    this.peers = new Peers(this.maker.composer.prefix, {
+    this.peers = new Peers(this.maker.composer.prefix, this.maker.platform, {
       deliver: (incoming, origin) => this.heard.push({ ...incoming, origin }),
       past: (incoming) => this.past.push(incoming.header.id),
       committed: (batch, roomEvents) => this.news.push({ committed: batch, roomEvents }),
@@ -44,7 +44,8 @@ class Context {
     if (!link) throw new Error('no link')
     link.receive((text) => this.peers.receive(text))
     this.link = link
-    if (logId !== undefined) this.peers.attach(link, logId)
+    if (logId !== undefined)
+      this.peers.attach(link, { id: logId, log: undefined, past: 0, renewed: false })
   }
 
   get ids(): string[] {
@@ -213,7 +214,7 @@ describe('a batch of the room', () => {
   }
 
   test('is heard with offset and position; own events stand as placeholders', async () => {
-    a.peers.postRoom(news, ['1', '2', '3'])
+    a.peers.room(news, ['1', '2', '3'])
     await setImmediate()
     expect(b.heard.map(({ offset, position, dataText }) => [offset, position, dataText])).toEqual([
       [5 * 4096, `e.1.${checkOf('r-1')}`, '1'],
@@ -227,7 +228,7 @@ describe('a batch of the room', () => {
   })
 
   test('that the room had before this log joined it is the past, for those who asked for it', async () => {
-    a.peers.postRoom({ ...news, liveAfter: 4 }, ['1', '2', '3'])
+    a.peers.room({ ...news, liveAfter: 4 }, ['1', '2', '3'])
     await setImmediate()
     expect(b.past).toEqual(['r-1', 'r-2'])
     expect(b.ids).toEqual(['r-3'])
@@ -240,7 +241,7 @@ describe('a batch of the room', () => {
   })
 
   test('from before this log first joined only confirms what is ours', async () => {
-    a.peers.postRoom({ ...news, liveAfter: 4 }, ['1', '2', '3'])
+    a.peers.room({ ...news, liveAfter: 4 }, ['1', '2', '3'])
     await setImmediate()
     expect(b.ids).toEqual(['r-3'])
     expect(b.heard[0]?.dataText).toBe('3')
@@ -249,7 +250,7 @@ describe('a batch of the room', () => {
 
   test('of another log is none of this context’s business', async () => {
     const c = new Context(tabs, 3, 'other')
-    a.peers.postRoom(news, ['1', '2', '3'])
+    a.peers.room(news, ['1', '2', '3'])
     await setImmediate()
     expect(c.heard).toEqual([])
     expect(c.confirmed).toEqual([])
@@ -263,7 +264,7 @@ describe('what comes before the log is open', () => {
     a.post(a.maker.entry('b'))
     await setImmediate()
     expect(late.heard).toEqual([])
-    late.peers.attach(late.link, LOG)
+    late.peers.attach(late.link, { id: LOG, log: undefined, past: 0, renewed: false })
     expect(late.heard.map(({ header }) => header.type)).toEqual(['a', 'b'])
   })
 
@@ -282,7 +283,7 @@ describe('what comes before the log is open', () => {
       late.peers.receive(encodePeerFrame({ ...frame, pending }))
     }
     expect(late.reported).toMatchObject([{ code: 'buffer_overflow' }])
-    late.peers.attach(late.link, LOG)
+    late.peers.attach(late.link, { id: LOG, log: undefined, past: 0, renewed: false })
     expect(late.news).toHaveLength(10_000)
     expect(late.news.at(-1)).toEqual({ pending: 10_001, relay: 'off' })
   })

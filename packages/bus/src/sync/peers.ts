@@ -4,14 +4,12 @@
  * every text is checked; a foreign one is reported and dropped.
  */
 import type { Batch, Entry } from '../batch/batch.ts'
-import type { Incoming, Origin } from '../dispatch/dispatch.ts'
 import { BusError, toBusError } from '../errors.ts'
-import { type EventHeader, offsetOf, parseId } from '../event.ts'
+import { type EventHeader, parseId } from '../event.ts'
 import type { Link } from '../links/link.ts'
 import type { OwnBatch } from '../log/log.ts'
-import type { Run } from '../protocol/frames.ts'
+import type { Platform } from '../platform.ts'
 import {
-  type BatchFrame,
   type BeatFrame,
   decodePeerFrame,
   encodeEvents,
@@ -19,12 +17,10 @@ import {
   type HereFrame,
   type PeerFrame,
 } from '../protocol/peer-frames.ts'
-import { checkOf, positionOf } from '../protocol/position.ts'
 import type { Gap } from '../types.ts'
-import type { Confirmation, PeerContexts, PeerEvents, RoomNews } from './sync.ts'
+import { Hearing } from './hearing.ts'
+import type { Attached, PeerContexts, PeerEvents, RoomNews } from './sync.ts'
 
-/** Publishers remembered at most; the longest silent one goes first. */
-const MAX_PUBLISHERS = 10_000
 /** Texts kept at most until the log is open; then the oldest go, and are for the log to heal. */
 const MAX_EARLY = 10_000
 
@@ -36,33 +32,52 @@ export class Peers implements PeerContexts {
   #logId: string | undefined
   #early: string[] = []
   #overflowed = false
-  /** Highest counter dispatched of each publisher: receivers dispatch an event once. */
-  readonly #highest = new Map<string, number>()
+  readonly #hearing: Hearing
+  #lastId: string | undefined
   #posted = 0
 
-  constructor(prefix: string, events: PeerEvents) {
+  constructor(prefix: string, platform: Platform, events: PeerEvents) {
     this.#prefix = prefix
     this.#events = events
+    this.#hearing = new Hearing({ prefix, platform, events })
   }
 
-  attach(link: Link | undefined, logId: string): void {
-    this.#logId = logId
+  attach(link: Link | undefined, { id, log, past, renewed }: Attached): void {
+    const again = !renewed && this.#lastId === id
+    this.#logId = id
+    this.#lastId = id
     this.#link = link
-    for (const text of this.#early.splice(0)) this.receive(text)
+    // Where nobody can be heard, there is nothing to have missed.
+    if (!log || !link) this.#hearing.end()
+    else if (again) this.#hearing.resume(log)
+    else this.#hearing.begin(log, past)
+    for (const text of this.#early.splice(0)) this.#read(text, true)
+    // Of a log that came in place of another one all is news.
+    if (renewed) void this.#hearing.look()
   }
 
   detach(): void {
     this.#logId = undefined
+    this.#hearing.end()
+  }
+
+  look(): Promise<void> {
+    return this.#hearing.look()
+  }
+
+  wrote(batch: number): void {
+    this.#hearing.wrote(batch)
   }
 
   receive(text: string): void {
-    if (this.#logId === undefined) {
-      this.#keepEarly(text)
-      return
-    }
+    if (this.#logId === undefined) this.#keepEarly(text)
+    else this.#read(text, false)
+  }
+
+  #read(text: string, early: boolean): void {
     try {
       const { frame, data } = decodePeerFrame(text)
-      this.#take(frame, data)
+      this.#take(frame, data, early)
     } catch (error) {
       this.#events.report(
         toBusError(error, 'bad_frame', 'a text of the tabs link could not be read'),
@@ -85,19 +100,19 @@ export class Peers implements PeerContexts {
     )
   }
 
-  #take(frame: PeerFrame, data: readonly string[]): void {
+  #take(frame: PeerFrame, data: readonly string[], early: boolean): void {
     const events = this.#events
     const sameLog = frame.log === this.#logId
     switch (frame.frame) {
       case 'batch':
-        this.#deliverBatch(frame, data)
+        if (sameLog) this.#hearing.batch(frame, data, early)
+        else this.#hearing.foreign(frame, data)
         return
       case 'committed':
-        if (!sameLog) return
-        events.sawTime(frame.time)
-        events.committed(frame.batch, frame.roomEvents, frame.bytes)
+        if (sameLog) this.#hearing.committed(frame)
         return
       case 'withdrawn':
+        this.#hearing.withdrawn(frame.ids)
         for (const id of frame.ids) {
           events.report(
             toBusError(
@@ -113,9 +128,7 @@ export class Peers implements PeerContexts {
         }
         return
       case 'room':
-        if (!sameLog) return
-        events.sawTime(frame.time)
-        this.room(frame, data)
+        if (sameLog) this.#hearing.room(frame, data)
         return
       case 'cast':
         frame.events.forEach((header, i) => {
@@ -124,7 +137,9 @@ export class Peers implements PeerContexts {
         if (!frame.room) events.cast(frame.events, data)
         return
       case 'beat':
-        if (sameLog) events.beat(frame)
+        if (!sameLog) return
+        this.#hearing.exists(frame.head)
+        events.beat(frame)
         return
       case 'gap':
         if (sameLog) events.gap(frame.gap)
@@ -135,77 +150,6 @@ export class Peers implements PeerContexts {
       case 'join':
         if (sameLog) events.joined(frame)
     }
-  }
-
-  room(frame: RoomNews, data: readonly string[]): void {
-    let slot = 0
-    let line = 0
-    for (const run of frame.runs) {
-      if ('own' in run) {
-        slot += run.own.indexes.length
-        this.#events.confirmed(confirmationOf(run, frame.epoch))
-        continue
-      }
-      run.events.forEach((header, k) => {
-        const place = run.place + k
-        const dataText = data[line++] as string
-        const offset = offsetOf(frame.batch, slot++)
-        const position = positionOf(frame.epoch, place, checkOf(header.id))
-        const past = place <= frame.liveAfter
-        this.#deliverOnce(header, dataText, past ? 'past' : 'room', offset, position)
-      })
-    }
-  }
-
-  /** Events of one publisher, whose counter is looked up and remembered once for all of them. */
-  #deliverBatch({ prefix, events }: BatchFrame, data: readonly string[]): void {
-    if (prefix === this.#prefix) return
-    const known = this.#highest.get(prefix) ?? 0
-    let highest = known
-    for (let i = 0; i < events.length; i++) {
-      const header = events[i] as EventHeader
-      if (!header.id.startsWith(`${prefix}-`)) {
-        this.#deliverOnce(header, data[i] as string, 'device')
-        continue
-      }
-      const counter = Number(header.id.slice(prefix.length + 1))
-      if (!(counter > highest)) continue
-      highest = counter
-      this.#events.deliver({ header, dataText: data[i] as string }, 'device')
-    }
-    if (highest > known) this.#remember(prefix, highest)
-  }
-
-  #remember(prefix: string, counter: number): void {
-    this.#highest.delete(prefix)
-    this.#highest.set(prefix, counter)
-    if (this.#highest.size <= MAX_PUBLISHERS) return
-    for (const oldest of this.#highest.keys()) {
-      this.#highest.delete(oldest)
-      return
-    }
-  }
-
-  #deliverOnce(
-    header: EventHeader,
-    dataText: string,
-    origin: Origin | 'past',
-    offset?: number,
-    position?: string,
-  ): void {
-    const [prefix, counter] = parseId(header.id)
-    if (counter > 0) {
-      if (counter <= (this.#highest.get(prefix) ?? 0) || prefix === this.#prefix) return
-      this.#remember(prefix, counter)
-    }
-    const incoming: Incoming = {
-      header,
-      dataText,
-      ...(offset === undefined ? undefined : { offset }),
-      ...(position === undefined ? undefined : { position }),
-    }
-    if (origin === 'past') this.#events.past(incoming)
-    else this.#events.deliver(incoming, origin)
   }
 
   post(batch: Batch, record: OwnBatch | undefined): void {
@@ -246,8 +190,9 @@ export class Peers implements PeerContexts {
       this.#send({ frame: 'withdrawn', log: this.#logId ?? '', ids, code: error.code })
   }
 
-  postRoom(frame: RoomNews, data: readonly string[]): void {
-    this.#send({ frame: 'room', log: this.#logId ?? '', ...frame }, data)
+  room(news: RoomNews, data: readonly string[]): void {
+    this.#send({ frame: 'room', log: this.#logId ?? '', ...news }, data)
+    this.#hearing.room(news, data)
   }
 
   postRoomCast(headers: readonly EventHeader[], data: readonly string[]): void {
@@ -293,15 +238,5 @@ export class Peers implements PeerContexts {
         toBusError(error, 'unavailable', 'the tabs link could not send', { stage: 'links' }),
       )
     }
-  }
-}
-
-function confirmationOf(run: Extract<Run, { own: unknown }>, epoch: string): Confirmation {
-  return {
-    batch: run.own.batch,
-    epoch,
-    place: run.place,
-    indexes: run.own.indexes,
-    refused: run.own.refused ?? [],
   }
 }

@@ -95,20 +95,34 @@ export interface PeerEvents {
   report(error: BusError): void
 }
 
+/** The log that is open. */
+export interface Attached {
+  readonly id: string
+  /** Absent where a bus has none. */
+  readonly log: Log | undefined
+  /** Records up to this one are past. */
+  readonly past: number
+  /** Whether it came in place of another one. */
+  readonly renewed: boolean
+}
+
 /** The other contexts of the device. */
 export interface PeerContexts {
   /** The log is open, or there is none; only now are texts taken and sent. */
-  attach(link: Link | undefined, logId: string): void
+  attach(link: Link | undefined, attached: Attached): void
   /** The log is gone: what comes from now on waits for the next one. */
   detach(): void
   receive(text: string): void
-  /** A committed batch of the room, in the leader's own context as in all others. */
-  room(frame: RoomNews, data: readonly string[]): void
+  /** A committed batch of the room: heard here, and told to the others. */
+  room(news: RoomNews, data: readonly string[]): void
+  /** Looks in the log for what was missed; resolves when it is heard. */
+  look(): Promise<void>
+  /** An own batch is in the log. */
+  wrote(batch: number): void
   /** An own batch, in the task in which its commit began. */
   post(batch: Batch, record: OwnBatch | undefined): void
   postCommitted(batch: Batch, number: number, record: OwnBatch): void
   postWithdrawn(batch: Batch, error: BusError): void
-  postRoom(frame: RoomNews, data: readonly string[]): void
   postRoomCast(headers: readonly EventHeader[], data: readonly string[]): void
   postGap(gap: Gap): void
   postBeat(beat: Omit<BeatFrame, 'frame' | 'log' | 'prefix'>): void

@@ -1,0 +1,152 @@
+/**
+ * Hands events of other contexts to this one's handlers, each once: a publisher's events count up,
+ * and what is not above the highest one heard of it was heard. In come frames of the other
+ * contexts and records of the log, out go events and confirmations.
+ */
+import type { Incoming, Origin } from '../dispatch/dispatch.ts'
+import { type EventHeader, offsetOf, parseId } from '../event.ts'
+import type { RoomState, StoredBatch, StoredOwnBatch, StoredRoomBatch } from '../log/log.ts'
+import type { BatchFrame } from '../protocol/peer-frames.ts'
+import { checkOf, parsePosition, positionOf } from '../protocol/position.ts'
+import type { PeerEvents, RoomNews } from './sync.ts'
+
+/** Publishers remembered at most; the longest silent one goes first. */
+const MAX_PUBLISHERS = 10_000
+
+export type DeliveryEvents = Pick<PeerEvents, 'deliver' | 'past' | 'confirmed' | 'report'>
+
+export class Delivery {
+  readonly #prefix: string
+  readonly #events: DeliveryEvents
+  readonly #highest = new Map<string, number>()
+
+  /** `prefix` is that of this context, whose own events are handed on elsewhere. */
+  constructor(prefix: string, events: DeliveryEvents) {
+    this.#prefix = prefix
+    this.#events = events
+  }
+
+  /** The highest counter heard of a publisher. */
+  highest(prefix: string): number {
+    return this.#highest.get(prefix) ?? 0
+  }
+
+  /** Events of one publisher, whose counter is looked up and remembered once for all of them. */
+  batch({ prefix, events }: Pick<BatchFrame, 'prefix' | 'events'>, data: readonly string[]): void {
+    if (prefix === this.#prefix) return
+    const known = this.highest(prefix)
+    let highest = known
+    for (let i = 0; i < events.length; i++) {
+      const header = events[i] as EventHeader
+      if (!header.id.startsWith(`${prefix}-`)) {
+        this.#once(header, data[i] as string, 'device')
+        continue
+      }
+      const counter = Number(header.id.slice(prefix.length + 1))
+      if (!(counter > highest)) continue
+      highest = counter
+      this.#events.deliver({ header, dataText: data[i] as string }, 'device')
+    }
+    if (highest > known) this.#remember(prefix, highest)
+  }
+
+  /** A batch of the room, as the leader tells it. */
+  room({ batch, epoch, liveAfter, runs }: RoomNews, data: readonly string[]): void {
+    let slot = 0
+    let line = 0
+    for (const run of runs) {
+      if ('own' in run) {
+        slot += run.own.indexes.length
+        this.#confirmed(epoch, run.place, run.own)
+        continue
+      }
+      run.events.forEach((header, k) => {
+        const at = { batch, slot: slot++, epoch, place: run.place + k }
+        this.#fromRoom(header, data[line++] as string, at, liveAfter)
+      })
+    }
+  }
+
+  /** A record of the log, of which nothing or only a part was heard. */
+  record(record: StoredBatch, room: RoomState | undefined): void {
+    if (record.damaged) this.#events.report(record.damaged)
+    else if (record.kind === 'own') this.#ownRecord(record)
+    else this.#roomRecord(record, room)
+  }
+
+  #ownRecord({ batch, headers, data }: StoredOwnBatch): void {
+    headers.forEach((header, index) => {
+      this.#once(header, data[index] as string, 'device', { offset: offsetOf(batch, index) })
+    })
+  }
+
+  #roomRecord({ batch, epoch, runs, headers, data }: StoredRoomBatch, room?: RoomState): void {
+    const current = room?.cursor === undefined ? undefined : parsePosition(room.cursor)?.epoch
+    // Of a room that was made anew since, all was live.
+    const liveAfter = current === epoch ? (room?.liveAfter ?? 0) : 0
+    let slot = 0
+    let line = 0
+    for (const run of runs) {
+      if ('events' in run) {
+        for (let k = 0; k < run.events; k++, line++) {
+          const at = { batch, slot: slot++, epoch, place: run.place + k }
+          this.#fromRoom(headers[line] as EventHeader, data[line] as string, at, liveAfter)
+        }
+        continue
+      }
+      const placed = 'own' in run ? run.own : run.held
+      slot += placed.indexes.length
+      this.#confirmed(epoch, run.place, placed)
+    }
+  }
+
+  #confirmed(epoch: string, place: number, { batch, indexes, refused = [] }: Placed): void {
+    this.#events.confirmed({ batch, epoch, place, indexes, refused })
+  }
+
+  #fromRoom(header: EventHeader, dataText: string, at: RoomPlace, liveAfter: number): void {
+    const { batch, slot, epoch, place } = at
+    const position = positionOf(epoch, place, checkOf(header.id))
+    const origin = place <= liveAfter ? 'past' : 'room'
+    this.#once(header, dataText, origin, { offset: offsetOf(batch, slot), position })
+  }
+
+  #once(
+    header: EventHeader,
+    dataText: string,
+    origin: Origin | 'past',
+    at?: { readonly offset: number; readonly position?: string },
+  ): void {
+    const [prefix, counter] = parseId(header.id)
+    if (counter > 0) {
+      if (counter <= this.highest(prefix) || prefix === this.#prefix) return
+      this.#remember(prefix, counter)
+    }
+    const incoming: Incoming = { header, dataText, ...at }
+    if (origin === 'past') this.#events.past(incoming)
+    else this.#events.deliver(incoming, origin)
+  }
+
+  #remember(prefix: string, counter: number): void {
+    this.#highest.delete(prefix)
+    this.#highest.set(prefix, counter)
+    if (this.#highest.size <= MAX_PUBLISHERS) return
+    for (const oldest of this.#highest.keys()) {
+      this.#highest.delete(oldest)
+      return
+    }
+  }
+}
+
+interface Placed {
+  readonly batch: number
+  readonly indexes: readonly number[]
+  readonly refused?: Parameters<PeerEvents['confirmed']>[0]['refused']
+}
+
+interface RoomPlace {
+  readonly batch: number
+  readonly slot: number
+  readonly epoch: string
+  readonly place: number
+}
