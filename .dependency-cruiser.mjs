@@ -200,7 +200,7 @@ export default {
       name: 'published-doors-only',
       comment: 'Other packages, the demo and the tools use the entry points of a package.',
       severity: 'error',
-      from: { path: '^(?:packages/([^/]+)|demo|e2e|bench|scripts)/' },
+      from: { path: '^(?:packages/([^/]+)|demo|e2e|bench|scripts|simulator)/' },
       to: { path: '^packages/[^/]+/src/', pathNot: '^packages/$1/src/' },
     },
   ],

@@ -39,9 +39,9 @@ async function setup() {
     return socket.open(relay.accept(socket, { room: 'r' })).probe
   }
   const writer = connect()
-  await writer.join('writer', { log: 'of-writer', types: [] })
+  await writer.join('writer', { types: [] })
   const reader = connect()
-  let { from } = await reader.join('reader', { log: 'of-reader', types: ['fine.*'] })
+  let { from } = await reader.join('reader', { types: ['fine.*'] })
   let batch = 0
   /** What one of the two publishes reaches the other. */
   const undisturbed = async (): Promise<void> => {
@@ -160,7 +160,7 @@ describe('a message that is none', () => {
     probe.sendRaw(publish(within('"metadata":{"__proto__":"x","constructor":1}'), '1'))
     await probe.next('ack')
     const other = connect()
-    const { from } = await other.join('other', { log: 'another' })
+    const { from } = await other.join('other')
     const { frames } = await other.stream(from, (ids) => ids.includes('h-1'))
     expect(JSON.stringify(frames)).toContain('{"__proto__":"x","constructor":1}')
     expect(({} as { x?: unknown }).x).toBe(undefined)
@@ -258,7 +258,7 @@ describe('10,000 frames that somebody made up', () => {
       fc.asyncProperty(message, fc.boolean(), async (text, joined) => {
         const probe = connect()
         // A device of its own each time: then its first batch is taken, and all others hear of it.
-        if (joined) await probe.join(`hostile-${runs}`, { log: `of-hostile-${runs}` })
+        if (joined) await probe.join(`hostile-${runs}`)
         probe.sendRaw(text)
         if (!(await isAnswered(probe))) probe.send(joined ? { frame: 'ping' } : helloOf('hostile'))
         expect(await isAnswered(probe)).toBe(true)
@@ -276,7 +276,7 @@ describe('10,000 frames that somebody made up', () => {
     const taken = await store.stats('r')
     expect(taken?.events).toBeGreaterThan(runs / 50)
     const late = connect()
-    const { from, head } = await late.join('late', { log: 'of-late' })
+    const { from, head } = await late.join('late')
     await late.stream(from, (_, { position }) => position === head)
   })
 })

@@ -75,6 +75,11 @@ export function headPosition(head: RoomHead): string {
   return cursorAt(head.epoch, head)
 }
 
+/** The same as the position of the event there, which is what a reader over HTTP compares it with. */
+export function headEvent(head: RoomHead): string {
+  return positionOf(head.epoch, head.place, head.check)
+}
+
 /** Newest place of a record. */
 export function lastPlace(record: RoomRecord): number {
   return record.place + record.count - 1

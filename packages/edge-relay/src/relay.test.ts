@@ -232,7 +232,7 @@ describe('GET /rooms/:room/events', () => {
       const { body } = await json(get(relay, `/r/events${query}`, { authorization: 'Bearer all' }))
       seen.push(...body.events.map(({ data }) => data))
       if (body.next === undefined) {
-        expect(body.head?.startsWith(`${body.events.at(-1)?.position}.`)).toBe(true)
+        expect(body.head).toBe(body.events.at(-1)?.position)
         break
       }
       query = `?limit=1&after=${body.next}`

@@ -29,7 +29,21 @@ export async function resumeAt(
   head: RoomHead,
   hello: Pick<HelloFrame, 'cursor' | 'older' | 'from'>,
 ): Promise<Resume> {
-  const span = { head, first: await store.first(room) }
+  while (true) {
+    const span = { head, first: await store.first(room) }
+    const resume = await resumeIn(store, room, span, hello)
+    // What was trimmed while positions were looked up must not pass for what a room lost.
+    if ((await store.first(room)).place === span.first.place) return resume
+  }
+}
+
+async function resumeIn(
+  store: Store,
+  room: string,
+  span: Span,
+  hello: Pick<HelloFrame, 'cursor' | 'older' | 'from'>,
+): Promise<Resume> {
+  const { head } = span
   const first = cursorAt(head.epoch, span.first)
   if (hello.cursor === undefined)
     return { first, ...(await start(store, room, span, hello.from ?? 'start')) }

@@ -197,7 +197,7 @@ describe('over HTTP', () => {
     expect(await (await get('events?limit=1')).json()).toMatchObject({
       events: [{ id: 'a-8' }],
       first: at(7),
-      head: at(10),
+      head: at(10).split('.').slice(0, 3).join('.'),
       next: at(8),
     })
     expect(await ids('since=0')).toEqual(['a-8', 'a-9', 'a-10'])
@@ -215,7 +215,7 @@ describe('over HTTP', () => {
     expect(await (await get('stats')).json()).toMatchObject({
       events: 3,
       first: at(7),
-      head: at(10),
+      head: at(10).split('.').slice(0, 3).join('.'),
     })
   })
 })

@@ -1,13 +1,6 @@
 /** `GET /rooms/:room/events`: a room's log for those who may read it, filtered and in pages. */
 import { type EventHeader, isPattern, type Rights, typeMatcher } from '@crosstown/bus/protocol'
-import {
-  cursorAt,
-  headPosition,
-  lastPlace,
-  markIn,
-  positionIn,
-  type RoomRecord,
-} from '../record.ts'
+import { cursorAt, headEvent, lastPlace, markIn, positionIn, type RoomRecord } from '../record.ts'
 import { reasonOf, recognise, type Span } from '../resume.ts'
 import type { Store } from '../stores/store.ts'
 import { badRequest, Gone } from './errors.ts'
@@ -113,7 +106,7 @@ export async function readPage(
   const next =
     position !== undefined && scanned < head.place ? `,"next":${JSON.stringify(position)}` : ''
   const first = JSON.stringify(cursorAt(head.epoch, span.first))
-  return `{"events":[${events.join(',')}],"first":${first},"head":${JSON.stringify(headPosition(head))}${next}}`
+  return `{"events":[${events.join(',')}],"first":${first},"head":${JSON.stringify(headEvent(head))}${next}}`
 }
 
 async function firstPlace(

@@ -115,7 +115,7 @@ describe('sqliteStore', () => {
 
   it('writes what it can where one of the rooms that share a transaction cannot be written', async () => {
     const store = sqliteStore(newFile())
-    const head = { epoch: 'e', version: 0, time: 0, ...START }
+    const head = { epoch: 'e', version: 0, ...START, time: 0 }
     const row = (key: string): Append => ({
       expected: head,
       head: { ...head, version: 1 },

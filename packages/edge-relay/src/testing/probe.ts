@@ -177,7 +177,7 @@ export function helloOf(device: string, extra: Partial<HelloFrame> = {}): HelloF
   return {
     frame: 'hello',
     version: 1,
-    log: 'log',
+    log: `log-of-${device}`,
     device: { id: device, secret: `secret-of-${device}` },
     terms: [TERM],
     ...extra,
