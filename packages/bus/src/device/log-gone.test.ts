@@ -195,6 +195,7 @@ describe('a log that is cleared', () => {
     await setImmediate()
     expect(early.slice(-2)).toEqual(['next', 'of another'])
     expect(during.slice(-2)).toEqual(['next', 'of another'])
+    for (const heard of [early, during]) expect(new Set(heard).size).toBe(heard.length)
     expect(reported).toMatchObject([{ code: 'log_cleared' }])
   })
 

@@ -33,7 +33,7 @@ export class CatchUp {
   readonly #options: CatchUpOptions
   #waiting: Delivery[] | undefined = []
   #overflowed = false
-  /** Highest counter read of each publisher. */
+  /** Highest counter read or heard of each publisher: what a room gives again after a clear is old. */
   readonly #counters = new Map<string, number>()
   /** The offset behind the last event read. */
   #next = 0
@@ -49,7 +49,11 @@ export class CatchUp {
 
   /** A live event for this subscription. */
   readonly intercept = (delivery: Delivery): boolean => {
-    if (!this.#waiting) return this.#wasRead(delivery.event)
+    if (!this.#waiting) {
+      const read = this.#wasRead(delivery.event)
+      if (!read) this.#remember(delivery.event.id)
+      return read
+    }
     if (this.#waiting.length >= MAX_WAITING) {
       this.#waiting = []
       this.#overflowed = true
@@ -62,9 +66,7 @@ export class CatchUp {
   renewed(): void {
     const waiting = this.#waiting
     if (waiting) {
-      for (const delivery of waiting) {
-        if (!this.#wasRead(delivery.event)) this.#options.deliver(delivery)
-      }
+      this.#deliver(waiting)
       this.#waiting = []
     }
     this.#next = 0
@@ -112,8 +114,9 @@ export class CatchUp {
           start = event.offset + 1
           this.#next = start
           this.#from = start
+          const again = this.#logs > 0 && this.#isKnown(event.header.id)
           this.#remember(event.header.id)
-          if (!matches(event.header.type)) continue
+          if (again || !matches(event.header.type)) continue
           const opened = open(event)
           if (opened) deliver({ event: opened, origin: this.#originOf(event), replaying: true })
         }
@@ -128,8 +131,14 @@ export class CatchUp {
   release(): void {
     const waiting = this.#waiting ?? []
     this.#waiting = undefined
+    this.#deliver(waiting)
+  }
+
+  #deliver(waiting: readonly Delivery[]): void {
     for (const delivery of waiting) {
-      if (!this.#wasRead(delivery.event)) this.#options.deliver(delivery)
+      if (this.#wasRead(delivery.event)) continue
+      this.#remember(delivery.event.id)
+      this.#options.deliver(delivery)
     }
   }
 
@@ -144,7 +153,10 @@ export class CatchUp {
   }
 
   #wasRead({ id, offset }: BusEvent): boolean {
-    if (offset !== undefined) return offset < this.#next
+    return offset !== undefined && this.#logs === 0 ? offset < this.#next : this.#isKnown(id)
+  }
+
+  #isKnown(id: string): boolean {
     const [prefix, counter] = parseId(id)
     return counter > 0 && counter <= (this.#counters.get(prefix) ?? 0)
   }
