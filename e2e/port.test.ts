@@ -1,5 +1,5 @@
 import type { Frame, Page } from '@playwright/test'
-import { expect, test } from './fixtures.ts'
+import { expect, type Relay, test } from './fixtures.ts'
 
 declare global {
   /** A link of a page, what came over it, and the codes of what it reported. */
@@ -131,4 +131,113 @@ test('greetings that somebody else posts, or that are none, lead to nothing', as
   await connected(page, frame)
   const heard = await page.evaluate(() => new Set(end.heard).size)
   expect(heard).toBe(1)
+})
+
+/** What the room has, in its order. */
+async function inRoom(relay: Relay, room: string): Promise<unknown[]> {
+  const page = await (await fetch(`${relay.http}/rooms/${room}/events?limit=1000`)).json()
+  return page.events.map((event: { data: unknown }) => event.data)
+}
+
+async function connections(relay: Relay, room: string): Promise<number> {
+  return (await (await fetch(`${relay.http}/rooms/${room}/stats`)).json()).connections
+}
+
+/** Makes a bus in a page of the shop, which notes what it hears. */
+function shop(page: Page, url: string, room: string, linked: string[] = []): Promise<void> {
+  return page.evaluate(
+    ({ url, room, linked }) => {
+      const heard: unknown[] = []
+      globalThis.own = links.createBus({
+        name: 'shop',
+        relay: links.relayLink({ url, room }),
+        links: linked.map((origin) => links.portLink(frames[0] as Window, { origins: [origin] })),
+      })
+      globalThis.end = { send: () => {}, heard: heard as string[], codes: [] }
+      own.subscribe('said', (event) => heard.push(event.data))
+    },
+    { url, room, linked },
+  )
+}
+
+test("a guest in an iframe of another origin: its events are in the page's log, its tabs and its room, once", async ({
+  context,
+  relay,
+  site,
+}) => {
+  const room = `guest-${Date.now()}`
+  const [page, other] = [await context.newPage(), await context.newPage()]
+  const frame = await framed(page, site)
+  await other.goto(`${site}/link`)
+  await shop(page, relay.url, room, [elsewhere(site)])
+  await shop(other, relay.url, room)
+  const widget = async (from: number) =>
+    frame.evaluate(
+      async ({ from, site }) => {
+        globalThis.own = links.createBus({
+          name: 'shop',
+          log: false,
+          tabs: false,
+          links: [links.portLink(parent, { origins: [site] })],
+        })
+        globalThis.end = { send: () => {}, heard: [], codes: [] }
+        own.subscribe('said', (event) => end.heard.push(String(event.data)))
+        // Published before there is a connection, and then in bursts.
+        const published = Array.from({ length: 50 }, (_, n) => own.publish('said', from + n))
+        return (await Promise.all(published)).map(({ id }) => id)
+      },
+      { from, site },
+    )
+  const ids = await widget(0)
+  await frame.goto(`${elsewhere(site)}/link?again`)
+  ids.push(...(await widget(50)))
+  const all = Array.from({ length: 100 }, (_, n) => n)
+  for (const tab of [page, other]) {
+    await expect.poll(() => tab.evaluate(() => end.heard)).toEqual(all)
+  }
+  await expect.poll(() => inRoom(relay, room)).toEqual(all)
+  expect(await connections(relay, room)).toBe(1)
+  const kept = await other.evaluate(
+    (ids) => Promise.all(ids.map(async (id) => (await own.get(id))?.data)),
+    ids,
+  )
+  expect(kept).toEqual(all)
+  await other.evaluate(() => own.publish('said', 'to the widget'))
+  await expect.poll(() => frame.evaluate(() => end.heard.at(-1))).toBe('to the widget')
+})
+
+test('a tab whose database does not open has another tab keep its events, with one socket for both', async ({
+  context,
+  relay,
+  site,
+}) => {
+  const room = `hosted-${Date.now()}`
+  const [page, broken] = [await context.newPage(), await context.newPage()]
+  await page.goto(`${site}/link`)
+  await shop(page, relay.url, room)
+  await page.evaluate(() => own.publish('said', 'first'))
+  await expect.poll(() => page.evaluate(() => own.status.relay)).toBe('online')
+  await broken.addInitScript(() => {
+    IDBFactory.prototype.open = () => {
+      throw new DOMException('the disk is broken', 'UnknownError')
+    }
+  })
+  await broken.goto(`${site}/link`)
+  await shop(broken, relay.url, room)
+  const relayed = await broken.evaluate(async () => {
+    await own.publish('said', 'second')
+    return (await own.publish('said', 'third', { until: 'relayed' })).position
+  })
+  expect(relayed).toMatch(/\.3\./)
+  expect(await inRoom(relay, room)).toEqual(['first', 'second', 'third'])
+  expect(await connections(relay, room)).toBe(1)
+  const { kind, code, leads } = await broken.evaluate(() => ({
+    kind: own.status.log.kind,
+    code: own.status.lastError?.code,
+    leads: own.status.leader,
+  }))
+  expect([kind, code, leads]).toEqual(['none', 'log_unavailable', false])
+  await page.evaluate(() => own.publish('said', 'fourth'))
+  await expect.poll(() => broken.evaluate(() => end.heard)).toEqual(['second', 'third', 'fourth'])
+  expect(await page.evaluate(() => end.heard)).toEqual(['first', 'second', 'third', 'fourth'])
 })

@@ -22,6 +22,7 @@ const texts = [
   'CONTRIBUTING.md',
   'SECURITY.md',
   'docs/protocol.md',
+  'docs/links.md',
 ]
 const read = (path: string) => readFileSync(join(root, path), 'utf8')
 
@@ -76,8 +77,9 @@ function examplesOf(path: string, language: string): Map<string, string> {
 }
 
 describe('README files', () => {
-  it('have TypeScript that compiles', async () => {
-    const examples = new Map(readmes.flatMap((path) => [...examplesOf(path, 'ts')]))
+  it('and docs have TypeScript that compiles', async () => {
+    const paths = [...readmes, 'docs/links.md']
+    const examples = new Map(paths.flatMap((path) => [...examplesOf(path, 'ts')]))
     expect(examples.size).toBeGreaterThan(8)
     expect(await compile(examples)).toBe('')
   })

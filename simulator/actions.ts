@@ -27,9 +27,12 @@ export type Work =
 
 export type Fault =
   | (Slot & { readonly do: 'crash' | 'reload' | 'close' | 'freeze' | 'thaw' })
-  | (Slot & { readonly do: 'hide' | 'show' | 'cache' | 'uncache' })
+  | (Slot & { readonly do: 'hide' | 'show' | 'cache' | 'uncache' | 'clear' })
   | { readonly do: 'cut'; readonly device: number; readonly silently: boolean }
-  | { readonly do: 'mend' | 'drop' | 'calmTabs' | 'calmDisk'; readonly device: number }
+  | {
+      readonly do: 'mend' | 'drop' | 'calmTabs' | 'calmDisk' | 'wipe' | 'disconnect'
+      readonly device: number
+    }
   | {
       readonly do: 'tabs'
       readonly device: number

@@ -40,6 +40,8 @@ export interface Instance {
   readonly all: Heard[]
   /** Newest record of the log when this context was ready; `undefined` before. */
   ready?: number
+  /** Of the log it is ready with. */
+  logId?: string
   readonly errors: BusError[]
   readonly gaps: Gap[]
   /** Ended by the script. */
@@ -54,8 +56,6 @@ export function isOver({ left, context }: Instance): boolean {
 export class Ledger {
   readonly publications: Publication[] = []
   readonly instances: Instance[] = []
-  /** Ids of own events that a power cut took from their log. */
-  readonly lost: Set<string> = new Set()
   /** How often the relay lost a part of its room. */
   losses = 0
   /** What went wrong in a way no check at the end would see. */

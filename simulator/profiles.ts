@@ -8,6 +8,7 @@ export type ProfileName =
   | 'crashes'
   | 'tabs'
   | 'disk'
+  | 'logs'
   | 'power'
   | 'lifecycle'
   | 'restore'
@@ -68,6 +69,13 @@ export const TROUBLES: Readonly<Record<string, Trouble>> = {
       scene.open(later + scene.random.between(0, 300), { device, slot })
     }
   },
+  clear(scene) {
+    const { device, slot } = scene.slot()
+    const at = scene.time()
+    if (scene.random.chance(0.6)) scene.add(at, { do: 'clear', device, slot })
+    else scene.add(at, { do: 'wipe', device })
+  },
+  disconnect: (scene) => scene.add(scene.time(), { do: 'disconnect', device: scene.device() }),
   clock(scene) {
     const ms = Math.round(scene.random.between(-3_600_000, 3_600_000))
     scene.add(scene.time(), { do: 'clock', device: scene.device(), ms })
@@ -133,6 +141,7 @@ export const PROFILES: Readonly<Record<ProfileName, readonly (keyof typeof TROUB
   tabs: ['tabs', 'tabs', 'leave', 'cut'],
   disk: ['disk', 'disk', 'clock', 'leave', 'cut'],
   power: ['power', 'power', 'disk', 'clock', 'cut'],
+  logs: ['clear', 'disconnect', 'disconnect', 'disk', 'leave', 'cut'],
   lifecycle: ['freeze', 'freeze', 'cache', 'hide', 'leave', 'cut'],
   restore: ['restore', 'restore', 'wipe', 'cut', 'leave'],
   clones: ['clone', 'cut', 'leave'],

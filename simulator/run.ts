@@ -43,7 +43,7 @@ export async function run(
     relay: simulatedRelay({ auth, onError: (error) => relayErrors.push(String(error)) }),
     ...(trace && { trace }),
   })
-  const stage = new Stage(network)
+  const stage = new Stage(network, scenario.partial)
   const { ledger } = stage
   for (const action of scenario.actions)
     network.after(action.at, () => stage.act(action), action.do)
@@ -52,7 +52,7 @@ export async function run(
   network.heal()
   await stage.rest()
   const settled = await settle(network)
-  const view = await viewOf(network, ledger)
+  const view = await viewOf(stage)
   for (const { name, find } of CHECKS) {
     for (const found of find(view)) violations.push(`${name}: ${found}`)
   }

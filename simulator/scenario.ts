@@ -6,6 +6,8 @@ import { Scene } from './scene.ts'
 export interface Scenario {
   readonly seed: number
   readonly profile: ProfileName
+  /** Devices that read only some types of the room. */
+  readonly partial: readonly number[]
   /** In order of time. */
   readonly actions: readonly Action[]
 }
@@ -22,5 +24,6 @@ export function makeScenario(seed: number, profile: ProfileName): Scenario {
   const troubles = PROFILES[profile]
   const many = troubles.length === 0 ? 0 : 1 + scene.random.below(6)
   for (let i = 0; i < many; i++) TROUBLES[scene.random.pick(troubles)]?.(scene)
-  return { seed, profile, actions: scene.actions.sort((a, b) => a.at - b.at) }
+  const partial = scene.random.chance(0.3) ? [scene.device()] : []
+  return { seed, profile, partial, actions: scene.actions.sort((a, b) => a.at - b.at) }
 }

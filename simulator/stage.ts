@@ -17,6 +17,8 @@ interface Data {
 
 /** What `mark` is when an event is published. */
 export const PRISTINE = 'as published'
+/** What a device reads that reads only some. */
+export const SOME_TYPES: readonly string[] = ['fact.stated', 'fact.cursed']
 /** Events that may wait for a log at most. */
 export const QUEUE_EVENTS = 40
 
@@ -38,8 +40,12 @@ export class Stage {
   #bursts = 0
   readonly #running = new Set<Promise<unknown>>()
 
-  constructor(network: TestNetwork) {
+  /** Names of devices that read only some types. */
+  readonly partial: ReadonlySet<string>
+
+  constructor(network: TestNetwork, partial: readonly number[]) {
     this.network = network
+    this.partial = new Set(partial.map((device) => `d${device}`))
   }
 
   /** Buses of contexts that live. */
@@ -86,6 +92,9 @@ export class Stage {
       case 'uncache':
         this.#at(action)?.context.thaw()
         return
+      case 'clear':
+        this.#clear(action)
+        return
       default:
         this.#trouble(action)
     }
@@ -120,6 +129,12 @@ export class Stage {
         return
       case 'calmDisk':
         this.#device(action).disk(NAME, ROOM).calm()
+        return
+      case 'wipe':
+        this.#device(action).disk(NAME, ROOM).clear()
+        return
+      case 'disconnect':
+        this.#device(action).disk(NAME, ROOM).disconnect()
         return
       case 'power':
         this.#cutPower(action)
@@ -158,6 +173,12 @@ export class Stage {
     if (copy.disks.length === 0) this.#follow(copy.copyFrom(this.#device({ device })))
   }
 
+  /** Fails where the log cannot be cleared just now, as it says. */
+  #clear(where: Slot): void {
+    const place = this.#at(where)
+    if (place) this.#follow(place.bus.clear().catch(() => {}))
+  }
+
   #cutPower({ device, lost }: Of<'power'>): void {
     const hit = this.#device({ device })
     for (const [key, { instance }] of this.#places) {
@@ -165,11 +186,7 @@ export class Stage {
       instance.left = true
       this.#places.delete(key)
     }
-    this.#follow(
-      hit.cutPower(lost).then((ids) => {
-        for (const id of ids) this.ledger.lost.add(id)
-      }),
-    )
+    this.#follow(hit.cutPower(lost))
   }
 
   #follow(promise: Promise<unknown>): void {
@@ -215,6 +232,7 @@ export class Stage {
     const bus: AnyBus = context.createBus({
       name: NAME,
       room: ROOM,
+      ...(this.partial.has(on.origin.name) ? { types: SOME_TYPES } : undefined),
       source: instance.name,
       limits: { queueEvents: QUEUE_EVENTS },
       onError: (error) => instance.errors.push(error),
@@ -229,16 +247,17 @@ export class Stage {
     })
     if (slot === 0) this.#answer(bus, instance)
     bus.status.subscribe(({ log }) => {
-      if (log.state !== 'open' || instance.ready !== undefined) return
-      instance.ready = Number.POSITIVE_INFINITY
-      void on
-        .disk(NAME, ROOM)
-        .log.state()
-        .then(({ head }) => {
-          instance.ready = head.batch
-        })
+      if (log.state === 'open') void this.#ready(instance)
     })
     this.#places.set(at, { context, bus, instance })
+  }
+
+  /** From which record on it hears everything; anew where it got another log. */
+  async #ready(instance: Instance): Promise<void> {
+    const { logId, head } = await instance.device.disk(NAME, ROOM).log.state()
+    if (instance.logId === logId) return
+    instance.logId = logId
+    instance.ready = head.batch
   }
 
   /** Events that others cause. */

@@ -3,14 +3,16 @@
  * run the link contract: its second end is in the iframe, and is told what to do over a port of
  * the test's own.
  */
-import { createBus, type Link, memoryLog, portLink } from '@crosstown/bus'
+import { type Bus, createBus, type Link, portLink, relayLink } from '@crosstown/bus'
 import { linkContract } from '@crosstown/bus/testing'
 
 declare global {
+  /** The bus of a page, once a test has made one. */
+  var own: Bus<Record<string, unknown>>
   var links: {
     createBus: typeof createBus
     portLink: typeof portLink
-    memoryLog: typeof memoryLog
+    relayLink: typeof relayLink
     /** Loads the iframe with the page of another origin. */
     frame(src: string): Promise<Window>
     /** Runs the contract between this page and the one in the iframe; what failed, by title. */
@@ -132,7 +134,7 @@ function obey(control: MessagePort, origin: string): void {
   }
 }
 
-globalThis.links = { createBus, portLink, memoryLog, frame, contract }
+globalThis.links = { createBus, portLink, relayLink, frame, contract }
 if (parent !== window) {
   addEventListener('message', (event) => {
     if (event.data === 'control' && event.ports[0]) obey(event.ports[0], event.origin)

@@ -43,7 +43,7 @@ function* promises({ ledger, devices, room }: View): Iterable<string> {
     if (state !== 'resolved' || !event || !persist || until === 'accepted') continue
     const { id } = event
     const logged = log?.events.some((one) => one.id === id)
-    if (!logged && !ledger.lost.has(id)) yield `${id} (${key}) was ${until} and is not in its log`
+    if (!logged && !log?.gone.has(id)) yield `${id} (${key}) was ${until} and is not in its log`
     if (until !== 'relayed' || scope !== 'room') continue
     if (type === REFUSED) yield `${id} (${key}) was relayed, and the relay refuses its type`
     const position = placed.get(id)
@@ -120,11 +120,12 @@ function* roomOnce({ ledger, room }: View): Iterable<string> {
 
 function* convergence({ devices, room }: View): Iterable<string> {
   const placed = new Map(room.events.map(({ id, position }) => [id, position]))
-  for (const { name, events, device, cursor } of devices) {
+  for (const { name, events, device, cursor, reads } of devices) {
     if (device.contexts.length === 0 || cursor === undefined) continue
     const byId = new Map(events.map((event) => [event.id, event]))
-    for (const [id, position] of placed) {
+    for (const { id, position, type } of room.events) {
       const found = byId.get(id)
+      if (!found && !reads(type)) continue
       if (!found) yield `${id} of the room is not in the log of ${name}`
       else if (found.position !== position)
         yield `${id} stands at ${position}, and in the log of ${name} at ${found.position}`

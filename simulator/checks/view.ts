@@ -3,7 +3,7 @@
 import { checkOf } from '@crosstown/bus/protocol'
 import type { TestDevice, TestNetwork } from '@crosstown/bus/testing'
 import type { Ledger } from '../ledger.ts'
-import { NAME, ROOM } from '../stage.ts'
+import { NAME, ROOM, SOME_TYPES, type Stage } from '../stage.ts'
 
 type StoredBatch = Awaited<ReturnType<TestDevice['records']>>[number]
 type Header = StoredBatch['headers'][number]
@@ -33,6 +33,10 @@ export interface DeviceView {
   readonly head: number
   readonly liveAfter: number
   readonly epoch: string
+  /** Own events that were in the log, and went with a power cut or with the log. */
+  readonly gone: ReadonlySet<string>
+  /** Whether it reads this type of the room. */
+  readonly reads: (type: string) => boolean
   /** Where the log knows that it is not whole. */
   readonly gaps: readonly { readonly reason: string; readonly from: string }[]
 }
@@ -46,17 +50,18 @@ export interface View {
     readonly events: readonly {
       readonly id: string
       readonly position: string
+      readonly type: string
       readonly data: string
     }[]
   }
 }
 
-export async function viewOf(network: TestNetwork, ledger: Ledger): Promise<View> {
-  const devices = await Promise.all(network.devices.map(deviceView))
+export async function viewOf({ network, ledger, partial }: Stage): Promise<View> {
+  const devices = await Promise.all(network.devices.map((device) => deviceView(device, partial)))
   return { ledger, network, devices, room: await network.relay.room(ROOM) }
 }
 
-async function deviceView(device: TestDevice): Promise<DeviceView> {
+async function deviceView(device: TestDevice, partial: ReadonlySet<string>): Promise<DeviceView> {
   const { log } = device.disk(NAME, ROOM)
   const records = await device.records(NAME, ROOM)
   const { room, head } = await log.state()
@@ -95,6 +100,8 @@ async function deviceView(device: TestDevice): Promise<DeviceView> {
     head: head.batch,
     liveAfter: room.liveAfter,
     gaps: room.gaps,
+    gone: new Set(device.disk(NAME, ROOM).gone),
+    reads: (type) => !partial.has(device.origin.name) || SOME_TYPES.includes(type),
     epoch: room.cursor?.split('.')[0] ?? '',
   }
 }

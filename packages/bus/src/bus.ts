@@ -34,6 +34,9 @@ import {
   type SchemaInput,
   validate,
 } from './schema/schema.ts'
+import { Submitter } from './sync/guest.ts'
+import { LogHost } from './sync/host.ts'
+import { UserLinks } from './sync/links.ts'
 import { Peers } from './sync/peers.ts'
 import { RelayedWaiters } from './sync/waiters.ts'
 import type { Bus, EventsOptions, PublishOptions, SubscribeOptions } from './types.ts'
@@ -69,8 +72,8 @@ export function createBusOn(
     memory: processMemoryLog,
     tabs: tabsLink,
   })
-  const { name, source, events, log, tabs, relay, limits, onError, onGap } = resolved
-  const direct = !log && !tabs && !relay && !events
+  const { name, source, events, log, tabs, relay, links, limits, onError, onGap } = resolved
+  const direct = !log && !tabs && !relay && !events && links.length === 0
 
   const report = (error: BusError): void => {
     const { stage = 'batch', eventId, eventType } = error
@@ -95,7 +98,8 @@ export function createBusOn(
     source,
     platform,
     encode: encodeValue,
-    hasLog: log !== undefined,
+    // Without one of its own, those it is linked with may keep one.
+    hasLog: log !== undefined || links.length > 0,
   })
   const waiters = new RelayedWaiters(() => platform.hold())
   const device: Device = new Device({
@@ -105,6 +109,7 @@ export function createBusOn(
     log,
     tabs,
     relay,
+    links,
     retention: { events: limits.logEvents, bytes: limits.logBytes, days: limits.logDays },
     report,
     onGap,
@@ -123,6 +128,9 @@ export function createBusOn(
       peers: (peerEvents) => new Peers(composer.prefix, platform, peerEvents),
       writer: (opened) => new LogWriter(opened, platform),
       takeTurn,
+      links: (linkedEvents) => new UserLinks(linkedEvents),
+      guest: (options) => new Submitter(options),
+      host: (options) => new LogHost(options),
       fallbackLog: () => new MemoryLog(platform),
       settleHandled: settleHandlers,
     },

@@ -70,7 +70,7 @@ describe.each(Object.entries(PLACES))('%s', (name, place) => {
     expect(await refusal(place, pattern)).toBe('invalid_pattern')
   })
 
-  test('refuses whatever is no pattern', async () => {
+  test('refuses whatever is no pattern', { timeout: 60_000 }, async () => {
     const values = fc.oneof(fc.string({ unit: 'binary' }), fc.anything())
     const property = fc.asyncProperty(values, async (value) => {
       fc.pre(value !== undefined && !(Array.isArray(value) ? value : [value]).every(isPattern))
@@ -88,7 +88,7 @@ test('a refused pattern leaves nothing behind: the others hear what they heard',
   expect(heard).toEqual([1])
 })
 
-test('whatever is published that is no type is refused by name', async () => {
+test('whatever is published that is no type is refused by name', { timeout: 60_000 }, async () => {
   const values = fc.oneof(fc.string({ unit: 'binary' }), fc.anything())
   const property = fc.asyncProperty(values, async (value) => {
     fc.pre(!isEventType(value))

@@ -1,7 +1,7 @@
 /** The options of a bus: the one place where they are checked and get their defaults. */
 import { BusError, type ErrorContext } from './errors.ts'
 import { isEventType, isHeaderText } from './event.ts'
-import type { LinkSource } from './links/link.ts'
+import type { Link, LinkSource } from './links/link.ts'
 import type { LogSource } from './log/log.ts'
 import type { Platform } from './platform.ts'
 import type { EventSchemas } from './schema/schema.ts'
@@ -22,6 +22,12 @@ export interface BusOptions {
   readonly tabs?: LinkSource | boolean | undefined
   /** The link to other devices: `relayLink({ url, room, token })`. @default none */
   readonly relay?: RelaySource | undefined
+  /**
+   * Links to others: `portLink(port, { origins })`, or your own, any object with `send`, `receive`
+   * and `close`. What this bus hears they hear, and the other way round; with `log: false`, one of
+   * them keeps what this bus publishes. docs/links.md says more. @default none
+   */
+  readonly links?: readonly (Link | LinkSource)[] | undefined
   readonly limits?:
     | {
         /** Events waiting for the log at most. @default 100_000 */
@@ -63,6 +69,7 @@ export interface ResolvedOptions {
   readonly log: LogSource | undefined
   readonly tabs: LinkSource | undefined
   readonly relay: RelaySource | undefined
+  readonly links: readonly (Link | LinkSource)[]
   readonly limits: {
     readonly queueEvents: number
     readonly queueBytes: number
@@ -88,6 +95,7 @@ const KNOWN: ReadonlySet<string> = new Set([
   'log',
   'tabs',
   'relay',
+  'links',
   'limits',
   'onError',
   'onGap',
@@ -135,6 +143,7 @@ export function resolveOptions(
     log,
     tabs: resolveTabs(options.tabs, platform, defaults),
     relay,
+    links: resolveLinks(options.links),
     limits: {
       queueEvents: limit('queueEvents', limits.queueEvents, 100_000),
       queueBytes: limit('queueBytes', limits.queueBytes, 64 * 1024 * 1024),
@@ -198,6 +207,23 @@ function resolveTabs(
     return tabs
   }
   return platform.BroadcastChannel === undefined ? undefined : defaults.tabs()
+}
+
+function resolveLinks(links: unknown): readonly (Link | LinkSource)[] {
+  if (links === undefined) return []
+  if (!Array.isArray(links) || !links.every(isLink))
+    throw invalid(
+      'links must be a list of portLink(...) or of objects with send, receive and close',
+    )
+  return [...(links as (Link | LinkSource)[])]
+}
+
+function isLink(link: unknown): boolean {
+  if (typeof link !== 'object' || link === null) return false
+  const { open, send, receive, close } = link as Record<string, unknown>
+  return (
+    typeof open === 'function' || [send, receive, close].every((one) => typeof one === 'function')
+  )
 }
 
 const LIMITS: ReadonlySet<string> = new Set([

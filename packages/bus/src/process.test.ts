@@ -71,6 +71,21 @@ describe('in a Node process of its own', () => {
     expect(code).toBe(0)
   })
 
+  it('a process stays while a guest waits for its host', async () => {
+    const { code, output } = await run(`
+      const { portLink } = await import(${JSON.stringify(door)})
+      const { port1, port2 } = new MessageChannel()
+      const guest = createBus({ name: 'x', log: false, tabs: false, links: [portLink(port1)] })
+      const published = guest.publish('a.b', 1)
+      // The other end comes up when there is nothing else to do any more.
+      setTimeout(() => {
+        createBus({ name: 'y', log: memoryLog(), tabs: false, links: [portLink(port2)] }).subscribe('a.b', () => {})
+      }, 50).unref()
+      console.log((await published).type)`)
+    expect(output.trim()).toBe('a.b')
+    expect(code).toBe(0)
+  })
+
   it.each(['index', 'log/sqlite', 'protocol/index', 'testing/index'])(
     'importing %s has no side effects',
     async (file) => {

@@ -8,6 +8,7 @@ import {
   createBus,
   type EventOf,
   type PatternOf,
+  portLink,
 } from './index.ts'
 
 type Equal<A, B> =
@@ -233,6 +234,26 @@ createBus({
   onError: maybe<() => void>(),
   onGap: maybe<() => void>(),
 })
+
+declare const port: MessagePort
+declare const worker: Worker
+const origins = ['https://widget.example']
+createBus({
+  name: 'x',
+  links: [
+    portLink(port),
+    portLink(worker, { origins }),
+    portLink(window.parent, { origins }),
+    portLink(document.querySelector('iframe')?.contentWindow ?? null, { origins, channel: 'b' }),
+    { send(_text) {}, receive(_receiver) {}, close() {} },
+    { open: () => undefined },
+  ],
+})
+createBus({ name: 'x', links: maybe<[]>() })
+// @ts-expect-error which origins a window may have must be said
+portLink(window.parent)
+// @ts-expect-error a link receives
+createBus({ name: 'x', links: [{ send() {}, close() {} }] })
 
 // @ts-expect-error a name is needed
 createBus({})

@@ -15,13 +15,14 @@ import { Candidate } from './candidate.ts'
 import { HandOver } from './hand-over.ts'
 import { Lead, type OutboxSize } from './lead.ts'
 import { followLifecycle } from './lifecycle.ts'
+import { Linked, type LinkedStages, NO_LOG } from './linked.ts'
 import { LogKeeper } from './log-keeper.ts'
 import { Store } from './status.ts'
 import type { Turn, TurnOptions } from './turn.ts'
 import { type Retention, Upkeep } from './upkeep.ts'
 
 /** The stages a device hands things to, made by `bus.ts`. */
-export interface DeviceStages {
+export interface DeviceStages extends LinkedStages {
   readonly dispatcher: Dispatch
   readonly waiters: Waiters
   peers(events: PeerEvents): PeerContexts
@@ -40,6 +41,7 @@ export interface DeviceOptions {
   readonly log: LogSource | undefined
   readonly tabs: LinkSource | undefined
   readonly relay: RelaySource | undefined
+  readonly links: readonly (Link | LinkSource)[]
   /** How much the log keeps. */
   readonly retention: Retention
   readonly stages: DeviceStages
@@ -59,14 +61,13 @@ export interface DeviceOptions {
 
 /** A log that is not open after this long stops holding live delivery back. */
 const LATE_MS = 1_000
-/** What buses without a log call theirs on a channel. */
-const NO_LOG = 'none'
 
 export class Device {
   readonly status: Store<StatusSnapshot>
   readonly leader: Store<LeaderSnapshot>
   readonly #options: DeviceOptions
   readonly #peers: PeerContexts
+  readonly #linked: Linked
   readonly #lead: Lead
   readonly #handOver: HandOver
   readonly #outbox: OutboxSize = { bytes: 0 }
@@ -74,6 +75,8 @@ export class Device {
   /** Absent for a bus without a log. */
   readonly #keeper: LogKeeper | undefined
   #used = false
+  /** The log of the context that keeps this one's events, where one does. */
+  #hostLog: string | undefined
   #link: Link | undefined
   #unfollow: (() => void) | undefined
   /** Term of the last beat: another leader may have died before it told what it knew. */
@@ -102,10 +105,11 @@ export class Device {
       threw('a subscriber of leader'),
     )
     this.#keeper = log && this.#makeKeeper(log)
+    this.#linked = this.#makeLinked()
     this.#peers = stages.peers(this.#peerEvents())
     const shared = {
       platform,
-      dispatcher: stages.dispatcher,
+      dispatcher: this.#linked.dispatcher,
       peers: this.#peers,
       written: () => this.#logStatus(this.status.get().log.state),
       report: (error: BusError) => this.#report(error),
@@ -129,6 +133,7 @@ export class Device {
     this.#handOver = new HandOver({
       ...shared,
       waiters: stages.waiters,
+      linked: this.#linked,
       hasLog: log !== undefined,
       hasRelay: relay !== undefined,
       log: () => this.#keeper?.log,
@@ -168,8 +173,10 @@ export class Device {
   }
 
   #peerEvents(): PeerEvents {
-    const { dispatcher, waiters } = this.#options.stages
+    const { waiters } = this.#options.stages
+    const { dispatcher } = this.#linked
     return {
+      linked: (frame, data) => this.#linked.posted(frame, data),
       seen: () => this.#candidate.seen,
       deliver: (incoming, origin) => dispatcher.incoming(incoming, origin),
       past: (incoming) => dispatcher.past(incoming),
@@ -226,6 +233,7 @@ export class Device {
         wake: () => this.#wake(),
         changed: () => this.#candidate.changed(),
       })
+      this.#linked.open()
       if (!this.#keeper) this.#attach(NO_LOG, 0, false)
     }
     return this.#keeper?.open()
@@ -247,6 +255,24 @@ export class Device {
     }
   }
 
+  #makeLinked(): Linked {
+    const { platform, prefix, name, links, log, stages } = this.#options
+    return new Linked({
+      platform,
+      prefix,
+      name,
+      stages,
+      sources: links,
+      hasLog: log !== undefined,
+      dispatcher: stages.dispatcher,
+      peers: () => this.#peers,
+      keeper: () => this.#keeper?.opened,
+      leads: () => this.status.get().leader,
+      cast: (headers, data) => this.#lead.cast(headers, data),
+      report: (error) => this.#report(error),
+    })
+  }
+
   /** Log, channel and lock of a device are named alike. */
   get #channel(): string {
     return `crosstown:${this.#options.name}:${this.#options.relay?.room ?? ''}`
@@ -261,6 +287,7 @@ export class Device {
       room: relay?.room ?? '',
       outbox: relay !== undefined,
       writer: (log) => stages.writer(log),
+      hosted: () => this.#hosted(),
       fallback: () => stages.fallbackLog(),
       opened: (state, renewed) => this.#logOpened(state, renewed),
       left: (reason) => this.#logLeft(reason),
@@ -296,9 +323,23 @@ export class Device {
     if (log) this.#takePart(log)
   }
 
+  /** Whether the leader of the device keeps what this context persists. */
+  async #hosted(): Promise<boolean> {
+    if (!this.#link) return false
+    const hear = (id: string): void =>
+      this.#peers.attach(this.#link, { id, log: undefined, past: 0, renewed: false })
+    hear(NO_LOG)
+    this.#hostLog = await this.#linked.probe()
+    if (this.#hostLog === undefined) return false
+    hear(this.#hostLog)
+    this.#linked.named(NO_LOG)
+    return true
+  }
+
   /** `past` is the newest record that was there when the log was opened. */
   #attach(id: string, past: number, renewed: boolean): void {
     const log = this.#keeper?.log
+    this.#linked.named(this.#hostLog === undefined ? id : NO_LOG)
     this.#peers.attach(this.#link, { id, log, past: renewed ? 0 : past, renewed })
     this.#setGate('open')
   }
@@ -334,7 +375,8 @@ export class Device {
   }
 
   #logStatus(state: StatusSnapshot['log']['state']): void {
-    const kind = this.#keeper?.log?.kind ?? this.#options.log?.kind ?? 'none'
+    const chosen = this.#linked?.isGuest ? undefined : this.#options.log?.kind
+    const kind = this.#keeper?.log?.kind ?? chosen ?? 'none'
     this.status.update({ log: { kind, state, bytes: this.#keeper?.bytes ?? 0 } })
   }
 
@@ -361,7 +403,7 @@ export class Device {
       this.#keeper.resume()
       return
     }
-    this.#attach(this.#keeper?.id ?? NO_LOG, 0, false)
+    this.#attach(this.#keeper?.id ?? this.#hostLog ?? NO_LOG, 0, false)
     this.#wake()
   }
 
@@ -409,6 +451,7 @@ export class Device {
     await this.#candidate.stop()
     if (this.#used) this.#candidate.goodbye()
     await this.#keeper?.close()
+    await this.#linked.close()
     await this.#link?.close()
     this.leader.update({ present: false })
     if (this.#options.log) this.#logStatus('closed')

@@ -24,6 +24,12 @@ export interface HandOverOptions {
   readonly logId: () => string | undefined
   /** Resolves when the log is open; rejects with why it is not to be had. */
   readonly open: () => Promise<unknown>
+  readonly linked: {
+    /** Whether another context keeps what this one persists. */
+    readonly isGuest: boolean
+    submit(entries: readonly Entry[]): Promise<number | undefined>
+    told(entries: readonly Entry[]): void
+  }
   /** Unpersisted events for the room, as texts. */
   readonly cast: (headers: string, data: readonly string[]) => void
   /** An own batch is in the log. */
@@ -69,7 +75,12 @@ export class HandOver implements BatchSinks {
     this.#options = options
   }
 
-  commit(batch: Batch): Promise<number> | undefined {
+  commit(batch: Batch): Promise<number | undefined> | undefined {
+    const { linked } = this.#options
+    if (batch.persisted.length > 0 && linked.isGuest) {
+      this.#post(batch, undefined)
+      return linked.submit(batch.persisted)
+    }
     if (!this.#options.hasLog || batch.persisted.length === 0) {
       this.#post(batch, undefined)
       return undefined
@@ -80,7 +91,7 @@ export class HandOver implements BatchSinks {
   }
 
   /** Waits for the log, one batch behind the other: a log that is late or gone changes no order. */
-  #inLine(write: () => Promise<number>): Promise<number> {
+  #inLine(write: () => Promise<number | undefined>): Promise<number | undefined> {
     const { open } = this.#options
     const cleared = this.#cleared
     const written = (this.#line ?? Promise.resolve()).then(open).then(() => {
@@ -95,11 +106,14 @@ export class HandOver implements BatchSinks {
     return written
   }
 
-  #write(batch: Batch): Promise<number> {
+  #write(batch: Batch): Promise<number | undefined> {
     const { writer: current, logId } = this.#options
     const writer = current()
     const id = logId()
-    if (!writer) return Promise.reject(lostAgain())
+    if (!writer) {
+      const { linked } = this.#options
+      return linked.isGuest ? linked.submit(batch.persisted) : Promise.reject(lostAgain())
+    }
     try {
       const record = writer.record(batch.persisted)
       const writing = this.#writing.get(batch) ?? { record, posted: false, tries: 0 }
@@ -121,7 +135,11 @@ export class HandOver implements BatchSinks {
   }
 
   /** Once more, in the log opened anew, unless the lost connection committed it after all. */
-  async #writeAgain(batch: Batch, record: OwnBatch, id: string | undefined): Promise<number> {
+  async #writeAgain(
+    batch: Batch,
+    record: OwnBatch,
+    id: string | undefined,
+  ): Promise<number | undefined> {
     const { log, logId } = this.#options
     if (logId() !== id) throw clearedBefore()
     const found = await log()?.find(record.lastId)
@@ -131,6 +149,7 @@ export class HandOver implements BatchSinks {
   #post(batch: Batch, record: OwnBatch | undefined): void {
     this.#options.peers.post(batch, record)
     if (batch.casts.length === 0) return
+    this.#options.linked.told(batch.casts)
     const casts = batch.casts.filter((entry) => entry.event.scope === 'room')
     if (casts.length === 0) return
     this.#options.cast(
@@ -145,10 +164,10 @@ export class HandOver implements BatchSinks {
   }
 
   committed(batch: Batch, number: number | undefined): void {
-    const { hasRelay, waiters, settleHandled, grew, written } = this.#options
+    const { hasRelay, waiters, settleHandled, grew, written, linked } = this.#options
     const record = this.#writing.get(batch)?.record
     this.#writing.delete(batch)
-    if (number !== undefined && record) {
+    if (number !== undefined) {
       for (let i = 0; i < batch.persisted.length; i++) {
         ;(batch.persisted[i] as Entry).event.offset = offsetOf(number, i)
       }
@@ -159,9 +178,12 @@ export class HandOver implements BatchSinks {
       else waiting = true
     }
     if (waiting) settleHandled(batch)
-    if (number === undefined || !record) return
-    this.#options.peers.wrote(number)
+    if (number === undefined) return
     if (hasRelay && waiters.add(number, batch.persisted)) void this.#lookUp(number)
+    // Of what another context keeps, that one tells.
+    if (!record) return
+    this.#options.peers.wrote(number)
+    linked.told(batch.persisted)
     this.#tell({ batch, number, record })
     grew(number, record.roomEvents, record.headers.length + record.data.length)
     written()

@@ -16,7 +16,9 @@ export interface LogKeeperOptions {
   /** Whether what the log has not sent yet is counted when it opens. */
   readonly outbox: boolean
   readonly writer: (log: Log) => Writer
-  /** The log used from boot on where the one asked for does not open. */
+  /** Whether another context keeps what this one persists, where its log does not open at boot. */
+  readonly hosted: () => Promise<boolean>
+  /** The log used from boot on where neither is to be had. */
   readonly fallback: () => Log
   /** A log is open; `renewed` where it is not the one there was before. */
   readonly opened: (state: LogState, renewed: boolean) => void
@@ -29,7 +31,7 @@ export interface LogKeeperOptions {
   readonly report: (error: BusError) => void
 }
 
-interface Open {
+export interface Open {
   readonly log: Log
   readonly writer: Writer
   readonly id: string
@@ -38,7 +40,7 @@ interface Open {
 export class LogKeeper {
   readonly #options: LogKeeperOptions
   #create: () => Log
-  #opening: Promise<Log> | undefined
+  #opening: Promise<Log | undefined> | undefined
   #open: Open | undefined
   /** The id of the last log that was open. */
   #lastId: string | undefined
@@ -50,6 +52,11 @@ export class LogKeeper {
     const { source, name, room, platform } = options
     this.#options = options
     this.#create = () => source.create(name, room, platform)
+  }
+
+  /** The log that is open, with its writer and id. */
+  get opened(): Open | undefined {
+    return this.#open
   }
 
   get log(): Log | undefined {
@@ -70,14 +77,17 @@ export class LogKeeper {
     return this.#bytesBefore + (this.#open?.writer.bytes ?? 0)
   }
 
-  /** The log, once it is open. One that could not be had again is tried anew each time. */
-  open(): Promise<Log> {
+  /**
+   * The log, once it is open; `undefined` for a guest. One that could not be had again is tried anew
+   * each time.
+   */
+  open(): Promise<Log | undefined> {
     this.#opening ??= this.#begin(this.#lastId === undefined)
     return this.#opening
   }
 
-  async #begin(boot: boolean): Promise<Log> {
-    const { outbox, source, state, report, fallback } = this.#options
+  async #begin(boot: boolean): Promise<Log | undefined> {
+    const { outbox, source, state, report, fallback, hosted } = this.#options
     state('opening')
     while (true) {
       if (this.#closed) throw new BusError('closed', 'the bus was closed while its log opened')
@@ -95,6 +105,10 @@ export class LogKeeper {
           // Memory in place of a log that was there would hide what is in it: only at boot.
           if (!boot) this.#opening = undefined
           throw reason
+        }
+        if (await hosted()) {
+          state('closed')
+          return undefined
         }
         this.#create = fallback
         log = fallback()
@@ -144,6 +158,7 @@ export class LogKeeper {
     const log = this.#open?.log ?? (await this.open())
     // Somebody else was faster: what there was is gone.
     if (this.#open?.log !== log) return void (await this.open())
+    if (!log) throw new BusError('log_unavailable', 'the log did not open here', { stage: 'log' })
     const left = this.#leave(clearedError())
     let failure: unknown
     this.#opening = (async () => {

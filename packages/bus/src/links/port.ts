@@ -14,6 +14,8 @@ export interface MessageEndpoint {
   removeEventListener(type: 'message', listener: (event: MessageLike) => void): void
   start?(): void
   close?(): void
+  /** A window is none: what it may be linked with has to be said. */
+  readonly window?: never
 }
 
 /** A message event, of a browser's kind or of a server's. */

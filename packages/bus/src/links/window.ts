@@ -18,6 +18,8 @@ interface Greeting {
   readonly answers?: string
 }
 
+/** Texts kept at most until there is a connection; later ones are lost. */
+const MAX_EARLY = 100
 /** Origins whose messages are reported at most, each once. */
 const MAX_REPORTED = 16
 
@@ -32,6 +34,8 @@ export class WindowLink implements Link {
   #receiver: ((text: string) => void) | undefined
   #report: ((error: BusError) => void) | undefined
   readonly #reported = new Set<string>()
+  /** What was sent before the first connection: how those who are linked find each other. */
+  #early: string[] | undefined = []
   #stop: (() => void) | undefined
   #closed = false
 
@@ -42,7 +46,8 @@ export class WindowLink implements Link {
   }
 
   send(text: string): void {
-    this.#port?.postMessage(text)
+    if (this.#port) this.#port.postMessage(text)
+    else if (this.#early && this.#early.length < MAX_EARLY) this.#early.push(text)
   }
 
   receive(receiver: (text: string) => void, report?: (error: BusError) => void): void {
@@ -60,6 +65,7 @@ export class WindowLink implements Link {
 
   close(): void {
     this.#closed = true
+    this.#early = undefined
     this.#stop?.()
     this.#connect(undefined, undefined)
   }
@@ -105,6 +111,9 @@ export class WindowLink implements Link {
     port.onmessage = ({ data }: MessageEvent) => {
       if (port === this.#port && typeof data === 'string') this.#receiver?.(data)
     }
+    const early = this.#early ?? []
+    this.#early = undefined
+    for (const text of early) port.postMessage(text)
   }
 
   #refuse(origin: string): void {

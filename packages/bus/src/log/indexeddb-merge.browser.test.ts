@@ -31,6 +31,25 @@ function recordsIn(database: string): Promise<number> {
   })
 }
 
+/** Writes other fields into a record, behind the log's back. */
+function overwrite(database: string, key: number, fields: Record<string, unknown>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const request = indexedDB.open(database)
+    request.onerror = () => reject(request.error)
+    request.onsuccess = () => {
+      const transaction = request.result.transaction('batches', 'readwrite')
+      const store = transaction.objectStore('batches')
+      const read = store.get(key)
+      read.onsuccess = () => store.put({ ...read.result, ...fields }, key)
+      transaction.onabort = () => reject(transaction.error)
+      transaction.oncomplete = () => {
+        request.result.close()
+        resolve()
+      }
+    }
+  })
+}
+
 async function mergeAll(log: Log, outbox?: boolean): Promise<number> {
   let merged = 0
   let more = true
@@ -198,6 +217,35 @@ describe('merging', () => {
     await log.trim({ events: 0, bytes: 0, before: 0 })
     const left = numbers(await log.read(0, 1_000))
     expect(mine.slice(20).every((number) => left.includes(number))).toBe(true)
+    await log.close()
+  })
+
+  it('a merged record that was written over is told by name, and the others are read', async () => {
+    const { log, database } = await opened()
+    const script = new Script(log, await joined(log))
+    for (let n = 0; n < 40; n++) await script.room(1)
+    await mergeAll(log)
+    const whole = await log.read(33, 10)
+    for (const merged of [
+      null,
+      7,
+      'x',
+      [],
+      [null],
+      [{ batch: 1, events: 99 }],
+      [{ batch: 2, events: 32 }],
+    ]) {
+      await overwrite(database, 1, { merged })
+      const [first, ...others] = await log.read(0, 100)
+      expect([first?.batch, first?.damaged?.code]).toEqual([1, 'log_damaged'])
+      expect(others).toEqual(whole)
+      expect((await log.readBack(40, 100)).length).toBe(1 + whole.length)
+      expect(await log.find('z-1')).toBeUndefined()
+      expect((await log.find('z-40'))?.batch.batch).toBe(40)
+      expect((await log.state()).room.pending).toBe(0)
+    }
+    await log.trim({ events: 5, bytes: Infinity, before: 0 })
+    expect((await log.read(0, 100)).length).toBe(5)
     await log.close()
   })
 

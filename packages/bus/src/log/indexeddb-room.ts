@@ -4,6 +4,7 @@ import type { Cut } from '../protocol/position.ts'
 import { recordsFrom, recordWith } from './indexeddb-read.ts'
 import {
   lastIn,
+  type NumberedRow,
   numbered,
   partsOf,
   quiet,
@@ -84,26 +85,64 @@ export async function placementsIn(
   return found
 }
 
+/** Up to this batch nothing is pending, as far as is written. */
+function settledIn({ confirmed, settled = 0 }: WrittenRoomState): number {
+  return Math.max(confirmed?.batch ?? 0, settled)
+}
+
+/** The records after what is settled, from number `from` on, and how many events each has pending. */
+async function pendingFrom(
+  transaction: ReadTransaction | WriteTransaction,
+  state: WrittenRoomState,
+  from: number,
+): Promise<{ readonly row: NumberedRow; readonly events: number }[]> {
+  const settled = settledIn(state)
+  const rows = await recordsFrom(transaction, from, CHUNK)
+  const last = rows.at(-1)
+  if (!last) return []
+  const placements = await placementsIn(transaction, from, lastIn(last), state.cuts)
+  return rows.map((row) => ({
+    row,
+    events: partsOf(row)
+      .filter(({ batch }) => batch > settled)
+      .reduce((sum, one) => sum + pendingOf(one.roomEvents, placements.get(one.batch)), 0),
+  }))
+}
+
 /** What of the own batches after the confirmed one the room has not decided on. */
 export async function countOutbox(
   transaction: ReadTransaction,
   state: WrittenRoomState,
 ): Promise<{ pending: number; pendingBytes: number }> {
-  const after = state.confirmed?.batch ?? 0
   let [pending, pendingBytes] = [0, 0]
-  for (let from = await recordWith(transaction, after + 1); ; ) {
-    const rows = await recordsFrom(transaction, from, CHUNK)
-    const last = rows.at(-1)
-    if (!last) return { pending, pendingBytes }
-    const placements = await placementsIn(transaction, from, lastIn(last), state.cuts)
-    for (const row of rows) {
-      const events = partsOf(row)
-        .filter(({ batch }) => batch > after)
-        .reduce((sum, one) => sum + pendingOf(one.roomEvents, placements.get(one.batch)), 0)
+  for (let from = await recordWith(transaction, settledIn(state) + 1); ; ) {
+    const records = await pendingFrom(transaction, state, from)
+    for (const { row, events } of records) {
       pending += events
       if (events > 0) pendingBytes += bytesIn(row)
     }
-    if (rows.length < CHUNK) return { pending, pendingBytes }
-    from = lastIn(last) + 1
+    const last = records.at(-1)
+    if (!last || records.length < CHUNK) return { pending, pendingBytes }
+    from = lastIn(last.row) + 1
+  }
+}
+
+/**
+ * Looks a step further than is settled. Counting then starts behind it: a log that mostly reads has
+ * few own batches, the last of which may be confirmed long since.
+ */
+export async function settleMore(
+  transaction: WriteTransaction,
+  state: WrittenRoomState,
+): Promise<{ readonly settled: number; readonly more: boolean }> {
+  const known = settledIn(state)
+  const from = await recordWith(transaction, known + 1)
+  const records = await pendingFrom(transaction, state, from)
+  const end = records.findIndex(({ events }) => events > 0)
+  const last = records.at(end < 0 ? -1 : end - 1)
+  const none = end === 0 || last === undefined
+  return {
+    settled: none ? known : Math.max(known, lastIn(last.row)),
+    more: end < 0 && records.length === CHUNK,
   }
 }

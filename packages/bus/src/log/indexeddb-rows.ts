@@ -4,7 +4,7 @@ import { BATCH_SLOTS, type EventHeader } from '../event.ts'
 import type { Platform } from '../platform.ts'
 import { isCount, isIndex, isList, isObject } from '../protocol/checks.ts'
 import type { OwnBatch, Placement, RoomBatch, StoredBatch, StoredRun, StreamPart } from './log.ts'
-import { readRecords, readTexts } from './record.ts'
+import { damaged, damagedRecord, readRecord, readTexts } from './record.ts'
 import { emptyRoomState } from './room-state.ts'
 
 /** Version of the database, for ever; what changes is the row `format` of `meta`. */
@@ -143,17 +143,23 @@ export function lastIn(row: NumberedRow): number {
 
 /** The batches of a row as the log gives them back, ascending. */
 export function toBatches(row: NumberedRow): StoredBatch[] {
-  const { batch, kind, merged } = row
-  return readRecords(batch, row.time, () => {
+  const { batch, time, kind, merged } = row
+  try {
     const { headers, data } = readTexts(row.headers, row.data, batch)
-    if (!merged) return [toStored(kind, row, headers, data)]
+    if (!merged) return [readRecord(batch, time, () => toStored(kind, row, headers, data))]
+    const events = merged.reduce((sum, part) => sum + part.events, 0)
+    if (events !== headers.length) throw damaged(batch, 'its parts do not fit its events')
     let next = 0
     return merged.map((part) => {
       const first = next
       next += part.events
-      return toStored(kind, part, headers.slice(first, next), data.slice(first, next))
+      return readRecord(part.batch, part.time, () =>
+        toStored(kind, part, headers.slice(first, next), data.slice(first, next)),
+      )
     })
-  })
+  } catch (error) {
+    return [damagedRecord(batch, time, error)]
+  }
 }
 
 function toStored(

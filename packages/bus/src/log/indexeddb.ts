@@ -39,7 +39,12 @@ import {
 } from './room-state.ts'
 
 export interface IndexedDbLogOptions {
-  /** Refuse to run without it, instead of falling back to memory. @default false */
+  /**
+   * Refuse to run without it, instead of falling back to memory. A database that others keep from
+   * being opened for 10 s counts as one that cannot be opened.
+   *
+   * @default false
+   */
   readonly required?: boolean
   /**
    * `relaxed` survives the end of the browser, `strict` a power cut as well, for the price of a

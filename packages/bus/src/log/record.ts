@@ -177,27 +177,23 @@ export function readTexts(
 
 /** A record as it is read back; a damaged one has no events, and says why. */
 export function readRecord(batch: number, time: number, read: () => StoredBatch): StoredBatch {
-  return readRecords(batch, time, () => [read()])[0] as StoredBatch
+  try {
+    const record = read()
+    const fault = recordFault(record)
+    if (fault !== undefined) throw damaged(batch, fault)
+    return record
+  } catch (error) {
+    return damagedRecord(batch, time, error)
+  }
 }
 
-/** The same for a record of several batches: they are read together, or none is. */
-export function readRecords(batch: number, time: number, read: () => StoredBatch[]): StoredBatch[] {
-  try {
-    const records = read()
-    for (const record of records) {
-      const fault = recordFault(record)
-      if (fault !== undefined) throw damaged(batch, fault)
-    }
-    return records
-  } catch (error) {
-    const reason = toBusError(error, 'log_damaged', `record ${batch} of the log cannot be read`, {
-      stage: 'log',
-    })
-    const told = isTime(time) ? time : 0
-    return [
-      { kind: 'own', batch, time: told, headers: [], data: [], roomEvents: 0, damaged: reason },
-    ]
-  }
+/** A record of which nothing can be used but its number and, where it has one, its time. */
+export function damagedRecord(batch: number, time: unknown, error: unknown): StoredBatch {
+  const reason = toBusError(error, 'log_damaged', `record ${batch} of the log cannot be read`, {
+    stage: 'log',
+  })
+  const told = isTime(time) ? time : 0
+  return { kind: 'own', batch, time: told, headers: [], data: [], roomEvents: 0, damaged: reason }
 }
 
 /** What is wrong with a record beside its texts, or `undefined` if nothing is. */
@@ -212,7 +208,7 @@ function recordFault(record: StoredBatch): string | undefined {
   return storedRunsFault(runs, record.headers.length)
 }
 
-function damaged(batch: number, what: string, cause?: unknown): BusError {
+export function damaged(batch: number, what: string, cause?: unknown): BusError {
   return new BusError('log_damaged', `record ${batch} of the log cannot be read: ${what}`, {
     stage: 'log',
     cause,

@@ -3,7 +3,7 @@
  * JSON and one line of encoded data for each event.
  */
 import { BusError, type BusErrorCode, isErrorCode } from '../errors.ts'
-import { type EventHeader, headerFault, isTime, MAX_BATCH_EVENTS } from '../event.ts'
+import { type EventHeader, isTime, MAX_BATCH_EVENTS } from '../event.ts'
 import type { Gap } from '../types.ts'
 import {
   GAP_REASONS,
@@ -16,6 +16,13 @@ import {
   runsFault,
 } from './checks.ts'
 import type { Decoded, Run } from './frames.ts'
+import {
+  type HeardFrame,
+  isHeaders,
+  LINK_CHECKS,
+  type LinkFrame,
+  type SubmitFrame,
+} from './link-frames.ts'
 
 /**
  * Characters of a text at most. The largest of ours are batches, in which data and headers are
@@ -138,6 +145,7 @@ export type PeerFrame =
   | GapFrame
   | JoinFrame
   | HereFrame
+  | LinkFrame
 
 export function encodePeerFrame(frame: PeerFrame, data: readonly string[] = []): string {
   const head = JSON.stringify(frame)
@@ -146,7 +154,11 @@ export function encodePeerFrame(frame: PeerFrame, data: readonly string[] = []):
 
 /** The text of a frame with events, from headers and value texts that are text already. */
 export function encodeEvents(
-  frame: Omit<BatchFrame, 'events'> | Omit<PeerCastFrame, 'events'>,
+  frame:
+    | Omit<BatchFrame, 'events'>
+    | Omit<PeerCastFrame, 'events'>
+    | Omit<HeardFrame, 'events'>
+    | Omit<SubmitFrame, 'events'>,
   headersText: string,
   dataText: string,
 ): string {
@@ -187,7 +199,14 @@ function badFrame(what: string, cause?: unknown): BusError {
 }
 
 function eventCount(frame: PeerFrame): number {
-  if (frame.frame === 'batch' || frame.frame === 'cast') return frame.events.length
+  if (
+    frame.frame === 'batch' ||
+    frame.frame === 'cast' ||
+    frame.frame === 'heard' ||
+    frame.frame === 'submit'
+  ) {
+    return frame.events.length
+  }
   if (frame.frame !== 'room') return 0
   return frame.runs.reduce((sum, run) => sum + ('events' in run ? run.events.length : 0), 0)
 }
@@ -195,6 +214,7 @@ function eventCount(frame: PeerFrame): number {
 type Fields = Record<string, unknown>
 
 const CHECKS: { [F in PeerFrame['frame']]: (frame: Fields) => boolean } = {
+  ...LINK_CHECKS,
   batch: (f) => isName(f['prefix']) && isAmount(f['prev']) && isHeaders(f['events']),
   committed: (f) =>
     isName(f['prefix']) &&
@@ -255,13 +275,5 @@ function isGap(gap: unknown): boolean {
     (GAP_REASONS.has(gap['reason']) || gap['reason'] === 'rights_changed') &&
     isPosition(gap['from']) &&
     (gap['lost'] === undefined || isPosition(gap['lost']))
-  )
-}
-
-function isHeaders(events: unknown): boolean {
-  return (
-    isList(events, MAX_BATCH_EVENTS) &&
-    events.length > 0 &&
-    events.every((header) => headerFault(header) === undefined)
   )
 }

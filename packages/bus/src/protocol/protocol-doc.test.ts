@@ -132,6 +132,18 @@ const PEER_FRAMES: {
   gap: { log: 'required', gap: 'required' },
   join: { log: 'required', prefix: 'optional', seen: 'optional' },
   here: { log: 'required', prefix: 'required', seen: 'required', leads: 'required' },
+  seek: { log: 'required' },
+  host: { log: 'required', prefix: 'required' },
+  heard: { log: 'required', room: 'optional', cast: 'optional', events: 'required' },
+  submit: { log: 'required', to: 'required', prefix: 'required', events: 'required' },
+  taken: { log: 'required', prefix: 'required', last: 'required', batch: 'optional' },
+  declined: {
+    log: 'required',
+    by: 'required',
+    prefix: 'required',
+    last: 'required',
+    code: 'required',
+  },
 }
 
 const BATCH_REF: Fields<BatchRef> = { batch: 'required', id: 'required' }

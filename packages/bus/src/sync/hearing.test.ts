@@ -130,6 +130,7 @@ class Context {
       past: ({ header }) => this.past.push(header.id),
       committed: (batch) => this.told.push(batch),
       sawTime() {},
+      linked() {},
       confirmed: ({ batch }) => this.confirmed.push(batch),
       beat() {},
       gap() {},

@@ -107,11 +107,20 @@ function frames(log: string): KnownFrame[] {
       [],
     ],
     [{ frame: 'join', log }, []],
+    [{ frame: 'here', log, prefix: 'foreign', seen: 'worker', leads: false }, []],
+    [{ frame: 'seek', log }, []],
+    [{ frame: 'host', log, prefix: 'foreign' }, []],
+    [{ frame: 'heard', log, room: true, events: [header] }, ['1']],
+    [{ frame: 'submit', log: 'none', to: 'nobody', prefix: 'foreign', events: [header] }, ['1']],
+    [{ frame: 'taken', log, prefix: 'foreign', last: 1, batch: 1 }, []],
+    [{ frame: 'declined', log, by: 'b', prefix: 'foreign', last: 1, code: 'log_failed' }, []],
   ]
   return known.map(([frame, data]) => ({ frame, data }))
 }
 
-test('whatever a stranger posts on the channel is refused by name, and the others go on', async () => {
+test('whatever a stranger posts on the channel is refused by name, and the others go on', {
+  timeout: 60_000,
+}, async () => {
   origin = new Origin()
   await origin.talk()
   const { logId } = await origin.log.state()

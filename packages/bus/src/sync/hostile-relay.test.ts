@@ -169,7 +169,9 @@ const FRAMES: readonly KnownFrame[] = (
   ] satisfies [Frame, string[]][]
 ).map(([frame, data]) => ({ frame, data }))
 
-test('whatever a relay sends, the device reports it by name and works on', async () => {
+test('whatever a relay sends, the device reports it by name and works on', {
+  timeout: 60_000,
+}, async () => {
   const texts = fc.array(hostileTexts(FRAMES), { minLength: 100, maxLength: 100 })
   await fc.assert(
     fc.asyncProperty(texts, async (texts) => {

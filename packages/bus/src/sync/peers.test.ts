@@ -34,6 +34,7 @@ class Context {
       confirmed: (confirmation) => this.confirmed.push(confirmation),
       beat: ({ pending, relay }) => this.news.push({ pending, relay }),
       gap: (gap) => this.news.push({ gap }),
+      linked: (frame) => this.news.push({ linked: frame.frame }),
       joined: ({ prefix, seen }) => this.news.push({ joined: prefix, seen }),
       here: ({ prefix, seen, leads }) => this.news.push({ here: prefix, seen, leads }),
       seen: () => 'visible',

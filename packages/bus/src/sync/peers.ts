@@ -9,6 +9,7 @@ import { type EventHeader, parseId } from '../event.ts'
 import type { Link } from '../links/link.ts'
 import type { OwnBatch } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
+import type { LinkFrame } from '../protocol/link-frames.ts'
 import {
   type BeatFrame,
   decodePeerFrame,
@@ -144,6 +145,14 @@ export class Peers implements PeerContexts {
       case 'gap':
         if (sameLog) events.gap(frame.gap)
         return
+      case 'seek':
+      case 'host':
+      case 'heard':
+      case 'submit':
+      case 'taken':
+      case 'declined':
+        events.linked(frame, data)
+        return
       case 'here':
         if (sameLog) events.here(frame)
         return
@@ -201,6 +210,19 @@ export class Peers implements PeerContexts {
 
   postGap(gap: Gap): void {
     this.#send({ frame: 'gap', log: this.#logId ?? '', gap })
+  }
+
+  postLinked(frame: LinkFrame, data?: readonly string[]): void {
+    this.#send(frame, data)
+  }
+
+  postCast(headers: readonly EventHeader[], data: readonly string[]): void {
+    this.#send({ frame: 'cast', log: this.#logId ?? '', events: headers }, data)
+  }
+
+  tell(text: string): void {
+    this.#transmit(text)
+    this.receive(text)
   }
 
   postBeat(beat: Omit<BeatFrame, 'frame' | 'log' | 'prefix'>): void {

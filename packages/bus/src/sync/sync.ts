@@ -3,12 +3,21 @@ import type { Incoming, Origin } from '../dispatch/dispatch.ts'
 import type { BusError } from '../errors.ts'
 import type { EventHeader } from '../event.ts'
 import type { Link, RelayAddress } from '../links/link.ts'
-import type { Log, OwnBatch, RoomBatch, Writer } from '../log/log.ts'
+import type { Encoded, Log, OwnBatch, RoomBatch, Writer } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
 import type { CastFrame, Refusal, Run, Term } from '../protocol/frames.ts'
+import type {
+  DeclinedFrame,
+  HeardFrame,
+  HostFrame,
+  LinkFrame,
+  SubmitFrame,
+  TakenFrame,
+} from '../protocol/link-frames.ts'
 import type { BeatFrame, HereFrame, JoinFrame, RoomFrame, Seen } from '../protocol/peer-frames.ts'
 import type { Gap, RelayState } from '../types.ts'
 
+export type { HostFrame, LinkFrame } from '../protocol/link-frames.ts'
 export type { BeatFrame, HereFrame, JoinFrame, Seen } from '../protocol/peer-frames.ts'
 
 /** What a session needs: the term under which this context leads, and whom to tell. */
@@ -78,6 +87,8 @@ export interface PeerEvents {
   past(incoming: Incoming): void
   /** Another context committed own batch `batch`, with so many events for the room. */
   committed(batch: number, roomEvents: number, bytes: number): void
+  /** A frame between a context without a log and the others, or what came over a user's link. */
+  linked(frame: LinkFrame, data: readonly string[]): void
   /** A time of writing of another context. */
   sawTime(time: number): void
   confirmed(confirmation: Confirmation): void
@@ -125,6 +136,11 @@ export interface PeerContexts {
   postWithdrawn(batch: Batch, error: BusError): void
   postRoomCast(headers: readonly EventHeader[], data: readonly string[]): void
   postGap(gap: Gap): void
+  postLinked(frame: LinkFrame, data?: readonly string[]): void
+  /** Unpersisted events of a context that is linked to this one. */
+  postCast(headers: readonly EventHeader[], data: readonly string[]): void
+  /** Posts a text to all others, and hears it here too. */
+  tell(text: string): void
   postBeat(beat: Omit<BeatFrame, 'frame' | 'log' | 'prefix'>): void
   /** Asks who leads, and who is there. */
   ask(): void
@@ -147,4 +163,89 @@ export interface Waiters {
   abandon(error: BusError): void
   /** Own batches that somebody waits for. */
   batches(): number[]
+}
+
+/** The way to one who is linked: a link of the user's, or the tabs link. */
+export interface Way {
+  send(frame: LinkFrame, data?: readonly string[]): void
+}
+
+/** What comes over the links that a user gave. */
+export interface LinkedEvents {
+  /** Live events of others; some may be known already. `casts`: a guest's own, in no log. */
+  heard(
+    headers: readonly EventHeader[],
+    data: readonly string[],
+    origin: Origin,
+    from: Way,
+    casts: boolean,
+  ): void
+  frame(frame: Exclude<LinkFrame, HeardFrame>, data: readonly string[], from: Way): void
+  report(error: BusError): void
+}
+
+/** The links that a user gave. */
+export interface Links {
+  add(link: Link): void
+  readonly size: number
+  /** The log that this context has from now on. */
+  named(logId: string): void
+  send(frame: LinkFrame, data?: readonly string[]): void
+  /** Whether every link said that nobody behind it keeps a log. */
+  readonly nobodyKeepsLog: boolean
+  /** Whether an event was not heard before, by whatever way; it counts as heard from now on. */
+  fresh(id: string): boolean
+  /** Tells all links of an own event. */
+  tellOwn(entry: Entry): void
+  /** Tells all links of an event of others, but the one it came from. */
+  tell(incoming: Incoming, origin: Origin, from?: Way): void
+  close(): Promise<void>
+}
+
+/** A context without a log, as those who keep one see it. */
+export interface Guest {
+  /** The log of its host, once there is one. */
+  readonly host: string | undefined
+  /**
+   * Resolves when the events are in the host's log, with the record that has them, if one has them
+   * all; or when it is known that nobody keeps a log.
+   *
+   * @throws {BusError} unavailable, closed, and what the host's log says
+   */
+  submit(entries: readonly Encoded[]): Promise<number | undefined>
+  hosted(frame: HostFrame, way: Way): void
+  taken(frame: TakenFrame): void
+  declined(frame: DeclinedFrame): void
+  close(): void
+}
+
+export interface GuestOptions {
+  /** Of the ids that this context gives. */
+  readonly prefix: string
+  readonly platform: Platform
+  /** Asks everybody who may keep a log. */
+  readonly seek: () => void
+  /** Nobody keeps a log: events are live only, as on a bus without one. */
+  readonly alone: () => boolean
+}
+
+/** A log that is open, and who writes to it. */
+export interface Keeper {
+  readonly log: Log
+  readonly writer: Writer
+  readonly id: string
+}
+
+export interface HostOptions {
+  readonly platform: Platform
+  /** This context's name, by which it is addressed. */
+  readonly prefix: string
+  readonly keeper: () => Keeper | undefined
+  /** Posts a text to the other contexts of the device, and hears it here too. */
+  readonly tell: (text: string) => void
+}
+
+/** A context that keeps the events of others in its log. */
+export interface Host {
+  submitted(frame: SubmitFrame, data: readonly string[], way: Way): void
 }

@@ -106,8 +106,9 @@ class SimulatedRelay implements RelayProgram {
       bytes: Number.MAX_SAFE_INTEGER,
     })
     const events = records.flatMap((record) =>
-      record.headers.map(({ id }, i) => ({
+      record.headers.map(({ id, type }, i) => ({
         id,
+        type,
         position: positionIn(head.epoch, record, record.place + i),
         data: record.data[i] as string,
       })),

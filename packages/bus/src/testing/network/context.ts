@@ -21,6 +21,8 @@ export type TestBusOptions = Omit<AnyBusOptions, 'log' | 'tabs' | 'relay'> & {
   readonly room?: string
   /** Where a new device starts reading the room. @default 'start' */
   readonly from?: ReadStart
+  /** Patterns of what this device reads of the room. @default everything */
+  readonly types?: readonly string[]
   readonly token?: string
 }
 
@@ -131,6 +133,7 @@ export class TestContext {
     room,
     from,
     token,
+    types,
     ...options
   }: TestBusOptions): Bus<Events> {
     const relay =
@@ -141,6 +144,7 @@ export class TestContext {
               room,
               ...(from === undefined ? undefined : { from }),
               ...(token === undefined ? undefined : { token }),
+              ...(types === undefined ? undefined : { types }),
             },
             (name, events) => this.#dial(name, events),
           )

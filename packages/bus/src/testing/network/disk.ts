@@ -52,6 +52,8 @@ export interface DiskWorld {
 
 export class SimulatedDisk {
   faults: DiskFaults = CALM
+  /** Ids of own events that were in the log, and went with a power cut or with the log. */
+  readonly gone: string[] = []
   /** Of no other disk. */
   readonly name: string
   readonly #world: DiskWorld
@@ -98,7 +100,7 @@ export class SimulatedDisk {
   /** Deletes the log, and makes an empty one with another id: what `clear` and a user do. */
   clear(by?: DiskHandle): void {
     this.#boot += 1
-    this.#journal.length = 0
+    this.#forget(this.#journal.splice(0))
     this.#identity = newIdentity(this.#world.random)
     this.#log = makeLog(this.#identity)
     this.#lose(failure('log_cleared', 'the log was cleared'), by)
@@ -143,11 +145,17 @@ export class SimulatedDisk {
   async cut(lost: number): Promise<string[]> {
     this.#boot += 1
     this.#handles.clear()
-    const gone = this.#journal.splice(Math.max(0, this.#journal.length - lost))
-    if (gone.length > 0) this.#log = await this.#replayed()
-    return gone.flatMap(({ headers }) =>
+    const written = this.#journal.splice(Math.max(0, this.#journal.length - lost))
+    if (written.length > 0) this.#log = await this.#replayed()
+    return this.#forget(written)
+  }
+
+  #forget(written: readonly Written[]): string[] {
+    const ids = written.flatMap(({ headers }) =>
       headers === undefined ? [] : (JSON.parse(headers) as { id: string }[]).map(({ id }) => id),
     )
+    this.gone.push(...ids)
+    return ids
   }
 
   /** A copy, identity included, as of a browser profile. */

@@ -28,6 +28,7 @@ export interface RelayProcess {
 export interface RoomEvent {
   readonly id: string
   readonly position: string
+  readonly type: string
   readonly data: string
 }
 

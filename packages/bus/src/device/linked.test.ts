@@ -1,0 +1,360 @@
+import { setImmediate } from 'node:timers/promises'
+import * as fc from 'fast-check'
+import { afterEach, describe, expect, test } from 'vitest'
+import { createBusOn } from '../bus.ts'
+import { BusError, isBusError } from '../errors.ts'
+import type { Link, LinkSource } from '../links/link.ts'
+import { memoryLink } from '../links/memory.ts'
+import { portLink } from '../links/port.ts'
+import type { LogSource, OwnBatch } from '../log/log.ts'
+import { MemoryLog } from '../log/memory.ts'
+import { MemoryRows } from '../log/memory-rows.ts'
+import type { AnyBusOptions } from '../options.ts'
+import type { LinkFrame } from '../protocol/link-frames.ts'
+import { hostileTexts } from '../testing/hostile.ts'
+import { VirtualPlatform } from '../testing/virtual-platform.ts'
+import type { Bus } from '../types.ts'
+
+type Any = Bus<Record<string, unknown>>
+
+/** A log that several contexts open, refuses to open, or to write, while a test says so. */
+class Disk implements LogSource {
+  readonly kind = 'memory'
+  readonly required = false
+  readonly available = () => true
+  readonly #rows: MemoryRows
+  readonly #platform: VirtualPlatform
+  broken = false
+  full = false
+
+  constructor(seed: number) {
+    this.#platform = new VirtualPlatform({ seed })
+    this.#rows = new MemoryRows(this.#platform)
+  }
+
+  create(): MemoryLog {
+    const { broken } = this
+    const isFull = (): boolean => this.full
+    return new (class extends MemoryLog {
+      override async open() {
+        if (broken) throw new BusError('log_unavailable', 'broken')
+        return super.open()
+      }
+      override async append(batch: OwnBatch, begun?: () => void) {
+        if (!isFull()) return super.append(batch, begun)
+        begun?.()
+        throw new BusError('quota_exceeded', 'full')
+      }
+    })(this.#platform, this.#rows)
+  }
+
+  /** Ids and types in the log, in its order. */
+  async content(): Promise<{ id: string; type: string }[]> {
+    const log = new MemoryLog(this.#platform, this.#rows)
+    const records = await log.read(0, 10_000)
+    return records.flatMap(({ headers }) => headers.map(({ id, type }) => ({ id, type })))
+  }
+}
+
+const opened: Any[] = []
+const clock = new VirtualPlatform()
+let seeds = 100
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((bus) => bus.close({ timeout: 0 })))
+})
+
+interface Peer {
+  readonly bus: Any
+  /** What its handlers heard: data, and from where. */
+  readonly heard: [unknown, string][]
+  readonly reported: BusError[]
+}
+
+function peer(options: Partial<AnyBusOptions>): Peer {
+  const platform = Object.assign(new VirtualPlatform({ seed: ++seeds }), {
+    timer: (ms: number, run: () => void) => clock.timer(ms, run),
+    monotonic: () => clock.monotonic(),
+  })
+  const reported: BusError[] = []
+  const onError = (error: BusError): void => void reported.push(error)
+  const bus = createBusOn({ name: 'shop', tabs: false, onError, ...options }, platform)
+  const heard: [unknown, string][] = []
+  bus.subscribe('**', (event, { origin }) => heard.push([event.data, origin]))
+  opened.push(bus)
+  return { bus, heard, reported }
+}
+
+async function settle(): Promise<void> {
+  for (let i = 0; i < 5; i++) await setImmediate()
+}
+
+/** Lets time pass, in steps in which messages arrive. */
+async function pass(ms: number): Promise<void> {
+  for (let left = ms; left > 0; left -= 250) {
+    clock.advance(Math.min(250, left))
+    await settle()
+  }
+}
+
+const data = ({ heard }: Peer): unknown[] => heard.map(([value]) => value)
+
+describe('linked buses', () => {
+  test('hear what the other publishes, and what it hears of its tabs, once and in order', async () => {
+    const [link, tabs, disk] = [memoryLink(), memoryLink(), new Disk(1)]
+    const shop = peer({ log: disk, tabs, links: [link] })
+    const tab = peer({ log: disk, tabs })
+    const widget = peer({ log: new Disk(2), links: [link] })
+    await settle()
+    for (let n = 0; n < 10; n++) {
+      await shop.bus.publish('said', `shop ${n}`)
+      await tab.bus.publish('said', `tab ${n}`)
+      await widget.bus.publish('said', `widget ${n}`)
+      await shop.bus.publish('said', `cast ${n}`, { persist: false })
+    }
+    await settle()
+    for (const one of [shop, tab, widget]) {
+      for (const from of ['shop', 'tab', 'widget', 'cast']) {
+        const theirs = data(one).filter((value) => String(value).startsWith(from))
+        expect(theirs).toEqual(Array.from({ length: 10 }, (_, n) => `${from} ${n}`))
+      }
+      expect(one.reported).toEqual([])
+    }
+    expect(widget.heard.filter(([, origin]) => origin === 'room')).toHaveLength(30)
+    expect(tab.heard.find(([value]) => value === 'widget 0')).toEqual(['widget 0', 'room'])
+    // What is heard over a link is another device's: it is in that one's log.
+    expect(await disk.content()).toHaveLength(20)
+  })
+
+  test('in a ring hear everything once', async () => {
+    const links = [memoryLink(), memoryLink(), memoryLink()]
+    const peers = links.map((link, i) =>
+      peer({ log: new Disk(10 + i), links: [link, links[(i + 1) % 3] as LinkSource] }),
+    )
+    await settle()
+    for (const { bus } of peers) {
+      for (let n = 0; n < 5; n++) {
+        await bus.publish('said', n)
+        await bus.publish('said', n, { persist: false })
+      }
+    }
+    await settle()
+    for (const one of peers) expect(data(one)).toHaveLength(30)
+  })
+
+  test('keep to themselves what is for the device or the context only', async () => {
+    const link = memoryLink()
+    const shop = peer({ log: new Disk(20), links: [link] })
+    const widget = peer({ log: new Disk(21), links: [link] })
+    await settle()
+    await shop.bus.publish('said', 'device', { scope: 'device' })
+    await shop.bus.publish('said', 'context', { scope: 'context' })
+    await shop.bus.publish('said', 'room')
+    await settle()
+    expect(data(widget)).toEqual(['room'])
+  })
+
+  test('go on where a link of a user throws, whatever it throws at', async () => {
+    const link = memoryLink()
+    const thrower = (method: keyof Link): Link => ({
+      send: () => {},
+      receive: () => {},
+      close: () => {},
+      [method]: () => {
+        throw new Error(`no ${method}`)
+      },
+    })
+    const links = [thrower('send'), thrower('receive'), thrower('close'), link]
+    const shop = peer({ log: new Disk(30), links })
+    const widget = peer({ log: new Disk(31), links: [link] })
+    await settle()
+    await shop.bus.publish('said', 1)
+    await settle()
+    expect(data(widget)).toEqual([1])
+    await shop.bus.close()
+    const causes = new Set(shop.reported.map(({ cause }) => (cause as Error).message))
+    expect(causes).toEqual(new Set(['no send', 'no receive', 'no close']))
+    expect(new Set(shop.reported.map(({ code }) => code))).toEqual(new Set(['unavailable']))
+  })
+
+  test('are not disturbed by texts that do not belong on a link', async () => {
+    const link = memoryLink()
+    const shop = peer({ log: new Disk(40), links: [link] })
+    const widget = peer({ log: new Disk(41), links: [link] })
+    await settle()
+    const stranger = link.open('crosstown:shop', clock) as Link
+    for (const text of ['', '{}', '{"frame":"beat"}', '{"frame":"join","log":"x"}']) {
+      stranger.send(text)
+    }
+    await settle()
+    expect(shop.reported.map(({ code }) => code)).toEqual(Array(4).fill('bad_frame'))
+    await shop.bus.publish('said', 1)
+    await settle()
+    expect(data(widget)).toEqual([1])
+  })
+
+  test('refuse by name whatever a stranger says over a link, and go on', async () => {
+    const [link, disk] = [memoryLink(), new Disk(45)]
+    const shop = peer({ log: disk, links: [link] })
+    const widget = peer({ log: new Disk(46), links: [link] })
+    const guest = peer({ log: false, links: [link] })
+    await settle()
+    const stranger = link.open('crosstown:shop', clock) as Link
+    const header = { id: 'foreign-1', type: 'foreign', source: 'x', time: 1 }
+    const frames: [LinkFrame, string[]][] = [
+      [{ frame: 'seek', log: 'none' }, []],
+      [{ frame: 'host', log: 'foreign', prefix: 'foreign' }, []],
+      [{ frame: 'heard', log: 'none', cast: true, events: [header, header] }, ['1', '[']],
+      [{ frame: 'submit', log: 'none', to: 'foreign', prefix: 'foreign', events: [header] }, ['1']],
+      [{ frame: 'taken', log: 'foreign', prefix: 'foreign', last: 1, batch: 1 }, []],
+      [{ frame: 'declined', log: 'x', by: 'x', prefix: 'foreign', last: 1, code: 'closed' }, []],
+    ]
+    const texts = hostileTexts(frames.map(([frame, data]) => ({ frame, data })))
+    await fc.assert(
+      fc.asyncProperty(texts, async (text) => {
+        stranger.send(text)
+        await Promise.resolve()
+        for (const { reported } of [shop, widget, guest]) {
+          expect(reported.splice(0).filter((error) => !isBusError(error))).toEqual([])
+        }
+      }),
+      { numRuns: 10_000 },
+    )
+    await settle()
+    for (const { heard } of [shop, widget, guest]) heard.length = 0
+    await shop.bus.publish('said', 1)
+    await guest.bus.publish('said', 2)
+    await settle()
+    for (const one of [shop, widget, guest]) {
+      const ours = one.heard.filter(([value]) => value === 1 || value === 2)
+      expect(ours.map(([value]) => value)).toEqual([1, 2])
+    }
+    expect((await disk.content()).map(({ type }) => type)).toEqual(['said', 'said'])
+  }, 60_000)
+
+  test('speak over a port', async () => {
+    const { port1, port2 } = new MessageChannel()
+    const shop = peer({ log: new Disk(50), links: [portLink(port1)] })
+    const widget = peer({ log: false, links: [portLink(port2)] })
+    const heard = widget.bus.once('said')
+    await settle()
+    await shop.bus.publish('said', 1)
+    expect((await heard).data).toBe(1)
+  })
+})
+
+describe('a bus without a log', () => {
+  test('has what it publishes in the log of the other, under its own ids, heard by all', async () => {
+    const [link, tabs, disk] = [memoryLink(), memoryLink(), new Disk(60)]
+    const shop = peer({ log: disk, tabs, links: [link] })
+    const tab = peer({ log: disk, tabs })
+    const guest = peer({ log: false, links: [link] })
+    await settle()
+    const events = await Promise.all([1, 2, 3].map((n) => guest.bus.publish('said', n)))
+    events.push(await guest.bus.publish('said', 4, { scope: 'device' }))
+    await settle()
+    expect(await disk.content()).toEqual(events.map(({ id, type }) => ({ id, type })))
+    for (const one of [shop, tab, guest]) expect(data(one)).toEqual([1, 2, 3, 4])
+    expect(shop.heard.map(([, origin]) => origin)).toEqual(Array(4).fill('device'))
+    for (const event of events) {
+      expect((await shop.bus.get(event.id))?.offset).toBe(event.offset)
+    }
+  })
+
+  test('hears the device as one of its contexts', async () => {
+    const link = memoryLink()
+    const shop = peer({ log: new Disk(61), links: [link] })
+    const guest = peer({ log: false, links: [link] })
+    await settle()
+    await shop.bus.publish('said', 1, { scope: 'device' })
+    await settle()
+    expect(guest.heard).toEqual([[1, 'device']])
+  })
+
+  test('waits for one that is not there yet', async () => {
+    const [link, disk] = [memoryLink(), new Disk(62)]
+    const guest = peer({ log: false, links: [link] })
+    const published = guest.bus.publish('said', 1)
+    await pass(5_000)
+    expect(await disk.content()).toEqual([])
+    const shop = peer({ log: disk, links: [link] })
+    await pass(1_000)
+    const { id } = await published
+    expect(await disk.content()).toEqual([{ id, type: 'said' }])
+    expect(data(shop)).toEqual([1])
+  })
+
+  test('is told when nobody answers, and by whom the event was refused', async () => {
+    const [link, disk] = [memoryLink(), new Disk(63)]
+    const guest = peer({ log: false, links: [link] })
+    const lost = guest.bus.publish('said', 1)
+    const silent = expect(lost).rejects.toMatchObject({ code: 'unavailable', retryable: true })
+    await pass(31_000)
+    await silent
+    peer({ log: disk, links: [link] })
+    await pass(1_000)
+    disk.full = true
+    await expect(guest.bus.publish('said', 2)).rejects.toMatchObject({ code: 'quota_exceeded' })
+    disk.full = false
+    const { id } = await guest.bus.publish('said', 3)
+    expect((await disk.content()).map((event) => event.id)).toEqual([id])
+  })
+
+  test('is heard live where nobody keeps a log', async () => {
+    const link = memoryLink()
+    const [one, two] = [peer({ log: false, links: [link] }), peer({ log: false, links: [link] })]
+    await settle()
+    await one.bus.publish('said', 1)
+    await two.bus.publish('said', 2)
+    await settle()
+    expect([data(one), data(two)]).toEqual([
+      [1, 2],
+      [1, 2],
+    ])
+  })
+
+  test('rejects what waits when it is closed', async () => {
+    const guest = peer({ log: false, links: [memoryLink()] })
+    const published = guest.bus.publish('said', 1)
+    const closed = expect(published).rejects.toMatchObject({ code: 'closed' })
+    await settle()
+    const closing = guest.bus.close()
+    await pass(6_000)
+    await closing
+    await closed
+  })
+})
+
+describe('a context whose log does not open', () => {
+  test('has the leader keep its events, and leads nothing itself', async () => {
+    const [tabs, disk] = [memoryLink(), new Disk(70)]
+    const leader = peer({ log: disk, tabs })
+    await leader.bus.publish('said', 0)
+    disk.broken = true
+    const guest = peer({ log: disk, tabs })
+    await settle()
+    const { id, offset } = await guest.bus.publish('said', 1)
+    await settle()
+    expect((await disk.content())[1]).toEqual({ id, type: 'said' })
+    expect((await leader.bus.get(id))?.offset).toBe(offset)
+    await leader.bus.publish('said', 2)
+    await settle()
+    expect([data(leader), data(guest)]).toEqual([
+      [0, 1, 2],
+      [1, 2],
+    ])
+    expect(guest.bus.status.log).toMatchObject({ kind: 'none' })
+    expect(guest.bus.status.leader).toBe(false)
+    expect(guest.reported.map(({ code }) => code)).toEqual(['log_unavailable'])
+  })
+
+  test('falls back to memory, visibly, where nobody answers', async () => {
+    const disk = new Disk(71)
+    disk.broken = true
+    const alone = peer({ log: disk, tabs: memoryLink() })
+    const published = alone.bus.publish('said', 1)
+    await pass(2_000)
+    await published
+    expect(alone.bus.status.log).toMatchObject({ kind: 'memory', state: 'open' })
+    expect(alone.reported.map(({ code }) => code)).toEqual(['log_unavailable'])
+  })
+})

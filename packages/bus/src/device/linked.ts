@@ -1,0 +1,267 @@
+/**
+ * Those this context is linked with: behind the links a user gave, and contexts of the device that
+ * have no log. What is heard anywhere is heard everywhere, once; what a context without a log
+ * publishes is kept by one that has one. In come frames and own events, out go events and answers.
+ */
+import type { Entry } from '../batch/batch.ts'
+import type { Dispatch, Incoming, Origin } from '../dispatch/dispatch.ts'
+import { type BusError, toBusError } from '../errors.ts'
+import type { EventHeader } from '../event.ts'
+import type { Link, LinkSource } from '../links/link.ts'
+import type { Platform } from '../platform.ts'
+import type {
+  Guest,
+  GuestOptions,
+  Host,
+  HostFrame,
+  HostOptions,
+  Keeper,
+  LinkedEvents,
+  LinkFrame,
+  Links,
+  PeerContexts,
+  Way,
+} from '../sync/sync.ts'
+
+/** The stages it is made of, given by `bus.ts`. */
+export interface LinkedStages {
+  links(events: LinkedEvents): Links
+  guest(options: GuestOptions): Guest
+  host(options: HostOptions): Host
+}
+
+export interface LinkedOptions {
+  readonly platform: Platform
+  /** This context among those of the device. */
+  readonly prefix: string
+  readonly name: string
+  readonly sources: readonly (Link | LinkSource)[]
+  /** Whether this bus was made with a log. */
+  readonly hasLog: boolean
+  readonly stages: LinkedStages
+  readonly dispatcher: Dispatch
+  readonly peers: () => PeerContexts
+  readonly keeper: () => Keeper | undefined
+  readonly leads: () => boolean
+  /** Unpersisted events for the room, as texts. */
+  readonly cast: (headers: string, data: readonly string[]) => void
+  readonly report: (error: BusError) => void
+}
+
+/** How long a context whose log does not open waits for one that keeps its events. */
+const PROBE_MS = 1_000
+/** What contexts without a log call theirs. */
+export const NO_LOG = 'none'
+
+export class Linked {
+  /** What other stages hand events of others to: each goes to the links, too. */
+  readonly dispatcher: Dispatch
+  readonly #options: LinkedOptions
+  readonly #links: Links
+  readonly #host: Host
+  #guest: Guest | undefined
+  #logId: string | undefined
+  /** Somebody else of the device has links: events may come twice. */
+  #others = false
+  /** Whoever offers to keep this context's events while it looks for one. */
+  #offered: ((frame: HostFrame, way: Way) => void) | undefined
+  readonly #tabs: Way = {
+    send: (frame, data) => this.#options.peers().postLinked(frame, data),
+  }
+
+  constructor(options: LinkedOptions) {
+    const { stages, dispatcher, platform, prefix, sources, hasLog, keeper, report } = options
+    this.#options = options
+    this.#links = stages.links({
+      heard: (headers, data, origin, from, casts) =>
+        this.#heard(headers, data, origin, from, casts),
+      frame: (frame, data, from) => this.#take(frame, data, from, true),
+      report,
+    })
+    const tell = (text: string): void => options.peers().tell(text)
+    this.#host = stages.host({ platform, prefix, keeper, tell })
+    if (!hasLog && sources.length > 0) {
+      this.#guest = stages.guest({
+        platform,
+        prefix,
+        seek: () => this.#links.send({ frame: 'seek', log: NO_LOG }),
+        alone: () => this.#links.nobodyKeepsLog,
+      })
+    }
+    this.dispatcher = {
+      own: (event, handled) => dispatcher.own(event, handled),
+      past: (incoming) => dispatcher.past(incoming),
+      incoming: (incoming, origin) => {
+        if (this.#active) {
+          if (!this.#links.fresh(incoming.header.id)) return
+          this.#links.tell(incoming, origin)
+        }
+        dispatcher.incoming(incoming, origin)
+      },
+    }
+  }
+
+  get #active(): boolean {
+    return this.#others || this.#links.size > 0
+  }
+
+  /** Opens the links of the user. One that throws does not stop the others. */
+  open(): void {
+    const { sources, name, platform, report } = this.#options
+    for (const source of sources) {
+      try {
+        const link = 'open' in source ? source.open(`crosstown:${name}`, platform) : source
+        if (link) this.#links.add(link)
+      } catch (error) {
+        report(toBusError(error, 'unavailable', 'a link did not open', { stage: 'links' }))
+      }
+    }
+  }
+
+  /** The log that this context has from now on, or `none`. */
+  named(logId: string): void {
+    this.#logId = logId
+    this.#links.named(logId)
+    if (logId !== NO_LOG) this.#links.send(this.#asHost(logId))
+  }
+
+  /**
+   * The log of the context that keeps this one's events, from now on: where its own does not open.
+   * `undefined` where nobody does.
+   */
+  async probe(): Promise<string | undefined> {
+    const { platform, prefix, stages } = this.#options
+    const seek = (): void => this.#tabs.send({ frame: 'seek', log: NO_LOG })
+    const log = await new Promise<string | undefined>((resolve) => {
+      const cancel = platform.timer(PROBE_MS, () => resolve(undefined))
+      this.#offered = (frame, way) => {
+        cancel()
+        this.#guest ??= stages.guest({ platform, prefix, seek, alone: () => false })
+        this.#guest.hosted(frame, way)
+        resolve(frame.log)
+      }
+      seek()
+    })
+    this.#offered = undefined
+    return log
+  }
+
+  /** Whether this context's persisted events are kept by another one. */
+  get isGuest(): boolean {
+    return this.#guest !== undefined
+  }
+
+  /** Own events are committed, or, if they are not persisted, on their way. */
+  told(entries: readonly Entry[]): void {
+    if (this.#links.size > 0) for (const entry of entries) this.#links.tellOwn(entry)
+  }
+
+  /** Persisted events of this context, for the log of another. @throws as `Guest.submit` */
+  async submit(entries: readonly Entry[]): Promise<number | undefined> {
+    // The host tells all that it hears: what is this context's own must be known when it comes back.
+    if (this.#active) for (const { event } of entries) this.#links.fresh(event.id)
+    const number = await this.#guest?.submit(entries)
+    this.told(entries)
+    if (!this.#options.hasLog) {
+      const headers = entries.map(({ headerText }) => JSON.parse(headerText) as EventHeader)
+      this.#postHeard(
+        headers,
+        entries.map(({ dataText }) => dataText),
+        'device',
+      )
+    }
+    return number
+  }
+
+  /** A frame that another context of the device posted. */
+  posted(frame: LinkFrame, data: readonly string[]): void {
+    if (frame.frame !== 'heard') {
+      this.#take(frame, data, this.#tabs, false)
+      return
+    }
+    this.#others = true
+    for (const incoming of incomingOf(frame.events, data)) {
+      this.dispatcher.incoming(incoming, frame.room ? 'room' : 'device')
+    }
+  }
+
+  #heard(
+    headers: readonly EventHeader[],
+    data: readonly string[],
+    origin: Origin,
+    from: Way,
+    casts: boolean,
+  ): void {
+    const { dispatcher, peers, cast } = this.#options
+    const fresh = incomingOf(headers, data).filter(({ header }) => this.#links.fresh(header.id))
+    if (fresh.length === 0) return
+    for (const incoming of fresh) {
+      this.#links.tell(incoming, origin, from)
+      dispatcher.incoming(incoming, origin)
+    }
+    const theirs = fresh.map(({ header }) => header)
+    const texts = fresh.map(({ dataText }) => dataText)
+    if (!casts) {
+      this.#postHeard(theirs, texts, origin)
+      return
+    }
+    // What a guest says to its room goes there as if it were said here.
+    peers().postCast(theirs, texts)
+    const forRoom = fresh.filter(({ header }) => header.scope !== 'device')
+    if (forRoom.length === 0) return
+    cast(
+      JSON.stringify(forRoom.map(({ header }) => header)),
+      forRoom.map(({ dataText }) => dataText),
+    )
+  }
+
+  #postHeard(events: readonly EventHeader[], data: readonly string[], origin: Origin): void {
+    const frame = { frame: 'heard', log: this.#logId ?? NO_LOG, events } as const
+    this.#tabs.send(origin === 'room' ? { ...frame, room: true } : frame, data)
+  }
+
+  #take(
+    frame: Exclude<LinkFrame, { frame: 'heard' }>,
+    data: readonly string[],
+    way: Way,
+    byLink: boolean,
+  ): void {
+    switch (frame.frame) {
+      case 'seek':
+        this.#answer(way, byLink)
+        return
+      case 'host':
+        if (this.#offered && frame.log !== NO_LOG) this.#offered(frame, way)
+        else this.#guest?.hosted(frame, way)
+        return
+      case 'submit':
+        this.#host.submitted(frame, data, way)
+        return
+      case 'taken':
+        this.#guest?.taken(frame)
+        return
+      case 'declined':
+        this.#guest?.declined(frame)
+    }
+  }
+
+  /** Of the contexts that share a log the leader answers; on a link, whoever is at its end. */
+  #answer(way: Way, byLink: boolean): void {
+    if (this.#logId === undefined) return
+    if (byLink) way.send(this.#asHost(this.#logId))
+    else if (this.#options.leads() && this.#options.keeper()) way.send(this.#asHost(this.#logId))
+  }
+
+  #asHost(log: string): LinkFrame {
+    return { frame: 'host', log, prefix: this.#options.prefix }
+  }
+
+  async close(): Promise<void> {
+    this.#guest?.close()
+    await this.#links.close()
+  }
+}
+
+function incomingOf(headers: readonly EventHeader[], data: readonly string[]): Incoming[] {
+  return headers.map((header, i) => ({ header, dataText: data[i] as string }))
+}

@@ -1,0 +1,99 @@
+/**
+ * Frames between those who are linked: over the links of a user, and between a context without a
+ * log and the others of its device. Text as all frames are; `log` is always the sender's, and
+ * `none` where it has no log.
+ */
+import { type BusErrorCode, isErrorCode } from '../errors.ts'
+import { type EventHeader, headerFault, MAX_BATCH_EVENTS } from '../event.ts'
+import { isCount, isList, isName } from './checks.ts'
+
+/** Who is there, and who keeps a log? */
+export interface SeekFrame {
+  readonly frame: 'seek'
+  readonly log: string
+}
+
+/** The answer: `prefix` is the context that takes submissions, if it keeps a log. */
+export interface HostFrame {
+  readonly frame: 'host'
+  readonly log: string
+  readonly prefix: string
+}
+
+/**
+ * Live events of the sender and of those whom it hears: `room` where they came from another
+ * device, `cast` where they are the sender's own and in no log.
+ */
+export interface HeardFrame {
+  readonly frame: 'heard'
+  readonly log: string
+  readonly room?: true
+  readonly cast?: true
+  readonly events: readonly EventHeader[]
+}
+
+/** Persisted events of a context without a log, for the log of the one named by `to`. */
+export interface SubmitFrame {
+  readonly frame: 'submit'
+  readonly log: string
+  readonly to: string
+  /** Of the submitting context, whose ids all of them have. */
+  readonly prefix: string
+  readonly events: readonly EventHeader[]
+}
+
+/** The events of that context up to counter `last` are in the log. */
+export interface TakenFrame {
+  readonly frame: 'taken'
+  readonly log: string
+  readonly prefix: string
+  readonly last: number
+  /** The record that has all of what was submitted, at indexes 0, 1, 2...; absent if there is none. */
+  readonly batch?: number
+}
+
+/** What was submitted to `by` up to counter `last` is not in the log, and will not be. */
+export interface DeclinedFrame {
+  readonly frame: 'declined'
+  readonly log: string
+  readonly by: string
+  readonly prefix: string
+  readonly last: number
+  readonly code: BusErrorCode
+}
+
+export type LinkFrame =
+  | SeekFrame
+  | HostFrame
+  | HeardFrame
+  | SubmitFrame
+  | TakenFrame
+  | DeclinedFrame
+
+/** What contexts without a log call theirs. */
+export const NO_LOG = 'none'
+
+type Fields = Record<string, unknown>
+
+/** Whether the fields of a frame are what they must be. */
+export const LINK_CHECKS: { [F in LinkFrame['frame']]: (frame: Fields) => boolean } = {
+  seek: () => true,
+  host: (f) => isName(f['prefix']),
+  heard: (f) =>
+    (f['room'] === undefined || f['room'] === true) &&
+    (f['cast'] === undefined || f['cast'] === true) &&
+    isHeaders(f['events']),
+  submit: (f) => isName(f['to']) && isName(f['prefix']) && isHeaders(f['events']),
+  taken: (f) =>
+    isName(f['prefix']) && isCount(f['last']) && (f['batch'] === undefined || isCount(f['batch'])),
+  declined: (f) =>
+    isName(f['by']) && isName(f['prefix']) && isCount(f['last']) && isErrorCode(f['code']),
+}
+
+export function isHeaders(events: unknown): boolean {
+  return (
+    isList(events, MAX_BATCH_EVENTS) &&
+    events.length > 0 &&
+    events.every((header) => headerFault(header) === undefined)
+  )
+}
