@@ -19,6 +19,17 @@ const unit: TestProjectConfiguration = {
   },
 }
 
+// Whole networks from seeds, in processes of their own.
+const simulation: TestProjectConfiguration = {
+  test: {
+    name: 'simulation',
+    environment: 'node',
+    include: ['simulator/**/*.test.ts'],
+    exclude: excluded,
+    maxConcurrency: 2,
+  },
+}
+
 // In a real Chromium: IndexedDB, BroadcastChannel, Web Locks. Only where one was found.
 const browser: TestProjectConfiguration = {
   test: {
@@ -38,6 +49,6 @@ const browser: TestProjectConfiguration = {
 
 export default defineConfig({
   test: {
-    projects: chromiumPath === undefined ? [unit] : [unit, browser],
+    projects: chromiumPath === undefined ? [unit, simulation] : [unit, simulation, browser],
   },
 })

@@ -44,14 +44,15 @@ test('a browser that gives no more room: publish rejects, others are told, and i
   expect(await other.evaluate((id) => peer.get(id).then((event) => event?.id), before)).toBe(before)
 })
 
-test('a log that is deleted under a running tab: publish rejects with a typed error, nothing hangs', async ({
+test('a log that is deleted under running tabs: they say so, and go on with a new one', async ({
   context,
   site,
 }) => {
   const [page, other] = [await context.newPage(), await context.newPage()]
   await page.goto(`${site}/?name=writer`)
   await other.goto(`${site}/?name=other`)
-  await page.evaluate(() => peer.publish('note.made', 1))
+  const old = await page.evaluate(async () => (await peer.publish('note.made', 1)).id)
+  await other.evaluate((id) => peer.get(id), old)
   await other.evaluate(
     () =>
       new Promise((resolve, reject) => {
@@ -60,17 +61,34 @@ test('a log that is deleted under a running tab: publish rejects with a typed er
         request.onerror = reject
       }),
   )
-  const code = await page.evaluate(() =>
-    peer.publish('note.made', 2).then(
-      () => 'logged',
-      (error) => error.code,
-    ),
-  )
-  expect(code).toBe('log_cleared')
-  await page.reload()
-  expect(
-    await page.evaluate(async () => (await peer.publish('note.made', 3)).offset),
-  ).toBeGreaterThan(0)
+  for (const tab of [page, other]) {
+    await expect.poll(() => tab.evaluate(() => peer.status.lastError?.code)).toBe('log_cleared')
+    await expect.poll(() => tab.evaluate(() => peer.status.log.state)).toBe('open')
+  }
+  const { id, offset } = await page.evaluate(() => peer.publish('note.made', 2))
+  expect(offset).toBeGreaterThan(0)
+  for (const tab of [page, other]) {
+    expect(await tab.evaluate((one) => peer.get(one).then((event) => event?.data), id)).toBe(2)
+    expect(await tab.evaluate((one) => peer.get(one), old)).toBeUndefined()
+  }
+})
+
+test('site data that is deleted under a running tab: it says so, and goes on with a new log', async ({
+  context,
+  site,
+}) => {
+  const page = await context.newPage()
+  await page.goto(`${site}/?name=writer`)
+  const old = await page.evaluate(async () => (await peer.publish('note.made', 1)).id)
+  const cdp = await context.newCDPSession(page)
+  await cdp.send('Storage.clearDataForOrigin', { origin: site, storageTypes: 'all' })
+  await expect
+    .poll(() => page.evaluate(() => peer.status.lastError?.code))
+    .toMatch(/^log_(lost|cleared)$/)
+  await expect.poll(() => page.evaluate(() => peer.status.log.state)).toBe('open')
+  const id = await page.evaluate(async () => (await peer.publish('note.made', 2)).id)
+  expect(await page.evaluate((one) => peer.get(one).then((event) => event?.data), id)).toBe(2)
+  expect(await page.evaluate((one) => peer.get(one), old)).toBeUndefined()
 })
 
 test('a browser that gives no more room for what others publish: it says so, and takes the log for full, not for lost', async ({

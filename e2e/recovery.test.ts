@@ -196,6 +196,55 @@ test('a relay restored from an older copy of its file is fed again by its device
   await expectSame([a, b, late], all)
 })
 
+test('a restored room that was fed again by others does not pass for the one a sleeping device knew', async () => {
+  const first = await relayOn('relay.db')
+  const [a, b, c] = [
+    device('a.db', first.url),
+    device('b.db', first.url),
+    device('c.db', first.url),
+  ]
+  await relayed(a, 'kept')
+  for (const one of [b, c]) await expect.poll(() => dataOf(one)).toEqual(['kept'])
+  await Promise.all([b.close(), c.close()])
+  await first.kill()
+  copy('relay.db', 'older.db')
+
+  // The room goes on as a 1, b 1, b 2, c 1; then everybody sleeps, and the room loses all of that.
+  const second = await relayOn('relay.db', first.port)
+  await online(a)
+  await relayed(a, 'a 1')
+  const awake = device('b.db', second.url)
+  await relayed(awake, 'b 1', 'b 2')
+  const last = device('c.db', second.url)
+  await relayed(last, 'c 1')
+  const all = ['a 1', 'b 1', 'b 2', 'c 1', 'kept']
+  await expectSame([a, awake, last], all)
+  const knew = (await logOf(a.bus)).at(-1)
+  await Promise.all([a.close(), awake.close(), last.close()])
+  await second.kill()
+  copy('older.db', 'relay.db')
+
+  // It is fed again without a, and with one event more of b: so c 1 stands where it stood.
+  const third = await relayOn('relay.db', first.port)
+  const room = async () => {
+    const answer = await fetch(`${third.http}/rooms/office/events?limit=100`)
+    const { events } = (await answer.json()) as { events: { data: string; position: string }[] }
+    return events
+  }
+  const feeding = device('b.db', third.url)
+  await relayed(feeding, 'b 3')
+  const following = device('c.db', third.url)
+  expect(await dataOf(following)).toContain('c 1')
+  await expect
+    .poll(async () => (await room()).map(({ data }) => data))
+    .toEqual(['kept', 'b 1', 'b 2', 'b 3', 'c 1'])
+  expect((await room()).at(-1)?.position).toBe(knew?.position)
+
+  const woken = device('a.db', third.url)
+  await expectSame([woken, feeding, following], [...all, 'b 3'])
+  expect(woken.gaps.map(({ reason }) => reason)).toContain('restored')
+})
+
 test('a room made anew gets every device back, and no log doubles what it holds', async () => {
   const first = await relayOn('relay.db')
   const [a, b] = [device('a.db', first.url), device('b.db', first.url)]

@@ -1,138 +1,21 @@
 /** What devices keep when the relay is killed, comes back, comes back empty, or refuses them first. */
-import type { ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join as joinPath } from 'node:path'
+import type { BusEvent } from '@crosstown/bus'
+import { expect, test } from './fixtures.ts'
 import {
-  type Bus,
-  type BusEvent,
-  createBus,
-  type Gap,
-  memoryLog,
-  type RelayLink,
-  relayLink,
-} from '@crosstown/bus'
-import { createRelay } from '@crosstown/edge-relay'
-import { type RelayServer, serve } from '@crosstown/edge-relay/node'
-import { expect, type Relay, startRelay, stop, test } from './fixtures.ts'
+  dataOf,
+  endAll,
+  join,
+  listen,
+  numbers,
+  online,
+  publish,
+  readRoom,
+  run,
+  serveHere,
+  sqliteFile,
+} from './relay-devices.ts'
 
-type Any = Record<string, unknown>
-
-const ROOM = 'office'
-const relays = new Set<ChildProcess>()
-const servers: RelayServer[] = []
-const buses: Bus<Any>[] = []
-const folders: string[] = []
-
-test.afterEach(async () => {
-  await Promise.all(buses.splice(0).map((bus) => bus.close()))
-  await Promise.all([...relays].map(stop))
-  await Promise.all(servers.splice(0).map((server) => server.close()))
-  relays.clear()
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true })
-})
-
-/** A relay in a process of its own; `kill` gives it no time to say goodbye. */
-async function run(
-  store: string,
-  port?: string,
-): Promise<{ relay: Relay; port: string; kill: () => Promise<void> }> {
-  const { child, relay } = await startRelay(store, port)
-  relays.add(child)
-  return {
-    relay,
-    port: new URL(relay.http).port,
-    async kill() {
-      const ended = once(child, 'exit')
-      child.kill('SIGKILL')
-      await ended
-    },
-  }
-}
-
-function sqliteFile(): string {
-  const folder = mkdtempSync(joinPath(tmpdir(), 'crosstown-'))
-  folders.push(folder)
-  return `sqlite:${joinPath(folder, 'room.db')}`
-}
-
-interface Device {
-  readonly bus: Bus<Any>
-  readonly link: RelayLink
-  readonly gaps: Gap[]
-}
-
-type Token = () => string
-
-function join(url: string, token?: Token): Device {
-  const gaps: Gap[] = []
-  const link = relayLink({ url, room: ROOM, ...(token && { token }) })
-  const bus = createBus<Any>({
-    name: 'relay-restart',
-    log: memoryLog(),
-    tabs: false,
-    relay: link,
-    onError: () => {},
-    onGap: (gap) => gaps.push(gap),
-  })
-  buses.push(bus)
-  return { bus, link, gaps }
-}
-
-/** The events a device hears. */
-function listen(bus: Bus<Any>, pattern: string, from: 'start' | 'now' = 'now'): BusEvent[] {
-  const heard: BusEvent[] = []
-  bus.subscribe(pattern, (event) => heard.push(event), { from })
-  return heard
-}
-
-const online = ({ bus }: Device) => expect.poll(() => bus.status.relay).toBe('online')
-
-const numbers = (first: number, end: number): number[] =>
-  Array.from({ length: end - first }, (_, i) => first + i)
-
-const dataOf = (events: readonly { readonly data?: unknown }[]): unknown[] =>
-  events.map(({ data }) => data)
-
-/** Publishes numbers, ten to a batch of the log; resolves when they are in the log. */
-async function publish(
-  { bus }: Device,
-  type: string,
-  [first, end]: readonly [number, number],
-): Promise<Promise<BusEvent>[]> {
-  const relayed: Promise<BusEvent>[] = []
-  for (const n of numbers(first, end)) {
-    relayed.push(bus.publish(type, n, { until: 'relayed' }))
-    if (n % 10 === 9) await bus.flush()
-  }
-  return relayed
-}
-
-interface Page {
-  readonly events: { id: string; type: string; position: string; data: unknown }[]
-  readonly head?: string
-  readonly next?: string
-}
-
-/** The whole room over HTTP, page by page. */
-async function readRoom({ http }: Relay, limit: number): Promise<Page['events']> {
-  const events: Page['events'] = []
-  let after = ''
-  for (;;) {
-    const query = `limit=${limit}${after && `&after=${encodeURIComponent(after)}`}`
-    const response = await fetch(`${http}/rooms/${ROOM}/events?${query}`)
-    expect(response.status).toBe(200)
-    const page = (await response.json()) as Page
-    expect(page.events.length).toBeLessThanOrEqual(limit)
-    events.push(...page.events)
-    if (page.next === undefined) {
-      expect(events.at(-1)?.position).toBe(page.head)
-      return events
-    }
-    after = page.next
-  }
-}
+test.afterEach(endAll)
 
 test('a relay killed in the middle of a burst loses nothing, doubles nothing and keeps order', async () => {
   const store = sqliteFile()
@@ -222,17 +105,12 @@ test('after a relay came back empty, a device hears live what another publishes 
 })
 
 test('a device that was refused comes back with another token when its link is resumed', async () => {
-  const server = await serve(
-    createRelay({
-      auth: (token) =>
-        token === 'right'
-          ? { subject: 'ann', rights: { publish: ['**'], subscribe: ['**'] } }
-          : undefined,
-      onError: () => {},
-    }),
-    { port: 0 },
-  )
-  servers.push(server)
+  const server = await serveHere({
+    auth: (token) =>
+      token === 'right'
+        ? { subject: 'ann', rights: { publish: ['**'], subscribe: ['**'] } }
+        : undefined,
+  })
   const reader = join(server.url, () => 'right')
   const heard = listen(reader.bus, '**')
   await online(reader)

@@ -4,7 +4,15 @@ import { join } from 'node:path'
 import { checkImports } from './lib/cruiser.mjs'
 import { root } from './lib/project.mjs'
 
-const folders = ['packages/bus/src', 'packages/edge-relay/src', 'demo', 'e2e', 'bench', 'scripts']
+const folders = [
+  'packages/bus/src',
+  'packages/edge-relay/src',
+  'demo',
+  'e2e',
+  'bench',
+  'scripts',
+  'simulator',
+]
 const present = folders.filter((folder) => existsSync(join(root, folder)))
 const { violations, modules } = await checkImports(root, present)
 for (const { rule, from, to } of violations) console.log(`${rule}: ${from} -> ${to}`)

@@ -36,6 +36,12 @@ export const phases = [
     runner: vitest('unit', 6 * minutes),
   },
   {
+    name: 'simulation',
+    built: true,
+    files: () => filesUnder(['simulator']).filter(isTest),
+    runner: vitest('simulation', 4 * minutes),
+  },
+  {
     name: 'browser',
     built: true,
     needs: ['chromium'],

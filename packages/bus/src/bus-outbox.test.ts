@@ -35,8 +35,7 @@ describe('the outbox', () => {
     await bus.publish('a', 1)
     await bus.publishBatch([{ type: 'a', data: 2 }, { type: 'b' }])
     await bus.publish('mine', 1, { scope: 'device' })
-    expect(bus.outbox.get()).toMatchObject({ pending: 3, refused: 0 })
-    expect(bus.outbox.get().bytes).toBeGreaterThan(100)
+    expect(bus.outbox.get()).toEqual({ pending: 3, refused: 0 })
     expect(seen.map(({ pending }) => pending)).toEqual([0, 1, 3])
     expect(bus.outbox.get()).toBe(seen.at(-1))
   })
@@ -58,7 +57,7 @@ describe('the outbox', () => {
   test('of a bus without a relay is empty', async () => {
     const alone = createBusOn({ name: 'alone', tabs: false }, new VirtualPlatform())
     await alone.publish('a', 1)
-    expect(alone.outbox.get()).toEqual({ pending: 0, bytes: 0, refused: 0 })
+    expect(alone.outbox.get()).toEqual({ pending: 0, refused: 0 })
     expect(await all(alone.outbox.pending())).toEqual([])
     await alone.close()
   })

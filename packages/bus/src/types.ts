@@ -230,8 +230,6 @@ export interface LeaderSnapshot {
 export interface OutboxSnapshot {
   /** Events that the room has not confirmed. */
   readonly pending: number
-  /** Characters of their headers and data, about. */
-  readonly bytes: number
   /** Events that the relay refused for good since the leader began. */
   readonly refused: number
 }

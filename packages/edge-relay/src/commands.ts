@@ -54,6 +54,8 @@ export interface PublishCommand {
   readonly device: string
   readonly mayPublish: (type: string) => boolean
   readonly frame: PublishFrame
+  /** One line of JSON for each header, and one value text. */
+  readonly lines: readonly string[]
   readonly data: readonly string[]
   /** Ids of these events that the room has; absent where no other device has this one's log. */
   readonly known?: ReadonlySet<string>

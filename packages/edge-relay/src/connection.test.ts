@@ -11,7 +11,15 @@ import { createRelay, type Relay } from './relay.ts'
 import { memoryStore } from './stores/memory.ts'
 import type { Store } from './stores/store.ts'
 import { ManualPlatform } from './testing/manual-platform.ts'
-import { headerOf, helloOf, type Probe, ProbeSocket, publishOf, TERM } from './testing/probe.ts'
+import {
+  cursorAfter,
+  headerOf,
+  helloOf,
+  type Probe,
+  ProbeSocket,
+  publishOf,
+  TERM,
+} from './testing/probe.ts'
 
 const relays: Relay[] = []
 afterEach(async () => {
@@ -135,8 +143,8 @@ describe('joining', () => {
     expect((await first.next('ack')).frame.batch).toBe(1)
     expect((await first.next('ack')).frame.batch).toBe(2)
     ;({ join } = setup({ store }))
-    const reader = await join('reader', { log: 'another' })
-    const copy = await join('e')
+    const reader = await join('reader')
+    const copy = await join('e', { log: 'log-of-d' })
     copy.send(publishOf(1, undefined, ['a-1', 'a-2']), ['1', '2'])
     copy.send(publishOf(2, 1, ['a-3', 'b-1']), ['3', '4'])
     copy.send(publishOf(3, 2, ['b-2']), ['5'])
@@ -152,7 +160,7 @@ describe('joining', () => {
   it('takes an id from devices with different logs as often as it comes: nobody can keep it from others', async () => {
     const { join } = setup()
     const first = await join('d')
-    const other = await join('e', { log: 'another' })
+    const other = await join('e')
     first.send(publishOf(1, undefined, ['a-1']), ['1'])
     await first.next('ack')
     other.send(publishOf(1, undefined, ['a-1']), ['2'])
@@ -212,8 +220,8 @@ describe('the room stream', () => {
     one.send(publishOf(5, undefined, ['a-1', 'a-2'], { indexes: [0, 3] }), ['{"x":1}', '2'])
     expect((await one.next('ack')).frame).toEqual({ frame: 'ack', batch: 5 })
     const heard = await two.next('stream')
-    const epoch = two.from.split('.')[0]
-    const position = `${epoch}.2.${checkOf('a-2')}`
+    const epoch = two.from.split('.')[0] as string
+    const position = cursorAfter(epoch, ['a-1', 'a-2'])
     expect(heard).toEqual({
       frame: {
         frame: 'stream',
@@ -321,7 +329,7 @@ describe('the room stream', () => {
     writer.send(publishOf(1, undefined, ['a-1', 'a-2', 'a-3']), ['0', '0', '0'])
     await writer.next('stream')
     const epoch = writer.from.split('.')[0] as string
-    const good = `${epoch}.2.${checkOf('a-2')}`
+    const good = cursorAfter(epoch, ['a-1', 'a-2'])
     const welcome = async (cursor: string, older: string[] = []) => {
       const { head: _, ...rest } = await connect().probe.join('reader', { cursor, older })
       return {

@@ -20,9 +20,7 @@ import {
   isBusError,
   isPattern,
   MAX_BATCH_EVENTS,
-  MAX_EVENT_BYTES,
   MAX_FRAME_BYTES,
-  MAX_HEADER_BYTES,
   type PublishFrame,
   type Term,
   utf8Length,
@@ -30,6 +28,7 @@ import {
 import { type Auth, authenticate, type Identity } from './auth.ts'
 import type { AdmittedReply } from './commands.ts'
 import type { Member, ReadRights } from './delivery.ts'
+import { faultOf, linesOf } from './judge.ts'
 import type { Limits } from './limits.ts'
 import type { Platform } from './platform.ts'
 import { headPosition } from './record.ts'
@@ -202,7 +201,13 @@ export class Connection implements Member, SocketEvents {
       throw new BusError('bad_frame', 'publish: indexes must ascend')
     }
     host.publish(
-      { device: this.device, mayPublish: this.#mayPublish, frame, data },
+      {
+        device: this.device,
+        mayPublish: this.#mayPublish,
+        frame,
+        lines: linesOf(frame.events),
+        data,
+      },
       bytes,
       (reply) => {
         if ('frame' in reply) this.send(encodeFrame(reply))
@@ -212,11 +217,10 @@ export class Connection implements Member, SocketEvents {
 
   #cast(host: RoomHost, frame: CastFrame, data: readonly string[]): void {
     // Best effort: what may not go out is left out, as nobody waits for it.
+    const lines = linesOf(frame.events)
     const fits = frame.events.map(
       (header, i) =>
-        header.scope === undefined &&
-        this.#mayPublish(header.type) &&
-        isSmall(JSON.stringify(header), data[i] as string),
+        faultOf(header, lines[i] as string, data[i] as string, this.#mayPublish) === undefined,
     )
     if (!fits.includes(true)) return
     host.cast(
@@ -324,10 +328,4 @@ export class Connection implements Member, SocketEvents {
     this.onDrain()
     this.#context.left(this)
   }
-}
-
-function isSmall(line: string, data: string): boolean {
-  if ((line.length + data.length) * 3 <= MAX_HEADER_BYTES) return true
-  const headerBytes = utf8Length(line)
-  return headerBytes <= MAX_HEADER_BYTES && headerBytes + utf8Length(data) <= MAX_EVENT_BYTES
 }

@@ -1,5 +1,6 @@
 /** Which events a room refuses for good, and why. Pure, as `room.ts` is. */
 import {
+  BusError,
   type BusErrorCode,
   type EventHeader,
   MAX_EVENT_BYTES,
@@ -8,19 +9,32 @@ import {
 } from '@crosstown/bus/protocol'
 import type { PublishCommand } from './commands.ts'
 
+/**
+ * Each header as one line of JSON. A header may have fields nobody here knows, nested so deep that
+ * they can be read and not be written: that must come to light before others' events are waiting.
+ *
+ * @throws {BusError} bad_frame
+ */
+export function linesOf(headers: readonly EventHeader[]): string[] {
+  try {
+    return headers.map((header) => JSON.stringify(header))
+  } catch (cause) {
+    throw new BusError('bad_frame', 'a header is nested too deep', { cause })
+  }
+}
+
 /** The code each event is refused with, where any is; events of one group share their fate. */
-export function judge({ frame, data, mayPublish }: PublishCommand): {
-  lines: string[]
-  codes: (BusErrorCode | undefined)[] | undefined
-} {
-  const lines: string[] = []
+export function judge({
+  frame,
+  lines,
+  data,
+  mayPublish,
+}: PublishCommand): (BusErrorCode | undefined)[] | undefined {
   let codes: (BusErrorCode | undefined)[] | undefined
   let groups: Map<number, BusErrorCode> | undefined
   for (let i = 0; i < frame.events.length; i++) {
     const header = frame.events[i] as EventHeader
-    const line = JSON.stringify(header)
-    lines.push(line)
-    const code = faultOf(header, line, data[i] as string, mayPublish)
+    const code = faultOf(header, lines[i] as string, data[i] as string, mayPublish)
     if (!code) continue
     codes ??= new Array<undefined>(frame.events.length)
     codes[i] = code
@@ -34,7 +48,7 @@ export function judge({ frame, data, mayPublish }: PublishCommand): {
       if (group !== undefined) codes[i] ??= groups.get(group)
     }
   }
-  return { lines, codes }
+  return codes
 }
 
 /** Why an event will never be in the room, if so. */

@@ -2,6 +2,7 @@
  * The room's record: one batch as the room's log keeps it, and where its events stand.
  */
 import { checkOf, type EventHeader, positionOf, type Refusal } from '@crosstown/bus/protocol'
+import { chainOver } from './chain.ts'
 
 /**
  * One batch in a room's log. Its accepted events stand at `place`, `place + 1`, ...; a batch that
@@ -30,39 +31,52 @@ export interface RoomRecord {
   readonly data: readonly string[]
   /** UTF-8 bytes of headers and data. */
   readonly bytes: number
+  /** Chain of the place before it; '' before the first one that has a chain. */
+  readonly before: string
+  /** Chain of its newest place; '' in a record that was written before rooms had chains. */
+  readonly chain: string
 }
 
-/** Where a room's log ends. */
-export interface RoomHead {
+/** A place of a room, as the room itself knows it. */
+export interface Mark {
+  /** From 1; 0 is before the first. */
+  readonly place: number
+  /** Check of what stands there; '0' before the first place. */
+  readonly check: string
+  /** Chain of all up to there; '' before the first place, and where the room has none. */
+  readonly chain: string
+}
+
+/** Where a room's log ends: at its newest place. */
+export interface RoomHead extends Mark {
   readonly epoch: string
   /** Counts the room's appends, those that only wrote state included. */
   readonly version: number
-  /** Newest place taken; 0 in an empty log. */
-  readonly place: number
-  /** Check of that place; '0' in an empty log. */
-  readonly check: string
   /** When the newest record was written; 0 in an empty log. */
   readonly time: number
 }
 
-/** Where a room's kept history begins. */
-export interface RoomFirst {
-  /** Newest place that was trimmed away; 0 where none was. */
-  readonly place: number
-  /** Check of that place; '0' where none was. */
-  readonly check: string
-}
+/** Where a room's kept history begins: behind the newest place that was trimmed away. */
+export type RoomFirst = Mark
+
+/** Before the first place. */
+export const START: Mark = { place: 0, check: '0', chain: '' }
 
 /** Nothing was trimmed. */
-export const UNTRIMMED: RoomFirst = { place: 0, check: '0' }
+export const UNTRIMMED: RoomFirst = START
 
-/** The position behind which a room's kept history begins. */
-export function firstPosition(epoch: string, first: RoomFirst): string {
-  return positionOf(epoch, first.place, first.check)
+/** The position that a device which has the room up to this place keeps as its cursor. */
+export function cursorAt(epoch: string, { place, check, chain }: Mark): string {
+  return positionOf(epoch, place, check, chain)
 }
 
 /** The position of a room's newest place. */
 export function headPosition(head: RoomHead): string {
+  return cursorAt(head.epoch, head)
+}
+
+/** The same as the position of the event there, which is what a reader over HTTP compares it with. */
+export function headEvent(head: RoomHead): string {
   return positionOf(head.epoch, head.place, head.check)
 }
 
@@ -73,16 +87,24 @@ export function lastPlace(record: RoomRecord): number {
 
 /** What a room's kept history begins behind once the record is trimmed away. */
 export function firstAfter(record: RoomRecord): RoomFirst {
-  const place = lastPlace(record)
-  return { place, check: checkOf(idAt(record, place)) }
+  return markIn(record, lastPlace(record))
 }
 
-/** Id of the event that gives a place of the record its check. */
-export function idAt(record: RoomRecord, place: number): string {
-  return record.headers[place - record.place]?.id ?? record.lastId
+/** A place that the record takes. */
+export function markIn(record: RoomRecord, place: number): Mark {
+  return { place, check: checkAt(record, place), chain: chainAt(record, place) }
 }
 
-/** The position of a place that the record takes. */
+/** The position of the event at a place that the record takes, as devices compute it. */
 export function positionIn(epoch: string, record: RoomRecord, place: number): string {
-  return positionOf(epoch, place, checkOf(idAt(record, place)))
+  return positionOf(epoch, place, checkAt(record, place))
+}
+
+function checkAt(record: RoomRecord, place: number): string {
+  return checkOf(record.headers[place - record.place]?.id ?? record.lastId)
+}
+
+function chainAt(record: RoomRecord, place: number): string {
+  if (record.chain === '' || place === lastPlace(record)) return record.chain
+  return chainOver(record.before, record, place - record.place + 1)
 }

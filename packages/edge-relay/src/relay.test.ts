@@ -174,7 +174,10 @@ describe('POST /rooms/:room/events', () => {
     const { from } = await probe.join('d')
     const { body } = await json(post(relay, { type: 'a.b', data: 'hi' }))
     const { data, frame } = await probe.next('stream')
-    expect(frame).toMatchObject({ prev: from, position: body.events[0].position })
+    expect(frame).toMatchObject({
+      prev: from,
+      position: expect.stringContaining(`${body.events[0].position}.`),
+    })
     expect(data).toEqual(['"hi"'])
   })
 })
@@ -229,7 +232,7 @@ describe('GET /rooms/:room/events', () => {
       const { body } = await json(get(relay, `/r/events${query}`, { authorization: 'Bearer all' }))
       seen.push(...body.events.map(({ data }) => data))
       if (body.next === undefined) {
-        expect(body.events.at(-1)?.position).toBe(body.head)
+        expect(body.head).toBe(body.events.at(-1)?.position)
         break
       }
       query = `?limit=1&after=${body.next}`

@@ -14,7 +14,7 @@ import { eventText, parseQuery, readPage } from './http/read.ts'
 import { type Limits, resolveLimits } from './limits.ts'
 import { hostName, isLoopbackHost, type OriginPolicy, originPolicy } from './origins.ts'
 import { type Platform, systemPlatform } from './platform.ts'
-import { firstPosition, headPosition } from './record.ts'
+import { cursorAt, headEvent } from './record.ts'
 import { Rooms } from './rooms.ts'
 import type { Socket, SocketEvents } from './socket.ts'
 import { memoryStore } from './stores/memory.ts'
@@ -169,8 +169,8 @@ export class Relay extends Hono<RelayEnv> {
       return c.json({
         events,
         bytes,
-        first: firstPosition(head.epoch, first),
-        head: headPosition(head),
+        first: cursorAt(head.epoch, first),
+        head: headEvent(head),
         devices,
         connections: this.#rooms.connections(roomOf(c)),
       })

@@ -1,14 +1,6 @@
 /** Where a device's stream goes on: which of the positions it names this room still has. */
-import { checkOf, type GapReason, type HelloFrame, parsePosition } from '@crosstown/bus/protocol'
-import {
-  firstPosition,
-  headPosition,
-  idAt,
-  lastPlace,
-  positionIn,
-  type RoomFirst,
-  type RoomHead,
-} from './record.ts'
+import { type GapReason, type HelloFrame, parsePosition } from '@crosstown/bus/protocol'
+import { cursorAt, lastPlace, type Mark, markIn, type RoomFirst, type RoomHead } from './record.ts'
 import type { Store } from './stores/store.ts'
 
 /** A place of the room, and how the stream came to begin there. */
@@ -37,35 +29,50 @@ export async function resumeAt(
   head: RoomHead,
   hello: Pick<HelloFrame, 'cursor' | 'older' | 'from'>,
 ): Promise<Resume> {
-  const span = { head, first: await store.first(room) }
-  const first = firstPosition(head.epoch, span.first)
+  while (true) {
+    const span = { head, first: await store.first(room) }
+    const resume = await resumeIn(store, room, span, hello)
+    // What was trimmed while positions were looked up must not pass for what a room lost.
+    if ((await store.first(room)).place === span.first.place) return resume
+  }
+}
+
+async function resumeIn(
+  store: Store,
+  room: string,
+  span: Span,
+  hello: Pick<HelloFrame, 'cursor' | 'older' | 'from'>,
+): Promise<Resume> {
+  const { head } = span
+  const first = cursorAt(head.epoch, span.first)
   if (hello.cursor === undefined)
     return { first, ...(await start(store, room, span, hello.from ?? 'start')) }
   for (const position of [hello.cursor, ...(hello.older ?? [])]) {
-    const place = await recognise(store, room, span, position)
-    if (place === undefined) continue
+    const known = await recognise(store, room, span, position)
+    if (known === undefined) continue
     const recovered = position === hello.cursor
     const reason = recovered ? {} : { reason: reasonOf(hello.cursor, span) }
-    return { first, place, from: position, recovered, ...reason }
+    return { first, ...begin(head, known), recovered, ...reason }
   }
   return { first, ...atFirst(span), recovered: false, reason: reasonOf(hello.cursor, span) }
 }
 
-/** The place of a position, if the room has that same event there, or trimmed it away last. */
+/**
+ * The place of a position, if it is the room's: one of a cursor, if the room has the same history
+ * up to there; one of an event, if the room has that event there, or trimmed it away last.
+ */
 export async function recognise(
   store: Store,
   room: string,
   { head, first }: Span,
   position: string,
-): Promise<number | undefined> {
+): Promise<Mark | undefined> {
   const parsed = parsePosition(position)
   if (!parsed || parsed.epoch !== head.epoch) return undefined
-  const { place, check } = parsed
-  if (place < first.place || place > head.place) return undefined
-  for (const known of [head, first])
-    if (place === known.place) return check === known.check ? place : undefined
-  const record = await recordAt(store, room, place)
-  return record && checkOf(idAt(record, place)) === check ? place : undefined
+  const { place, check, chain } = parsed
+  const mark = await markAt(store, room, { head, first }, place)
+  if (mark?.check !== check || (chain ?? mark.chain) !== mark.chain) return undefined
+  return mark
 }
 
 /** Why a room does not recognise a position. One that was in it, and is not now, tells that it went back. */
@@ -88,8 +95,8 @@ async function start(
   if (from === 'start') return atFirst(span)
   if (from === 'now') return at(store, room, span, head.place)
   if ('position' in from) {
-    const place = await recognise(store, room, span, from.position)
-    if (place !== undefined) return { place, from: from.position, recovered: true }
+    const known = await recognise(store, room, span, from.position)
+    if (known !== undefined) return { ...begin(head, known), recovered: true }
     return { ...atFirst(span), recovered: false, reason: reasonOf(from.position, span) }
   }
   if ('last' in from) return at(store, room, span, head.place - Math.floor(from.last))
@@ -98,19 +105,30 @@ async function start(
 }
 
 function atFirst({ head, first }: Span): Start {
-  return { place: first.place, from: firstPosition(head.epoch, first), recovered: true }
+  return { ...begin(head, first), recovered: true }
 }
 
 async function at(store: Store, room: string, span: Span, place: number): Promise<Start> {
-  const { head, first } = span
-  if (place === head.place) return { place, from: headPosition(head), recovered: true }
-  const record = place <= first.place ? undefined : await recordAt(store, room, place)
-  return record
-    ? { place, from: positionIn(head.epoch, record, place), recovered: true }
-    : atFirst(span)
+  const mark = await markAt(store, room, span, place)
+  return mark ? { ...begin(span.head, mark), recovered: true } : atFirst(span)
 }
 
-async function recordAt(store: Store, room: string, place: number) {
+/** A position that was recognised may be one of an event: the stream begins at that of a cursor. */
+function begin({ epoch }: RoomHead, mark: Mark): Pick<Start, 'place' | 'from'> {
+  return { place: mark.place, from: cursorAt(epoch, mark) }
+}
+
+/** What the room has at a place; `undefined` where it has none, or trimmed it away. */
+async function markAt(
+  store: Store,
+  room: string,
+  { head, first }: Span,
+  place: number,
+): Promise<Mark | undefined> {
+  if (place < first.place || place > head.place) return undefined
+  for (const known of [head, first]) if (place === known.place) return known
   const [record] = await store.read(room, place - 1, { events: 1, bytes: 1 })
-  return record && record.place <= place && lastPlace(record) >= place ? record : undefined
+  return record && record.place <= place && lastPlace(record) >= place
+    ? markIn(record, place)
+    : undefined
 }

@@ -1,11 +1,11 @@
-import { checkOf, type From, positionOf, startOf, type WelcomeFrame } from '@crosstown/bus/protocol'
+import { type From, startOf, type WelcomeFrame } from '@crosstown/bus/protocol'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createRelay } from './relay.ts'
 import { serve } from './runtimes/node.ts'
 import { memoryStore } from './stores/memory.ts'
 import type { Store } from './stores/store.ts'
 import { ManualPlatform } from './testing/manual-platform.ts'
-import { connectProbe, type Probe, ProbeSocket, publishOf } from './testing/probe.ts'
+import { connectProbe, cursorAfter, type Probe, ProbeSocket, publishOf } from './testing/probe.ts'
 
 const DAY_MS = 86_400_000
 const opened: { close(): Promise<void> }[] = []
@@ -84,7 +84,7 @@ describe('a room over its limits', () => {
   it('keeps what is within the default limits', async () => {
     const { store, join } = setup({})
     await publish(await join('d'), 1, 50)
-    expect(await store.first('r')).toEqual({ place: 0, check: '0' })
+    expect(await store.first('r')).toMatchObject({ place: 0 })
   })
 
   it('a store that cannot trim is reported and tried again, and nobody else hears of it', async () => {
@@ -102,10 +102,15 @@ describe('a room over its limits', () => {
   })
 })
 
-describe('a device whose cursor was trimmed away', () => {
-  const at = (epoch: string, place: number): string =>
-    positionOf(epoch, place, place === 0 ? '0' : checkOf(`a-${place}`))
+/** The cursor at a place of a room that {@link publish} filled. */
+function cursorAt(epoch: string, place: number): string {
+  return cursorAfter(
+    epoch,
+    Array.from({ length: place }, (_, i) => `a-${i + 1}`),
+  )
+}
 
+describe('a device whose cursor was trimmed away', () => {
   it.each([
     ['is told the range, and goes on behind it', 4, 7, false, 'trimmed'],
     ['is missing nothing where it has the newest trimmed event', 7, 7, true, undefined],
@@ -116,9 +121,13 @@ describe('a device whose cursor was trimmed away', () => {
     await publish(probe, 1, 10)
     await trimmedTo(store, 7)
     const { epoch } = (await store.head('r')) ?? { epoch: '' }
-    const older = [at(epoch, 3), startOf(epoch)]
-    const { welcome } = await join('sleeper', { cursor: at(epoch, cursor), older })
-    expect(welcome).toMatchObject({ first: at(epoch, 7), from: at(epoch, from), recovered })
+    const older = [cursorAt(epoch, 3), startOf(epoch)]
+    const { welcome } = await join('sleeper', { cursor: cursorAt(epoch, cursor), older })
+    expect(welcome).toMatchObject({
+      first: cursorAt(epoch, 7),
+      from: cursorAt(epoch, from),
+      recovered,
+    })
     expect(welcome.reason).toBe(reason)
   })
 
@@ -128,7 +137,7 @@ describe('a device whose cursor was trimmed away', () => {
     await publish(probe, 1, 10)
     await trimmedTo(store, 7)
     const { epoch } = (await store.head('r')) ?? { epoch: '' }
-    const sleeper = await join('sleeper', { cursor: at(epoch, 4), older: [startOf(epoch)] })
+    const sleeper = await join('sleeper', { cursor: cursorAt(epoch, 4), older: [startOf(epoch)] })
     await publish(probe, 11, 12)
     const { ids } = await sleeper.stream(sleeper.welcome.from, (seen) => seen.includes('a-12'))
     expect(ids).toEqual(['a-8', 'a-9', 'a-10', 'a-11', 'a-12'])
@@ -145,7 +154,7 @@ describe('a device whose cursor was trimmed away', () => {
     await publish(await join('d'), 1, 10)
     await trimmedTo(store, 7)
     const { welcome } = await join('new', { from })
-    expect(welcome).toMatchObject({ from: at(welcome.epoch, place), recovered: true })
+    expect(welcome).toMatchObject({ from: cursorAt(welcome.epoch, place), recovered: true })
   })
 
   it('a connection that was still reading there is closed to ask anew: its stream has no silent hole', async () => {
@@ -164,7 +173,7 @@ describe('a device whose cursor was trimmed away', () => {
     )
     expect(ids.map(({ id }) => id)).toEqual(ids.length > 0 ? ['a-1'] : [])
     const again = await join('reader', {
-      cursor: ids.length > 0 ? at(reader.welcome.epoch, 1) : startOf(reader.welcome.epoch),
+      cursor: ids.length > 0 ? cursorAt(reader.welcome.epoch, 1) : startOf(reader.welcome.epoch),
     })
     expect(again.welcome).toMatchObject({ recovered: false, reason: 'trimmed' })
   })
@@ -176,7 +185,7 @@ describe('over HTTP', () => {
     await publish(await join('d'), 1, 10)
     await trimmedTo(store, 7)
     const { epoch } = (await store.head('r')) ?? { epoch: '' }
-    const at = (place: number): string => positionOf(epoch, place, checkOf(`a-${place}`))
+    const at = (place: number): string => cursorAt(epoch, place)
     const get = (path: string): Promise<Response> =>
       Promise.resolve(relay.request(`http://localhost/rooms/r/${path}`))
     const ids = async (query: string): Promise<unknown> => {
@@ -188,7 +197,7 @@ describe('over HTTP', () => {
     expect(await (await get('events?limit=1')).json()).toMatchObject({
       events: [{ id: 'a-8' }],
       first: at(7),
-      head: at(10),
+      head: at(10).split('.').slice(0, 3).join('.'),
       next: at(8),
     })
     expect(await ids('since=0')).toEqual(['a-8', 'a-9', 'a-10'])
@@ -206,7 +215,7 @@ describe('over HTTP', () => {
     expect(await (await get('stats')).json()).toMatchObject({
       events: 3,
       first: at(7),
-      head: at(10),
+      head: at(10).split('.').slice(0, 3).join('.'),
     })
   })
 })

@@ -1,6 +1,7 @@
 import { BusError } from '@crosstown/bus/protocol'
 import { describe, expect, it } from 'vitest'
 import type { Reply } from './commands.ts'
+import { linesOf } from './judge.ts'
 import { DEFAULT_LIMITS } from './limits.ts'
 import { RoomHost } from './room-host.ts'
 import { memoryStore } from './stores/memory.ts'
@@ -41,6 +42,7 @@ async function setup(replace: Partial<Store> = {}, limits = {}) {
           device: 'd',
           mayPublish: everything,
           frame: publishOf(batch, prev, ids),
+          lines: linesOf(publishOf(batch, prev, ids).events),
           data: ids.map(() => '0'),
         },
         100,

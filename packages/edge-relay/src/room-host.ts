@@ -23,7 +23,7 @@ import { Delivery, type Member } from './delivery.ts'
 import { completeAll, decidable, type Waiting } from './known.ts'
 import type { Limits } from './limits.ts'
 import type { Platform } from './platform.ts'
-import type { RoomHead, RoomRecord } from './record.ts'
+import { type RoomHead, type RoomRecord, START } from './record.ts'
 import { commit, decide, isWrite } from './room.ts'
 import { DEVICE_KEY, type LoadedRoom, type Store } from './stores/store.ts'
 
@@ -277,8 +277,7 @@ export class RoomHost {
     const head = loaded?.head ?? {
       epoch: platform.randomName(EPOCH_LENGTH),
       version: 0,
-      place: 0,
-      check: '0',
+      ...START,
       time: 0,
     }
     const before = this.#head

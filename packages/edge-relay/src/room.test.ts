@@ -8,16 +8,17 @@ import type {
   Reply,
   RoomState,
 } from './commands.ts'
-import { headPosition } from './record.ts'
+import { linesOf } from './judge.ts'
+import { headPosition, START } from './record.ts'
 import { commit, decide, isWrite } from './room.ts'
-import { headerOf, publishOf, TERM } from './testing/probe.ts'
+import { cursorAfter, headerOf, publishOf, TERM } from './testing/probe.ts'
 
 const everything = (): boolean => true
 
 /** A room that is asked one thing after the other, and what it wrote. */
 class Room {
   state: RoomState = {
-    head: { epoch: 'e', version: 0, place: 0, check: '0', time: 0 },
+    head: { epoch: 'e', version: 0, ...START, time: 0 },
     devices: new Map(),
     logs: new Map(),
     ids: { prefix: 'p', counter: 0 },
@@ -50,15 +51,19 @@ const publish = (
     frame,
     ...extra
   }: Partial<Omit<PublishCommand, 'frame'>> & { frame?: Parameters<typeof publishOf>[3] } = {},
-): PublishCommand => ({
-  kind: 'publish',
-  time: 100,
-  device: 'd',
-  mayPublish: everything,
-  frame: publishOf(batch, prev, events, frame),
-  data: events.map((_, i) => String(i)),
-  ...extra,
-})
+): PublishCommand => {
+  const sent = publishOf(batch, prev, events, frame)
+  return {
+    kind: 'publish',
+    time: 100,
+    device: 'd',
+    mayPublish: everything,
+    frame: sent,
+    lines: linesOf(sent.events),
+    data: events.map((_, i) => String(i)),
+    ...extra,
+  }
+}
 
 function joined(extra: Partial<HelloCommand> = {}): Room {
   const room = new Room()
@@ -160,12 +165,16 @@ describe('publish', () => {
         headerLines: [JSON.stringify(headerOf('a-1')), JSON.stringify(headerOf('a-2'))],
         data: ['0', '1'],
         bytes: JSON.stringify(headerOf('a-1')).length * 2 + 2,
+        before: '',
+        chain: room.state.head.chain,
       },
     ])
     expect(room.state.devices.get('d')?.taken).toEqual({ batch: 3, id: 'a-2' })
-    expect(headPosition(room.state.head)).toBe(`e.2.${checkOf('a-2')}`)
+    expect(headPosition(room.state.head)).toBe(cursorAfter('e', ['a-1', 'a-2']))
+    const { chain: before } = room.state.head
     room.do(publish(9, 3, ['a-3']))
-    expect(room.last.records[0]?.place).toBe(3)
+    expect(room.last.records).toMatchObject([{ place: 3, before, chain: room.state.head.chain }])
+    expect(headPosition(room.state.head)).toBe(cursorAfter('e', ['a-1', 'a-2', 'a-3']))
   })
 
   it('decides a group of commands each on the one before, with one version', () => {
@@ -283,7 +292,7 @@ describe('publish', () => {
       lastId: 'a-5',
       data: ['0'],
     })
-    expect(headPosition(room.state.head)).toBe(`e.1.${checkOf('a-1')}`)
+    expect(headPosition(room.state.head)).toBe(cursorAfter('e', ['a-1']))
     expect(room.do(publish(1, undefined, events))).toEqual({ frame: 'ack', batch: 1, refused })
   })
 
@@ -316,7 +325,7 @@ describe('publish', () => {
     expect(room.state.devices.get('d')?.taken).toEqual({ batch: 2, id: 'a-3' })
     const alone = joined()
     alone.do(publish(1, undefined, ['a-1', 'a-2'], { mayPublish: () => false }))
-    expect(headPosition(alone.state.head)).toBe(`e.1.${checkOf('a-2')}`)
+    expect(alone.state.head).toMatchObject({ place: 1, check: checkOf('a-2') })
   })
 })
 

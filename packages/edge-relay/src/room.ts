@@ -18,6 +18,7 @@ import {
   type Term,
   utf8Length,
 } from '@crosstown/bus/protocol'
+import { chainOver } from './chain.ts'
 import type {
   Command,
   Decision,
@@ -77,12 +78,14 @@ class Draft {
   readonly #state: RoomState
   readonly #devices = new Map<string, DeviceRow>()
   #place: number
+  #chain: string
   #time: number
   #counter: number
 
   constructor(state: RoomState) {
     this.#state = state
     this.#place = state.head.place
+    this.#chain = state.head.chain
     this.#time = state.head.time
     this.#counter = state.ids.counter
   }
@@ -100,11 +103,23 @@ class Draft {
     return `${this.#state.ids.prefix}-${this.#counter}`
   }
 
-  append(time: number, record: Omit<RoomRecord, 'place' | 'count' | 'time'>): RoomRecord {
+  append(
+    time: number,
+    record: Omit<RoomRecord, 'place' | 'count' | 'time' | 'before' | 'chain'>,
+  ): RoomRecord {
     // A wall clock may be set back; what was written must not seem to be from the future.
     this.#time = Math.max(this.#time, time)
     const count = Math.max(1, record.headers.length)
-    const placed: RoomRecord = { place: this.#place + 1, count, time: this.#time, ...record }
+    const before = this.#chain
+    this.#chain = chainOver(before, record, count)
+    const placed: RoomRecord = {
+      place: this.#place + 1,
+      count,
+      time: this.#time,
+      before,
+      chain: this.#chain,
+      ...record,
+    }
     this.#place += count
     this.records.push(placed)
     return placed
@@ -124,6 +139,7 @@ class Draft {
         version: head.version + (written ? 1 : 0),
         place: this.#place,
         check: newest ? checkOf(newest.headers.at(-1)?.id ?? newest.lastId) : head.check,
+        chain: this.#chain,
         time: this.#time,
       },
       records: this.records,
@@ -183,7 +199,8 @@ function publish(draft: Draft, command: PublishCommand): AckFrame | RejectFrame 
   }
   if (frame.prev !== taken?.batch) return reject(frame, 'out_of_order', taken)
 
-  const { lines, codes } = judge(command)
+  const { lines } = command
+  const codes = judge(command)
   const headers: EventHeader[] = []
   const headerLines: string[] = []
   const data: string[] = []

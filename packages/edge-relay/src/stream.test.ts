@@ -7,6 +7,7 @@ import {
   utf8Length,
 } from '@crosstown/bus/protocol'
 import { describe, expect, it } from 'vitest'
+import { chainOver } from './chain.ts'
 import { lastPlace, type RoomRecord } from './record.ts'
 import { chunksOf, prepare, type Reader, streamText } from './stream.ts'
 import { headerOf } from './testing/probe.ts'
@@ -32,6 +33,8 @@ function record(
     headerLines,
     data,
     bytes: utf8Length([...headerLines, ...data].join('')),
+    before: '',
+    chain: '',
     ...extra,
   }
 }
@@ -70,6 +73,21 @@ const placesOf = (frames: readonly StreamFrame[]): number[] =>
   )
 
 const three = [headerOf('a-1', 'a.x'), headerOf('a-2', 'a.y'), headerOf('a-3', 'a.x')]
+
+describe('the position of a frame', () => {
+  it('proves all that stands up to there, also where the frame ends inside a record', () => {
+    const ids = three.map(({ id }) => id)
+    const before = chainOver('', { headers: [], lastId: 'x' }, 1)
+    const chains = [1, 2, 3].map((count) =>
+      chainOver(before, { headers: three, lastId: '' }, count),
+    )
+    const chained = record(2, three, { before, chain: chains[2] as string })
+    const frames = framesOf([chained], {}, 1, { events: 1, bytes: 1_000 })
+    expect(frames.map(({ position }) => position)).toEqual(
+      ids.map((id, i) => positionOf('e', 2 + i, checkOf(id), chains[i])),
+    )
+  })
+})
 
 describe('chunksOf', () => {
   it('puts neighbouring records into one frame, a run each', () => {

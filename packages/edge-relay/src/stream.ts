@@ -4,7 +4,7 @@
  * positions only. The parts are kept as text so that one batch is written out once for all readers.
  */
 import { MAX_BATCH_EVENTS, utf8Length } from '@crosstown/bus/protocol'
-import { lastPlace, positionIn, type RoomRecord } from './record.ts'
+import { cursorAt, lastPlace, markIn, type RoomRecord } from './record.ts'
 
 /** Who a stream is for. */
 export interface Reader {
@@ -174,7 +174,7 @@ class Cutter {
     const record = this.#record as RoomRecord
     this.#chunks.push({
       place: this.#place,
-      position: positionIn(this.#epoch, record, this.#place),
+      position: cursorAt(this.#epoch, markIn(record, this.#place)),
       runs: this.#runs.join(','),
       data: this.#data.join(''),
     })

@@ -13,7 +13,7 @@ import type { BeatFrame, PeerContexts, PeerEvents, RelaySource, Waiters } from '
 import type { Gap, LeaderSnapshot, StatusSnapshot, SystemEvents } from '../types.ts'
 import { Candidate } from './candidate.ts'
 import { HandOver } from './hand-over.ts'
-import { Lead } from './lead.ts'
+import { Lead, type OutboxSize } from './lead.ts'
 import { followLifecycle } from './lifecycle.ts'
 import { Linked, type LinkedStages, NO_LOG } from './linked.ts'
 import { LogKeeper } from './log-keeper.ts'
@@ -70,6 +70,7 @@ export class Device {
   readonly #linked: Linked
   readonly #lead: Lead
   readonly #handOver: HandOver
+  readonly #outbox: OutboxSize = { bytes: 0 }
   readonly #candidate: Candidate
   /** Absent for a bus without a log. */
   readonly #keeper: LogKeeper | undefined
@@ -94,7 +95,7 @@ export class Device {
         rtt: undefined,
         leader: false,
         log: { kind: log?.kind ?? 'none', state: 'closed', bytes: 0 },
-        outbox: { pending: 0, bytes: 0, refused: 0 },
+        outbox: { pending: 0, refused: 0 },
         lastError: undefined,
       },
       threw('a subscriber of the status'),
@@ -116,6 +117,7 @@ export class Device {
     this.#lead = new Lead({
       ...shared,
       relay,
+      outbox: this.#outbox,
       upkeep: new Upkeep({
         platform,
         retention: options.retention,
@@ -160,9 +162,9 @@ export class Device {
 
   /** Whether what waits for the relay alone fills the log. */
   get outboxFull(): boolean {
-    const { pending, bytes } = this.status.get().outbox
+    const { pending } = this.status.get().outbox
     const { retention } = this.#options
-    return pending >= retention.events || bytes >= retention.bytes
+    return pending >= retention.events || this.#outbox.bytes >= retention.bytes
   }
 
   /** Where the pipeline hands its batches. */
@@ -210,7 +212,8 @@ export class Device {
       void this.#peers.look()
     }
     this.#seenTerm = term
-    this.status.update({ relay, rtt, outbox: { pending, bytes, refused } })
+    this.status.update({ relay, rtt, outbox: { pending, refused } })
+    this.#outbox.bytes = bytes
     if (confirmed !== undefined) this.#handOver.confirmThrough(confirmed)
     if (code === undefined || this.status.get().lastError?.code === code) return
     const text = `the relay refuses this device: ${code}`
@@ -313,8 +316,9 @@ export class Device {
     if (renewed) this.#startAnew(clearedError())
     if (relay) {
       const { refused } = this.status.get().outbox
-      const { pending, pendingBytes: bytes } = state.room
-      this.status.update({ outbox: { pending, bytes, refused } })
+      const { pending, pendingBytes } = state.room
+      this.#outbox.bytes = pendingBytes
+      this.status.update({ outbox: { pending, refused } })
     }
     this.#attach(state.logId, state.head.batch, renewed)
     if (log) this.#takePart(log)
@@ -358,7 +362,7 @@ export class Device {
     stages.waiters.abandon(reason)
     this.#seenTerm = 0
     if (!relay) return
-    this.status.update({ relay: 'connecting', outbox: { pending: 0, bytes: 0, refused: 0 } })
+    this.status.update({ relay: 'connecting', outbox: { pending: 0, refused: 0 } })
   }
 
   #setGate(gate: 'late' | 'open'): void {

@@ -18,6 +18,11 @@ import type { Gap, StatusSnapshot, SystemEvents } from '../types.ts'
 import type { Store } from './status.ts'
 import type { Upkeep } from './upkeep.ts'
 
+/** Characters of headers and data that wait for the relay, as far as this context knows. */
+export interface OutboxSize {
+  bytes: number
+}
+
 export interface LeadOptions {
   readonly platform: Platform
   readonly relay: RelaySource | undefined
@@ -25,6 +30,7 @@ export interface LeadOptions {
   readonly peers: PeerContexts
   readonly dispatcher: Dispatch
   readonly upkeep: Upkeep
+  readonly outbox: OutboxSize
   readonly written: () => void
   /** Every own batch up to this one is in the room, or was before its history was trimmed. */
   readonly confirmThrough: (batch: number) => void
@@ -211,10 +217,11 @@ export class Lead {
   confirmed(confirmation: Confirmation): void {
     if (!this.#session) return
     const { indexes, refused } = confirmation
-    const { pending, bytes } = this.#options.status.get().outbox
+    const { outbox, status } = this.#options
+    const { pending } = status.get().outbox
     const settled = indexes.length + refused.length
     const share = pending === 0 ? 0 : Math.min(1, settled / pending)
-    this.#change(-settled, -Math.round(bytes * share), refused.length)
+    this.#change(-settled, -Math.round(outbox.bytes * share), refused.length)
     // Counting reads what is pending: the more that is, the longer it can wait.
     const wait = COUNT_AFTER_MS + pending / COUNTED_PER_MS
     this.#cancelCount ??= this.#options.platform.timer(wait, () => {
@@ -225,13 +232,13 @@ export class Lead {
   }
 
   #change(pending: number, bytes: number, refused: number): void {
-    const { relay, status } = this.#options
+    const { outbox: size, relay, status } = this.#options
     if (!relay) return
     const { outbox } = status.get()
+    size.bytes = Math.max(0, size.bytes + bytes)
     status.update({
       outbox: {
         pending: Math.max(0, outbox.pending + pending),
-        bytes: Math.max(0, outbox.bytes + bytes),
         refused: outbox.refused + refused,
       },
     })
@@ -250,9 +257,10 @@ export class Lead {
     this.#counted = Math.max(this.#counted, state.head.batch)
     if (!relay) return
     const { outbox } = status.get()
-    const { pending, pendingBytes: bytes } = state.room
-    if (outbox.pending === pending && outbox.bytes === bytes) return
-    status.update({ outbox: { ...outbox, pending, bytes } })
+    const { pending, pendingBytes } = state.room
+    this.#options.outbox.bytes = pendingBytes
+    if (outbox.pending === pending) return
+    status.update({ outbox: { ...outbox, pending } })
     this.beatSoon()
   }
 
@@ -289,6 +297,7 @@ export class Lead {
       ...(rtt === undefined ? undefined : { rtt }),
       ...(relay === 'refused' && lastError ? { code: lastError.code } : undefined),
       ...outbox,
+      bytes: this.#options.outbox.bytes,
       ...(this.#confirmed > 0 ? { confirmed: this.#confirmed } : undefined),
     })
   }

@@ -1,7 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { createBusOn } from '../bus.ts'
-import { memoryLog } from '../log/memory.ts'
+import type { Merged, Trimmed } from '../log/log.ts'
+import { MemoryLog, memoryLog } from '../log/memory.ts'
 import type { BusOptions } from '../options.ts'
 import { VirtualPlatform } from '../testing/virtual-platform.ts'
 import type { Bus } from '../types.ts'
@@ -67,6 +68,27 @@ describe('the log of a bus', () => {
     for (let n = 0; n < 10; n++) await bus.publish('a', `${n}${'x'.repeat(3_000)}`)
     await pass(120_000)
     expect((await stored(bus)).map((text) => String(text)[0])).toEqual(['7', '8', '9'])
+    await bus.close()
+  })
+
+  test('has its small records merged, step by step, once it is within its limits', async () => {
+    const steps: string[] = []
+    class Merging extends MemoryLog {
+      override async trim(...args: Parameters<MemoryLog['trim']>): Promise<Trimmed> {
+        const step = await super.trim(...args)
+        steps.push(`trim ${step.removed}`)
+        return step
+      }
+      async merge(outbox?: boolean): Promise<Merged> {
+        steps.push(`merge ${outbox}`)
+        return { merged: 2, more: steps.length < 4 }
+      }
+    }
+    const log = { ...memoryLog(), create: () => new Merging(platform) }
+    const bus = createBusOn({ name: 'kept', log, tabs: false, limits: { logEvents: 5 } }, platform)
+    await publish(bus, 0, 8)
+    await pass(59_000)
+    expect(steps).toEqual(['trim 3', 'merge false', 'trim 0', 'merge false'])
     await bus.close()
   })
 

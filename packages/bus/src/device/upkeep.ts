@@ -1,6 +1,6 @@
 /**
- * Keeps the log within its limits, from the context that leads and out of the way of everything
- * else: a few old records at a time, with a pause after each step.
+ * Keeps the log within its limits, and then its records few, from the context that leads and out
+ * of the way of everything else: a few records at a time, with a pause after each step.
  */
 import { type BusError, toBusError } from '../errors.ts'
 import type { Log } from '../log/log.ts'
@@ -61,6 +61,7 @@ export class Upkeep {
     try {
       const before = Math.max(0, platform.now() - days * DAY_MS)
       more = (await log.trim({ events, bytes, before }, outbox)).more
+      if (!more && log === this.#log) more = (await log.merge?.(outbox))?.more ?? false
     } catch (error) {
       if (log !== this.#log) return
       report(toBusError(error, 'log_failed', 'old records could not be removed', { stage: 'log' }))

@@ -22,6 +22,10 @@ export type Durability = 'relaxed' | 'strict'
  */
 const PATIENCE_MS = 10_000
 
+/** Wait before it is opened once more, doubled each time, and how often that is done. */
+const AGAIN_MS = 50
+const MAX_AGAIN = 6
+
 interface Running {
   readonly write: Promise<unknown>
   readonly reject: (error: BusError) => void
@@ -59,16 +63,7 @@ export class Connection {
   }
 
   async #connect(): Promise<void> {
-    const opening = openDB<Schema>(this.#name, DATABASE_VERSION, {
-      upgrade: (database, _from, _to, transaction) =>
-        createStores(database, transaction.done, this.#platform),
-      // An open connection would block whoever deletes the database, or upgrades it.
-      blocking: (_version, next) =>
-        next === null
-          ? this.#lose('log_cleared', 'the log was cleared by another context')
-          : this.#lose('log_lost', 'a later version of this software took the log over'),
-      terminated: () => this.#lose('log_lost', 'the browser closed the connection to the log'),
-    })
+    const opening = this.#openDatabase()
     let database: IDBPDatabase<Schema>
     try {
       database = await this.#patiently(opening, 'opened')
@@ -87,6 +82,29 @@ export class Connection {
     }
     this.#database = database
     this.#raw = unwrap(database) as IDBDatabase
+  }
+
+  /** The browser cuts off who opens while it deletes the site's data, but not who comes after it. */
+  async #openDatabase(): Promise<IDBPDatabase<Schema>> {
+    for (let failures = 0; ; failures++) {
+      try {
+        return await openDB<Schema>(this.#name, DATABASE_VERSION, {
+          upgrade: (database, _from, _to, transaction) =>
+            createStores(database, transaction.done, this.#platform),
+          // An open connection would block whoever deletes the database, or upgrades it.
+          blocking: (_version, next) =>
+            next === null
+              ? this.#lose('log_cleared', 'the log was cleared by another context')
+              : this.#lose('log_lost', 'a later version of this software took the log over'),
+          terminated: () => this.#lose('log_lost', 'the browser closed the connection to the log'),
+        })
+      } catch (error) {
+        const cutOff = nameOf(error) === 'AbortError' && failures < MAX_AGAIN
+        if (!cutOff || this.#gone) throw error
+        const ms = AGAIN_MS * 2 ** failures
+        await new Promise<void>((resolve) => this.#platform.timer(ms, resolve))
+      }
+    }
   }
 
   async #patiently<T>(request: Promise<T>, done: 'opened' | 'deleted'): Promise<T> {

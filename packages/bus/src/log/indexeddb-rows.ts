@@ -1,22 +1,19 @@
 /** The stores of a log's database and the rows in them. */
 import type { DBSchema, IDBPDatabase, IDBPTransaction } from 'idb'
+import { BATCH_SLOTS, type EventHeader } from '../event.ts'
 import type { Platform } from '../platform.ts'
+import { isCount, isIndex, isList, isObject } from '../protocol/checks.ts'
 import type { OwnBatch, Placement, RoomBatch, StoredBatch, StoredRun, StreamPart } from './log.ts'
-import { readRecord, readTexts } from './record.ts'
+import { damaged, damagedRecord, readRecord, readTexts } from './record.ts'
 import { emptyRoomState } from './room-state.ts'
 
 /** Version of the database, for ever; what changes is the row `format` of `meta`. */
 export const DATABASE_VERSION = 1
 const FORMAT = 1
 
-/** A batch, under its number. */
-export interface BatchRow {
-  kind: 'own' | 'room'
+/** What a record holds of a batch beside its texts. */
+interface BatchFields {
   time: number
-  headers: string
-  data: string
-  types: readonly string[]
-  ids: readonly (readonly [string, number])[]
   /** Own batches: how many events are for the room. */
   roomEvents?: number
   /** Room batches. */
@@ -24,6 +21,26 @@ export interface BatchRow {
   prev?: string
   position?: string
   runs?: readonly StoredRun[]
+}
+
+/** A record: a batch under its number, or several that were merged under that of the first. */
+export interface BatchRow extends BatchFields {
+  kind: 'own' | 'room'
+  headers: string
+  data: string
+  types: readonly string[]
+  ids: readonly (readonly [string, number])[]
+  /** The batches, whose texts stand one after the other; `time` is that of the last. */
+  merged?: readonly MergedPart[]
+}
+
+/** A row with its key. */
+export type NumberedRow = BatchRow & { readonly batch: number }
+
+export interface MergedPart extends BatchFields {
+  batch: number
+  /** How many of the headers are its. */
+  events: number
 }
 
 /** Some streams of one batch, under [batch, a number]; the index finds a stream's rows in order. */
@@ -100,17 +117,58 @@ export function quiet(request: Promise<unknown>): void {
   request.catch(() => {})
 }
 
-/** A row as the log gives it back. */
-export function toStored(row: BatchRow, batch: number): StoredBatch {
-  // Whatever else the store was given to hold.
-  return readRecord(batch, (row as BatchRow | null)?.time ?? 0, () => parse(row, batch))
+/** A row with its key, whatever else the store was given to hold. */
+export function numbered(row: unknown, batch: number): NumberedRow {
+  const { merged, ...rest } = { ...(row as BatchRow) }
+  return isMerged(merged, batch) ? { ...rest, batch, merged } : { ...rest, batch }
 }
 
-function parse(row: BatchRow, batch: number): StoredBatch {
-  const { headers, data } = readTexts(row.headers, row.data, batch)
-  if (row.kind === 'own') {
-    return { kind: 'own', batch, time: row.time, headers, data, roomEvents: row.roomEvents ?? 0 }
+function isMerged(merged: unknown, first: number): merged is readonly MergedPart[] {
+  return (
+    isList(merged, BATCH_SLOTS) &&
+    merged.every((part) => isObject(part) && isCount(part['batch']) && isIndex(part['events'])) &&
+    (merged[0] as MergedPart | undefined)?.batch === first
+  )
+}
+
+/** What a row holds of each batch in it. */
+export function partsOf(row: NumberedRow): readonly Omit<MergedPart, 'events'>[] {
+  return row.merged ?? [row]
+}
+
+/** Number of the newest batch in a row. */
+export function lastIn(row: NumberedRow): number {
+  return row.merged?.at(-1)?.batch ?? row.batch
+}
+
+/** The batches of a row as the log gives them back, ascending. */
+export function toBatches(row: NumberedRow): StoredBatch[] {
+  const { batch, time, kind, merged } = row
+  try {
+    const { headers, data } = readTexts(row.headers, row.data, batch)
+    if (!merged) return [readRecord(batch, time, () => toStored(kind, row, headers, data))]
+    const events = merged.reduce((sum, part) => sum + part.events, 0)
+    if (events !== headers.length) throw damaged(batch, 'its parts do not fit its events')
+    let next = 0
+    return merged.map((part) => {
+      const first = next
+      next += part.events
+      return readRecord(part.batch, part.time, () =>
+        toStored(kind, part, headers.slice(first, next), data.slice(first, next)),
+      )
+    })
+  } catch (error) {
+    return [damagedRecord(batch, time, error)]
   }
-  const { epoch, prev, position, runs } = row as Required<BatchRow>
-  return { kind: 'room', batch, time: row.time, epoch, prev, position, runs, headers, data }
+}
+
+function toStored(
+  kind: BatchRow['kind'],
+  part: Omit<MergedPart, 'events'>,
+  headers: readonly EventHeader[],
+  data: readonly string[],
+): StoredBatch {
+  const { batch, time, roomEvents, epoch, prev, position, runs } = part as Required<MergedPart>
+  if (kind === 'own') return { kind, batch, time, headers, data, roomEvents }
+  return { kind, batch, time, epoch, prev, position, runs, headers, data }
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { runtimePlatform } from '../platform.ts'
 import { logContract } from '../testing/log-contract.ts'
-import { own } from '../testing/log-records.ts'
+import { header, joined, own, room } from '../testing/log-records.ts'
 import { indexedDbLog } from './indexeddb.ts'
 import type { Log } from './log.ts'
 import { ownBatch } from './record.ts'
@@ -97,6 +97,39 @@ describe('indexeddb log', () => {
     expect(new Set((await keys('streams')).map((key) => (key as number[])[0]))).toEqual(
       new Set([last]),
     )
+    database.close()
+  })
+
+  it('knows from where on to count what is pending, once retention looked', async () => {
+    const name = fresh()
+    const log = open(name)
+    await log.open()
+    const term = await joined(log)
+    const mine = await log.append(own([['a-1']]))
+    const run = { place: 1, time: 5, own: { batch: mine, indexes: [0] } }
+    await log.appendRoom(room('E.0.0', 'E.1.x', [run]), term)
+    for (let n = 2; n <= 200; n++) {
+      const events = [header(`z-${n}`)]
+      const batch = room(`E.${n - 1}.x`, `E.${n}.x`, [{ place: n, time: 5, events }])
+      await log.appendRoom(batch, term)
+    }
+    const before = (await log.state()).head.batch
+    await log.append(own([['a-2']]))
+    let more = true
+    while (more) more = (await log.trim({ events: 1_000, bytes: Infinity, before: 0 })).more
+    expect((await log.state()).room.pending).toBe(1)
+    await log.close()
+    const database = await new Promise<IDBDatabase>((resolve, reject) => {
+      const request = indexedDB.open(`crosstown:${name}:room`)
+      request.onsuccess = () => resolve(request.result)
+      request.onerror = () => reject(request.error)
+    })
+    const written = await new Promise((resolve, reject) => {
+      const request = database.transaction('meta').objectStore('meta').get('room')
+      request.onsuccess = () => resolve(request.result)
+      request.onerror = () => reject(request.error)
+    })
+    expect(written).toMatchObject({ settled: before })
     database.close()
   })
 

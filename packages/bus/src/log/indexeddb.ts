@@ -5,17 +5,19 @@
  */
 import { unwrap } from 'idb'
 import { BusError } from '../errors.ts'
-import { parseId } from '../event.ts'
 import type { Platform } from '../platform.ts'
 import type { Term } from '../protocol/frames.ts'
 import { Connection, type Durability } from './indexeddb-connection.ts'
+import { mergeStep } from './indexeddb-merge.ts'
+import { findEvent, readBack, readFrom } from './indexeddb-read.ts'
 import { trimStep } from './indexeddb-retention.ts'
 import { countOutbox, placeEvents, placementsIn } from './indexeddb-room.ts'
-import { addStreams, type BatchRow, quiet, toStored } from './indexeddb-rows.ts'
+import { addStreams, type BatchRow, quiet } from './indexeddb-rows.ts'
 import type {
   Log,
   LogSource,
   LogState,
+  Merged,
   OwnBatch,
   Placement,
   RetentionLimits,
@@ -25,7 +27,6 @@ import type {
   Trimmed,
   WelcomeUpdate,
 } from './log.ts'
-import { indexOfId, mayHold } from './record.ts'
 import {
   afterFork,
   afterRoomBatch,
@@ -38,7 +39,12 @@ import {
 } from './room-state.ts'
 
 export interface IndexedDbLogOptions {
-  /** Refuse to run without it, instead of falling back to memory. @default false */
+  /**
+   * Refuse to run without it, instead of falling back to memory. A database that others keep from
+   * being opened for 10 s counts as one that cannot be opened.
+   *
+   * @default false
+   */
   readonly required?: boolean
   /**
    * `relaxed` survives the end of the browser, `strict` a power cut as well, for the price of a
@@ -76,6 +82,8 @@ class IndexedDbLog implements Log {
   readonly shared = true
   readonly storage: string
   readonly #connection: Connection
+  /** Whether records were merged where one read last. */
+  #dense = false
   /** Where the next step of `trim` goes on. */
   #trimFrom = 0
 
@@ -222,44 +230,19 @@ class IndexedDbLog implements Log {
   }
 
   async read(from: number, limit: number): Promise<StoredBatch[]> {
-    return this.#connection.read(['batches'], async (transaction) => {
-      const store = transaction.objectStore('batches')
-      const range = IDBKeyRange.lowerBound(from)
-      const [keys, rows] = await Promise.all([
-        store.getAllKeys(range, limit),
-        store.getAll(range, limit),
-      ])
-      return rows.map((row, i) => toStored(row, keys[i] as number))
-    })
+    const { batches, dense } = await this.#connection.read(['batches'], (transaction) =>
+      readFrom(transaction, from, limit, this.#dense),
+    )
+    this.#dense = dense
+    return batches
   }
 
   async readBack(to: number, limit: number): Promise<StoredBatch[]> {
-    return this.#connection.read(['batches'], async (transaction) => {
-      const found: StoredBatch[] = []
-      const store = transaction.objectStore('batches')
-      let cursor = await store.openCursor(IDBKeyRange.upperBound(to), 'prev')
-      while (cursor && found.length < limit) {
-        found.push(toStored(cursor.value, cursor.key))
-        cursor = await cursor.continue()
-      }
-      return found
-    })
+    return this.#connection.read(['batches'], (transaction) => readBack(transaction, to, limit))
   }
 
   async find(id: string): Promise<{ batch: StoredBatch; index: number } | undefined> {
-    const [prefix, counter] = parseId(id)
-    return this.#connection.read(['batches'], async (transaction) => {
-      const ids = transaction.objectStore('batches').index('ids')
-      const range = IDBKeyRange.bound([prefix, counter], [prefix, Number.MAX_VALUE])
-      // Mostly the first has it; a publisher's numbers need not ascend where a room was restored.
-      for (let cursor = await ids.openCursor(range); cursor; cursor = await cursor.continue()) {
-        if (!mayHold(cursor.value.headers, id)) continue
-        const batch = toStored(cursor.value, cursor.primaryKey)
-        const index = indexOfId(batch, id)
-        if (index >= 0) return { batch, index }
-      }
-      return undefined
-    })
+    return this.#connection.read(['batches'], (transaction) => findEvent(transaction, id))
   }
 
   async highest(prefix: string): Promise<number> {
@@ -291,6 +274,12 @@ class IndexedDbLog implements Log {
     )
     this.#trimFrom = next
     return trimmed
+  }
+
+  async merge(outbox = true): Promise<Merged> {
+    return this.#connection.write(['batches', 'room', 'meta'], (transaction) =>
+      mergeStep(transaction, outbox),
+    )
   }
 
   async lease(holder: string, now: number, ttlMs: number): Promise<boolean> {

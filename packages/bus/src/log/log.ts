@@ -221,6 +221,14 @@ export interface Trimmed {
   readonly more: boolean
 }
 
+/** What one step of `merge` did. */
+export interface Merged {
+  /** Records that became part of another. */
+  readonly merged: number
+  /** Whether another step may have something to do. */
+  readonly more: boolean
+}
+
 /**
  * A device's ordered, durable record.
  *
@@ -307,6 +315,14 @@ export interface Log {
    * @param outbox whether own events for the room wait for a relay @default true
    */
   trim(limits: RetentionLimits, outbox?: boolean): Promise<Trimmed>
+  /**
+   * One step of making few records of many small neighbours of one kind; call it again while `more`
+   * is true. Only on logs where reading costs by the record. Nobody who reads sees a difference:
+   * batches keep their numbers, and what waits for a relay stays as it is.
+   *
+   * @param outbox as in `trim` @default true
+   */
+  merge?(outbox?: boolean): Promise<Merged>
   /**
    * Deletes the log for all who have it open; resolves when it is gone. This object is of no use
    * afterwards: make another, which opens a new log with a new id.

@@ -27,7 +27,7 @@ import {
   placingRuns,
   validPlacement,
 } from './placement.ts'
-import { indexOfId, mayHold } from './record.ts'
+import { idsIn, indexOfId, mayHold } from './record.ts'
 import { addUp, bytesIn, NO_TOTALS, planTrim, RECORDS_PER_STEP } from './retention.ts'
 import {
   afterFork,
@@ -122,7 +122,7 @@ export class MemoryLog implements Log {
       }
       const last = lastDecided(batch)
       const own = last && rows.row(last.batch)
-      if (last && own) confirmed = confirmedAfter(confirmed, last, own.headers)
+      if (last && own) confirmed = confirmedAfter(confirmed, last, idsIn(own.headers))
     }
     rows.room = afterRoomBatch(rows.room, batch, confirmed)
     return number
@@ -257,23 +257,22 @@ export class MemoryLog implements Log {
     if (added.length === RECORDS_PER_STEP) return { removed: 0, more: true }
     const start = rows.indexFrom(this.#trimFrom)
     const oldest = rows.batches.slice(start, start + RECORDS_PER_STEP)
-    const plan = planTrim(oldest, rows.totals, limits, (batch) => this.#stays(batch, outbox))
+    const plan = planTrim(oldest, rows.totals, limits, (row) => this.#stays(row, outbox))
     const gone = new Set(plan.remove)
-    const kept = oldest.filter((row) => !gone.has(row.batch))
+    const kept = oldest.filter((row) => !gone.has(row))
     rows.batches.splice(start, oldest.length, ...kept)
-    for (const batch of gone) rows.placements.delete(batch)
+    for (const { batch } of gone) rows.placements.delete(batch)
     rows.totals = plan.totals
     const more = !plan.enough && oldest.length === RECORDS_PER_STEP
     this.#trimFrom = more ? (oldest.at(-1) as Row).batch + 1 : 0
     return { ...plan.trimmed, more }
   }
 
-  #stays(batch: number, outbox: boolean): boolean {
+  #stays(row: Row, outbox: boolean): boolean {
     const { batches, room } = this.#rows
     const confirmed = room.confirmed?.batch ?? 0
-    if (batch === batches.at(-1)?.batch || batch === confirmed) return true
-    const row = this.#rows.row(batch)
-    return outbox && row !== undefined && batch > confirmed && this.#pendingIn(row) > 0
+    if (row === batches.at(-1) || row.batch === confirmed) return true
+    return outbox && row.batch > confirmed && this.#pendingIn(row) > 0
   }
 
   async clear(): Promise<void> {

@@ -12,7 +12,6 @@ import {
 import type { BatchRef, OwnRun, Refusal } from '../protocol/frames.ts'
 import { type Cut, isCut } from '../protocol/position.ts'
 import type { HeldRun, PlacedPart, Placement, RoomBatch } from './log.ts'
-import { idsIn } from './record.ts'
 
 /**
  * A placement as it was written. One that is damaged has no parts: the room is asked again, and says
@@ -173,10 +172,9 @@ export function lastDecided(
 export function confirmedAfter(
   confirmed: BatchRef | undefined,
   last: { readonly batch: number; readonly index: number },
-  headers: string,
+  ids: readonly (string | undefined)[],
 ): BatchRef | undefined {
   if (confirmed && confirmed.batch > last.batch) return confirmed
-  const ids = idsIn(headers)
   const id = ids[last.index]
   if (id === undefined) return confirmed
   const later = confirmed?.batch !== last.batch || ids.indexOf(confirmed.id) <= last.index

@@ -183,12 +183,17 @@ export function readRecord(batch: number, time: number, read: () => StoredBatch)
     if (fault !== undefined) throw damaged(batch, fault)
     return record
   } catch (error) {
-    const reason = toBusError(error, 'log_damaged', `record ${batch} of the log cannot be read`, {
-      stage: 'log',
-    })
-    const told = isTime(time) ? time : 0
-    return { kind: 'own', batch, time: told, headers: [], data: [], roomEvents: 0, damaged: reason }
+    return damagedRecord(batch, time, error)
   }
+}
+
+/** A record of which nothing can be used but its number and, where it has one, its time. */
+export function damagedRecord(batch: number, time: unknown, error: unknown): StoredBatch {
+  const reason = toBusError(error, 'log_damaged', `record ${batch} of the log cannot be read`, {
+    stage: 'log',
+  })
+  const told = isTime(time) ? time : 0
+  return { kind: 'own', batch, time: told, headers: [], data: [], roomEvents: 0, damaged: reason }
 }
 
 /** What is wrong with a record beside its texts, or `undefined` if nothing is. */
@@ -203,7 +208,7 @@ function recordFault(record: StoredBatch): string | undefined {
   return storedRunsFault(runs, record.headers.length)
 }
 
-function damaged(batch: number, what: string, cause?: unknown): BusError {
+export function damaged(batch: number, what: string, cause?: unknown): BusError {
   return new BusError('log_damaged', `record ${batch} of the log cannot be read: ${what}`, {
     stage: 'log',
     cause,

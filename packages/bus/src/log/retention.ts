@@ -8,6 +8,8 @@ export const RECORDS_PER_STEP = 64
 /** What retention has to know of a record. */
 export interface Sized {
   readonly batch: number
+  /** Number of the newest batch in it, where it has several. */
+  readonly last?: number
   readonly time: number
   readonly headers: string
   readonly data: string
@@ -27,8 +29,8 @@ export function addUp(totals: Totals, records: readonly Sized[]): Totals {
 }
 
 /** Which of the oldest records go. */
-export interface TrimPlan {
-  readonly remove: readonly number[]
+export interface TrimPlan<Record extends Sized> {
+  readonly remove: readonly Record[]
   readonly totals: Totals
   readonly trimmed: Omit<Trimmed, 'more'>
   /** The log is within its limits. */
@@ -39,13 +41,13 @@ export interface TrimPlan {
  * Decides on neighbouring records, the oldest first. Those that must stay are passed over: the
  * limits then take the next ones.
  */
-export function planTrim(
-  records: readonly Sized[],
+export function planTrim<Record extends Sized>(
+  records: readonly Record[],
   totals: Totals,
   limits: RetentionLimits,
-  stays: (batch: number) => boolean,
-): TrimPlan {
-  const remove: number[] = []
+  stays: (record: Record) => boolean,
+): TrimPlan<Record> {
+  const remove: Record[] = []
   let { events, bytes } = totals
   let removed = 0
   let enough = false
@@ -54,8 +56,8 @@ export function planTrim(
       enough = true
       break
     }
-    if (stays(record.batch)) continue
-    remove.push(record.batch)
+    if (stays(record)) continue
+    remove.push(record)
     removed += eventsIn(record)
     events -= eventsIn(record)
     bytes -= bytesIn(record)
@@ -68,7 +70,12 @@ export function planTrim(
       removed,
       ...(first === undefined || last === undefined
         ? undefined
-        : { range: { from: offsetOf(first, 0), through: offsetOf(last, BATCH_SLOTS - 1) } }),
+        : {
+            range: {
+              from: offsetOf(first.batch, 0),
+              through: offsetOf(last.last ?? last.batch, BATCH_SLOTS - 1),
+            },
+          }),
     },
     enough,
   }

@@ -17,7 +17,10 @@ const MAX_CUTS = 100
 const MAX_GAPS = 100
 
 /** What is written of a room's state; what is pending is counted, never written. */
-export type WrittenRoomState = Omit<RoomState, 'pending' | 'pendingBytes'>
+export type WrittenRoomState = Omit<RoomState, 'pending' | 'pendingBytes'> & {
+  /** Nothing in own batches up to this one is pending; looked up with retention, to count from. */
+  readonly settled?: number
+}
 
 export function emptyRoomState(): WrittenRoomState {
   return { older: [], liveAfter: 0, cuts: [], gaps: [], terms: [], term: 0 }
@@ -76,10 +79,12 @@ export function afterWelcome(
   update: WelcomeUpdate,
   head: number,
 ): WrittenRoomState {
-  const { confirmed: _, ...rest } = state
+  const { confirmed: before, settled, ...rest } = state
   const { term, cursor, liveAfter, subject, reads, confirmed, cut, gap } = update
+  const lost = cut !== undefined || (confirmed?.batch ?? 0) < (before?.batch ?? 0)
   return {
     ...rest,
+    ...(settled === undefined || lost ? undefined : { settled }),
     cursor,
     liveAfter,
     subject,
@@ -93,7 +98,7 @@ export function afterWelcome(
 
 /** The device is another from now on: what the relay knew of the old one says nothing of it. */
 export function afterFork(state: WrittenRoomState, term: Term): WrittenRoomState {
-  const { confirmed: _, ...rest } = state
+  const { confirmed: _, settled: __, ...rest } = state
   return { ...rest, terms: [term] }
 }
 

@@ -31,7 +31,7 @@ import {
   placingRuns,
   validPlacement,
 } from './placement.ts'
-import { indexOfId, mayHold } from './record.ts'
+import { idsIn, indexOfId, mayHold } from './record.ts'
 import { addUp, NO_TOTALS, planTrim, RECORDS_PER_STEP } from './retention.ts'
 import {
   afterFork,
@@ -127,7 +127,7 @@ class SqliteLog implements Log {
         }
         const last = lastDecided(batch)
         const own = last && this.#rows.row(last.batch)
-        if (last && own) confirmed = confirmedAfter(confirmed, last, own.headers)
+        if (last && own) confirmed = confirmedAfter(confirmed, last, idsIn(own.headers))
       }
       this.#rows.setMeta('room', afterRoomBatch(state, batch, confirmed))
       return number
@@ -230,13 +230,11 @@ class SqliteLog implements Log {
       }
       const oldest = rows.from(this.#trimFrom, RECORDS_PER_STEP)
       const room = this.#room()
-      const byNumber = new Map(oldest.map((row) => [row.batch, row]))
-      const plan = planTrim(oldest, totals, limits, (batch) => {
-        if (batch === totals.through || batch === room.confirmed?.batch) return true
-        const row = byNumber.get(batch)
-        return outbox && row !== undefined && this.#isPending(row, room)
+      const plan = planTrim(oldest, totals, limits, (row) => {
+        if (row.batch === totals.through || row.batch === room.confirmed?.batch) return true
+        return outbox && this.#isPending(row, room)
       })
-      rows.remove(plan.remove)
+      rows.remove(plan.remove.map(({ batch }) => batch))
       rows.setMeta('totals', plan.totals)
       const more = !plan.enough && oldest.length === RECORDS_PER_STEP
       this.#trimFrom = more ? (oldest.at(-1) as Row).batch + 1 : 0

@@ -26,6 +26,12 @@ test('a position is read back as it was made', () => {
     fc.property(epoch, fc.nat(), fc.string(), (name, place, id) => {
       const check = checkOf(id)
       expect(parsePosition(positionOf(name, place, check))).toEqual({ epoch: name, place, check })
+      expect(parsePosition(positionOf(name, place, check, `${check}0`))).toEqual({
+        epoch: name,
+        place,
+        check,
+        chain: `${check}0`,
+      })
     }),
   )
 })
@@ -41,7 +47,10 @@ test.each([
   'e.1.',
   '.1.a',
   'e.-1.a',
-  'e.1.5.a',
+  'e.1.5.',
+  'e.1.5.A',
+  'e.1.5.a.b',
+  `e.1.5.${'a'.repeat(33)}`,
   'e.1.A',
   'e.1e3.a',
   ' e.1.a',

@@ -9,6 +9,8 @@ export interface Place {
   /** Counts the places of the room from 1; 0 is before the first. */
   readonly place: number
   readonly check: string
+  /** The relay's mark of all that stands up to there; absent in a position of one event. */
+  readonly chain?: string
 }
 
 /**
@@ -21,8 +23,10 @@ export function checkOf(id: string): string {
   return (hash >>> 0).toString(36)
 }
 
-export function positionOf(epoch: string, place: number, check: string): string {
-  return `${epoch}.${place}.${check}`
+/** The position of an event; with a chain, that of a relay's stream. An empty chain is none. */
+export function positionOf(epoch: string, place: number, check: string, chain = ''): string {
+  const position = `${epoch}.${place}.${check}`
+  return chain === '' ? position : `${position}.${chain}`
 }
 
 /** The position before a room's first place. */
@@ -32,9 +36,12 @@ export function startOf(epoch: string): string {
 
 /** What stands in a position, or `undefined` for a text that is none. */
 export function parsePosition(position: string): Place | undefined {
-  const match = /^([A-Za-z0-9_-]{1,64})\.(\d{1,15})\.([0-9a-z]{1,7})$/.exec(position)
+  const match = /^([A-Za-z0-9_-]{1,64})\.(\d{1,15})\.([0-9a-z]{1,7})(?:\.([0-9a-z]{1,32}))?$/.exec(
+    position,
+  )
   if (!match) return undefined
-  return { epoch: match[1] as string, place: Number(match[2]), check: match[3] as string }
+  const [, epoch = '', place, check = '', chain] = match
+  return { epoch, place: Number(place), check, ...(chain !== undefined && { chain }) }
 }
 
 /**

@@ -391,6 +391,28 @@ describe('examples of frames in docs/protocol.md', () => {
       expect(end?.check).toBe(checkOf((last.events.at(-1) as EventHeader).id))
     }
   })
+
+  it('shows one position of the stream for each place, with a chain', () => {
+    const shown = new Map<string, string>()
+    let count = 0
+    for (const { body } of ofKind('frame')) {
+      const head = JSON.parse(body.split('\n', 1)[0] as string) as Record<string, unknown>
+      for (const field of ['cursor', 'head', 'first', 'from', 'prev', 'position']) {
+        const position = head[field]
+        const parsed = typeof position === 'string' ? parsePosition(position) : undefined
+        if (!parsed || parsed.place === 0) continue
+        count += 1
+        const { epoch, place, check, chain } = parsed
+        expect(chain, position as string).toBeDefined()
+        const event = positionOf(epoch, place, check)
+        expect(shown.get(event) ?? position).toBe(position)
+        shown.set(event, position as string)
+      }
+    }
+    expect(count).toBeGreaterThan(shown.size)
+    const [, named] = /may be\n`(.*?)`/.exec(section('## Positions')) ?? []
+    expect([...shown.values()]).toContain(named)
+  })
 })
 
 describe('tables of docs/protocol.md', () => {

@@ -159,6 +159,10 @@ describe('a position', () => {
     expect(await start(positionOf('e', 4, checkOf('r-2')))).toBe(offsetOf(2, 3))
   })
 
+  test('of a cursor is where the event at it stands', async () => {
+    expect(await start(positionOf('e', 4, checkOf('r-2'), 'chain'))).toBe(offsetOf(2, 3))
+  })
+
   test('of an own event is where that was written', async () => {
     const third = (await read(0))[2]
     expect(await start(third?.position as string)).toBe(offsetOf(1, 2))

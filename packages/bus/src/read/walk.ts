@@ -199,11 +199,13 @@ async function lastEvents(
 async function offsetOfPosition(log: Log, position: string): Promise<number> {
   const wanted = parsePosition(position)
   const { cuts } = (await log.state(false)).room
+  // A cursor names the event at its place, and says more of the room than any event of the log does.
+  const named = wanted && positionOf(wanted.epoch, wanted.place, wanted.check)
   for await (const batch of back(log)) {
     if (!wanted) break
     if (batch.kind !== 'room' || batch.epoch !== wanted.epoch) continue
     if (isCut(cuts, batch.batch, batch.epoch, wanted.place)) continue
-    const other = eventsOf(batch).find((event) => event.position === position)
+    const other = eventsOf(batch).find((event) => event.position === named)
     if (other) return other.offset
     for (const run of batch.runs) {
       if ('events' in run) continue

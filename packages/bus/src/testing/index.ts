@@ -12,5 +12,18 @@ export { memoryLink } from '../links/memory.ts'
 export type { Log, LogSource } from '../log/log.ts'
 export { type LinkContractOptions, linkContract } from './link-contract.ts'
 export { type LogContractOptions, logContract } from './log-contract.ts'
+export type { TestBusOptions, TestContext } from './network/context.ts'
+export type { TestDevice } from './network/device.ts'
+export { createTestNetwork, type TestNetwork, type TestNetworkOptions } from './network/network.ts'
+export { Random } from './network/random.ts'
+export type {
+  RelayHost,
+  RelayProcess,
+  RelayProgram,
+  RoomContents,
+  RoomEvent,
+  TestRelay,
+} from './network/relay.ts'
+export type { RelayEnd, RelayEndEvents } from './network/wire.ts'
 export type { Runner } from './suite.ts'
 export { fingerprint, type NamedValue, REFUSED_VALUES, VALUES } from './values.ts'

@@ -163,6 +163,8 @@ export function roomContract(test: LogTest): void {
     await log.append(batches[2]!)
     const size = (n: number) => batches[n]!.headers.length + batches[n]!.data.length
     const pending = async () => {
+      // What retention learns on its way must not change the count.
+      await log.trim({ events: Infinity, bytes: Infinity, before: 0 })
       const { room: state } = await log.state()
       return [state.pending, state.pendingBytes]
     }
@@ -176,6 +178,15 @@ export function roomContract(test: LogTest): void {
     mustEqual(await pending(), [1, size(1)], 'a place counts without being confirmed')
     await log.welcomed(welcome(term, { confirmed: { batch: second, id: 'a-5' } }))
     mustEqual(await pending(), [0, 0], 'what is confirmed is not looked at')
+    await log.welcomed(welcome(term))
+    mustEqual(await pending(), [1, size(1)], 'but it is where the relay takes that back')
+    await log.welcomed(welcome(term, { cut: { epoch: 'E', place: 0 } }))
+    mustEqual(await pending(), [4, size(0) + size(1)], 'and so is what lost its place')
+    await log.welcomed(welcome(term, { confirmed: { batch: second, id: 'a-5' } }))
+    mustEqual(await pending(), [0, 0], 'until it is confirmed again')
+    const next = await log.takeTerm('next')
+    await log.fork(next, { id: 'd'.repeat(22), secret: 's'.repeat(43) })
+    mustEqual(await pending(), [4, size(0) + size(1)], 'a fork has confirmed nothing')
     const { room: unread } = await log.state(false)
     mustEqual([unread.pending, unread.pendingBytes], [0, 0], 'nor anything where nobody asks')
   })

@@ -90,7 +90,7 @@ async function parseEvent(
   return {
     ...(id !== undefined && { id: await ownEventId(hash, defaults.subject, source as string, id) }),
     header: header as PostedHeader,
-    data: data === undefined ? UNDEFINED_TEXT : JSON.stringify(data),
+    data: data === undefined ? UNDEFINED_TEXT : textOf(data, `event${at}.data`),
   }
 }
 
@@ -109,6 +109,14 @@ async function ownEventId(
 
 /** `undefined` as devalue writes it. */
 export const UNDEFINED_TEXT = '-1'
+
+function textOf(data: unknown, name: string): string {
+  try {
+    return JSON.stringify(data)
+  } catch {
+    throw badRequest(`${name} is nested too deep`)
+  }
+}
 
 /** Milliseconds since 1970, or an ISO 8601 text, as milliseconds. @throws {BusError} invalid_options */
 export function timeOf(value: unknown, name: string): number {

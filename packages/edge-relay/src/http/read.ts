@@ -1,6 +1,6 @@
 /** `GET /rooms/:room/events`: a room's log for those who may read it, filtered and in pages. */
 import { type EventHeader, isPattern, type Rights, typeMatcher } from '@crosstown/bus/protocol'
-import { firstPosition, headPosition, lastPlace, positionIn, type RoomRecord } from '../record.ts'
+import { cursorAt, headEvent, lastPlace, markIn, positionIn, type RoomRecord } from '../record.ts'
 import { reasonOf, recognise, type Span } from '../resume.ts'
 import type { Store } from '../stores/store.ts'
 import { badRequest, Gone } from './errors.ts'
@@ -102,11 +102,11 @@ export async function readPage(
       }
     }
   }
-  const position = newest && positionIn(head.epoch, newest, scanned)
+  const position = newest && cursorAt(head.epoch, markIn(newest, scanned))
   const next =
     position !== undefined && scanned < head.place ? `,"next":${JSON.stringify(position)}` : ''
-  const first = JSON.stringify(firstPosition(head.epoch, span.first))
-  return `{"events":[${events.join(',')}],"first":${first},"head":${JSON.stringify(headPosition(head))}${next}}`
+  const first = JSON.stringify(cursorAt(head.epoch, span.first))
+  return `{"events":[${events.join(',')}],"first":${first},"head":${JSON.stringify(headEvent(head))}${next}}`
 }
 
 async function firstPlace(
@@ -122,10 +122,10 @@ async function firstPlace(
     if (known === undefined) {
       if (reasonOf(query.after, span) !== 'trimmed')
         throw badRequest('no such position in this room', 'not_found')
-      const begin = firstPosition(head.epoch, first)
+      const begin = cursorAt(head.epoch, first)
       throw new Gone(`what followed this position was trimmed away; go on after ${begin}`)
     }
-    place = known
+    place = known.place
   }
   if (query.since === undefined) return place
   const since = await store.findByTime(room, query.since)

@@ -45,6 +45,8 @@ export function memoryStore(): Store {
 class MemoryStore implements Store {
   readonly durability: Durability = 'memory'
   readonly #rooms = new Map<string, MemoryRoom>()
+  /** The names of all rooms in order; absent where a room was made since. */
+  #names: string[] | undefined
   #closed = false
 
   async load(room: string): Promise<LoadedRoom | undefined> {
@@ -71,6 +73,7 @@ class MemoryStore implements Store {
         bytes: 0,
       }
       this.#rooms.set(name, room)
+      this.#names = undefined
     }
     for (const record of append.records) {
       indexIds(room, record, room.trimmed + room.records.length)
@@ -158,8 +161,9 @@ class MemoryStore implements Store {
 
   async rooms(after: string, limit: number): Promise<readonly string[]> {
     this.#check()
-    const names = [...this.#rooms.keys()].filter((name) => name > after)
-    return names.sort((a, b) => (a < b ? -1 : 1)).slice(0, limit)
+    this.#names ??= [...this.#rooms.keys()].sort((a, b) => (a < b ? -1 : 1))
+    const from = firstIndex(this.#names, (name) => name > after)
+    return this.#names.slice(from, from + limit)
   }
 
   signal(): void {

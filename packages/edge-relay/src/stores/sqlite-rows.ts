@@ -1,7 +1,7 @@
 /** Tables and rows of the SQLite store. */
 import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite'
 import { type EventHeader, idPairs, type Refusal } from '@crosstown/bus/protocol'
-import { firstAfter, type RoomRecord } from '../record.ts'
+import { firstAfter, type Mark, type RoomRecord } from '../record.ts'
 import type { Append, Keep, ReadLimit } from './store.ts'
 
 /** One row, by column. */
@@ -11,11 +11,14 @@ export type Row = Record<string, SQLOutputValue>
  * The exclusive lock is taken first and kept: it is what makes a second process fail at its start
  * instead of somewhere in its work, and WAL needs no shared memory under it.
  */
-export const SCHEMA: string = `
+const MODES = `
   PRAGMA locking_mode = EXCLUSIVE;
   PRAGMA journal_mode = WAL;
   PRAGMA synchronous = FULL;
   BEGIN IMMEDIATE;
+`
+
+const TABLES = `
   CREATE TABLE IF NOT EXISTS rooms (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
@@ -23,6 +26,7 @@ export const SCHEMA: string = `
     version INTEGER NOT NULL,
     place INTEGER NOT NULL,
     "check" TEXT NOT NULL,
+    chain TEXT NOT NULL DEFAULT '',
     time REAL NOT NULL,
     events INTEGER NOT NULL,
     bytes INTEGER NOT NULL
@@ -40,6 +44,8 @@ export const SCHEMA: string = `
     refused TEXT,
     headers TEXT NOT NULL,
     data TEXT NOT NULL,
+    before TEXT NOT NULL DEFAULT '',
+    chain TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (room, place)
   ) STRICT;
   CREATE TABLE IF NOT EXISTS ids (
@@ -58,12 +64,30 @@ export const SCHEMA: string = `
   CREATE TABLE IF NOT EXISTS firsts (
     room INTEGER PRIMARY KEY,
     place INTEGER NOT NULL,
-    "check" TEXT NOT NULL
+    "check" TEXT NOT NULL,
+    chain TEXT NOT NULL DEFAULT ''
   ) STRICT;
   CREATE INDEX IF NOT EXISTS records_by_time ON records (room, time, place);
-  PRAGMA user_version = 1;
-  COMMIT;
 `
+
+/**
+ * Format 1 had no chains. They cannot be had of what was trimmed, and reading all the rest would
+ * make the first start as long as the file: such rooms begin theirs with what they take next.
+ */
+const CHAINS = `
+  ALTER TABLE rooms ADD COLUMN chain TEXT NOT NULL DEFAULT '';
+  ALTER TABLE records ADD COLUMN before TEXT NOT NULL DEFAULT '';
+  ALTER TABLE records ADD COLUMN chain TEXT NOT NULL DEFAULT '';
+  ALTER TABLE firsts ADD COLUMN chain TEXT NOT NULL DEFAULT '';
+`
+
+/** Takes the file for this process, and makes in it what is missing. */
+export function prepareFile(database: DatabaseSync): void {
+  database.exec(MODES)
+  const format = database.prepare('PRAGMA user_version').get()?.['user_version']
+  if (format === 1) database.exec(CHAINS)
+  database.exec(`${TABLES} PRAGMA user_version = 2; COMMIT;`)
+}
 
 /** All statements of the store, prepared once. */
 export interface Statements {
@@ -96,12 +120,12 @@ export function statementsOf(database: DatabaseSync): Statements {
        VALUES (?, ?, 0, 0, '0', 0, 0, 0)`,
     ),
     moveHead: database.prepare(
-      `UPDATE rooms SET version = ?, place = ?, "check" = ?, time = ?, events = events + ?, bytes = bytes + ?
+      `UPDATE rooms SET version = ?, place = ?, "check" = ?, chain = ?, time = ?, events = events + ?, bytes = bytes + ?
        WHERE id = ?`,
     ),
     addRecord: database.prepare(
-      `INSERT INTO records (room, place, count, time, bytes, device, batch, last_id, indexes, refused, headers, data)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO records (room, place, count, time, bytes, device, batch, last_id, indexes, refused, headers, data, before, chain)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
     addPair: database.prepare('INSERT INTO ids (room, prefix, counter, place) VALUES (?, ?, ?, ?)'),
     putState: database.prepare('INSERT OR REPLACE INTO state (room, key, value) VALUES (?, ?, ?)'),
@@ -122,9 +146,9 @@ export function statementsOf(database: DatabaseSync): Statements {
     placeByTime: database.prepare(
       'SELECT place FROM records WHERE room = ? AND time >= ? ORDER BY time, place LIMIT 1',
     ),
-    first: database.prepare('SELECT place, "check" FROM firsts WHERE room = ?'),
+    first: database.prepare('SELECT place, "check", chain FROM firsts WHERE room = ?'),
     moveFirst: database.prepare(
-      'INSERT OR REPLACE INTO firsts (room, place, "check") VALUES (?, ?, ?)',
+      'INSERT OR REPLACE INTO firsts (room, place, "check", chain) VALUES (?, ?, ?, ?)',
     ),
     oldest: database.prepare('SELECT * FROM records WHERE room = ? ORDER BY place'),
     dropRecords: database.prepare('DELETE FROM records WHERE room = ? AND place <= ?'),
@@ -173,12 +197,14 @@ export function applyAppend(
       record.refused ? JSON.stringify(record.refused) : null,
       record.headerLines.join('\n'),
       record.data.join('\n'),
+      record.before,
+      record.chain,
     )
     for (const [prefix, counter] of idPairs(record.headers))
       sql.addPair.run(id, prefix, counter, record.place)
   }
   for (const [key, value] of state) sql.putState.run(id, key, value)
-  sql.moveHead.run(head.version, head.place, head.check, head.time, events, bytes, id)
+  sql.moveHead.run(head.version, head.place, head.check, head.chain, head.time, events, bytes, id)
   return true
 }
 
@@ -207,7 +233,7 @@ export function applyTrim(sql: Statements, room: string, keep: Keep, step: ReadL
   if (!newest) return false
   const first = firstAfter(newest)
   sql.dropRecords.run(id, newest.place)
-  sql.moveFirst.run(id, first.place, first.check)
+  sql.moveFirst.run(id, first.place, first.check, first.chain)
   sql.shrink.run(events, bytes, id)
   return over
 }
@@ -233,6 +259,17 @@ export function recordOf(row: Row): RoomRecord {
     headerLines,
     data: headerLines.length === 0 ? [] : (row['data'] as string).split('\n'),
     bytes: row['bytes'] as number,
+    before: row['before'] as string,
+    chain: row['chain'] as string,
+  }
+}
+
+/** The place in a row. */
+export function markOf(row: Row): Mark {
+  return {
+    place: row['place'] as number,
+    check: row['check'] as string,
+    chain: row['chain'] as string,
   }
 }
 

@@ -4,10 +4,12 @@ import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { lastPlace } from '../record.ts'
+import { lastPlace, type RoomRecord, START } from '../record.ts'
 import { storeContract } from '../testing/store-contract.ts'
 import { sqliteStore } from './sqlite.ts'
+import type { Append } from './store.ts'
 
 let folder = ''
 let files = 0
@@ -27,13 +29,14 @@ storeContract({ describe, it, expect }, 'sqliteStore', async () => {
 const KILLED = `
 const { sqliteStore } = await import(process.argv[1])
 const store = sqliteStore(process.argv[2])
-let head = { epoch: 'e', version: 0, place: 0, check: '0', time: 0 }
+let head = { epoch: 'e', version: 0, place: 0, check: '0', chain: '', time: 0 }
 const record = (place) => {
   const headers = Array.from({ length: 50 }, (_, i) => ({ id: 'a-' + (place + i), type: 'a.b', source: 's', time: 1 }))
   const data = headers.map(({ id }) => JSON.stringify({ id, filler: 'x'.repeat(500) }))
   return {
     place, count: 50, time: place, lastId: headers.at(-1).id, indexes: headers.map((_, i) => i),
     headers, headerLines: headers.map((header) => JSON.stringify(header)), data, bytes: 1,
+    before: '', chain: '',
   }
 }
 for (;;) {
@@ -46,11 +49,89 @@ for (;;) {
 }
 `
 
+/** A room of two batches in a file of format 1, the older one trimmed away. */
+const FORMAT_1 = `
+  CREATE TABLE rooms (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, epoch TEXT NOT NULL, version INTEGER NOT NULL,
+    place INTEGER NOT NULL, "check" TEXT NOT NULL, time REAL NOT NULL, events INTEGER NOT NULL,
+    bytes INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE records (
+    room INTEGER NOT NULL, place INTEGER NOT NULL, count INTEGER NOT NULL, time REAL NOT NULL,
+    bytes INTEGER NOT NULL, device TEXT, batch INTEGER, last_id TEXT NOT NULL, indexes TEXT,
+    refused TEXT, headers TEXT NOT NULL, data TEXT NOT NULL, PRIMARY KEY (room, place)
+  ) STRICT;
+  CREATE TABLE ids (
+    room INTEGER NOT NULL, prefix TEXT NOT NULL, counter INTEGER NOT NULL, place INTEGER NOT NULL,
+    PRIMARY KEY (room, prefix, counter, place)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE state (
+    room INTEGER NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (room, key)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE firsts (room INTEGER PRIMARY KEY, place INTEGER NOT NULL, "check" TEXT NOT NULL) STRICT;
+  CREATE INDEX records_by_time ON records (room, time, place);
+  INSERT INTO rooms VALUES (1, 'r', 'e', 3, 2, 'c2', 1000, 1, 60);
+  INSERT INTO records VALUES (1, 2, 1, 1000, 60, 'd', 2, 'a-2', NULL, NULL,
+    '{"id":"a-2","type":"a.b","source":"s","time":1}', '"two"');
+  INSERT INTO ids VALUES (1, 'a', 2, 2);
+  INSERT INTO firsts VALUES (1, 1, 'c1');
+  PRAGMA user_version = 1;
+`
+
+describe('a file of the former format', () => {
+  it('opens with all that is in it, without chains, and takes records with them from then on', async () => {
+    const path = join(folder, 'format-1.db')
+    const file = new DatabaseSync(path)
+    file.exec(FORMAT_1)
+    file.close()
+    const chained = { before: '', chain: 'c3' }
+    const head = { epoch: 'e', version: 3, place: 2, check: 'c2', chain: '', time: 1000 }
+    const next = { ...head, version: 4, place: 3, chain: 'c3' }
+
+    const store = sqliteStore(path)
+    expect(await store.load('r')).toEqual({ head, state: [] })
+    expect(await store.first('r')).toEqual({ place: 1, check: 'c1', chain: '' })
+    const [old] = await store.read('r', 0, { events: 10, bytes: 1_000 })
+    expect(old).toMatchObject({ place: 2, lastId: 'a-2', data: ['"two"'], before: '', chain: '' })
+    const record = { ...(old as RoomRecord), place: 3, lastId: 'a-3', ...chained }
+    const append = { expected: head, head: next, records: [record], state: [] }
+    expect(await store.append('r', append)).toBe(true)
+    await store.close()
+
+    const again = sqliteStore(path)
+    expect(await again.load('r')).toEqual({ head: next, state: [] })
+    expect(await again.read('r', 0, { events: 10, bytes: 1_000 })).toEqual([old, record])
+    await again.close()
+  })
+})
+
 describe('sqliteStore', () => {
   it('says that it keeps rooms on disk', async () => {
     const store = sqliteStore(newFile())
     expect(store.durability).toBe('disk')
     await store.close()
+    await store.close()
+  })
+
+  it('writes what it can where one of the rooms that share a transaction cannot be written', async () => {
+    const store = sqliteStore(newFile())
+    const head = { epoch: 'e', version: 0, ...START, time: 0 }
+    const row = (key: string): Append => ({
+      expected: head,
+      head: { ...head, version: 1 },
+      records: [],
+      state: [[key, 'x']],
+    })
+    const bad = { ...row('b'), head: { ...head, version: 0.5 } }
+    const results = await Promise.allSettled([
+      store.append('a', row('a')),
+      store.append('b', bad),
+      store.append('c', row('c')),
+    ])
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+    expect((await store.load('a'))?.state).toEqual([['a', 'x']])
+    expect(await store.load('b')).toBe(undefined)
+    expect((await store.load('c'))?.state).toEqual([['c', 'x']])
     await store.close()
   })
 

@@ -10,9 +10,10 @@ import { type RoomFirst, type RoomHead, type RoomRecord, UNTRIMMED } from '../re
 import {
   applyAppend,
   applyTrim,
+  markOf,
+  prepareFile,
   type Row,
   recordOf,
-  SCHEMA,
   type Statements,
   statementsOf,
 } from './sqlite-rows.ts'
@@ -63,7 +64,7 @@ class SqliteStore implements Store {
     try {
       makeFolder(dirname(file))
       database = new DatabaseSync(file, { timeout: OPEN_TIMEOUT_MS })
-      database.exec(SCHEMA)
+      prepareFile(database)
       this.#sql = statementsOf(database)
     } catch (error) {
       database?.close()
@@ -120,7 +121,7 @@ class SqliteStore implements Store {
     return this.#do('read', () => {
       const id = this.#id(room)
       const row = id === undefined ? undefined : this.#sql.first.get(id)
-      return row ? { place: row['place'] as number, check: row['check'] as string } : UNTRIMMED
+      return row ? markOf(row) : UNTRIMMED
     })
   }
 
@@ -189,20 +190,26 @@ class SqliteStore implements Store {
   }
 
   #flush(): void {
-    const pending = this.#pending
-    if (pending.length === 0) return
-    this.#pending = []
+    const pending = this.#pending.splice(0)
+    if (!this.#write(pending) && pending.length > 1) {
+      // What one room cannot write must not keep the others from writing.
+      for (const one of pending) this.#write([one])
+    }
+  }
+
+  /** Writes them in one transaction, and answers; a single one is answered also where it failed. */
+  #write(pending: readonly Pending[]): boolean {
     let appended: boolean[]
     try {
       appended = this.#transaction(() =>
         pending.map(({ room, append }) => applyAppend(this.#sql, room, append)),
       )
     } catch (error) {
-      const reason = storeError('append', error)
-      for (const { reject } of pending) reject(reason)
-      return
+      if (pending.length === 1) pending[0]?.reject(storeError('append', error))
+      return false
     }
     for (const [i, { resolve }] of pending.entries()) resolve(appended[i] as boolean)
+    return true
   }
 
   #transaction<T>(run: () => T): T {
@@ -239,8 +246,7 @@ function headOf(row: Row): RoomHead {
   return {
     epoch: row['epoch'] as string,
     version: row['version'] as number,
-    place: row['place'] as number,
-    check: row['check'] as string,
+    ...markOf(row),
     time: row['time'] as number,
   }
 }

@@ -1,5 +1,6 @@
 /**
- * For those who write a store of their own: the suite every store is held to.
+ * For those who write a store of their own: the suite every store is held to; and the relay of a
+ * test network.
  *
  * @example
  * import { storeContract } from '@crosstown/edge-relay/testing'
@@ -7,4 +8,5 @@
  *
  * storeContract({ describe, it, expect }, 'my store', async () => ({ store: await myStore() }))
  */
+export { type SimulatedRelayOptions, simulatedRelay } from './simulated-relay.ts'
 export { type StoreFixture, storeContract, type TestRunner } from './store-contract.ts'

@@ -1,5 +1,6 @@
 import {
   BusError,
+  checkOf,
   type Decoded,
   decodeFrame,
   type EventHeader,
@@ -7,11 +8,14 @@ import {
   type Frame,
   type HelloFrame,
   type PublishFrame,
+  positionOf,
   type StreamFrame,
   SUBPROTOCOL,
+  startOf,
   type Term,
   type WelcomeFrame,
 } from '@crosstown/bus/protocol'
+import { chainOver } from '../chain.ts'
 import type { Socket, SocketEvents } from '../socket.ts'
 
 type Named<N extends Frame['frame']> = Decoded<Extract<Frame, { frame: N }>>
@@ -173,7 +177,7 @@ export function helloOf(device: string, extra: Partial<HelloFrame> = {}): HelloF
   return {
     frame: 'hello',
     version: 1,
-    log: 'log',
+    log: `log-of-${device}`,
     device: { id: device, secret: `secret-of-${device}` },
     terms: [TERM],
     ...extra,
@@ -187,6 +191,15 @@ export function headerOf(
   extra: Partial<EventHeader> = {},
 ): EventHeader {
   return { id, type, source: 'test', time: 1, ...extra }
+}
+
+/** The cursor of a device that has a room up to the last of these events. */
+export function cursorAfter(epoch: string, ids: readonly string[]): string {
+  const lastId = ids.at(-1)
+  if (lastId === undefined) return startOf(epoch)
+  const headers = ids.map((id) => ({ id }))
+  const chain = chainOver('', { headers, lastId }, ids.length)
+  return positionOf(epoch, ids.length, checkOf(lastId), chain)
 }
 
 /** A publish of events with these ids, or of these headers. */

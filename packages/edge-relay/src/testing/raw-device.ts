@@ -86,7 +86,7 @@ export class RawDevice {
       socket.onopen = () => {
         const [cursor, ...older] = this.#positions()
         const known = cursor === undefined ? {} : { cursor, older }
-        send(helloOf(this.id, { log: `log-of-${this.id}`, ...known }))
+        send(helloOf(this.id, known))
       }
       socket.onmessage = ({ data }) => {
         try {

@@ -1,5 +1,5 @@
 import { checkOf, type EventHeader, utf8Length } from '@crosstown/bus/protocol'
-import type { RoomHead, RoomRecord } from '../record.ts'
+import type { Mark, RoomHead, RoomRecord } from '../record.ts'
 import type { Append, Store } from '../stores/store.ts'
 
 /** What the suite needs of a test runner; vitest's and `node:test` with an `expect` will do. */
@@ -218,12 +218,12 @@ export function storeContract(
       await store.append('r', append)
       await store.append('other', append)
       const [, , third, fourth] = append.records as [RoomRecord, RoomRecord, RoomRecord, RoomRecord]
-      expect(await store.first('r')).toEqual({ place: 0, check: '0' })
+      expect(await store.first('r')).toEqual({ place: 0, check: '0', chain: '' })
       expect(await store.trim('r', KEEP, ALL)).toBe(false)
-      expect(await store.first('r')).toEqual({ place: 0, check: '0' })
+      expect(await store.first('r')).toEqual({ place: 0, check: '0', chain: '' })
 
       expect(await store.trim('r', { ...KEEP, since: 20 }, ALL)).toBe(false)
-      expect(await store.first('r')).toEqual({ place: 3, check: checkOf('a-3') })
+      expect(await store.first('r')).toEqual(markOf('a-3', 3))
       expect(await store.read('r', 0, ALL)).toEqual([third, fourth])
       expect(await store.find('r', 'a-1')).toBe(undefined)
       expect((await store.find('r', 'a-4'))?.record).toEqual(third)
@@ -235,7 +235,7 @@ export function storeContract(
       expect(await store.trim('r', { ...KEEP, bytes: bytes - 1 }, ALL)).toBe(false)
       expect(await store.read('r', 0, ALL)).toEqual([fourth])
       expect(await store.trim('r', { ...KEEP, events: 0 }, ALL)).toBe(false)
-      expect(await store.first('r')).toEqual({ place: 6, check: append.head.check })
+      expect(await store.first('r')).toEqual(markOf('a-5', 6))
       expect(await store.read('r', 0, ALL)).toEqual([])
       expect(await store.find('r', 'a-5')).toBe(undefined)
       expect(await store.load('r')).toEqual({ head: append.head, state: [['device/d', '1']] })
@@ -260,12 +260,12 @@ export function storeContract(
       expect(await size()).toBe(8)
       expect(await store.trim('r', keep, { events: 4, bytes: 1_000_000 })).toBe(false)
       expect(await size()).toBe(4)
-      expect(await store.first('r')).toEqual({ place: 10, check: checkOf('a-10') })
+      expect(await store.first('r')).toEqual(markOf('a-10', 10))
     })
 
     it('knows nothing to trim in a room without log', async (store) => {
       expect(await store.trim('r', { ...KEEP, events: 0 }, ALL)).toBe(false)
-      expect(await store.first('r')).toEqual({ place: 0, check: '0' })
+      expect(await store.first('r')).toEqual({ place: 0, check: '0', chain: '' })
       expect(await store.head('r')).toBe(undefined)
     })
 
@@ -295,7 +295,7 @@ export function storeContract(
       try {
         expect(await again.load('r')).toEqual({ head: first.head, state: [['device/a', '1']] })
         expect(await again.read('r', 0, ALL)).toEqual(first.records)
-        expect(await again.first('r')).toEqual({ place: 1, check: checkOf('o-1') })
+        expect(await again.first('r')).toEqual(markOf('o-1', 1))
         expect(await again.append('r', appendOf(first.head, [recordOf(['a-3'])], []))).toBe(true)
       } finally {
         await again.close()
@@ -325,7 +325,7 @@ export function storeContract(
 const ALL = { events: 1_000_000, bytes: 1_000_000_000 }
 /** Nothing a test appends is over this. */
 const KEEP = { ...ALL, since: 0 }
-const EMPTY: RoomHead = { epoch: 'e', version: 0, place: 0, check: '0', time: 0 }
+const EMPTY: RoomHead = { epoch: 'e', version: 0, place: 0, check: '0', chain: '', time: 0 }
 
 /** A record of events with these ids; its place is given to it by `appendOf`. */
 function recordOf(ids: readonly string[], extra: Partial<RoomRecord> = {}): RoomRecord {
@@ -342,8 +342,19 @@ function recordOf(ids: readonly string[], extra: Partial<RoomRecord> = {}): Room
     headerLines,
     data,
     bytes: utf8Length([...headerLines, ...data].join('')),
+    before: '',
+    chain: '',
     ...extra,
   }
+}
+
+/** A chain of the suite's own: a store keeps chains and knows nothing of what is in them. */
+function chainAfter(place: number): string {
+  return place === 0 ? '' : `chain${place}`
+}
+
+function markOf(id: string, place: number): Mark {
+  return { place, check: checkOf(id), chain: chainAfter(place) }
 }
 
 function refusedRecord(lastId: string): RoomRecord {
@@ -357,7 +368,8 @@ function appendOf(
 ): Append {
   let { place } = expected
   const placed = records.map((record) => {
-    const at = { ...record, place: place + 1 }
+    const before = chainAfter(place)
+    const at = { ...record, place: place + 1, before, chain: chainAfter(place + record.count) }
     place += record.count
     return at
   })
@@ -369,6 +381,7 @@ function appendOf(
       version: expected.version + 1,
       place,
       check: newest ? checkOf(newest.headers.at(-1)?.id ?? newest.lastId) : expected.check,
+      chain: newest?.chain ?? expected.chain,
       time: newest?.time ?? expected.time,
     },
     records: placed,

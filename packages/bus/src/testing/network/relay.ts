@@ -1,0 +1,245 @@
+/** The relay of a test network: one process at a time, on a store that outlives it. */
+import type { Random } from './random.ts'
+import type { Scheduler } from './scheduler.ts'
+import { type DeviceEndEvents, type RelayEnd, type RelayEndEvents, Wire } from './wire.ts'
+
+/** What the machine gives to a relay's process: time and chance, until the process ends. */
+export interface RelayHost {
+  /** Milliseconds since 1970. */
+  now(): number
+  /** Milliseconds of a clock that never goes back. */
+  monotonic(): number
+  randomText(length: number): string
+  /** A number from 0 to 1. */
+  random(): number
+  /** Runs `run` after `ms`, if the process is still there; the returned function cancels. */
+  timer(ms: number, label: string, run: () => void): () => void
+}
+
+/** A relay that was started. */
+export interface RelayProcess {
+  /** Takes an open socket. */
+  accept(end: RelayEnd, room: string): RelayEndEvents
+  /** Sends everyone away in good order; resolves when nothing is left to do. */
+  drain(): Promise<void>
+}
+
+/** An event as the room has it. */
+export interface RoomEvent {
+  readonly id: string
+  readonly position: string
+  readonly type: string
+  readonly data: string
+}
+
+/** What a room holds, as its store has it now. */
+export interface RoomContents {
+  /** Position of its newest place; `undefined` where there is no such room. */
+  readonly head: string | undefined
+  /** In room order. */
+  readonly events: readonly RoomEvent[]
+}
+
+/**
+ * The relay a network is made with: `simulatedRelay()` of `@crosstown/edge-relay/testing`. It owns
+ * the store, which stays when its process ends.
+ */
+export interface RelayProgram {
+  start(host: RelayHost): RelayProcess
+  /** Puts back an earlier store: what was written after the first `writes` is gone. */
+  restore(writes: number): Promise<void>
+  /** Empties the store. */
+  wipe(): void
+  /** From now on each write of the store fails with this probability, 0 to 1. */
+  fail(probability: number): void
+  /** Writes that are in the store. */
+  readonly writes: number
+  room(name: string): Promise<RoomContents>
+  /** Position of a room's newest place; `undefined` where there is no such room. */
+  head(room: string): Promise<string | undefined>
+  /** Where it did what a relay must never do. */
+  readonly violations: readonly string[]
+}
+
+/** A device's end of the network: what a partition cuts. */
+export interface Dialer {
+  /** Runs `run` in the context that dials, if it lives; later, if it is frozen. */
+  readonly inContext: (run: () => void) => void
+  readonly device: object
+  /** Before the label of what happens on its sockets. */
+  readonly name: string
+  readonly random: Random
+}
+
+/** The relay, in the hands of a test. */
+export class TestRelay {
+  readonly #scheduler: Scheduler
+  readonly #random: Random
+  readonly #program: RelayProgram
+  readonly #wall: () => number
+  /** Connections of whatever state. */
+  readonly #wires = new Map<Wire, Dialer>()
+  readonly #cut = new Set<object>()
+  #process: RelayProcess | undefined
+  /** Counts processes: what an earlier one had begun is not done. */
+  #life = 0
+  #timers = 0
+
+  constructor(program: RelayProgram, scheduler: Scheduler, random: Random, wall: () => number) {
+    this.#program = program
+    this.#scheduler = scheduler
+    this.#random = random
+    this.#wall = wall
+  }
+
+  /** Whether its process runs. */
+  get running(): boolean {
+    return this.#process !== undefined
+  }
+
+  /** Timers of its process. */
+  get timers(): number {
+    return this.#timers
+  }
+
+  /** Sockets that are open at the relay's end. */
+  get sockets(): number {
+    return [...this.#wires.keys()].filter((wire) => wire.relayOpen).length
+  }
+
+  /** Writes that are in its store: an argument for `restore`. */
+  get writes(): number {
+    return this.#program.writes
+  }
+
+  get violations(): readonly string[] {
+    return this.#program.violations
+  }
+
+  /** Events of a room, in room order, as the store has them. */
+  room(name: string): Promise<RoomContents> {
+    return this.#program.room(name)
+  }
+
+  head(room: string): Promise<string | undefined> {
+    return this.#program.head(room)
+  }
+
+  /** Starts its process; does nothing where it runs. */
+  start(): void {
+    if (this.#process) return
+    this.#timers = 0
+    this.#process = this.#program.start(this.#host())
+  }
+
+  /** Ends the process between any two steps of it. What was committed stays. */
+  crash(): void {
+    if (!this.#process) return
+    this.#process = undefined
+    this.#life += 1
+    this.#timers = 0
+    for (const wire of [...this.#wires.keys()]) wire.relayGone()
+  }
+
+  /** Ends the process in good order: no command is lost, every device is told to come back. */
+  async drain(): Promise<void> {
+    const process = this.#process
+    const life = this.#life
+    await process?.drain()
+    if (life === this.#life) this.crash()
+  }
+
+  /** Puts back the store as it was after so many writes, as from a backup. */
+  async restore(writes: number): Promise<void> {
+    this.crash()
+    await this.#program.restore(writes)
+  }
+
+  /** Loses the store: the room that is made next has another epoch. */
+  wipe(): void {
+    this.crash()
+    this.#program.wipe()
+  }
+
+  /** From now on each write of its store fails with this probability, 0 to 1. */
+  fail(probability: number): void {
+    this.#program.fail(probability)
+  }
+
+  /** Cuts a device off. Its sockets break, or fall silent without a word. */
+  cut(device: object, silently: boolean): void {
+    this.#cut.add(device)
+    for (const [wire, dialer] of this.#wires) {
+      if (dialer.device !== device) continue
+      if (silently) wire.halfOpen()
+      else wire.drop()
+    }
+  }
+
+  mend(device: object): void {
+    this.#cut.delete(device)
+  }
+
+  /** Breaks the sockets of a device; it may come back at once. */
+  drop(device: object): void {
+    for (const [wire, dialer] of this.#wires) if (dialer.device === device) wire.drop()
+  }
+
+  /** Sockets a device takes for open. */
+  socketsOf(device: object): number {
+    let sockets = 0
+    for (const [wire, dialer] of this.#wires) {
+      if (dialer.device === device && wire.deviceOpen) sockets += 1
+    }
+    return sockets
+  }
+
+  /** Opens a socket. */
+  dial(room: string, dialer: Dialer, events: DeviceEndEvents): Wire {
+    const life = this.#life
+    const wire = new Wire(
+      {
+        scheduler: this.#scheduler,
+        random: dialer.random,
+        name: dialer.name,
+        inContext: dialer.inContext,
+        inRelay: (run) => {
+          if (life === this.#life) run()
+        },
+        ended: (ended) => this.#wires.delete(ended),
+      },
+      events,
+    )
+    this.#wires.set(wire, dialer)
+    wire.connect((end) => {
+      if (life !== this.#life || this.#cut.has(dialer.device)) return undefined
+      return this.#process?.accept(end, room)
+    })
+    return wire
+  }
+
+  #host(): RelayHost {
+    const life = this.#life
+    return {
+      now: this.#wall,
+      monotonic: () => this.#scheduler.now,
+      random: () => this.#random.next(),
+      randomText: (length) => this.#random.text(length),
+      timer: (ms, label, run) => {
+        this.#timers += 1
+        let waits = true
+        const cancel = this.#scheduler.schedule(ms, label, () => {
+          if (life !== this.#life) return
+          this.#timers -= 1
+          waits = false
+          run()
+        })
+        return () => {
+          if (waits && life === this.#life) this.#timers -= 1
+          waits = false
+          cancel()
+        }
+      },
+    }
+  }
+}

@@ -1,0 +1,140 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Term } from '@crosstown/bus/protocol'
+import * as fc from 'fast-check'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Reply } from './commands.ts'
+import { linesOf } from './judge.ts'
+import { DEFAULT_LIMITS } from './limits.ts'
+import { RoomHost } from './room-host.ts'
+import { memoryStore } from './stores/memory.ts'
+import { sqliteStore } from './stores/sqlite.ts'
+import type { Store } from './stores/store.ts'
+import { ManualPlatform } from './testing/manual-platform.ts'
+import { publishOf } from './testing/probe.ts'
+
+const TERM: Term = [1, 'one']
+const errors: unknown[] = []
+let folder = ''
+let files = 0
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'relay-known-'))
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+function hostOf(store: Store): RoomHost {
+  const report = (error: unknown): void => void errors.push(error)
+  return new RoomHost('r', {
+    store,
+    platform: new ManualPlatform(),
+    limits: DEFAULT_LIMITS,
+    report,
+  })
+}
+
+/** One of the devices that came of one log: it sends the events of that log, batch by batch. */
+class Copy {
+  readonly id: string
+  readonly #batches: readonly (readonly string[])[]
+  #next = 0
+
+  constructor(id: string, batches: readonly (readonly string[])[]) {
+    this.id = id
+    this.#batches = batches
+  }
+
+  get done(): boolean {
+    return this.#next === this.#batches.length
+  }
+
+  join(host: RoomHost): Promise<unknown> {
+    const { id } = this
+    return host.hello({ device: id, secretHash: 'h', subject: 's', log: 'one log', terms: [TERM] })
+  }
+
+  /** Sends the next batch; `again` the last one once more, as after a lost ack. */
+  async send(host: RoomHost, again: boolean): Promise<void> {
+    if (again && this.#next > 0) this.#next -= 1
+    if (this.done) return
+    const ids = this.#batches[this.#next] as readonly string[]
+    this.#next += 1
+    const number = this.#next
+    const frame = publishOf(number, number === 1 ? undefined : number - 1, ids, { term: TERM })
+    const command = {
+      device: this.id,
+      mayPublish: () => true,
+      frame,
+      lines: linesOf(frame.events),
+      data: ids.map(() => '0'),
+    }
+    const reply = await new Promise<Reply>((resolve) => host.publish(command, 10, resolve))
+    expect(reply).toEqual({ frame: 'ack', batch: number })
+  }
+}
+
+/** The ids of one log, of several publishers, each publisher's in order. */
+const logged = fc
+  .array(fc.constantFrom('p', 'q', 'h-'), { minLength: 1, maxLength: 40 })
+  .map((prefixes) =>
+    prefixes.map((prefix, i) => {
+      const counter = prefixes.slice(0, i + 1).filter((one) => one === prefix).length
+      return prefix === 'h-' ? `h-${i}` : `${prefix}-${counter}`
+    }),
+  )
+const sizes = fc.array(fc.integer({ min: 1, max: 7 }), { minLength: 40, maxLength: 40 })
+const step = fc.record({
+  who: fc.nat(2),
+  again: fc.boolean(),
+  together: fc.boolean(),
+  restart: fc.nat(9),
+})
+
+function cut(ids: readonly string[], lengths: readonly number[]): string[][] {
+  const batches: string[][] = []
+  let from = 0
+  for (const length of lengths) {
+    if (from < ids.length) batches.push(ids.slice(from, from + length))
+    from += length
+  }
+  return batches
+}
+
+test.each([
+  ['memory', 300, memoryStore],
+  ['SQLite', 10, () => sqliteStore(join(folder, `${++files}.db`))],
+] as const)(
+  'devices with one log bring each of its events once, in order, into a room in %s',
+  async (_, numRuns, open) => {
+    await fc.assert(
+      fc.asyncProperty(
+        logged,
+        fc.tuple(sizes, sizes, sizes),
+        fc.array(step, { minLength: 60, maxLength: 60 }),
+        async (ids, partitions, steps) => {
+          const store = open()
+          let host = hostOf(store)
+          const copies = partitions.map((lengths, i) => new Copy(`d${i}`, cut(ids, lengths)))
+          for (const copy of copies) await copy.join(host)
+          for (const { who, again, together, restart } of steps) {
+            // Another process takes over: what it knows it has from the store.
+            if (restart === 0) host = hostOf(store)
+            const sending = together ? copies : [copies[who] as Copy]
+            await Promise.all(sending.map((copy) => copy.send(host, again)))
+          }
+          for (const copy of copies) while (!copy.done) await copy.send(host, false)
+          const records = await store.read('r', 0, { events: 1e6, bytes: 1e9 })
+          const inRoom = records.flatMap(({ headers }) => headers.map(({ id }) => id))
+          expect(new Set(inRoom).size).toBe(inRoom.length)
+          for (const prefix of ['p', 'q', 'h'])
+            expect(inRoom.filter((id) => id.startsWith(prefix))).toEqual(
+              ids.filter((id) => id.startsWith(prefix)),
+            )
+          expect(errors).toEqual([])
+          await store.close()
+        },
+      ),
+      { numRuns },
+    )
+  },
+)

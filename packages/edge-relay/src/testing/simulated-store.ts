@@ -1,0 +1,129 @@
+/** A store that takes its time: between a commit and the answer the process may end. */
+import { BusError, type Durability } from '@crosstown/bus/protocol'
+import type { RelayHost } from '@crosstown/bus/testing'
+import type { RoomFirst, RoomHead, RoomRecord } from '../record.ts'
+import type {
+  Append,
+  Found,
+  Keep,
+  LoadedRoom,
+  ReadLimit,
+  RoomStats,
+  Store,
+} from '../stores/store.ts'
+
+/** Milliseconds until a read or write is done, and until its process hears of it. */
+const WORK_MS: readonly [number, number] = [0.1, 3]
+const ANSWER_MS: readonly [number, number] = [0.05, 2]
+
+/** What goes wrong in a store. */
+export interface StoreFaults {
+  /** Probability that a write fails; what became of it is then not known. */
+  failure: number
+}
+
+/** A write, to be done again on another store. */
+export interface Write {
+  readonly room: string
+  readonly append?: Append
+  readonly to: (store: Store) => Promise<unknown>
+}
+
+/** One process's connection to the store: it ends with its process. */
+export class SimulatedStore implements Store {
+  readonly durability: Durability
+  readonly #store: Store
+  readonly #host: RelayHost
+  readonly #faults: StoreFaults
+  readonly #written: (write: Write) => void
+
+  constructor(store: Store, host: RelayHost, faults: StoreFaults, written: (write: Write) => void) {
+    this.durability = store.durability
+    this.#store = store
+    this.#host = host
+    this.#faults = faults
+    this.#written = written
+  }
+
+  load(room: string): Promise<LoadedRoom | undefined> {
+    return this.#later('store.load', () => this.#store.load(room))
+  }
+
+  head(room: string): Promise<RoomHead | undefined> {
+    return this.#later('store.head', () => this.#store.head(room))
+  }
+
+  append(room: string, append: Append): Promise<boolean> {
+    return this.#later('store.append', async () => {
+      const fails = this.#host.random() < this.#faults.failure
+      if (fails && this.#host.random() < 0.5) throw lost()
+      const write = { append, to: (store: Store) => store.append(room, append), room }
+      const did = await write.to(this.#store)
+      if (did) this.#written(write)
+      if (fails) throw lost()
+      return did
+    })
+  }
+
+  read(room: string, after: number, limit: ReadLimit): Promise<readonly RoomRecord[]> {
+    return this.#later('store.read', () => this.#store.read(room, after, limit))
+  }
+
+  first(room: string): Promise<RoomFirst> {
+    return this.#later('store.first', () => this.#store.first(room))
+  }
+
+  trim(room: string, keep: Keep, step: ReadLimit): Promise<boolean> {
+    return this.#later('store.trim', () => {
+      const write = { room, to: (store: Store) => store.trim(room, keep, step) }
+      this.#written(write)
+      return write.to(this.#store)
+    })
+  }
+
+  rooms(after: string, limit: number): Promise<readonly string[]> {
+    return this.#later('store.rooms', () => this.#store.rooms(after, limit))
+  }
+
+  find(room: string, id: string): Promise<Found | undefined> {
+    return this.#later('store.find', () => this.#store.find(room, id))
+  }
+
+  findByTime(room: string, time: number): Promise<number | undefined> {
+    return this.#later('store.findByTime', () => this.#store.findByTime(room, time))
+  }
+
+  stats(room: string): Promise<RoomStats | undefined> {
+    return this.#later('store.stats', () => this.#store.stats(room))
+  }
+
+  signal(room: string, text: string): void {
+    this.#store.signal(room, text)
+  }
+
+  /** The store outlives the process. */
+  close(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  #later<T>(label: string, run: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const answered = (settle: () => void): void =>
+        void this.#host.timer(this.#between(ANSWER_MS), `${label} done`, settle)
+      this.#host.timer(this.#between(WORK_MS), label, () => {
+        run().then(
+          (value) => answered(() => resolve(value)),
+          (error: unknown) => answered(() => reject(error)),
+        )
+      })
+    })
+  }
+
+  #between([low, high]: readonly [number, number]): number {
+    return low + this.#host.random() * (high - low)
+  }
+}
+
+function lost(): BusError {
+  return new BusError('unavailable', 'the store did not answer', { stage: 'log' })
+}

@@ -1,0 +1,64 @@
+// What a scenario is made of. Each action is valid wherever it stands, and may be left out.
+
+/** A context: the slot of a device it lives in. */
+export interface Slot {
+  readonly device: number
+  readonly slot: number
+}
+
+/**
+ * `fact.asked` others answer, so that it becomes a cause; at `fact.cursed` some handlers throw;
+ * `secret.told` the relay refuses.
+ */
+export type EventType = 'fact.stated' | 'fact.asked' | 'fact.cursed' | 'secret.told'
+
+export type Work =
+  | (Slot & {
+      readonly do: 'publish'
+      readonly count: number
+      readonly scope: 'context' | 'device' | 'room'
+      readonly persist: boolean
+      readonly until: 'accepted' | 'logged' | 'relayed' | 'handled'
+      /** All in one `publishBatch`. */
+      readonly together: boolean
+      readonly type: EventType
+    })
+  | (Slot & { readonly do: 'open'; readonly kind: 'page' | 'worker' | 'service-worker' })
+
+export type Fault =
+  | (Slot & { readonly do: 'crash' | 'reload' | 'close' | 'freeze' | 'thaw' })
+  | (Slot & { readonly do: 'hide' | 'show' | 'cache' | 'uncache' | 'clear' })
+  | { readonly do: 'cut'; readonly device: number; readonly silently: boolean }
+  | {
+      readonly do: 'mend' | 'drop' | 'calmTabs' | 'calmDisk' | 'wipe' | 'disconnect'
+      readonly device: number
+    }
+  | {
+      readonly do: 'tabs'
+      readonly device: number
+      readonly drop: number
+      readonly duplicate: number
+      readonly delay: number
+    }
+  | {
+      readonly do: 'disk'
+      readonly device: number
+      readonly slowness: number
+      readonly abort: number
+      readonly quota: number
+    }
+  | { readonly do: 'power'; readonly device: number; readonly lost: number }
+  | { readonly do: 'clock'; readonly device: number; readonly ms: number }
+  | { readonly do: 'clone'; readonly device: number; readonly to: number }
+  | { readonly do: 'relayCrash' | 'relayStart' | 'relayDrain' | 'relayWipe' }
+  | { readonly do: 'relayRestore'; readonly lost: number }
+  | { readonly do: 'relayFail'; readonly probability: number }
+
+export type Action = { readonly at: number } & (Work | Fault)
+
+/** An action as one line. */
+export function lineOf({ at, ...action }: Action): string {
+  const { do: name, ...rest } = action
+  const details = Object.entries(rest).map(([key, value]) => `${key}=${String(value)}`)
+  return `${String(at).padStart(6)} ms  ${name} ${details.join(' ')}`.trimEnd()
+}

@@ -1,0 +1,264 @@
+// Builds that are broken on purpose, one for each thing that always holds: the simulator must catch
+// each of them. A build is the real one with one place of one file changed as it is loaded.
+import { registerHooks } from 'node:module'
+import type { ProfileName } from './profiles.ts'
+
+export interface BrokenBuild {
+  readonly name: string
+  /** Which of the invariants of docs/testing.md it breaks. */
+  readonly invariant: number
+  /** What is wrong with it. */
+  readonly fault: string
+  /** The file of a package's `dist`, from the package's folder on. */
+  readonly file: string
+  readonly find: string
+  readonly replace: string
+  /** Where it shows. */
+  readonly profile: ProfileName
+}
+
+export const BROKEN_BUILDS: readonly BrokenBuild[] = [
+  {
+    name: 'stalled-pipeline',
+    invariant: 1,
+    fault: 'what gathered while a batch committed is not handed on',
+    file: 'bus/dist/batch/pipeline.js',
+    find: `        this.#pump();
+        settle();`,
+    replace: '        settle();',
+    profile: 'calm',
+  },
+  {
+    name: 'late-encoding',
+    invariant: 2,
+    fault: 'data is encoded when it is written, not when it is published',
+    file: 'bus/dist/log/record.js',
+    find: `        data.push(dataText);
+        types.add(event.type);
+        if (event.stream !== undefined)
+            addTo(streams, event.stream, i, headerText, dataText);`,
+    replace: `        data.push(JSON.stringify(entries[i].event.data));
+        types.add(event.type);`,
+    profile: 'calm',
+  },
+  {
+    name: 'hopeful-promise',
+    invariant: 3,
+    fault: 'a publish resolves when its commit begins',
+    file: 'bus/dist/device/hand-over.js',
+    find: '            const record = writer.record(batch.persisted);',
+    replace: `            const record = writer.record(batch.persisted);
+            for (const { ticket } of batch.entries) ticket.resolve();`,
+    profile: 'disk',
+  },
+  {
+    name: 'forgotten-waiter',
+    invariant: 3,
+    fault: "a promise until 'relayed' is dropped when its batch is confirmed",
+    file: 'bus/dist/sync/waiters.js',
+    find: `                if (entry.ticket.until === 'relayed')
+                    entry.ticket.resolve();`,
+    replace: `                if (false)
+                    entry.ticket.resolve();`,
+    profile: 'calm',
+  },
+  {
+    name: 'heard-twice',
+    invariant: 4,
+    fault: 'a context dispatches again what it has dispatched',
+    file: 'bus/dist/sync/delivery.js',
+    find: '            if (counter <= this.highest(prefix) || prefix === this.#prefix)',
+    replace: '            if (prefix === this.#prefix)',
+    profile: 'tabs',
+  },
+  {
+    name: 'taken-twice',
+    invariant: 4,
+    fault: 'the relay takes a batch again that it has taken',
+    file: 'edge-relay/dist/room.js',
+    find: `    const { taken } = row;
+    // A term`,
+    replace: `    const taken = frame.prev === undefined ? undefined : { batch: frame.prev, id: '' };
+    // A term`,
+    profile: 'relay',
+  },
+  {
+    name: 'two-cursors',
+    invariant: 4,
+    fault: 'a batch of the room is committed without moving the cursor',
+    file: 'bus/dist/log/room-state.js',
+    find: '        cursor: batch.position,',
+    replace: '        cursor: state.cursor,',
+    profile: 'calm',
+  },
+  {
+    name: 'blind-fork',
+    invariant: 4,
+    fault: 'a copied log goes on as the device it was copied from',
+    file: 'bus/dist/sync/reconcile.js',
+    find: `    if (isFork(held, welcome))
+        return { do: 'fork' };`,
+    replace: '',
+    profile: 'clones',
+  },
+  {
+    name: 'two-leaders',
+    invariant: 4,
+    fault: 'every context takes the lead at once',
+    file: 'bus/dist/device/turn.js',
+    find: 'platform.locks.request(name, how',
+    replace: 'platform.locks.request(name + options.holder, how',
+    profile: 'calm',
+  },
+  {
+    name: 'early-ack',
+    invariant: 5,
+    fault: 'the relay acknowledges before it has committed',
+    file: 'edge-relay/dist/room-host.js',
+    find: '            if (isWrite(decision)) {',
+    replace: `            for (const [i, entry] of group.entries()) this.#answer(entry, decision.replies[i]);
+            if (isWrite(decision)) {`,
+    profile: 'calm',
+  },
+  {
+    name: 'early-broadcast',
+    invariant: 5,
+    fault: 'the relay sends events on before it has committed them',
+    file: 'edge-relay/dist/room-host.js',
+    find: '            if (isWrite(decision)) {',
+    replace: `            if (decision.records.length > 0) this.delivery.broadcast(decision.records, decision.head);
+            if (isWrite(decision)) {`,
+    profile: 'calm',
+  },
+  {
+    name: 'live-at-once',
+    invariant: 6,
+    fault: 'a device that joins is not sent what it missed',
+    file: 'edge-relay/dist/delivery.js',
+    find: `        void this.#pull(member, target);
+    }
+    detach`,
+    replace: `        member.live = true;
+    }
+    detach`,
+    profile: 'offline',
+  },
+  {
+    name: 'skipped-history',
+    invariant: 6,
+    fault: "the stream goes on at the room's head, not at the cursor",
+    file: 'edge-relay/dist/connection.js',
+    find: '        this.place = place;',
+    replace: '        this.place = head.place;',
+    profile: 'offline',
+  },
+  {
+    name: 'silent-gap',
+    invariant: 6,
+    fault: 'nobody is told that the room lost what this log had of it',
+    file: 'bus/dist/sync/session.js',
+    find: `        if (gap)
+            events.gap(gap);`,
+    replace: '',
+    profile: 'restore',
+  },
+  {
+    name: 'trusted-position',
+    invariant: 6,
+    fault: 'a restored room is taken for the one it was',
+    file: 'edge-relay/dist/resume.js',
+    find: '    const { place, check } = parsed;',
+    replace: `    const { place, check } = parsed;
+    return Math.min(place, head.place);`,
+    profile: 'restore',
+  },
+  {
+    name: 'backwards',
+    invariant: 7,
+    fault: "events of a room's batch are dispatched last to first",
+    file: 'bus/dist/sync/delivery.js',
+    find: '            run.events.forEach((header, k) => {',
+    replace: '            [...run.events.entries()].reverse().forEach(([k, header]) => {',
+    profile: 'calm',
+  },
+  {
+    name: 'unhealed',
+    invariant: 7,
+    fault: 'what the channel lost is not read from the log',
+    file: 'bus/dist/sync/hearing.js',
+    find: '    look() {',
+    replace: `    look() {
+        return Promise.resolve();`,
+    profile: 'tabs',
+  },
+  {
+    name: 'effect-first',
+    invariant: 7,
+    fault: 'events are posted to the other contexts long before their commit begins',
+    file: 'bus/dist/device/hand-over.js',
+    find: '            return writer.write(record, begun).catch(',
+    replace: `            begun();
+            return new Promise((go) => this.#options.platform.timer(this.#options.platform.random() * 40, go)).then(() => writer.write(record)).catch(`,
+    profile: 'calm',
+  },
+  {
+    name: 'one-for-all',
+    invariant: 8,
+    fault: 'a handler that throws stops the others',
+    file: 'bus/dist/dispatch/dispatcher.js',
+    find: `        catch (error) {
+            this.#failed(error, event);
+            if (handled) {`,
+    replace: `        catch (error) {
+            throw error;
+            if (handled) {`,
+    profile: 'calm',
+  },
+  {
+    name: 'stuck-refusal',
+    invariant: 8,
+    fault: 'a batch that is refused as a whole takes no place',
+    file: 'edge-relay/dist/room.js',
+    find: '    const { refused: _, ...kept } = row;',
+    replace: `    if (headers.length === 0) return reject(frame, 'forbidden', taken);
+    const { refused: _, ...kept } = row;`,
+    profile: 'calm',
+  },
+  {
+    name: 'endless-queue',
+    invariant: 9,
+    fault: 'any number of events may wait for the log',
+    file: 'bus/dist/batch/pipeline.js',
+    find: '        if (this.#events >= this.#limits.queueEvents || this.#bytes >= this.#limits.queueBytes) {',
+    replace: '        if (false) {',
+    profile: 'calm',
+  },
+  {
+    name: 'deaf-watchdog',
+    invariant: 9,
+    fault: 'a socket on which nothing comes is kept for ever',
+    file: 'edge-relay/dist/connection.js',
+    find: '        else if (nowMs - this.#lastHeardMs >= silenceMs) {',
+    replace: '        else if (false) {',
+    profile: 'offline',
+  },
+]
+
+/** Lets the process load this build instead; call it before anything of the packages is imported. */
+export function loadBroken(build: BrokenBuild): () => void {
+  let patched = false
+  registerHooks({
+    load(url, context, next) {
+      const loaded = next(url, context)
+      if (!url.endsWith(`/packages/${build.file}`)) return loaded
+      const source = String(loaded.source)
+      if (source.split(build.find).length !== 2)
+        throw new Error(`broken build ${build.name}: its place is not in ${build.file}, or twice`)
+      patched = true
+      return { ...loaded, source: source.replace(build.find, () => build.replace) }
+    },
+  })
+  return () => {
+    if (!patched) throw new Error(`broken build ${build.name}: ${build.file} was not loaded`)
+  }
+}

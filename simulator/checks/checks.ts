@@ -1,0 +1,276 @@
+// Section by section what always holds, checked at the end of a run. Each gives sentences about
+// what does not.
+import { isOver } from '../ledger.ts'
+import { PRISTINE, QUEUE_EVENTS } from '../stage.ts'
+import type { Logged, View } from './view.ts'
+
+/** The type that the relay refuses. */
+const REFUSED = 'secret.told'
+
+export interface Check {
+  readonly name: string
+  readonly find: (view: View) => Iterable<string>
+}
+
+export const CHECKS: readonly Check[] = [
+  { name: 'promises are kept', find: promises },
+  { name: 'each log has each event once, and only published ones', find: logs },
+  { name: 'nobody hears what is not meant for him', find: scopes },
+  { name: 'the room has each event once', find: roomOnce },
+  { name: 'all devices have the room, and the room all of theirs', find: convergence },
+  { name: 'cursors stand at the head, outboxes are empty', find: cursors },
+  { name: "live subscribers hear each event once, in each publisher's order", find: live },
+  { name: 'subscribers from the start hear the whole log', find: fromStart },
+  { name: 'cause stands before effect', find: causes },
+  { name: 'nothing leaves the relay before its commit', find: early },
+  { name: 'what was lost is told', find: gaps },
+  { name: 'one socket a device', find: sockets },
+  { name: 'no more waits than may', find: bounds },
+  { name: 'nothing was reported that nobody caused', find: reports },
+]
+
+function* promises({ ledger, devices, room }: View): Iterable<string> {
+  const placed = new Map(room.events.map(({ id, position }) => [id, position]))
+  for (const one of ledger.publications) {
+    const { key, by, state, until, event, code, losses, persist, scope, type } = one
+    if (state === 'pending' && !isOver(by))
+      yield `${key} of ${by.name} was never settled (${until})`
+    const log = devices.find(({ device }) => device === by.device)
+    if (state === 'rejected' && (code === 'log_failed' || code === 'quota_exceeded')) {
+      const kept = log?.events.find(({ data }) => keyOf(data) === key)
+      if (kept) yield `${key} of ${by.name} was rejected (${code}) and is in the log`
+    }
+    if (state !== 'resolved' || !event || !persist || until === 'accepted') continue
+    const { id } = event
+    const logged = log?.events.some((one) => one.id === id)
+    if (!logged && !log?.gone.has(id)) yield `${id} (${key}) was ${until} and is not in its log`
+    if (until !== 'relayed' || scope !== 'room') continue
+    if (type === REFUSED) yield `${id} (${key}) was relayed, and the relay refuses its type`
+    const position = placed.get(id)
+    if (position === undefined) {
+      // A device that is not there any more cannot feed a room again that lost its events.
+      const isThere = logged && by.device.contexts.length > 0
+      if (losses === ledger.losses || isThere)
+        yield `${id} (${key}) was relayed and is not in the room`
+    } else if (losses === ledger.losses && event.position !== position) {
+      yield `${id} (${key}) was relayed at ${event.position} and stands at ${position}`
+    }
+  }
+}
+
+function* logs({ ledger, devices }: View): Iterable<string> {
+  const published = new Map(ledger.publications.map((one) => [one.key, one]))
+  const idOfKey = new Map<string, string>()
+  for (const { name, events, device } of devices) {
+    const seen = new Set<string>()
+    for (const { id, data, header } of events) {
+      if (seen.has(id)) yield `${id} is twice in the log of ${name}`
+      seen.add(id)
+      if (header.type.startsWith('$')) continue
+      if (!data.includes(`"mark":"${PRISTINE}"`))
+        yield `${id} in the log of ${name} is not what was published`
+      const publication = published.get(keyOf(data))
+      if (!publication) {
+        yield `${id} in the log of ${name} was never published`
+        continue
+      }
+      if (!publication.persist) yield `${id} in the log of ${name} was not to be kept`
+      const known = idOfKey.get(publication.key) ?? publication.event?.id ?? id
+      idOfKey.set(publication.key, known)
+      if (known !== id) yield `${publication.key} has two ids, ${known} and ${id}`
+      if (publication.scope === 'device' && !sameOrigin(publication.by.device, device))
+        yield `${id} of scope device is in the log of ${name}`
+    }
+  }
+}
+
+/** A copied profile has what was in the one it was copied from. */
+function sameOrigin(a: { origin: unknown }, b: { origin: unknown }): boolean {
+  return a.origin === b.origin
+}
+
+function* scopes({ ledger }: View): Iterable<string> {
+  const published = new Map(ledger.publications.map((one) => [one.key, one]))
+  for (const instance of ledger.instances) {
+    for (const { id, key, pristine } of instance.live) {
+      if (!pristine) yield `${id} was heard by ${instance.name} otherwise than it was published`
+      const publication = published.get(key)
+      if (!publication) continue
+      const { by, scope } = publication
+      if (scope === 'context' && by !== instance)
+        yield `${id} of scope context was heard by ${instance.name}`
+      if (scope === 'device' && !sameOrigin(by.device, instance.device))
+        yield `${id} of scope device was heard by ${instance.name}`
+    }
+  }
+}
+
+function* roomOnce({ ledger, room }: View): Iterable<string> {
+  const published = new Map(ledger.publications.map((one) => [one.key, one]))
+  const seen = new Set<string>()
+  for (const { id, data } of room.events) {
+    if (seen.has(id)) yield `${id} is twice in the room`
+    seen.add(id)
+    const publication = published.get(keyOf(data))
+    if (!publication) yield `${id} in the room was never published`
+    else if (publication.type === REFUSED) yield `${id} in the room was to be refused`
+    else if (publication.scope !== 'room') yield `${id} in the room has scope ${publication.scope}`
+  }
+}
+
+function* convergence({ devices, room }: View): Iterable<string> {
+  const placed = new Map(room.events.map(({ id, position }) => [id, position]))
+  for (const { name, events, device, cursor, reads } of devices) {
+    if (device.contexts.length === 0 || cursor === undefined) continue
+    const byId = new Map(events.map((event) => [event.id, event]))
+    for (const { id, position, type } of room.events) {
+      const found = byId.get(id)
+      if (!found && !reads(type)) continue
+      if (!found) yield `${id} of the room is not in the log of ${name}`
+      else if (found.position !== position)
+        yield `${id} stands at ${position}, and in the log of ${name} at ${found.position}`
+    }
+    for (const { id, header, own, position } of events) {
+      if (header.scope === 'device' || header.type === REFUSED || placed.has(id)) continue
+      if (own) yield `${id} of ${name} never reached the room`
+      else if (position !== undefined)
+        yield `${id} in the log of ${name} stands at ${position}, where the room has it not`
+    }
+  }
+}
+
+function* cursors({ devices, room }: View): Iterable<string> {
+  for (const { name, device, cursor, pending } of devices) {
+    if (device.contexts.length === 0) continue
+    if (cursor !== room.head)
+      yield `the cursor of ${name} stands at ${cursor}, the room at ${room.head}`
+    if (pending > 0) yield `the outbox of ${name} still has ${pending}`
+  }
+}
+
+function* live({ ledger, devices }: View): Iterable<string> {
+  for (const instance of ledger.instances) {
+    const { name, live, all } = instance
+    yield* twice(live, `${name} live`)
+    yield* twice(all, `${name} from the start`)
+    yield* disorder(live, `${name} live`)
+    if (isOver(instance) || instance.ready === undefined) continue
+    const view = devices.find(({ device }) => device === instance.device)
+    const heard = new Set(live.map(({ id }) => id))
+    for (const event of view?.events ?? []) {
+      if (event.header.type.startsWith('$')) continue
+      if (event.batch <= instance.ready || heard.has(event.id) || isPast(event, view)) continue
+      yield `${event.id} came to the log of ${view?.name} and was not heard by ${name}`
+    }
+  }
+}
+
+/** An event the room had before this log first joined it; of an epoch that is gone nobody knows. */
+function isPast({ said }: Logged, view: View['devices'][number] | undefined): boolean {
+  if (said === undefined || !view) return false
+  return said.epoch !== view.epoch || said.place <= view.liveAfter
+}
+
+/** What is not kept nobody promises to hear once only. */
+function* twice(heard: readonly { id: string; persist: boolean }[], who: string): Iterable<string> {
+  const seen = new Set<string>()
+  for (const { id, persist } of heard) {
+    if (persist && seen.has(id)) yield `${id} was heard twice by ${who}`
+    seen.add(id)
+  }
+}
+
+function* disorder(
+  heard: readonly { id: string; persist: boolean }[],
+  who: string,
+): Iterable<string> {
+  const highest = new Map<string, number>()
+  for (const { id, persist } of heard) {
+    if (!persist) continue
+    const at = id.lastIndexOf('-')
+    const [prefix, counter] = [id.slice(0, at), Number(id.slice(at + 1))]
+    if (counter < (highest.get(prefix) ?? 0)) yield `${id} was heard out of order by ${who}`
+    highest.set(prefix, Math.max(counter, highest.get(prefix) ?? 0))
+  }
+}
+
+function* fromStart({ ledger, devices }: View): Iterable<string> {
+  for (const instance of ledger.instances) {
+    const { name, all, device, ready } = instance
+    if (isOver(instance) || ready === undefined) continue
+    const view = devices.find((one) => one.device === device)
+    const heard = new Set(all.map(({ id }) => id))
+    for (const { id, header } of view?.events ?? []) {
+      if (!heard.has(id) && !header.type.startsWith('$'))
+        yield `${id} is in the log of ${view?.name}, and ${name} did not hear it from the start`
+    }
+  }
+}
+
+function* causes({ devices, ledger }: View): Iterable<string> {
+  // A room that lost a cause gets it again when it comes, after the effect perhaps.
+  if (ledger.losses > 0) return
+  for (const { name, events } of devices) {
+    const seen = new Set<string>()
+    const ids = new Set(events.map(({ id }) => id))
+    for (const { id, header } of events) {
+      const cause = header.causationId
+      if (cause !== undefined && ids.has(cause) && !seen.has(cause))
+        yield `${id} stands before its cause ${cause} in the log of ${name}`
+      seen.add(id)
+    }
+  }
+}
+
+function early({ network }: View): Iterable<string> {
+  return network.relay.violations
+}
+
+function* sockets({ network }: View): Iterable<string> {
+  for (const device of network.devices) {
+    const able = device.contexts.some(
+      ({ kind, buses }) => kind !== 'service-worker' && buses.length > 0,
+    )
+    const open = network.relay.socketsOf(device)
+    if (able && open !== 1) yield `${device.name} has ${open} sockets`
+  }
+}
+
+/** Of what is published in one task, no more than may wait is taken. */
+function* bounds({ ledger }: View): Iterable<string> {
+  const taken = new Map<number, number>()
+  for (const { burst, state, persist, by } of ledger.publications) {
+    if (state !== 'resolved' || !persist) continue
+    const count = (taken.get(burst) ?? 0) + 1
+    taken.set(burst, count)
+    if (count === QUEUE_EVENTS + 1) yield `${by.name} took more than ${QUEUE_EVENTS} events at once`
+  }
+}
+
+/** A context that is gone may have taken the news along; a copied log has the news of the other. */
+function* gaps({ ledger, devices }: View): Iterable<string> {
+  for (const { name, device, gaps } of devices) {
+    const instances = ledger.instances.filter((one) => sameOrigin(one.device, device))
+    if (instances.some(isOver)) continue
+    const told = new Set(instances.flatMap((one) => one.gaps.map(({ from }) => from)))
+    for (const { from, reason } of gaps) {
+      if (!told.has(from)) yield `${name} told nobody that it goes on from ${from} (${reason})`
+    }
+  }
+}
+
+/** Errors that need somebody who caused them. */
+const NEVER = new Set(['bad_frame', 'stale_cursor', 'bad_device', 'log_damaged', 'handler_failed'])
+
+function* reports({ ledger }: View): Iterable<string> {
+  for (const { name, errors } of ledger.instances) {
+    for (const { code, message, eventType } of errors) {
+      if (NEVER.has(code) && eventType !== 'fact.cursed')
+        yield `${name} reported ${code}: ${message}`
+    }
+  }
+}
+
+function keyOf(data: string): string {
+  return /"key":"(k\d+)"/.exec(data)?.[1] ?? ''
+}

@@ -1,0 +1,135 @@
+// The end of a run as the checks see it: logs and room, read from disk and store.
+
+import { checkOf } from '@crosstown/bus/protocol'
+import type { TestDevice, TestNetwork } from '@crosstown/bus/testing'
+import type { Ledger } from '../ledger.ts'
+import { NAME, ROOM, SOME_TYPES, type Stage } from '../stage.ts'
+
+type StoredBatch = Awaited<ReturnType<TestDevice['records']>>[number]
+type Header = StoredBatch['headers'][number]
+
+/** An event in a device's log. */
+export interface Logged {
+  readonly id: string
+  readonly header: Header
+  readonly data: string
+  /** Record and index: where it stands. */
+  readonly batch: number
+  readonly index: number
+  readonly own: boolean
+  /** Where the record itself says that the room has it; of own ones it does not. */
+  readonly said: { readonly epoch: string; readonly place: number } | undefined
+  /** Where the room has it, as this log knows. */
+  readonly position: string | undefined
+}
+
+export interface DeviceView {
+  readonly name: string
+  readonly device: TestDevice
+  /** In the log's order. */
+  readonly events: readonly Logged[]
+  readonly cursor: string | undefined
+  readonly pending: number
+  readonly head: number
+  readonly liveAfter: number
+  readonly epoch: string
+  /** Own events that were in the log, and went with a power cut or with the log. */
+  readonly gone: ReadonlySet<string>
+  /** Whether it reads this type of the room. */
+  readonly reads: (type: string) => boolean
+  /** Where the log knows that it is not whole. */
+  readonly gaps: readonly { readonly reason: string; readonly from: string }[]
+}
+
+export interface View {
+  readonly ledger: Ledger
+  readonly network: TestNetwork
+  readonly devices: readonly DeviceView[]
+  readonly room: {
+    readonly head: string | undefined
+    readonly events: readonly {
+      readonly id: string
+      readonly position: string
+      readonly type: string
+      readonly data: string
+    }[]
+  }
+}
+
+export async function viewOf({ network, ledger, partial }: Stage): Promise<View> {
+  const devices = await Promise.all(network.devices.map((device) => deviceView(device, partial)))
+  return { ledger, network, devices, room: await network.relay.room(ROOM) }
+}
+
+async function deviceView(device: TestDevice, partial: ReadonlySet<string>): Promise<DeviceView> {
+  const { log } = device.disk(NAME, ROOM)
+  const records = await device.records(NAME, ROOM)
+  const { room, head } = await log.state()
+  const placed = new Map<string, string>()
+  for (const { batch, parts } of await log.placements(1, head.batch)) {
+    for (const { epoch, place, indexes } of parts) {
+      indexes.forEach((index, k) => {
+        placed.set(`${batch}/${index}`, `${epoch}.${place + k}`)
+      })
+    }
+  }
+  const events = records.flatMap((record) => {
+    const slots = slotsOf(record)
+    return record.headers.map((header, i): Logged => {
+      const { index, at } = slots[i] as Slot
+      const said = at && !isCut(room.cuts, record.batch, at) ? `${at.epoch}.${at.place}` : undefined
+      const place = placed.get(`${record.batch}/${index}`) ?? said
+      return {
+        id: header.id,
+        header,
+        data: record.data[i] as string,
+        batch: record.batch,
+        index,
+        own: record.kind === 'own',
+        said: at,
+        position: place === undefined ? undefined : `${place}.${checkOf(header.id)}`,
+      }
+    })
+  })
+  return {
+    name: device.name,
+    device,
+    events,
+    cursor: room.cursor,
+    pending: room.pending,
+    head: head.batch,
+    liveAfter: room.liveAfter,
+    gaps: room.gaps,
+    gone: new Set(device.disk(NAME, ROOM).gone),
+    reads: (type) => !partial.has(device.origin.name) || SOME_TYPES.includes(type),
+    epoch: room.cursor?.split('.')[0] ?? '',
+  }
+}
+
+/** Where a header of a record stands in it, and in the room as the record itself says. */
+interface Slot {
+  readonly index: number
+  readonly at?: { readonly epoch: string; readonly place: number }
+}
+
+function slotsOf(record: StoredBatch): Slot[] {
+  if (record.kind === 'own') return record.headers.map((_, index) => ({ index }))
+  const slots: Slot[] = []
+  let index = 0
+  for (const run of record.runs) {
+    if ('own' in run) index += run.own.indexes.length
+    else if ('held' in run) index += run.held.indexes.length
+    else {
+      for (let k = 0; k < run.events; k++) {
+        slots.push({ index: index++, at: { epoch: record.epoch, place: run.place + k } })
+      }
+    }
+  }
+  return slots
+}
+
+type Cuts = Awaited<ReturnType<ReturnType<TestDevice['disk']>['log']['state']>>['room']['cuts']
+
+function isCut(cuts: Cuts, record: number, at: NonNullable<Slot['at']>): boolean {
+  return cuts.some((cut) => cut.epoch === at.epoch && record <= cut.record && at.place > cut.place)
+}

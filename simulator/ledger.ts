@@ -1,0 +1,94 @@
+// What was published and what was heard: the run's own account, to hold against logs and rooms.
+import type { BusError, BusEvent, Gap } from '@crosstown/bus'
+import type { TestContext, TestDevice } from '@crosstown/bus/testing'
+
+/** One event that was published. */
+export interface Publication {
+  /** In the event's data, so that it is known wherever it appears. */
+  readonly key: string
+  readonly by: Instance
+  readonly type: string
+  readonly scope: 'context' | 'device' | 'room'
+  readonly persist: boolean
+  readonly until: string
+  /** Published one after the other in one task: all have the same. */
+  readonly burst: number
+  state: 'pending' | 'resolved' | 'rejected'
+  code?: string
+  event?: BusEvent
+  /** How often the relay had lost a part of its room before: what it confirms later may be old news. */
+  readonly losses: number
+}
+
+/** An event as a handler got it. */
+export interface Heard {
+  readonly id: string
+  readonly key: string
+  readonly persist: boolean
+  readonly scope: string
+  /** Its data as it was when it was published; of own events a handler gets the object itself. */
+  readonly pristine: boolean
+}
+
+/** One life of a bus in a context. */
+export interface Instance {
+  readonly name: string
+  readonly device: TestDevice
+  readonly context: TestContext
+  /** Heard by a subscription from now on, and by one from the log's start. */
+  readonly live: Heard[]
+  readonly all: Heard[]
+  /** Newest record of the log when this context was ready; `undefined` before. */
+  ready?: number
+  /** Of the log it is ready with. */
+  logId?: string
+  readonly errors: BusError[]
+  readonly gaps: Gap[]
+  /** Ended by the script. */
+  left: boolean
+}
+
+/** Whether its context is not there any more, or on its way out. */
+export function isOver({ left, context }: Instance): boolean {
+  return left || !context.alive
+}
+
+export class Ledger {
+  readonly publications: Publication[] = []
+  readonly instances: Instance[] = []
+  /** How often the relay lost a part of its room. */
+  losses = 0
+  /** What went wrong in a way no check at the end would see. */
+  readonly violations: string[] = []
+  #keys = 0
+
+  publication(
+    by: Instance,
+    what: Pick<Publication, 'type' | 'scope' | 'persist' | 'until' | 'burst'>,
+  ): Publication {
+    this.#keys += 1
+    const publication: Publication = {
+      key: `k${this.#keys}`,
+      by,
+      ...what,
+      losses: this.losses,
+      state: 'pending',
+    }
+    this.publications.push(publication)
+    return publication
+  }
+
+  /** Follows the promise of a publication. */
+  follow(publication: Publication, promise: Promise<BusEvent>): void {
+    promise.then(
+      (event) => {
+        publication.state = 'resolved'
+        publication.event = event
+      },
+      (error: { code?: string }) => {
+        publication.state = 'rejected'
+        publication.code = String(error?.code ?? error)
+      },
+    )
+  }
+}

@@ -1,0 +1,151 @@
+// What may go wrong in a run, by profile.
+import type { Scene } from './scene.ts'
+
+export type ProfileName =
+  | 'calm'
+  | 'offline'
+  | 'relay'
+  | 'crashes'
+  | 'tabs'
+  | 'disk'
+  | 'logs'
+  | 'power'
+  | 'lifecycle'
+  | 'restore'
+  | 'clones'
+  | 'mixed'
+
+type Trouble = (scene: Scene) => void
+
+export const TROUBLES: Readonly<Record<string, Trouble>> = {
+  cut(scene) {
+    const device = scene.device()
+    const at = scene.time()
+    scene.add(at, { do: 'cut', device, silently: scene.random.chance(0.3) })
+    scene.add(at + scene.span(), { do: 'mend', device })
+  },
+  drop: (scene) => scene.add(scene.time(), { do: 'drop', device: scene.device() }),
+  relayCrash(scene) {
+    const at = scene.time()
+    scene.add(at, { do: scene.random.chance(0.8) ? 'relayCrash' : 'relayDrain' })
+    scene.add(at + scene.span(), { do: 'relayStart' })
+  },
+  relayFail(scene) {
+    const at = scene.time()
+    scene.add(at, { do: 'relayFail', probability: scene.random.between(0.1, 0.7) })
+    scene.add(at + scene.span(), { do: 'relayFail', probability: 0 })
+  },
+  leave(scene) {
+    const where = scene.slot()
+    const at = scene.time()
+    scene.add(at, { do: scene.random.pick(['crash', 'reload', 'close'] as const), ...where })
+    if (scene.random.chance(0.9)) scene.open(at + scene.span(), where)
+  },
+  tabs(scene) {
+    const device = scene.device()
+    const at = scene.time()
+    const some = (): number => (scene.random.chance(0.5) ? scene.random.between(0.05, 0.6) : 0)
+    scene.add(at, { do: 'tabs', device, drop: some(), duplicate: some(), delay: some() })
+    scene.add(at + scene.span(), { do: 'calmTabs', device })
+  },
+  disk(scene) {
+    const { random } = scene
+    const device = scene.device()
+    const at = scene.time()
+    const faults = random.pick([
+      { slowness: random.between(5, 200), abort: 0, quota: 0 },
+      { slowness: 1, abort: random.between(0.1, 0.9), quota: 0 },
+      { slowness: 1, abort: 0, quota: random.between(0.1, 1) },
+    ])
+    scene.add(at, { do: 'disk', device, ...faults })
+    scene.add(at + scene.span(), { do: 'calmDisk', device })
+  },
+  power(scene) {
+    const device = scene.device()
+    const at = scene.time()
+    scene.add(at, { do: 'power', device, lost: scene.random.below(12) })
+    const later = at + scene.span()
+    for (let slot = 0; slot < (scene.slots[device] as number); slot++) {
+      scene.open(later + scene.random.between(0, 300), { device, slot })
+    }
+  },
+  clear(scene) {
+    const { device, slot } = scene.slot()
+    const at = scene.time()
+    if (scene.random.chance(0.6)) scene.add(at, { do: 'clear', device, slot })
+    else scene.add(at, { do: 'wipe', device })
+  },
+  disconnect: (scene) => scene.add(scene.time(), { do: 'disconnect', device: scene.device() }),
+  clock(scene) {
+    const ms = Math.round(scene.random.between(-3_600_000, 3_600_000))
+    scene.add(scene.time(), { do: 'clock', device: scene.device(), ms })
+  },
+  freeze(scene) {
+    const where = scene.slot()
+    const at = scene.time()
+    if (scene.random.chance(0.5)) scene.add(at - 1, { do: 'hide', ...where })
+    scene.add(at, { do: 'freeze', ...where })
+    const later = at + scene.span()
+    scene.add(later, { do: 'thaw', ...where })
+    scene.add(later + 1, { do: 'show', ...where })
+  },
+  cache(scene) {
+    const where = scene.slot()
+    const at = scene.time()
+    scene.add(at, { do: 'cache', ...where })
+    scene.add(at + scene.span(), { do: 'uncache', ...where })
+  },
+  hide(scene) {
+    const where = scene.slot()
+    const at = scene.time()
+    scene.add(at, { do: 'hide', ...where })
+    scene.add(at + scene.span(), { do: 'show', ...where })
+  },
+  restore(scene) {
+    const at = scene.time()
+    scene.add(at, { do: 'relayRestore', lost: 1 + scene.random.below(20) })
+    scene.add(at + scene.span(), { do: 'relayStart' })
+  },
+  wipe(scene) {
+    const at = scene.time()
+    scene.add(at, { do: 'relayWipe' })
+    scene.add(at + scene.span(), { do: 'relayStart' })
+  },
+  clone(scene) {
+    const at = scene.time()
+    const to = scene.devices + scene.random.below(2)
+    scene.add(at, { do: 'clone', device: scene.device(), to })
+    for (let slot = 0; slot < 2; slot++) scene.open(at + scene.span(), { device: to, slot })
+    for (let i = 0; i < 3; i++) {
+      scene.add(at + scene.span(), {
+        do: 'publish',
+        device: to,
+        slot: 0,
+        count: 2,
+        scope: 'room',
+        persist: true,
+        until: 'logged',
+        together: false,
+        type: 'fact.stated',
+      })
+    }
+  },
+}
+
+/** What may go wrong under each profile; one named twice does so twice as often. */
+export const PROFILES: Readonly<Record<ProfileName, readonly (keyof typeof TROUBLES)[]>> = {
+  calm: [],
+  offline: ['cut', 'cut', 'drop'],
+  relay: ['relayCrash', 'relayCrash', 'relayFail', 'drop', 'cut'],
+  crashes: ['leave', 'leave', 'leave', 'relayCrash', 'cut'],
+  tabs: ['tabs', 'tabs', 'leave', 'cut'],
+  disk: ['disk', 'disk', 'clock', 'leave', 'cut'],
+  power: ['power', 'power', 'disk', 'clock', 'cut'],
+  logs: ['clear', 'disconnect', 'disconnect', 'disk', 'leave', 'cut'],
+  lifecycle: ['freeze', 'freeze', 'cache', 'hide', 'leave', 'cut'],
+  restore: ['restore', 'restore', 'wipe', 'cut', 'leave'],
+  clones: ['clone', 'cut', 'leave'],
+  mixed: Object.keys(TROUBLES),
+}
+
+export const PROFILE_NAMES = Object.keys(PROFILES) as ProfileName[]

@@ -1,0 +1,115 @@
+// One run: a scenario from its first task to its last check.
+import { createTestNetwork, type TestNetwork } from '@crosstown/bus/testing'
+import { simulatedRelay } from '@crosstown/edge-relay/testing'
+import { CHECKS } from './checks/checks.ts'
+import { viewOf } from './checks/view.ts'
+import { isOver } from './ledger.ts'
+import type { Scenario } from './scenario.ts'
+import { Stage } from './stage.ts'
+
+export interface Outcome {
+  /** What does not hold, most telling first; empty where all does. */
+  readonly violations: readonly string[]
+  /** The same for the same run. */
+  readonly hash: number
+  readonly steps: number
+  readonly publications: number
+}
+
+/** Virtual milliseconds after which a run that has not settled never will. */
+const SETTLE_MS = 600_000
+const SLICE_MS = 10_000
+const REST_MS = 60_000
+/** Tasks that no run needs to come to rest. */
+const MAX_STEPS = 100_000
+const CLOSE_MS = 30_000
+/** In which the relay finds out who is not there any more. */
+const LEAVE_MS = 400_000
+
+/** What was thrown or rejected in the run under way, and nobody took; see `simulate.ts`. */
+export const unhandled: unknown[] = []
+
+/** `secret.*` is not for the room. */
+const auth = () => ({ subject: 'everyone', rights: { publish: ['fact.**'], subscribe: ['**'] } })
+
+export async function run(
+  scenario: Scenario,
+  trace?: (at: number, label: string, detail: string) => void,
+): Promise<Outcome> {
+  unhandled.length = 0
+  const relayErrors: string[] = []
+  const network = createTestNetwork({
+    seed: scenario.seed,
+    relay: simulatedRelay({ auth, onError: (error) => relayErrors.push(String(error)) }),
+    ...(trace && { trace }),
+  })
+  const stage = new Stage(network, scenario.partial)
+  const { ledger } = stage
+  for (const action of scenario.actions)
+    network.after(action.at, () => stage.act(action), action.do)
+  const violations: string[] = []
+  await network.run((scenario.actions.at(-1)?.at ?? 0) + 1)
+  network.heal()
+  await stage.rest()
+  const settled = await settle(network)
+  const view = await viewOf(stage)
+  for (const { name, find } of CHECKS) {
+    for (const found of find(view)) violations.push(`${name}: ${found}`)
+  }
+  if (!settled) violations.push('the network did not settle')
+  violations.push(...ledger.violations)
+  violations.push(...(await end(stage)))
+  violations.push(...unhandled.map((error) => `an error was not handled: ${String(error)}`))
+  return {
+    violations,
+    hash: network.hash,
+    steps: network.steps,
+    publications: ledger.publications.length,
+  }
+}
+
+/** Whether all came to rest, and stayed there until every beat and timer had its turn. */
+async function settle(network: TestNetwork): Promise<boolean> {
+  const end = network.now + SETTLE_MS
+  const steps = network.steps + MAX_STEPS
+  while (network.now < end && network.steps < steps) {
+    if (!(await network.settle(SLICE_MS))) continue
+    await network.run(REST_MS)
+    return true
+  }
+  return false
+}
+
+/** Closes everything; what is left then is a leak. */
+async function end(stage: Stage): Promise<string[]> {
+  const { network, ledger } = stage
+  const left: string[] = []
+  const open = network.devices.flatMap(({ contexts }) => contexts)
+  try {
+    await network.until(
+      Promise.all(open.flatMap(({ buses }) => buses.map((bus) => bus.close()))),
+      CLOSE_MS,
+    )
+    await network.run(LEAVE_MS)
+  } catch (error) {
+    left.push(`buses do not close: ${String(error)}`)
+  }
+  for (const instance of ledger.instances) {
+    const { name, context } = instance
+    if (isOver(instance)) continue
+    for (const [what, count] of Object.entries(context.holdings)) {
+      if (count !== 0) left.push(`${name} still has ${count} ${what} after it was closed`)
+    }
+  }
+  for (const { name, channels, locks } of network.devices) {
+    if (channels.size > 0) left.push(`${name} still has ${channels.size} channels`)
+    if (locks.size > 0) left.push(`${name} still has ${locks.size} locks`)
+  }
+  const { sockets, timers } = network.relay
+  if (sockets > 0) left.push(`the relay still has ${sockets} sockets`)
+  if (timers > 0) left.push(`the relay still has ${timers} timers`)
+  for (const { key, state, by } of ledger.publications) {
+    if (state === 'pending' && !isOver(by)) left.push(`${key} of ${by.name} is pending after close`)
+  }
+  return left
+}

@@ -1,0 +1,29 @@
+// What happens in a run, and when: made from a seed and a profile.
+import type { Action } from './actions.ts'
+import { PROFILES, type ProfileName, TROUBLES } from './profiles.ts'
+import { Scene } from './scene.ts'
+
+export interface Scenario {
+  readonly seed: number
+  readonly profile: ProfileName
+  /** Devices that read only some types of the room. */
+  readonly partial: readonly number[]
+  /** In order of time. */
+  readonly actions: readonly Action[]
+}
+
+export function makeScenario(seed: number, profile: ProfileName): Scenario {
+  const scene = new Scene(seed)
+  for (let device = 0; device < scene.devices; device++) {
+    for (let slot = 0; slot < (scene.slots[device] as number); slot++) {
+      const late = scene.random.chance(0.2)
+      scene.open(late ? scene.time() : scene.random.between(0, 100), { device, slot })
+    }
+  }
+  scene.work()
+  const troubles = PROFILES[profile]
+  const many = troubles.length === 0 ? 0 : 1 + scene.random.below(6)
+  for (let i = 0; i < many; i++) TROUBLES[scene.random.pick(troubles)]?.(scene)
+  const partial = scene.random.chance(0.3) ? [scene.device()] : []
+  return { seed, profile, partial, actions: scene.actions.sort((a, b) => a.at - b.at) }
+}

@@ -1,0 +1,79 @@
+// A scenario in the making: chance, and what was chosen so far.
+import { Random } from '@crosstown/bus/testing'
+import type { Action, EventType, Fault, Slot, Work } from './actions.ts'
+
+/** How long there is work and trouble, in virtual milliseconds. */
+const DURATION_MS = 12_000
+
+export class Scene {
+  readonly random: Random
+  readonly actions: Action[] = []
+  readonly devices: number
+  readonly slots: number[]
+
+  constructor(seed: number) {
+    this.random = new Random(seed)
+    this.devices = 1 + this.random.below(3)
+    this.slots = Array.from({ length: this.devices }, () => 1 + this.random.below(3))
+  }
+
+  add(at: number, what: Work | Fault): void {
+    this.actions.push({ at: Math.round(at), ...what })
+  }
+
+  time(): number {
+    return this.random.between(200, DURATION_MS)
+  }
+
+  /** How long something goes on: mostly short, sometimes most of the run. */
+  span(): number {
+    return this.random.chance(0.3) ? this.random.between(1_000, 8_000) : this.random.between(5, 900)
+  }
+
+  device(): number {
+    return this.random.below(this.devices)
+  }
+
+  slot(): Slot {
+    const device = this.device()
+    return { device, slot: this.random.below(this.slots[device] as number) }
+  }
+
+  kind(slot: number): 'page' | 'worker' | 'service-worker' {
+    if (slot === 0 || this.random.chance(0.7)) return 'page'
+    return this.random.chance(0.7) ? 'worker' : 'service-worker'
+  }
+
+  open(at: number, where: Slot): void {
+    this.add(at, { do: 'open', ...where, kind: this.kind(where.slot) })
+  }
+
+  #type(forRoom: boolean): EventType {
+    if (!forRoom || this.random.chance(0.6)) return 'fact.stated'
+    return this.random.pick(['fact.asked', 'fact.asked', 'fact.cursed', 'secret.told'] as const)
+  }
+
+  work(): void {
+    const { random } = this
+    const publishes = 4 + random.below(16)
+    for (let i = 0; i < publishes; i++) {
+      const scope = random.chance(0.8) ? 'room' : random.pick(['device', 'context'] as const)
+      const persist = scope !== 'context' && random.chance(0.92)
+      const levels = !persist
+        ? (['accepted'] as const)
+        : scope === 'room'
+          ? (['logged', 'logged', 'relayed', 'handled', 'accepted'] as const)
+          : (['logged', 'handled'] as const)
+      this.add(this.time(), {
+        do: 'publish',
+        ...this.slot(),
+        count: random.chance(0.1) ? 1 + random.below(60) : 1 + random.below(4),
+        scope,
+        persist,
+        until: random.pick(levels),
+        together: persist && random.chance(0.15),
+        type: this.#type(persist && scope === 'room'),
+      })
+    }
+  }
+}
