@@ -272,6 +272,7 @@ export class Device {
       peers: () => this.#peers,
       keeper: () => this.#keeper?.opened,
       leads: () => this.status.get().leader,
+      outboxFull: () => this.#options.relay !== undefined && this.outboxFull,
       cast: (headers, data) => this.#lead.cast(headers, data),
       report: (error) => this.#report(error),
     })

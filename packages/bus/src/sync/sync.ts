@@ -252,6 +252,8 @@ export interface HostOptions {
   readonly keeper: () => Keeper | undefined
   /** Posts a text to the other contexts of the device, and hears it here too. */
   readonly tell: (text: string) => void
+  /** Whether what waits for the relay fills the log. */
+  readonly outboxFull: () => boolean
 }
 
 /** A context that keeps the events of others in its log. */
