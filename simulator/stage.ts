@@ -224,6 +224,7 @@ export class Stage {
       context,
       live: [],
       all: [],
+      openedAt: this.network.now,
       errors: [],
       gaps: [],
       left: false,
@@ -270,6 +271,7 @@ export class Stage {
         persist: true,
         until: 'logged',
         burst: this.#bursts++,
+        at: this.network.now,
       })
       const { key, persist, type } = publication
       const answer = context.publish(type, { key, persist, mark: PRISTINE })
@@ -286,7 +288,12 @@ export class Stage {
     let burst = this.#bursts++
     const made = Array.from({ length: action.count }, () => {
       if (action.together) burst = this.#bursts++
-      const publication = this.ledger.publication(instance, { type, burst, ...options })
+      const publication = this.ledger.publication(instance, {
+        type,
+        burst,
+        at: this.network.now,
+        ...options,
+      })
       return { publication, data: { key: publication.key, persist, mark: PRISTINE } }
     })
     if (!action.together) {

@@ -35,6 +35,8 @@ export interface DeviceView {
   readonly epoch: string
   /** Own events that were in the log, and went with a power cut or with the log. */
   readonly gone: ReadonlySet<string>
+  /** Whether its log is another than at the beginning. */
+  readonly cleared: boolean
   /** Whether it reads this type of the room. */
   readonly reads: (type: string) => boolean
   /** Where the log knows that it is not whole. */
@@ -100,6 +102,7 @@ async function deviceView(device: TestDevice, partial: ReadonlySet<string>): Pro
     head: head.batch,
     liveAfter: room.liveAfter,
     gaps: room.gaps,
+    cleared: device.disk(NAME, ROOM).cleared,
     gone: new Set(device.disk(NAME, ROOM).gone),
     reads: (type) => !partial.has(device.origin.name) || SOME_TYPES.includes(type),
     epoch: room.cursor?.split('.')[0] ?? '',
