@@ -2,7 +2,7 @@
 // what does not.
 import { isOver } from '../ledger.ts'
 import { NAME, PRISTINE, QUEUE_EVENTS, ROOM } from '../stage.ts'
-import type { Logged, View } from './view.ts'
+import { type Logged, placeOf, type View } from './view.ts'
 
 /** The type that the relay refuses. */
 const REFUSED = 'secret.told'
@@ -48,6 +48,7 @@ function* promises({ ledger, devices, room }: View): Iterable<string> {
     if (until !== 'relayed' || scope !== 'room') continue
     if (type === REFUSED) yield `${id} (${key}) was relayed, and the relay refuses its type`
     const position = placed.get(id)
+    if (position === undefined && placeOf(event.position) <= room.trimmed) continue
     if (position === undefined) {
       // What a room lost it gets again from a device that is there and has it as its own.
       const isThere = found?.own && by.device.contexts.length > 0
@@ -133,6 +134,7 @@ function* convergence({ devices, room }: View): Iterable<string> {
     }
     for (const { id, header, own, position } of events) {
       if (header.scope === 'device' || header.type === REFUSED || placed.has(id)) continue
+      if (room.trimmed > 0 && placeOf(position) <= room.trimmed) continue
       if (own) yield `${id} of ${name} never reached the room`
       else if (position !== undefined)
         yield `${id} in the log of ${name} stands at ${position}, where the room has it not`

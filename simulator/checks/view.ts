@@ -49,6 +49,7 @@ export interface View {
   readonly devices: readonly DeviceView[]
   readonly room: {
     readonly head: string | undefined
+    readonly trimmed: number
     readonly events: readonly {
       readonly id: string
       readonly position: string
@@ -61,6 +62,11 @@ export interface View {
 export async function viewOf({ network, ledger, partial }: Stage): Promise<View> {
   const devices = await Promise.all(network.devices.map((device) => deviceView(device, partial)))
   return { ledger, network, devices, room: await network.relay.room(ROOM) }
+}
+
+/** The place in a position; 0 where there is none. */
+export function placeOf(position: string | undefined): number {
+  return Number(position?.split('.')[1] ?? 0)
 }
 
 async function deviceView(device: TestDevice, partial: ReadonlySet<string>): Promise<DeviceView> {

@@ -91,6 +91,10 @@ export class SimulatedDisk {
     this.faults = CALM
   }
 
+  get isCalm(): boolean {
+    return this.faults === CALM
+  }
+
   add(handle: DiskHandle): void {
     this.#handles.add(handle)
   }
