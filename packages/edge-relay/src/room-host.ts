@@ -34,7 +34,7 @@ export interface HostContext {
   readonly platform: Platform
   readonly report: (error: unknown, room: string) => void
   /** Hears of what was committed. */
-  readonly grew?: (room: string, records: readonly RoomRecord[]) => void
+  readonly grew?: (room: string, records: readonly RoomRecord[], head: RoomHead) => void
 }
 
 interface Entry {
@@ -237,7 +237,7 @@ export class RoomHost {
       for (const [i, entry] of group.entries()) this.#answer(entry, decision.replies[i] as Reply)
       if (decision.records.length > 0) {
         this.#broadcast(decision)
-        this.#context.grew?.(this.room, decision.records)
+        this.#context.grew?.(this.room, decision.records, decision.head)
       }
       return
     }
