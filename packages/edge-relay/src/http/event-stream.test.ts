@@ -167,10 +167,12 @@ describe('an event stream', () => {
   it('holds the rights of its token for each event', async () => {
     const { open, post } = await start({ auth })
     await post({ type: 'secret', data: 1 }, { type: 'public.a', data: 2 })
-    const probe = await open('', { authorization: 'Bearer some' })
+    const queries = ['', '?type=**', '?type=secret&type=public.**']
+    const headers = { authorization: 'Bearer some' }
+    const readers = await Promise.all(queries.map((query) => open(query, headers)))
     await post({ type: 'secret', data: 3 })
     await post({ type: 'public.b', data: 4 })
-    expect(await probe.data(2)).toEqual([2, 4])
+    for (const reader of readers) expect(await reader.data(2)).toEqual([2, 4])
   })
 
   it('beats in silence, and tells how far it is where nothing matched', async () => {
