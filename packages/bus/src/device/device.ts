@@ -272,6 +272,7 @@ export class Device {
       peers: () => this.#peers,
       keeper: () => this.#keeper?.opened,
       leads: () => this.status.get().leader,
+      silent: (silent) => this.#hostSilent(silent),
       outboxFull: () => this.#options.relay !== undefined && this.outboxFull,
       cast: (headers, data) => this.#lead.cast(headers, data),
       report: (error) => this.#report(error),
@@ -339,6 +340,13 @@ export class Device {
     hear(this.#hostLog)
     this.#linked.named(NO_LOG)
     return true
+  }
+
+  /** Commits wait for a host that is silent; live delivery does not. */
+  #hostSilent(silent: boolean): void {
+    if (this.#closed || this.#handOver.gate !== (silent ? 'open' : 'late')) return
+    this.#handOver.gate = silent ? 'late' : 'open'
+    this.#options.opened()
   }
 
   /** `past` is the newest record that was there when the log was opened. */

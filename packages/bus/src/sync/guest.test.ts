@@ -64,6 +64,7 @@ class World {
       platform: this.platform,
       seek: () => toHosts.send({ frame: 'seek', log: 'none' }),
       alone: () => false,
+      silent: () => {},
     })
     for (const name of ['a', 'b']) this.#addHost(name, toHosts)
   }

@@ -236,6 +236,8 @@ export interface GuestOptions {
   readonly seek: () => void
   /** Nobody keeps a log: events are live only, as on a bus without one. */
   readonly alone: () => boolean
+  /** Nobody has answered for a while, or somebody does again. */
+  readonly silent: (silent: boolean) => void
 }
 
 /** A log that is open, and who writes to it. */
