@@ -56,10 +56,12 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
     invariant: 3,
     fault: "a promise until 'relayed' is dropped when its batch is confirmed",
     file: 'bus/dist/sync/waiters.js',
-    find: `                if (entry.ticket.until === 'relayed')
-                    entry.ticket.resolve();`,
-    replace: `                if (false)
-                    entry.ticket.resolve();`,
+    find: `    confirm(confirmation) {
+        const`,
+    replace: `    confirm(confirmation) {
+        if (this.#unconfirmed.has(confirmation.batch))
+            return;
+        const`,
     profile: 'calm',
   },
   {

@@ -1,8 +1,9 @@
 // Section by section what always holds, checked at the end of a run. Each gives sentences about
 // what does not.
 import { isOver } from '../ledger.ts'
-import { NAME, PRISTINE, QUEUE_EVENTS, ROOM } from '../stage.ts'
-import { type DeviceView, type Logged, placeOf, type View } from './view.ts'
+import { PRISTINE, QUEUE_EVENTS } from '../place.ts'
+import { fromStart, live, publishersOrder } from './hearing.ts'
+import { keyOf, placeOf, sameOrigin, type View } from './view.ts'
 
 /** The type that the relay refuses. */
 const REFUSED = 'secret.told'
@@ -87,11 +88,6 @@ function* logs({ ledger, devices }: View): Iterable<string> {
   }
 }
 
-/** A copied profile has what was in the one it was copied from. */
-function sameOrigin(a: { origin: unknown }, b: { origin: unknown }): boolean {
-  return a.origin === b.origin
-}
-
 function* scopes({ ledger }: View): Iterable<string> {
   const published = new Map(ledger.publications.map((one) => [one.key, one]))
   for (const instance of ledger.instances) {
@@ -149,95 +145,6 @@ function* cursors({ devices, room }: View): Iterable<string> {
     if (cursor !== room.head)
       yield `the cursor of ${name} stands at ${cursor}, the room at ${room.head}`
     if (pending > 0) yield `the outbox of ${name} still has ${pending}`
-  }
-}
-
-function* live({ ledger, devices }: View): Iterable<string> {
-  const published = new Map(ledger.publications.map((one) => [one.key, one]))
-  for (const instance of ledger.instances) {
-    const { name, live, all } = instance
-    yield* twice(live, `${name} live`)
-    // Another log has another start.
-    if (!instance.device.disk(NAME, ROOM).cleared) yield* twice(all, `${name} from the start`)
-    yield* disorder(live, `${name} live`)
-    if (isOver(instance) || instance.ready === undefined) continue
-    const view = devices.find(({ device }) => device === instance.device)
-    const heard = new Set([...live.map(({ id }) => id), ...(view ? late(view) : [])])
-    for (const event of view?.events ?? []) {
-      if (event.header.type.startsWith('$')) continue
-      // Known from a log that was cleared, it is news to nobody.
-      if (view?.cleared && (published.get(keyOf(event.data))?.at ?? 0) < instance.openedAt) continue
-      if (event.batch <= instance.ready || heard.has(event.id) || isPast(event, view)) continue
-      yield `${event.id} came to the log of ${view?.name} and was not heard by ${name}`
-    }
-  }
-}
-
-/** An event the room had before this log first joined it; of an epoch that is gone nobody knows. */
-function isPast({ said }: Logged, view: View['devices'][number] | undefined): boolean {
-  if (said === undefined || !view) return false
-  return said.epoch !== view.epoch || said.place <= view.liveAfter
-}
-
-/**
- * Events that came to a log behind a later one of their publisher: a copied profile may bring what
- * its original lost. Nobody hears them live, as each publisher's order holds.
- */
-function* late({ events }: DeviceView): Iterable<string> {
-  const highest = new Map<string, number>()
-  for (const { id } of events) {
-    const [prefix, counter] = partsOf(id)
-    if (counter < (highest.get(prefix) ?? 0)) yield id
-    highest.set(prefix, Math.max(counter, highest.get(prefix) ?? 0))
-  }
-}
-
-/** Only what was lost or copied comes late. */
-function* publishersOrder({ ledger, devices }: View): Iterable<string> {
-  const lost = devices.some(({ gone, device }) => gone.size > 0 || device.origin !== device)
-  if (lost || ledger.losses > 0) return
-  for (const view of devices) {
-    for (const id of late(view)) yield `${id} stands behind a later one in the log of ${view.name}`
-  }
-}
-
-function partsOf(id: string): [prefix: string, counter: number] {
-  const at = id.lastIndexOf('-')
-  return [id.slice(0, at), Number(id.slice(at + 1))]
-}
-
-/** What is not kept nobody promises to hear once only. */
-function* twice(heard: readonly { id: string; persist: boolean }[], who: string): Iterable<string> {
-  const seen = new Set<string>()
-  for (const { id, persist } of heard) {
-    if (persist && seen.has(id)) yield `${id} was heard twice by ${who}`
-    seen.add(id)
-  }
-}
-
-function* disorder(
-  heard: readonly { id: string; persist: boolean }[],
-  who: string,
-): Iterable<string> {
-  const highest = new Map<string, number>()
-  for (const { id, persist } of heard) {
-    if (!persist) continue
-    const [prefix, counter] = partsOf(id)
-    if (counter < (highest.get(prefix) ?? 0)) yield `${id} was heard out of order by ${who}`
-    highest.set(prefix, Math.max(counter, highest.get(prefix) ?? 0))
-  }
-}
-
-function* fromStart({ ledger, devices }: View): Iterable<string> {
-  for (const instance of ledger.instances) {
-    const { name, all, device, ready } = instance
-    if (isOver(instance) || ready === undefined) continue
-    const view = devices.find((one) => one.device === device)
-    const heard = new Set([...all.map(({ id }) => id), ...(view ? late(view) : [])])
-    for (const { id, header } of view?.events ?? []) {
-      if (!heard.has(id) && !header.type.startsWith('$'))
-        yield `${id} is in the log of ${view?.name}, and ${name} did not hear it from the start`
-    }
   }
 }
 
@@ -303,8 +210,4 @@ function* reports({ ledger }: View): Iterable<string> {
         yield `${name} reported ${code}: ${message}`
     }
   }
-}
-
-function keyOf(data: string): string {
-  return /"key":"(k\d+)"/.exec(data)?.[1] ?? ''
 }

@@ -3,7 +3,8 @@
 import { checkOf } from '@crosstown/bus/protocol'
 import type { TestDevice, TestNetwork } from '@crosstown/bus/testing'
 import type { Ledger } from '../ledger.ts'
-import { NAME, ROOM, SOME_TYPES, type Stage } from '../stage.ts'
+import { NAME, ROOM, SOME_TYPES } from '../place.ts'
+import type { Stage } from '../stage.ts'
 
 type StoredBatch = Awaited<ReturnType<TestDevice['records']>>[number]
 type Header = StoredBatch['headers'][number]
@@ -141,4 +142,14 @@ type Cuts = Awaited<ReturnType<ReturnType<TestDevice['disk']>['log']['state']>>[
 
 function isCut(cuts: Cuts, record: number, at: NonNullable<Slot['at']>): boolean {
   return cuts.some((cut) => cut.epoch === at.epoch && record <= cut.record && at.place > cut.place)
+}
+
+/** A copied profile has what was in the one it was copied from. */
+export function sameOrigin(a: { origin: unknown }, b: { origin: unknown }): boolean {
+  return a.origin === b.origin
+}
+
+/** The key in an event's data: which publication it is. */
+export function keyOf(data: string): string {
+  return /"key":"(k\d+)"/.exec(data)?.[1] ?? ''
 }
