@@ -111,6 +111,16 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
     profile: 'calm',
   },
   {
+    name: 'kept-lead',
+    invariant: 4,
+    fault: 'a page that is frozen leads on',
+    file: 'bus/dist/device/lifecycle.js',
+    find: `            actions.handOver();
+            if (change`,
+    replace: '            if (change',
+    profile: 'lifecycle',
+  },
+  {
     name: 'early-ack',
     invariant: 5,
     fault: 'the relay acknowledges before it has committed',
@@ -167,9 +177,17 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
     invariant: 6,
     fault: 'a restored room is taken for the one it was',
     file: 'edge-relay/dist/resume.js',
-    find: '    const { place, check } = parsed;',
-    replace: `    const { place, check } = parsed;
-    return Math.min(place, head.place);`,
+    find: '    if (mark?.check !== check || (chain ?? mark.chain) !== mark.chain)',
+    replace: '    if (mark === undefined)',
+    profile: 'restore',
+  },
+  {
+    name: 'unchained',
+    invariant: 6,
+    fault: 'a position is believed for its own event, whatever stands before it',
+    file: 'edge-relay/dist/resume.js',
+    find: '(chain ?? mark.chain) !== mark.chain',
+    replace: 'false',
     profile: 'restore',
   },
   {

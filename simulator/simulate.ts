@@ -93,6 +93,7 @@ async function explain(
   const small = await shrink(scenario, outcome)
   print(`It fails with ${small.actions.length} of its ${scenario.actions.length} actions:`)
   for (const action of small.actions) print(lineOf(action))
+  print(`As an entry of regressions.ts: ${JSON.stringify(small)}`)
   print(
     `Again, with all that happens: npm run simulate -- --seed ${scenario.seed} --profile ${scenario.profile} --trace`,
   )

@@ -1,8 +1,8 @@
 // Section by section what always holds, checked at the end of a run. Each gives sentences about
 // what does not.
 import { isOver } from '../ledger.ts'
-import { PRISTINE, QUEUE_EVENTS } from '../stage.ts'
-import type { Logged, View } from './view.ts'
+import { NAME, PRISTINE, QUEUE_EVENTS, ROOM } from '../stage.ts'
+import { type DeviceView, type Logged, placeOf, type View } from './view.ts'
 
 /** The type that the relay refuses. */
 const REFUSED = 'secret.told'
@@ -22,6 +22,7 @@ export const CHECKS: readonly Check[] = [
   { name: "live subscribers hear each event once, in each publisher's order", find: live },
   { name: 'subscribers from the start hear the whole log', find: fromStart },
   { name: 'cause stands before effect', find: causes },
+  { name: "each log keeps each publisher's order", find: publishersOrder },
   { name: 'nothing leaves the relay before its commit', find: early },
   { name: 'what was lost is told', find: gaps },
   { name: 'one socket a device', find: sockets },
@@ -42,14 +43,16 @@ function* promises({ ledger, devices, room }: View): Iterable<string> {
     }
     if (state !== 'resolved' || !event || !persist || until === 'accepted') continue
     const { id } = event
-    const logged = log?.events.some((one) => one.id === id)
+    const found = log?.events.find((one) => one.id === id)
+    const logged = found !== undefined
     if (!logged && !log?.gone.has(id)) yield `${id} (${key}) was ${until} and is not in its log`
     if (until !== 'relayed' || scope !== 'room') continue
     if (type === REFUSED) yield `${id} (${key}) was relayed, and the relay refuses its type`
     const position = placed.get(id)
+    if (position === undefined && placeOf(event.position) <= room.trimmed) continue
     if (position === undefined) {
-      // A device that is not there any more cannot feed a room again that lost its events.
-      const isThere = logged && by.device.contexts.length > 0
+      // What a room lost it gets again from a device that is there and has it as its own.
+      const isThere = found?.own && by.device.contexts.length > 0
       if (losses === ledger.losses || isThere)
         yield `${id} (${key}) was relayed and is not in the room`
     } else if (losses === ledger.losses && event.position !== position) {
@@ -132,6 +135,7 @@ function* convergence({ devices, room }: View): Iterable<string> {
     }
     for (const { id, header, own, position } of events) {
       if (header.scope === 'device' || header.type === REFUSED || placed.has(id)) continue
+      if (room.trimmed > 0 && placeOf(position) <= room.trimmed) continue
       if (own) yield `${id} of ${name} never reached the room`
       else if (position !== undefined)
         yield `${id} in the log of ${name} stands at ${position}, where the room has it not`
@@ -149,16 +153,20 @@ function* cursors({ devices, room }: View): Iterable<string> {
 }
 
 function* live({ ledger, devices }: View): Iterable<string> {
+  const published = new Map(ledger.publications.map((one) => [one.key, one]))
   for (const instance of ledger.instances) {
     const { name, live, all } = instance
     yield* twice(live, `${name} live`)
-    yield* twice(all, `${name} from the start`)
+    // Another log has another start.
+    if (!instance.device.disk(NAME, ROOM).cleared) yield* twice(all, `${name} from the start`)
     yield* disorder(live, `${name} live`)
     if (isOver(instance) || instance.ready === undefined) continue
     const view = devices.find(({ device }) => device === instance.device)
-    const heard = new Set(live.map(({ id }) => id))
+    const heard = new Set([...live.map(({ id }) => id), ...(view ? late(view) : [])])
     for (const event of view?.events ?? []) {
       if (event.header.type.startsWith('$')) continue
+      // Known from a log that was cleared, it is news to nobody.
+      if (view?.cleared && (published.get(keyOf(event.data))?.at ?? 0) < instance.openedAt) continue
       if (event.batch <= instance.ready || heard.has(event.id) || isPast(event, view)) continue
       yield `${event.id} came to the log of ${view?.name} and was not heard by ${name}`
     }
@@ -169,6 +177,33 @@ function* live({ ledger, devices }: View): Iterable<string> {
 function isPast({ said }: Logged, view: View['devices'][number] | undefined): boolean {
   if (said === undefined || !view) return false
   return said.epoch !== view.epoch || said.place <= view.liveAfter
+}
+
+/**
+ * Events that came to a log behind a later one of their publisher: a copied profile may bring what
+ * its original lost. Nobody hears them live, as each publisher's order holds.
+ */
+function* late({ events }: DeviceView): Iterable<string> {
+  const highest = new Map<string, number>()
+  for (const { id } of events) {
+    const [prefix, counter] = partsOf(id)
+    if (counter < (highest.get(prefix) ?? 0)) yield id
+    highest.set(prefix, Math.max(counter, highest.get(prefix) ?? 0))
+  }
+}
+
+/** Only what was lost or copied comes late. */
+function* publishersOrder({ ledger, devices }: View): Iterable<string> {
+  const lost = devices.some(({ gone, device }) => gone.size > 0 || device.origin !== device)
+  if (lost || ledger.losses > 0) return
+  for (const view of devices) {
+    for (const id of late(view)) yield `${id} stands behind a later one in the log of ${view.name}`
+  }
+}
+
+function partsOf(id: string): [prefix: string, counter: number] {
+  const at = id.lastIndexOf('-')
+  return [id.slice(0, at), Number(id.slice(at + 1))]
 }
 
 /** What is not kept nobody promises to hear once only. */
@@ -187,8 +222,7 @@ function* disorder(
   const highest = new Map<string, number>()
   for (const { id, persist } of heard) {
     if (!persist) continue
-    const at = id.lastIndexOf('-')
-    const [prefix, counter] = [id.slice(0, at), Number(id.slice(at + 1))]
+    const [prefix, counter] = partsOf(id)
     if (counter < (highest.get(prefix) ?? 0)) yield `${id} was heard out of order by ${who}`
     highest.set(prefix, Math.max(counter, highest.get(prefix) ?? 0))
   }
@@ -199,7 +233,7 @@ function* fromStart({ ledger, devices }: View): Iterable<string> {
     const { name, all, device, ready } = instance
     if (isOver(instance) || ready === undefined) continue
     const view = devices.find((one) => one.device === device)
-    const heard = new Set(all.map(({ id }) => id))
+    const heard = new Set([...all.map(({ id }) => id), ...(view ? late(view) : [])])
     for (const { id, header } of view?.events ?? []) {
       if (!heard.has(id) && !header.type.startsWith('$'))
         yield `${id} is in the log of ${view?.name}, and ${name} did not hear it from the start`

@@ -53,6 +53,8 @@ export interface DeviceOptions {
   readonly settle: () => void
   /** The log was cleared: what is on its way to it is lost. */
   readonly cleared: (error: BusError) => void
+  /** The log is, or will be, another one than there was: offsets begin anew. */
+  readonly renewed: () => void
   readonly publishSystem: <Type extends keyof SystemEvents>(
     type: Type,
     data: SystemEvents[Type],
@@ -82,6 +84,8 @@ export class Device {
   /** Term of the last beat: another leader may have died before it told what it knew. */
   #seenTerm = 0
   #cancelLate: (() => void) | undefined
+  /** Lets the log go on after the page stood still. */
+  #goOn: (() => void) | undefined
   #closed = false
 
   constructor(options: DeviceOptions) {
@@ -368,6 +372,7 @@ export class Device {
   #startAnew(reason: BusError): void {
     const { relay, stages } = this.#options
     stages.waiters.abandon(reason)
+    this.#options.renewed()
     this.#seenTerm = 0
     if (!relay) return
     this.status.update({ relay: 'connecting', outbox: { pending: 0, refused: 0 } })
@@ -397,7 +402,7 @@ export class Device {
   #handLeadershipOver(): void {
     this.#candidate.goodbye()
     void this.#candidate.stop(true)
-    this.#keeper?.log?.halt?.()
+    this.#goOn = this.#keeper?.log?.halt?.()
   }
 
   #suspend(): void {
@@ -417,6 +422,8 @@ export class Device {
   }
 
   #wake(): void {
+    this.#goOn?.()
+    this.#goOn = undefined
     const log = this.#keeper?.log
     if (log) this.#takePart(log)
     void this.#peers.look()
@@ -436,7 +443,8 @@ export class Device {
   }
 
   #report(error: BusError): void {
-    if (this.#closed && isBusError(error, 'closed')) return
+    // It was closed here: for good, or because the page is put away.
+    if (isBusError(error, 'closed')) return
     this.status.update({ lastError: error })
     this.#options.report(error)
   }

@@ -95,6 +95,7 @@ export class Lead {
     this.#head = 0
     this.#counted = 0
     this.#lastRoom = 0
+    this.#confirmed = 0
     this.#depose = () => deposed.abort()
     for (let failures = 0; !over.aborted; failures++) {
       try {

@@ -367,6 +367,26 @@ test('a leader whose term is over waits for its turn again, and leads under a ne
   expect(one.session?.term[0]).toBeGreaterThan(before)
 })
 
+test('a log that was cleared does not take confirmations of the last one for its own', async () => {
+  const [one, two] = [await device.open(), await device.open()]
+  one.session?.events.confirmedThrough(6)
+  await two.bus.clear()
+  await settled()
+  expect(device.leader).toBe(one.n)
+  let relayed = false
+  void two.bus.publish('a', 1, { until: 'relayed' }).then(
+    () => {
+      relayed = true
+    },
+    () => {},
+  )
+  await settled()
+  one.platform.advance(1_000)
+  two.platform.advance(1_000)
+  await settled()
+  expect(relayed).toBe(false)
+})
+
 describe('the back/forward cache', () => {
   test('a page on its way there lets go of log, channel and leadership, and has them again when it is back', async () => {
     const [one, two] = [await device.open(), await device.open()]
