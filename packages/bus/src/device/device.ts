@@ -82,6 +82,8 @@ export class Device {
   /** Term of the last beat: another leader may have died before it told what it knew. */
   #seenTerm = 0
   #cancelLate: (() => void) | undefined
+  /** Lets the log go on after the page stood still. */
+  #goOn: (() => void) | undefined
   #closed = false
 
   constructor(options: DeviceOptions) {
@@ -388,7 +390,7 @@ export class Device {
   #handLeadershipOver(): void {
     this.#candidate.goodbye()
     void this.#candidate.stop(true)
-    this.#keeper?.log?.halt?.()
+    this.#goOn = this.#keeper?.log?.halt?.()
   }
 
   #suspend(): void {
@@ -408,6 +410,8 @@ export class Device {
   }
 
   #wake(): void {
+    this.#goOn?.()
+    this.#goOn = undefined
     const log = this.#keeper?.log
     if (log) this.#takePart(log)
     void this.#peers.look()
@@ -427,7 +431,8 @@ export class Device {
   }
 
   #report(error: BusError): void {
-    if (this.#closed && isBusError(error, 'closed')) return
+    // It was closed here: for good, or because the page is put away.
+    if (isBusError(error, 'closed')) return
     this.status.update({ lastError: error })
     this.#options.report(error)
   }

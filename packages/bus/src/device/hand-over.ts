@@ -92,12 +92,18 @@ export class HandOver implements BatchSinks {
 
   /** Waits for the log, one batch behind the other: a log that is late or gone changes no order. */
   #inLine(write: () => Promise<number | undefined>): Promise<number | undefined> {
-    const { open } = this.#options
+    const { open, writer } = this.#options
     const cleared = this.#cleared
-    const written = (this.#line ?? Promise.resolve()).then(open).then(() => {
-      if (cleared !== this.#cleared) throw clearedBefore()
-      return write()
-    })
+    // All that wait for the same opening hear the same of it.
+    const opened = open()
+    opened.catch(ignore)
+    const written = (this.#line ?? Promise.resolve())
+      .then(() => opened)
+      .then(() => writer() ?? open())
+      .then(() => {
+        if (cleared !== this.#cleared) throw clearedBefore()
+        return write()
+      })
     const line = written.then(ignore, ignore)
     this.#line = line
     void line.then(() => {

@@ -119,19 +119,44 @@ test('a connection that breaks twice in the same batch rejects it', async () => 
   expect(await stored()).toEqual([0, 2])
 })
 
-test('a log that does not open again rejects what waits for it, and is tried anew by the next', async () => {
-  disk.broken = new BusError('log_unavailable', 'no disk')
-  disk.breaks = ['before']
-  const both = Promise.allSettled([
-    bus.publish('a', 1),
-    setImmediate().then(() => bus.publish('a', 2)),
-  ])
-  for (const one of await both) expect(one).toMatchObject({ reason: { code: 'log_unavailable' } })
-  expect(bus.status.log.state).toBe('closed')
-  disk.broken = undefined
-  await bus.publish('a', 3)
-  expect(bus.status.log.state).toBe('open')
-  expect(await stored()).toEqual([0, 3])
+describe('a log that does not open again', () => {
+  beforeEach(() => {
+    disk.broken = new BusError('log_unavailable', 'no disk')
+    disk.breaks = ['before']
+  })
+
+  const pass = async (ms: number): Promise<void> => {
+    for (let passed = 0; passed < ms; passed += 100) {
+      await setImmediate()
+      disk.platform.advance(100)
+    }
+    await setImmediate()
+  }
+
+  test('at first is tried again, and nobody but onError hears of it', async () => {
+    const both = Promise.all([bus.publish('a', 1), pass(1_000).then(() => bus.publish('a', 2))])
+    await pass(1_500)
+    disk.broken = undefined
+    await pass(2_000)
+    await both
+    expect(reported).toMatchObject([{ code: 'log_lost' }])
+    expect(await stored()).toEqual([0, 1, 2])
+  })
+
+  test('at all rejects what waits for it, and is tried anew by the next', async () => {
+    const both = Promise.allSettled([
+      bus.publish('a', 1),
+      pass(100).then(() => bus.publish('a', 2)),
+    ])
+    await pass(5_000)
+    for (const one of await both) expect(one).toMatchObject({ reason: { code: 'log_unavailable' } })
+    expect(bus.status.log.state).toBe('closed')
+    expect(reported).toMatchObject([{ code: 'log_lost' }, { code: 'log_unavailable' }])
+    disk.broken = undefined
+    await bus.publish('a', 3)
+    expect(bus.status.log.state).toBe('open')
+    expect(await stored()).toEqual([0, 3])
+  })
 })
 
 test('a bus that is closed while its log is opened anew closes, and rejects what waits', async () => {

@@ -31,6 +31,10 @@ export interface LogKeeperOptions {
   readonly report: (error: BusError) => void
 }
 
+/** A log that was there is tried to be opened for so long, and a last time. */
+const AGAIN_FOR_MS = 2_000
+const MIN_AGAIN_MS = 100
+
 export interface Open {
   readonly log: Log
   readonly writer: Writer
@@ -87,15 +91,21 @@ export class LogKeeper {
   }
 
   async #begin(boot: boolean): Promise<Log | undefined> {
-    const { outbox, source, state, report, fallback, hosted } = this.#options
+    const { outbox, platform, source, state, report, fallback, hosted } = this.#options
     state('opening')
-    while (true) {
+    const began = platform.monotonic()
+    for (let tries = 0; ; tries++) {
       if (this.#closed) throw new BusError('closed', 'the bus was closed while its log opened')
       let log = this.#create()
       let found: LogState
       try {
         found = await log.open(outbox)
       } catch (error) {
+        // While it clears the data of a site, a browser opens nothing.
+        if (!boot && !this.#closed && platform.monotonic() - began < AGAIN_FOR_MS) {
+          await pause(platform, MIN_AGAIN_MS * 2 ** tries)
+          continue
+        }
         const reason = toBusError(error, 'log_unavailable', 'the log did not open', {
           stage: 'log',
         })
@@ -209,6 +219,12 @@ export class LogKeeper {
     await this.#opening?.catch(() => {})
     await this.#open?.log.close()
   }
+}
+
+function pause(platform: Platform, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    platform.timer(ms, resolve)
+  })
 }
 
 function clearedError(): BusError {

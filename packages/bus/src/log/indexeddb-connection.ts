@@ -8,6 +8,7 @@ import type { Platform } from '../platform.ts'
 import {
   createStores,
   DATABASE_VERSION,
+  quiet,
   type ReadTransaction,
   type Schema,
   type StoreName,
@@ -46,6 +47,8 @@ export class Connection {
   readonly #waiting = new Set<{ abort(): void }>()
   /** Those of them that were rolled back because this context was about to stand still. */
   readonly #halted = new WeakSet<object>()
+  /** Set while it does, or is about to. */
+  #stands: PromiseWithResolvers<void> | undefined
 
   constructor(name: string, platform: Platform, durability: Durability) {
     this.#name = name
@@ -146,16 +149,26 @@ export class Connection {
     stores: StoreName[],
     run: (transaction: ReadTransaction) => Promise<T>,
   ): Promise<T> {
-    const transaction = this.#begin((database) => database.transaction(stores, 'readonly'))
-    try {
-      return await run(transaction)
-    } catch (error) {
-      throw this.failure(error)
+    while (true) {
+      if (this.#stands) await this.#stands.promise
+      const transaction = this.#begin((database) => database.transaction(stores, 'readonly'))
+      this.#waiting.add(transaction)
+      // Whoever waits for what is read hears of it.
+      quiet(transaction.done)
+      try {
+        return await run(transaction)
+      } catch (error) {
+        // Reading does no harm twice: it is done again when the page moves.
+        if (!this.#halted.has(transaction)) throw this.failure(error)
+      } finally {
+        this.#waiting.delete(transaction)
+      }
     }
   }
 
   /** A transaction without wrappers; `waits` if it goes on only when something has come. */
   rawWrite(stores: StoreName[], waits: boolean): IDBTransaction {
+    if (waits && this.#stands) throw standsStill()
     const raw = this.#raw as IDBDatabase
     const transaction = this.#begin(() =>
       raw.transaction(stores, 'readwrite', { durability: this.#durability }),
@@ -169,11 +182,20 @@ export class Connection {
     return transaction
   }
 
-  /** Rolls back what waits: while its context stands still, it would keep all others waiting. */
-  halt(): void {
+  /**
+   * Rolls back what waits, and lets nothing begin that would: while its context stands still, it
+   * would keep all others waiting. The returned function ends that.
+   */
+  halt(): () => void {
+    const stands = Promise.withResolvers<void>()
+    this.#stands ??= stands
     for (const transaction of this.#waiting) {
       this.#halted.add(transaction)
       aborted(transaction)
+    }
+    return () => {
+      this.#stands?.resolve()
+      this.#stands = undefined
     }
   }
 
@@ -212,6 +234,7 @@ export class Connection {
     stores: StoreName[],
     run: (transaction: WriteTransaction) => Promise<T>,
   ): Promise<T> {
+    if (this.#stands) await this.#stands.promise
     const transaction = this.#begin((database) =>
       database.transaction(stores, 'readwrite', { durability: this.#durability }),
     )
@@ -242,15 +265,7 @@ export class Connection {
   /** Why a transaction failed that nobody here rolled back on purpose. */
   failure(error: unknown, transaction?: object): BusError {
     if (isBusError(error)) return error
-    if (transaction && this.#halted.has(transaction)) {
-      return new BusError(
-        'log_lost',
-        'the write was rolled back: its page was about to stand still',
-        {
-          stage: 'log',
-        },
-      )
-    }
+    if (transaction && this.#halted.has(transaction)) return standsStill()
     if (nameOf(error) === 'QuotaExceededError') {
       return new BusError(
         'quota_exceeded',
@@ -282,10 +297,16 @@ export class Connection {
     // In this task: a page on its way into the back/forward cache may not get another. Transactions
     // that were begun are finished all the same.
     this.#database?.close()
+    this.#stands?.resolve()
     await running
     await this.#opening?.catch(() => {})
     this.#database?.close()
   }
+}
+
+function standsStill(): BusError {
+  const what = 'the write was rolled back: its page was about to stand still'
+  return new BusError('log_lost', what, { stage: 'log' })
 }
 
 /** Whether there was something to roll back still. */

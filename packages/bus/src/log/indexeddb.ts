@@ -310,8 +310,8 @@ class IndexedDbLog implements Log {
     return this.#connection.clear()
   }
 
-  halt(): void {
-    this.#connection.halt()
+  halt(): () => void {
+    return this.#connection.halt()
   }
 
   close(): Promise<void> {

@@ -338,10 +338,11 @@ export interface Log {
   /** Gives the lease back, if `holder` has it. */
   releaseLease?(holder: string): Promise<void>
   /**
-   * This context is about to stand still: rolls back the writes that wait for something they asked
-   * for, since they would keep all others waiting. They reject with `log_lost`; the log stays open.
+   * This context is about to stand still: rolls back what waits for something it asked for, since
+   * that would keep all others waiting, and lets nothing of the kind begin until the returned
+   * function is called. Writes that are rolled back reject with `log_lost`, reads are done again.
    */
-  halt?(): void
+  halt?(): () => void
   /**
    * Closes; resolves when running writes have ended. Lets go, in the task of the call, of what
    * others could wait for. Nothing may be called after it.
