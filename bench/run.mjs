@@ -14,6 +14,7 @@ const suites = {
   tabs: () => import('./suites/tabs.mjs'),
   append: () => import('./suites/append.mjs'),
   catchup: () => import('./suites/catchup.mjs'),
+  handover: () => import('./suites/handover.mjs'),
   budgets: () => import('./suites/budgets.mjs'),
 }
 

@@ -11,6 +11,11 @@ let version
 /** Of the last browser that was opened. */
 export const chromiumVersion = () => version
 
+/** For suites that open one themselves. */
+export function usesChromium(opened) {
+  version = opened
+}
+
 /**
  * Opens `count` tabs of one origin, each with the script `pages/<script>`, and more with `open()`.
  * What the script hangs on `globalThis.bench` is called with `call(tab, name, argument)`.
@@ -31,7 +36,7 @@ export async function openPages(script, count) {
       args: [...chromiumLaunch.args, '--js-flags=--expose-gc'],
       headless: true,
     })
-    version = context.browser()?.version() ?? version
+    usesChromium(context.browser()?.version())
     const tabs = []
     for (let i = 0; i < count; i++) tabs.push(await open())
     return { tabs, open, call, close }
