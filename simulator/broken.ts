@@ -111,6 +111,16 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
     profile: 'calm',
   },
   {
+    name: 'kept-lead',
+    invariant: 4,
+    fault: 'a page that is frozen leads on',
+    file: 'bus/dist/device/lifecycle.js',
+    find: `            actions.handOver();
+            if (change`,
+    replace: '            if (change',
+    profile: 'lifecycle',
+  },
+  {
     name: 'early-ack',
     invariant: 5,
     fault: 'the relay acknowledges before it has committed',

@@ -11,6 +11,8 @@ export interface Publication {
   readonly scope: 'context' | 'device' | 'room'
   readonly persist: boolean
   readonly until: string
+  /** When, in virtual milliseconds. */
+  readonly at: number
   /** Published one after the other in one task: all have the same. */
   readonly burst: number
   state: 'pending' | 'resolved' | 'rejected'
@@ -35,6 +37,7 @@ export interface Instance {
   readonly name: string
   readonly device: TestDevice
   readonly context: TestContext
+  readonly openedAt: number
   /** Heard by a subscription from now on, and by one from the log's start. */
   readonly live: Heard[]
   readonly all: Heard[]
@@ -64,7 +67,7 @@ export class Ledger {
 
   publication(
     by: Instance,
-    what: Pick<Publication, 'type' | 'scope' | 'persist' | 'until' | 'burst'>,
+    what: Pick<Publication, 'type' | 'scope' | 'persist' | 'until' | 'burst' | 'at'>,
   ): Publication {
     this.#keys += 1
     const publication: Publication = {

@@ -12,6 +12,7 @@ export type ProfileName =
   | 'power'
   | 'lifecycle'
   | 'restore'
+  | 'trimmed'
   | 'clones'
   | 'mixed'
 
@@ -144,6 +145,7 @@ export const PROFILES: Readonly<Record<ProfileName, readonly (keyof typeof TROUB
   logs: ['clear', 'disconnect', 'disconnect', 'disk', 'leave', 'cut'],
   lifecycle: ['freeze', 'freeze', 'cache', 'hide', 'leave', 'cut'],
   restore: ['restore', 'restore', 'wipe', 'cut', 'leave'],
+  trimmed: ['cut', 'cut', 'cut', 'relayCrash', 'leave', 'power'],
   clones: ['clone', 'cut', 'leave'],
   mixed: Object.keys(TROUBLES),
 }

@@ -40,7 +40,11 @@ export async function run(
   const relayErrors: string[] = []
   const network = createTestNetwork({
     seed: scenario.seed,
-    relay: simulatedRelay({ auth, onError: (error) => relayErrors.push(String(error)) }),
+    relay: simulatedRelay({
+      auth,
+      ...(scenario.kept !== undefined && { limits: { roomEvents: scenario.kept } }),
+      onError: (error) => relayErrors.push(String(error)),
+    }),
     ...(trace && { trace }),
   })
   const stage = new Stage(network, scenario.partial)

@@ -8,6 +8,8 @@ export interface Scenario {
   readonly profile: ProfileName
   /** Devices that read only some types of the room. */
   readonly partial: readonly number[]
+  /** Events that the relay keeps of its room, about. @default all */
+  readonly kept?: number
   /** In order of time. */
   readonly actions: readonly Action[]
 }
@@ -25,5 +27,11 @@ export function makeScenario(seed: number, profile: ProfileName): Scenario {
   const many = troubles.length === 0 ? 0 : 1 + scene.random.below(6)
   for (let i = 0; i < many; i++) TROUBLES[scene.random.pick(troubles)]?.(scene)
   const partial = scene.random.chance(0.3) ? [scene.device()] : []
-  return { seed, profile, partial, actions: scene.actions.sort((a, b) => a.at - b.at) }
+  return {
+    seed,
+    profile,
+    partial,
+    ...(profile === 'trimmed' && { kept: 10 + scene.random.below(40) }),
+    actions: scene.actions.sort((a, b) => a.at - b.at),
+  }
 }

@@ -17,6 +17,8 @@ interface Data {
 
 /** What `mark` is when an event is published. */
 export const PRISTINE = 'as published'
+/** In which leadership passes on from a page that is frozen. */
+const HAND_OVER_MS = 2_000
 /** What a device reads that reads only some. */
 export const SOME_TYPES: readonly string[] = ['fact.stated', 'fact.cursed']
 /** Events that may wait for a log at most. */
@@ -25,6 +27,8 @@ export const QUEUE_EVENTS = 40
 type AnyBus = Bus<Record<string, Data>>
 
 interface Place {
+  /** How often it was hidden, shown, frozen. */
+  disturbed: number
   readonly context: TestContext
   readonly bus: AnyBus
   readonly instance: Instance
@@ -77,7 +81,7 @@ export class Stage {
         })
         return
       case 'freeze':
-        this.#at(action)?.context.freeze()
+        this.#freeze(action)
         return
       case 'thaw':
         this.#at(action)?.context.thaw()
@@ -85,9 +89,11 @@ export class Stage {
       case 'hide':
       case 'show':
         this.#at(action)?.context.show(action.do === 'show')
+        this.#disturb(action)
         return
       case 'cache':
         this.#at(action)?.context.cache()
+        this.#disturb(action)
         return
       case 'uncache':
         this.#at(action)?.context.thaw()
@@ -173,6 +179,37 @@ export class Stage {
     if (copy.disks.length === 0) this.#follow(copy.copyFrom(this.#device({ device })))
   }
 
+  #disturb(where: Slot): void {
+    const place = this.#at(where)
+    if (place) place.disturbed += 1
+  }
+
+  /** Of the pages that go on running one must lead soon. */
+  #freeze(where: Slot): void {
+    const place = this.#at(where)
+    if (!place) return
+    const { device, name, context } = { ...place.instance, context: place.context }
+    const others = this.open.filter((other) => other !== place && canLead(other, device))
+    const disturbed = others.map((other) => other.disturbed)
+    this.#disturb(where)
+    context.freeze()
+    const hears = context.kind === 'page' && others.length > 0
+    if (!hears || !device.disk(NAME, ROOM).isCalm) return
+    this.network.after(HAND_OVER_MS, () => {
+      const same = others.some((other, i) => {
+        return canLead(other, device) && other.disturbed === disturbed[i]
+      })
+      if (!context.frozen || !same || !device.disk(NAME, ROOM).isCalm) return
+      const leads = this.open.some(
+        (other) =>
+          other.instance.device === device &&
+          !other.context.frozen &&
+          other.bus.status.get().leader,
+      )
+      if (!leads) this.ledger.violations.push(`leadership: nobody leads since ${name} was frozen`)
+    })
+  }
+
   /** Fails where the log cannot be cleared just now, as it says. */
   #clear(where: Slot): void {
     const place = this.#at(where)
@@ -224,6 +261,7 @@ export class Stage {
       context,
       live: [],
       all: [],
+      openedAt: this.network.now,
       errors: [],
       gaps: [],
       left: false,
@@ -249,7 +287,7 @@ export class Stage {
     bus.status.subscribe(({ log }) => {
       if (log.state === 'open') void this.#ready(instance)
     })
-    this.#places.set(at, { context, bus, instance })
+    this.#places.set(at, { disturbed: 0, context, bus, instance })
   }
 
   /** From which record on it hears everything; anew where it got another log. */
@@ -270,6 +308,7 @@ export class Stage {
         persist: true,
         until: 'logged',
         burst: this.#bursts++,
+        at: this.network.now,
       })
       const { key, persist, type } = publication
       const answer = context.publish(type, { key, persist, mark: PRISTINE })
@@ -286,7 +325,12 @@ export class Stage {
     let burst = this.#bursts++
     const made = Array.from({ length: action.count }, () => {
       if (action.together) burst = this.#bursts++
-      const publication = this.ledger.publication(instance, { type, burst, ...options })
+      const publication = this.ledger.publication(instance, {
+        type,
+        burst,
+        at: this.network.now,
+        ...options,
+      })
       return { publication, data: { key: publication.key, persist, mark: PRISTINE } }
     })
     if (!action.together) {
@@ -307,6 +351,17 @@ export class Stage {
       )
     })
   }
+}
+
+/** A page that people see, whose log is open. */
+function canLead({ context, instance, bus }: Place, device: TestDevice): boolean {
+  return (
+    instance.device === device &&
+    context.alive &&
+    !context.frozen &&
+    context.lifecycle.visibility() === 'visible' &&
+    bus.status.get().log.state === 'open'
+  )
 }
 
 function heard({ id, data, scope, type }: BusEvent, origin: string): Heard {

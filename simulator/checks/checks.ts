@@ -1,8 +1,8 @@
 // Section by section what always holds, checked at the end of a run. Each gives sentences about
 // what does not.
 import { isOver } from '../ledger.ts'
-import { PRISTINE, QUEUE_EVENTS } from '../stage.ts'
-import type { Logged, View } from './view.ts'
+import { NAME, PRISTINE, QUEUE_EVENTS, ROOM } from '../stage.ts'
+import { type Logged, placeOf, type View } from './view.ts'
 
 /** The type that the relay refuses. */
 const REFUSED = 'secret.told'
@@ -42,14 +42,16 @@ function* promises({ ledger, devices, room }: View): Iterable<string> {
     }
     if (state !== 'resolved' || !event || !persist || until === 'accepted') continue
     const { id } = event
-    const logged = log?.events.some((one) => one.id === id)
+    const found = log?.events.find((one) => one.id === id)
+    const logged = found !== undefined
     if (!logged && !log?.gone.has(id)) yield `${id} (${key}) was ${until} and is not in its log`
     if (until !== 'relayed' || scope !== 'room') continue
     if (type === REFUSED) yield `${id} (${key}) was relayed, and the relay refuses its type`
     const position = placed.get(id)
+    if (position === undefined && placeOf(event.position) <= room.trimmed) continue
     if (position === undefined) {
-      // A device that is not there any more cannot feed a room again that lost its events.
-      const isThere = logged && by.device.contexts.length > 0
+      // What a room lost it gets again from a device that is there and has it as its own.
+      const isThere = found?.own && by.device.contexts.length > 0
       if (losses === ledger.losses || isThere)
         yield `${id} (${key}) was relayed and is not in the room`
     } else if (losses === ledger.losses && event.position !== position) {
@@ -132,6 +134,7 @@ function* convergence({ devices, room }: View): Iterable<string> {
     }
     for (const { id, header, own, position } of events) {
       if (header.scope === 'device' || header.type === REFUSED || placed.has(id)) continue
+      if (room.trimmed > 0 && placeOf(position) <= room.trimmed) continue
       if (own) yield `${id} of ${name} never reached the room`
       else if (position !== undefined)
         yield `${id} in the log of ${name} stands at ${position}, where the room has it not`
@@ -149,16 +152,20 @@ function* cursors({ devices, room }: View): Iterable<string> {
 }
 
 function* live({ ledger, devices }: View): Iterable<string> {
+  const published = new Map(ledger.publications.map((one) => [one.key, one]))
   for (const instance of ledger.instances) {
     const { name, live, all } = instance
     yield* twice(live, `${name} live`)
-    yield* twice(all, `${name} from the start`)
+    // Another log has another start.
+    if (!instance.device.disk(NAME, ROOM).cleared) yield* twice(all, `${name} from the start`)
     yield* disorder(live, `${name} live`)
     if (isOver(instance) || instance.ready === undefined) continue
     const view = devices.find(({ device }) => device === instance.device)
     const heard = new Set(live.map(({ id }) => id))
     for (const event of view?.events ?? []) {
       if (event.header.type.startsWith('$')) continue
+      // Known from a log that was cleared, it is news to nobody.
+      if (view?.cleared && (published.get(keyOf(event.data))?.at ?? 0) < instance.openedAt) continue
       if (event.batch <= instance.ready || heard.has(event.id) || isPast(event, view)) continue
       yield `${event.id} came to the log of ${view?.name} and was not heard by ${name}`
     }

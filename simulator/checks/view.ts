@@ -35,6 +35,8 @@ export interface DeviceView {
   readonly epoch: string
   /** Own events that were in the log, and went with a power cut or with the log. */
   readonly gone: ReadonlySet<string>
+  /** Whether its log is another than at the beginning. */
+  readonly cleared: boolean
   /** Whether it reads this type of the room. */
   readonly reads: (type: string) => boolean
   /** Where the log knows that it is not whole. */
@@ -47,6 +49,7 @@ export interface View {
   readonly devices: readonly DeviceView[]
   readonly room: {
     readonly head: string | undefined
+    readonly trimmed: number
     readonly events: readonly {
       readonly id: string
       readonly position: string
@@ -59,6 +62,11 @@ export interface View {
 export async function viewOf({ network, ledger, partial }: Stage): Promise<View> {
   const devices = await Promise.all(network.devices.map((device) => deviceView(device, partial)))
   return { ledger, network, devices, room: await network.relay.room(ROOM) }
+}
+
+/** The place in a position; 0 where there is none. */
+export function placeOf(position: string | undefined): number {
+  return Number(position?.split('.')[1] ?? 0)
 }
 
 async function deviceView(device: TestDevice, partial: ReadonlySet<string>): Promise<DeviceView> {
@@ -100,6 +108,7 @@ async function deviceView(device: TestDevice, partial: ReadonlySet<string>): Pro
     head: head.batch,
     liveAfter: room.liveAfter,
     gaps: room.gaps,
+    cleared: device.disk(NAME, ROOM).cleared,
     gone: new Set(device.disk(NAME, ROOM).gone),
     reads: (type) => !partial.has(device.origin.name) || SOME_TYPES.includes(type),
     epoch: room.cursor?.split('.')[0] ?? '',

@@ -119,6 +119,7 @@ export function createBusOn(
       const lost = pipeline.abandon(error)
       if (lost > 0) report(lostError(error, `the log was cleared before ${lost}`))
     },
+    renewed: () => subscriber.renewed(),
     publishSystem: (type, data) => {
       publisher.publishSystem(type, data).catch(report)
     },

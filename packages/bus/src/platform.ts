@@ -119,7 +119,8 @@ export function runtimePlatform(): Platform {
     randomText,
     random: () => Math.random(),
     timer(ms, run) {
-      const handle: unknown = setTimeout(run, ms)
+      // Set to more, a timer ends at once: what others ask to wait would then be a loop.
+      const handle: unknown = setTimeout(run, Math.min(ms, MAX_TIMER_MS))
       if (typeof handle === 'object' && handle !== null && 'unref' in handle) {
         ;(handle as { unref(): void }).unref()
       } else if ('Deno' in scope) {

@@ -53,6 +53,8 @@ export interface DeviceOptions {
   readonly settle: () => void
   /** The log was cleared: what is on its way to it is lost. */
   readonly cleared: (error: BusError) => void
+  /** The log is, or will be, another one than there was: offsets begin anew. */
+  readonly renewed: () => void
   readonly publishSystem: <Type extends keyof SystemEvents>(
     type: Type,
     data: SystemEvents[Type],
@@ -270,6 +272,7 @@ export class Device {
       peers: () => this.#peers,
       keeper: () => this.#keeper?.opened,
       leads: () => this.status.get().leader,
+      outboxFull: () => this.#options.relay !== undefined && this.outboxFull,
       cast: (headers, data) => this.#lead.cast(headers, data),
       report: (error) => this.#report(error),
     })
@@ -361,6 +364,7 @@ export class Device {
   #startAnew(reason: BusError): void {
     const { relay, stages } = this.#options
     stages.waiters.abandon(reason)
+    this.#options.renewed()
     this.#seenTerm = 0
     if (!relay) return
     this.status.update({ relay: 'connecting', outbox: { pending: 0, refused: 0 } })

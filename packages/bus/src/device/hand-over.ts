@@ -263,7 +263,7 @@ export class HandOver implements BatchSinks {
     try {
       const found = await log()?.placement(batch)
       for (const part of found?.parts ?? []) {
-        waiters.confirm({ batch, ...part, refused: part.refused ?? [] })
+        waiters.confirm({ batch, ...part, refused: part.refused ?? [], whole: false })
       }
     } catch (error) {
       const what = 'a confirmation could not be looked up'

@@ -299,6 +299,35 @@ describe('a bus without a log', () => {
     expect((await disk.content()).map((event) => event.id)).toEqual([id])
   })
 
+  test('goes on with the next log when its host clears the one it has', async () => {
+    const link = memoryLink()
+    const shop = peer({ links: [link] })
+    const guest = peer({ log: false, links: [link] })
+    await settle()
+    const before = await guest.bus.publish('said', 1)
+    await shop.bus.clear()
+    await settle()
+    const after = await guest.bus.publish('said', 2)
+    expect(await shop.bus.get(before.id)).toBeUndefined()
+    expect((await shop.bus.get(after.id))?.data).toBe(2)
+    expect(data(shop)).toEqual([1, 2])
+  })
+
+  test('that is linked twice hears everything once', async () => {
+    const [left, right, tabs, disk] = [memoryLink(), memoryLink(), memoryLink(), new Disk(64)]
+    const shop = peer({ log: disk, tabs, links: [left] })
+    const tab = peer({ log: disk, tabs, links: [right] })
+    const theirs = memoryLink()
+    const guests = [left, right].map((link) => peer({ log: false, tabs: theirs, links: [link] }))
+    await settle()
+    await shop.bus.publish('said', 1)
+    await tab.bus.publish('said', 2, { persist: false })
+    for (const [n, guest] of guests.entries()) await guest.bus.publish('said', 3 + n)
+    await settle()
+    for (const one of [shop, tab, ...guests]) expect(data(one).toSorted()).toEqual([1, 2, 3, 4])
+    expect(await disk.content()).toHaveLength(3)
+  })
+
   test('is heard live where nobody keeps a log', async () => {
     const link = memoryLink()
     const [one, two] = [peer({ log: false, links: [link] }), peer({ log: false, links: [link] })]

@@ -43,6 +43,8 @@ export interface LinkedOptions {
   readonly peers: () => PeerContexts
   readonly keeper: () => Keeper | undefined
   readonly leads: () => boolean
+  /** Whether what waits for the relay fills the log. */
+  readonly outboxFull: () => boolean
   /** Unpersisted events for the room, as texts. */
   readonly cast: (headers: string, data: readonly string[]) => void
   readonly report: (error: BusError) => void
@@ -79,7 +81,7 @@ export class Linked {
       report,
     })
     const tell = (text: string): void => options.peers().tell(text)
-    this.#host = stages.host({ platform, prefix, keeper, tell })
+    this.#host = stages.host({ platform, prefix, keeper, tell, outboxFull: options.outboxFull })
     if (!hasLog && sources.length > 0) {
       this.#guest = stages.guest({
         platform,

@@ -207,6 +207,23 @@ describe('a log that is cleared', () => {
     expect(bus.status.log.state).toBe('open')
   })
 
+  test('is gone for subscriptions from the start, too, which hear what the next one gets', async () => {
+    for (let n = 0; n < 40; n++) await bus.publish('a', n)
+    const early: unknown[] = []
+    bus.subscribe('a', (event) => early.push(event.data), { from: 'start' })
+    await setImmediate()
+    const during: unknown[] = []
+    bus.subscribe('a', (event) => during.push(event.data), { from: 'start' })
+    await bus.clear()
+    await bus.publish('a', 'next')
+    await other.publish('a', 'of another')
+    await setImmediate()
+    expect(early.slice(-2)).toEqual(['next', 'of another'])
+    expect(during.slice(-2)).toEqual(['next', 'of another'])
+    for (const heard of [early, during]) expect(new Set(heard).size).toBe(heard.length)
+    expect(reported).toMatchObject([{ code: 'log_cleared' }])
+  })
+
   test('takes with it what is not committed, in every context, and is told once to each other', async () => {
     const waiting = [bus.publish('a', 3), other.publish('a', 4)]
     const cleared = bus.clear()

@@ -175,7 +175,8 @@ export function confirmedAfter(
   ids: readonly (string | undefined)[],
 ): BatchRef | undefined {
   if (confirmed && confirmed.batch > last.batch) return confirmed
-  const id = ids[last.index]
+  // Of a batch that came to the room under another device id, its run may name nothing.
+  const id = last.index < 0 ? ids.at(-1) : ids[last.index]
   if (id === undefined) return confirmed
   const later = confirmed?.batch !== last.batch || ids.indexOf(confirmed.id) <= last.index
   return later ? { batch: last.batch, id } : confirmed

@@ -15,7 +15,7 @@ import {
   isPosition,
   runsFault,
 } from './checks.ts'
-import type { Decoded, Run } from './frames.ts'
+import type { Decoded, OwnRun, Run } from './frames.ts'
 import {
   type HeardFrame,
   isHeaders,
@@ -65,6 +65,12 @@ export interface WithdrawnFrame {
   readonly code: BusErrorCode
 }
 
+/**
+ * A run as the contexts of a device tell it. With `part` the events were found in the log by their
+ * ids: other events of that batch may be elsewhere, or not in the room at all.
+ */
+export type NewsRun = Run | (OwnRun & { readonly own: { readonly part: true } })
+
 /** A batch of the room's stream, posted by the leader after its commit as record `batch`. */
 export interface RoomFrame {
   readonly frame: 'room'
@@ -76,7 +82,7 @@ export interface RoomFrame {
   readonly epoch: string
   /** Events at places above this one are live. */
   readonly liveAfter: number
-  readonly runs: readonly Run[]
+  readonly runs: readonly NewsRun[]
 }
 
 /** Unpersisted events; `room` where they came from the relay. */

@@ -4,7 +4,7 @@
  * yet, else by publisher and counter: a publisher's events come in the same order both ways.
  */
 import type { Delivery, Origin } from '../dispatch/dispatch.ts'
-import type { BusError } from '../errors.ts'
+import { type BusError, isBusError } from '../errors.ts'
 import type { BusEvent } from '../event.ts'
 import { parseId } from '../event.ts'
 import type { Log } from '../log/log.ts'
@@ -33,18 +33,27 @@ export class CatchUp {
   readonly #options: CatchUpOptions
   #waiting: Delivery[] | undefined = []
   #overflowed = false
-  /** Highest counter read of each publisher. */
-  readonly #read = new Map<string, number>()
+  /** Highest counter read or heard of each publisher: what a room gives again after a clear is old. */
+  readonly #counters = new Map<string, number>()
   /** The offset behind the last event read. */
   #next = 0
+  /** Where reading begins, or goes on. */
+  #from: ReadFrom
+  /** Counts logs: what is being read may be of one that is gone. */
+  #logs = 0
 
   constructor(options: CatchUpOptions) {
     this.#options = options
+    this.#from = options.from
   }
 
   /** A live event for this subscription. */
   readonly intercept = (delivery: Delivery): boolean => {
-    if (!this.#waiting) return this.#wasRead(delivery.event)
+    if (!this.#waiting) {
+      const read = this.#wasRead(delivery.event)
+      if (!read) this.#remember(delivery.event.id)
+      return read
+    }
     if (this.#waiting.length >= MAX_WAITING) {
       this.#waiting = []
       this.#overflowed = true
@@ -53,9 +62,36 @@ export class CatchUp {
     return true
   }
 
-  /** Reads the log to its head, then lets what waited through. */
-  async run(log: Log): Promise<void> {
-    const { from, matches, open, where, deliver, ended } = this.#options
+  /** The log is another one, in which all is new: offsets of the last one say nothing of it. */
+  renewed(): void {
+    const waiting = this.#waiting
+    if (waiting) {
+      this.#deliver(waiting)
+      this.#waiting = []
+    }
+    this.#next = 0
+    this.#from = 'start'
+    this.#logs += 1
+  }
+
+  /**
+   * Reads the log to its head, then lets what waited through.
+   *
+   * @returns false where the log went meanwhile: it is to be called again with the next one
+   */
+  async run(log: Log): Promise<boolean> {
+    const logs = this.#logs
+    try {
+      return await this.#read(log, () => logs !== this.#logs)
+    } catch (error) {
+      // Renewed or only lost: the next one is read from where this one was read to.
+      if (isBusError(error, 'log_cleared') || isBusError(error, 'log_lost')) return false
+      throw error
+    }
+  }
+
+  async #read(log: Log, renewed: () => boolean): Promise<boolean> {
+    const { matches, open, where, deliver, ended } = this.#options
     const wanted = (event: LoggedEvent) => {
       if (!matches(event.header.type)) return false
       if (!where) return true
@@ -67,30 +103,42 @@ export class CatchUp {
         return false
       }
     }
-    let start = await startOffset(log, from, wanted)
+    let start = await startOffset(log, this.#from, wanted)
+    if (renewed()) return false
     do {
       this.#overflowed = false
       for await (const events of walk(log, start, this.#options.report)) {
         for (const event of events) {
-          if (ended()) return
+          if (ended()) return true
+          if (renewed()) return false
           start = event.offset + 1
           this.#next = start
+          this.#from = start
+          const again = this.#logs > 0 && this.#isKnown(event.header.id)
           this.#remember(event.header.id)
-          if (!matches(event.header.type)) continue
+          if (again || !matches(event.header.type)) continue
           const opened = open(event)
           if (opened) deliver({ event: opened, origin: this.#originOf(event), replaying: true })
         }
       }
     } while (this.#overflowed)
+    if (renewed()) return false
     this.release()
+    return true
   }
 
   /** Lets what waited through, without the log where it could not be read. */
   release(): void {
     const waiting = this.#waiting ?? []
     this.#waiting = undefined
+    this.#deliver(waiting)
+  }
+
+  #deliver(waiting: readonly Delivery[]): void {
     for (const delivery of waiting) {
-      if (!this.#wasRead(delivery.event)) this.#options.deliver(delivery)
+      if (this.#wasRead(delivery.event)) continue
+      this.#remember(delivery.event.id)
+      this.#options.deliver(delivery)
     }
   }
 
@@ -101,12 +149,15 @@ export class CatchUp {
 
   #remember(id: string): void {
     const [prefix, counter] = parseId(id)
-    this.#read.set(prefix, Math.max(counter, this.#read.get(prefix) ?? 0))
+    this.#counters.set(prefix, Math.max(counter, this.#counters.get(prefix) ?? 0))
   }
 
   #wasRead({ id, offset }: BusEvent): boolean {
-    if (offset !== undefined) return offset < this.#next
+    return offset !== undefined && this.#logs === 0 ? offset < this.#next : this.#isKnown(id)
+  }
+
+  #isKnown(id: string): boolean {
     const [prefix, counter] = parseId(id)
-    return counter > 0 && counter <= (this.#read.get(prefix) ?? 0)
+    return counter > 0 && counter <= (this.#counters.get(prefix) ?? 0)
   }
 }

@@ -38,6 +38,7 @@ export class Subscriber<Handler> {
   readonly #options: SubscriberOptions<Handler>
   /** What ends each subscription and each wait. */
   readonly #endings = new Set<() => void>()
+  readonly #catchUps = new Map<Subscribed, CatchUp>()
   #closed = false
 
   constructor(options: SubscriberOptions<Handler>) {
@@ -57,6 +58,7 @@ export class Subscriber<Handler> {
     const subscribed = attach(patterns, handler, where)
     const end = (): void => {
       subscribed.end()
+      this.#catchUps.delete(subscribed)
       signal?.removeEventListener('abort', end)
       this.#endings.delete(end)
     }
@@ -89,14 +91,24 @@ export class Subscriber<Handler> {
       report,
     })
     subscribed.intercept = catchUp.intercept
-    open()
-      .then((log) => log && catchUp.run(log))
-      .catch((error: unknown) => {
-        if (subscribed.ended) return
-        catchUp.release()
-        if (failed && isBusError(error)) failed(error)
-        else report(toBusError(error, 'log_failed', 'the log could not be read', { stage: 'read' }))
-      })
+    this.#catchUps.set(subscribed, catchUp)
+    const run = async (): Promise<void> => {
+      while (!this.#closed && !subscribed.ended) {
+        const log = await open()
+        if (!log || (await catchUp.run(log))) return
+      }
+    }
+    run().catch((error: unknown) => {
+      if (subscribed.ended) return
+      catchUp.release()
+      if (failed && isBusError(error)) failed(error)
+      else report(toBusError(error, 'log_failed', 'the log could not be read', { stage: 'read' }))
+    })
+  }
+
+  /** The log was cleared, and the next one is another. */
+  renewed(): void {
+    for (const catchUp of this.#catchUps.values()) catchUp.renewed()
   }
 
   /** Calls back when the bus closes; the returned function takes that back. */

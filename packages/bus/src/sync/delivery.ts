@@ -57,7 +57,7 @@ export class Delivery {
     for (const run of runs) {
       if ('own' in run) {
         slot += run.own.indexes.length
-        this.#confirmed(epoch, run.place, run.own)
+        this.#confirmed(epoch, run.place, run.own, !('part' in run.own))
         continue
       }
       run.events.forEach((header, k) => {
@@ -96,12 +96,13 @@ export class Delivery {
       }
       const placed = 'own' in run ? run.own : run.held
       slot += placed.indexes.length
-      this.#confirmed(epoch, run.place, placed)
+      this.#confirmed(epoch, run.place, placed, 'own' in run)
     }
   }
 
-  #confirmed(epoch: string, place: number, { batch, indexes, refused = [] }: Placed): void {
-    this.#events.confirmed({ batch, epoch, place, indexes, refused })
+  #confirmed(epoch: string, place: number, placed: Placed, whole: boolean): void {
+    const { batch, indexes, refused = [] } = placed
+    this.#events.confirmed({ batch, epoch, place, indexes, refused, whole })
   }
 
   #fromRoom(header: EventHeader, dataText: string, at: RoomPlace, liveAfter: number): void {

@@ -52,6 +52,7 @@ class World {
   readonly hosts: HostEntry[] = []
   readonly guest: Submitter
   readonly outcomes = new Map<string, string>()
+  outboxFull = false
   #counter = 0
 
   constructor() {
@@ -84,6 +85,7 @@ class World {
         prefix: name,
         keeper: () => (entry.up ? { log, writer, id: this.#rows.logId } : undefined),
         tell: (text) => this.told.push(text),
+        outboxFull: () => this.outboxFull,
       }),
     }
     this.hosts.push(entry)
@@ -224,6 +226,21 @@ describe('what a guest publishes', () => {
     world.publish(1)
     await world.heal()
     expect(await world.inLog()).toEqual(['g-2'])
+  })
+
+  test('is rejected where what waits for the relay fills the log, unless it is there already', async () => {
+    world.publish(1)
+    await world.heal()
+    world.outboxFull = true
+    world.publish(1)
+    await world.heal()
+    expect([...world.outcomes.values()]).toEqual(['taken', 'outbox_full'])
+    const host = a()
+    const events: EventHeader[] = [{ id: 'g-1', type: 'a', source: 'x', time: 1 }]
+    const again = { frame: 'submit', log: 'none', to: 'a', prefix: 'g', events } as const
+    host.host.submitted(again, ['1'], host.way)
+    await setImmediate()
+    expect(world.messages.at(-1)?.frame).toMatchObject({ frame: 'taken', last: 1, batch: 1 })
   })
 
   test('is rejected where ids are not its own', async () => {

@@ -93,6 +93,9 @@ export class LogHost implements Host {
     if (parseId(events[first]?.id ?? '')[1] <= declined) {
       throw new BusError('log_failed', 'the batch was declined before', { stage: 'sync' })
     }
+    if (this.#options.outboxFull() && events.some(({ scope }) => scope !== 'device')) {
+      throw new BusError('outbox_full', 'what waits for the relay fills the log', { stage: 'sync' })
+    }
     const entries: Encoded[] = events.slice(first).map((header, i) => ({
       event: header,
       headerText: JSON.stringify(header),

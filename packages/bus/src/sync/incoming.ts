@@ -3,7 +3,8 @@
  * committed with the cursor, one after the other.
  */
 import type { Log, Writer } from '../log/log.ts'
-import type { Run, StreamFrame, Term } from '../protocol/frames.ts'
+import type { StreamFrame, Term } from '../protocol/frames.ts'
+import type { NewsRun } from '../protocol/peer-frames.ts'
 import { parsePosition } from '../protocol/position.ts'
 import { type MatchedRun, Matcher } from './match.ts'
 import type { SessionEvents } from './sync.ts'
@@ -121,8 +122,10 @@ export class Incoming {
 }
 
 /** To the other contexts an event that was held already is what an own one is: a placeholder. */
-function asPlaceholder(run: MatchedRun): Run {
-  return 'held' in run ? { place: run.place, time: run.time, own: run.held } : run
+function asPlaceholder(run: MatchedRun): NewsRun {
+  return 'held' in run
+    ? { place: run.place, time: run.time, own: { ...run.held, part: true } }
+    : run
 }
 
 function placeOf(position: string): number {

@@ -224,7 +224,7 @@ describe('a batch of the room', () => {
     ])
     expect(b.heard.every(({ origin }) => origin === 'room')).toBe(true)
     expect(b.confirmed).toEqual([
-      { batch: 4, epoch: 'e', place: 2, indexes: [0, 1], refused: own.refused },
+      { batch: 4, epoch: 'e', place: 2, indexes: [0, 1], refused: own.refused, whole: true },
     ])
   })
 

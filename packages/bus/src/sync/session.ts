@@ -200,6 +200,10 @@ export class Session implements RelaySession {
         this.#connection?.holdOff(frame.afterMs + frame.jitterMs * this.#options.platform.random())
         return
       case 'error': {
+        if (frame.code === 'stale_term') {
+          void this.#outOfTerm(round)
+          return
+        }
         const error = new BusError(frame.code, `the relay says: ${frame.message}`, {
           stage: 'links',
         })

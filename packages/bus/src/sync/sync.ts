@@ -5,7 +5,7 @@ import type { EventHeader } from '../event.ts'
 import type { Link, RelayAddress } from '../links/link.ts'
 import type { Encoded, Log, OwnBatch, RoomBatch, Writer } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
-import type { CastFrame, Refusal, Run, Term } from '../protocol/frames.ts'
+import type { CastFrame, Refusal, Term } from '../protocol/frames.ts'
 import type {
   DeclinedFrame,
   HeardFrame,
@@ -14,7 +14,14 @@ import type {
   SubmitFrame,
   TakenFrame,
 } from '../protocol/link-frames.ts'
-import type { BeatFrame, HereFrame, JoinFrame, RoomFrame, Seen } from '../protocol/peer-frames.ts'
+import type {
+  BeatFrame,
+  HereFrame,
+  JoinFrame,
+  NewsRun,
+  RoomFrame,
+  Seen,
+} from '../protocol/peer-frames.ts'
 import type { Gap, RelayState } from '../types.ts'
 
 export type { HostFrame, LinkFrame } from '../protocol/link-frames.ts'
@@ -57,7 +64,7 @@ export interface SessionEvents {
   committed(
     number: number,
     record: RoomBatch,
-    runs: readonly Run[],
+    runs: readonly NewsRun[],
     data: readonly string[],
     liveAfter: number,
   ): void
@@ -78,6 +85,8 @@ export interface Confirmation {
   readonly place: number
   readonly indexes: readonly number[]
   readonly refused: readonly Refusal[]
+  /** Whether nothing of the batch is left to be confirmed: what is not named here is in the room. */
+  readonly whole: boolean
 }
 
 /** What the other contexts of the device have to say. */
@@ -243,6 +252,8 @@ export interface HostOptions {
   readonly keeper: () => Keeper | undefined
   /** Posts a text to the other contexts of the device, and hears it here too. */
   readonly tell: (text: string) => void
+  /** Whether what waits for the relay fills the log. */
+  readonly outboxFull: () => boolean
 }
 
 /** A context that keeps the events of others in its log. */

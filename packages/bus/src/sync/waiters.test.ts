@@ -23,7 +23,7 @@ beforeEach(() => {
 })
 
 function confirmation(batch: number, change: Partial<Confirmation> = {}): Confirmation {
-  return { batch, epoch: 'e', place: 7, indexes: [0], refused: [], ...change }
+  return { batch, epoch: 'e', place: 7, indexes: [0], refused: [], whole: false, ...change }
 }
 
 const relayed = () => maker.make('a', 1, { until: 'relayed' })
@@ -45,6 +45,32 @@ describe('confirmed', () => {
     expect((await first.promise).position).toMatch(/^e\.7\./)
     expect((await second.promise).position).toMatch(/^e\.8\./)
     expect(device.entry.event.position).toBeUndefined()
+  })
+
+  test('a batch in parts is confirmed when the last part is', async () => {
+    const [first, second] = [relayed(), relayed()]
+    waiters.add(1, [first.entry, second.entry])
+    const drained = waiters.drained()
+    waiters.confirm(confirmation(1, { indexes: [1] }))
+    waiters.confirm(confirmation(1, { indexes: [1] }))
+    expect((await second.promise).position).toMatch(/^e\.7\./)
+    expect(waiters.batches()).toEqual([1])
+    waiters.confirm(confirmation(1, { place: 9 }))
+    expect((await first.promise).position).toMatch(/^e\.9\./)
+    await drained
+  })
+
+  test('what is in the room, nobody can say where, is confirmed without a position', async () => {
+    const [first, second] = [relayed(), relayed()]
+    waiters.add(1, [first.entry, second.entry])
+    waiters.confirm(confirmation(1, { indexes: [], whole: true }))
+    expect((await first.promise).position).toBeUndefined()
+    expect((await second.promise).position).toBeUndefined()
+    const third = relayed()
+    waiters.add(2, [third.entry])
+    waiters.confirmThrough(2)
+    expect((await third.promise).position).toBeUndefined()
+    expect(waiters.batches()).toEqual([])
   })
 
   test('other batches wait on', async () => {

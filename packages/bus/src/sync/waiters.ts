@@ -66,7 +66,7 @@ export class RelayedWaiters implements Waiters {
   }
 
   confirm(confirmation: Confirmation): void {
-    const { batch, epoch, place, indexes, refused } = confirmation
+    const { batch, epoch, place, indexes, refused, whole } = confirmation
     const unconfirmed = this.#unconfirmed.get(batch)
     if (!unconfirmed) {
       this.#early.push(confirmation)
@@ -89,7 +89,8 @@ export class RelayedWaiters implements Waiters {
         entry.ticket.reject(new BusError(code, `the relay refused ${type}: ${code}`, context))
       }
     }
-    if (indexes.length + refused.length < unconfirmed.events) {
+    if (whole) resolveAll(entries)
+    else if (indexes.length + refused.length < unconfirmed.events) {
       unconfirmed.settled ??= new Set()
       for (const index of indexes) unconfirmed.settled.add(index)
       for (const [index] of refused) unconfirmed.settled.add(index)
@@ -105,8 +106,7 @@ export class RelayedWaiters implements Waiters {
   confirmThrough(through: number): void {
     for (const [batch, { entries }] of [...this.#unconfirmed]) {
       if (batch > through) continue
-      for (const { event, ticket } of entries ?? [])
-        if (event.scope === 'room' && ticket.until === 'relayed') ticket.resolve()
+      resolveAll(entries)
       this.#end(batch)
     }
   }
@@ -141,4 +141,10 @@ export class RelayedWaiters implements Waiters {
     for (const idle of this.#idle.splice(0)) idle.reject(error)
     this.#keep()
   }
+}
+
+/** Of events that are in the room, though nobody can say where: they have no position. */
+function resolveAll(entries: readonly Entry[] | undefined): void {
+  for (const { event, ticket } of entries ?? [])
+    if (event.scope === 'room' && ticket.until === 'relayed') ticket.resolve()
 }

@@ -100,7 +100,7 @@ class SimulatedRelay implements RelayProgram {
 
   async room(name: string): Promise<RoomContents> {
     const head = await this.#store.head(name)
-    if (!head) return { head: undefined, events: [] }
+    if (!head) return { head: undefined, trimmed: 0, events: [] }
     const records = await this.#store.read(name, 0, {
       events: Number.MAX_SAFE_INTEGER,
       bytes: Number.MAX_SAFE_INTEGER,
@@ -113,7 +113,8 @@ class SimulatedRelay implements RelayProgram {
         data: record.data[i] as string,
       })),
     )
-    return { head: headPosition(head), events }
+    const { place: trimmed } = await this.#store.first(name)
+    return { head: headPosition(head), trimmed, events }
   }
 }
 

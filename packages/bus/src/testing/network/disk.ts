@@ -54,6 +54,8 @@ export class SimulatedDisk {
   faults: DiskFaults = CALM
   /** Ids of own events that were in the log, and went with a power cut or with the log. */
   readonly gone: string[] = []
+  /** Whether it was ever cleared. */
+  cleared = false
   /** Of no other disk. */
   readonly name: string
   readonly #world: DiskWorld
@@ -89,6 +91,10 @@ export class SimulatedDisk {
     this.faults = CALM
   }
 
+  get isCalm(): boolean {
+    return this.faults === CALM
+  }
+
   add(handle: DiskHandle): void {
     this.#handles.add(handle)
   }
@@ -99,6 +105,7 @@ export class SimulatedDisk {
 
   /** Deletes the log, and makes an empty one with another id: what `clear` and a user do. */
   clear(by?: DiskHandle): void {
+    this.cleared = true
     this.#boot += 1
     this.#forget(this.#journal.splice(0))
     this.#identity = newIdentity(this.#world.random)

@@ -178,7 +178,7 @@ const NO_RELAY: RelayProgram = {
   wipe() {},
   fail() {},
   writes: 0,
-  room: async () => ({ head: undefined, events: [] }),
+  room: async () => ({ head: undefined, trimmed: 0, events: [] }),
   head: async () => undefined,
   violations: [],
 }

@@ -36,7 +36,9 @@ export interface RoomEvent {
 export interface RoomContents {
   /** Position of its newest place; `undefined` where there is no such room. */
   readonly head: string | undefined
-  /** In room order. */
+  /** The newest place that was trimmed away; 0 where none was. */
+  readonly trimmed: number
+  /** In room order, as far as they are kept. */
   readonly events: readonly RoomEvent[]
 }
 
