@@ -54,7 +54,8 @@ export function openPlace(
     from: 'start',
   })
   bus.status.subscribe(({ log }) => {
-    if (log.state === 'open') void ready(instance)
+    if (log.state === 'open' && instance.disk) void ready(instance)
+    if (log.kind === 'memory') instance.memory = true
   })
   return { disturbed: 0, context, bus, instance }
 }

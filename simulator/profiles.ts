@@ -15,6 +15,7 @@ export type ProfileName =
   | 'trimmed'
   | 'clones'
   | 'mixed'
+  | 'guests'
 
 type Trouble = (scene: Scene) => void
 
@@ -148,6 +149,10 @@ export const PROFILES: Readonly<Record<ProfileName, readonly (keyof typeof TROUB
   trimmed: ['cut', 'cut', 'cut', 'relayCrash', 'leave', 'power'],
   clones: ['clone', 'cut', 'leave'],
   mixed: Object.keys(TROUBLES),
+  guests: ['leave', 'leave', 'tabs', 'disk', 'freeze', 'cut', 'relayCrash'],
 }
 
 export const PROFILE_NAMES = Object.keys(PROFILES) as ProfileName[]
+
+/** Those that seeds take turns at; the others only run when they are named. */
+export const ROTATION: readonly ProfileName[] = PROFILE_NAMES.filter((name) => name !== 'guests')

@@ -15,7 +15,7 @@ export interface Scenario {
 }
 
 export function makeScenario(seed: number, profile: ProfileName): Scenario {
-  const scene = new Scene(seed)
+  const scene = new Scene(seed, profile === 'guests')
   for (let device = 0; device < scene.devices; device++) {
     for (let slot = 0; slot < (scene.slots[device] as number); slot++) {
       const late = scene.random.chance(0.2)

@@ -224,16 +224,17 @@ export class Stage {
     leave(place)
   }
 
-  #open({ device, slot, kind }: Of<'open'>): void {
+  #open({ device, slot, kind, disk = true }: Of<'open'>): void {
     if (this.#at({ device, slot })) return
     const on = this.#device({ device })
-    const context = on.open(kind)
+    const context = on.open(kind, { disk })
     const instance: Instance = {
       name: `d${device}/${slot}#${this.ledger.instances.length}`,
       device: on,
       context,
       live: [],
       all: [],
+      disk,
       openedAt: this.network.now,
       errors: [],
       gaps: [],

@@ -44,19 +44,22 @@ function* promises({ ledger, devices, room }: View): Iterable<string> {
     }
     if (state !== 'resolved' || !event || !persist || until === 'accepted') continue
     const { id } = event
+    if (by.memory) continue
     const found = log?.events.find((one) => one.id === id)
     const logged = found !== undefined
     if (!logged && !log?.gone.has(id)) yield `${id} (${key}) was ${until} and is not in its log`
     if (until !== 'relayed' || scope !== 'room') continue
     if (type === REFUSED) yield `${id} (${key}) was relayed, and the relay refuses its type`
     const position = placed.get(id)
+    // Another device may have brought it, of a type that this one may not read.
+    const unread = event.position === undefined && !log?.reads(type)
     if (position === undefined && placeOf(event.position) <= room.trimmed) continue
     if (position === undefined) {
       // What a room lost it gets again from a device that is there and has it as its own.
       const isThere = found?.own && by.device.contexts.length > 0
       if (losses === ledger.losses || isThere)
         yield `${id} (${key}) was relayed and is not in the room`
-    } else if (losses === ledger.losses && event.position !== position) {
+    } else if (!unread && losses === ledger.losses && event.position !== position) {
       yield `${id} (${key}) was relayed at ${event.position} and stands at ${position}`
     }
   }
@@ -126,6 +129,7 @@ function* convergence({ devices, room }: View): Iterable<string> {
       const found = byId.get(id)
       if (!found && !reads(type)) continue
       if (!found) yield `${id} of the room is not in the log of ${name}`
+      else if (found.own && found.position === undefined && !reads(type)) continue
       else if (found.position !== position)
         yield `${id} stands at ${position}, and in the log of ${name} at ${found.position}`
     }
@@ -167,13 +171,17 @@ function early({ network }: View): Iterable<string> {
   return network.relay.violations
 }
 
-function* sockets({ network }: View): Iterable<string> {
+function* sockets({ network, ledger }: View): Iterable<string> {
   for (const device of network.devices) {
     const able = device.contexts.some(
       ({ kind, buses }) => kind !== 'service-worker' && buses.length > 0,
     )
     const open = network.relay.socketsOf(device)
-    if (able && open !== 1) yield `${device.name} has ${open} sockets`
+    const alone = ledger.instances.filter(
+      (one) => one.device === device && one.memory && !isOver(one),
+    ).length
+    // Contexts that found nobody with a log are devices of their own.
+    if (able && open !== 1 + alone) yield `${device.name} has ${open} sockets`
   }
 }
 
