@@ -51,15 +51,13 @@ function* promises({ ledger, devices, room }: View): Iterable<string> {
     if (until !== 'relayed' || scope !== 'room') continue
     if (type === REFUSED) yield `${id} (${key}) was relayed, and the relay refuses its type`
     const position = placed.get(id)
-    // Another device may have brought it, of a type that this one may not read.
-    const unread = event.position === undefined && !log?.reads(type)
     if (position === undefined && placeOf(event.position) <= room.trimmed) continue
     if (position === undefined) {
       // What a room lost it gets again from a device that is there and has it as its own.
       const isThere = found?.own && by.device.contexts.length > 0
       if (losses === ledger.losses || isThere)
         yield `${id} (${key}) was relayed and is not in the room`
-    } else if (!unread && losses === ledger.losses && event.position !== position) {
+    } else if (losses === ledger.losses && event.position !== position) {
       yield `${id} (${key}) was relayed at ${event.position} and stands at ${position}`
     }
   }
@@ -129,7 +127,6 @@ function* convergence({ devices, room }: View): Iterable<string> {
       const found = byId.get(id)
       if (!found && !reads(type)) continue
       if (!found) yield `${id} of the room is not in the log of ${name}`
-      else if (found.own && found.position === undefined && !reads(type)) continue
       else if (found.position !== position)
         yield `${id} stands at ${position}, and in the log of ${name} at ${found.position}`
     }
