@@ -6,8 +6,8 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { test as base, expect, type Relay } from './fixtures.ts'
-import { type BareBrowser, startBareBrowser, type Tab } from './lib/bare-browser.ts'
+import { test as base, expect, type Relay, startRelay, stop } from './fixtures.ts'
+import { type BareBrowser, INSECURE_HOST, startBareBrowser, type Tab } from './lib/bare-browser.ts'
 
 declare global {
   /** What a page heard, and what it published. */
@@ -81,6 +81,12 @@ class TestDevice {
       peer.subscribe('counted', (event) => globalThis.heard.push(event.data as number))
     })
     return tab
+  }
+
+  /** Closes a tab that has published nothing. */
+  async close(tab: Tab): Promise<void> {
+    await tab.close()
+    this.tabs.splice(this.tabs.indexOf(tab), 1)
   }
 
   /** The tab leads, alone, over the one socket there is. */
@@ -227,6 +233,25 @@ test('a leader that goes into the back/forward cache: another one leads, and it 
   const leaders = () =>
     Promise.all(device.tabs.map((tab) => tab.evaluate(() => peer.leader.get().self)))
   expect((await leaders()).filter(Boolean)).toHaveLength(1)
+})
+
+test('where there are no locks, as on plain http, a lease says who leads, and who closes gives it back', async ({
+  bare,
+  site,
+}, { testId }) => {
+  const { relay, child } = await startRelay('memory', '0', '--origins', '*')
+  const device = new TestDevice(bare, relay, site.replace('127.0.0.1', INSECURE_HOST), testId)
+  const one = await device.open()
+  expect(await one.evaluate(() => [isSecureContext, 'locks' in navigator])).toEqual([false, false])
+  await device.leads(one)
+  const two = await device.open()
+  await device.publish([two])
+  await device.more(two)
+  await device.close(one)
+  await device.leads(two)
+  await device.more(two)
+  await device.nothingIsLostOrDoubled()
+  await stop(child)
 })
 
 test('a leader that hangs is robbed by the tab that is shown, and stops when it goes on', async ({

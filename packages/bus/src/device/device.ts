@@ -323,8 +323,8 @@ export class Device {
   }
 
   #handLeadershipOver(): void {
-    this.#candidate.goodbye()
     void this.#candidate.stop(true)
+    this.#candidate.goodbye()
     this.#goOn = this.#keeper?.log?.halt?.()
   }
 
