@@ -38,8 +38,8 @@ export interface DeviceView {
   readonly gone: ReadonlySet<string>
   /** Whether its oldest events were removed, as it may hold only so many. */
   readonly trimmed: boolean
-  /** Whether its log is another than at the beginning. */
-  readonly cleared: boolean
+  /** What was in the logs it had before, and when they were cleared. */
+  readonly former: readonly { readonly at: number; readonly ids: ReadonlySet<string> }[]
   /** Whether it reads this type of the room. */
   readonly reads: (type: string) => boolean
   /** Where the log knows that it is not whole. */
@@ -114,7 +114,7 @@ async function deviceView(device: TestDevice, partial: ReadonlySet<string>): Pro
     liveAfter: room.liveAfter,
     gaps: room.gaps,
     trimmed: first > 1,
-    cleared: device.disk(NAME, ROOM).cleared,
+    former: device.disk(NAME, ROOM).former,
     gone: new Set(device.disk(NAME, ROOM).gone),
     reads: (type) => !partial.has(device.origin.name) || SOME_TYPES.includes(type),
     epoch: room.cursor?.split('.')[0] ?? '',
