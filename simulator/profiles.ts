@@ -13,6 +13,7 @@ export type ProfileName =
   | 'lifecycle'
   | 'restore'
   | 'trimmed'
+  | 'full'
   | 'clones'
   | 'mixed'
   | 'guests'
@@ -146,6 +147,7 @@ export const PROFILES: Readonly<Record<ProfileName, readonly (keyof typeof TROUB
   logs: ['clear', 'disconnect', 'disconnect', 'disk', 'leave', 'cut'],
   lifecycle: ['freeze', 'freeze', 'cache', 'hide', 'leave', 'cut'],
   restore: ['restore', 'restore', 'wipe', 'cut', 'leave'],
+  full: ['cut', 'cut', 'relayCrash', 'leave', 'tabs', 'disk'],
   trimmed: ['cut', 'cut', 'cut', 'relayCrash', 'leave', 'power'],
   clones: ['clone', 'cut', 'leave'],
   mixed: Object.keys(TROUBLES),
