@@ -144,6 +144,7 @@ export class Device {
       writer: () => this.#keeper?.writer,
       logId: () => this.#keeper?.id,
       open: () => this.open(),
+      casts: () => this.#lead.casts,
       cast: (headers, data) => this.#lead.cast(headers, data),
       grew: (...grown) => this.#lead.grew(...grown),
       failed: (lastError) => this.status.update({ lastError }),
@@ -198,6 +199,7 @@ export class Device {
       },
       here: (frame) => this.#candidate.here(frame),
       cast: (headers, data) => {
+        if (!this.#lead.casts) return
         const forRoom = headers.map((header) => header.scope !== 'device')
         const sent = headers.filter((_, i) => forRoom[i])
         const texts = data.filter((_, i) => forRoom[i])
