@@ -15,7 +15,7 @@ const HELP = `npm run simulate -- [options]
 `
 
 /** Seeds a broken build is given to be caught in. */
-const BROKEN_RUNS = 300
+const BROKEN_RUNS = 1_000
 
 const { values } = parseArgs({
   options: {

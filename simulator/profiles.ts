@@ -13,8 +13,10 @@ export type ProfileName =
   | 'lifecycle'
   | 'restore'
   | 'trimmed'
+  | 'full'
   | 'clones'
   | 'mixed'
+  | 'guests'
 
 type Trouble = (scene: Scene) => void
 
@@ -86,7 +88,9 @@ export const TROUBLES: Readonly<Record<string, Trouble>> = {
     const at = scene.time()
     if (scene.random.chance(0.5)) scene.add(at - 1, { do: 'hide', ...where })
     scene.add(at, { do: 'freeze', ...where })
-    const later = at + scene.span()
+    // So long that somebody takes the lead from a worker, which says nothing when it is frozen.
+    const long = scene.random.chance(0.15)
+    const later = at + (long ? scene.random.between(30_000, 200_000) : scene.span())
     scene.add(later, { do: 'thaw', ...where })
     scene.add(later + 1, { do: 'show', ...where })
   },
@@ -145,9 +149,14 @@ export const PROFILES: Readonly<Record<ProfileName, readonly (keyof typeof TROUB
   logs: ['clear', 'disconnect', 'disconnect', 'disk', 'leave', 'cut'],
   lifecycle: ['freeze', 'freeze', 'cache', 'hide', 'leave', 'cut'],
   restore: ['restore', 'restore', 'wipe', 'cut', 'leave'],
+  full: ['cut', 'cut', 'relayCrash', 'leave', 'tabs', 'disk'],
   trimmed: ['cut', 'cut', 'cut', 'relayCrash', 'leave', 'power'],
   clones: ['clone', 'cut', 'leave'],
   mixed: Object.keys(TROUBLES),
+  guests: ['leave', 'leave', 'tabs', 'disk', 'freeze', 'cut', 'relayCrash'],
 }
 
 export const PROFILE_NAMES = Object.keys(PROFILES) as ProfileName[]
+
+/** Those that seeds take turns at; the others only run when they are named. */
+export const ROTATION: readonly ProfileName[] = PROFILE_NAMES.filter((name) => name !== 'guests')

@@ -95,6 +95,7 @@ export class Lead {
     this.#head = 0
     this.#counted = 0
     this.#lastRoom = 0
+    this.#confirmed = 0
     this.#depose = () => deposed.abort()
     for (let failures = 0; !over.aborted; failures++) {
       try {
@@ -190,6 +191,11 @@ export class Lead {
       },
       report,
     }
+  }
+
+  /** Whether what is cast may get to the room from here. */
+  get casts(): boolean {
+    return this.#session !== undefined
   }
 
   /** Unpersisted events for the room; dropped where this context does not lead. */

@@ -84,6 +84,10 @@ class SharedLog extends MemoryLog {
   async releaseLease(holder: string): Promise<void> {
     if (this.#device.lease?.holder === holder) this.#device.lease = undefined
   }
+
+  dropLease(): void {
+    this.#device.lease = undefined
+  }
 }
 
 class Context {
@@ -367,6 +371,26 @@ test('a leader whose term is over waits for its turn again, and leads under a ne
   expect(one.session?.term[0]).toBeGreaterThan(before)
 })
 
+test('a log that was cleared does not take confirmations of the last one for its own', async () => {
+  const [one, two] = [await device.open(), await device.open()]
+  one.session?.events.confirmedThrough(6)
+  await two.bus.clear()
+  await settled()
+  expect(device.leader).toBe(one.n)
+  let relayed = false
+  void two.bus.publish('a', 1, { until: 'relayed' }).then(
+    () => {
+      relayed = true
+    },
+    () => {},
+  )
+  await settled()
+  one.platform.advance(1_000)
+  two.platform.advance(1_000)
+  await settled()
+  expect(relayed).toBe(false)
+})
+
 describe('the back/forward cache', () => {
   test('a page on its way there lets go of log, channel and leadership, and has them again when it is back', async () => {
     const [one, two] = [await device.open(), await device.open()]
@@ -441,6 +465,22 @@ describe('where there are no locks', () => {
     expect(device.leader).toBe(one.n)
     await one.bus.close()
     await settled()
+    expect(device.leader).toBe(two.n)
+  })
+
+  test('a hidden page leaves it to a visible one, which has it as soon as it is free', async () => {
+    const [one, two] = [await device.open(), await device.open()]
+    await one.show('hidden')
+    for (let n = 0; n < 4 && device.leader !== two.n; n++) {
+      for (const { platform } of [one, two]) platform.advance(50)
+      await settled()
+    }
+    expect(device.leader).toBe(two.n)
+  })
+
+  test('it is given back by a page that is frozen, at once', async () => {
+    const [one, two] = [await device.open(), await device.open()]
+    await one.freeze()
     expect(device.leader).toBe(two.n)
   })
 

@@ -283,6 +283,24 @@ describe('a bus without a log', () => {
     expect(data(shop)).toEqual([1])
   })
 
+  test('hears itself while its host is silent, and hands over in order what was said meanwhile', async () => {
+    const [link, disk] = [memoryLink(), new Disk(65)]
+    const guest = peer({ log: false, links: [link] })
+    const published = [guest.bus.publish('said', 1)]
+    await settle()
+    published.push(guest.bus.publish('said', 2))
+    await pass(1_500)
+    expect(data(guest)).toEqual([1, 2])
+    published.push(guest.bus.publish('said', 3))
+    await settle()
+    expect(data(guest)).toEqual([1, 2, 3])
+    peer({ log: disk, links: [link] })
+    await pass(1_000)
+    const events = await Promise.all(published)
+    expect((await disk.content()).map(({ id }) => id)).toEqual(events.map(({ id }) => id))
+    expect(data(guest)).toEqual([1, 2, 3])
+  })
+
   test('is told when nobody answers, and by whom the event was refused', async () => {
     const [link, disk] = [memoryLink(), new Disk(63)]
     const guest = peer({ log: false, links: [link] })

@@ -45,6 +45,8 @@ export interface LinkedOptions {
   readonly leads: () => boolean
   /** Whether what waits for the relay fills the log. */
   readonly outboxFull: () => boolean
+  /** Whether those who keep this context's events have not answered for a while. */
+  readonly silent: (silent: boolean) => void
   /** Unpersisted events for the room, as texts. */
   readonly cast: (headers: string, data: readonly string[]) => void
   readonly report: (error: BusError) => void
@@ -88,6 +90,7 @@ export class Linked {
         prefix,
         seek: () => this.#links.send({ frame: 'seek', log: NO_LOG }),
         alone: () => this.#links.nobodyKeepsLog,
+        silent: options.silent,
       })
     }
     this.dispatcher = {
@@ -132,13 +135,13 @@ export class Linked {
    * `undefined` where nobody does.
    */
   async probe(): Promise<string | undefined> {
-    const { platform, prefix, stages } = this.#options
+    const { platform, prefix, stages, silent } = this.#options
     const seek = (): void => this.#tabs.send({ frame: 'seek', log: NO_LOG })
     const log = await new Promise<string | undefined>((resolve) => {
       const cancel = platform.timer(PROBE_MS, () => resolve(undefined))
       this.#offered = (frame, way) => {
         cancel()
-        this.#guest ??= stages.guest({ platform, prefix, seek, alone: () => false })
+        this.#guest ??= stages.guest({ platform, prefix, seek, silent, alone: () => false })
         this.#guest.hosted(frame, way)
         resolve(frame.log)
       }

@@ -95,6 +95,7 @@ export class Submitter implements Guest {
   taken({ log, prefix, last, batch }: TakenFrame): void {
     const current = this.#queue[0]
     if (!this.#concerns(current, log, prefix, last)) return
+    this.#options.silent(false)
     this.#settle()
     current.result.resolve(batch)
     this.#next()
@@ -103,6 +104,7 @@ export class Submitter implements Guest {
   declined({ log, by, prefix, last, code }: DeclinedFrame): void {
     const current = this.#queue[0]
     if (!this.#concerns(current, log, prefix, last) || this.#host?.prefix !== by) return
+    this.#options.silent(false)
     this.#settle()
     const what = 'the context that keeps the log did not take the event'
     const declined = new BusError(code, what, { stage: 'sync' })
@@ -148,9 +150,10 @@ export class Submitter implements Guest {
   /** The host may be gone, and another one there: who is there answers. */
   #silent(): void {
     this.#host = undefined
-    const { seek, platform } = this.#options
+    const { seek, platform, silent } = this.#options
     const current = this.#queue[0]
     if (!current) return
+    silent(true)
     if (current.until <= platform.monotonic()) {
       this.#end(silentError())
       return
@@ -165,6 +168,7 @@ export class Submitter implements Guest {
     for (const { result } of this.#queue.splice(0)) result.resolve(undefined)
     this.#settle()
     this.#rest()
+    this.#options.silent(false)
   }
 
   #settle(): void {

@@ -86,6 +86,8 @@ export class Hearing {
   /** The log is gone, or let go of. */
   end(): void {
     this.#log = undefined
+    // What is read of it still is for nobody.
+    this.#reading = undefined
     this.#cancel?.()
     this.#cancel = undefined
   }
@@ -152,34 +154,35 @@ export class Hearing {
 
   /** Reads what the log has behind all that was heard; resolves when that is heard as well. */
   look(): Promise<void> {
-    if (!this.#log) return Promise.resolve()
+    const log = this.#log
+    if (!log) return Promise.resolve()
     this.#cancel?.()
     this.#cancel = undefined
     if (this.#reading) {
       this.#readAgain = true
       return this.#reading
     }
-    this.#reading = this.#readAll().finally(() => {
+    const reading = this.#readAll(log).finally(() => {
+      if (this.#reading !== reading) return
       this.#reading = undefined
       this.#lookAgain()
     })
-    return this.#reading
+    this.#reading = reading
+    return reading
   }
 
-  async #readAll(): Promise<void> {
+  async #readAll(log: Log): Promise<void> {
     do {
       this.#readAgain = false
-      const log = this.#log
-      if (!log) return
       try {
         await this.#readOn(log)
       } catch (error) {
-        if (log !== this.#log) continue
+        if (log !== this.#log) return
         this.#options.events.report(
           toBusError(error, 'log_failed', 'what was missed could not be read', { stage: 'sync' }),
         )
       }
-    } while (this.#readAgain)
+    } while (this.#readAgain && log === this.#log)
   }
 
   async #readOn(log: Log): Promise<void> {
@@ -239,9 +242,12 @@ export class Hearing {
     if (this.#reading || (this.#cancel && this.#due <= due)) return
     this.#cancel?.()
     this.#due = due
+    const missing = this.#through + 1
     this.#cancel = platform.timer(ms, () => {
       this.#cancel = undefined
-      if (this.#through < this.#known || this.#held.length > 0) void this.look()
+      if (this.#held.length > 0 || this.#through < missing) void this.look()
+      // What was missing has come; what is missing now has a while yet.
+      else if (this.#through < this.#known) this.#lookIn(HOLE_MS)
     })
   }
 
