@@ -32,8 +32,8 @@ export class Readers {
   /**
    * Watches a room, until the watch is stopped.
    *
-   * @param onEnd called once, when the relay closes, with the time after which the reader is to come back;
-   * the watch has to be stopped then
+   * @param onEnd called when the relay closes, or the room is another, with the time after which the
+   * reader is to come back; the watch has to be stopped then
    * @throws {BusError} going_away
    */
   watch(room: string, onEnd: (backMs: number) => void): Watch {
@@ -66,6 +66,11 @@ export class Readers {
     if (bytes > TAIL_BYTES) delete entry.tail
     else entry.tail = { head, records, texts: new Map() }
     for (const watch of entry.watches) watch.wake()
+  }
+
+  /** What they read of the room may be in it no more: they are to come back, and are then told. */
+  restored(room: string, backMs: number): void {
+    for (const watch of [...(this.#rooms.get(room)?.watches ?? [])]) watch.end(backMs)
   }
 
   /**
@@ -130,7 +135,7 @@ export class Watch {
     this.#resolve?.()
   }
 
-  /** The relay closes. */
+  /** Nothing more comes of this watch, but may of another one. */
   end(backMs: number): void {
     this.#over = true
     this.#resolve?.()

@@ -35,6 +35,8 @@ export interface HostContext {
   readonly report: (error: unknown, room: string) => void
   /** Hears of what was committed. */
   readonly grew?: (room: string, records: readonly RoomRecord[], head: RoomHead) => void
+  /** Hears that a room is another one, or an older copy of what it was. */
+  readonly restored?: (room: string) => void
 }
 
 interface Entry {
@@ -294,6 +296,7 @@ export class RoomHost {
     if (before && (before.epoch !== head.epoch || before.place > head.place)) {
       // Another log, or an older copy of this one: every device must compare what it holds anew.
       this.delivery.failAll(new BusError('going_away', 'the room was restored'))
+      this.#context.restored?.(this.room)
     } else if (before && before.place < head.place) this.delivery.pullAll()
     return this.#state
   }

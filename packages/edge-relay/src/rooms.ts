@@ -27,7 +27,9 @@ export class Rooms {
   #closing = false
 
   constructor(
-    context: Omit<HostContext, 'grew'> & Pick<ConnectionContext, 'auth'> & RetentionContext,
+    context: Omit<HostContext, 'grew' | 'restored'> &
+      Pick<ConnectionContext, 'auth'> &
+      RetentionContext,
   ) {
     const retention = new Retention(context)
     this.#retention = retention
@@ -39,6 +41,7 @@ export class Rooms {
         retention.grew(room, records)
         readers.grew(room, records, head)
       },
+      restored: (room) => readers.restored(room, GOAWAY_AFTER_MS),
     }
     this.#connectionContext = {
       ...context,

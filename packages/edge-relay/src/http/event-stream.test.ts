@@ -1,6 +1,7 @@
 import { request } from 'node:http'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { Auth } from '../auth.ts'
+import { markIn, type RoomHead, type RoomRecord, START } from '../record.ts'
 import { createRelay, type RelayOptions } from '../relay.ts'
 import { type RelayServer, serve } from '../runtimes/node.ts'
 import { memoryStore } from '../stores/memory.ts'
@@ -278,6 +279,38 @@ describe('an event stream that cannot go on where its reader was', () => {
     const probe = await open('', { 'last-event-id': foreign })
     expect(JSON.parse((await probe.message()).data)).toMatchObject({ reason: 'new_epoch' })
     expect(await probe.data(1)).toEqual([1])
+  })
+
+  it('ends where the room was restored under it, so that its reader comes back and is told', async () => {
+    const whole = memoryStore()
+    const copy = memoryStore()
+    let current = whole
+    const store = new Proxy(whole, {
+      get: (_, key) => {
+        const value: unknown = Reflect.get(current, key)
+        return typeof value === 'function' ? value.bind(current) : value
+      },
+    })
+    const { open, post } = await start({ store })
+    for (let i = 1; i <= 3; i++) await post(...numbered(i, i))
+    const probe = await open()
+    expect(await probe.data(3)).toEqual([1, 2, 3])
+    const [record] = (await whole.read('r', 0, { events: 1, bytes: 1 })) as [RoomRecord]
+    const { epoch } = (await whole.head('r')) as RoomHead
+    const { time } = record
+    await copy.append('r', {
+      expected: { epoch, version: 0, ...START, time: 0 },
+      head: { epoch, version: 1, ...markIn(record, 1), time },
+      records: [record],
+      state: [],
+    })
+    current = copy
+    // So many that the room is longer than it was: by places alone it would go on with the last one.
+    await post(...numbered(11, 13))
+    while (await probe.next());
+    const again = await open('', { 'last-event-id': probe.lastEventId })
+    expect(JSON.parse((await again.message()).data)).toMatchObject({ reason: 'restored' })
+    expect(await again.data(4)).toEqual([1, 11, 12, 13])
   })
 
   const wrong: [string, string, Record<string, string>, number, string, RegExp][] = [
