@@ -173,14 +173,13 @@ function early({ network }: View): Iterable<string> {
 
 function* sockets({ network, ledger }: View): Iterable<string> {
   for (const device of network.devices) {
-    const able = device.contexts.some(
-      ({ kind, buses }) => kind !== 'service-worker' && buses.length > 0,
+    const present = ledger.instances.filter((one) => one.device === device && !isOver(one))
+    // Contexts that found nobody with a log are devices of their own.
+    const alone = present.filter(({ memory }) => memory).length
+    const able = present.some(
+      ({ context, disk, memory }) => disk && !memory && context.kind !== 'service-worker',
     )
     const open = network.relay.socketsOf(device)
-    const alone = ledger.instances.filter(
-      (one) => one.device === device && one.memory && !isOver(one),
-    ).length
-    // Contexts that found nobody with a log are devices of their own.
     const most = network.relay.mostSocketsOf(device)
     const memories = ledger.instances.filter((one) => one.device === device && one.memory).length
     if (most > 1 + memories) yield `${device.name} had ${most} sockets at once`
