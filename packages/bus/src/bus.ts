@@ -126,7 +126,7 @@ export function createBusOn(
     stages: {
       dispatcher,
       waiters,
-      peers: (peerEvents) => new Peers(composer.prefix, platform, peerEvents),
+      peers: (peerEvents) => new Peers(composer.prefix, platform, relay !== undefined, peerEvents),
       writer: (opened) => new LogWriter(opened, platform),
       takeTurn,
       links: (linkedEvents) => new UserLinks(linkedEvents),

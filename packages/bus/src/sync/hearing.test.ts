@@ -126,7 +126,7 @@ class Context {
     this.maker = new EntryMaker({ seed })
     this.log = new MemoryLog(this.platform, device.rows)
     this.writer = new LogWriter(this.log, this.platform)
-    this.peers = new Peers(this.prefix, this.platform, {
+    this.peers = new Peers(this.prefix, this.platform, true, {
       deliver: ({ header }) => this.heard.push(header.id),
       past: ({ header }) => this.past.push(header.id),
       committed: (batch) => this.told.push(batch),
