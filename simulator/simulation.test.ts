@@ -28,7 +28,7 @@ afterEach(() => {
 
 describe('the simulator', { timeout: 120_000 }, () => {
   it('finds nothing in a fixed set of seeds of every profile', async () => {
-    const runs = String(ROTATION.length * 40)
+    const runs = String(ROTATION.length * 30)
     const { code, output } = await simulate('--seed', '1', '--runs', runs)
     expect(output).toContain(`${runs} runs from seed 1, 0 failed`)
     expect(code).toBe(0)
