@@ -1,6 +1,6 @@
 // A context in a run: its bus, and what the run's account has of it.
 import type { Bus, BusEvent } from '@crosstown/bus'
-import type { TestContext, TestDevice } from '@crosstown/bus/testing'
+import type { TestBusOptions, TestContext, TestDevice } from '@crosstown/bus/testing'
 import type { Heard, Instance } from './ledger.ts'
 
 /** The one bus name and room of a run. */
@@ -35,14 +35,13 @@ export interface Place {
 export function openPlace(
   context: TestContext,
   instance: Instance,
-  types: readonly string[] | undefined,
+  options: Pick<TestBusOptions, 'types' | 'limits'>,
 ): Place {
   const bus: AnyBus = context.createBus({
     name: NAME,
     room: ROOM,
-    ...(types && { types }),
+    ...options,
     source: instance.name,
-    limits: { queueEvents: QUEUE_EVENTS },
     onError: (error) => instance.errors.push(error),
     onGap: (gap) => instance.gaps.push(gap),
   })
@@ -54,7 +53,8 @@ export function openPlace(
     from: 'start',
   })
   bus.status.subscribe(({ log }) => {
-    if (log.state === 'open') void ready(instance)
+    if (log.state === 'open' && instance.disk) void ready(instance)
+    if (log.kind === 'memory') instance.memory = true
   })
   return { disturbed: 0, context, bus, instance }
 }

@@ -2,7 +2,8 @@
 import type { TestDevice, TestNetwork } from '@crosstown/bus/testing'
 import type { Action, Slot } from './actions.ts'
 import { type Instance, Ledger } from './ledger.ts'
-import { canLead, NAME, openPlace, type Place, ROOM, SOME_TYPES } from './place.ts'
+import { canLead, NAME, openPlace, type Place, QUEUE_EVENTS, ROOM, SOME_TYPES } from './place.ts'
+import type { Scenario } from './scenario.ts'
 import { Publishers } from './work.ts'
 
 /** In which leadership passes on from a page that is frozen. */
@@ -15,12 +16,15 @@ export class Stage {
   readonly ledger: Ledger = new Ledger()
   /** Names of devices that read only some types. */
   readonly partial: ReadonlySet<string>
+  /** Events that a log may hold, where that is few. */
+  readonly logEvents: number | undefined
   readonly #publishers: Publishers
   readonly #places = new Map<string, Place>()
   /** What was asked for and takes its time: closing, draining, copying. */
   readonly #running = new Set<Promise<unknown>>()
 
-  constructor(network: TestNetwork, partial: readonly number[]) {
+  constructor(network: TestNetwork, { partial, logEvents }: Scenario) {
+    this.logEvents = logEvents
     this.network = network
     this.#publishers = new Publishers(this.ledger, () => network.now)
     this.partial = new Set(partial.map((device) => `d${device}`))
@@ -224,16 +228,17 @@ export class Stage {
     leave(place)
   }
 
-  #open({ device, slot, kind }: Of<'open'>): void {
+  #open({ device, slot, kind, disk = true }: Of<'open'>): void {
     if (this.#at({ device, slot })) return
     const on = this.#device({ device })
-    const context = on.open(kind)
+    const context = on.open(kind, { disk })
     const instance: Instance = {
       name: `d${device}/${slot}#${this.ledger.instances.length}`,
       device: on,
       context,
       live: [],
       all: [],
+      disk,
       openedAt: this.network.now,
       errors: [],
       gaps: [],
@@ -241,7 +246,13 @@ export class Stage {
     }
     this.ledger.instances.push(instance)
     const types = this.partial.has(on.origin.name) ? SOME_TYPES : undefined
-    const place = openPlace(context, instance, types)
+    const place = openPlace(context, instance, {
+      ...(types && { types }),
+      limits: {
+        queueEvents: QUEUE_EVENTS,
+        ...(this.logEvents === undefined ? undefined : { logEvents: this.logEvents }),
+      },
+    })
     if (slot === 0) this.#publishers.answer(place)
     this.#places.set(`${device}/${slot}`, place)
   }

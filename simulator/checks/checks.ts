@@ -44,9 +44,13 @@ function* promises({ ledger, devices, room }: View): Iterable<string> {
     }
     if (state !== 'resolved' || !event || !persist || until === 'accepted') continue
     const { id } = event
+    if (by.memory) continue
     const found = log?.events.find((one) => one.id === id)
     const logged = found !== undefined
-    if (!logged && !log?.gone.has(id)) yield `${id} (${key}) was ${until} and is not in its log`
+    // What was trimmed away must have reached the room before.
+    const kept =
+      logged || (log?.trimmed && (placed.has(id) || scope === 'device' || type === REFUSED))
+    if (!kept && !log?.gone.has(id)) yield `${id} (${key}) was ${until} and is not in its log`
     if (until !== 'relayed' || scope !== 'room') continue
     if (type === REFUSED) yield `${id} (${key}) was relayed, and the relay refuses its type`
     const position = placed.get(id)
@@ -119,12 +123,12 @@ function* roomOnce({ ledger, room }: View): Iterable<string> {
 
 function* convergence({ devices, room }: View): Iterable<string> {
   const placed = new Map(room.events.map(({ id, position }) => [id, position]))
-  for (const { name, events, device, cursor, reads } of devices) {
+  for (const { name, events, device, cursor, reads, trimmed } of devices) {
     if (device.contexts.length === 0 || cursor === undefined) continue
     const byId = new Map(events.map((event) => [event.id, event]))
     for (const { id, position, type } of room.events) {
       const found = byId.get(id)
-      if (!found && !reads(type)) continue
+      if (!found && (trimmed || !reads(type))) continue
       if (!found) yield `${id} of the room is not in the log of ${name}`
       else if (found.position !== position)
         yield `${id} stands at ${position}, and in the log of ${name} at ${found.position}`
@@ -167,18 +171,37 @@ function early({ network }: View): Iterable<string> {
   return network.relay.violations
 }
 
-function* sockets({ network }: View): Iterable<string> {
+function* sockets({ network, ledger }: View): Iterable<string> {
   for (const device of network.devices) {
     const able = device.contexts.some(
       ({ kind, buses }) => kind !== 'service-worker' && buses.length > 0,
     )
     const open = network.relay.socketsOf(device)
-    if (able && open !== 1) yield `${device.name} has ${open} sockets`
+    const alone = ledger.instances.filter(
+      (one) => one.device === device && one.memory && !isOver(one),
+    ).length
+    // Contexts that found nobody with a log are devices of their own.
+    if (able && open !== 1 + alone) yield `${device.name} has ${open} sockets`
   }
 }
 
-/** Of what is published in one task, no more than may wait is taken. */
-function* bounds({ ledger }: View): Iterable<string> {
+/**
+ * Of what is published in one task, no more than may wait is taken; and of a log, only the newest
+ * record and that of the last confirmed batch stay beyond its limit.
+ */
+function* bounds({
+  ledger,
+  devices,
+  logEvents = Number.POSITIVE_INFINITY,
+}: View): Iterable<string> {
+  for (const { name, events, device } of devices) {
+    const sizes = new Map<number, number>()
+    for (const { batch } of events) sizes.set(batch, (sizes.get(batch) ?? 0) + 1)
+    const stays = [...sizes.values()].at(-1) ?? 0
+    const beyond = stays + Math.max(0, ...sizes.values())
+    if (device.contexts.length === 0 || events.length <= logEvents + beyond) continue
+    yield `the log of ${name} holds ${events.length} events, and may hold ${logEvents}`
+  }
   const taken = new Map<number, number>()
   for (const { burst, state, persist, by } of ledger.publications) {
     if (state !== 'resolved' || !persist) continue

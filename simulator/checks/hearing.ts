@@ -1,26 +1,29 @@
 // Whether subscribers heard what they were to hear, and logs stand in the order of publishers.
-import { isOver } from '../ledger.ts'
-import { type DeviceView, keyOf, type Logged, type View } from './view.ts'
+import { type Instance, isOver } from '../ledger.ts'
+import type { DeviceView, Logged, View } from './view.ts'
 
 export function* live({ ledger, devices }: View): Iterable<string> {
-  const published = new Map(ledger.publications.map((one) => [one.key, one]))
   for (const instance of ledger.instances) {
     const { name, live, all } = instance
     const view = devices.find(({ device }) => device === instance.device)
     yield* twice(live, `${name} live`)
     // Another log has another start.
-    if (!view?.cleared) yield* twice(all, `${name} from the start`)
+    if (!view?.former.length) yield* twice(all, `${name} from the start`)
     yield* disorder(live, `${name} live`)
     if (isOver(instance) || instance.ready === undefined) continue
     const heard = new Set([...live.map(({ id }) => id), ...(view ? late(view) : [])])
     for (const event of view?.events ?? []) {
       if (event.header.type.startsWith('$')) continue
-      // Known from a log that was cleared, it is news to nobody.
-      if (view?.cleared && (published.get(keyOf(event.data))?.at ?? 0) < instance.openedAt) continue
+      if (isKnown(event.id, instance, view)) continue
       if (event.batch <= instance.ready || heard.has(event.id) || isPast(event, view)) continue
       yield `${event.id} came to the log of ${view?.name} and was not heard by ${name}`
     }
   }
+}
+
+/** An event that came into an earlier log of the device while this context lived is not new to it. */
+function isKnown(id: string, { openedAt }: Instance, view: DeviceView | undefined): boolean {
+  return view?.former.some(({ at, ids }) => openedAt < at && ids.has(id)) ?? false
 }
 
 /** An event the room had before this log first joined it; of an epoch that is gone nobody knows. */

@@ -75,13 +75,15 @@ export class TestContext {
   readonly #rooms: (string | undefined)[] = []
   /** What happens to a frozen context, for when it thaws. */
   #held: (() => void)[] = []
+  readonly #disk: boolean
   readonly #wires = new Set<Wire>()
   #timers = 0
   #holds = 0
   #logs = 0
 
   /** @internal */
-  constructor(device: ContextHost, name: string, kind: ContextKind) {
+  constructor(device: ContextHost, name: string, kind: ContextKind, disk: boolean) {
+    this.#disk = disk
     this.device = device
     this.name = `${device.name}/${name} `
     this.kind = kind
@@ -150,6 +152,7 @@ export class TestContext {
           )
     const log = diskLog(
       this,
+      this.#disk,
       (name, of) => this.device.disk(name, of),
       (change) => {
         this.#logs += change
