@@ -96,6 +96,8 @@ class Context {
   readonly reported: BusError[] = []
   readonly n: number
   session: SessionStart | undefined
+  /** Unpersisted events that it gave its session to send. */
+  readonly sent: string[] = []
   /** What a session that is stopped waits for: that of a frozen page for nothing that comes. */
   #moves = Promise.withResolvers<void>()
   /** Whether the others hear it, and it them. */
@@ -124,7 +126,7 @@ class Context {
           return this.#moves.promise
         },
         outboxGrew() {},
-        cast() {},
+        cast: (_headers, data) => this.sent.push(...data),
       }),
     }
     const tabs: LinkSource = {
@@ -193,6 +195,20 @@ test('the first leads, the others know that somebody does, and the next one take
   expect(seen[0]).toEqual({ self: false, present: true })
   expect(seen.at(-1)).toEqual({ self: true, present: true })
   expect(one.bus.leader.get()).toEqual({ self: false, present: false })
+})
+
+test('what is not persisted goes to the room once, by the leader, whoever published it', async () => {
+  const [one, two] = [await device.open(), await device.open()]
+  for (const context of [one, two]) {
+    await context.bus.publish('moved', context.n, { persist: false })
+    await context.bus.publish('moved', 'here', { persist: false, scope: 'device' })
+  }
+  await settled()
+  expect([one.sent, two.sent]).toEqual([[String(one.n), String(two.n)], []])
+  await one.bus.close()
+  await settled()
+  await two.bus.publish('moved', 'alone', { persist: false })
+  expect(two.sent).toEqual(['"alone"'])
 })
 
 describe('a leader that is frozen', () => {
