@@ -1,18 +1,21 @@
-// npm run bench [-- suite...]: ours and a peer, round by round in one run, and their ratio.
-// It says which rows meet their goal and fails for none of them; it fails when a row could not be
-// measured, such as one whose events did not all arrive.
+// npm run bench [-- suite...]: ours and a peer, round by round in one run, and their ratio; and
+// budgets, which have no peer. It says which rows meet their goal and fails for none of them; it
+// fails when a row could not be measured, such as one whose events did not all arrive.
 //
-// To add a row: `await bench.compare({ ... })` in a suite. To add a suite: a file in suites/ and
+// To add a row: `await bench.compare({ ... })` or `await bench.budget({ ... })` in a suite. To add a suite: a file in suites/ and
 // its line here.
 
 import { Bench } from './lib/compare.mjs'
 import { conditions } from './lib/conditions.mjs'
-import { render } from './lib/table.mjs'
+import { render, renderBudgets } from './lib/table.mjs'
 
 const suites = {
   inpage: () => import('./suites/inpage.mjs'),
   tabs: () => import('./suites/tabs.mjs'),
   append: () => import('./suites/append.mjs'),
+  catchup: () => import('./suites/catchup.mjs'),
+  handover: () => import('./suites/handover.mjs'),
+  budgets: () => import('./suites/budgets.mjs'),
 }
 
 const names = Object.keys(suites)
@@ -45,6 +48,8 @@ for (const name of chosen) {
 
 console.log(`\n${await conditions(['npm run bench --', ...chosen].join(' '))}\n`)
 if (bench.rows.length > 0) console.log(render(bench.rows))
+if (bench.rows.length > 0 && bench.budgets.length > 0) console.log()
+if (bench.budgets.length > 0) console.log(renderBudgets(bench.budgets))
 for (const { suite, work, error } of bench.failures) {
   console.log(`\n✗ ${suite}${work ? `, ${work}` : ''} could not be measured:\n${error.stack}`)
 }

@@ -56,8 +56,10 @@ export async function start(
 export async function startRelay(
   store = 'memory',
   port = '0',
+  ...more: readonly string[]
 ): Promise<{ relay: Relay; child: ChildProcess }> {
-  const args = ['packages/edge-relay/dist/cli/main.js', 'serve', '--port', port, '--store', store]
+  const serve = ['packages/edge-relay/dist/cli/main.js', 'serve', '--port', port]
+  const args = [...serve, '--store', store, ...more]
   const { child, match } = await start(process.execPath, args, /listening on (http:\/\/\S+)/)
   const http = match[1] as string
   return { child, relay: { http, url: http.replace('http:', 'ws:') } }

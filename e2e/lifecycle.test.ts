@@ -3,8 +3,11 @@
  * them for the way back, and stops service workers. Someone leads all the same, with one socket,
  * and nothing is lost or doubled.
  */
-import { test as base, expect, type Relay } from './fixtures.ts'
-import { type BareBrowser, startBareBrowser, type Tab } from './lib/bare-browser.ts'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { test as base, expect, type Relay, startRelay, stop } from './fixtures.ts'
+import { type BareBrowser, INSECURE_HOST, startBareBrowser, type Tab } from './lib/bare-browser.ts'
 
 declare global {
   /** What a page heard, and what it published. */
@@ -27,6 +30,23 @@ const test = base.extend<{ bare: BareBrowser; device: TestDevice }>({
     await use(new TestDevice(bare, relay, site, testId))
   },
 })
+
+/** A server that answers when it is told to. */
+async function startHang(): Promise<{ url: string; asked: Promise<void>; end(): void }> {
+  const asked = Promise.withResolvers<void>()
+  const ended = Promise.withResolvers<void>()
+  const server = createServer(async (_, response) => {
+    asked.resolve()
+    await ended.promise
+    response.setHeader('access-control-allow-origin', '*')
+    response.end()
+    server.close()
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  return { url: `http://127.0.0.1:${port}`, asked: asked.promise, end: ended.resolve }
+}
 
 class TestDevice {
   readonly tabs: Tab[] = []
@@ -61,6 +81,12 @@ class TestDevice {
       peer.subscribe('counted', (event) => globalThis.heard.push(event.data as number))
     })
     return tab
+  }
+
+  /** Closes a tab that has published nothing. */
+  async close(tab: Tab): Promise<void> {
+    await tab.close()
+    this.tabs.splice(this.tabs.indexOf(tab), 1)
   }
 
   /** The tab leads, alone, over the one socket there is. */
@@ -207,6 +233,54 @@ test('a leader that goes into the back/forward cache: another one leads, and it 
   const leaders = () =>
     Promise.all(device.tabs.map((tab) => tab.evaluate(() => peer.leader.get().self)))
   expect((await leaders()).filter(Boolean)).toHaveLength(1)
+})
+
+test('where there are no locks, as on plain http, a lease says who leads, and who closes gives it back', async ({
+  bare,
+  site,
+}, { testId }) => {
+  const { relay, child } = await startRelay('memory', '0', '--origins', '*')
+  const device = new TestDevice(bare, relay, site.replace('127.0.0.1', INSECURE_HOST), testId)
+  const one = await device.open()
+  expect(await one.evaluate(() => [isSecureContext, 'locks' in navigator])).toEqual([false, false])
+  await device.leads(one)
+  const two = await device.open()
+  await device.publish([two])
+  await device.more(two)
+  await device.close(one)
+  await device.leads(two)
+  await device.more(two)
+  await device.nothingIsLostOrDoubled()
+  await stop(child)
+})
+
+test('a leader that hangs is robbed by the tab that is shown, and stops when it goes on', async ({
+  device,
+}) => {
+  const one = await device.open()
+  const two = await device.open()
+  await device.leads(two)
+  await device.publish()
+  await device.more(two)
+  await device.rest()
+  const hang = await startHang()
+  // A request that blocks the page until it is answered.
+  const hung = two.evaluate((url) => {
+    const request = new XMLHttpRequest()
+    request.open('GET', url, false)
+    request.send()
+  }, hang.url)
+  await hang.asked
+  await one.activate()
+  await expect.poll(() => one.evaluate(() => peer.leader.get().self)).toBe(true)
+  await device.publish([one])
+  await device.more(one)
+  hang.end()
+  await hung
+  await device.leads(one)
+  await device.publish([two])
+  await device.more(two)
+  await device.nothingIsLostOrDoubled()
 })
 
 test('a service worker that the browser stopped catches up from the log when a fetch wakes it', async ({

@@ -23,7 +23,12 @@ export type Work =
       readonly together: boolean
       readonly type: EventType
     })
-  | (Slot & { readonly do: 'open'; readonly kind: 'page' | 'worker' | 'service-worker' })
+  | (Slot & {
+      readonly do: 'open'
+      readonly kind: 'page' | 'worker' | 'service-worker'
+      /** Whether its log opens. @default true */
+      readonly disk?: boolean
+    })
 
 export type Fault =
   | (Slot & { readonly do: 'crash' | 'reload' | 'close' | 'freeze' | 'thaw' })

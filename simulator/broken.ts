@@ -56,10 +56,12 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
     invariant: 3,
     fault: "a promise until 'relayed' is dropped when its batch is confirmed",
     file: 'bus/dist/sync/waiters.js',
-    find: `                if (entry.ticket.until === 'relayed')
-                    entry.ticket.resolve();`,
-    replace: `                if (false)
-                    entry.ticket.resolve();`,
+    find: `    confirm(confirmation) {
+        const`,
+    replace: `    confirm(confirmation) {
+        if (this.#unconfirmed.has(confirmation.batch))
+            return;
+        const`,
     profile: 'calm',
   },
   {
@@ -250,6 +252,24 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
     find: '        if (this.#events >= this.#limits.queueEvents || this.#bytes >= this.#limits.queueBytes) {',
     replace: '        if (false) {',
     profile: 'calm',
+  },
+  {
+    name: 'hoarder',
+    invariant: 9,
+    fault: 'nothing is ever removed from a log',
+    file: 'bus/dist/device/upkeep.js',
+    find: 'more = (await log.trim({ events, bytes, before }, outbox)).more;',
+    replace: '',
+    profile: 'full',
+  },
+  {
+    name: 'careless-trim',
+    invariant: 9,
+    fault: 'a log is trimmed without regard to what waits for the relay',
+    file: 'bus/dist/device/upkeep.js',
+    find: 'log.trim({ events, bytes, before }, outbox)',
+    replace: 'log.trim({ events, bytes, before }, false)',
+    profile: 'full',
   },
   {
     name: 'deaf-watchdog',

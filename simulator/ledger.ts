@@ -38,6 +38,8 @@ export interface Instance {
   readonly device: TestDevice
   readonly context: TestContext
   readonly openedAt: number
+  /** Whether it has the device's log; without, another context keeps its events, or its memory. */
+  readonly disk: boolean
   /** Heard by a subscription from now on, and by one from the log's start. */
   readonly live: Heard[]
   readonly all: Heard[]
@@ -45,6 +47,8 @@ export interface Instance {
   ready?: number
   /** Of the log it is ready with. */
   logId?: string
+  /** It found nobody with a log, and is a device of its own. */
+  memory?: true
   readonly errors: BusError[]
   readonly gaps: Gap[]
   /** Ended by the script. */

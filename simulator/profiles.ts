@@ -13,8 +13,10 @@ export type ProfileName =
   | 'lifecycle'
   | 'restore'
   | 'trimmed'
+  | 'full'
   | 'clones'
   | 'mixed'
+  | 'guests'
 
 type Trouble = (scene: Scene) => void
 
@@ -145,9 +147,14 @@ export const PROFILES: Readonly<Record<ProfileName, readonly (keyof typeof TROUB
   logs: ['clear', 'disconnect', 'disconnect', 'disk', 'leave', 'cut'],
   lifecycle: ['freeze', 'freeze', 'cache', 'hide', 'leave', 'cut'],
   restore: ['restore', 'restore', 'wipe', 'cut', 'leave'],
+  full: ['cut', 'cut', 'relayCrash', 'leave', 'tabs', 'disk'],
   trimmed: ['cut', 'cut', 'cut', 'relayCrash', 'leave', 'power'],
   clones: ['clone', 'cut', 'leave'],
   mixed: Object.keys(TROUBLES),
+  guests: ['leave', 'leave', 'tabs', 'disk', 'freeze', 'cut', 'relayCrash'],
 }
 
 export const PROFILE_NAMES = Object.keys(PROFILES) as ProfileName[]
+
+/** Those that seeds take turns at; the others only run when they are named. */
+export const ROTATION: readonly ProfileName[] = PROFILE_NAMES.filter((name) => name !== 'guests')

@@ -47,7 +47,7 @@ export async function run(
     }),
     ...(trace && { trace }),
   })
-  const stage = new Stage(network, scenario.partial)
+  const stage = new Stage(network, scenario)
   const { ledger } = stage
   for (const action of scenario.actions)
     network.after(action.at, () => stage.act(action), action.do)

@@ -8,6 +8,8 @@ export interface Scenario {
   readonly profile: ProfileName
   /** Devices that read only some types of the room. */
   readonly partial: readonly number[]
+  /** Events that each log keeps, about. @default all */
+  readonly logEvents?: number
   /** Events that the relay keeps of its room, about. @default all */
   readonly kept?: number
   /** In order of time. */
@@ -15,7 +17,7 @@ export interface Scenario {
 }
 
 export function makeScenario(seed: number, profile: ProfileName): Scenario {
-  const scene = new Scene(seed)
+  const scene = new Scene(seed, profile === 'guests')
   for (let device = 0; device < scene.devices; device++) {
     for (let slot = 0; slot < (scene.slots[device] as number); slot++) {
       const late = scene.random.chance(0.2)
@@ -32,6 +34,7 @@ export function makeScenario(seed: number, profile: ProfileName): Scenario {
     profile,
     partial,
     ...(profile === 'trimmed' && { kept: 10 + scene.random.below(40) }),
+    ...(profile === 'full' && { logEvents: 20 + scene.random.below(60) }),
     actions: scene.actions.sort((a, b) => a.at - b.at),
   }
 }

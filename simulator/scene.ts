@@ -11,7 +11,11 @@ export class Scene {
   readonly devices: number
   readonly slots: number[]
 
-  constructor(seed: number) {
+  /** Whether there are contexts whose log does not open. */
+  readonly guests: boolean
+
+  constructor(seed: number, guests: boolean) {
+    this.guests = guests
     this.random = new Random(seed)
     this.devices = 1 + this.random.below(3)
     this.slots = Array.from({ length: this.devices }, () => 1 + this.random.below(3))
@@ -45,7 +49,10 @@ export class Scene {
   }
 
   open(at: number, where: Slot): void {
-    this.add(at, { do: 'open', ...where, kind: this.kind(where.slot) })
+    // The first has a log, so that there is one.
+    const guest = this.guests && where.slot > 0 && this.random.chance(0.6)
+    const kind = this.kind(where.slot)
+    this.add(at, { do: 'open', ...where, kind, ...(guest && { disk: false }) })
   }
 
   #type(forRoom: boolean): EventType {

@@ -1,54 +1,32 @@
 // Carries out a scenario on a test network.
-import type { Bus, BusEvent } from '@crosstown/bus'
-import type { TestContext, TestDevice, TestNetwork } from '@crosstown/bus/testing'
+import type { TestDevice, TestNetwork } from '@crosstown/bus/testing'
 import type { Action, Slot } from './actions.ts'
-import { type Heard, type Instance, isOver, Ledger } from './ledger.ts'
+import { type Instance, Ledger } from './ledger.ts'
+import { canLead, NAME, openPlace, type Place, QUEUE_EVENTS, ROOM, SOME_TYPES } from './place.ts'
+import type { Scenario } from './scenario.ts'
+import { Publishers } from './work.ts'
 
-/** The one bus name and room of a run. */
-export const NAME = 'app'
-export const ROOM = 'room'
-
-interface Data {
-  readonly key: string
-  readonly persist: boolean
-  /** Changed right after the event was published. */
-  mark: string
-}
-
-/** What `mark` is when an event is published. */
-export const PRISTINE = 'as published'
 /** In which leadership passes on from a page that is frozen. */
 const HAND_OVER_MS = 2_000
-/** What a device reads that reads only some. */
-export const SOME_TYPES: readonly string[] = ['fact.stated', 'fact.cursed']
-/** Events that may wait for a log at most. */
-export const QUEUE_EVENTS = 40
-
-type AnyBus = Bus<Record<string, Data>>
-
-interface Place {
-  /** How often it was hidden, shown, frozen. */
-  disturbed: number
-  readonly context: TestContext
-  readonly bus: AnyBus
-  readonly instance: Instance
-}
 
 type Of<Name extends Action['do']> = Extract<Action, { do: Name }>
 
 export class Stage {
   readonly network: TestNetwork
   readonly ledger: Ledger = new Ledger()
-  readonly #places = new Map<string, Place>()
-  /** What was asked for and takes its time: closing, draining, copying. */
-  #bursts = 0
-  readonly #running = new Set<Promise<unknown>>()
-
   /** Names of devices that read only some types. */
   readonly partial: ReadonlySet<string>
+  /** Events that a log may hold, where that is few. */
+  readonly logEvents: number | undefined
+  readonly #publishers: Publishers
+  readonly #places = new Map<string, Place>()
+  /** What was asked for and takes its time: closing, draining, copying. */
+  readonly #running = new Set<Promise<unknown>>()
 
-  constructor(network: TestNetwork, partial: readonly number[]) {
+  constructor(network: TestNetwork, { partial, logEvents }: Scenario) {
+    this.logEvents = logEvents
     this.network = network
+    this.#publishers = new Publishers(this.ledger, () => network.now)
     this.partial = new Set(partial.map((device) => `d${device}`))
   }
 
@@ -250,122 +228,37 @@ export class Stage {
     leave(place)
   }
 
-  #open({ device, slot, kind }: Of<'open'>): void {
-    const at = `${device}/${slot}`
+  #open({ device, slot, kind, disk = true }: Of<'open'>): void {
     if (this.#at({ device, slot })) return
     const on = this.#device({ device })
-    const context = on.open(kind)
+    const context = on.open(kind, { disk })
     const instance: Instance = {
       name: `d${device}/${slot}#${this.ledger.instances.length}`,
       device: on,
       context,
       live: [],
       all: [],
+      disk,
       openedAt: this.network.now,
       errors: [],
       gaps: [],
       left: false,
     }
     this.ledger.instances.push(instance)
-    const bus: AnyBus = context.createBus({
-      name: NAME,
-      room: ROOM,
-      ...(this.partial.has(on.origin.name) ? { types: SOME_TYPES } : undefined),
-      source: instance.name,
-      limits: { queueEvents: QUEUE_EVENTS },
-      onError: (error) => instance.errors.push(error),
-      onGap: (gap) => instance.gaps.push(gap),
+    const types = this.partial.has(on.origin.name) ? SOME_TYPES : undefined
+    const place = openPlace(context, instance, {
+      ...(types && { types }),
+      limits: {
+        queueEvents: QUEUE_EVENTS,
+        ...(this.logEvents === undefined ? undefined : { logEvents: this.logEvents }),
+      },
     })
-    bus.subscribe('fact.cursed', () => {
-      throw new Error('cursed')
-    })
-    bus.subscribe('**', (event, { origin }) => void instance.live.push(heard(event, origin)))
-    bus.subscribe('**', (event, { origin }) => void instance.all.push(heard(event, origin)), {
-      from: 'start',
-    })
-    if (slot === 0) this.#answer(bus, instance)
-    bus.status.subscribe(({ log }) => {
-      if (log.state === 'open') void this.#ready(instance)
-    })
-    this.#places.set(at, { disturbed: 0, context, bus, instance })
-  }
-
-  /** From which record on it hears everything; anew where it got another log. */
-  async #ready(instance: Instance): Promise<void> {
-    const { logId, head } = await instance.device.disk(NAME, ROOM).log.state()
-    if (instance.logId === logId) return
-    instance.logId = logId
-    instance.ready = head.batch
-  }
-
-  /** Events that others cause. */
-  #answer(bus: AnyBus, instance: Instance): void {
-    bus.subscribe('fact.asked', (_, context) => {
-      if (context.replaying || isOver(instance)) return
-      const publication = this.ledger.publication(instance, {
-        type: 'fact.answered',
-        scope: 'room',
-        persist: true,
-        until: 'logged',
-        burst: this.#bursts++,
-        at: this.network.now,
-      })
-      const { key, persist, type } = publication
-      const answer = context.publish(type, { key, persist, mark: PRISTINE })
-      this.ledger.follow(publication, answer)
-    })
+    if (slot === 0) this.#publishers.answer(place)
+    this.#places.set(`${device}/${slot}`, place)
   }
 
   #publish(action: Of<'publish'>): void {
     const place = this.#at(action)
-    if (!place || place.context.frozen) return
-    const { bus, instance } = place
-    const { scope, persist, until, type } = action
-    const options = { scope, persist, until }
-    let burst = this.#bursts++
-    const made = Array.from({ length: action.count }, () => {
-      if (action.together) burst = this.#bursts++
-      const publication = this.ledger.publication(instance, {
-        type,
-        burst,
-        at: this.network.now,
-        ...options,
-      })
-      return { publication, data: { key: publication.key, persist, mark: PRISTINE } }
-    })
-    if (!action.together) {
-      for (const { publication, data } of made) {
-        this.ledger.follow(publication, bus.publish(type, data, options))
-        // It was encoded when it was published: what its publisher does then is nobody's concern.
-        data.mark = 'changed'
-      }
-      return
-    }
-    const entries = made.map(({ data }) => ({ type, data, scope, persist }))
-    const all = bus.publishBatch(entries, { until })
-    for (const { data } of made) data.mark = 'changed'
-    made.forEach(({ publication }, i) => {
-      this.ledger.follow(
-        publication,
-        all.then((events) => events[i] as BusEvent),
-      )
-    })
+    if (place && !place.context.frozen) this.#publishers.publish(place, action)
   }
-}
-
-/** A page that people see, whose log is open. */
-function canLead({ context, instance, bus }: Place, device: TestDevice): boolean {
-  return (
-    instance.device === device &&
-    context.alive &&
-    !context.frozen &&
-    context.lifecycle.visibility() === 'visible' &&
-    bus.status.get().log.state === 'open'
-  )
-}
-
-function heard({ id, data, scope, type }: BusEvent, origin: string): Heard {
-  if (type.startsWith('$')) return { id, key: '', persist: true, scope, pristine: true }
-  const { key, persist, mark } = data as Data
-  return { id, key, persist, scope, pristine: origin === 'self' || mark === PRISTINE }
 }

@@ -1,6 +1,6 @@
-// Rows: two sides measured by turns, round after round.
-import { summarize } from './stats.mjs'
-import { renderRow } from './table.mjs'
+// Rows: two sides measured by turns, round after round; and budgets, which only we have.
+import { summarize, summarizeBudget } from './stats.mjs'
+import { renderBudget, renderRow } from './table.mjs'
 
 /**
  * @typedef {object} Comparison
@@ -15,8 +15,21 @@ import { renderRow } from './table.mjs'
  * @property {number} [warmups] rounds before, which do not
  */
 
+/**
+ * @typedef {object} Budget
+ * @property {string} work what is done
+ * @property {string} how it is measured: from what until what, or what is counted
+ * @property {'ms' | 'kB'} unit of what is measured
+ * @property {{ atMost: number }} budget in that unit
+ * @property {() => number | Promise<number>} measure one round. It MUST throw when the work was not
+ *   done in full.
+ * @property {number} [rounds] that count
+ * @property {number} [warmups] rounds before, which do not
+ */
+
 export class Bench {
   rows = []
+  budgets = []
   failures = []
   suite = ''
   #say
@@ -44,6 +57,25 @@ export class Bench {
       const row = { ...comparison, suite: this.suite, ...summarize(measured, goal) }
       this.rows.push(row)
       this.#say(`  ${renderRow(row)}`)
+    } catch (error) {
+      this.failed(error, work)
+    }
+  }
+
+  /** Measures what has a budget, and no peer. One that throws could not be measured. */
+  async budget(/** @type {Budget} */ budget) {
+    const { work, measure, rounds = 9, warmups = 2 } = budget
+    try {
+      const values = []
+      for (let round = -warmups; round < rounds; round++) {
+        collectGarbage()
+        const value = await measure()
+        if (!(value > 0)) throw new Error(`measured ${value}`)
+        if (round >= 0) values.push(value)
+      }
+      const row = { ...budget, suite: this.suite, ...summarizeBudget(values, budget.budget) }
+      this.budgets.push(row)
+      this.#say(`  ${renderBudget(row)}`)
     } catch (error) {
       this.failed(error, work)
     }

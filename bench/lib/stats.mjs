@@ -33,3 +33,14 @@ export function summarize(rounds, goal) {
 export function meets(ratio, { atLeast, atMost }) {
   return atLeast === undefined ? ratio <= atMost : ratio >= atLeast
 }
+
+/** What the rounds of a budget come to: their median is what must be within it. */
+export function summarizeBudget(values, budget) {
+  const value = median(values)
+  return {
+    value,
+    lowest: Math.min(...values),
+    highest: Math.max(...values),
+    meets: meets(value, budget),
+  }
+}

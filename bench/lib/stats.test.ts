@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
-import { median, quantile, summarize } from './stats.mjs'
-import { amount, render, renderRow } from './table.mjs'
+import { Bench } from './compare.mjs'
+import { median, quantile, summarize, summarizeBudget } from './stats.mjs'
+import { amount, render, renderBudget, renderBudgets, renderRow } from './table.mjs'
 
 test('a quantile lies between its neighbours, whatever the order', () => {
   expect(median([9, 1, 5])).toBe(5)
@@ -39,6 +40,7 @@ test('amounts have the unit that suits them', () => {
   expect(amount(0.5, 'events/s')).toBe('0.50 /s')
   expect(amount(0.2345, 'ms')).toBe('235 µs')
   expect(amount(12.34, 'ms')).toBe('12.3 ms')
+  expect(amount(45.49, 'kB')).toBe('45.5 kB')
 })
 
 const row = {
@@ -58,4 +60,49 @@ test('a table says which rows miss their goal', () => {
   expect(lines[3]).toMatch(/<= 2x \| yes +\|$/)
   expect(lines.at(-1)).toBe('1 of 2 rows miss: a burst.')
   expect(render([met])).toContain('All 1 rows meet their goals.')
+})
+
+test('a budget is met by the median of its rounds, up to its very end', () => {
+  const summary = { value: 50, lowest: 20, highest: 400 }
+  expect(summarizeBudget([400, 20, 50], { atMost: 50 })).toEqual({ ...summary, meets: true })
+  expect(summarizeBudget([400, 20, 50], { atMost: 49 })).toEqual({ ...summary, meets: false })
+})
+
+test('a table of budgets says which are over', () => {
+  const budget = { atMost: 50 }
+  const start = {
+    suite: 'budgets',
+    work: 'a start',
+    how: 'from here to there',
+    unit: 'ms',
+    budget,
+    ...summarizeBudget([12, 70, 60], budget),
+  }
+  const met = { ...start, work: 'an end', ...summarizeBudget([0.5], budget) }
+  expect(renderBudget(start)).toBe('a start: 60.0 ms (12.0 ms-70.0 ms), OVER 50.0 ms')
+  expect(renderBudget(met)).toBe('an end: 500 µs (500 µs-500 µs), within 50.0 ms')
+  const lines = renderBudgets([start, met]).split('\n')
+  expect(lines[2]).toMatch(/from here to there \| 60.0 ms \|.*\| <= 50.0 ms \| NO +\|$/)
+  expect(lines[3]).toMatch(/\| yes \|$/)
+  expect(lines.at(-1)).toBe('1 of 2 budgets are over: a start.')
+  expect(renderBudgets([met])).toContain('All 1 budgets are met.')
+})
+
+test('warm-ups of a budget do not count, and one that fails is told, not thrown', async () => {
+  const said: string[] = []
+  const bench = new Bench((text: string) => said.push(text))
+  bench.suite = 'budgets'
+  const budget = { work: 'a start', how: 'by hand', unit: 'ms', budget: { atMost: 3 } } as const
+  const values = [900, 2, 3, 1]
+  await bench.budget({ ...budget, warmups: 1, rounds: 3, measure: () => values.shift() ?? 0 })
+  expect(bench.budgets).toMatchObject([{ value: 2, lowest: 1, highest: 3, meets: true }])
+  await bench.budget({ ...budget, work: 'nothing', measure: () => 0 })
+  const broken = (): Promise<number> => Promise.reject(new Error('the page is gone'))
+  await bench.budget({ ...budget, work: 'an end', measure: broken })
+  expect(bench.failures.map(({ work, error }) => [work, error.message])).toEqual([
+    ['nothing', 'measured 0'],
+    ['an end', 'the page is gone'],
+  ])
+  expect(bench.budgets).toHaveLength(1)
+  expect(said.at(-1)).toBe('  ✗ an end: the page is gone')
 })

@@ -9,6 +9,7 @@ const scales = [
 const digits = (value) => (value >= 100 ? 0 : value >= 10 ? 1 : 2)
 
 export function amount(value, unit) {
+  if (unit === 'kB') return `${value.toFixed(digits(value))} kB`
   if (unit === 'ms' && value < 1) return `${(value * 1000).toFixed(digits(value * 1000))} µs`
   if (unit === 'ms') return `${value.toFixed(digits(value))} ms`
   const [scale, name] = scales.find(([scale]) => value >= scale) ?? scales.at(-1)
@@ -39,25 +40,60 @@ export function renderRow(row) {
   return `${row.work}: ${times(row.ratio)} (${spread}), ${verdict} ${goalText(row.goal)}`
 }
 
+const budgetColumns = [
+  ['suite', (row) => row.suite],
+  ['budget of', (row) => row.work],
+  ['measured', (row) => row.how],
+  ['value', (row) => amount(row.value, row.unit), 'right'],
+  ['min-max', (row) => spread(row), 'right'],
+  ['budget', (row) => `<= ${amount(row.budget.atMost, row.unit)}`, 'right'],
+  ['met', (row) => (row.meets ? 'yes' : 'NO')],
+]
+
+const spread = ({ lowest, highest, unit }) => `${amount(lowest, unit)}-${amount(highest, unit)}`
+
+/** One budget on a line of its own, while it is fresh. */
+export function renderBudget(row) {
+  const verdict = row.meets ? 'within' : 'OVER'
+  const budget = amount(row.budget.atMost, row.unit)
+  return `${row.work}: ${amount(row.value, row.unit)} (${spread(row)}), ${verdict} ${budget}`
+}
+
 /** A table, and below it the rows that miss. */
 export function render(rows) {
+  return [
+    table(columns, rows),
+    '',
+    'Medians; the ratio is the median of the rounds’ ratios, min-max their range.',
+    verdictOn(rows, 'rows', 'miss', 'meet their goals'),
+  ].join('\n')
+}
+
+/** The same of budgets. */
+export function renderBudgets(rows) {
+  return [
+    table(budgetColumns, rows),
+    '',
+    'Medians of the rounds, min-max their range.',
+    verdictOn(rows, 'budgets', 'are over', 'are met'),
+  ].join('\n')
+}
+
+function verdictOn(rows, what, miss, meet) {
+  const missed = rows.filter((row) => !row.meets)
+  if (missed.length === 0) return `All ${rows.length} ${what} ${meet}.`
+  const names = missed.map((row) => row.work).join('; ')
+  return `${missed.length} of ${rows.length} ${what} ${miss}: ${names}.`
+}
+
+function table(columns, rows) {
   const cells = rows.map((row) => columns.map(([, text]) => text(row)))
   const lines = [columns.map(([title]) => title), ...cells]
   const widths = columns.map((_, i) => Math.max(...lines.map((line) => line[i].length)))
   const line = (texts) =>
     `| ${texts.map((text, i) => pad(text, widths[i], columns[i][2])).join(' | ')} |`
   const rule = `|${columns.map(([, , side], i) => ruleOf(widths[i], side)).join('|')}|`
-  const missed = rows.filter((row) => !row.meets)
-  return [
-    line(lines[0]),
-    rule,
-    ...lines.slice(1).map(line),
-    '',
-    'Medians; the ratio is the median of the rounds’ ratios, min-max their range.',
-    missed.length === 0
-      ? `All ${rows.length} rows meet their goals.`
-      : `${missed.length} of ${rows.length} rows miss: ${missed.map((row) => row.work).join('; ')}.`,
-  ].join('\n')
+  return [line(lines[0]), rule, ...lines.slice(1).map(line)].join('\n')
 }
 
 const pad = (text, width, side) => (side === 'right' ? text.padStart(width) : text.padEnd(width))

@@ -12,6 +12,8 @@ import { createInterface } from 'node:readline'
 import { chromium } from '@playwright/test'
 import { chromiumLaunch } from '../../scripts/lib/chromium.ts'
 
+export const INSECURE_HOST = 'shop.test'
+
 export interface BareBrowser {
   /** Opens a tab in front of the others. */
   open(url: string): Promise<Tab>
@@ -97,6 +99,8 @@ export async function startBareBrowser(): Promise<BareBrowser> {
     [
       '--headless=new',
       '--remote-debugging-port=0',
+      // A name that is not this machine's own: its pages count as insecure, as most of plain http.
+      `--host-resolver-rules=MAP ${INSECURE_HOST} 127.0.0.1`,
       `--user-data-dir=${profile}`,
       ...chromiumLaunch.args,
       'about:blank',

@@ -1,8 +1,9 @@
 // Section by section what always holds, checked at the end of a run. Each gives sentences about
 // what does not.
 import { isOver } from '../ledger.ts'
-import { NAME, PRISTINE, QUEUE_EVENTS, ROOM } from '../stage.ts'
-import { type DeviceView, type Logged, placeOf, type View } from './view.ts'
+import { PRISTINE, QUEUE_EVENTS } from '../place.ts'
+import { fromStart, live, publishersOrder } from './hearing.ts'
+import { keyOf, placeOf, sameOrigin, type View } from './view.ts'
 
 /** The type that the relay refuses. */
 const REFUSED = 'secret.told'
@@ -43,9 +44,13 @@ function* promises({ ledger, devices, room }: View): Iterable<string> {
     }
     if (state !== 'resolved' || !event || !persist || until === 'accepted') continue
     const { id } = event
+    if (by.memory) continue
     const found = log?.events.find((one) => one.id === id)
     const logged = found !== undefined
-    if (!logged && !log?.gone.has(id)) yield `${id} (${key}) was ${until} and is not in its log`
+    // What was trimmed away must have reached the room before.
+    const kept =
+      logged || (log?.trimmed && (placed.has(id) || scope === 'device' || type === REFUSED))
+    if (!kept && !log?.gone.has(id)) yield `${id} (${key}) was ${until} and is not in its log`
     if (until !== 'relayed' || scope !== 'room') continue
     if (type === REFUSED) yield `${id} (${key}) was relayed, and the relay refuses its type`
     const position = placed.get(id)
@@ -87,11 +92,6 @@ function* logs({ ledger, devices }: View): Iterable<string> {
   }
 }
 
-/** A copied profile has what was in the one it was copied from. */
-function sameOrigin(a: { origin: unknown }, b: { origin: unknown }): boolean {
-  return a.origin === b.origin
-}
-
 function* scopes({ ledger }: View): Iterable<string> {
   const published = new Map(ledger.publications.map((one) => [one.key, one]))
   for (const instance of ledger.instances) {
@@ -123,12 +123,12 @@ function* roomOnce({ ledger, room }: View): Iterable<string> {
 
 function* convergence({ devices, room }: View): Iterable<string> {
   const placed = new Map(room.events.map(({ id, position }) => [id, position]))
-  for (const { name, events, device, cursor, reads } of devices) {
+  for (const { name, events, device, cursor, reads, trimmed } of devices) {
     if (device.contexts.length === 0 || cursor === undefined) continue
     const byId = new Map(events.map((event) => [event.id, event]))
     for (const { id, position, type } of room.events) {
       const found = byId.get(id)
-      if (!found && !reads(type)) continue
+      if (!found && (trimmed || !reads(type))) continue
       if (!found) yield `${id} of the room is not in the log of ${name}`
       else if (found.position !== position)
         yield `${id} stands at ${position}, and in the log of ${name} at ${found.position}`
@@ -152,95 +152,6 @@ function* cursors({ devices, room }: View): Iterable<string> {
   }
 }
 
-function* live({ ledger, devices }: View): Iterable<string> {
-  const published = new Map(ledger.publications.map((one) => [one.key, one]))
-  for (const instance of ledger.instances) {
-    const { name, live, all } = instance
-    yield* twice(live, `${name} live`)
-    // Another log has another start.
-    if (!instance.device.disk(NAME, ROOM).cleared) yield* twice(all, `${name} from the start`)
-    yield* disorder(live, `${name} live`)
-    if (isOver(instance) || instance.ready === undefined) continue
-    const view = devices.find(({ device }) => device === instance.device)
-    const heard = new Set([...live.map(({ id }) => id), ...(view ? late(view) : [])])
-    for (const event of view?.events ?? []) {
-      if (event.header.type.startsWith('$')) continue
-      // Known from a log that was cleared, it is news to nobody.
-      if (view?.cleared && (published.get(keyOf(event.data))?.at ?? 0) < instance.openedAt) continue
-      if (event.batch <= instance.ready || heard.has(event.id) || isPast(event, view)) continue
-      yield `${event.id} came to the log of ${view?.name} and was not heard by ${name}`
-    }
-  }
-}
-
-/** An event the room had before this log first joined it; of an epoch that is gone nobody knows. */
-function isPast({ said }: Logged, view: View['devices'][number] | undefined): boolean {
-  if (said === undefined || !view) return false
-  return said.epoch !== view.epoch || said.place <= view.liveAfter
-}
-
-/**
- * Events that came to a log behind a later one of their publisher: a copied profile may bring what
- * its original lost. Nobody hears them live, as each publisher's order holds.
- */
-function* late({ events }: DeviceView): Iterable<string> {
-  const highest = new Map<string, number>()
-  for (const { id } of events) {
-    const [prefix, counter] = partsOf(id)
-    if (counter < (highest.get(prefix) ?? 0)) yield id
-    highest.set(prefix, Math.max(counter, highest.get(prefix) ?? 0))
-  }
-}
-
-/** Only what was lost or copied comes late. */
-function* publishersOrder({ ledger, devices }: View): Iterable<string> {
-  const lost = devices.some(({ gone, device }) => gone.size > 0 || device.origin !== device)
-  if (lost || ledger.losses > 0) return
-  for (const view of devices) {
-    for (const id of late(view)) yield `${id} stands behind a later one in the log of ${view.name}`
-  }
-}
-
-function partsOf(id: string): [prefix: string, counter: number] {
-  const at = id.lastIndexOf('-')
-  return [id.slice(0, at), Number(id.slice(at + 1))]
-}
-
-/** What is not kept nobody promises to hear once only. */
-function* twice(heard: readonly { id: string; persist: boolean }[], who: string): Iterable<string> {
-  const seen = new Set<string>()
-  for (const { id, persist } of heard) {
-    if (persist && seen.has(id)) yield `${id} was heard twice by ${who}`
-    seen.add(id)
-  }
-}
-
-function* disorder(
-  heard: readonly { id: string; persist: boolean }[],
-  who: string,
-): Iterable<string> {
-  const highest = new Map<string, number>()
-  for (const { id, persist } of heard) {
-    if (!persist) continue
-    const [prefix, counter] = partsOf(id)
-    if (counter < (highest.get(prefix) ?? 0)) yield `${id} was heard out of order by ${who}`
-    highest.set(prefix, Math.max(counter, highest.get(prefix) ?? 0))
-  }
-}
-
-function* fromStart({ ledger, devices }: View): Iterable<string> {
-  for (const instance of ledger.instances) {
-    const { name, all, device, ready } = instance
-    if (isOver(instance) || ready === undefined) continue
-    const view = devices.find((one) => one.device === device)
-    const heard = new Set([...all.map(({ id }) => id), ...(view ? late(view) : [])])
-    for (const { id, header } of view?.events ?? []) {
-      if (!heard.has(id) && !header.type.startsWith('$'))
-        yield `${id} is in the log of ${view?.name}, and ${name} did not hear it from the start`
-    }
-  }
-}
-
 function* causes({ devices, ledger }: View): Iterable<string> {
   // A room that lost a cause gets it again when it comes, after the effect perhaps.
   if (ledger.losses > 0) return
@@ -260,18 +171,37 @@ function early({ network }: View): Iterable<string> {
   return network.relay.violations
 }
 
-function* sockets({ network }: View): Iterable<string> {
+function* sockets({ network, ledger }: View): Iterable<string> {
   for (const device of network.devices) {
     const able = device.contexts.some(
       ({ kind, buses }) => kind !== 'service-worker' && buses.length > 0,
     )
     const open = network.relay.socketsOf(device)
-    if (able && open !== 1) yield `${device.name} has ${open} sockets`
+    const alone = ledger.instances.filter(
+      (one) => one.device === device && one.memory && !isOver(one),
+    ).length
+    // Contexts that found nobody with a log are devices of their own.
+    if (able && open !== 1 + alone) yield `${device.name} has ${open} sockets`
   }
 }
 
-/** Of what is published in one task, no more than may wait is taken. */
-function* bounds({ ledger }: View): Iterable<string> {
+/**
+ * Of what is published in one task, no more than may wait is taken; and of a log, only the newest
+ * record and that of the last confirmed batch stay beyond its limit.
+ */
+function* bounds({
+  ledger,
+  devices,
+  logEvents = Number.POSITIVE_INFINITY,
+}: View): Iterable<string> {
+  for (const { name, events, device } of devices) {
+    const sizes = new Map<number, number>()
+    for (const { batch } of events) sizes.set(batch, (sizes.get(batch) ?? 0) + 1)
+    const stays = [...sizes.values()].at(-1) ?? 0
+    const beyond = stays + Math.max(0, ...sizes.values())
+    if (device.contexts.length === 0 || events.length <= logEvents + beyond) continue
+    yield `the log of ${name} holds ${events.length} events, and may hold ${logEvents}`
+  }
   const taken = new Map<number, number>()
   for (const { burst, state, persist, by } of ledger.publications) {
     if (state !== 'resolved' || !persist) continue
@@ -303,8 +233,4 @@ function* reports({ ledger }: View): Iterable<string> {
         yield `${name} reported ${code}: ${message}`
     }
   }
-}
-
-function keyOf(data: string): string {
-  return /"key":"(k\d+)"/.exec(data)?.[1] ?? ''
 }

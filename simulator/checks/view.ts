@@ -3,7 +3,8 @@
 import { checkOf } from '@crosstown/bus/protocol'
 import type { TestDevice, TestNetwork } from '@crosstown/bus/testing'
 import type { Ledger } from '../ledger.ts'
-import { NAME, ROOM, SOME_TYPES, type Stage } from '../stage.ts'
+import { NAME, ROOM, SOME_TYPES } from '../place.ts'
+import type { Stage } from '../stage.ts'
 
 type StoredBatch = Awaited<ReturnType<TestDevice['records']>>[number]
 type Header = StoredBatch['headers'][number]
@@ -35,8 +36,10 @@ export interface DeviceView {
   readonly epoch: string
   /** Own events that were in the log, and went with a power cut or with the log. */
   readonly gone: ReadonlySet<string>
-  /** Whether its log is another than at the beginning. */
-  readonly cleared: boolean
+  /** Whether its oldest events were removed, as it may hold only so many. */
+  readonly trimmed: boolean
+  /** What was in the logs it had before, and when they were cleared. */
+  readonly former: readonly { readonly at: number; readonly ids: ReadonlySet<string> }[]
   /** Whether it reads this type of the room. */
   readonly reads: (type: string) => boolean
   /** Where the log knows that it is not whole. */
@@ -44,6 +47,8 @@ export interface DeviceView {
 }
 
 export interface View {
+  /** Events that a log may hold, where that is few. */
+  readonly logEvents: number | undefined
   readonly ledger: Ledger
   readonly network: TestNetwork
   readonly devices: readonly DeviceView[]
@@ -59,9 +64,9 @@ export interface View {
   }
 }
 
-export async function viewOf({ network, ledger, partial }: Stage): Promise<View> {
+export async function viewOf({ network, ledger, partial, logEvents }: Stage): Promise<View> {
   const devices = await Promise.all(network.devices.map((device) => deviceView(device, partial)))
-  return { ledger, network, devices, room: await network.relay.room(ROOM) }
+  return { ledger, network, devices, logEvents, room: await network.relay.room(ROOM) }
 }
 
 /** The place in a position; 0 where there is none. */
@@ -72,7 +77,7 @@ export function placeOf(position: string | undefined): number {
 async function deviceView(device: TestDevice, partial: ReadonlySet<string>): Promise<DeviceView> {
   const { log } = device.disk(NAME, ROOM)
   const records = await device.records(NAME, ROOM)
-  const { room, head } = await log.state()
+  const { room, head, first } = await log.state()
   const placed = new Map<string, string>()
   for (const { batch, parts } of await log.placements(1, head.batch)) {
     for (const { epoch, place, indexes } of parts) {
@@ -108,7 +113,8 @@ async function deviceView(device: TestDevice, partial: ReadonlySet<string>): Pro
     head: head.batch,
     liveAfter: room.liveAfter,
     gaps: room.gaps,
-    cleared: device.disk(NAME, ROOM).cleared,
+    trimmed: first > 1,
+    former: device.disk(NAME, ROOM).former,
     gone: new Set(device.disk(NAME, ROOM).gone),
     reads: (type) => !partial.has(device.origin.name) || SOME_TYPES.includes(type),
     epoch: room.cursor?.split('.')[0] ?? '',
@@ -141,4 +147,14 @@ type Cuts = Awaited<ReturnType<ReturnType<TestDevice['disk']>['log']['state']>>[
 
 function isCut(cuts: Cuts, record: number, at: NonNullable<Slot['at']>): boolean {
   return cuts.some((cut) => cut.epoch === at.epoch && record <= cut.record && at.place > cut.place)
+}
+
+/** A copied profile has what was in the one it was copied from. */
+export function sameOrigin(a: { origin: unknown }, b: { origin: unknown }): boolean {
+  return a.origin === b.origin
+}
+
+/** The key in an event's data: which publication it is. */
+export function keyOf(data: string): string {
+  return /"key":"(k\d+)"/.exec(data)?.[1] ?? ''
 }

@@ -57,8 +57,8 @@ export interface PublishCommand {
   /** One line of JSON for each header, and one value text. */
   readonly lines: readonly string[]
   readonly data: readonly string[]
-  /** Ids of these events that the room has; absent where no other device has this one's log. */
-  readonly known?: ReadonlySet<string>
+  /** Places of these events that the room has, by id; absent where no other device has this one's log. */
+  readonly known?: ReadonlyMap<string, number>
 }
 
 /** An event of a publisher without device; `id` is derived from the id its publisher gave it. */

@@ -74,13 +74,15 @@ async function knownEvents(
   store: Store,
   room: string,
   { frame }: Waiting<PublishCommand>,
-): Promise<Set<string>> {
-  const known = new Set<string>()
+): Promise<Map<string, number>> {
+  const known = new Map<string, number>()
   for (const { id } of frame.events) {
     if (known.has(id)) continue
     const found = await store.find(room, id)
     // A copy mostly sends the very same batch: the record that has one has its neighbours, too.
-    for (const header of found?.record.headers ?? []) known.add(header.id)
+    if (!found) continue
+    const { headers, place } = found.record
+    for (const [i, header] of headers.entries()) known.set(header.id, place + i)
   }
   return known
 }

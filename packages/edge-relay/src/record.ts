@@ -1,7 +1,13 @@
 /**
  * The room's record: one batch as the room's log keeps it, and where its events stand.
  */
-import { checkOf, type EventHeader, positionOf, type Refusal } from '@crosstown/bus/protocol'
+import {
+  checkOf,
+  type Earlier,
+  type EventHeader,
+  positionOf,
+  type Refusal,
+} from '@crosstown/bus/protocol'
 import { chainOver } from './chain.ts'
 
 /**
@@ -24,6 +30,8 @@ export interface RoomRecord {
   readonly indexes: readonly number[]
   /** What was refused for good, by index of the device's record. */
   readonly refused?: readonly Refusal[]
+  /** What the room had before, brought by a copy of the device: index there, and place. */
+  readonly earlier?: readonly Earlier[]
   /** The accepted events without their data, parsed and as one line of JSON each. */
   readonly headers: readonly EventHeader[]
   readonly headerLines: readonly string[]

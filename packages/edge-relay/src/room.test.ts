@@ -335,12 +335,20 @@ describe('publish from a device whose log another one has too', () => {
     const events = ['a-1', 'a-2', headerOf('a-3', 'secret.thing')]
     const command = publish(1, undefined, events, {
       frame: { indexes: [0, 2, 5] },
-      known: new Set(['a-1']),
+      known: new Map([['a-1', 4]]),
       mayPublish: (type) => type !== 'secret.thing',
     })
     expect(room.do(command)).toEqual({ frame: 'ack', batch: 1, refused: [[5, 'forbidden']] })
     expect(room.last.records).toMatchObject([
-      { place: 1, count: 1, indexes: [2], headers: [{ id: 'a-2' }], data: ['1'], lastId: 'a-3' },
+      {
+        place: 1,
+        count: 1,
+        indexes: [2],
+        earlier: [[0, 4]],
+        headers: [{ id: 'a-2' }],
+        data: ['1'],
+        lastId: 'a-3',
+      },
     ])
     expect(room.state.devices.get('d')?.taken).toEqual({ batch: 1, id: 'a-3' })
   })
@@ -348,7 +356,10 @@ describe('publish from a device whose log another one has too', () => {
   it('does not refuse what the room has, though it may not publish it any more', () => {
     const room = joined()
     const command = publish(1, undefined, ['a-1', 'a-2'], {
-      known: new Set(['a-1', 'a-2']),
+      known: new Map([
+        ['a-1', 4],
+        ['a-2', 5],
+      ]),
       mayPublish: () => false,
     })
     expect(room.do(command)).toEqual({ frame: 'ack', batch: 1 })
@@ -356,10 +367,10 @@ describe('publish from a device whose log another one has too', () => {
 
   it('gives a batch of which nothing is left a place, so that the chain goes on', () => {
     const room = joined()
-    room.do(publish(1, undefined, ['a-1'], { known: new Set(['a-1']) }))
+    room.do(publish(1, undefined, ['a-1'], { known: new Map([['a-1', 4]]) }))
     expect(room.last.records).toMatchObject([{ place: 1, count: 1, headers: [], lastId: 'a-1' }])
     expect(room.state.head.check).toBe(checkOf('a-1'))
-    expect(room.do(publish(2, 1, ['a-2'], { known: new Set() }))).toEqual({
+    expect(room.do(publish(2, 1, ['a-2'], { known: new Map() }))).toEqual({
       frame: 'ack',
       batch: 2,
     })
@@ -369,7 +380,7 @@ describe('publish from a device whose log another one has too', () => {
   it('takes an event once that two of them send at once', () => {
     const room = joined()
     room.do(hello({ device: 'e' }))
-    const known = new Set<string>()
+    const known = new Map<string, number>()
     room.do(
       publish(1, undefined, ['a-1', 'a-2'], { known }),
       publish(1, undefined, ['a-2', 'a-3'], { known, device: 'e' }),
@@ -378,6 +389,7 @@ describe('publish from a device whose log another one has too', () => {
       ['a-1', 'a-2'],
       ['a-3'],
     ])
+    expect(room.last.records[1]?.earlier).toEqual([[0, 2]])
   })
 
   it('counts the devices of a log', () => {

@@ -8,6 +8,7 @@ import {
   type BatchRef,
   type BusErrorCode,
   checkOf,
+  type Earlier,
   type EventHeader,
   MAX_EVENT_BYTES,
   MAX_HEADER_BYTES,
@@ -73,8 +74,8 @@ export function commit(state: RoomState, decision: Decision): RoomState {
 /** The pending changes of one decision, over a state that is only read. */
 class Draft {
   readonly records: RoomRecord[] = []
-  /** Ids of events taken from devices that share their log with another one. */
-  readonly shared = new Set<string>()
+  /** Places of events taken from devices that share their log with another one, by id. */
+  readonly shared = new Map<string, number>()
   readonly #state: RoomState
   readonly #devices = new Map<string, DeviceRow>()
   #place: number
@@ -206,18 +207,22 @@ function publish(draft: Draft, command: PublishCommand): AckFrame | RejectFrame 
   const data: string[] = []
   const indexes: number[] = []
   const refusals: Refusal[] = []
+  const earlier: Earlier[] = []
   let bytes = 0
   for (let i = 0; i < frame.events.length; i++) {
     const header = frame.events[i] as EventHeader
     const index = frame.indexes?.[i] ?? i
     const code = codes?.[i]
     // Another device with this log brought it before: it is neither taken nor refused.
-    if (known && (known.has(header.id) || draft.shared.has(header.id))) continue
+    const place = known && (known.get(header.id) ?? draft.shared.get(header.id))
+    if (place !== undefined) {
+      earlier.push([index, place])
+      continue
+    }
     if (code) {
       refusals.push([index, code])
       continue
     }
-    if (known) draft.shared.add(header.id)
     headers.push(header)
     headerLines.push(lines[i] as string)
     data.push(command.data[i] as string)
@@ -226,17 +231,19 @@ function publish(draft: Draft, command: PublishCommand): AckFrame | RejectFrame 
   }
   const { refused: _, ...kept } = row
   const refusedOnes = refusals.length > 0 ? { refused: refusals } : {}
-  draft.append(command.time, {
+  const { place } = draft.append(command.time, {
     device: command.device,
     batch: frame.batch,
     lastId,
     indexes,
     ...refusedOnes,
+    ...(earlier.length > 0 && { earlier }),
     headers,
     headerLines,
     data,
     bytes,
   })
+  if (known) for (const [i, { id }] of headers.entries()) draft.shared.set(id, place + i)
   draft.put(command.device, {
     ...kept,
     taken: { batch: frame.batch, id: lastId },

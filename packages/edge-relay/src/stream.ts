@@ -98,7 +98,13 @@ class Cutter {
     const { record } = prepared
     if (skip === 0) prepared.own ??= ownRun(record, 0)
     const text = skip === 0 && prepared.own ? prepared.own : ownRun(record, skip)
-    this.#reserve(Math.max(1, record.count - skip + (record.refused?.length ?? 0)), text.length)
+    this.#reserve(
+      Math.max(
+        1,
+        record.count - skip + (record.refused?.length ?? 0) + (record.earlier?.length ?? 0),
+      ),
+      text.length,
+    )
     this.#runs.push(text)
   }
 
@@ -194,6 +200,7 @@ function ownRun(record: RoomRecord, skip: number): string {
     batch: record.batch,
     indexes: skip === 0 ? record.indexes : record.indexes.slice(skip),
     ...(record.refused && { refused: record.refused }),
+    ...(record.earlier && { earlier: record.earlier }),
   }
   return `{"place":${record.place + skip},"own":${JSON.stringify(own)},"time":${record.time}}`
 }

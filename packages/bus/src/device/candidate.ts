@@ -60,6 +60,8 @@ export class Candidate {
   #leader: string | undefined
   #heardAt = Number.NEGATIVE_INFINITY
   #stoleAt = Number.NEGATIVE_INFINITY
+  /** Whether the last turn was left to somebody else. */
+  #gaveWay = false
   #newsOfOthers: (() => void) | undefined
   #cancelBeat: (() => void) | undefined
   #cancelAnswer: (() => void) | undefined
@@ -105,7 +107,7 @@ export class Candidate {
     this.#options.peers.postHere('gone', false)
   }
 
-  /** Takes the next turn. One that has it goes to the end of the queue. */
+  /** Takes the next turn: where there is a queue, at its end. */
   #again(steal = false): void {
     const { platform, prefix, takeTurn, report } = this.#options
     const log = this.#log
@@ -118,6 +120,7 @@ export class Candidate {
       name: this.#name,
       holder: prefix,
       steal,
+      patient: this.#gaveWay,
       lead: (signal) => this.#lead(log, signal),
       over: (taken) => {
         if (this.#turn !== turn) return
@@ -128,12 +131,17 @@ export class Candidate {
       report,
     })
     this.#turn = turn
+    this.#gaveWay = false
   }
 
   async #lead(log: Log, signal: AbortSignal): Promise<void> {
     const { peers, lead } = this.#options
     if (this.seen === 'service-worker') await this.#hearOthers(signal)
-    if (signal.aborted || this.#givesWay()) return
+    if (signal.aborted) return
+    if (this.#givesWay()) {
+      peers.postHere(this.seen, false)
+      return
+    }
     this.#taken = signal
     peers.postHere(this.seen, true)
     try {
@@ -167,6 +175,7 @@ export class Candidate {
   #givesWay(): boolean {
     const better = this.#better()
     for (const other of better) other.passed = true
+    this.#gaveWay ||= better.length > 0
     return better.length > 0
   }
 
@@ -213,6 +222,7 @@ export class Candidate {
   here({ prefix, seen, leads }: HereFrame): void {
     if (leads) this.led(prefix)
     else if (prefix === this.#leader) this.#leaderGone()
+    if (!leads) this.#turn?.nudge()
     if (seen === 'gone') this.#others.delete(prefix)
     else this.#note(prefix, seen)
     // It does not know that it could pass leadership on.
@@ -245,7 +255,6 @@ export class Candidate {
     this.#leader = undefined
     this.#heardAt = Number.NEGATIVE_INFINITY
     this.#present(false)
-    this.#turn?.nudge()
   }
 
   /** This context leads, or does no more. */

@@ -3,63 +3,22 @@
  * leadership and the life of the page together, and keeps the status. It knows the other stages by
  * their interfaces only; `bus.ts` gives it the real ones.
  */
-import type { Batch, BatchSinks } from '../batch/batch.ts'
-import type { Dispatch } from '../dispatch/dispatch.ts'
+import type { BatchSinks } from '../batch/batch.ts'
 import { BusError, isBusError, toBusError } from '../errors.ts'
-import type { Link, LinkSource } from '../links/link.ts'
-import type { Log, LogSource, LogState, Writer } from '../log/log.ts'
-import type { Platform } from '../platform.ts'
-import type { BeatFrame, PeerContexts, PeerEvents, RelaySource, Waiters } from '../sync/sync.ts'
-import type { Gap, LeaderSnapshot, StatusSnapshot, SystemEvents } from '../types.ts'
+import type { Link } from '../links/link.ts'
+import type { Log, LogSource, LogState } from '../log/log.ts'
+import type { PeerContexts } from '../sync/sync.ts'
+import type { Gap, LeaderSnapshot, StatusSnapshot } from '../types.ts'
 import { Candidate } from './candidate.ts'
 import { HandOver } from './hand-over.ts'
 import { Lead, type OutboxSize } from './lead.ts'
 import { followLifecycle } from './lifecycle.ts'
-import { Linked, type LinkedStages, NO_LOG } from './linked.ts'
+import { Linked, NO_LOG } from './linked.ts'
 import { LogKeeper } from './log-keeper.ts'
+import { News } from './news.ts'
+import type { DeviceOptions } from './options.ts'
 import { Store } from './status.ts'
-import type { Turn, TurnOptions } from './turn.ts'
-import { type Retention, Upkeep } from './upkeep.ts'
-
-/** The stages a device hands things to, made by `bus.ts`. */
-export interface DeviceStages extends LinkedStages {
-  readonly dispatcher: Dispatch
-  readonly waiters: Waiters
-  peers(events: PeerEvents): PeerContexts
-  writer(log: Log): Writer
-  takeTurn(options: TurnOptions): Turn
-  /** The log used where the one asked for does not open. */
-  fallbackLog(): Log
-  settleHandled(batch: Batch): void
-}
-
-export interface DeviceOptions {
-  readonly name: string
-  /** This context among those of the device. */
-  readonly prefix: string
-  readonly platform: Platform
-  readonly log: LogSource | undefined
-  readonly tabs: LinkSource | undefined
-  readonly relay: RelaySource | undefined
-  readonly links: readonly (Link | LinkSource)[]
-  /** How much the log keeps. */
-  readonly retention: Retention
-  readonly stages: DeviceStages
-  readonly report: (error: BusError) => void
-  readonly onGap: (gap: Gap) => void
-  /** The gate opened: what was held can go. */
-  readonly opened: () => void
-  /** Nothing may run after this task: what is queued goes out in it. */
-  readonly settle: () => void
-  /** The log was cleared: what is on its way to it is lost. */
-  readonly cleared: (error: BusError) => void
-  /** The log is, or will be, another one than there was: offsets begin anew. */
-  readonly renewed: () => void
-  readonly publishSystem: <Type extends keyof SystemEvents>(
-    type: Type,
-    data: SystemEvents[Type],
-  ) => void
-}
+import { Upkeep } from './upkeep.ts'
 
 /** A log that is not open after this long stops holding live delivery back. */
 const LATE_MS = 1_000
@@ -68,6 +27,7 @@ export class Device {
   readonly status: Store<StatusSnapshot>
   readonly leader: Store<LeaderSnapshot>
   readonly #options: DeviceOptions
+  readonly #news: News
   readonly #peers: PeerContexts
   readonly #linked: Linked
   readonly #lead: Lead
@@ -81,8 +41,6 @@ export class Device {
   #hostLog: string | undefined
   #link: Link | undefined
   #unfollow: (() => void) | undefined
-  /** Term of the last beat: another leader may have died before it told what it knew. */
-  #seenTerm = 0
   #cancelLate: (() => void) | undefined
   /** Lets the log go on after the page stood still. */
   #goOn: (() => void) | undefined
@@ -110,7 +68,20 @@ export class Device {
     )
     this.#keeper = log && this.#makeKeeper(log)
     this.#linked = this.#makeLinked()
-    this.#peers = stages.peers(this.#peerEvents())
+    this.#news = new News({
+      status: this.status,
+      outbox: this.#outbox,
+      waiters: stages.waiters,
+      linked: this.#linked,
+      peers: () => this.#peers,
+      lead: () => this.#lead,
+      candidate: () => this.#candidate,
+      handOver: () => this.#handOver,
+      sawTime: (time) => this.#keeper?.writer?.sawTime(time),
+      gap: (gap) => this.#tellGap(gap),
+      report: (error) => this.#report(error),
+    })
+    this.#peers = stages.peers(this.#news)
     const shared = {
       platform,
       dispatcher: this.#linked.dispatcher,
@@ -174,54 +145,6 @@ export class Device {
   /** Where the pipeline hands its batches. */
   get sinks(): BatchSinks {
     return this.#handOver
-  }
-
-  #peerEvents(): PeerEvents {
-    const { waiters } = this.#options.stages
-    const { dispatcher } = this.#linked
-    return {
-      linked: (frame, data) => this.#linked.posted(frame, data),
-      seen: () => this.#candidate.seen,
-      deliver: (incoming, origin) => dispatcher.incoming(incoming, origin),
-      past: (incoming) => dispatcher.past(incoming),
-      committed: (...grown) => this.#lead.grew(...grown),
-      sawTime: (time) => this.#keeper?.writer?.sawTime(time),
-      confirmed: (confirmation) => {
-        waiters.confirm(confirmation)
-        this.#lead.confirmed(confirmation)
-      },
-      beat: (frame) => this.#heardBeat(frame),
-      gap: (gap) => this.#tellGap(gap),
-      joined: (frame) => {
-        this.#lead.beatNow()
-        this.#candidate.joined(frame)
-      },
-      here: (frame) => this.#candidate.here(frame),
-      cast: (headers, data) => {
-        const forRoom = headers.map((header) => header.scope !== 'device')
-        const sent = headers.filter((_, i) => forRoom[i])
-        const texts = data.filter((_, i) => forRoom[i])
-        if (sent.length > 0) this.#lead.cast(JSON.stringify(sent), texts)
-      },
-      report: (error) => this.#report(error),
-    }
-  }
-
-  #heardBeat(frame: BeatFrame): void {
-    const { prefix, relay, rtt, code, confirmed, pending, bytes, refused, term } = frame
-    this.#candidate.led(prefix)
-    if (this.status.get().leader) return
-    if (term !== this.#seenTerm) {
-      this.#handOver.lookUpAll()
-      void this.#peers.look()
-    }
-    this.#seenTerm = term
-    this.status.update({ relay, rtt, outbox: { pending, refused } })
-    this.#outbox.bytes = bytes
-    if (confirmed !== undefined) this.#handOver.confirmThrough(confirmed)
-    if (code === undefined || this.status.get().lastError?.code === code) return
-    const text = `the relay refuses this device: ${code}`
-    this.status.update({ lastError: new BusError(code, text, { stage: 'links' }) })
   }
 
   /** Opens log and links on first use; the log, or `undefined` for a bus without one. */
@@ -373,7 +296,7 @@ export class Device {
     const { relay, stages } = this.#options
     stages.waiters.abandon(reason)
     this.#options.renewed()
-    this.#seenTerm = 0
+    this.#news.startAnew()
     if (!relay) return
     this.status.update({ relay: 'connecting', outbox: { pending: 0, refused: 0 } })
   }
@@ -400,8 +323,8 @@ export class Device {
   }
 
   #handLeadershipOver(): void {
-    this.#candidate.goodbye()
     void this.#candidate.stop(true)
+    this.#candidate.goodbye()
     this.#goOn = this.#keeper?.log?.halt?.()
   }
 

@@ -84,6 +84,10 @@ class SharedLog extends MemoryLog {
   async releaseLease(holder: string): Promise<void> {
     if (this.#device.lease?.holder === holder) this.#device.lease = undefined
   }
+
+  dropLease(): void {
+    this.#device.lease = undefined
+  }
 }
 
 class Context {
@@ -461,6 +465,22 @@ describe('where there are no locks', () => {
     expect(device.leader).toBe(one.n)
     await one.bus.close()
     await settled()
+    expect(device.leader).toBe(two.n)
+  })
+
+  test('a hidden page leaves it to a visible one, which has it as soon as it is free', async () => {
+    const [one, two] = [await device.open(), await device.open()]
+    await one.show('hidden')
+    for (let n = 0; n < 4 && device.leader !== two.n; n++) {
+      for (const { platform } of [one, two]) platform.advance(50)
+      await settled()
+    }
+    expect(device.leader).toBe(two.n)
+  })
+
+  test('it is given back by a page that is frozen, at once', async () => {
+    const [one, two] = [await device.open(), await device.open()]
+    await one.freeze()
     expect(device.leader).toBe(two.n)
   })
 

@@ -22,13 +22,15 @@ export interface Turn {
 
 export interface TurnOptions {
   readonly platform: Platform
-  readonly log: Pick<Log, 'shared' | 'lease' | 'releaseLease'>
+  readonly log: Pick<Log, 'shared' | 'lease' | 'releaseLease' | 'dropLease'>
   /** The same for all contexts that share the log. */
   readonly name: string
   /** This context. */
   readonly holder: string
   /** Take it from whoever holds it, where there are Web Locks. */
   readonly steal?: boolean
+  /** Somebody else should have it first: a lease has no queue to go to the end of. */
+  readonly patient?: boolean
   /** Called when this context leads; it leads until what this returns has ended. */
   readonly lead: (signal: AbortSignal) => Promise<void>
   /** The turn is over without having been released; `taken` if this context led in it. */
@@ -39,8 +41,11 @@ export interface TurnOptions {
 /** Hidden pages get a timer once a minute only: what lapses sooner would lapse while they live. */
 const LEASE_MS = 150_000
 const RENEW_MS = 30_000
-/** How often who waits for a lease looks at it. */
+/** How often who waits for a lease looks at it; at first, after it may have been given back, sooner. */
 const LOOK_MS = 10_000
+const SOON_MS = 50
+/** How long who gave way waits before it takes a lease again. */
+const PATIENCE_MS = 2_000
 
 /** Waits to lead, then leads until `release`, or until it is over for another reason. */
 export function takeTurn(options: TurnOptions): Turn {
@@ -63,6 +68,8 @@ class Waiting implements Turn {
   #released = false
   /** Resolves when the next one may lead. */
   ended: Promise<void> = Promise.resolve()
+  /** Gives back what is held, in the task of the call. */
+  drop: (() => void) | undefined
   #wake: (() => void) | undefined
 
   constructor(options: TurnOptions) {
@@ -93,7 +100,10 @@ class Waiting implements Turn {
     this.#released = true
     this.#ending.abort()
     this.nudge()
-    if (atOnce) this.#atOnce.resolve()
+    if (atOnce) {
+      this.drop?.()
+      this.#atOnce.resolve()
+    }
     await (atOnce || !this.#leading ? this.#leading : this.ended)
   }
 
@@ -101,23 +111,28 @@ class Waiting implements Turn {
     this.#wake?.()
   }
 
-  /** Waits so long, or until it is nudged. */
-  pause(ms: number): Promise<void> {
+  /** Waits so long, or until it is nudged: whether it was. */
+  pause(ms: number): Promise<boolean> {
     return new Promise((resolve) => {
-      const cancel = this.#options.platform.timer(ms, resolve)
+      const cancel = this.#options.platform.timer(ms, () => resolve(false))
       this.#wake = () => {
         cancel()
-        resolve()
+        resolve(true)
       }
     })
   }
 }
 
-async function lease({ platform, log, holder, report }: TurnOptions, turn: Waiting): Promise<void> {
+async function lease(options: TurnOptions, turn: Waiting): Promise<void> {
+  const { platform, log, holder, patient, report } = options
   const { signal } = turn
+  let until = 0
   const renew = async (): Promise<boolean> => {
+    const now = platform.now()
     try {
-      return (await log.lease?.(holder, platform.now(), LEASE_MS)) ?? false
+      const held = (await log.lease?.(holder, now, LEASE_MS)) ?? false
+      if (held) until = now + LEASE_MS
+      return held
     } catch (error) {
       if (!signal.aborted) {
         report(toBusError(error, 'log_failed', 'the lease could not be had', { stage: 'device' }))
@@ -125,9 +140,11 @@ async function lease({ platform, log, holder, report }: TurnOptions, turn: Waiti
       return false
     }
   }
-  let held = await renew()
-  while (!held && !signal.aborted) {
-    await turn.pause(LOOK_MS)
+  if (patient) await turn.pause(PATIENCE_MS)
+  let held = !signal.aborted && (await renew())
+  for (let wait = LOOK_MS; !held && !signal.aborted; ) {
+    // The word that it is free may come before it is.
+    wait = (await turn.pause(wait)) ? SOON_MS : Math.min(LOOK_MS, 2 * wait)
     held = !signal.aborted && (await renew())
   }
   if (held) {
@@ -137,6 +154,9 @@ async function lease({ platform, log, holder, report }: TurnOptions, turn: Waiti
       else if (!signal.aborted) cancel = platform.timer(RENEW_MS, again)
     }
     cancel = platform.timer(RENEW_MS, again)
+    turn.drop = () => {
+      if (platform.now() < until) log.dropLease?.(holder)
+    }
     await turn.take()
     cancel()
     // Where it cannot be given back, it lapses.

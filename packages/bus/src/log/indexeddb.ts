@@ -296,6 +296,13 @@ class IndexedDbLog implements Log {
     )
   }
 
+  dropLease(holder: string): void {
+    const transaction = this.#connection.rawWrite(['meta'], false)
+    const lease: Lease = { holder, until: 0 }
+    transaction.objectStore('meta').put(lease, 'lease')
+    transaction.commit()
+  }
+
   /** Whether the change has a new lease. */
   #changeLease(change: (lease: Lease | undefined) => Lease | undefined): Promise<boolean> {
     return this.#connection.write(['meta'], async (transaction) => {

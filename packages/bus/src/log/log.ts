@@ -337,6 +337,8 @@ export interface Log {
   lease?(holder: string, now: number, ttlMs: number): Promise<boolean>
   /** Gives the lease back, if `holder` has it. */
   releaseLease?(holder: string): Promise<void>
+  /** The same in the task of the call, for a lease that `holder` has for certain. */
+  dropLease?(holder: string): void
   /**
    * This context is about to stand still: rolls back what waits for something it asked for, since
    * that would keep all others waiting, and lets nothing of the kind begin until the returned

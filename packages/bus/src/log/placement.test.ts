@@ -51,6 +51,30 @@ describe('a placement', () => {
     expect(pendingOf(4, second)).toBe(1)
   })
 
+  test('has the places of what a copy of the device brought before', () => {
+    const run: PlacingRun = {
+      place: 20,
+      time: 1,
+      own: {
+        batch: 7,
+        indexes: [3],
+        earlier: [
+          [0, 4],
+          [1, 5],
+          [2, 9],
+        ],
+      },
+    }
+    const placement = placed(7, undefined, [run], by(2), [])
+    expect(placement.parts).toEqual([
+      { record: 2, epoch: 'e', place: 20, indexes: [3] },
+      { record: 2, epoch: 'e', place: 4, indexes: [0, 1] },
+      { record: 2, epoch: 'e', place: 9, indexes: [2] },
+    ])
+    expect(pendingOf(4, placement)).toBe(0)
+    expect(lastDecided({ runs: [run] })).toEqual({ batch: 7, index: 3 })
+  })
+
   test('says of each event the first place that holds, through any runs and cuts', () => {
     const index = fc.integer({ min: 0, max: 5 })
     const epoch = fc.constantFrom('e', 'f')

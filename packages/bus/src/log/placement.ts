@@ -9,7 +9,7 @@ import {
   isObject,
   isRefusals,
 } from '../protocol/checks.ts'
-import type { BatchRef, OwnRun, Refusal } from '../protocol/frames.ts'
+import type { BatchRef, Earlier, OwnRun, Refusal } from '../protocol/frames.ts'
 import { type Cut, isCut } from '../protocol/position.ts'
 import type { HeldRun, PlacedPart, Placement, RoomBatch } from './log.ts'
 
@@ -95,6 +95,7 @@ function partsOf(
     if (last && last.place + last.indexes.length === place) last.indexes.push(index)
     else parts.push({ place, indexes: [index] })
   })
+  if ('own' in run) parts.push(...earlierParts(run.own.earlier ?? [], said))
   const refused = 'own' in run ? run.own.refused?.filter(([index]) => !said.has(index)) : undefined
   if (refused !== undefined && refused.length > 0) {
     for (const [index] of refused) said.add(index)
@@ -108,6 +109,22 @@ function partsOf(
     indexes,
     ...(refused === undefined ? undefined : { refused }),
   }))
+}
+
+/** Events that the room had before: each with a place of its own, neighbours together. */
+function earlierParts(
+  earlier: readonly Earlier[],
+  said: Set<number>,
+): { place: number; indexes: number[] }[] {
+  const parts: { place: number; indexes: number[] }[] = []
+  for (const [index, place] of earlier) {
+    if (said.has(index)) continue
+    said.add(index)
+    const last = parts.at(-1)
+    if (last && last.place + last.indexes.length === place) last.indexes.push(index)
+    else parts.push({ place, indexes: [index] })
+  }
+  return parts
 }
 
 /** What of a placement is true still; `undefined` if nothing is. */
@@ -157,6 +174,7 @@ export function lastDecided(
     const index = Math.max(
       ...run.own.indexes,
       ...(run.own.refused ?? []).map(([refused]) => refused),
+      ...(run.own.earlier ?? []).map(([earlier]) => earlier),
       -1,
     )
     const later =

@@ -1,7 +1,7 @@
 /** What a frame must be, field by field: whoever is on the other side may send anything. */
 import { isErrorCode } from '../errors.ts'
 import { BATCH_SLOTS, headerFault, isTime, MAX_BATCH_EVENTS } from '../event.ts'
-import type { Frame, GapReason, OwnRun, Refusal, Term } from './frames.ts'
+import type { Earlier, Frame, GapReason, OwnRun, Refusal, Term } from './frames.ts'
 import { isPattern } from './pattern.ts'
 import { parsePosition } from './position.ts'
 
@@ -164,7 +164,8 @@ function isOwn(own: unknown): own is OwnRun['own'] {
     isObject(own) &&
     isCount(own['batch']) &&
     isIndexList(own['indexes']) &&
-    (own['refused'] === undefined || isRefusals(own['refused']))
+    (own['refused'] === undefined || isRefusals(own['refused'])) &&
+    (own['earlier'] === undefined || isEarlier(own['earlier']))
   )
 }
 
@@ -210,6 +211,16 @@ export function isIndexList(value: unknown): boolean {
 
 export function isIndex(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0
+}
+
+function isEarlier(value: unknown): value is Earlier[] {
+  return (
+    isList(value, MAX_BATCH_EVENTS) &&
+    value.every(
+      (entry) =>
+        Array.isArray(entry) && entry.length === 2 && isIndex(entry[0]) && isCount(entry[1]),
+    )
+  )
 }
 
 export function isRefusals(value: unknown): value is Refusal[] {

@@ -114,6 +114,9 @@ export interface AckFrame {
   readonly refused?: readonly Refusal[]
 }
 
+/** An event of a batch that the room had before: its index, and its place. */
+export type Earlier = readonly [index: number, place: number]
+
 export type Refusal = readonly [index: number, code: BusErrorCode]
 
 /** The batch was not taken, and nothing after it will be: send again from `expected`. */
@@ -144,6 +147,8 @@ export interface OwnRun {
     readonly batch: number
     readonly indexes: readonly number[]
     readonly refused?: readonly Refusal[]
+    /** What the room had before, brought by a copy of this device: none of it is in this run. */
+    readonly earlier?: readonly Earlier[]
   }
   readonly time: number
 }

@@ -155,7 +155,12 @@ const LIMITS: Fields<WelcomeFrame['limits']> = {
   batchEvents: 'required',
   heartbeatMs: 'required',
 }
-const OWN: Fields<OwnRun['own']> = { batch: 'required', indexes: 'required', refused: 'optional' }
+const OWN: Fields<OwnRun['own']> = {
+  batch: 'required',
+  indexes: 'required',
+  refused: 'optional',
+  earlier: 'optional',
+}
 const EVENT_RUN: Fields<EventRun> = { place: 'required', events: 'required', time: 'required' }
 const OWN_RUN: Fields<OwnRun> = { place: 'required', own: 'required', time: 'required' }
 const HEADER: Fields<EventHeader> = {

@@ -8,7 +8,7 @@ import { type EventHeader, offsetOf, parseId } from '../event.ts'
 import type { RoomState, StoredBatch, StoredOwnBatch, StoredRoomBatch } from '../log/log.ts'
 import type { BatchFrame } from '../protocol/peer-frames.ts'
 import { checkOf, parsePosition, positionOf } from '../protocol/position.ts'
-import type { PeerEvents, RoomNews } from './sync.ts'
+import type { Confirmation, PeerEvents, RoomNews } from './sync.ts'
 
 /** Publishers remembered at most; the longest silent one goes first. */
 const MAX_PUBLISHERS = 10_000
@@ -101,8 +101,9 @@ export class Delivery {
   }
 
   #confirmed(epoch: string, place: number, placed: Placed, whole: boolean): void {
-    const { batch, indexes, refused = [] } = placed
-    this.#events.confirmed({ batch, epoch, place, indexes, refused, whole })
+    const { batch, indexes, refused = [], earlier } = placed
+    const more = earlier && { earlier }
+    this.#events.confirmed({ batch, epoch, place, indexes, refused, ...more, whole })
   }
 
   #fromRoom(header: EventHeader, dataText: string, at: RoomPlace, liveAfter: number): void {
@@ -142,7 +143,8 @@ export class Delivery {
 interface Placed {
   readonly batch: number
   readonly indexes: readonly number[]
-  readonly refused?: Parameters<PeerEvents['confirmed']>[0]['refused']
+  readonly refused?: Confirmation['refused']
+  readonly earlier?: Confirmation['earlier']
 }
 
 interface RoomPlace {

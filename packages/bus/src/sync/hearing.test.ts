@@ -265,6 +265,23 @@ describe('a hole in the numbers of records', () => {
     expect(b.heard).toEqual([...c.ids(1), ...a.ids(1)])
   })
 
+  test('that is filled in time is no reason to look, though there always is another one', async () => {
+    let looks = 0
+    b.log.read = () => {
+      looks += 1
+      return Promise.resolve([])
+    }
+    device.fates = Array.from({ length: 60 }, (_, i) => (i % 2 === 0 ? 9 : 2))
+    for (let n = 0; n < 30; n++) {
+      // The word of a commit comes when the next batch is there already.
+      await a.publish()
+      await b.publish()
+      device.late.shift()?.()
+      b.platform.advance(20)
+    }
+    expect(looks).toBe(0)
+  })
+
   test('is found by the beat of the leader', async () => {
     device.fates = [0, 0]
     await a.publish()

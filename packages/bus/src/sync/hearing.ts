@@ -242,9 +242,12 @@ export class Hearing {
     if (this.#reading || (this.#cancel && this.#due <= due)) return
     this.#cancel?.()
     this.#due = due
+    const missing = this.#through + 1
     this.#cancel = platform.timer(ms, () => {
       this.#cancel = undefined
-      if (this.#through < this.#known || this.#held.length > 0) void this.look()
+      if (this.#held.length > 0 || this.#through < missing) void this.look()
+      // What was missing has come; what is missing now has a while yet.
+      else if (this.#through < this.#known) this.#lookIn(HOLE_MS)
     })
   }
 

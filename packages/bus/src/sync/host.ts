@@ -50,7 +50,7 @@ export class LogHost implements Host {
       // Whether it is in the log is not known: the guest asks again, and the log then says.
       if (isBusError(error, 'log_lost')) return
       const { code } = toBusError(error, 'log_failed', 'the log did not take a batch')
-      this.#remember(prefix, Math.max(1, last))
+      this.#remember(prefix, Math.max(1, last, this.#declined.get(prefix) ?? 0))
       const by = this.#options.prefix
       way.send({ frame: 'declined', log, by, prefix, last: Math.max(1, last), code })
     }

@@ -27,6 +27,8 @@ import type { RelaySession, SessionStart } from './sync.ts'
 /** Silence after which a socket counts as dead. Hidden pages get a timer once a minute only. */
 const SILENCE_MS = 150_000
 
+/** A relay may not ask for more than this. */
+const MIN_HEARTBEAT_MS = 1_000
 /** Wait before connecting again after a failure of ours, doubled each time up to the longest. */
 const MIN_AGAIN_MS = 500
 const MAX_AGAIN_MS = 30_000
@@ -373,7 +375,8 @@ export class Session implements RelaySession {
     }
     this.#pinged = now
     this.#send('{"frame":"ping"}')
-    this.#stopHeartbeat = platform.timer(heartbeatMs, () => this.#beat(round, heartbeatMs))
+    const wait = Math.max(MIN_HEARTBEAT_MS, heartbeatMs)
+    this.#stopHeartbeat = platform.timer(wait, () => this.#beat(round, heartbeatMs))
   }
 
   #send(text: string): void {

@@ -5,7 +5,7 @@ import type { EventHeader } from '../event.ts'
 import type { Link, RelayAddress } from '../links/link.ts'
 import type { Encoded, Log, OwnBatch, RoomBatch, Writer } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
-import type { CastFrame, Refusal, Term } from '../protocol/frames.ts'
+import type { CastFrame, Earlier, Refusal, Term } from '../protocol/frames.ts'
 import type {
   DeclinedFrame,
   HeardFrame,
@@ -85,6 +85,8 @@ export interface Confirmation {
   readonly place: number
   readonly indexes: readonly number[]
   readonly refused: readonly Refusal[]
+  /** Events that the room had before this confirmation. */
+  readonly earlier?: readonly Earlier[]
   /** Whether nothing of the batch is left to be confirmed: what is not named here is in the room. */
   readonly whole: boolean
 }

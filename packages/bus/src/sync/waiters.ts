@@ -66,7 +66,7 @@ export class RelayedWaiters implements Waiters {
   }
 
   confirm(confirmation: Confirmation): void {
-    const { batch, epoch, place, indexes, refused, whole } = confirmation
+    const { batch, epoch, place, indexes, refused, earlier = [], whole } = confirmation
     const unconfirmed = this.#unconfirmed.get(batch)
     if (!unconfirmed) {
       this.#early.push(confirmation)
@@ -81,6 +81,10 @@ export class RelayedWaiters implements Waiters {
         entry.event.position ??= positionOf(epoch, place + k, checkOf(entry.event.id))
         if (entry.ticket.until === 'relayed') entry.ticket.resolve()
       })
+      for (const [index, at] of earlier) {
+        const event = entries[index]?.event
+        if (event) event.position ??= positionOf(epoch, at, checkOf(event.id))
+      }
       for (const [index, code] of refused) {
         const entry = entries[index]
         if (entry?.ticket.until !== 'relayed') continue

@@ -1,6 +1,6 @@
 /** Tables and rows of the SQLite store. */
 import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite'
-import { type EventHeader, idPairs, type Refusal } from '@crosstown/bus/protocol'
+import { type Earlier, type EventHeader, idPairs, type Refusal } from '@crosstown/bus/protocol'
 import { firstAfter, type Mark, type RoomRecord } from '../record.ts'
 import type { Append, Keep, ReadLimit } from './store.ts'
 
@@ -42,6 +42,7 @@ const TABLES = `
     last_id TEXT NOT NULL,
     indexes TEXT,
     refused TEXT,
+    earlier TEXT,
     headers TEXT NOT NULL,
     data TEXT NOT NULL,
     before TEXT NOT NULL DEFAULT '',
@@ -71,11 +72,12 @@ const TABLES = `
 `
 
 /**
- * Format 1 had no chains. They cannot be had of what was trimmed, and reading all the rest would
+ * Format 1 had no chains, and no places of what came before. Chains cannot be had of what was trimmed, and reading all the rest would
  * make the first start as long as the file: such rooms begin theirs with what they take next.
  */
-const CHAINS = `
+const FROM_FORMAT_1 = `
   ALTER TABLE rooms ADD COLUMN chain TEXT NOT NULL DEFAULT '';
+  ALTER TABLE records ADD COLUMN earlier TEXT;
   ALTER TABLE records ADD COLUMN before TEXT NOT NULL DEFAULT '';
   ALTER TABLE records ADD COLUMN chain TEXT NOT NULL DEFAULT '';
   ALTER TABLE firsts ADD COLUMN chain TEXT NOT NULL DEFAULT '';
@@ -85,7 +87,7 @@ const CHAINS = `
 export function prepareFile(database: DatabaseSync): void {
   database.exec(MODES)
   const format = database.prepare('PRAGMA user_version').get()?.['user_version']
-  if (format === 1) database.exec(CHAINS)
+  if (format === 1) database.exec(FROM_FORMAT_1)
   database.exec(`${TABLES} PRAGMA user_version = 2; COMMIT;`)
 }
 
@@ -124,8 +126,8 @@ export function statementsOf(database: DatabaseSync): Statements {
        WHERE id = ?`,
     ),
     addRecord: database.prepare(
-      `INSERT INTO records (room, place, count, time, bytes, device, batch, last_id, indexes, refused, headers, data, before, chain)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO records (room, place, count, time, bytes, device, batch, last_id, indexes, refused, earlier, headers, data, before, chain)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
     addPair: database.prepare('INSERT INTO ids (room, prefix, counter, place) VALUES (?, ?, ?, ?)'),
     putState: database.prepare('INSERT OR REPLACE INTO state (room, key, value) VALUES (?, ?, ?)'),
@@ -195,6 +197,7 @@ export function applyAppend(
       record.lastId,
       indexesText(record),
       record.refused ? JSON.stringify(record.refused) : null,
+      record.earlier ? JSON.stringify(record.earlier) : null,
       record.headerLines.join('\n'),
       record.data.join('\n'),
       record.before,
@@ -245,6 +248,7 @@ export function recordOf(row: Row): RoomRecord {
   const headerLines = headers === '' ? [] : headers.split('\n')
   const indexes = row['indexes'] as string | null
   const refused = row['refused'] as string | null
+  const earlier = row['earlier'] as string | null
   return {
     place: row['place'] as number,
     count: row['count'] as number,
@@ -255,6 +259,7 @@ export function recordOf(row: Row): RoomRecord {
     indexes:
       indexes === null ? headerLines.map((_, index) => index) : (JSON.parse(indexes) as number[]),
     ...(refused !== null && { refused: JSON.parse(refused) as Refusal[] }),
+    ...(earlier !== null && { earlier: JSON.parse(earlier) as Earlier[] }),
     headers: headerLines.map((line) => JSON.parse(line) as EventHeader),
     headerLines,
     data: headerLines.length === 0 ? [] : (row['data'] as string).split('\n'),

@@ -73,6 +73,7 @@ export function storeContract(
           [0, 'forbidden'],
           [2, 'too_large'],
         ],
+        earlier: [[4, 1]],
         data: ['', '"\\n \r\u0000ü 😀"'],
       })
       const second = appendOf(

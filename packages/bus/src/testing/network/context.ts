@@ -4,7 +4,7 @@ import type { ReadStart } from '../../links/link.ts'
 import type { AnyBusOptions } from '../../options.ts'
 import type { ContextKind, LifecycleChange, Platform } from '../../platform.ts'
 import type { Bus, RelayState } from '../../types.ts'
-import { VirtualLifecycle } from '../virtual-platform.ts'
+import { VirtualLifecycle } from '../virtual-lifecycle.ts'
 import type { SimulatedChannels } from './channel.ts'
 import type { SimulatedDisk } from './disk.ts'
 import { diskLog } from './disk-log.ts'
@@ -75,13 +75,15 @@ export class TestContext {
   readonly #rooms: (string | undefined)[] = []
   /** What happens to a frozen context, for when it thaws. */
   #held: (() => void)[] = []
+  readonly #disk: boolean
   readonly #wires = new Set<Wire>()
   #timers = 0
   #holds = 0
   #logs = 0
 
   /** @internal */
-  constructor(device: ContextHost, name: string, kind: ContextKind) {
+  constructor(device: ContextHost, name: string, kind: ContextKind, disk: boolean) {
+    this.#disk = disk
     this.device = device
     this.name = `${device.name}/${name} `
     this.kind = kind
@@ -150,6 +152,7 @@ export class TestContext {
           )
     const log = diskLog(
       this,
+      this.#disk,
       (name, of) => this.device.disk(name, of),
       (change) => {
         this.#logs += change

@@ -57,10 +57,13 @@ export class TestDevice implements ContextHost {
     return EPOCH_MS + Math.floor(this.world.scheduler.now) + this.clockOffset
   }
 
-  /** Opens a context: a page, unless `kind` says otherwise. */
-  open(kind: ContextKind = 'page'): TestContext {
+  /**
+   * Opens a context: a page, unless `kind` says otherwise. One without `disk` gets no log open, as
+   * a page does whose storage is blocked.
+   */
+  open(kind: ContextKind = 'page', { disk = true }: { disk?: boolean } = {}): TestContext {
     this.#opened += 1
-    const context = new TestContext(this, String(this.#opened), kind)
+    const context = new TestContext(this, String(this.#opened), kind, disk)
     this.#contexts.add(context)
     return context
   }

@@ -16,17 +16,21 @@ import type { MemoryLog } from '../../log/memory.ts'
 import type { Term } from '../../protocol/frames.ts'
 import type { DiskHandle, DiskUser, SimulatedDisk } from './disk.ts'
 
-/** The log option of a bus in a context: the disk is chosen by name and room. */
+/**
+ * The log option of a bus in a context: the disk is chosen by name and room. Where the context may
+ * not use it, no log opens.
+ */
 export function diskLog(
   user: DiskUser,
+  usable: boolean,
   disk: (name: string, room: string) => SimulatedDisk,
   count: (change: 1 | -1) => void,
 ): LogSource {
   return {
     kind: 'disk',
-    required: true,
+    required: usable,
     available: () => true,
-    create: (name, room) => new DiskLog(user, disk(name, room), count),
+    create: (name, room) => new DiskLog(user, usable, disk(name, room), count),
   }
 }
 
@@ -35,6 +39,7 @@ class DiskLog implements Log, DiskHandle {
   readonly shared = true
   readonly storage: string
   readonly #user: DiskUser
+  readonly #usable: boolean
   readonly #disk: SimulatedDisk
   readonly #count: (change: 1 | -1) => void
   #open = false
@@ -44,14 +49,24 @@ class DiskLog implements Log, DiskHandle {
   /** How to end what is under way. */
   readonly #running = new Map<Promise<unknown>, (error: BusError) => void>()
 
-  constructor(user: DiskUser, disk: SimulatedDisk, count: (change: 1 | -1) => void) {
+  constructor(
+    user: DiskUser,
+    usable: boolean,
+    disk: SimulatedDisk,
+    count: (change: 1 | -1) => void,
+  ) {
     this.#user = user
+    this.#usable = usable
     this.#disk = disk
     this.storage = disk.name
     this.#count = count
   }
 
   open(outbox?: boolean): Promise<LogState> {
+    if (!this.#usable) {
+      const what = 'this context may not use the disk'
+      return Promise.reject(new BusError('log_unavailable', what, { stage: 'log' }))
+    }
     if (!this.#open) {
       this.#count(1)
       this.#disk.add(this)

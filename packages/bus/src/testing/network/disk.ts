@@ -54,8 +54,8 @@ export class SimulatedDisk {
   faults: DiskFaults = CALM
   /** Ids of own events that were in the log, and went with a power cut or with the log. */
   readonly gone: string[] = []
-  /** Whether it was ever cleared. */
-  cleared = false
+  /** Ids of all events of the logs it had before, with when each was cleared. */
+  readonly former: { readonly at: number; readonly ids: ReadonlySet<string> }[] = []
   /** Of no other disk. */
   readonly name: string
   readonly #world: DiskWorld
@@ -105,7 +105,7 @@ export class SimulatedDisk {
 
   /** Deletes the log, and makes an empty one with another id: what `clear` and a user do. */
   clear(by?: DiskHandle): void {
-    this.cleared = true
+    this.#remember()
     this.#boot += 1
     this.#forget(this.#journal.splice(0))
     this.#identity = newIdentity(this.#world.random)
@@ -116,6 +116,15 @@ export class SimulatedDisk {
   /** The connections to the log end; what became of running writes nobody is told. */
   disconnect(): void {
     this.#lose(failure('log_lost', 'the connection to the log was lost'))
+  }
+
+  /** A log in memory reads at once, and tells it in a microtask. */
+  #remember(): void {
+    const ids = new Set<string>()
+    this.former.push({ at: this.#world.scheduler.now, ids })
+    void this.#log.read(1, Number.MAX_SAFE_INTEGER).then((records) => {
+      for (const { headers } of records) for (const { id } of headers) ids.add(id)
+    })
   }
 
   #lose(error: BusError, except?: DiskHandle): void {

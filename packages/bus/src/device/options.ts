@@ -1,0 +1,52 @@
+/** What a device is made of: the stages it ties together, and whom it tells. */
+import type { Batch } from '../batch/batch.ts'
+import type { Dispatch } from '../dispatch/dispatch.ts'
+import type { BusError } from '../errors.ts'
+import type { Link, LinkSource } from '../links/link.ts'
+import type { Log, LogSource, Writer } from '../log/log.ts'
+import type { Platform } from '../platform.ts'
+import type { PeerContexts, PeerEvents, RelaySource, Waiters } from '../sync/sync.ts'
+import type { Gap, SystemEvents } from '../types.ts'
+import type { LinkedStages } from './linked.ts'
+import type { Turn, TurnOptions } from './turn.ts'
+import type { Retention } from './upkeep.ts'
+
+/** The stages a device hands things to, made by `bus.ts`. */
+export interface DeviceStages extends LinkedStages {
+  readonly dispatcher: Dispatch
+  readonly waiters: Waiters
+  peers(events: PeerEvents): PeerContexts
+  writer(log: Log): Writer
+  takeTurn(options: TurnOptions): Turn
+  /** The log used where the one asked for does not open. */
+  fallbackLog(): Log
+  settleHandled(batch: Batch): void
+}
+
+export interface DeviceOptions {
+  readonly name: string
+  /** This context among those of the device. */
+  readonly prefix: string
+  readonly platform: Platform
+  readonly log: LogSource | undefined
+  readonly tabs: LinkSource | undefined
+  readonly relay: RelaySource | undefined
+  readonly links: readonly (Link | LinkSource)[]
+  /** How much the log keeps. */
+  readonly retention: Retention
+  readonly stages: DeviceStages
+  readonly report: (error: BusError) => void
+  readonly onGap: (gap: Gap) => void
+  /** The gate opened: what was held can go. */
+  readonly opened: () => void
+  /** Nothing may run after this task: what is queued goes out in it. */
+  readonly settle: () => void
+  /** The log was cleared: what is on its way to it is lost. */
+  readonly cleared: (error: BusError) => void
+  /** The log is, or will be, another one than there was: offsets begin anew. */
+  readonly renewed: () => void
+  readonly publishSystem: <Type extends keyof SystemEvents>(
+    type: Type,
+    data: SystemEvents[Type],
+  ) => void
+}

@@ -1,0 +1,111 @@
+import { createTestNetwork, type RelayEnd, type TestNetwork } from '@crosstown/bus/testing'
+import { describe, expect, it } from 'vitest'
+import { Committed } from './committed.ts'
+import { simulatedRelay } from './simulated-relay.ts'
+
+const ROOM = '42'
+const onError = (): void => {}
+
+function networkOf(seed = 1): TestNetwork {
+  return createTestNetwork({ seed, relay: simulatedRelay() })
+}
+
+function busOn(network: TestNetwork, device: string) {
+  return network.device(device).open().createBus({ name: 'shop', room: ROOM, onError })
+}
+
+async function idsIn(network: TestNetwork): Promise<string[]> {
+  return (await network.relay.room(ROOM)).events.map(({ id }) => id)
+}
+
+describe('the simulated relay', () => {
+  it('has what was relayed, at the position that was told', async () => {
+    const network = networkOf()
+    const { id, position } = await network.until(
+      busOn(network, 'phone').publish('a', 1, { until: 'relayed' }),
+    )
+    const room = await network.relay.room(ROOM)
+    expect(room.events).toMatchObject([{ id, position, type: 'a', data: '1' }])
+    expect(await network.relay.head(ROOM)).toBe(room.head)
+  })
+
+  it('keeps what it committed when it crashes before it answers, and takes it once', async () => {
+    const network = networkOf()
+    const bus = busOn(network, 'phone')
+    await network.until(() => bus.status.relay === 'online')
+    const before = network.relay.writes
+    const relayed = bus.publish('a', 1, { until: 'relayed' })
+    await network.until(() => network.relay.writes > before)
+    network.relay.crash()
+    expect(await idsIn(network)).toHaveLength(1)
+    expect(bus.status.outbox.pending).toBe(1)
+    network.relay.start()
+    const { id } = await network.until(relayed)
+    expect(await idsIn(network)).toEqual([id])
+  })
+
+  it('comes back from a backup without what was written since, and is fed again', async () => {
+    const network = networkOf()
+    const bus = busOn(network, 'phone')
+    const first = await network.until(bus.publish('a', 1, { until: 'relayed' }))
+    const backup = network.relay.writes
+    const second = await network.until(bus.publish('a', 2, { until: 'relayed' }))
+    await network.relay.restore(backup)
+    expect(await idsIn(network)).toEqual([first.id])
+    expect(await network.settle()).toBe(true)
+    expect(await idsIn(network)).toEqual([first.id, second.id])
+  })
+
+  it('begins anew under another epoch when its store is lost', async () => {
+    const network = networkOf()
+    const bus = busOn(network, 'phone')
+    const { position } = await network.until(bus.publish('a', 1, { until: 'relayed' }))
+    network.relay.wipe()
+    expect(await idsIn(network)).toEqual([])
+    expect(await network.settle()).toBe(true)
+    const [event] = (await network.relay.room(ROOM)).events
+    expect(event?.position.split('.')[0]).not.toBe(position?.split('.')[0])
+  })
+
+  it('leaves nothing behind when it drains, and is reached again when it starts', async () => {
+    const network = networkOf()
+    const bus = busOn(network, 'phone')
+    await network.until(() => bus.status.relay === 'online')
+    await network.until(network.relay.drain())
+    await network.until(() => bus.status.relay === 'offline')
+    expect([network.relay.running, network.relay.sockets, network.relay.timers]).toEqual([
+      false,
+      0,
+      0,
+    ])
+    network.relay.start()
+    await network.until(() => bus.status.relay === 'online')
+  })
+
+  it('takes everything in the end also while its store fails half of the time', async () => {
+    const network = networkOf()
+    const bus = busOn(network, 'phone')
+    network.relay.fail(0.5)
+    const events = Array.from({ length: 5 }, (_, n) => bus.publish('a', n, { until: 'relayed' }))
+    const relayed = await network.until(Promise.all(events))
+    expect(await idsIn(network)).toEqual(relayed.map(({ id }) => id))
+  })
+
+  it('is told from one that sends ahead of its commit', () => {
+    const committed = new Committed()
+    const sent: string[] = []
+    let end: RelayEnd | undefined
+    const events = committed.watch(
+      ROOM,
+      { send: (text) => sent.push(text), bufferedAmount: 0, close: () => {} },
+      (watched) => {
+        end = watched
+        return { onMessage: () => {}, onClose: () => {}, onDrain: () => {} }
+      },
+    )
+    events.onMessage('{"frame":"hello","device":{"id":"d"}}')
+    end?.send('{"frame":"ack","batch":1}')
+    expect(committed.violations).toEqual(['42 d 1 was acknowledged before it was committed'])
+    expect(sent).toHaveLength(1)
+  })
+})

@@ -1,0 +1,85 @@
+// A context in a run: its bus, and what the run's account has of it.
+import type { Bus, BusEvent } from '@crosstown/bus'
+import type { TestBusOptions, TestContext, TestDevice } from '@crosstown/bus/testing'
+import type { Heard, Instance } from './ledger.ts'
+
+/** The one bus name and room of a run. */
+export const NAME = 'app'
+export const ROOM = 'room'
+
+export interface Data {
+  readonly key: string
+  readonly persist: boolean
+  /** Changed right after the event was published. */
+  mark: string
+}
+
+/** What `mark` is when an event is published. */
+export const PRISTINE = 'as published'
+/** What a device reads that reads only some. */
+export const SOME_TYPES: readonly string[] = ['fact.stated', 'fact.cursed']
+/** Events that may wait for a log at most. */
+export const QUEUE_EVENTS = 40
+
+export type AnyBus = Bus<Record<string, Data>>
+
+export interface Place {
+  /** How often it was hidden, shown, frozen. */
+  disturbed: number
+  readonly context: TestContext
+  readonly bus: AnyBus
+  readonly instance: Instance
+}
+
+/** A bus in a context, with subscriptions that keep account of what they hear. */
+export function openPlace(
+  context: TestContext,
+  instance: Instance,
+  options: Pick<TestBusOptions, 'types' | 'limits'>,
+): Place {
+  const bus: AnyBus = context.createBus({
+    name: NAME,
+    room: ROOM,
+    ...options,
+    source: instance.name,
+    onError: (error) => instance.errors.push(error),
+    onGap: (gap) => instance.gaps.push(gap),
+  })
+  bus.subscribe('fact.cursed', () => {
+    throw new Error('cursed')
+  })
+  bus.subscribe('**', (event, { origin }) => void instance.live.push(heard(event, origin)))
+  bus.subscribe('**', (event, { origin }) => void instance.all.push(heard(event, origin)), {
+    from: 'start',
+  })
+  bus.status.subscribe(({ log }) => {
+    if (log.state === 'open' && instance.disk) void ready(instance)
+    if (log.kind === 'memory') instance.memory = true
+  })
+  return { disturbed: 0, context, bus, instance }
+}
+
+/** From which record on it hears everything; anew where it got another log. */
+async function ready(instance: Instance): Promise<void> {
+  const { logId, head } = await instance.device.disk(NAME, ROOM).log.state()
+  if (instance.logId === logId) return
+  instance.logId = logId
+  instance.ready = head.batch
+}
+
+function heard({ id, data, scope, type }: BusEvent, origin: string): Heard {
+  if (type.startsWith('$')) return { id, key: '', persist: true, scope, pristine: true }
+  const { key, persist, mark } = data as Data
+  return { id, key, persist, scope, pristine: origin === 'self' || mark === PRISTINE }
+}
+
+/** A page that people see, whose log is open. */
+export function canLead({ context, instance, bus }: Place, device: TestDevice): boolean {
+  return (
+    instance.device === device &&
+    context.alive &&
+    !context.frozen &&
+    context.lifecycle.visibility() === 'visible' &&
+    bus.status.get().log.state === 'open'
+  )
+}
