@@ -52,6 +52,23 @@ globalThis.bench = {
     return ms
   },
 
+  /** Milliseconds for one stream. */
+  async loadStream({ stream, length }) {
+    const began = performance.now()
+    const events = await bus.loadStream(stream)
+    const ms = performance.now() - began
+    checkStream(events, stream, length)
+    return ms
+  },
+
+  async whereStream({ stream, length }) {
+    const began = performance.now()
+    const events = await dexie.table('events').where('stream').equals(stream).toArray()
+    const ms = performance.now() - began
+    checkStream(events, stream, length)
+    return ms
+  },
+
   async getAll({ events }) {
     const arrivals = new Arrivals()
     const began = performance.now()
@@ -64,4 +81,15 @@ globalThis.bench = {
     arrivals.check(events)
     return ms
   },
+}
+
+function checkStream(events, stream, length) {
+  const wrong = events.find((event) => event.stream !== stream)
+  if (wrong) throw new Error(`an event of ${wrong.stream} is in ${stream}`)
+  let last = -1
+  for (const { data } of events) {
+    if (data.n <= last) throw new Error(`number ${data.n} came after ${last}`)
+    last = data.n
+  }
+  if (events.length !== length) throw new Error(`${events.length} of ${length} events`)
 }

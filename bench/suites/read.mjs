@@ -27,6 +27,17 @@ export async function run(bench) {
       ours: async () => (EVENTS / (await timed('replay', { events: EVENTS }))) * 1000,
       peer: async () => (EVENTS / (await timed('getAll', { events: EVENTS }))) * 1000,
     })
+    let asked = 0
+    const next = () => ({ stream: `order-${asked++ % (EVENTS / STREAM)}`, length: STREAM })
+    await bench.compare({
+      work: `load one stream of ${STREAM} out of ${EVENTS.toLocaleString('en')}`,
+      against: "Dexie where('stream')",
+      unit: 'ms',
+      goal: { atMost: 2 },
+      rounds: 21,
+      ours: () => timed('loadStream', next()),
+      peer: () => timed('whereStream', next()),
+    })
   } finally {
     await close()
   }

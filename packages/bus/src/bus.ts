@@ -13,7 +13,7 @@ import { Dispatcher } from './dispatch/dispatcher.ts'
 import { type AnyHandler, Handlers } from './dispatch/handlers.ts'
 import { iterate, nextEvent } from './dispatch/iterate.ts'
 import { BusError, type BusErrorCode } from './errors.ts'
-import type { BusEvent } from './event.ts'
+import { type BusEvent, isHeaderText } from './event.ts'
 import { tabsLink } from './links/tabs.ts'
 import { indexedDbLog } from './log/indexeddb.ts'
 import type { Log } from './log/log.ts'
@@ -29,6 +29,8 @@ import { type Platform, runtimePlatform } from './platform.ts'
 import { eventById } from './read/by-id.ts'
 import { outboxOf } from './read/outbox.ts'
 import { replay } from './read/replay.ts'
+import { steadyLog } from './read/steady-log.ts'
+import { streamEvents } from './read/stream.ts'
 import { Subscriber } from './read/subscriber.ts'
 import {
   type EventSchemas,
@@ -317,6 +319,12 @@ export function createBusOn(
         onClose: subscriber.onClose,
         report,
       }),
+    async loadStream(stream: string) {
+      if (closed) throw closedError()
+      if (!isHeaderText(stream)) throw new BusError('invalid_options', 'loadStream: give a stream')
+      const events = await streamEvents(steadyLog(openLog), stream, relay !== undefined, report)
+      return events.flatMap((event) => dispatcher.open(event) ?? [])
+    },
     async get(id: string) {
       if (closed) throw closedError()
       const opened = direct ? undefined : await device.open()

@@ -165,6 +165,7 @@ void typed.publish('user.deleted', {})
 for await (const event of bus.replay()) yes(expectType<Shop[keyof Shop]>()(event.data))
 for await (const event of bus.replay({ pattern: 'order.created', order: 'room', speed: 2 }))
   yes(expectType<Shop['order.created']>()(event.data))
+void bus.loadStream('order-7').then(([event]) => event?.type === 'order.created' && event.data.id)
 // @ts-expect-error no such type
 bus.replay({ pattern: 'cart.gone' })
 // @ts-expect-error no such order

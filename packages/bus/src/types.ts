@@ -401,6 +401,16 @@ export interface Bus<Events extends object, Input extends object = Events> {
     options?: ReplayOptions<Pattern>,
   ): AsyncIterableIterator<Matched<Events, Pattern>> & AsyncDisposable
 
+  /**
+   * The events of a stream that are in the log, all at once. With a relay: those the room has, in its
+   * order, then those that wait for it, without those it refused. Without one: in the order of the log.
+   *
+   * @throws {BusError} invalid_options, unreachable, closed, log_failed
+   * @example
+   * for (const event of await bus.loadStream('order-7')) order = apply(order, event)
+   */
+  loadStream(stream: string): Promise<EventOf<Events, TypeOf<Events>>[]>
+
   /** The event with this id, from the log; `undefined` where it is not there. */
   get(id: string): Promise<EventOf<Events, TypeOf<Events>> | undefined>
 

@@ -8,8 +8,12 @@ import { runtimePlatform } from '../platform.ts'
 import type { Refusal, Run, Term } from '../protocol/frames.ts'
 import { header, own, room } from '../testing/log-records.ts'
 import { idsOf } from '../testing/read-contract.ts'
+import { streamEvents } from './stream.ts'
 
 const platform = runtimePlatform()
+
+/** All events are of one stream, which has the order of the room, too. */
+const STREAM = 's'
 
 /** An own batch: ids of its events, those of scope device included, and their indexes. */
 interface OwnRecord {
@@ -52,7 +56,7 @@ class Model {
     const forRoom = scopes.flatMap((isForRoom, index) => (isForRoom ? [index] : []))
     const events = ids.map((id, i): [string, Partial<EventHeader>] => [
       id,
-      scopes[i] ? {} : { scope: 'device' },
+      scopes[i] ? { stream: STREAM } : { scope: 'device', stream: STREAM },
     ])
     this.#own.push({ number: await this.#log.append(own(events)), ids, forRoom })
   }
@@ -84,14 +88,18 @@ class Model {
       const entry = { ids: indexes.map((i) => ids[i] as string), own: record, places }
       add(entry, (at) => ({ place: at, time: 5, own: run }))
       const id = `z-${++this.#made}`
-      add({ ids: [id], places: 1 }, (at) => ({ place: at, time: 5, events: [header(id)] }))
+      add({ ids: [id], places: 1 }, (at) => ({
+        place: at,
+        time: 5,
+        events: [header(id, { stream: STREAM })],
+      }))
     }
     const added = Array.from({ length: others }, () => `z-${++this.#made}`)
     if (added.length > 0) {
       add({ ids: added, places: added.length }, (at) => ({
         place: at,
         time: 5,
-        events: added.map((id) => header(id)),
+        events: added.map((id) => header(id, { stream: STREAM })),
       }))
     }
     if (runs.length === 0) return
@@ -189,6 +197,9 @@ describe.each<[string, () => Log]>([
         await model.join()
         for (const step of script) await step(model)
         expect(await idsOf(log, { order: 'room' }, true)).toEqual(model.order)
+        const stream = await streamEvents(log, STREAM, true, () => {})
+        const inRoom = stream.filter(({ header }) => header.scope !== 'device')
+        expect(inRoom.map(({ header }) => header.id)).toEqual(model.order)
         await log.close()
       }),
       { numRuns: 300 },

@@ -46,6 +46,7 @@ export function steadyLog(open: () => Promise<Log | undefined>): ReadableLog {
     state: (outbox) => run((log) => log.state(outbox)),
     read: (from, limit) => run((log) => log.read(from, limit)),
     readBack: (to, limit) => run((log) => log.readBack(to, limit)),
+    readStream: (stream) => run((log) => log.readStream(stream)),
     placements: (from, to) => run((log) => log.placements(from, to)),
   }
 }
