@@ -29,7 +29,7 @@ import { type Platform, runtimePlatform } from './platform.ts'
 import { eventById } from './read/by-id.ts'
 import { outboxOf } from './read/outbox.ts'
 import { replay } from './read/replay.ts'
-import { steadyLog } from './read/steady-log.ts'
+import { withLog } from './read/steady-log.ts'
 import { streamEvents } from './read/stream.ts'
 import { Subscriber } from './read/subscriber.ts'
 import {
@@ -322,7 +322,9 @@ export function createBusOn(
     async loadStream(stream: string) {
       if (closed) throw closedError()
       if (!isHeaderText(stream)) throw new BusError('invalid_options', 'loadStream: give a stream')
-      const events = await streamEvents(steadyLog(openLog), stream, relay !== undefined, report)
+      const events = await withLog(openLog, (opened) =>
+        streamEvents(opened, stream, relay !== undefined, report),
+      )
       return events.flatMap((event) => dispatcher.open(event) ?? [])
     },
     async get(id: string) {

@@ -7,28 +7,19 @@ import { BusError, isBusError } from '../errors.ts'
 import type { Log } from '../log/log.ts'
 import type { ReadableLog } from './walk.ts'
 
-/** @param open the log that is open, or the next one */
-export function steadyLog(open: () => Promise<Log | undefined>): ReadableLog {
+/** Gives the log that is open, or the next one; `undefined` where there is none. */
+export type OpenLog = () => Promise<Log | undefined>
+
+/** A log whose calls go on in the next one, as long as that is the same. */
+export function steadyLog(open: OpenLog): ReadableLog {
   let known: Log | undefined
   let logId: string | undefined
 
-  async function run<T>(read: (log: Log) => Promise<T>): Promise<T> {
-    let tried: Log | undefined
-    let failure: unknown
-    while (true) {
-      const log = await open()
-      if (!log) throw unreadable()
-      // Closed for good: asking again would give the same.
-      if (log === tried) throw failure
-      tried = log
-      try {
-        await assertSame(log)
-        return await read(log)
-      } catch (error) {
-        if (!isBusError(error, 'log_lost') && !isBusError(error, 'closed')) throw error
-        failure = error
-      }
-    }
+  function run<T>(read: (log: Log) => Promise<T>): Promise<T> {
+    return withLog(open, async (log) => {
+      await assertSame(log)
+      return read(log)
+    })
   }
 
   /** Offsets of one log say nothing of another. */
@@ -46,8 +37,26 @@ export function steadyLog(open: () => Promise<Log | undefined>): ReadableLog {
     state: (outbox) => run((log) => log.state(outbox)),
     read: (from, limit) => run((log) => log.read(from, limit)),
     readBack: (to, limit) => run((log) => log.readBack(to, limit)),
-    readStream: (stream) => run((log) => log.readStream(stream)),
     placements: (from, to) => run((log) => log.placements(from, to)),
+  }
+}
+
+/** Reads the log that is open; where that one is gone half way, the next one from the beginning. */
+export async function withLog<T>(open: OpenLog, read: (log: Log) => Promise<T>): Promise<T> {
+  let tried: Log | undefined
+  let failure: unknown
+  while (true) {
+    const log = await open()
+    if (!log) throw unreadable()
+    // Closed for good: asking again would give the same.
+    if (log === tried) throw failure
+    tried = log
+    try {
+      return await read(log)
+    } catch (error) {
+      if (!isBusError(error, 'log_lost') && !isBusError(error, 'closed')) throw error
+      failure = error
+    }
   }
 }
 

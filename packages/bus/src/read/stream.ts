@@ -1,9 +1,9 @@
 /** One stream of a log: what the room has of it in the room's order, then the rest in the log's. */
 import type { BusError } from '../errors.ts'
 import { offsetOf } from '../event.ts'
-import type { PlacedPart, Placement, StoredStream } from '../log/log.ts'
+import type { Log, PlacedPart, Placement, StoredStream } from '../log/log.ts'
 import { type Cut, checkOf, isCut, positionOf } from '../protocol/position.ts'
-import type { LoggedEvent, ReadableLog } from './walk.ts'
+import type { LoggedEvent } from './walk.ts'
 
 /** Where in the room an event stands, as far as this log knows. */
 interface Spot {
@@ -24,7 +24,7 @@ interface Found {
  * on this device; without those it refused.
  */
 export async function streamEvents(
-  log: ReadableLog,
+  log: Pick<Log, 'readStream' | 'state' | 'placements'>,
   stream: string,
   hasRelay: boolean,
   report: (error: BusError) => void,

@@ -16,7 +16,7 @@ export type LoggedEvent = Incoming & {
 }
 
 /** What reading needs of a log. */
-export type ReadableLog = Pick<Log, 'state' | 'read' | 'readBack' | 'readStream' | 'placements'>
+export type ReadableLog = Pick<Log, 'state' | 'read' | 'readBack' | 'placements'>
 
 /** Whether an event is wanted, by its header: what is not is neither given nor looked at further. */
 export type Wanted = (header: EventHeader, offset: number) => boolean
