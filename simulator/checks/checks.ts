@@ -181,6 +181,9 @@ function* sockets({ network, ledger }: View): Iterable<string> {
       (one) => one.device === device && one.memory && !isOver(one),
     ).length
     // Contexts that found nobody with a log are devices of their own.
+    const most = network.relay.mostSocketsOf(device)
+    const memories = ledger.instances.filter((one) => one.device === device && one.memory).length
+    if (most > 1 + memories) yield `${device.name} had ${most} sockets at once`
     if (able && open !== 1 + alone) yield `${device.name} has ${open} sockets`
   }
 }

@@ -115,6 +115,7 @@ export class Device {
       writer: () => this.#keeper?.writer,
       logId: () => this.#keeper?.id,
       open: () => this.open(),
+      casts: () => this.#lead.casts,
       cast: (headers, data) => this.#lead.cast(headers, data),
       grew: (...grown) => this.#lead.grew(...grown),
       failed: (lastError) => this.status.update({ lastError }),

@@ -30,7 +30,8 @@ export interface HandOverOptions {
     submit(entries: readonly Entry[]): Promise<number | undefined>
     told(entries: readonly Entry[]): void
   }
-  /** Unpersisted events for the room, as texts. */
+  /** Whether unpersisted events get to the room from here: making texts of them costs much. */
+  readonly casts: () => boolean
   readonly cast: (headers: string, data: readonly string[]) => void
   /** An own batch is in the log. */
   readonly grew: (batch: number, roomEvents: number, bytes: number) => void
@@ -156,6 +157,7 @@ export class HandOver implements BatchSinks {
     this.#options.peers.post(batch, record)
     if (batch.casts.length === 0) return
     this.#options.linked.told(batch.casts)
+    if (!this.#options.casts()) return
     const casts = batch.casts.filter((entry) => entry.event.scope === 'room')
     if (casts.length === 0) return
     this.#options.cast(

@@ -193,6 +193,11 @@ export class Lead {
     }
   }
 
+  /** Whether what is cast may get to the room from here. */
+  get casts(): boolean {
+    return this.#session !== undefined
+  }
+
   /** Unpersisted events for the room; dropped where this context does not lead. */
   cast(headers: string, data: readonly string[]): void {
     this.#session?.cast(headers, data)

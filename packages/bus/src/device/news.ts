@@ -111,9 +111,11 @@ export class News implements PeerEvents {
 
   /** Of unpersisted events the leader sends the room's on. */
   cast(headers: readonly EventHeader[], data: readonly string[]): void {
+    const lead = this.#options.lead()
+    if (!lead.casts) return
     const forRoom = headers.map((header) => header.scope !== 'device')
     const sent = headers.filter((_, i) => forRoom[i])
     const texts = data.filter((_, i) => forRoom[i])
-    if (sent.length > 0) this.#options.lead().cast(JSON.stringify(sent), texts)
+    if (sent.length > 0) lead.cast(JSON.stringify(sent), texts)
   }
 }

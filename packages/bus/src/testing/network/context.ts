@@ -272,7 +272,13 @@ export class TestContext {
     const { device } = this
     const wire = device.world.relay.dial(
       room,
-      { device, name: this.name, random: device.random, inContext: (run) => this.now(run) },
+      {
+        device,
+        runs: () => this.#state === 'running',
+        name: this.name,
+        random: device.random,
+        inContext: (run) => this.now(run),
+      },
       events,
     )
     this.#wires.add(wire)
