@@ -9,7 +9,8 @@ import type { BusEvent } from '../event.ts'
 import { parseId } from '../event.ts'
 import type { Log } from '../log/log.ts'
 import type { ReadFrom } from '../types.ts'
-import { type LoggedEvent, startOffset, walk } from './walk.ts'
+import { startOffset } from './bounds.ts'
+import { type LoggedEvent, walk } from './walk.ts'
 
 /** Live events kept while the log is read; past it, they are read from the log as well. */
 const MAX_WAITING = 10_000
