@@ -157,6 +157,3 @@ export const PROFILES: Readonly<Record<ProfileName, readonly (keyof typeof TROUB
 }
 
 export const PROFILE_NAMES = Object.keys(PROFILES) as ProfileName[]
-
-/** Those that seeds take turns at; the others only run when they are named. */
-export const ROTATION: readonly ProfileName[] = PROFILE_NAMES.filter((name) => name !== 'guests')
