@@ -33,6 +33,8 @@ export const CHECKS: readonly Check[] = [
 
 function* promises({ ledger, devices, room }: View): Iterable<string> {
   const placed = new Map(room.events.map(({ id, position }) => [id, position]))
+  // In memory keep their events those who found nobody with a log, and then their own guests.
+  const memories = new Set(ledger.instances.filter((one) => one.memory).map((one) => one.device))
   for (const one of ledger.publications) {
     const { key, by, state, until, event, code, losses, persist, scope, type } = one
     if (state === 'pending' && !isOver(by))
@@ -44,7 +46,7 @@ function* promises({ ledger, devices, room }: View): Iterable<string> {
     }
     if (state !== 'resolved' || !event || !persist || until === 'accepted') continue
     const { id } = event
-    if (by.memory) continue
+    if (by.memory || (!by.disk && memories.has(by.device))) continue
     const found = log?.events.find((one) => one.id === id)
     const logged = found !== undefined
     // What was trimmed away must have reached the room before.
