@@ -173,6 +173,16 @@ export class TestContext {
     })
   }
 
+  /** Whether the relay has all that is for it of what this context keeps in memory. */
+  get isRelayed(): boolean {
+    if (this.hasDisk || this.frozen) return true
+    return this.buses.every(({ status }) => {
+      const { leader, relay, outbox } = status.get()
+      if (!leader || relay === 'off' || relay === 'refused') return true
+      return relay === 'online' && outbox.pending === 0
+    })
+  }
+
   /** Runs `run` in this context after `ms`: not at all once it is gone, later where it is frozen. */
   enter(ms: number, label: string, run: () => void, detail?: string): () => void {
     const { scheduler } = this.device.world

@@ -136,6 +136,7 @@ export class TestNetwork {
 
   async #settled(): Promise<boolean> {
     for (const device of this.devices) {
+      if (!device.contexts.every(({ isRelayed }) => isRelayed)) return false
       // What others have in memory is no log of the device.
       if (!device.contexts.some(({ hasDisk }) => hasDisk)) continue
       for (const [room, disk] of device.rooms) {
