@@ -256,12 +256,11 @@ export class Device {
   /** Whether the leader of the device keeps what this context persists. */
   async #hosted(): Promise<boolean> {
     if (!this.#link) return false
-    const hear = (id: string): void =>
-      this.#peers.attach(this.#link, { id, log: undefined, past: 0, renewed: false })
-    hear(NO_LOG)
+    const none = { log: undefined, past: 0, renewed: false } as const
+    this.#peers.attach(this.#link, { ...none, id: NO_LOG, seeking: true })
     this.#hostLog = await this.#linked.probe()
     if (this.#hostLog === undefined) return false
-    hear(this.#hostLog)
+    this.#peers.attach(this.#link, { ...none, id: this.#hostLog })
     this.#linked.named(NO_LOG)
     return true
   }

@@ -11,6 +11,7 @@ import { MemoryLog } from '../log/memory.ts'
 import { MemoryRows } from '../log/memory-rows.ts'
 import type { AnyBusOptions } from '../options.ts'
 import type { LinkFrame } from '../protocol/link-frames.ts'
+import { encodePeerFrame } from '../protocol/peer-frames.ts'
 import { hostileTexts } from '../testing/hostile.ts'
 import { VirtualPlatform } from '../testing/virtual-platform.ts'
 import type { Bus } from '../types.ts'
@@ -408,6 +409,28 @@ describe('a context whose log does not open', () => {
     await published
     expect(guest.bus.status.log).toMatchObject({ kind: 'none' })
     expect(data(leader)).toEqual([1])
+  })
+
+  test('hears once it has a host what was said while it looked for one', async () => {
+    const [tabs, disk] = [memoryLink(), new Disk(73)]
+    disk.broken = true
+    const guest = peer({ log: disk, tabs })
+    await settle()
+    const stranger = tabs.open('crosstown:shop:', clock) as Link
+    const header = { id: 'other-9', type: 'said', source: 'x', time: 1 }
+    const frame = {
+      frame: 'batch',
+      log: 'log',
+      prefix: 'other',
+      prev: 8,
+      events: [header],
+    } as const
+    stranger.send(encodePeerFrame(frame, ['"other"']))
+    await settle()
+    expect(data(guest)).toEqual([])
+    stranger.send(encodePeerFrame({ frame: 'host', log: 'log', prefix: 'other' }))
+    await settle()
+    expect(data(guest)).toContain('other')
   })
 
   test('falls back to memory, visibly, where nobody answers', async () => {

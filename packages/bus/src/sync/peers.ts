@@ -9,7 +9,7 @@ import { type EventHeader, parseId } from '../event.ts'
 import type { Link } from '../links/link.ts'
 import type { OwnBatch } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
-import { type LinkFrame, NO_LOG } from '../protocol/link-frames.ts'
+import { LINK_CHECKS, type LinkFrame, NO_LOG } from '../protocol/link-frames.ts'
 import {
   type BeatFrame,
   decodePeerFrame,
@@ -32,6 +32,7 @@ export class Peers implements PeerContexts {
   /** Absent until the log is open; what comes before waits. */
   #logId: string | undefined
   #early: string[] = []
+  #seeking = false
   #overflowed = false
   /** Whether a room brings what other devices publish. */
   readonly #hasRoom: boolean
@@ -46,10 +47,11 @@ export class Peers implements PeerContexts {
     this.#hearing = new Hearing({ prefix, platform, events })
   }
 
-  attach(link: Link | undefined, { id, log, past, renewed }: Attached): void {
+  attach(link: Link | undefined, { id, log, past, renewed, seeking = false }: Attached): void {
     const again = !renewed && this.#lastId === id
     this.#logId = id
     this.#lastId = id
+    this.#seeking = seeking
     this.#link = link
     // Where nobody can be heard, there is nothing to have missed.
     if (!log || !link) this.#hearing.end()
@@ -81,7 +83,8 @@ export class Peers implements PeerContexts {
   #read(text: string, early: boolean): void {
     try {
       const { frame, data } = decodePeerFrame(text)
-      this.#take(frame, data, early)
+      if (this.#seeking && !(frame.frame in LINK_CHECKS)) this.#keepEarly(text)
+      else this.#take(frame, data, early)
     } catch (error) {
       this.#events.report(
         toBusError(error, 'bad_frame', 'a text of the tabs link could not be read'),

@@ -126,6 +126,8 @@ export interface Attached {
   readonly past: number
   /** Whether it came in place of another one. */
   readonly renewed: boolean
+  /** Only a host is looked for so far: what is about events waits. */
+  readonly seeking?: boolean
 }
 
 /** The other contexts of the device. */
