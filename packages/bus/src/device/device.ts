@@ -194,7 +194,8 @@ export class Device {
       hasLog: log !== undefined,
       dispatcher: stages.dispatcher,
       peers: () => this.#peers,
-      keeper: () => this.#keeper?.opened,
+      // What stands in for a log is gone with its context: nobody else's events belong there.
+      keeper: () => (this.#keeper?.standsIn ? undefined : this.#keeper?.opened),
       leads: () => this.status.get().leader,
       silent: (silent) => this.#hostSilent(silent),
       outboxFull: () => this.#options.relay !== undefined && this.outboxFull,

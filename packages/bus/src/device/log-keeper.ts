@@ -50,6 +50,7 @@ export class LogKeeper {
   #lastId: string | undefined
   #bytesBefore = 0
   #resumed: PromiseWithResolvers<void> | undefined
+  #standsIn = false
   #closed = false
 
   constructor(options: LogKeeperOptions) {
@@ -61,6 +62,11 @@ export class LogKeeper {
   /** The log that is open, with its writer and id. */
   get opened(): Open | undefined {
     return this.#open
+  }
+
+  /** Whether memory stands in for a log that did not open. */
+  get standsIn(): boolean {
+    return this.#standsIn
   }
 
   get log(): Log | undefined {
@@ -121,6 +127,7 @@ export class LogKeeper {
           return undefined
         }
         this.#create = fallback
+        this.#standsIn = true
         log = fallback()
         found = await log.open(outbox)
       }
