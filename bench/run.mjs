@@ -15,6 +15,7 @@ const suites = {
   inpage: () => import('./suites/inpage.mjs'),
   tabs: () => import('./suites/tabs.mjs'),
   append: () => import('./suites/append.mjs'),
+  read: () => import('./suites/read.mjs'),
   catchup: () => import('./suites/catchup.mjs'),
   handover: () => import('./suites/handover.mjs'),
   budgets: () => import('./suites/budgets.mjs'),

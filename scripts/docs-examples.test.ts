@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
-import { createRelay } from '@crosstown/edge-relay'
+import { createRelay, type Relay } from '@crosstown/edge-relay'
 import { afterEach, describe, expect, it } from 'vitest'
 
 const root = resolve(import.meta.dirname, '..')
@@ -14,6 +14,7 @@ const readmes = [
   'packages/bus/README.md',
   'packages/edge-relay/README.md',
   'docs/testing.md',
+  'docs/reading.md',
 ]
 const texts = [
   ...readmes,
@@ -143,9 +144,43 @@ describe('HTTP examples of docs/protocol.md', () => {
       expect(response.status, line).toBe(Number(status))
       expect(withoutChance(await response.json()), line).toEqual(withoutChance(JSON.parse(answer)))
     }
+    await expectStream(relay)
     await relay.close()
   })
 })
+
+/** The example of an event stream is how the relay's begins. */
+async function expectStream(relay: Relay): Promise<void> {
+  const [, path = '', expected = ''] =
+    /^```http\nGET (\S+)\nAccept: text\/event-stream\n```\s+^```event-stream\n(.*?)^```$/ms.exec(
+      read('docs/protocol.md'),
+    ) ?? []
+  const headers = { accept: 'text/event-stream' }
+  const { body } = await relay.request(`http://127.0.0.1${path}`, { headers })
+  const reader = (body as ReadableStream<Uint8Array>).getReader()
+  const decoder = new TextDecoder()
+  let text = ''
+  while (blocksOf(text).length < blocksOf(expected).length) {
+    const { done, value } = await reader.read()
+    if (done) break
+    text += decoder.decode(value, { stream: true })
+  }
+  await reader.cancel()
+  expect(blocksOf(text)).toEqual(blocksOf(expected))
+}
+
+/** Fields of each block of an event stream; data as what it is, positions without their epochs. */
+function blocksOf(text: string): unknown[] {
+  return text
+    .split('\n\n')
+    .slice(0, -1)
+    .map((block) =>
+      block.split('\n').map((line) => {
+        const [, name = '', value = ''] = /^(.*?): (.*)$/.exec(line) ?? []
+        return [name, withoutChance(name === 'data' ? JSON.parse(value) : value)]
+      }),
+    )
+}
 
 /** A value without what differs from one relay and one moment to another: epochs and times. */
 function withoutChance(value: unknown): unknown {

@@ -88,7 +88,9 @@ export const TROUBLES: Readonly<Record<string, Trouble>> = {
     const at = scene.time()
     if (scene.random.chance(0.5)) scene.add(at - 1, { do: 'hide', ...where })
     scene.add(at, { do: 'freeze', ...where })
-    const later = at + scene.span()
+    // So long that somebody takes the lead from a worker, which says nothing when it is frozen.
+    const long = scene.random.chance(0.15)
+    const later = at + (long ? scene.random.between(30_000, 200_000) : scene.span())
     scene.add(later, { do: 'thaw', ...where })
     scene.add(later + 1, { do: 'show', ...where })
   },
@@ -155,6 +157,3 @@ export const PROFILES: Readonly<Record<ProfileName, readonly (keyof typeof TROUB
 }
 
 export const PROFILE_NAMES = Object.keys(PROFILES) as ProfileName[]
-
-/** Those that seeds take turns at; the others only run when they are named. */
-export const ROTATION: readonly ProfileName[] = PROFILE_NAMES.filter((name) => name !== 'guests')

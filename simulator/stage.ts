@@ -168,15 +168,19 @@ export class Stage {
     if (!place) return
     const { device, name, context } = { ...place.instance, context: place.context }
     const others = this.open.filter((other) => other !== place && canLead(other, device))
-    const disturbed = others.map((other) => other.disturbed)
+    const disturbances = (): number =>
+      this.open.reduce(
+        (sum, one) => (one.instance.device === device ? sum + one.disturbed : sum),
+        0,
+      )
     this.#disturb(where)
     context.freeze()
+    const before = disturbances()
     const hears = context.kind === 'page' && others.length > 0
     if (!hears || !device.disk(NAME, ROOM).isCalm) return
     this.network.after(HAND_OVER_MS, () => {
-      const same = others.some((other, i) => {
-        return canLead(other, device) && other.disturbed === disturbed[i]
-      })
+      // The one that took the lead may be gone or frozen itself by then.
+      const same = others.every((one) => canLead(one, device)) && disturbances() === before
       if (!context.frozen || !same || !device.disk(NAME, ROOM).isCalm) return
       const leads = this.open.some(
         (other) =>

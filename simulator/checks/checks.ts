@@ -33,6 +33,8 @@ export const CHECKS: readonly Check[] = [
 
 function* promises({ ledger, devices, room }: View): Iterable<string> {
   const placed = new Map(room.events.map(({ id, position }) => [id, position]))
+  // In memory keep their events those who found nobody with a log, and then their own guests.
+  const memories = new Set(ledger.instances.filter((one) => one.memory).map((one) => one.device))
   for (const one of ledger.publications) {
     const { key, by, state, until, event, code, losses, persist, scope, type } = one
     if (state === 'pending' && !isOver(by))
@@ -44,7 +46,7 @@ function* promises({ ledger, devices, room }: View): Iterable<string> {
     }
     if (state !== 'resolved' || !event || !persist || until === 'accepted') continue
     const { id } = event
-    if (by.memory) continue
+    if (by.memory || (!by.disk && memories.has(by.device))) continue
     const found = log?.events.find((one) => one.id === id)
     const logged = found !== undefined
     // What was trimmed away must have reached the room before.
@@ -57,10 +59,12 @@ function* promises({ ledger, devices, room }: View): Iterable<string> {
     if (position === undefined && placeOf(event.position) <= room.trimmed) continue
     if (position === undefined) {
       // What a room lost it gets again from a device that is there and has it as its own.
-      const isThere = found?.own && by.device.contexts.length > 0
+      const isThere = found?.own && isLogOpen(by.device)
       if (losses === ledger.losses || isThere)
         yield `${id} (${key}) was relayed and is not in the room`
     } else if (losses === ledger.losses && event.position !== position) {
+      // A guest has no log to look up what the channel lost.
+      if (event.position === undefined && !by.disk) continue
       yield `${id} (${key}) was relayed at ${event.position} and stands at ${position}`
     }
   }
@@ -124,7 +128,7 @@ function* roomOnce({ ledger, room }: View): Iterable<string> {
 function* convergence({ devices, room }: View): Iterable<string> {
   const placed = new Map(room.events.map(({ id, position }) => [id, position]))
   for (const { name, events, device, cursor, reads, trimmed } of devices) {
-    if (device.contexts.length === 0 || cursor === undefined) continue
+    if (!isLogOpen(device) || cursor === undefined) continue
     const byId = new Map(events.map((event) => [event.id, event]))
     for (const { id, position, type } of room.events) {
       const found = byId.get(id)
@@ -143,9 +147,14 @@ function* convergence({ devices, room }: View): Iterable<string> {
   }
 }
 
+/** Whether somebody is there who has the device's log. */
+function isLogOpen({ contexts }: View['devices'][number]['device']): boolean {
+  return contexts.some(({ hasDisk }) => hasDisk)
+}
+
 function* cursors({ devices, room }: View): Iterable<string> {
   for (const { name, device, cursor, pending } of devices) {
-    if (device.contexts.length === 0) continue
+    if (!isLogOpen(device)) continue
     if (cursor !== room.head)
       yield `the cursor of ${name} stands at ${cursor}, the room at ${room.head}`
     if (pending > 0) yield `the outbox of ${name} still has ${pending}`
@@ -173,14 +182,16 @@ function early({ network }: View): Iterable<string> {
 
 function* sockets({ network, ledger }: View): Iterable<string> {
   for (const device of network.devices) {
-    const able = device.contexts.some(
-      ({ kind, buses }) => kind !== 'service-worker' && buses.length > 0,
+    const present = ledger.instances.filter((one) => one.device === device && !isOver(one))
+    // Contexts that found nobody with a log are devices of their own.
+    const alone = present.filter(({ memory }) => memory).length
+    const able = present.some(
+      ({ context, disk, memory }) => disk && !memory && context.kind !== 'service-worker',
     )
     const open = network.relay.socketsOf(device)
-    const alone = ledger.instances.filter(
-      (one) => one.device === device && one.memory && !isOver(one),
-    ).length
-    // Contexts that found nobody with a log are devices of their own.
+    const most = network.relay.mostSocketsOf(device)
+    const memories = ledger.instances.filter((one) => one.device === device && one.memory).length
+    if (most > 1 + memories) yield `${device.name} had ${most} sockets at once`
     if (able && open !== 1 + alone) yield `${device.name} has ${open} sockets`
   }
 }
@@ -199,7 +210,7 @@ function* bounds({
     for (const { batch } of events) sizes.set(batch, (sizes.get(batch) ?? 0) + 1)
     const stays = [...sizes.values()].at(-1) ?? 0
     const beyond = stays + Math.max(0, ...sizes.values())
-    if (device.contexts.length === 0 || events.length <= logEvents + beyond) continue
+    if (!isLogOpen(device) || events.length <= logEvents + beyond) continue
     yield `the log of ${name} holds ${events.length} events, and may hold ${logEvents}`
   }
   const taken = new Map<number, number>()

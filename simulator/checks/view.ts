@@ -77,7 +77,7 @@ export function placeOf(position: string | undefined): number {
 async function deviceView(device: TestDevice, partial: ReadonlySet<string>): Promise<DeviceView> {
   const { log } = device.disk(NAME, ROOM)
   const records = await device.records(NAME, ROOM)
-  const { room, head, first } = await log.state()
+  const { room, head } = await log.state()
   const placed = new Map<string, string>()
   for (const { batch, parts } of await log.placements(1, head.batch)) {
     for (const { epoch, place, indexes } of parts) {
@@ -113,7 +113,7 @@ async function deviceView(device: TestDevice, partial: ReadonlySet<string>): Pro
     head: head.batch,
     liveAfter: room.liveAfter,
     gaps: room.gaps,
-    trimmed: first > 1,
+    trimmed: records.length < head.batch,
     former: device.disk(NAME, ROOM).former,
     gone: new Set(device.disk(NAME, ROOM).gone),
     reads: (type) => !partial.has(device.origin.name) || SOME_TYPES.includes(type),

@@ -13,9 +13,10 @@ import { Dispatcher } from './dispatch/dispatcher.ts'
 import { type AnyHandler, Handlers } from './dispatch/handlers.ts'
 import { iterate, nextEvent } from './dispatch/iterate.ts'
 import { BusError, type BusErrorCode } from './errors.ts'
-import type { BusEvent } from './event.ts'
+import { type BusEvent, isHeaderText } from './event.ts'
 import { tabsLink } from './links/tabs.ts'
 import { indexedDbLog } from './log/indexeddb.ts'
+import type { Log } from './log/log.ts'
 import { MemoryLog, processMemoryLog } from './log/memory.ts'
 import { LogWriter } from './log/writer.ts'
 import {
@@ -27,6 +28,9 @@ import {
 import { type Platform, runtimePlatform } from './platform.ts'
 import { eventById } from './read/by-id.ts'
 import { outboxOf } from './read/outbox.ts'
+import { replay } from './read/replay.ts'
+import { withLog } from './read/steady-log.ts'
+import { streamEvents } from './read/stream.ts'
 import { Subscriber } from './read/subscriber.ts'
 import {
   type EventSchemas,
@@ -39,7 +43,13 @@ import { LogHost } from './sync/host.ts'
 import { UserLinks } from './sync/links.ts'
 import { Peers } from './sync/peers.ts'
 import { RelayedWaiters } from './sync/waiters.ts'
-import type { Bus, EventsOptions, PublishOptions, SubscribeOptions } from './types.ts'
+import type {
+  Bus,
+  EventsOptions,
+  PublishOptions,
+  ReplayOptions,
+  SubscribeOptions,
+} from './types.ts'
 
 /**
  * Makes a bus. Synchronous, without I/O before first use; by itself it keeps no process
@@ -126,7 +136,7 @@ export function createBusOn(
     stages: {
       dispatcher,
       waiters,
-      peers: (peerEvents) => new Peers(composer.prefix, platform, peerEvents),
+      peers: (peerEvents) => new Peers(composer.prefix, platform, relay !== undefined, peerEvents),
       writer: (opened) => new LogWriter(opened, platform),
       takeTurn,
       links: (linkedEvents) => new UserLinks(linkedEvents),
@@ -156,11 +166,12 @@ export function createBusOn(
     (ticket) => void settleHandled(ticket),
   )
   const directly = new DirectPublisher({ composer, queue, later, report })
+  const openLog = async (): Promise<Log | undefined> => (direct ? undefined : device.open())
   const subscriber = new Subscriber<AnyHandler>({
     attach: (patterns, handler, where) => handlers.attach(dispatcher, patterns, handler, where),
     decode: (event) => dispatcher.open(event),
     hasLog: log !== undefined,
-    open: async () => (direct ? undefined : device.open()),
+    open: openLog,
     prefix: composer.prefix,
     report,
   })
@@ -297,6 +308,24 @@ export function createBusOn(
           onClose: subscriber.onClose,
         },
       )
+    },
+    replay: (options: ReplayOptions<string> = {}) =>
+      replay(options, {
+        platform,
+        open: openLog,
+        hasLog: log !== undefined,
+        hasRelay: relay !== undefined,
+        decode: (event) => dispatcher.open(event),
+        onClose: subscriber.onClose,
+        report,
+      }),
+    async loadStream(stream: string) {
+      if (closed) throw closedError()
+      if (!isHeaderText(stream)) throw new BusError('invalid_options', 'loadStream: give a stream')
+      const events = await withLog(openLog, (opened) =>
+        streamEvents(opened, stream, relay !== undefined, report),
+      )
+      return events.flatMap((event) => dispatcher.open(event) ?? [])
     },
     async get(id: string) {
       if (closed) throw closedError()

@@ -59,6 +59,8 @@ export type {
   PublishOptions,
   ReadFrom,
   RelayState,
+  ReplayOptions,
+  ReplayProgress,
   Status,
   StatusSnapshot,
   SubscribeOptions,

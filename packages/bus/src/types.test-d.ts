@@ -161,6 +161,16 @@ void typed.publish('user.seen', 42)
 // @ts-expect-error no such type
 void typed.publish('user.deleted', {})
 
+// ── replay ──
+for await (const event of bus.replay()) yes(expectType<Shop[keyof Shop]>()(event.data))
+for await (const event of bus.replay({ pattern: 'order.created', order: 'room', speed: 2 }))
+  yes(expectType<Shop['order.created']>()(event.data))
+void bus.loadStream('order-7').then(([event]) => event?.type === 'order.created' && event.data.id)
+// @ts-expect-error no such type
+bus.replay({ pattern: 'cart.gone' })
+// @ts-expect-error no such order
+bus.replay({ order: 'time' })
+
 // ── a bus can be passed on ──
 function usesCart(shop: Bus<Shop>): void {
   void shop.publish('cart.cleared')
@@ -177,6 +187,8 @@ function anyBus<E extends object>(any: Bus<E>): void {
   any.subscribe(['**', '$event.refused'], (event) => event.id)
   void any.once('**').then((event) => event.id)
   any.events('**')
+  any.replay()
+  any.replay({ pattern: '**' })
 }
 anyBus(bus)
 anyBus(byInterface)
@@ -222,6 +234,18 @@ bus.subscribe('ping', () => {}, {
 })
 void bus.once('ping', { signal: maybe<AbortSignal>(), where: maybe<() => boolean>() })
 bus.events('ping', { buffer: maybe<number>(), overflow: maybe<'error'>(), from: maybe<Date>() })
+bus.replay({
+  pattern: ['cart.cleared', 'order.*'],
+  from: maybe<Date>(),
+  to: maybe<number>(),
+  stream: maybe<string>(),
+  correlationId: maybe<string>(),
+  limit: maybe<number>(),
+  order: maybe<'room'>(),
+  speed: maybe<'original'>(),
+  signal: maybe<AbortSignal>(),
+  onProgress: ({ done, total, events }) => done / total + events,
+})
 void bus.flush({ until: maybe<'logged'>(), signal: maybe<AbortSignal>() })
 void bus.close({ timeout: maybe<number>() })
 createBus({

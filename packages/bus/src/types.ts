@@ -138,6 +138,51 @@ export type PublishArguments<Data, Options> =
 /** Where reading starts: with the event at that offset or position, or written at that time or later. */
 export type ReadFrom = 'start' | 'now' | number | string | Date | { readonly last: number }
 
+/** Which events of the log are replayed, in which order, and how fast. */
+export interface ReplayOptions<Pattern extends string> {
+  /** Begins with what it names, or with the first event written then or later. @default 'start' */
+  readonly from?: ReadFrom | undefined
+  /**
+   * Ends with what it names, or with the last event written then or before. `{ last: n }` is the
+   * n-th from the end of those that match. @default 'now'
+   */
+  readonly to?: ReadFrom | undefined
+  /** @default '**' */
+  readonly pattern?: Patterns<Pattern> | undefined
+  /** Only events of this stream. */
+  readonly stream?: string | undefined
+  /** Only events of this conversation, the one that began it included. */
+  readonly correlationId?: string | undefined
+  /** Ends after so many events. @default Infinity */
+  readonly limit?: number | undefined
+  /**
+   * `device`: as this log has them. `room`: as the room has them, the same on every device, then own
+   * ones that it has not confirmed; without those it refused, and those of scope `device`. Without a
+   * relay the two are one. In the room's order, times are the relay's, and an offset must be that of
+   * an event.
+   * @default 'device'
+   */
+  readonly order?: 'device' | 'room' | undefined
+  /**
+   * `original` pauses between events as long as there was between their writing, a number divides
+   * the pauses. @default 'instant'
+   */
+  readonly speed?: 'instant' | 'original' | number | undefined
+  /** Ends the loop. */
+  readonly signal?: AbortSignal | undefined
+  /** Told about a hundred times at most, last of all when the replay is done. */
+  readonly onProgress?: ((progress: ReplayProgress) => void) | undefined
+}
+
+/** How far a replay is. */
+export interface ReplayProgress {
+  /** How much of the log was read, of `total`, in a unit of its own; equal when the replay is done. */
+  readonly done: number
+  readonly total: number
+  /** Events given so far. */
+  readonly events: number
+}
+
 /** What a handler gets beside the event. */
 export interface HandlerContext<Events extends object> {
   /** From where the event came: this context, another one of the device, or another device. */
@@ -341,6 +386,30 @@ export interface Bus<Events extends object, Input extends object = Events> {
     pattern: Patterns<Pattern>,
     options?: EventsOptions<Matched<Events, Pattern>>,
   ): AsyncIterableIterator<Matched<Events, Pattern>> & AsyncDisposable
+
+  /**
+   * Events of the log, one after the other, up to the newest there is when reading begins, which it
+   * does at the first step of the loop. Leaving the loop ends it; so does `signal`, without an error.
+   *
+   * @throws {BusError} invalid_options, invalid_pattern, unreachable, closed; in the loop also
+   *   not_found for a position that is not in this log, log_cleared, log_failed
+   * @example
+   * for await (const event of bus.replay({ pattern: 'cart.*', from: new Date('2026-01-01') }))
+   *   console.log(event.offset, event.type)
+   */
+  replay<const Pattern extends PatternOf<Events> = '**'>(
+    options?: ReplayOptions<Pattern>,
+  ): AsyncIterableIterator<Matched<Events, Pattern>> & AsyncDisposable
+
+  /**
+   * The events of a stream that are in the log, all at once. With a relay: those the room has, in its
+   * order, then those that wait for it, without those it refused. Without one: in the order of the log.
+   *
+   * @throws {BusError} invalid_options, unreachable, closed, log_failed
+   * @example
+   * for (const event of await bus.loadStream('order-7')) order = apply(order, event)
+   */
+  loadStream(stream: string): Promise<EventOf<Events, TypeOf<Events>>[]>
 
   /** The event with this id, from the log; `undefined` where it is not there. */
   get(id: string): Promise<EventOf<Events, TypeOf<Events>> | undefined>

@@ -2,15 +2,16 @@
  * The relay as a Hono app: routes, origin, auth, limits. It knows no runtime: one of `runtimes/`
  * serves it and hands it sockets.
  */
-import { BusError, isHeaderText, isRoom, SUBPROTOCOL, typeMatcher } from '@crosstown/bus/protocol'
+import { BusError, isRoom, SUBPROTOCOL } from '@crosstown/bus/protocol'
 import { type Context, Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { cors } from 'hono/cors'
 import { type Auth, authenticate, type Identity } from './auth.ts'
 import type { Admission } from './connection.ts'
+import { answerEvent, answerPage, answerStream, wantsStream } from './http/answers.ts'
 import { badRequest, errorResponse } from './http/errors.ts'
+import { TRACING_HEADERS, tracingHeaders, tracingOf } from './http/headers.ts'
 import { parsePost } from './http/publish.ts'
-import { eventText, parseQuery, readPage } from './http/read.ts'
 import { type Limits, resolveLimits } from './limits.ts'
 import { hostName, isLoopbackHost, type OriginPolicy, originPolicy } from './origins.ts'
 import { type Platform, systemPlatform } from './platform.ts'
@@ -48,6 +49,8 @@ export interface RelayOptions {
 export interface RelayBindings {
   /** Makes the request at hand a socket, and hands it to {@link Relay.accept}. */
   readonly upgrade?: (admission: Admission) => Response | Promise<Response>
+  /** Ends the connection of the request at hand at once, with what it still has to send. */
+  readonly cut?: () => void
 }
 
 type RelayEnv = { Bindings: RelayBindings; Variables: { identity: Identity } }
@@ -139,8 +142,15 @@ export class Relay extends Hono<RelayEnv> {
     this.use(
       cors({
         origin: (origin) => (origin !== '' && this.#maySee(origin) ? origin : null),
-        allowMethods: ['GET', 'POST'],
-        allowHeaders: ['Authorization', 'Content-Type', 'X-Correlation-ID', 'traceparent'],
+        allowMethods: ['GET', 'HEAD', 'POST'],
+        allowHeaders: [
+          'Authorization',
+          'Content-Type',
+          'If-None-Match',
+          'Last-Event-ID',
+          ...TRACING_HEADERS,
+        ],
+        exposeHeaders: ['ETag', ...TRACING_HEADERS],
         maxAge: 600,
       }),
     )
@@ -156,11 +166,22 @@ export class Relay extends Hono<RelayEnv> {
       },
     })
     this.post('/rooms/:room/events', limit, (c) => this.#publish(c))
-    this.get('/rooms/:room/events', async (c) => {
-      const query = parseQuery(new URL(c.req.url).searchParams, this.#limits.pageEvents)
-      return json(c, await readPage(this.#store, roomOf(c), c.var.identity.rights, query))
+    const reads = {
+      store: this.#store,
+      limits: this.#limits,
+      platform: this.#platform,
+      readers: this.#rooms.readers,
+      report: this.#report,
+    }
+    this.get('/rooms/:room/events', (c) => {
+      const { rights } = c.var.identity
+      return wantsStream(c)
+        ? answerStream(c, reads, { room: roomOf(c), rights, cut: c.env?.cut })
+        : answerPage(c, reads, { room: roomOf(c), rights })
     })
-    this.get('/rooms/:room/events/:id', (c) => this.#event(c))
+    this.get('/rooms/:room/events/:id', (c) =>
+      answerEvent(c, reads, { room: roomOf(c), rights: c.var.identity.rights }),
+    )
     this.get('/rooms/:room/stats', async (c) => {
       const stats = await this.#store.stats(roomOf(c))
       if (!stats) throw new BusError('not_found', 'no such room')
@@ -239,15 +260,8 @@ export class Relay extends Hono<RelayEnv> {
       throw badRequest('send a body of content-type application/json')
     }
     const text = await c.req.text()
-    const correlationId = c.req.header('x-correlation-id')
-    const traceparent = c.req.header('traceparent')
-    const defaults = {
-      subject,
-      time: this.#platform.now(),
-      ...(isHeaderText(correlationId) && { correlationId }),
-      ...(traceparent !== undefined &&
-        /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/.test(traceparent) && { traceparent }),
-    }
+    const tracing = tracingOf((name) => c.req.header(name))
+    const defaults = { subject, time: this.#platform.now(), ...tracing }
     const { postEvents } = this.#limits
     const events = await parsePost(parseJson(text), postEvents, defaults, (text) =>
       this.#platform.sha256(text),
@@ -258,18 +272,8 @@ export class Relay extends Hono<RelayEnv> {
       text.length,
     )
     const answer = posted.events.map(({ id, position }) => ({ id, position }))
-    return c.json({ events: answer }, posted.events.every(({ existing }) => existing) ? 200 : 201)
-  }
-
-  async #event(c: Context<RelayEnv>): Promise<Response> {
-    const room = roomOf(c)
-    const id = c.req.param('id') ?? ''
-    const found = isHeaderText(id) ? await this.#store.find(room, id) : undefined
-    const head = found && (await this.#store.head(room))
-    const header = found?.record.headers[found.index]
-    if (!found || !head || !header || !typeMatcher(c.var.identity.rights.subscribe)(header.type))
-      throw new BusError('not_found', 'no such event')
-    return json(c, eventText(head.epoch, found.record, found.index))
+    const status = posted.events.every(({ existing }) => existing) ? 200 : 201
+    return c.json({ events: answer }, status, tracingHeaders(tracing))
   }
 }
 
@@ -277,10 +281,6 @@ function roomOf(c: Context<RelayEnv>): string {
   const room = c.req.param('room') ?? ''
   if (isRoom(room)) return room
   throw new BusError('invalid_room', 'a room is 1 to 128 characters of A-Z a-z 0-9 . _ ~ -')
-}
-
-function json(c: Context<RelayEnv>, text: string): Response {
-  return c.body(text, 200, { 'Content-Type': 'application/json; charset=utf-8' })
 }
 
 function parseJson(text: string): unknown {

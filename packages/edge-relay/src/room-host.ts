@@ -34,7 +34,9 @@ export interface HostContext {
   readonly platform: Platform
   readonly report: (error: unknown, room: string) => void
   /** Hears of what was committed. */
-  readonly grew?: (room: string, records: readonly RoomRecord[]) => void
+  readonly grew?: (room: string, records: readonly RoomRecord[], head: RoomHead) => void
+  /** Hears that a room is another one, or an older copy of what it was. */
+  readonly restored?: (room: string) => void
 }
 
 interface Entry {
@@ -237,7 +239,7 @@ export class RoomHost {
       for (const [i, entry] of group.entries()) this.#answer(entry, decision.replies[i] as Reply)
       if (decision.records.length > 0) {
         this.#broadcast(decision)
-        this.#context.grew?.(this.room, decision.records)
+        this.#context.grew?.(this.room, decision.records, decision.head)
       }
       return
     }
@@ -294,6 +296,7 @@ export class RoomHost {
     if (before && (before.epoch !== head.epoch || before.place > head.place)) {
       // Another log, or an older copy of this one: every device must compare what it holds anew.
       this.delivery.failAll(new BusError('going_away', 'the room was restored'))
+      this.#context.restored?.(this.room)
     } else if (before && before.place < head.place) this.delivery.pullAll()
     return this.#state
   }

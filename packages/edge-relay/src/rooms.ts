@@ -1,6 +1,7 @@
 /** The rooms and connections of one relay in this process, and the one timer they share. */
 import { BusError } from '@crosstown/bus/protocol'
 import { type Admission, Connection, type ConnectionContext } from './connection.ts'
+import { Readers } from './readers.ts'
 import { Retention, type RetentionContext } from './retention.ts'
 import { type HostContext, RoomHost } from './room-host.ts'
 import type { Socket, SocketEvents } from './socket.ts'
@@ -15,6 +16,8 @@ const GOAWAY_EACH_MS = 1
 
 /** All rooms of a relay. */
 export class Rooms {
+  /** Those who wait over HTTP. */
+  readonly readers: Readers
   readonly #hosts = new Map<string, RoomHost>()
   readonly #context: HostContext
   readonly #connectionContext: ConnectionContext
@@ -24,11 +27,22 @@ export class Rooms {
   #closing = false
 
   constructor(
-    context: Omit<HostContext, 'grew'> & Pick<ConnectionContext, 'auth'> & RetentionContext,
+    context: Omit<HostContext, 'grew' | 'restored'> &
+      Pick<ConnectionContext, 'auth'> &
+      RetentionContext,
   ) {
     const retention = new Retention(context)
     this.#retention = retention
-    this.#context = { ...context, grew: (room, records) => retention.grew(room, records) }
+    const readers = new Readers(context.platform)
+    this.readers = readers
+    this.#context = {
+      ...context,
+      grew(room, records, head) {
+        retention.grew(room, records)
+        readers.grew(room, records, head)
+      },
+      restored: (room) => readers.restored(room, GOAWAY_AFTER_MS),
+    }
     this.#connectionContext = {
       ...context,
       host: (room) => this.host(room),
@@ -75,12 +89,15 @@ export class Rooms {
     this.#closing = true
     await Promise.all([...this.#hosts.values()].map((host) => host.drain()))
     this.#sendAway([...this.#connections])
+    await this.readers.close((share, count) =>
+      Math.round(GOAWAY_AFTER_MS + share * jitterOf(count)),
+    )
     this.#hosts.clear()
     await this.#retention.stop()
   }
 
   #sendAway(connections: readonly Connection[]): void {
-    const jitterMs = Math.max(GOAWAY_JITTER_MS, connections.length * GOAWAY_EACH_MS)
+    const jitterMs = jitterOf(connections.length)
     for (const connection of connections) connection.goAway(GOAWAY_AFTER_MS, jitterMs)
   }
 
@@ -109,4 +126,9 @@ export class Rooms {
       this.#retention.forget(room)
     }
   }
+}
+
+/** Over how long the return of so many is spread. */
+function jitterOf(count: number): number {
+  return Math.max(GOAWAY_JITTER_MS, count * GOAWAY_EACH_MS)
 }

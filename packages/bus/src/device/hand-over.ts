@@ -5,7 +5,7 @@
 import type { Batch, BatchSinks, Entry } from '../batch/batch.ts'
 import type { Dispatch } from '../dispatch/dispatch.ts'
 import { BusError, isBusError, toBusError } from '../errors.ts'
-import { offsetOf } from '../event.ts'
+import { offsetOf, parseId } from '../event.ts'
 import type { Log, OwnBatch, Writer } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
 import type { PeerContexts, Waiters } from '../sync/sync.ts'
@@ -34,7 +34,7 @@ export interface HandOverOptions {
   readonly casts: () => boolean
   readonly cast: (headers: string, data: readonly string[]) => void
   /** An own batch is in the log. */
-  readonly grew: (batch: number, roomEvents: number, bytes: number) => void
+  readonly grew: (batch: number, roomEvents: number, bytes: number, prefix: string) => void
   readonly written: () => void
   readonly failed: (error: BusError) => void
   readonly settleHandled: (batch: Batch) => void
@@ -193,7 +193,8 @@ export class HandOver implements BatchSinks {
     this.#options.peers.wrote(number)
     linked.told(batch.persisted)
     this.#tell({ batch, number, record })
-    grew(number, record.roomEvents, record.headers.length + record.data.length)
+    const [prefix] = parseId(record.lastId)
+    grew(number, record.roomEvents, record.headers.length + record.data.length, prefix)
     written()
   }
 

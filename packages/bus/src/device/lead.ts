@@ -204,12 +204,12 @@ export class Lead {
   }
 
   /** An own batch is in the log, of whatever context. */
-  grew(batch: number, roomEvents: number, bytes: number): void {
+  grew(batch: number, roomEvents: number, bytes: number, prefix: string): void {
     this.#grewTo(batch)
     if (roomEvents === 0) return
     // What the log was asked for may have it already, before its writer says so.
     if (batch > this.#counted) this.#change(roomEvents, bytes, 0)
-    this.#session?.outboxGrew(batch)
+    this.#session?.outboxGrew(batch, prefix)
   }
 
   #grewTo(batch: number): void {

@@ -394,6 +394,22 @@ describe('a context whose log does not open', () => {
     expect(guest.reported.map(({ code }) => code)).toEqual(['log_unavailable'])
   })
 
+  test('keeps to a leader that comes up while it looks for one', async () => {
+    const [tabs, disk] = [memoryLink(), new Disk(72)]
+    disk.broken = true
+    const guest = peer({ log: disk, tabs })
+    const published = guest.bus.publish('said', 1)
+    await pass(250)
+    disk.broken = false
+    const leader = peer({ log: disk, tabs })
+    await settle()
+    await pass(500)
+    expect(await disk.content()).toHaveLength(1)
+    await published
+    expect(guest.bus.status.log).toMatchObject({ kind: 'none' })
+    expect(data(leader)).toEqual([1])
+  })
+
   test('falls back to memory, visibly, where nobody answers', async () => {
     const disk = new Disk(71)
     disk.broken = true

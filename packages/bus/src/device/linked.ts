@@ -54,6 +54,8 @@ export interface LinkedOptions {
 
 /** How long a context whose log does not open waits for one that keeps its events. */
 const PROBE_MS = 1_000
+/** And asks again, as one may begin to lead meanwhile. */
+const PROBE_AGAIN_MS = 100
 /** What contexts without a log call theirs. */
 export const NO_LOG = 'none'
 
@@ -137,15 +139,23 @@ export class Linked {
   async probe(): Promise<string | undefined> {
     const { platform, prefix, stages, silent } = this.#options
     const seek = (): void => this.#tabs.send({ frame: 'seek', log: NO_LOG })
+    const until = platform.monotonic() + PROBE_MS
+    let cancel = (): void => {}
     const log = await new Promise<string | undefined>((resolve) => {
-      const cancel = platform.timer(PROBE_MS, () => resolve(undefined))
       this.#offered = (frame, way) => {
         cancel()
         this.#guest ??= stages.guest({ platform, prefix, seek, silent, alone: () => false })
         this.#guest.hosted(frame, way)
         resolve(frame.log)
       }
-      seek()
+      const ask = (): void => {
+        if (platform.monotonic() >= until) resolve(undefined)
+        else {
+          cancel = platform.timer(PROBE_AGAIN_MS, ask)
+          seek()
+        }
+      }
+      ask()
     })
     this.#offered = undefined
     return log

@@ -2,7 +2,8 @@
  * Reading records. A record may hold several batches that were merged, under the number of the
  * first: a batch that has no record of its own is in the last one before its number.
  */
-import { parseId } from '../event.ts'
+import { BATCH_SLOTS, parseId } from '../event.ts'
+import { isList } from '../protocol/checks.ts'
 import {
   type NumberedRow,
   numbered,
@@ -11,8 +12,8 @@ import {
   toBatches,
   type WriteTransaction,
 } from './indexeddb-rows.ts'
-import type { StoredBatch } from './log.ts'
-import { indexOfId, mayHold } from './record.ts'
+import type { StoredBatch, StoredStream } from './log.ts'
+import { indexOfId, mayHold, readStreamPart } from './record.ts'
 
 /** Batches as they were read. */
 export interface Read {
@@ -122,6 +123,20 @@ export async function findEvent(
     }
   }
   return undefined
+}
+
+/** What the batches have of a stream, ascending: their copies stay apart when records are merged. */
+export async function readStream(
+  transaction: ReadTransaction,
+  stream: string,
+): Promise<StoredStream[]> {
+  const index = transaction.objectStore('streams').index('streams')
+  const [keys, rows] = await Promise.all([index.getAllKeys(stream), index.getAll(stream)])
+  return rows.map(({ streams, parts }, i) => {
+    // Found by its streams, so that these are a list; what is beside them may be anything.
+    const part: unknown = isList(parts, BATCH_SLOTS) ? parts[streams.indexOf(stream)] : undefined
+    return readStreamPart(part, (keys[i] as [number, number])[0])
+  })
 }
 
 /** Number of the record that has a batch, or would have it. */

@@ -9,7 +9,7 @@ import type { Platform } from '../platform.ts'
 import type { Term } from '../protocol/frames.ts'
 import { Connection, type Durability } from './indexeddb-connection.ts'
 import { mergeStep } from './indexeddb-merge.ts'
-import { findEvent, readBack, readFrom } from './indexeddb-read.ts'
+import { findEvent, readBack, readFrom, readStream } from './indexeddb-read.ts'
 import { trimStep } from './indexeddb-retention.ts'
 import { countOutbox, placeEvents, placementsIn } from './indexeddb-room.ts'
 import { addStreams, type BatchRow, quiet } from './indexeddb-rows.ts'
@@ -23,6 +23,7 @@ import type {
   RetentionLimits,
   RoomBatch,
   StoredBatch,
+  StoredStream,
   Totals,
   Trimmed,
   WelcomeUpdate,
@@ -243,6 +244,10 @@ class IndexedDbLog implements Log {
 
   async find(id: string): Promise<{ batch: StoredBatch; index: number } | undefined> {
     return this.#connection.read(['batches'], (transaction) => findEvent(transaction, id))
+  }
+
+  async readStream(stream: string): Promise<StoredStream[]> {
+    return this.#connection.read(['streams'], (transaction) => readStream(transaction, stream))
   }
 
   async highest(prefix: string): Promise<number> {

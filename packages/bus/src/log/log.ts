@@ -32,6 +32,14 @@ export interface StreamPart {
   readonly indexes: readonly number[]
   readonly headers: string
   readonly data: string
+  /** Of a room record: where the room has them, as the record itself says. */
+  readonly places?: RoomPlaces
+}
+
+/** Places of a room, in the order of the events that stand there. */
+export interface RoomPlaces {
+  readonly epoch: string
+  readonly places: readonly number[]
 }
 
 /** A batch of the room's stream; events this log has already are runs without headers and data. */
@@ -100,6 +108,18 @@ export interface StoredRoomBatch {
   readonly headers: readonly EventHeader[]
   readonly data: readonly string[]
   readonly damaged?: never
+}
+
+/** A record's events of one stream as they are read back. */
+export interface StoredStream {
+  readonly batch: number
+  /** Their indexes in the record: slots, of a room record. */
+  readonly indexes: readonly number[]
+  readonly headers: readonly EventHeader[]
+  readonly data: readonly string[]
+  readonly places?: RoomPlaces
+  /** Why they cannot be read; there are none then. */
+  readonly damaged?: BusError
 }
 
 /**
@@ -300,6 +320,11 @@ export interface Log {
   readBack(to: number, limit: number): Promise<StoredBatch[]>
   /** The record that holds the event, and its index there. */
   find(id: string): Promise<{ batch: StoredBatch; index: number } | undefined>
+  /**
+   * What the records have of a stream, by record, ascending, without placeholders. Where reading
+   * costs by the byte, the copies kept by stream are read instead of the records.
+   */
+  readStream(stream: string): Promise<StoredStream[]>
   /** The highest counter that an id of this prefix has in the log; 0 if there is none. */
   highest(prefix: string): Promise<number>
   /** Where the room has the events of a record, without what it has lost; `undefined` if nowhere. */

@@ -15,6 +15,7 @@ import type {
   RetentionLimits,
   RoomBatch,
   StoredBatch,
+  StoredStream,
   Trimmed,
   WelcomeUpdate,
 } from './log.ts'
@@ -27,7 +28,7 @@ import {
   placingRuns,
   validPlacement,
 } from './placement.ts'
-import { idsIn, indexOfId, mayHold } from './record.ts'
+import { idsIn, indexOfId, mayHold, streamIn } from './record.ts'
 import { addUp, bytesIn, NO_TOTALS, planTrim, RECORDS_PER_STEP } from './retention.ts'
 import {
   afterFork,
@@ -213,6 +214,12 @@ export class MemoryLog implements Log {
       if (index >= 0) return { batch, index }
     }
     return undefined
+  }
+
+  async readStream(stream: string): Promise<StoredStream[]> {
+    this.#assertOpen()
+    const rows = this.#rows.batches.filter(({ streams }) => streams.has(stream))
+    return rows.map((row) => streamIn(toStored(row), stream))
   }
 
   async highest(prefix: string): Promise<number> {

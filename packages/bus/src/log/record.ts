@@ -14,6 +14,7 @@ import type {
   RoomInput,
   StoredBatch,
   StoredRun,
+  StoredStream,
   StreamPart,
 } from './log.ts'
 
@@ -73,14 +74,15 @@ export function roomBatch(
       continue
     }
     runs.push({ place: run.place, time: run.time, events: run.events.length })
-    for (const header of run.events) {
+    run.events.forEach((header, k) => {
       types.add(header.type)
       if (header.stream !== undefined) {
-        addTo(streams, header.stream, slot, JSON.stringify(header), data[headers.length] as string)
+        const text = data[headers.length] as string
+        addTo(streams, header.stream, slot, JSON.stringify(header), text).push(run.place + k)
       }
       headers.push(header)
       slot += 1
-    }
+    })
   }
   return {
     time,
@@ -93,7 +95,7 @@ export function roomBatch(
     count: slot,
     types: [...types],
     ids: idPairs(headers),
-    streams: partsOf(streams),
+    streams: partsOf(streams, epoch),
   }
 }
 
@@ -101,29 +103,40 @@ interface Part {
   readonly indexes: number[]
   readonly headers: string[]
   readonly data: string[]
+  readonly places: number[]
 }
 
+/** The places of the part that it was added to. */
 function addTo(
   streams: Map<string, Part>,
   stream: string,
   index: number,
   header: string,
   data: string,
-): void {
+): number[] {
   let part = streams.get(stream)
   if (!part) {
-    part = { indexes: [], headers: [], data: [] }
+    part = { indexes: [], headers: [], data: [], places: [] }
     streams.set(stream, part)
   }
   part.indexes.push(index)
   part.headers.push(header)
   part.data.push(data)
+  return part.places
 }
 
-function partsOf(streams: ReadonlyMap<string, Part>): ReadonlyMap<string, StreamPart> {
+function partsOf(
+  streams: ReadonlyMap<string, Part>,
+  epoch?: string,
+): ReadonlyMap<string, StreamPart> {
   const parts = new Map<string, StreamPart>()
-  for (const [stream, { indexes, headers, data }] of streams) {
-    parts.set(stream, { indexes, headers: `[${headers.join()}]`, data: data.join('\n') })
+  for (const [stream, { indexes, headers, data, places }] of streams) {
+    parts.set(stream, {
+      indexes,
+      headers: `[${headers.join()}]`,
+      data: data.join('\n'),
+      ...(epoch === undefined ? undefined : { places: { epoch, places } }),
+    })
   }
   return parts
 }
@@ -215,6 +228,47 @@ export function damaged(batch: number, what: string, cause?: unknown): BusError 
   })
 }
 
+/** What a whole record has of a stream. */
+export function streamIn(batch: StoredBatch, stream: string): StoredStream {
+  const indexes: number[] = []
+  const headers: EventHeader[] = []
+  const data: string[] = []
+  const places: number[] = []
+  batch.headers.forEach((header, nth) => {
+    if (header.stream !== stream) return
+    headers.push(header)
+    data.push(batch.data[nth] as string)
+    indexes.push(batch.kind === 'own' ? nth : slotOfHeader(batch.runs, nth))
+    if (batch.kind === 'room') places.push(placeOfHeader(batch.runs, nth))
+  })
+  const { batch: number, damaged } = batch
+  const part = { batch: number, indexes, headers, data }
+  if (batch.kind === 'room') return { ...part, places: { epoch: batch.epoch, places } }
+  return damaged ? { ...part, damaged } : part
+}
+
+/** What a copy has of a stream; like a record, it is checked. */
+export function readStreamPart(part: unknown, batch: number): StoredStream {
+  try {
+    const { indexes, headers: headersText, data: dataText, places } = { ...(part as StreamPart) }
+    const { headers, data } = readTexts(headersText, dataText, batch)
+    if (!areNumbers(indexes, headers.length))
+      throw damaged(batch, 'the indexes of a stream do not fit its events')
+    if (places === undefined) return { batch, indexes, headers, data }
+    if (!isName(places?.epoch) || !areNumbers(places.places, headers.length))
+      throw damaged(batch, 'the places of a stream do not fit its events')
+    return { batch, indexes, headers, data, places }
+  } catch (error) {
+    const what = `the streams of record ${batch} of the log cannot be read`
+    const reason = toBusError(error, 'log_damaged', what, { stage: 'log' })
+    return { batch, indexes: [], headers: [], data: [], damaged: reason }
+  }
+}
+
+function areNumbers(value: unknown, count: number): boolean {
+  return Array.isArray(value) && value.length === count && value.every(isIndex)
+}
+
 /** Whether a headers text can hold this id: reading texts without it for nothing would cost much. */
 export function mayHold(headers: unknown, id: string): boolean {
   return typeof headers === 'string' && headers.includes(JSON.stringify(id))
@@ -247,6 +301,17 @@ export function slotOfHeader(runs: readonly StoredRun[], nth: number): number {
       slot += run.events
       seen += run.events
     }
+  }
+  return -1
+}
+
+/** The place of the n-th event of others in a room record. */
+function placeOfHeader(runs: readonly StoredRun[], nth: number): number {
+  let seen = 0
+  for (const run of runs) {
+    if (!('events' in run)) continue
+    if (nth < seen + run.events) return run.place + nth - seen
+    seen += run.events
   }
   return -1
 }

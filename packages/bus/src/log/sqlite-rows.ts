@@ -194,6 +194,15 @@ export class SqliteRows {
     }
   }
 
+  /** Records with events of a stream. */
+  withStream(stream: string): Row[] {
+    return this.#all<Row>(
+      `SELECT * FROM crosstown_batches WHERE log = ?1
+       AND batch IN (SELECT batch FROM crosstown_streams WHERE log = ?1 AND stream = ?2) ORDER BY batch`,
+      [stream],
+    )
+  }
+
   highest(prefix: string): number {
     const row = this.#get(
       'SELECT max(counter) AS highest FROM crosstown_ids WHERE log = ? AND prefix = ?',

@@ -19,6 +19,7 @@ import type {
   RetentionLimits,
   RoomBatch,
   StoredBatch,
+  StoredStream,
   Totals,
   Trimmed,
   WelcomeUpdate,
@@ -31,7 +32,7 @@ import {
   placingRuns,
   validPlacement,
 } from './placement.ts'
-import { idsIn, indexOfId, mayHold } from './record.ts'
+import { idsIn, indexOfId, mayHold, streamIn } from './record.ts'
 import { addUp, NO_TOTALS, planTrim, RECORDS_PER_STEP } from './retention.ts'
 import {
   afterFork,
@@ -203,6 +204,10 @@ class SqliteLog implements Log {
       if (index >= 0) return { batch, index }
     }
     return undefined
+  }
+
+  async readStream(stream: string): Promise<StoredStream[]> {
+    return this.#rows.withStream(stream).map((row) => streamIn(toStored(row), stream))
   }
 
   async highest(prefix: string): Promise<number> {

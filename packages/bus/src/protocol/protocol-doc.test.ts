@@ -350,7 +350,7 @@ describe('examples of frames in docs/protocol.md', () => {
 
   it('has no block of a kind that nobody reads', () => {
     const kinds = ['frame', 'peer-frame', 'not-a-frame', 'reserved-frame', 'mermaid']
-    const read = [...kinds, 'http', 'http-answer']
+    const read = [...kinds, 'http', 'http-answer', 'event-stream']
     expect(blocks.map(({ kind }) => kind).filter((kind) => !read.includes(kind))).toEqual([])
   })
 

@@ -4,12 +4,13 @@
  * yet, else by publisher and counter: a publisher's events come in the same order both ways.
  */
 import type { Delivery, Origin } from '../dispatch/dispatch.ts'
-import { type BusError, isBusError } from '../errors.ts'
+import { type BusError, type BusErrorCode, isBusError } from '../errors.ts'
 import type { BusEvent } from '../event.ts'
 import { parseId } from '../event.ts'
 import type { Log } from '../log/log.ts'
 import type { ReadFrom } from '../types.ts'
-import { type LoggedEvent, startOffset, walk } from './walk.ts'
+import { startOffset } from './bounds.ts'
+import { type LoggedEvent, walk } from './walk.ts'
 
 /** Live events kept while the log is read; past it, they are read from the log as well. */
 const MAX_WAITING = 10_000
@@ -27,6 +28,8 @@ export interface CatchUpOptions {
   /** Told of records that cannot be read. */
   readonly report: (error: BusError) => void
 }
+
+const GONE: ReadonlySet<BusErrorCode> = new Set(['log_cleared', 'log_lost', 'closed'])
 
 /** What stands between the dispatcher and the subscription. */
 export class CatchUp {
@@ -84,8 +87,8 @@ export class CatchUp {
     try {
       return await this.#read(log, () => logs !== this.#logs)
     } catch (error) {
-      // Renewed or only lost: the next one is read from where this one was read to.
-      if (isBusError(error, 'log_cleared') || isBusError(error, 'log_lost')) return false
+      // Renewed, lost, or let go of by a page that stands still: the next one is read on from here.
+      if (isBusError(error) && GONE.has(error.code)) return false
       throw error
     }
   }

@@ -93,9 +93,12 @@ export class Subscriber<Handler> {
     subscribed.intercept = catchUp.intercept
     this.#catchUps.set(subscribed, catchUp)
     const run = async (): Promise<void> => {
+      let last: Log | undefined
       while (!this.#closed && !subscribed.ended) {
         const log = await open()
-        if (!log || (await catchUp.run(log))) return
+        if (!log || (log !== last && (await catchUp.run(log)))) return
+        if (log === last) throw new BusError('log_lost', 'the log went, and no other came')
+        last = log
       }
     }
     run().catch((error: unknown) => {

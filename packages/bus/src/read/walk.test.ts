@@ -5,8 +5,9 @@ import { ownBatch, roomBatch } from '../log/record.ts'
 import { checkOf, positionOf } from '../protocol/position.ts'
 import { EntryMaker } from '../testing/entries.ts'
 import type { ReadFrom } from '../types.ts'
+import { startOffset } from './bounds.ts'
 import { eventById } from './by-id.ts'
-import { type LoggedEvent, startOffset, walk } from './walk.ts'
+import { type LoggedEvent, walk } from './walk.ts'
 
 let maker: EntryMaker
 let log: MemoryLog

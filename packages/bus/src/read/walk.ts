@@ -3,11 +3,10 @@
  * Placeholders of own events are passed over: an own event stands where it was written.
  */
 import type { Incoming } from '../dispatch/dispatch.ts'
-import { BusError } from '../errors.ts'
-import { offsetOf, slotOf } from '../event.ts'
+import type { BusError } from '../errors.ts'
+import { type EventHeader, offsetOf, slotOf } from '../event.ts'
 import type { Log, Placement, StoredBatch, StoredOwnBatch, StoredRoomBatch } from '../log/log.ts'
-import { type Cut, checkOf, isCut, parsePosition, positionOf } from '../protocol/position.ts'
-import type { ReadFrom } from '../types.ts'
+import { type Cut, checkOf, isCut, positionOf } from '../protocol/position.ts'
 
 /** An event of the log with its place in it. */
 export type LoggedEvent = Incoming & {
@@ -16,8 +15,22 @@ export type LoggedEvent = Incoming & {
   readonly fromRoom: boolean
 }
 
+/** What reading needs of a log. */
+export type ReadableLog = Pick<Log, 'state' | 'read' | 'readBack' | 'placements'>
+
+/** Whether an event is wanted, by its header: what is not is neither given nor looked at further. */
+export type Wanted = (header: EventHeader, offset: number) => boolean
+
+/** A record, and where the room has its events. */
+export interface PlacedRecord {
+  readonly batch: StoredBatch
+  readonly placement: Placement | undefined
+}
+
 /** Records read at once. */
 const CHUNK = 32
+
+const ALL: Wanted = () => true
 
 /**
  * The events of one record. `placement` says where the room has them; `cuts` which positions of
@@ -27,43 +40,54 @@ export function eventsOf(
   batch: StoredBatch,
   placement?: Placement,
   cuts: readonly Cut[] = [],
+  wanted: Wanted = ALL,
 ): LoggedEvent[] {
   const placed = positionsOf(placement)
   return batch.kind === 'own'
-    ? ownEvents(batch, placed)
-    : roomEvents(batch, placed, (place) => isCut(cuts, batch.batch, batch.epoch, place))
+    ? ownEvents(batch, placed, wanted)
+    : roomEvents(batch, placed, (place) => isCut(cuts, batch.batch, batch.epoch, place), wanted)
 }
 
-function ownEvents(batch: StoredOwnBatch, placed: Positions): LoggedEvent[] {
-  return batch.headers.map((header, index) => ({
-    header,
-    dataText: batch.data[index] as string,
-    offset: offsetOf(batch.batch, index),
-    fromRoom: false,
-    ...at(placed(index, header.id)),
-  }))
+function ownEvents(batch: StoredOwnBatch, placed: Positions, wanted: Wanted): LoggedEvent[] {
+  const events: LoggedEvent[] = []
+  batch.headers.forEach((header, index) => {
+    const offset = offsetOf(batch.batch, index)
+    if (!wanted(header, offset)) return
+    events.push({
+      header,
+      dataText: batch.data[index] as string,
+      offset,
+      fromRoom: false,
+      ...at(placed(index, header.id)),
+    })
+  })
+  return events
 }
 
 function roomEvents(
   batch: StoredRoomBatch,
   placed: Positions,
   cut: (place: number) => boolean,
+  wanted: Wanted,
 ): LoggedEvent[] {
   const events: LoggedEvent[] = []
   let slot = 0
+  let next = 0
   for (const run of batch.runs) {
     if (!('events' in run)) {
       slot += ('own' in run ? run.own : run.held).indexes.length
       continue
     }
-    for (let k = 0; k < run.events; k++, slot++) {
-      const header = batch.headers[events.length] as LoggedEvent['header']
+    for (let k = 0; k < run.events; k++, slot++, next++) {
+      const header = batch.headers[next] as EventHeader
+      const offset = offsetOf(batch.batch, slot)
+      if (!wanted(header, offset)) continue
       const place = run.place + k
       const first = cut(place) ? undefined : positionOf(batch.epoch, place, checkOf(header.id))
       events.push({
         header,
-        dataText: batch.data[events.length] as string,
-        offset: offsetOf(batch.batch, slot),
+        dataText: batch.data[next] as string,
+        offset,
         fromRoom: true,
         ...at(first ?? placed(slot, header.id)),
       })
@@ -77,12 +101,15 @@ type Positions = (slot: number, id: string) => string | undefined
 
 function positionsOf(placement: Placement | undefined): Positions {
   if (!placement) return () => undefined
+  const places = new Map<number, readonly [epoch: string, place: number]>()
+  for (const { epoch, place, indexes } of placement.parts) {
+    indexes.forEach((index, nth) => {
+      if (!places.has(index)) places.set(index, [epoch, place + nth])
+    })
+  }
   return (slot, id) => {
-    for (const { epoch, place, indexes } of placement.parts) {
-      const nth = indexes.indexOf(slot)
-      if (nth >= 0) return positionOf(epoch, place + nth, checkOf(id))
-    }
-    return undefined
+    const found = places.get(slot)
+    return found && positionOf(found[0], found[1], checkOf(id))
   }
 }
 
@@ -90,14 +117,56 @@ function at(position: string | undefined): { position: string } | undefined {
   return position === undefined ? undefined : { position }
 }
 
-/** The placement of a record that may have one: own ones of the room, and all after a cut. */
+/** Whether a record may have a placement: own ones of the room, and all after a cut. */
+function mayBePlaced(batch: StoredBatch, cuts: readonly Cut[]): boolean {
+  return batch.kind === 'own' ? batch.roomEvents > 0 : cuts.length > 0
+}
+
+/** The placement of a record, where it may have one. */
 export async function placementOf(
-  log: Log,
+  log: Pick<Log, 'placement'>,
   batch: StoredBatch,
   cuts: readonly Cut[],
 ): Promise<Placement | undefined> {
-  const mayBePlaced = batch.kind === 'own' ? batch.roomEvents > 0 : cuts.length > 0
-  return mayBePlaced ? log.placement(batch.batch) : undefined
+  return mayBePlaced(batch, cuts) ? log.placement(batch.batch) : undefined
+}
+
+/** Some records from batch number `from` on, with their placements, and whether there are more. */
+export async function readRecords(
+  log: ReadableLog,
+  from: number,
+  cuts: readonly Cut[],
+): Promise<{ readonly records: readonly PlacedRecord[]; readonly more: boolean }> {
+  const batches = await log.read(from, CHUNK)
+  const may = batches.filter((batch) => mayBePlaced(batch, cuts))
+  const [first, last] = [may[0], may.at(-1)]
+  const placements = first && last ? await log.placements(first.batch, last.batch) : []
+  const found = new Map(placements.map((placement) => [placement.batch, placement]))
+  return {
+    records: batches.map((batch) => ({ batch, placement: found.get(batch.batch) })),
+    more: batches.length === CHUNK,
+  }
+}
+
+/**
+ * All records from batch number `from` on, up to the log's head at the end of the walk. One that
+ * cannot be read is reported, and has no events.
+ */
+export async function* recordsFrom(
+  log: ReadableLog,
+  from: number,
+  cuts: readonly Cut[],
+  report: (error: BusError) => void,
+): AsyncGenerator<PlacedRecord, void, void> {
+  for (let next = from; ; ) {
+    const { records, more } = await readRecords(log, next, cuts)
+    for (const record of records) {
+      if (record.batch.damaged) report(record.batch.damaged)
+      yield record
+      next = record.batch.batch + 1
+    }
+    if (!more) return
+  }
 }
 
 /**
@@ -105,121 +174,14 @@ export async function placementOf(
  * cannot be read is reported and passed over.
  */
 export async function* walk(
-  log: Log,
+  log: ReadableLog,
   from: number,
   report: (error: BusError) => void,
 ): AsyncGenerator<readonly LoggedEvent[], void, void> {
-  let next = slotOf(from).batch
+  const start = slotOf(from).batch
   const { cuts } = (await log.state(false)).room
-  while (true) {
-    const batches = await log.read(next, CHUNK)
-    for (const batch of batches) {
-      if (batch.damaged) report(batch.damaged)
-      const events = eventsOf(batch, await placementOf(log, batch, cuts), cuts)
-      yield batch.batch === slotOf(from).batch
-        ? events.filter((event) => event.offset >= from)
-        : events
-    }
-    if (batches.length < CHUNK) return
-    next = (batches.at(-1) as StoredBatch).batch + 1
+  for await (const { batch, placement } of recordsFrom(log, start, cuts, report)) {
+    const events = eventsOf(batch, placement, cuts)
+    yield batch.batch === start ? events.filter((event) => event.offset >= from) : events
   }
-}
-
-/**
- * The offset at which reading starts.
- *
- * @throws {BusError} invalid_options, not_found for a position that is not in this log
- */
-export async function startOffset(
-  log: Log,
-  from: ReadFrom,
-  matches: (event: LoggedEvent) => boolean,
-): Promise<number> {
-  if (from === 'start') return 0
-  if (from === 'now') return Number.MAX_SAFE_INTEGER
-  if (typeof from === 'number' && Number.isSafeInteger(from) && from >= 0) return from
-  if (from instanceof Date && !Number.isNaN(from.getTime()))
-    return writtenSince(log, from.getTime())
-  if (typeof from === 'string') return offsetOfPosition(log, from)
-  if (
-    typeof from === 'object' &&
-    from !== null &&
-    'last' in from &&
-    Number.isSafeInteger(from.last) &&
-    from.last >= 0
-  ) {
-    return lastEvents(log, from.last, matches)
-  }
-  throw new BusError(
-    'invalid_options',
-    "from must be 'start', 'now', an offset, a position, a Date or { last: number of events }",
-    { stage: 'read' },
-  )
-}
-
-/** Records from the newest to the oldest. */
-async function* back(log: Log): AsyncGenerator<StoredBatch, void, void> {
-  let to = Number.MAX_SAFE_INTEGER
-  while (true) {
-    const batches = await log.readBack(to, CHUNK)
-    yield* batches
-    if (batches.length < CHUNK) return
-    to = (batches.at(-1) as StoredBatch).batch - 1
-  }
-}
-
-async function writtenSince(log: Log, time: number): Promise<number> {
-  let start = Number.MAX_SAFE_INTEGER
-  for await (const batch of back(log)) {
-    if (batch.time < time) break
-    start = offsetOf(batch.batch, 0)
-  }
-  return start
-}
-
-async function lastEvents(
-  log: Log,
-  count: number,
-  matches: (event: LoggedEvent) => boolean,
-): Promise<number> {
-  let left = count
-  let start = Number.MAX_SAFE_INTEGER
-  if (count === 0) return start
-  for await (const batch of back(log)) {
-    for (const event of eventsOf(batch).reverse()) {
-      if (!matches(event)) continue
-      start = event.offset
-      left -= 1
-      if (left === 0) return start
-    }
-  }
-  return start
-}
-
-async function offsetOfPosition(log: Log, position: string): Promise<number> {
-  const wanted = parsePosition(position)
-  const { cuts } = (await log.state(false)).room
-  // A cursor names the event at its place, and says more of the room than any event of the log does.
-  const named = wanted && positionOf(wanted.epoch, wanted.place, wanted.check)
-  for await (const batch of back(log)) {
-    if (!wanted) break
-    if (batch.kind !== 'room' || batch.epoch !== wanted.epoch) continue
-    if (isCut(cuts, batch.batch, batch.epoch, wanted.place)) continue
-    const other = eventsOf(batch).find((event) => event.position === named)
-    if (other) return other.offset
-    for (const run of batch.runs) {
-      if ('events' in run) continue
-      const held = 'own' in run ? run.own : run.held
-      const index = held.indexes[wanted.place - run.place]
-      if (index === undefined) continue
-      const offset = offsetOf(held.batch, index)
-      const [record] = await log.read(held.batch, 1)
-      if (record?.batch !== held.batch) continue
-      const event = eventsOf(record).find((one) => one.offset === offset)
-      if (event && checkOf(event.header.id) === wanted.check) return offset
-    }
-  }
-  throw new BusError('not_found', `position ${position.slice(0, 80)} is not in this log`, {
-    stage: 'read',
-  })
 }

@@ -122,7 +122,8 @@ export class Delivery {
     const [prefix, counter] = parseId(header.id)
     if (counter > 0) {
       if (counter <= this.highest(prefix) || prefix === this.#prefix) return
-      this.#remember(prefix, counter)
+      // The past is heard only by who asked for it: in a log that comes after, it may be news.
+      if (origin !== 'past') this.#remember(prefix, counter)
     }
     const incoming: Incoming = { header, dataText, ...at }
     if (origin === 'past') this.#events.past(incoming)

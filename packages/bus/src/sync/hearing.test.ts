@@ -9,6 +9,7 @@ import { MemoryLog } from '../log/memory.ts'
 import { MemoryRows } from '../log/memory-rows.ts'
 import { LogWriter } from '../log/writer.ts'
 import type { StreamFrame, Term } from '../protocol/frames.ts'
+import { encodePeerFrame } from '../protocol/peer-frames.ts'
 import { checkOf, positionOf } from '../protocol/position.ts'
 import { EntryMaker } from '../testing/entries.ts'
 import { VirtualPlatform } from '../testing/virtual-platform.ts'
@@ -125,7 +126,7 @@ class Context {
     this.maker = new EntryMaker({ seed })
     this.log = new MemoryLog(this.platform, device.rows)
     this.writer = new LogWriter(this.log, this.platform)
-    this.peers = new Peers(this.prefix, this.platform, {
+    this.peers = new Peers(this.prefix, this.platform, true, {
       deliver: ({ header }) => this.heard.push(header.id),
       past: ({ header }) => this.past.push(header.id),
       committed: (batch) => this.told.push(batch),
@@ -372,6 +373,32 @@ test('a log that came in place of another is news from its start', async () => {
   b.peers.attach(b.link, { id: logId, log: next, past: 0, renewed: true })
   await setImmediate()
   expect(b.heard).toEqual(a.ids(1, 2))
+})
+
+test('what was past in a log is heard where it is news in the next one', async () => {
+  device = new Device()
+  const leader = await device.open()
+  const other = await device.open()
+  await device.lead(leader, 1)
+  await device.room(['r'])
+  expect([other.past, other.heard]).toEqual([['r-1'], []])
+  other.peers.detach()
+  const next = new MemoryLog(other.platform, new MemoryRows(other.platform))
+  const { logId } = await next.state()
+  other.peers.attach(other.link, { id: logId, log: next, past: 0, renewed: true })
+  const events: EventHeader[] = [{ id: 'r-1', type: 'a', source: 'x', time: 1 }]
+  const runs = [{ place: 1, time: 1, events }]
+  const frame = {
+    frame: 'room',
+    log: logId,
+    batch: 1,
+    time: 1,
+    epoch: 'f',
+    liveAfter: 0,
+    runs,
+  } as const
+  for (let n = 0; n < 2; n++) other.peers.receive(encodePeerFrame(frame, ['1']))
+  expect(other.heard).toEqual(['r-1'])
 })
 
 type Step =

@@ -9,6 +9,7 @@
  *   a hole in the records heard ──50 ms─────────┘
  */
 import { toBusError } from '../errors.ts'
+import { parseId } from '../event.ts'
 import type { Log, StoredBatch } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
 import type { BatchFrame, CommittedFrame } from '../protocol/peer-frames.ts'
@@ -110,7 +111,7 @@ export class Hearing {
   /** Another context's batch is in the log. */
   committed({ prefix, last, batch, time, roomEvents, bytes }: CommittedFrame): void {
     this.#options.events.sawTime(time)
-    this.#tell(batch, roomEvents, bytes)
+    this.#tell(batch, roomEvents, bytes, prefix)
     if (this.#delivery.highest(prefix) >= last) this.wrote(batch)
     else this.exists(batch)
   }
@@ -300,15 +301,16 @@ export class Hearing {
     // What this context wrote it tells itself.
     if (own) return
     const bytes = JSON.stringify(record.headers).length + record.data.join('\n').length
-    this.#tell(record.batch, record.roomEvents, bytes)
+    const [prefix] = parseId(record.headers[0]?.id ?? '')
+    this.#tell(record.batch, record.roomEvents, bytes, prefix)
   }
 
   /** Tells whoever leads of another context's batch, once. */
-  #tell(batch: number, roomEvents: number, bytes: number): void {
+  #tell(batch: number, roomEvents: number, bytes: number, prefix: string): void {
     if (this.#log) {
       if (batch <= this.#through || this.#told.has(batch)) return
       this.#told.add(batch)
     }
-    this.#options.events.committed(batch, roomEvents, bytes)
+    this.#options.events.committed(batch, roomEvents, bytes, prefix)
   }
 }

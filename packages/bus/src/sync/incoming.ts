@@ -49,6 +49,11 @@ export class Incoming {
     this.#matcher = new Matcher(options.log)
   }
 
+  /** A context of this device publishes under this prefix. */
+  publishedHere(prefix: string): void {
+    this.#matcher.publishedHere(prefix)
+  }
+
   /** Runs `step` after all that came before it was committed. */
   after(step: () => Promise<void>): void {
     this.#work = this.#work.then(step)

@@ -94,6 +94,23 @@ describe('events that the log has', () => {
     ])
   })
 
+  test('a publisher that outlived its log, whose former events came back as of another device', async () => {
+    const by = matcher()
+    const [first, second] = maker.entries(2)
+    const ids = [first, second].map((entry) => entry?.event.id as string)
+    const term = await log.takeTerm('n')
+    await log.welcomed({ term, cursor: 'e.0.0', liveAfter: 0, subject: 'u', reads: '' })
+    const runs = [run(1, ids[0] as string)]
+    const frame = { frame: 'stream', prev: 'e.0.0', position: 'e.1.x', runs } as const
+    await match(runs, by)
+    await log.appendRoom(roomBatch(frame, ['1'], 'e', 1), term)
+    const batch = await log.append(ownBatch([second as never], 1))
+    by.publishedHere(maker.composer.prefix)
+    expect((await match([run(2, ids[1] as string)], by)).runs).toEqual([
+      { place: 2, time: 1, held: { batch, indexes: [0] } },
+    ])
+  })
+
   test('a post by HTTP that comes again is looked for only where the room went back once', async () => {
     const term = await log.takeTerm('n')
     const welcomed = { term, cursor: 'e.0.0', liveAfter: 0, subject: 'u', reads: '' }

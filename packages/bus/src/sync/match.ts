@@ -41,6 +41,15 @@ export class Matcher {
     this.#log = log
   }
 
+  /**
+   * A context of this device publishes under this prefix. Where the log was cleared under it, what
+   * it published before is in the new one as events of another device.
+   */
+  publishedHere(prefix: string): void {
+    this.#highest.delete(prefix)
+    this.#own.add(prefix)
+  }
+
   /** `restored`: whether the room ever lost events, so that posts by HTTP may come again too. */
   async match(
     frame: Pick<StreamFrame, 'runs'>,
@@ -75,7 +84,7 @@ export class Matcher {
   async #ask(id: string, prefix: string, counter: number): Promise<Slot | undefined> {
     const highest = await this.#log.highest(prefix)
     const newest = highest > 0 ? await this.#log.find(`${prefix}-${highest}`) : undefined
-    if (newest?.batch.kind === 'own') this.#own.add(prefix)
+    if (this.#own.has(prefix) || newest?.batch.kind === 'own') this.#own.add(prefix)
     else {
       if (this.#highest.size >= MAX_PUBLISHERS) this.#highest.clear()
       this.#highest.set(prefix, Math.max(highest, counter))

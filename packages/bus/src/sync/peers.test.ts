@@ -24,9 +24,9 @@ class Context {
   readonly confirmed: Confirmation[] = []
   readonly reported: BusError[] = []
 
-  constructor(tabs: LinkSource, seed: number, logId?: string) {
+  constructor(tabs: LinkSource, seed: number, logId?: string, hasRoom = false) {
     this.maker = new EntryMaker({ seed })
-    this.peers = new Peers(this.maker.composer.prefix, this.maker.platform, {
+    this.peers = new Peers(this.maker.composer.prefix, this.maker.platform, hasRoom, {
       deliver: (incoming, origin) => this.heard.push({ ...incoming, origin }),
       past: (incoming) => this.past.push(incoming.header.id),
       committed: (batch, roomEvents) => this.news.push({ committed: batch, roomEvents }),
@@ -138,6 +138,27 @@ describe('a batch', () => {
     await setImmediate()
     expect(b.ids).toHaveLength(1)
     expect(b.news).toEqual([])
+  })
+
+  test('of another log that its room brings is not heard before, nor hides what comes first', async () => {
+    const [c, d] = [new Context(tabs, 3, 'other', true), new Context(tabs, 4, LOG, true)]
+    c.post(c.maker.entry('a'), c.maker.entry('a'))
+    c.post(c.maker.entry('a', 1, { persist: false }))
+    const { prefix } = c.maker.composer
+    await setImmediate()
+    expect(d.heard).toEqual([])
+    expect(d.news).toEqual([])
+    const header = { type: 'a', source: 'x', time: 1 }
+    const events = [1, 2].map((n) => ({ id: `${prefix}-${n}`, ...header }))
+    d.peers.room(
+      { batch: 1, time: 1, epoch: 'e', liveAfter: 0, runs: [{ place: 1, time: 1, events }] },
+      ['1', '2'],
+    )
+    expect(d.heard.map(({ header, origin }) => [header.id, origin])).toEqual([
+      [`${prefix}-1`, 'room'],
+      [`${prefix}-2`, 'room'],
+    ])
+    expect(b.ids).toHaveLength(3)
   })
 
   test('from elsewhere, without a counter, is heard each time', async () => {

@@ -9,7 +9,7 @@ import { type EventHeader, parseId } from '../event.ts'
 import type { Link } from '../links/link.ts'
 import type { OwnBatch } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
-import type { LinkFrame } from '../protocol/link-frames.ts'
+import { type LinkFrame, NO_LOG } from '../protocol/link-frames.ts'
 import {
   type BeatFrame,
   decodePeerFrame,
@@ -33,12 +33,15 @@ export class Peers implements PeerContexts {
   #logId: string | undefined
   #early: string[] = []
   #overflowed = false
+  /** Whether a room brings what other devices publish. */
+  readonly #hasRoom: boolean
   readonly #hearing: Hearing
   #lastId: string | undefined
   #posted = 0
 
-  constructor(prefix: string, platform: Platform, events: PeerEvents) {
+  constructor(prefix: string, platform: Platform, hasRoom: boolean, events: PeerEvents) {
     this.#prefix = prefix
+    this.#hasRoom = hasRoom
     this.#events = events
     this.#hearing = new Hearing({ prefix, platform, events })
   }
@@ -104,6 +107,7 @@ export class Peers implements PeerContexts {
   #take(frame: PeerFrame, data: readonly string[], early: boolean): void {
     const events = this.#events
     const sameLog = frame.log === this.#logId
+    if (!sameLog && this.#isElsewhere(frame)) return
     switch (frame.frame) {
       case 'batch':
         if (sameLog) this.#hearing.batch(frame, data, early)
@@ -159,6 +163,15 @@ export class Peers implements PeerContexts {
       case 'join':
         if (sameLog) events.joined(frame)
     }
+  }
+
+  /**
+   * Whether it is about events of a context with a log of its own: another device, whose events come
+   * through the room. Heard from here too, they would come before others that they follow.
+   */
+  #isElsewhere({ frame, log }: PeerFrame): boolean {
+    if (!this.#hasRoom || log === NO_LOG || this.#logId === NO_LOG) return false
+    return frame === 'batch' || frame === 'withdrawn' || frame === 'cast'
   }
 
   post(batch: Batch, record: OwnBatch | undefined): void {

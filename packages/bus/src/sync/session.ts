@@ -104,7 +104,8 @@ export class Session implements RelaySession {
     await this.#incoming.idle()
   }
 
-  outboxGrew(newest: number): void {
+  outboxGrew(newest: number, prefix: string): void {
+    this.#incoming.publishedHere(prefix)
     this.#outgoing.grew(newest)
   }
 

@@ -49,8 +49,8 @@ export interface RelaySession {
   start(): void
   /** Ends the session; resolves when nothing is being written any more. */
   stop(): Promise<void>
-  /** There is an own batch of this number in the log. */
-  outboxGrew(newest: number): void
+  /** There is an own batch of this number in the log, of the publisher with this prefix. */
+  outboxGrew(newest: number, prefix: string): void
   /** Unpersisted events: sent if that is possible now, else dropped. */
   cast(headersText: string, data: readonly string[]): void
 }
@@ -97,7 +97,7 @@ export interface PeerEvents {
   /** An event that the room had before this log first joined it. */
   past(incoming: Incoming): void
   /** Another context committed own batch `batch`, with so many events for the room. */
-  committed(batch: number, roomEvents: number, bytes: number): void
+  committed(batch: number, roomEvents: number, bytes: number, prefix: string): void
   /** A frame between a context without a log and the others, or what came over a user's link. */
   linked(frame: LinkFrame, data: readonly string[]): void
   /** A time of writing of another context. */

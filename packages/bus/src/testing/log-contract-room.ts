@@ -209,6 +209,32 @@ export function roomContract(test: LogTest): void {
     )
   })
 
+  test('reads a stream with the places its events came at', async (log) => {
+    const term = await joined(log)
+    const mine = await log.append(own([['a-1', { stream: 's' }]]))
+    const theirs = await log.appendRoom(
+      room('E.0.0', 'E.5.x', [
+        ownRun(1, mine, [0]),
+        { place: 2, time: 5, events: [header('z-1'), header('z-2', { stream: 's' })] },
+        { place: 5, time: 5, events: [header('z-3', { stream: 's' })] },
+      ]),
+      term,
+    )
+    mustEqual(
+      (await log.readStream('s')).map(({ batch, indexes, headers, places }) => [
+        batch,
+        indexes,
+        headers.map(({ id }) => id),
+        places ?? 'none',
+      ]),
+      [
+        [mine, [0], ['a-1'], 'none'],
+        [theirs, [2, 3], ['z-2', 'z-3'], { epoch: 'E', places: [3, 5] }],
+      ],
+      'slots and places of a room record; no placeholders',
+    )
+  })
+
   test('a fork is another device with the same records', async (log) => {
     const term = await joined(log)
     const number = await log.append(own([['a-1']]))

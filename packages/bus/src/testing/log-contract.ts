@@ -83,6 +83,49 @@ export function logContract(name: string, runner: Runner, options: LogContractOp
       mustEqual(read.roomEvents, 3, 'it knows how many events are for the room')
     })
 
+    test('reads what the records have of a stream', async (log) => {
+      const stream = 's'
+      const texts = ['{"a":1}', '-1', '{"b":[2]}']
+      const first = await log.append(
+        own(
+          [
+            ['p-1', { stream }],
+            ['p-2', { stream: 'other' }],
+            ['p-3', { stream }],
+          ],
+          texts,
+        ),
+      )
+      await log.append(own([['p-4', { stream: 'other' }], ['p-5']]))
+      const third = await log.append(own([['p-6', { stream }]], ['6']))
+      const read = await log.readStream(stream)
+      mustEqual(
+        read.map(({ batch, indexes, headers, data }) => [
+          batch,
+          indexes,
+          headers.map(({ id }) => id),
+          data,
+        ]),
+        [
+          [first, [0, 2], ['p-1', 'p-3'], ['{"a":1}', '{"b":[2]}']],
+          [third, [0], ['p-6'], ['6']],
+        ],
+        'by record, with indexes, headers and value texts',
+      )
+      must(
+        read.every(({ places }) => places === undefined),
+        'own records place nothing',
+      )
+      mustEqual(await log.readStream('none'), [], 'of a stream that is not there, nothing')
+      // What is read by record costs less when small records are one.
+      await log.merge?.(false)
+      mustEqual(
+        (await log.readStream(stream)).map(({ batch }) => batch),
+        [first, third],
+        'merged records keep their numbers',
+      )
+    })
+
     test('reads forward and back, within limits', async (log) => {
       const numbers: number[] = []
       for (let n = 1; n <= 7; n++) numbers.push(await log.append(own([[`p-${n}`]])))

@@ -81,6 +81,12 @@ export class VirtualPlatform implements Platform {
     this.#passTo(end)
   }
 
+  /** Moves both clocks on to the next timer and runs what falls due then. */
+  advanceToNext(): void {
+    const due = Math.min(...[...this.#timers].map((timer) => timer.due))
+    if (Number.isFinite(due)) this.advance(Math.max(0, due - this.#elapsed))
+  }
+
   #passTo(time: number): void {
     this.wall += time - this.#elapsed
     this.#elapsed = time

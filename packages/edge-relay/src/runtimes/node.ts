@@ -1,5 +1,5 @@
 /** The relay on Node: `@hono/node-server` for HTTP, `ws` for sockets. */
-import { createServer, type IncomingMessage, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { BusError, MAX_FRAME_BYTES, SUBPROTOCOL } from '@crosstown/bus/protocol'
@@ -31,7 +31,7 @@ export interface RelayServer {
 
 /** A frame over the protocol's limit is still read, so that it can be answered; not much more is. */
 const MAX_PAYLOAD_BYTES = 2 * MAX_FRAME_BYTES
-/** How long sockets have to answer a close before they are cut. */
+/** How long sockets have to answer a close, and readers to take an answer, before they are cut. */
 const CLOSE_MS = 1_000
 
 /**
@@ -61,19 +61,25 @@ export async function serve(
     handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
   })
   const server = createAdaptorServer({
-    fetch: relay.fetch,
+    fetch: (request, { incoming, outgoing }) =>
+      relay.fetch(request, { incoming, outgoing, cut: () => outgoing.destroy() }),
     createServer,
     overrideGlobalObjects: false,
   }) as Server
   server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
     void upgrade(relay, sockets, request, stream, head)
   })
+  const answering = new Set<ServerResponse>()
+  server.on('request', (_, response: ServerResponse) => {
+    answering.add(response)
+    response.once('close', () => answering.delete(response))
+  })
   const { port: chosen } = await listen(server, host, port)
   let closing: Promise<void> | undefined
   return {
     url: `http://${host.includes(':') ? `[${host}]` : host}:${chosen}`,
     port: chosen,
-    close: () => (closing ??= close(relay, sockets, server)),
+    close: () => (closing ??= close(relay, sockets, answering, server)),
   }
 }
 
@@ -91,14 +97,20 @@ async function listen(server: Server, host: string, port: number): Promise<Addre
   return server.address() as AddressInfo
 }
 
-async function close(relay: Relay, sockets: WebSocketServer, server: Server): Promise<void> {
+async function close(
+  relay: Relay,
+  sockets: WebSocketServer,
+  answering: ReadonlySet<ServerResponse>,
+  server: Server,
+): Promise<void> {
   const stopped = new Promise<void>((resolve) => server.close(() => resolve()))
   await relay.close()
-  const gone = [...sockets.clients].map(
-    (ws) => new Promise<void>((resolve) => ws.once('close', () => resolve())),
+  const gone = [...sockets.clients, ...answering].map(
+    (open) => new Promise<void>((resolve) => open.once('close', () => resolve())),
   )
   const cut = setTimeout(() => {
     for (const ws of sockets.clients) ws.terminate()
+    server.closeAllConnections()
   }, CLOSE_MS)
   await Promise.all(gone)
   clearTimeout(cut)

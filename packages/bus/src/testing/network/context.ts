@@ -59,6 +59,8 @@ export interface ContextHost {
 
 export class TestContext {
   readonly kind: ContextKind
+  /** Whether its device's logs open in it. */
+  readonly hasDisk: boolean
   /** Before the label of what happens in it. */
   readonly name: string
   readonly platform: Platform
@@ -75,7 +77,6 @@ export class TestContext {
   readonly #rooms: (string | undefined)[] = []
   /** What happens to a frozen context, for when it thaws. */
   #held: (() => void)[] = []
-  readonly #disk: boolean
   readonly #wires = new Set<Wire>()
   #timers = 0
   #holds = 0
@@ -83,7 +84,7 @@ export class TestContext {
 
   /** @internal */
   constructor(device: ContextHost, name: string, kind: ContextKind, disk: boolean) {
-    this.#disk = disk
+    this.hasDisk = disk
     this.device = device
     this.name = `${device.name}/${name} `
     this.kind = kind
@@ -152,7 +153,7 @@ export class TestContext {
           )
     const log = diskLog(
       this,
-      this.#disk,
+      this.hasDisk,
       (name, of) => this.device.disk(name, of),
       (change) => {
         this.#logs += change
@@ -169,6 +170,16 @@ export class TestContext {
     return this.buses.flatMap(({ status }, i) => {
       const { leader, relay } = status.get()
       return leader && this.#rooms[i] === room ? [relay] : []
+    })
+  }
+
+  /** Whether the relay has all that is for it of what this context keeps in memory. */
+  get isRelayed(): boolean {
+    if (this.hasDisk || this.frozen) return true
+    return this.buses.every(({ status }) => {
+      const { leader, relay, outbox } = status.get()
+      if (!leader || relay === 'off' || relay === 'refused') return true
+      return relay === 'online' && outbox.pending === 0
     })
   }
 
@@ -272,7 +283,13 @@ export class TestContext {
     const { device } = this
     const wire = device.world.relay.dial(
       room,
-      { device, name: this.name, random: device.random, inContext: (run) => this.now(run) },
+      {
+        device,
+        runs: () => this.#state === 'running',
+        name: this.name,
+        random: device.random,
+        inContext: (run) => this.now(run),
+      },
       events,
     )
     this.#wires.add(wire)

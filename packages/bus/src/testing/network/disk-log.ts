@@ -9,6 +9,7 @@ import type {
   RetentionLimits,
   RoomBatch,
   StoredBatch,
+  StoredStream,
   Trimmed,
   WelcomeUpdate,
 } from '../../log/log.ts'
@@ -125,6 +126,10 @@ class DiskLog implements Log, DiskHandle {
 
   find(id: string): Promise<{ batch: StoredBatch; index: number } | undefined> {
     return this.#read('log.find', (log) => log.find(id))
+  }
+
+  readStream(stream: string): Promise<StoredStream[]> {
+    return this.#read('log.readStream', (log) => log.readStream(stream))
   }
 
   highest(prefix: string): Promise<number> {

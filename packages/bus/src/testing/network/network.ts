@@ -136,7 +136,9 @@ export class TestNetwork {
 
   async #settled(): Promise<boolean> {
     for (const device of this.devices) {
-      if (device.contexts.length === 0) continue
+      if (!device.contexts.every(({ isRelayed }) => isRelayed)) return false
+      // What others have in memory is no log of the device.
+      if (!device.contexts.some(({ hasDisk }) => hasDisk)) continue
       for (const [room, disk] of device.rooms) {
         const { room: state } = await disk.log.state()
         const head = await this.relay.head(room)
@@ -149,9 +151,9 @@ export class TestNetwork {
   }
 }
 
-/** The relay's state where the device has a leader. */
+/** The relay's state where the device's log has a leader. */
 function relayOf(device: TestDevice, room: string): RelayState | undefined {
-  return device.contexts.flatMap((context) => context.leading(room))[0]
+  return device.contexts.flatMap((context) => (context.hasDisk ? context.leading(room) : []))[0]
 }
 
 /**

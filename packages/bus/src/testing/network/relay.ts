@@ -68,6 +68,8 @@ export interface Dialer {
   /** Runs `run` in the context that dials, if it lives; later, if it is frozen. */
   readonly inContext: (run: () => void) => void
   readonly device: object
+  /** Whether the context runs: a frozen one cannot close what it has open. */
+  readonly runs: () => boolean
   /** Before the label of what happens on its sockets. */
   readonly name: string
   readonly random: Random
@@ -82,6 +84,7 @@ export class TestRelay {
   /** Connections of whatever state. */
   readonly #wires = new Map<Wire, Dialer>()
   readonly #cut = new Set<object>()
+  readonly #most = new WeakMap<object, number>()
   #process: RelayProcess | undefined
   /** Counts processes: what an earlier one had begun is not done. */
   #life = 0
@@ -196,6 +199,11 @@ export class TestRelay {
     return sockets
   }
 
+  /** The most sockets that running contexts of a device ever had open at once. */
+  mostSocketsOf(device: object): number {
+    return this.#most.get(device) ?? 0
+  }
+
   /** Opens a socket. */
   dial(room: string, dialer: Dialer, events: DeviceEndEvents): Wire {
     const life = this.#life
@@ -213,6 +221,11 @@ export class TestRelay {
       events,
     )
     this.#wires.set(wire, dialer)
+    let open = 0
+    for (const [other, { device, runs }] of this.#wires) {
+      if (device === dialer.device && other.deviceOpen && runs()) open += 1
+    }
+    this.#most.set(dialer.device, Math.max(open, this.mostSocketsOf(dialer.device)))
     wire.connect((end) => {
       if (life !== this.#life || this.#cut.has(dialer.device)) return undefined
       return this.#process?.accept(end, room)

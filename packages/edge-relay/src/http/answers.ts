@@ -1,0 +1,100 @@
+/** The answers to reads: what was read, with the headers that go with it. */
+import { BusError, isHeaderText, type Rights, typeMatcher } from '@crosstown/bus/protocol'
+import type { Context } from 'hono'
+import { accepts } from 'hono/accepts'
+import { positionIn } from '../record.ts'
+import { type EventStreamContext, openEventStream } from './event-stream.ts'
+import { eventText } from './event-text.ts'
+import { tracingHeaders, unchanged } from './headers.ts'
+import { parseQuery } from './query.ts'
+import { readPage } from './read.ts'
+
+/** Who reads which room. */
+export interface ReadRequest {
+  readonly room: string
+  readonly rights: Rights
+}
+
+const EVENT_STREAM = 'text/event-stream'
+
+/** Whether a request prefers an event stream to a page. */
+export function wantsStream(c: Context): boolean {
+  const supports = ['application/json', EVENT_STREAM]
+  return accepts(c, { header: 'Accept', supports, default: 'application/json' }) === EVENT_STREAM
+}
+
+/** A page of a room. @throws {BusError} as {@link readPage} */
+export async function answerPage(
+  c: Context,
+  context: EventStreamContext,
+  request: ReadRequest,
+): Promise<Response> {
+  const query = parseQuery(searchOf(c), 'page', context.limits.pageEvents)
+  const { text, tag } = await readPage(context, {
+    ...request,
+    query: c.req.method === 'HEAD' ? { ...query, waitMs: 0 } : query,
+    known: c.req.header('if-none-match'),
+    signal: c.req.raw.signal,
+  })
+  return tagged(c, tag, text)
+}
+
+/** A room as an event stream. @throws {BusError} as {@link openEventStream} */
+export async function answerStream(
+  c: Context,
+  context: EventStreamContext,
+  request: ReadRequest & { readonly cut: (() => void) | undefined },
+): Promise<Response> {
+  const stream = await openEventStream(context, {
+    ...request,
+    query: parseQuery(searchOf(c), 'stream', context.limits.pageEvents),
+    // Who has no last event may say so by an empty one.
+    lastEventId: c.req.header('last-event-id') || undefined,
+  })
+  c.header('Content-Type', EVENT_STREAM)
+  c.header('Cache-Control', 'private, no-cache, no-transform')
+  c.header('Vary', 'Accept', { append: true })
+  // A proxy that gathers answers before it passes them on would hold events back.
+  c.header('X-Accel-Buffering', 'no')
+  if (c.req.method !== 'HEAD') return c.newResponse(stream as ReadableStream)
+  await stream.cancel()
+  return c.body(null)
+}
+
+/** One event. @throws {BusError} not_found */
+export async function answerEvent(
+  c: Context,
+  { store }: EventStreamContext,
+  { room, rights }: ReadRequest,
+): Promise<Response> {
+  const id = c.req.param('id') ?? ''
+  const found = isHeaderText(id) ? await store.find(room, id) : undefined
+  const head = found && (await store.head(room))
+  const header = found?.record.headers[found.index]
+  if (!found || !head || !header || !typeMatcher(rights.subscribe)(header.type))
+    throw new BusError('not_found', 'no such event')
+  const { record, index } = found
+  // An event never changes, and its position names it: no two have the same.
+  const tag = `"${positionIn(head.epoch, record, record.place + index)}"`
+  const { correlationId = header.id, traceparent } = header
+  const tracing = tracingHeaders({
+    correlationId,
+    ...(traceparent !== undefined && { traceparent }),
+  })
+  for (const [name, value] of Object.entries(tracing)) c.header(name, value)
+  const isKnown = unchanged(tag, c.req.header('if-none-match'))
+  return tagged(c, tag, isKnown ? undefined : eventText(head.epoch, record, index))
+}
+
+/** JSON with its tag, or nothing where the reader has that already. */
+function tagged(c: Context, tag: string, text: string | undefined): Response {
+  c.header('ETag', tag)
+  c.header('Cache-Control', 'private, no-cache')
+  c.header('Vary', 'Accept', { append: true })
+  if (text === undefined) return c.body(null, 304)
+  return c.body(text, 200, { 'Content-Type': 'application/json; charset=utf-8' })
+}
+
+function searchOf(c: Context): URLSearchParams {
+  return new URL(c.req.url).searchParams
+}
