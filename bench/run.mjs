@@ -5,8 +5,10 @@
 // To add a row: `await bench.compare({ ... })` or `await bench.budget({ ... })` in a suite. To add a suite: a file in suites/ and
 // its line here.
 
+import { whenAskedToStop } from '../scripts/lib/project.mjs'
 import { Bench } from './lib/compare.mjs'
 import { conditions } from './lib/conditions.mjs'
+import { closeAll } from './lib/processes.mjs'
 import { render, renderBudgets } from './lib/table.mjs'
 
 const suites = {
@@ -27,6 +29,8 @@ if (unknown.length > 0) {
   process.exit(1)
 }
 const chosen = asked.length > 0 ? [...new Set(asked)] : names
+
+whenAskedToStop(() => void closeAll().finally(() => process.exit(1)))
 
 const bench = new Bench((text) => console.log(text))
 for (const name of chosen) {

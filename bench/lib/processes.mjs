@@ -1,23 +1,39 @@
 // Servers as processes of their own, so that they do not share a thread with who measures.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
 import { root } from '../../scripts/lib/project.mjs'
 
-/** Starts a script and waits until its output matches; `found` is what the first group has. */
-export async function startScript(script, args, ready) {
-  return start(process.execPath, [join(root, script), ...args], ready)
+const open = new Set()
+
+/** What `close` ends is ended also where the run is asked to stop; call what this returns. */
+export function untilClosed(close) {
+  open.add(close)
+  return async () => {
+    open.delete(close)
+    await close()
+  }
 }
 
-/** The same for any program; `stop` ends it by its pid. */
-export async function start(command, args, ready) {
-  const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
-  const stop = async () => {
+/** Ends all that is still open. */
+export async function closeAll() {
+  await Promise.allSettled([...open].map((close) => close()))
+}
+
+/**
+ * Starts a script of the repository and waits until its output matches; `found` is what the first
+ * group has, and `stop` ends it by its pid.
+ */
+export async function startScript(script, args, ready) {
+  const child = spawn(process.execPath, [script, ...args], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const stop = untilClosed(async () => {
     if (child.exitCode !== null || child.signalCode !== null) return
     const ended = once(child, 'exit')
     child.kill('SIGTERM')
     await ended
-  }
+  })
   const found = await new Promise((resolve, reject) => {
     let output = ''
     for (const stream of [child.stdout, child.stderr]) {
@@ -28,7 +44,7 @@ export async function start(command, args, ready) {
       })
     }
     child.on('error', reject)
-    child.on('exit', () => reject(new Error(`${command} ended before it was ready:\n${output}`)))
+    child.on('exit', () => reject(new Error(`${script} ended before it was ready:\n${output}`)))
   })
   return { found, stop }
 }

@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { startBareBrowser } from '../../e2e/lib/bare-browser.ts'
 import { usesChromium } from '../lib/pages.mjs'
-import { startRelay } from '../lib/processes.mjs'
+import { startRelay, untilClosed } from '../lib/processes.mjs'
 import { serveSite } from '../lib/site.mjs'
 
 export const needs = ['CROSSTOWN_CHROMIUM']
@@ -17,7 +17,8 @@ export async function run(bench) {
   try {
     const relay = await kept(startRelay('memory'))
     const site = await kept(serveSite('handover.mjs'))
-    const browser = await kept(startBareBrowser())
+    const browser = await startBareBrowser()
+    closing.push(untilClosed(() => browser.close()))
     const url = `${site.url}?relay=${encodeURIComponent(relay.url)}`
     // This tab stays, and leads between the rounds.
     const next = await opened(browser, url)
