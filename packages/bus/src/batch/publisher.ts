@@ -231,8 +231,9 @@ export class Publisher {
     return drafts.map(({ type, options, time }, i) => {
       const encoded = composer.encode(values[i], type)
       const own = ownOptions(options, type)
-      const versioned = version ? { ...own, version: version(type, own.version) } : own
-      return { type, data: values[i], encoded, options: versioned, time }
+      const written = version?.(type, own.version)
+      const said = written === undefined ? own : { ...own, version: written }
+      return { type, data: values[i], encoded, options: said, time }
     })
   }
 
