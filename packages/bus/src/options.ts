@@ -184,11 +184,9 @@ export function resolveOptions(
 const POLICIES: ReadonlySet<unknown> = new Set([undefined, 'deliver', 'ignore', 'error'])
 
 function checkEvents(events: EventSchemas | undefined, unknown: unknown): void {
-  if (!POLICIES.has(unknown)) throw invalid("unknown must be 'deliver', 'ignore' or 'error'")
-  if (events === undefined) {
-    if (unknown === undefined) return
-    throw invalid('unknown says what is not in events: give events')
-  }
+  if (!POLICIES.has(unknown) || (unknown !== undefined && events === undefined))
+    throw invalid("unknown must be 'deliver', 'ignore' or 'error', and beside events")
+  if (events === undefined) return
   if (typeof events !== 'object' || events === null)
     throw invalid('events must be an object of schemas by event type')
   for (const [type, one] of Object.entries(events)) {
@@ -210,25 +208,18 @@ const VERSIONS: ReadonlySet<string> = new Set(['schema', 'version', 'upcast'])
 
 /** Every step there must be and no other: a wrong number would be found out by an old event. */
 function checkVersions(what: string, one: EventVersions | undefined | null): void {
-  const { schema, version, upcast = {} } = one ?? {}
-  if (version === undefined || Object.keys(one ?? {}).some((key) => !VERSIONS.has(key))) {
-    throw invalid(
-      `${what} is neither a Standard Schema, of zod, valibot, arktype or your own, nor { schema, version, upcast }`,
-    )
-  }
+  const { schema, version, upcast } = one ?? {}
+  if (version === undefined || Object.keys(one ?? {}).some((key) => !VERSIONS.has(key)))
+    throw invalid(`${what} must be a Standard Schema or { schema, version, upcast }`)
   if (schema !== undefined && !isSchema(schema))
-    throw invalid(`${what}.schema is not a Standard Schema`)
+    throw invalid(`${what}.schema must be a Standard Schema`)
   if (!Number.isSafeInteger(version) || version < 1)
     throw invalid(`${what}.version must be a whole number from 1`)
-  if (typeof upcast !== 'object' || upcast === null)
-    throw invalid(`${what}.upcast must be an object of functions by version`)
-  for (let from = 1; from < version; from++) {
-    if (typeof upcast[from] !== 'function')
-      throw invalid(`${what}.upcast[${from}] is missing: what makes version ${from + 1} of ${from}`)
-  }
-  const extra = Object.keys(upcast).find((from) => !(Number(from) >= 1 && Number(from) < version))
-  if (extra !== undefined)
-    throw invalid(`${what}.upcast[${extra}] is of no version before ${version}`)
+  const steps = upcast ?? {}
+  let from = 1
+  while (from < version && typeof steps[from] === 'function') from++
+  if (from < version || Object.keys(steps).length >= version)
+    throw invalid(`${what}.upcast must have a function for each version before ${version}`)
 }
 
 function resolveLog(
