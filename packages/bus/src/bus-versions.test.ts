@@ -148,6 +148,18 @@ describe('an event of version 1, where version 3 is current', () => {
   })
 })
 
+it('an event that cannot be made current is reported once by a loop that counts from the end', async () => {
+  const [old, now] = await pair(first, third)
+  for (const item of ['B1', 'A', 'C1']) await old.publish('cart.added', { item })
+  const seen: unknown[] = []
+  for await (const { data } of now.events('cart.*', { from: { last: 2 }, where: isThird })) {
+    seen.push(data)
+    if (seen.length === 2) break
+  }
+  expect(seen).toMatchObject([{ sku: 'B1' }, { sku: 'C1' }])
+  expect(codes()).toEqual(['schema_failed'])
+})
+
 function isThird({ version }: BusEvent): boolean {
   return version === 3
 }
