@@ -4,8 +4,10 @@ import {
   type Bus,
   type BusError,
   type BusEvent,
+  type BusOptions,
   createBus,
   type EventSchemas,
+  portLink,
   type UnknownPolicy,
 } from './index.ts'
 
@@ -16,9 +18,14 @@ let name = ''
 const reported: BusError[] = []
 
 /** A context of the device; those of one test share a log and a channel. */
-function open(events?: EventSchemas, unknown?: UnknownPolicy): Bus<Any> {
+function open(
+  events?: EventSchemas,
+  unknown?: UnknownPolicy,
+  options: Partial<BusOptions> = {},
+): Bus<Any> {
   const bus = createBus({
     name,
+    ...options,
     onError: (error: BusError) => reported.push(error),
     ...(events && { events }),
     ...(unknown && { unknown }),
@@ -128,6 +135,14 @@ describe('an event of version 1, where version 3 is current', () => {
     ).rejects.toMatchObject({ code: 'invalid_options' })
   })
 
+  it('is written as version 3 also behind a schema that takes its time, in the order of the calls', async () => {
+    const slow = z.string().refine(async () => true)
+    const [, now] = await pair(first, { ...third, slow })
+    void now.publish('slow', 'first')
+    await now.publish('cart.added', { sku: 'A1', quantity: 1 })
+    expect(await all(now.replay())).toMatchObject([{ data: 'first', version: 1 }, AS_THIRD])
+  })
+
   it('that cannot be made current is told once for all handlers, and the others go on', async () => {
     const [old, now] = await pair(first, third)
     const heard: unknown[] = []
@@ -146,6 +161,25 @@ describe('an event of version 1, where version 3 is current', () => {
     expect(await now.get(id)).toBeUndefined()
     expect(codes()).toEqual(['schema_failed', 'schema_failed'])
   })
+})
+
+it('a guest and its host read each other, whichever of them is of version 1', async () => {
+  for (const [mine, other] of [
+    [first, third],
+    [third, first],
+  ]) {
+    name = `versions-${++tests}`
+    const { port1, port2 } = new MessageChannel()
+    const guest = open(mine, undefined, { log: false, tabs: false, links: [portLink(port1)] })
+    const host = open(other, undefined, { links: [portLink(port2)] })
+    const [old, now] = mine === first ? [guest, host] : [host, guest]
+    const heard: BusEvent[] = []
+    now.subscribe('cart.*', (event) => heard.push(event))
+    await old.publish('cart.added', { item: 'A1' })
+    await expect.poll(() => heard).toMatchObject([AS_THIRD])
+    const kept = await all(host.replay())
+    expect(kept).toMatchObject([host === now ? AS_THIRD : { data: { item: 'A1' }, version: 1 }])
+  }
 })
 
 it('an event that cannot be made current is reported once by a loop that counts from the end', async () => {
