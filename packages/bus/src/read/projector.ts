@@ -188,7 +188,7 @@ export class Projector {
     if (this.#point && !stands(this.#point, state)) this.#restart()
     const fresh = [...this.#fresh]
     const old = this.#walk
-    if (old && !(await this.#fold(old, state, (view) => !fresh.includes(view), over))) return
+    if (old && !(await this.#fold(old, state, (view) => !this.#fresh.has(view), over))) return
     if (old?.astray) return this.#restart()
     if (fresh.length > 0) {
       const { report, hasRelay } = this.#options
