@@ -62,6 +62,8 @@ export type {
   OutboxSnapshot,
   PatternOf,
   Patterns,
+  Projection,
+  ProjectOptions,
   PublishArguments,
   PublishOptions,
   ReadFrom,
