@@ -10,6 +10,7 @@ import type { Platform } from '../platform.ts'
 import type {
   Confirmation,
   PeerContexts,
+  Presence,
   RelaySession,
   RelaySource,
   SessionEvents,
@@ -30,6 +31,7 @@ export interface LeadOptions {
   readonly peers: PeerContexts
   readonly dispatcher: Dispatch
   readonly upkeep: Upkeep
+  readonly presence: Presence
   readonly outbox: OutboxSize
   readonly written: () => void
   /** Every own batch up to this one is in the room, or was before its history was trimmed. */
@@ -126,6 +128,7 @@ export class Lead {
     status.update({ leader: true })
     this.#options.leads(true)
     this.#options.upkeep.start(log)
+    this.tellPresent()
     this.#session?.start()
     // The one before may have died between a commit and the telling of it.
     void this.#options.peers.look()
@@ -149,10 +152,12 @@ export class Lead {
   }
 
   #events(): SessionEvents {
-    const { status, peers, dispatcher, written, confirmThrough, onGap, report } = this.#options
+    const { status, peers, presence, dispatcher, written, confirmThrough, onGap, report } =
+      this.#options
     return {
       state: (relay, error) => {
         status.update(error ? { relay, lastError: error } : { relay })
+        if (relay !== 'online') presence.doubt()
         this.beatSoon()
       },
       rtt: (rtt) => {
@@ -179,6 +184,7 @@ export class Lead {
           dispatcher.incoming({ header, dataText: data[i] as string }, 'room')
         })
       },
+      presence: (frame, own) => presence.room(frame, own),
       gap: (gap) => {
         peers.postGap(gap)
         onGap(gap)
@@ -201,6 +207,11 @@ export class Lead {
   /** Unpersisted events for the room; dropped where this context does not lead. */
   cast(headers: string, data: readonly string[]): void {
     this.#session?.cast(headers, data)
+  }
+
+  /** The room hears who of this device is there. */
+  tellPresent(): void {
+    this.#session?.presence(this.#options.presence.members)
   }
 
   /** An own batch is in the log, of whatever context. */
