@@ -52,6 +52,8 @@ export interface View {
   readonly ledger: Ledger
   readonly network: TestNetwork
   readonly devices: readonly DeviceView[]
+  /** The contexts that the room can hear of, each with the ids it sees: its own first. */
+  readonly present: readonly { readonly name: string; readonly sees: readonly string[] }[]
   readonly room: {
     readonly head: string | undefined
     readonly trimmed: number
@@ -64,9 +66,26 @@ export interface View {
   }
 }
 
-export async function viewOf({ network, ledger, partial, logEvents }: Stage): Promise<View> {
+export async function viewOf(stage: Stage): Promise<View> {
+  const { network, ledger, partial, logEvents } = stage
   const devices = await Promise.all(network.devices.map((device) => deviceView(device, partial)))
-  return { ledger, network, devices, logEvents, room: await network.relay.room(ROOM) }
+  const present = stage.open
+    .filter(({ instance }) => isConnected(instance))
+    .map(({ bus, instance: { name } }) => ({
+      name,
+      sees: bus.presence.get().map(({ id }) => id),
+    }))
+  return { ledger, network, devices, logEvents, present, room: await network.relay.room(ROOM) }
+}
+
+/** Whether somebody is there who has a log, and so a way to the relay, for what is said here. */
+function isConnected({
+  context,
+  device,
+  disk,
+  memory,
+}: Stage['open'][number]['instance']): boolean {
+  return context.alive && (disk || memory || device.contexts.some(({ hasDisk }) => hasDisk))
 }
 
 /** The place in a position; 0 where there is none. */
