@@ -16,6 +16,7 @@ const readmes = [
   'docs/testing.md',
   'docs/reading.md',
   'docs/schemas.md',
+  'docs/presence.md',
 ]
 const texts = [
   ...readmes,

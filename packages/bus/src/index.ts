@@ -62,6 +62,7 @@ export type {
   OutboxSnapshot,
   PatternOf,
   Patterns,
+  PresenceMember,
   Projection,
   ProjectOptions,
   PublishArguments,
