@@ -12,7 +12,7 @@ import { takeTurn } from './device/turn.ts'
 import { Dispatcher } from './dispatch/dispatcher.ts'
 import { type AnyHandler, Handlers } from './dispatch/handlers.ts'
 import { iterate, nextEvent } from './dispatch/iterate.ts'
-import { BusError, type BusErrorCode } from './errors.ts'
+import { BusError } from './errors.ts'
 import { type BusEvent, isHeaderText } from './event.ts'
 import { tabsLink } from './links/tabs.ts'
 import { indexedDbLog } from './log/indexeddb.ts'
@@ -27,7 +27,7 @@ import {
 } from './options.ts'
 import { type Platform, runtimePlatform } from './platform.ts'
 import { eventById } from './read/by-id.ts'
-import { outboxOf } from './read/outbox.ts'
+import { type OutboxEntry, outboxOf } from './read/outbox.ts'
 import { replay } from './read/replay.ts'
 import { withLog } from './read/steady-log.ts'
 import { streamEvents } from './read/stream.ts'
@@ -249,14 +249,14 @@ export function createBusOn(
 
   async function* outbox<T>(
     state: 'pending' | 'refused',
-    give: (event: BusEvent, code: BusErrorCode | undefined) => T,
+    give: (event: BusEvent, refusal: Omit<OutboxEntry, 'event'>) => T,
   ): AsyncGenerator<T, void, void> {
     if (closed) throw closedError()
     const opened = relay && (await device.open())
     if (!opened) return
-    for await (const { event, code } of outboxOf(opened, state)) {
+    for await (const { event, ...refusal } of outboxOf(opened, state)) {
       const decoded = dispatcher.open(event)
-      if (decoded) yield give(decoded, code)
+      if (decoded) yield give(decoded, refusal)
     }
   }
 
@@ -268,7 +268,7 @@ export function createBusOn(
     outbox: {
       ...part(device.status, 'outbox', use),
       pending: () => outbox('pending', (event) => event),
-      refused: () => outbox('refused', (event, code) => ({ event, code })),
+      refused: () => outbox('refused', (event, refusal) => ({ event, ...refusal })),
     },
     publish,
     publishBatch(

@@ -116,6 +116,8 @@ export interface BusErrorDetails {
   readonly eventId?: string
   /** Path of the culprit in `data`, as in `data.items[2].onClick`. */
   readonly path?: string
+  /** Of a `conflict`: the stream's revision where it was judged, 0 where it has no event. */
+  readonly currentRevision?: number | undefined
   readonly cause?: unknown
 }
 
@@ -138,6 +140,7 @@ export class BusError extends Error {
   readonly eventType?: string
   readonly eventId?: string
   readonly path?: string
+  readonly currentRevision?: number
 
   constructor(code: BusErrorCode, message: string, details: BusErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause })
@@ -147,6 +150,7 @@ export class BusError extends Error {
     if (details.eventType !== undefined) this.eventType = details.eventType
     if (details.eventId !== undefined) this.eventId = details.eventId
     if (details.path !== undefined) this.path = details.path
+    if (details.currentRevision !== undefined) this.currentRevision = details.currentRevision
   }
 }
 

@@ -291,6 +291,8 @@ export interface Outbox<Events extends object> extends Observable<OutboxSnapshot
   refused(): AsyncIterableIterator<{
     readonly event: EventOf<Events, TypeOf<Events>>
     readonly code: BusErrorCode
+    /** With `conflict`: the revision that its stream had in the room, 0 for none. */
+    readonly currentRevision: number | undefined
   }>
 }
 
