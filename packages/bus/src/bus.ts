@@ -27,10 +27,11 @@ import {
 } from './options.ts'
 import { type Platform, runtimePlatform } from './platform.ts'
 import { eventById } from './read/by-id.ts'
+import { withExpected } from './read/expected.ts'
 import { type OutboxEntry, outboxOf } from './read/outbox.ts'
 import { replay } from './read/replay.ts'
 import { withLog } from './read/steady-log.ts'
-import { streamEvents } from './read/stream.ts'
+import { fromRevisionOn, streamEvents } from './read/stream.ts'
 import { Subscriber } from './read/subscriber.ts'
 import {
   type EventSchemas,
@@ -144,6 +145,7 @@ export function createBusOn(
       host: (options) => new LogHost(options),
       fallbackLog: () => new MemoryLog(platform),
       settleHandled: settleHandlers,
+      withExpected: (opened, entries) => withExpected(opened, entries, report),
     },
   })
   const pipeline = new Pipeline(device.sinks, limits)
@@ -171,6 +173,7 @@ export function createBusOn(
     attach: (patterns, handler, where) => handlers.attach(dispatcher, patterns, handler, where),
     decode: (event) => dispatcher.open(event),
     hasLog: log !== undefined,
+    hasRelay: relay !== undefined,
     open: openLog,
     prefix: composer.prefix,
     report,
@@ -319,18 +322,18 @@ export function createBusOn(
         onClose: subscriber.onClose,
         report,
       }),
-    async loadStream(stream: string) {
+    async loadStream(stream: string, { fromRevision = 1 }: { fromRevision?: number } = {}) {
       if (closed) throw closedError()
       if (!isHeaderText(stream)) throw new BusError('invalid_options', 'loadStream: give a stream')
       const events = await withLog(openLog, (opened) =>
         streamEvents(opened, stream, relay !== undefined, report),
       )
-      return events.flatMap((event) => dispatcher.open(event) ?? [])
+      return fromRevisionOn(events, fromRevision).flatMap((event) => dispatcher.open(event) ?? [])
     },
     async get(id: string) {
       if (closed) throw closedError()
       const opened = direct ? undefined : await device.open()
-      const found = opened && (await eventById(opened, id))
+      const found = opened && (await eventById(opened, id, relay !== undefined))
       return found && dispatcher.open(found)
     },
     hasSubscribers: (type: string) => dispatcher.subscriptions.of(type).length > 0,

@@ -46,22 +46,27 @@ export function conflictsOf(
   while (again) {
     again = false
     const heads = new Map<string, StreamHead>()
-    const inGroup = new Set<number>()
+    /** Accepted events of groups, by stream: none of them counts once one is refused. */
+    const inGroup = new Map<number, string[]>()
     for (const [i, { stream, expected, group }] of headers.entries()) {
       if (stream === undefined || refused(i) || conflicts.has(i)) continue
       const head = heads.get(stream) ?? headOf(stream)
       if (expected === undefined || holds(expected, head)) {
         heads.set(stream, { revision: (head?.revision ?? 0) + 1, id: ids(i) })
-        if (group !== undefined) inGroup.add(group)
+        if (group === undefined) continue
+        const own = inGroup.get(group)
+        if (own) own.push(stream)
+        else inGroup.set(group, [stream])
         continue
       }
-      const revision = head?.revision ?? 0
+      const own = group === undefined ? [] : (inGroup.get(group) ?? [])
+      const revision = (head?.revision ?? 0) - own.filter((one) => one === stream).length
       conflicts.set(i, revision)
       if (group === undefined) continue
       for (const [k, other] of headers.entries())
         if (other.group === group && !refused(k)) conflicts.set(k, revision)
       // Who came after the first of them counted on it.
-      if (inGroup.has(group)) {
+      if (own.length > 0) {
         again = true
         break
       }

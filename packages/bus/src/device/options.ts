@@ -1,9 +1,9 @@
 /** What a device is made of: the stages it ties together, and whom it tells. */
-import type { Batch } from '../batch/batch.ts'
+import type { Batch, Entry } from '../batch/batch.ts'
 import type { Dispatch } from '../dispatch/dispatch.ts'
 import type { BusError } from '../errors.ts'
 import type { Link, LinkSource } from '../links/link.ts'
-import type { Log, LogSource, Writer } from '../log/log.ts'
+import type { Encoded, Log, LogSource, Writer } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
 import type { PeerContexts, PeerEvents, RelaySource, Waiters } from '../sync/sync.ts'
 import type { Gap, SystemEvents } from '../types.ts'
@@ -20,6 +20,7 @@ export interface DeviceStages extends LinkedStages {
   takeTurn(options: TurnOptions): Turn
   /** The log used where the one asked for does not open. */
   fallbackLog(): Log
+  withExpected(log: Log, entries: readonly Entry[]): Promise<readonly Encoded[]>
   settleHandled(batch: Batch): void
 }
 

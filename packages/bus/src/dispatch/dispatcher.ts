@@ -79,7 +79,7 @@ export class Dispatcher implements Dispatch {
     const { header } = incoming
     try {
       const data = this.#options.decode(incoming.dataText, header.encoding, header)
-      return eventOf(header, data, incoming.offset, incoming.position)
+      return eventOf(header, data, incoming)
     } catch (error) {
       this.#options.report(error as BusError, {
         stage: 'codec',
@@ -147,8 +147,7 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 export function eventOf(
   header: EventHeader,
   data: unknown,
-  offset?: number,
-  position?: string,
+  { offset, position, revision }: Pick<Incoming, 'offset' | 'position' | 'revision'> = {},
 ): BusEvent {
   const event: { -readonly [Key in keyof BusEvent]: BusEvent[Key] } = {
     id: header.id,
@@ -161,6 +160,7 @@ export function eventOf(
     correlationId: header.correlationId ?? header.id,
   }
   if (header.stream !== undefined) event.stream = header.stream
+  if (revision !== undefined) event.revision = revision
   if (header.causationId !== undefined) event.causationId = header.causationId
   if (header.traceparent !== undefined) event.traceparent = header.traceparent
   if (header.metadata !== undefined) event.metadata = header.metadata
