@@ -143,6 +143,8 @@ export interface StoredStream {
 export interface Placement {
   readonly batch: number
   readonly parts: readonly PlacedPart[]
+  /** Whether the room had taken events of it that it has lost since: it decided on them already. */
+  readonly lost?: boolean
 }
 
 /** Events of a record at neighbouring places: the k-th of `indexes` stands at `place + k`. */
@@ -360,7 +362,7 @@ export interface Log {
   countStreams(streams: readonly string[], before: number): Promise<number[] | undefined>
   /** The highest counter that an id of this prefix has in the log; 0 if there is none. */
   highest(prefix: string): Promise<number>
-  /** Where the room has the events of a record, without what it has lost; `undefined` if nowhere. */
+  /** Where the room has the events of a record, or had them; `undefined` if nowhere. */
   placement(batch: number): Promise<Placement | undefined>
   /** The same for all records from number `from` to number `to`, both included, ascending. */
   placements(from: number, to: number): Promise<Placement[]>

@@ -20,8 +20,9 @@ import type { HeldRun, PlacedPart, Placement, RoomBatch } from './log.ts'
  */
 export function readPlacement(written: unknown, batch: number): Placement {
   if (!isObject(written)) return { batch, parts: [] }
-  const { parts } = written
-  return { batch, parts: isList(parts, MAX_PARTS) ? parts.filter(isPart) : [] }
+  const { parts, lost } = written
+  const read = { batch, parts: isList(parts, MAX_PARTS) ? parts.filter(isPart) : [] }
+  return lost === true ? { ...read, lost } : read
 }
 
 /** The same from the text that a log without structured values keeps. */
@@ -75,10 +76,11 @@ export function placed(
   by: { readonly record: number; readonly epoch: string },
   cuts: readonly Cut[],
 ): Placement {
-  const parts = [...validParts(known?.parts ?? [], cuts)]
+  const valid = validPlacement(known, cuts)
+  const parts = [...(valid?.parts ?? [])]
   const said = decidedIndexes(parts)
   for (const run of runs) parts.push(...partsOf(run, by, said))
-  return { batch, parts }
+  return valid?.lost ? { batch, parts, lost: true } : { batch, parts }
 }
 
 interface Part {
@@ -145,8 +147,15 @@ export function validPlacement(
   placement: Placement | undefined,
   cuts: readonly Cut[],
 ): Placement | undefined {
-  const parts = validParts(placement?.parts ?? [], cuts)
-  return placement && parts.length > 0 ? { batch: placement.batch, parts } : undefined
+  if (!placement) return undefined
+  const parts = validParts(placement.parts, cuts)
+  const lost = placement.lost || placesIn(parts) < placesIn(placement.parts)
+  if (lost) return { batch: placement.batch, parts, lost }
+  return parts.length > 0 ? { batch: placement.batch, parts } : undefined
+}
+
+function placesIn(parts: readonly PlacedPart[]): number {
+  return parts.reduce((sum, { indexes }) => sum + indexes.length, 0)
 }
 
 function validParts(parts: readonly PlacedPart[], cuts: readonly Cut[]): readonly PlacedPart[] {
