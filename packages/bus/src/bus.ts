@@ -12,7 +12,7 @@ import { takeTurn } from './device/turn.ts'
 import { Dispatcher } from './dispatch/dispatcher.ts'
 import { type AnyHandler, Handlers } from './dispatch/handlers.ts'
 import { iterate, nextEvent } from './dispatch/iterate.ts'
-import { BusError, type BusErrorCode } from './errors.ts'
+import { BusError } from './errors.ts'
 import { type BusEvent, isHeaderText } from './event.ts'
 import { tabsLink } from './links/tabs.ts'
 import { indexedDbLog } from './log/indexeddb.ts'
@@ -30,11 +30,12 @@ import { type Platform, runtimePlatform } from './platform.ts'
 import { PresenceView } from './presence.ts'
 import { deviceName } from './protocol/presence.ts'
 import { eventById } from './read/by-id.ts'
-import { outboxOf } from './read/outbox.ts'
+import { withExpected } from './read/expected.ts'
+import { type OutboxEntry, outboxOf } from './read/outbox.ts'
 import { Projector } from './read/projector.ts'
 import { replay } from './read/replay.ts'
 import { unreadable, withLog } from './read/steady-log.ts'
-import { streamEvents } from './read/stream.ts'
+import { fromRevisionOn, streamEvents } from './read/stream.ts'
 import { Subscriber } from './read/subscriber.ts'
 import { EventTypes } from './schema/event-types.ts'
 import type { EventSchemas, SchemaEvents, SchemaInput } from './schema/schema.ts'
@@ -156,6 +157,7 @@ export function createBusOn(
       host: (options) => new LogHost(options),
       fallbackLog: () => new MemoryLog(platform),
       settleHandled: settleHandlers,
+      withExpected: (opened, entries) => withExpected(opened, entries, report),
     },
   })
   const pipeline = new Pipeline(device.sinks, limits)
@@ -184,6 +186,7 @@ export function createBusOn(
     attach: (patterns, handler, where) => handlers.attach(dispatcher, patterns, handler, where),
     decode: (event) => dispatcher.open(event),
     hasLog: log !== undefined,
+    hasRelay: relay !== undefined,
     open: openLog,
     prefix: composer.prefix,
     report,
@@ -269,14 +272,14 @@ export function createBusOn(
 
   async function* outbox<T>(
     state: 'pending' | 'refused',
-    give: (event: BusEvent, code: BusErrorCode | undefined) => T,
+    give: (event: BusEvent, refusal: Omit<OutboxEntry, 'event'>) => T,
   ): AsyncGenerator<T, void, void> {
     if (closed) throw closedError()
     const opened = relay && (await device.open())
     if (!opened) return
-    for await (const { event, code } of outboxOf(opened, state)) {
+    for await (const { event, ...refusal } of outboxOf(opened, state)) {
       const decoded = dispatcher.open(event)
-      if (decoded) yield give(decoded, code)
+      if (decoded) yield give(decoded, refusal)
     }
   }
 
@@ -289,7 +292,7 @@ export function createBusOn(
     outbox: {
       ...part(device.status, 'outbox', use),
       pending: () => outbox('pending', (event) => event),
-      refused: () => outbox('refused', (event, code) => ({ event, code })),
+      refused: () => outbox('refused', (event, refusal) => ({ event, ...refusal })),
     },
     publish,
     publishBatch(
@@ -354,18 +357,18 @@ export function createBusOn(
         [Symbol.dispose]: close,
       }
     },
-    async loadStream(stream: string) {
+    async loadStream(stream: string, { fromRevision = 1 }: { fromRevision?: number } = {}) {
       if (closed) throw closedError()
       if (!isHeaderText(stream)) throw new BusError('invalid_options', 'loadStream: give a stream')
       const events = await withLog(openLog, (opened) =>
         streamEvents(opened, stream, relay !== undefined, report),
       )
-      return events.flatMap((event) => dispatcher.open(event) ?? [])
+      return fromRevisionOn(events, fromRevision).flatMap((event) => dispatcher.open(event) ?? [])
     },
     async get(id: string) {
       if (closed) throw closedError()
       const opened = direct ? undefined : await device.open()
-      const found = opened && (await eventById(opened, id))
+      const found = opened && (await eventById(opened, id, relay !== undefined))
       return found && dispatcher.open(found)
     },
     hasSubscribers: (type: string) => dispatcher.subscriptions.of(type).length > 0,

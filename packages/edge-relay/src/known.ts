@@ -3,7 +3,8 @@
  * a second time under another name: with posts, whose ids are those of their publishers, and from
  * devices that share a log, since a copy of a device sends what the other one may have sent before.
  */
-import type { Command, PostCommand, PublishCommand, RoomState } from './commands.ts'
+import type { EventHeader } from '@crosstown/bus/protocol'
+import type { Command, PostCommand, Posted, PublishCommand, RoomState } from './commands.ts'
 import { positionIn } from './record.ts'
 import type { Store } from './stores/store.ts'
 
@@ -59,13 +60,17 @@ async function knownPosts(
   room: string,
   { head }: RoomState,
   { events }: Waiting<PostCommand>,
-): Promise<Map<string, string>> {
-  const known = new Map<string, string>()
+): Promise<Map<string, Posted>> {
+  const known = new Map<string, Posted>()
   for (const { id } of events) {
     const found = id === undefined ? undefined : await store.find(room, id)
     if (!found) continue
     const { record, index } = found
-    known.set(id as string, positionIn(head.epoch, record, record.place + index))
+    const { revision } = record.headers[index] as EventHeader
+    known.set(id as string, {
+      position: positionIn(head.epoch, record, record.place + index),
+      ...(revision !== undefined && { revision }),
+    })
   }
   return known
 }

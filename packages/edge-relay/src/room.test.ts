@@ -21,6 +21,7 @@ class Room {
     head: { epoch: 'e', version: 0, ...START, time: 0 },
     devices: new Map(),
     logs: new Map(),
+    streams: new Map(),
     ids: { prefix: 'p', counter: 0 },
   }
   last = decide(this.state, [])
@@ -434,7 +435,9 @@ describe('post', () => {
 
   it('answers for what the room has already, and writes only what it has not', () => {
     const room = new Room()
-    const reply = room.do(post(['h-x', 'h-y', 'h-y'], { known: new Map([['h-x', 'e.9.abc']]) }))
+    const reply = room.do(
+      post(['h-x', 'h-y', 'h-y'], { known: new Map([['h-x', { position: 'e.9.abc' }]]) }),
+    )
     expect(reply).toEqual({
       kind: 'posted',
       events: [
@@ -443,7 +446,7 @@ describe('post', () => {
         { id: 'h-y', position: `e.1.${checkOf('h-y')}`, existing: true },
       ],
     })
-    room.do(post(['h-x'], { known: new Map([['h-x', 'e.9.abc']]) }))
+    room.do(post(['h-x'], { known: new Map([['h-x', { position: 'e.9.abc' }]]) }))
     expect(isWrite(room.last)).toBe(false)
   })
 

@@ -92,7 +92,9 @@ export class Publisher {
     try {
       plan = composer.plan(type, options)
       if (plan.persisted && plan.scope === 'room') this.#assertRoom(type)
-      until = this.#levelOf(type, plan.persisted, plan.scope === 'room', options.until)
+      const judged = this.#isJudged(type, options, plan)
+      const level = options.until ?? (judged ? 'relayed' : undefined)
+      until = this.#levelOf(type, plan.persisted, plan.scope === 'room', level)
     } catch (error) {
       return rejectedTicket(publishError(error), this.#options.later, this.#options.report)
     }
@@ -132,7 +134,10 @@ export class Publisher {
       plans = drafts.map((draft) => composer.plan(draft.type, draft.options))
       const forRoom = plans.findIndex(({ persisted, scope }) => persisted && scope === 'room')
       if (forRoom >= 0) this.#assertRoom((drafts[forRoom] as Draft).type)
-      until = this.#level(drafts, plans, level)
+      const judged = drafts.some(({ type, options }, i) =>
+        this.#isJudged(type, options, plans[i] as EventPlan),
+      )
+      until = judged && level.until === undefined ? 'relayed' : this.#level(drafts, plans, level)
     } catch (error) {
       return rejectedTicket(publishError(error), later, report)
     }
@@ -275,6 +280,14 @@ export class Publisher {
       'what waits for the relay fills the log: come online, or raise limits.logEvents and limits.logBytes',
       { stage: 'batch', eventType: type },
     )
+  }
+
+  /** Whether the room decides over it. @throws {BusError} invalid_options */
+  #isJudged(type: string, { expectedRevision }: EventOptions, { scope }: EventPlan): boolean {
+    if (expectedRevision === undefined || !this.#options.hasRelay) return false
+    if (scope === 'room') return expectedRevision !== 'any'
+    const what = `publish of ${type}: with a relay, expectedRevision needs scope 'room'`
+    throw new BusError('invalid_options', what, { stage: 'batch', eventType: type })
   }
 
   #level(drafts: readonly Draft[], plans: readonly EventPlan[], { until }: Level): Until {

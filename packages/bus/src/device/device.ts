@@ -131,6 +131,7 @@ export class Device {
       grew: (...grown) => this.#lead.grew(...grown),
       failed: (lastError) => this.status.update({ lastError }),
       settleHandled: (batch) => stages.settleHandled(batch),
+      withExpected: (...asked) => stages.withExpected(...asked),
     })
     this.#candidate = new Candidate({
       platform,

@@ -290,11 +290,12 @@ export class Lead {
     const { report, publishSystem } = this.#options
     try {
       const [record] = (await this.#log?.read(batch, 1)) ?? []
-      for (const [index, code] of refused) {
+      for (const [index, code, currentRevision] of refused) {
         const header = record?.batch === batch ? record.headers[index] : undefined
         if (!header) continue
         const data = { id: header.id, type: header.type, code, offset: offsetOf(batch, index) }
-        publishSystem('$event.refused', data)
+        const said = currentRevision === undefined ? undefined : { currentRevision }
+        publishSystem('$event.refused', { ...data, ...said })
       }
     } catch (error) {
       const what = 'a refused event could not be read'

@@ -166,6 +166,7 @@ const LIMITS: Fields<WelcomeFrame['limits']> = {
 const OWN: Fields<OwnRun['own']> = {
   batch: 'required',
   indexes: 'required',
+  revisions: 'optional',
   refused: 'optional',
   earlier: 'optional',
 }
@@ -178,6 +179,9 @@ const HEADER: Fields<EventHeader> = {
   time: 'required',
   scope: 'optional',
   stream: 'optional',
+  // Given by the relay; a bus takes it where the place of the event holds.
+  revision: 'optional',
+  expected: 'optional',
   version: 'optional',
   correlationId: 'optional',
   causationId: 'optional',

@@ -38,6 +38,7 @@ export function steadyLog(open: OpenLog): ReadableLog {
     read: (from, limit) => run((log) => log.read(from, limit)),
     readBack: (to, limit) => run((log) => log.readBack(to, limit)),
     placements: (from, to) => run((log) => log.placements(from, to)),
+    countStreams: (streams, before) => run((log) => log.countStreams(streams, before)),
   }
 }
 

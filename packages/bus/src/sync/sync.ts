@@ -96,6 +96,8 @@ export interface Confirmation {
   readonly epoch: string
   readonly place: number
   readonly indexes: readonly number[]
+  /** Of these events, 0 where one has no stream; absent where none has. */
+  readonly revisions?: readonly number[]
   readonly refused: readonly Refusal[]
   /** Events that the room had before this confirmation. */
   readonly earlier?: readonly Earlier[]

@@ -7,6 +7,7 @@ import {
   type RoomRecord,
   UNTRIMMED,
 } from '../record.ts'
+import { STREAM_KEY } from '../revisions.ts'
 import {
   type Append,
   DEVICE_KEY,
@@ -51,7 +52,14 @@ class MemoryStore implements Store {
 
   async load(room: string): Promise<LoadedRoom | undefined> {
     const found = this.#room(room)
-    return found && { head: found.head, state: [...found.state] }
+    if (!found) return undefined
+    const state = [...found.state].filter(([key]) => !key.startsWith(STREAM_KEY))
+    return { head: found.head, state }
+  }
+
+  async state(room: string, keys: readonly string[]): Promise<readonly (string | undefined)[]> {
+    const found = this.#room(room)
+    return keys.map((key) => found?.state.get(key))
   }
 
   async head(room: string): Promise<RoomHead | undefined> {

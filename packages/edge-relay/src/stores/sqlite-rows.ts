@@ -100,6 +100,7 @@ export interface Statements {
   readonly addPair: StatementSync
   readonly putState: StatementSync
   readonly state: StatementSync
+  readonly value: StatementSync
   readonly countState: StatementSync
   readonly recordsFrom: StatementSync
   readonly recordsByPair: StatementSync
@@ -131,7 +132,10 @@ export function statementsOf(database: DatabaseSync): Statements {
     ),
     addPair: database.prepare('INSERT INTO ids (room, prefix, counter, place) VALUES (?, ?, ?, ?)'),
     putState: database.prepare('INSERT OR REPLACE INTO state (room, key, value) VALUES (?, ?, ?)'),
-    state: database.prepare('SELECT key, value FROM state WHERE room = ?'),
+    state: database.prepare(
+      'SELECT key, value FROM state WHERE room = ? AND (key < ? OR key >= ?)',
+    ),
+    value: database.prepare('SELECT value FROM state WHERE room = ? AND key = ?'),
     countState: database.prepare(
       'SELECT count(*) AS count FROM state WHERE room = ? AND key GLOB ?',
     ),

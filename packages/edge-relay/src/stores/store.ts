@@ -4,6 +4,7 @@
  */
 import type { Durability } from '@crosstown/bus/protocol'
 import type { RoomFirst, RoomHead, RoomRecord } from '../record.ts'
+import type { STREAM_KEY } from '../revisions.ts'
 
 /** A keyed part of a room's state: the fold of its records, written with them. */
 export type StatePut = readonly [key: string, value: string]
@@ -71,8 +72,14 @@ export interface Store {
   /** What holds of an append that resolved `true`. */
   readonly durability: Durability
 
-  /** The room with its state; `undefined` where it has no log. */
+  /**
+   * The room with its state, but for heads of streams ({@link STREAM_KEY}), of which there may be
+   * many; `undefined` where it has no log.
+   */
   load(room: string): Promise<LoadedRoom | undefined>
+
+  /** Values of the room's state, one for each key; `undefined` for one that it does not have. */
+  state(room: string, keys: readonly string[]): Promise<readonly (string | undefined)[]>
 
   /** The head alone; `undefined` where the room has no log. */
   head(room: string): Promise<RoomHead | undefined>

@@ -106,9 +106,11 @@ class SimulatedRelay implements RelayProgram {
       bytes: Number.MAX_SAFE_INTEGER,
     })
     const events = records.flatMap((record) =>
-      record.headers.map(({ id, type }, i) => ({
+      record.headers.map(({ id, type, stream, revision }, i) => ({
         id,
         type,
+        ...(stream !== undefined && { stream }),
+        ...(revision !== undefined && { revision }),
         position: positionIn(head.epoch, record, record.place + i),
         data: record.data[i] as string,
       })),

@@ -49,6 +49,10 @@ export class SimulatedStore implements Store {
     return this.#later('store.load', () => this.#store.load(room))
   }
 
+  state(room: string, keys: readonly string[]): Promise<readonly (string | undefined)[]> {
+    return this.#later('store.state', () => this.#store.state(room, keys))
+  }
+
   head(room: string): Promise<RoomHead | undefined> {
     return this.#later('store.head', () => this.#store.head(room))
   }

@@ -109,6 +109,33 @@ export function storeContract(
       expect(await store.load('r')).toEqual({ head: joined.head, state: [['device/a', '1']] })
     })
 
+    it('gives single values of its state, and loads those of streams no other way', async (store) => {
+      expect(await store.state('r', ['stream/s'])).toEqual([undefined])
+      const first = appendOf(
+        EMPTY,
+        [recordOf(['a-1'])],
+        [
+          ['device/a', '1'],
+          ['stream/s', '[1,"a-1"]'],
+          ['stream/0', 'x'],
+          ['stream/ü 😀', 'y'],
+          ['streams', '2'],
+        ],
+      )
+      expect(await store.append('r', first)).toBe(true)
+      expect(new Map((await store.load('r'))?.state)).toEqual(
+        new Map([
+          ['device/a', '1'],
+          ['streams', '2'],
+        ]),
+      )
+      const keys = ['stream/ü 😀', 'stream/none', 'stream/s', 'streams', 'stream/0']
+      expect(await store.state('r', keys)).toEqual(['y', undefined, '[1,"a-1"]', '2', 'x'])
+      const second = appendOf(first.head, [], [['stream/s', '[2,"a-2"]']])
+      expect(await store.append('r', second)).toBe(true)
+      expect(await store.state('r', ['stream/s'])).toEqual(['[2,"a-2"]'])
+    })
+
     it('writes nothing where the head is another', async (store) => {
       const first = appendOf(EMPTY, [recordOf(['a-1'])], [])
       expect(await store.append('r', first)).toBe(true)
@@ -307,6 +334,7 @@ export function storeContract(
       await store.close()
       for (const call of [
         () => store.load('r'),
+        () => store.state('r', ['stream/s']),
         () => store.read('r', 0, ALL),
         () => store.first('r'),
         () => store.trim('r', KEEP, ALL),

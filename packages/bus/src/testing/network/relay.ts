@@ -26,6 +26,9 @@ export interface RelayProcess {
 
 /** An event as the room has it. */
 export interface RoomEvent {
+  readonly stream?: string
+  /** Of an event with a stream. */
+  readonly revision?: number
   readonly id: string
   readonly position: string
   readonly type: string
