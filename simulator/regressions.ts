@@ -396,4 +396,29 @@ export const REGRESSIONS: readonly Regression[] = [
       { at: 11896, do: 'relayStart' },
     ],
   },
+  {
+    found:
+      'a hidden page that leads and a visible one without a log passed the lead to and fro without end',
+    seed: 1101,
+    profile: 'guests',
+    partial: [],
+    actions: [
+      { at: 96, do: 'open', device: 0, slot: 2, kind: 'page', disk: false },
+      { at: 100, do: 'open', device: 0, slot: 0, kind: 'page' },
+      { at: 4912, do: 'cut', device: 0, silently: true },
+      {
+        at: 11321,
+        do: 'publish',
+        device: 0,
+        slot: 2,
+        count: 1,
+        scope: 'room',
+        persist: true,
+        until: 'relayed',
+        together: false,
+        type: 'fact.stated',
+      },
+      { at: 11592, do: 'hide', device: 0, slot: 0 },
+    ],
+  },
 ]

@@ -225,8 +225,8 @@ export class Candidate {
     if (!leads) this.#turn?.nudge()
     if (seen === 'gone') this.#others.delete(prefix)
     else this.#note(prefix, seen)
-    // It does not know that it could pass leadership on.
-    if (leads && seen === 'hidden' && this.seen === 'visible') {
+    // It does not know that it could pass leadership on; without a log it could not.
+    if (this.#log && leads && seen === 'hidden' && this.seen === 'visible') {
       this.#options.peers.postHere(this.seen, this.#taken !== undefined)
     }
     this.#reconsider()

@@ -10,6 +10,7 @@ import type { LogSource, OwnBatch } from '../log/log.ts'
 import { MemoryLog } from '../log/memory.ts'
 import { MemoryRows } from '../log/memory-rows.ts'
 import type { AnyBusOptions } from '../options.ts'
+import type { ContextKind } from '../platform.ts'
 import type { LinkFrame } from '../protocol/link-frames.ts'
 import { encodePeerFrame } from '../protocol/peer-frames.ts'
 import { hostileTexts } from '../testing/hostile.ts'
@@ -65,14 +66,15 @@ afterEach(async () => {
 })
 
 interface Peer {
+  readonly platform: VirtualPlatform
   readonly bus: Any
   /** What its handlers heard: data, and from where. */
   readonly heard: [unknown, string][]
   readonly reported: BusError[]
 }
 
-function peer(options: Partial<AnyBusOptions>): Peer {
-  const platform = Object.assign(new VirtualPlatform({ seed: ++seeds }), {
+function peer(options: Partial<AnyBusOptions>, kind: ContextKind = 'node'): Peer {
+  const platform = Object.assign(new VirtualPlatform({ seed: ++seeds, kind }), {
     timer: (ms: number, run: () => void) => clock.timer(ms, run),
     monotonic: () => clock.monotonic(),
   })
@@ -82,7 +84,22 @@ function peer(options: Partial<AnyBusOptions>): Peer {
   const heard: [unknown, string][] = []
   bus.subscribe('**', (event, { origin }) => heard.push([event.data, origin]))
   opened.push(bus)
-  return { bus, heard, reported }
+  return { platform, bus, heard, reported }
+}
+
+/** A link that loses texts as a test says. */
+function lossyLink(loses: (text: string) => boolean): LinkSource {
+  const source = memoryLink()
+  return {
+    open(channel, platform) {
+      const link = source.open(channel, platform) as Link
+      return {
+        send: (text) => loses(text) || link.send(text),
+        receive: (receiver) => link.receive(receiver),
+        close: () => link.close(),
+      }
+    },
+  }
 }
 
 async function settle(): Promise<void> {
@@ -431,6 +448,22 @@ describe('a context whose log does not open', () => {
     stranger.send(encodePeerFrame({ frame: 'host', log: 'log', prefix: 'other' }))
     await settle()
     expect(data(guest)).toContain('other')
+  })
+
+  test('leaves the lead to a hidden page, which would get it back at once', async () => {
+    let texts = 0
+    // So that a race between the two of them ends.
+    const [tabs, disk] = [lossyLink(() => ++texts > 100), new Disk(74)]
+    const leader = peer({ log: disk, tabs }, 'page')
+    await leader.bus.publish('said', 0)
+    disk.broken = true
+    const guest = peer({ log: disk, tabs }, 'page')
+    await guest.bus.publish('said', 1)
+    const leads: boolean[] = []
+    leader.bus.leader.subscribe(({ self }) => leads.push(self))
+    leader.platform.lifecycle.change('hidden')
+    await settle()
+    expect(leads).toEqual([true])
   })
 
   test('falls back to memory, visibly, where nobody answers', async () => {
