@@ -37,8 +37,6 @@ export class Device {
   /** Absent for a bus without a log. */
   readonly #keeper: LogKeeper | undefined
   #used = false
-  /** The log of the context that keeps this one's events, where one does. */
-  #hostLog: string | undefined
   #link: Link | undefined
   #unfollow: (() => void) | undefined
   #cancelLate: (() => void) | undefined
@@ -193,12 +191,14 @@ export class Device {
       sources: links,
       hasLog: log !== undefined,
       dispatcher: stages.dispatcher,
+      waiters: stages.waiters,
       peers: () => this.#peers,
       // What stands in for a log is gone with its context: nobody else's events belong there.
       keeper: () => (this.#keeper?.standsIn ? undefined : this.#keeper?.opened),
       leads: () => this.status.get().leader,
       silent: (silent) => this.#hostSilent(silent),
       outboxFull: () => this.#options.relay !== undefined && this.outboxFull,
+      confirmed: () => this.#lead.confirmedThrough,
       cast: (headers, data) => this.#lead.cast(headers, data),
       report: (error) => this.#report(error),
     })
@@ -259,9 +259,9 @@ export class Device {
     if (!this.#link) return false
     const none = { log: undefined, past: 0, renewed: false } as const
     this.#peers.attach(this.#link, { ...none, id: NO_LOG, seeking: true })
-    this.#hostLog = await this.#linked.probe()
-    if (this.#hostLog === undefined) return false
-    this.#peers.attach(this.#link, { ...none, id: this.#hostLog })
+    const id = await this.#linked.probe()
+    if (id === undefined) return false
+    this.#peers.attach(this.#link, { ...none, id })
     this.#linked.named(NO_LOG)
     return true
   }
@@ -276,7 +276,7 @@ export class Device {
   /** `past` is the newest record that was there when the log was opened. */
   #attach(id: string, past: number, renewed: boolean): void {
     const log = this.#keeper?.log
-    this.#linked.named(this.#hostLog === undefined ? id : NO_LOG)
+    this.#linked.named(this.#linked.hostLog === undefined ? id : NO_LOG)
     this.#peers.attach(this.#link, { id, log, past: renewed ? 0 : past, renewed })
     this.#setGate('open')
   }
@@ -341,7 +341,7 @@ export class Device {
       this.#keeper.resume()
       return
     }
-    this.#attach(this.#keeper?.id ?? this.#hostLog ?? NO_LOG, 0, false)
+    this.#attach(this.#keeper?.id ?? this.#linked.hostLog ?? NO_LOG, 0, false)
     this.#wake()
   }
 
@@ -351,6 +351,7 @@ export class Device {
     const log = this.#keeper?.log
     if (log) this.#takePart(log)
     void this.#peers.look()
+    this.#linked.inquire()
   }
 
   #takePart(log: Log): void {

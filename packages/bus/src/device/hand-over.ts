@@ -28,6 +28,8 @@ export interface HandOverOptions {
     /** Whether another context keeps what this one persists. */
     readonly isGuest: boolean
     submit(entries: readonly Entry[]): Promise<number | undefined>
+    /** Finds out in a while where the room has what this context waits for. */
+    inquire(): void
     told(entries: readonly Entry[]): void
   }
   /** Whether unpersisted events get to the room from here: making texts of them costs much. */
@@ -182,12 +184,18 @@ export class HandOver implements BatchSinks {
     }
     let waiting = false
     for (const { ticket } of batch.entries) {
-      if (ticket.until === 'logged' || ticket.until === 'accepted') ticket.resolve()
+      // What a host has in its log without a record of it was removed, as the room has it, or had.
+      const { until } = ticket
+      const removed = number === undefined && until === 'relayed'
+      if (until === 'logged' || until === 'accepted' || removed) ticket.resolve()
       else waiting = true
     }
     if (waiting) settleHandled(batch)
     if (number === undefined) return
-    if (hasRelay && waiters.add(number, batch.persisted)) void this.#lookUp(number)
+    if (hasRelay && waiters.add(number, batch.persisted)) {
+      if (linked.isGuest) linked.inquire()
+      else void this.#lookUp(number)
+    }
     // Of what another context keeps, that one tells.
     if (!record) return
     this.#options.peers.wrote(number)
@@ -238,8 +246,9 @@ export class HandOver implements BatchSinks {
 
   /** Every own batch up to this one is confirmed: at the position the log knows, or at none. */
   confirmThrough(batch: number): void {
-    const { log, waiters } = this.#options
+    const { linked, log, waiters } = this.#options
     const waiting = waiters.batches().filter((one) => one <= batch)
+    if (waiting.length > 0 && linked.isGuest) return
     if (waiting.length === 0 || !log()) {
       waiters.confirmThrough(batch)
       return

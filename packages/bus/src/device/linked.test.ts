@@ -11,8 +11,10 @@ import { MemoryLog } from '../log/memory.ts'
 import { MemoryRows } from '../log/memory-rows.ts'
 import type { AnyBusOptions } from '../options.ts'
 import type { ContextKind } from '../platform.ts'
+import type { OwnRun } from '../protocol/frames.ts'
 import type { LinkFrame } from '../protocol/link-frames.ts'
 import { encodePeerFrame } from '../protocol/peer-frames.ts'
+import type { RelaySource, SessionStart } from '../sync/sync.ts'
 import { hostileTexts } from '../testing/hostile.ts'
 import { VirtualPlatform } from '../testing/virtual-platform.ts'
 import type { Bus } from '../types.ts'
@@ -55,6 +57,45 @@ class Disk implements LogSource {
     const log = new MemoryLog(this.#platform, this.#rows)
     const records = await log.read(0, 10_000)
     return records.flatMap(({ headers }) => headers.map(({ id, type }) => ({ id, type })))
+  }
+}
+
+/** The relay as a test plays it, to whoever leads. */
+class Room {
+  session!: SessionStart
+  #cursor = 'e.0.0'
+
+  relay(): RelaySource {
+    return {
+      room: 'room',
+      from: 'start',
+      types: undefined,
+      token: async () => undefined,
+      connect: () => {
+        throw new Error('not used')
+      },
+      session: (session) => ({
+        start: () => {
+          this.session = session
+        },
+        async stop() {},
+        outboxGrew() {},
+        cast() {},
+      }),
+    }
+  }
+
+  /** The stream brings a run of own events. */
+  async place(run: OwnRun): Promise<void> {
+    const { events, log, term, writer } = this.session
+    const prev = this.#cursor
+    if (prev === 'e.0.0') {
+      await log.welcomed({ term, cursor: prev, liveAfter: 0, subject: 's', reads: '' })
+    }
+    this.#cursor = `e.${run.place}.x`
+    const frame = { prev, position: this.#cursor, runs: [run] }
+    const { number, record } = await writer.writeRoom(frame, [], 'e', term)
+    events.committed(number, record, [run], [], 0)
   }
 }
 
@@ -225,6 +266,8 @@ describe('linked buses', () => {
       [{ frame: 'submit', log: 'none', to: 'foreign', prefix: 'foreign', events: [header] }, ['1']],
       [{ frame: 'taken', log: 'foreign', prefix: 'foreign', last: 1, batch: 1 }, []],
       [{ frame: 'declined', log: 'x', by: 'x', prefix: 'foreign', last: 1, code: 'closed' }, []],
+      [{ frame: 'where', log: 'none', of: 'x', batches: [1] }, []],
+      [{ frame: 'placed', log: 'x', batch: 1, parts: [], whole: true }, []],
     ]
     const texts = hostileTexts(frames.map(([frame, data]) => ({ frame, data })))
     await fc.assert(
@@ -448,6 +491,81 @@ describe('a context whose log does not open', () => {
     stranger.send(encodePeerFrame({ frame: 'host', log: 'log', prefix: 'other' }))
     await settle()
     expect(data(guest)).toContain('other')
+  })
+
+  describe('with a room', () => {
+    /** What a test loses of what the contexts tell each other. */
+    let lost: string[]
+    const tabs = (): LinkSource => lossyLink((text) => lost.some((part) => text.includes(part)))
+
+    /** A leader with the session it holds, and a guest whose event is in its log. */
+    async function published(seed: number) {
+      lost = []
+      const room = new Room()
+      const [channel, disk] = [tabs(), new Disk(seed)]
+      const leader = peer({ log: disk, tabs: channel, relay: room.relay() })
+      await leader.bus.publish('said', 0)
+      await settle()
+      disk.broken = true
+      const guest = peer({ log: disk, tabs: channel, relay: room.relay() })
+      const relayed = guest.bus.publish('said', 1, { until: 'relayed' })
+      let outcome: unknown = 'pending'
+      relayed.then(
+        ({ position }) => {
+          outcome = position
+        },
+        (error: BusError) => {
+          outcome = error.code
+        },
+      )
+      await settle()
+      expect(await disk.content()).toHaveLength(2)
+      return { room, guest, outcome: () => outcome }
+    }
+
+    const LOSSES: [what: string, parts: string[]][] = [
+      ['the text that confirms it', ['"frame":"room"']],
+      ['that and the answer to its question', ['"frame":"room"', '"frame":"placed"']],
+      ['that and all beats', ['"frame":"room"', '"frame":"beat"']],
+    ]
+
+    test.each(LOSSES)(
+      'knows where its event stands, though the channel loses %s',
+      async (_, parts) => {
+        const { room, outcome } = await published(75)
+        lost = parts
+        await room.place({ place: 7, own: { batch: 2, indexes: [0] }, time: 1 })
+        await pass(1_500)
+        lost = ['"frame":"room"']
+        await pass(35_000)
+        expect(outcome()).toMatch(/^e\.7\./)
+      },
+    )
+
+    test('hears of a refusal, though the channel loses the text that tells it', async () => {
+      const { room, outcome } = await published(76)
+      lost = ['"frame":"room"']
+      await room.place({
+        place: 7,
+        own: { batch: 2, indexes: [], refused: [[0, 'forbidden']] },
+        time: 1,
+      })
+      await pass(35_000)
+      expect(outcome()).toBe('forbidden')
+    })
+
+    test('resolves without a position where nobody can say at which', async () => {
+      const { room, outcome } = await published(77)
+      room.session.events.confirmedThrough(2)
+      await pass(1_500)
+      expect(outcome()).toBeUndefined()
+    })
+
+    test('waits on while the room has not confirmed it', async () => {
+      const { outcome } = await published(78)
+      await pass(100_000)
+      expect(outcome()).toBe('pending')
+    })
   })
 
   test('leaves the lead to a hidden page, which would get it back at once', async () => {

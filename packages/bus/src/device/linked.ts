@@ -20,8 +20,10 @@ import type {
   LinkFrame,
   Links,
   PeerContexts,
+  Waiters,
   Way,
 } from '../sync/sync.ts'
+import { Inquiry } from './inquiry.ts'
 
 /** The stages it is made of, given by `bus.ts`. */
 export interface LinkedStages {
@@ -40,11 +42,14 @@ export interface LinkedOptions {
   readonly hasLog: boolean
   readonly stages: LinkedStages
   readonly dispatcher: Dispatch
+  readonly waiters: Waiters
   readonly peers: () => PeerContexts
   readonly keeper: () => Keeper | undefined
   readonly leads: () => boolean
   /** Whether what waits for the relay fills the log. */
   readonly outboxFull: () => boolean
+  /** Own batches up to this one are in the room, or were, as the last welcome said. */
+  readonly confirmed: () => number
   /** Whether those who keep this context's events have not answered for a while. */
   readonly silent: (silent: boolean) => void
   /** Unpersisted events for the room, as texts. */
@@ -65,7 +70,10 @@ export class Linked {
   readonly #options: LinkedOptions
   readonly #links: Links
   readonly #host: Host
+  readonly #inquiry: Inquiry
   #guest: Guest | undefined
+  /** The log of the context that keeps this one's events, where its own did not open. */
+  #hostLog: string | undefined
   #logId: string | undefined
   /** Somebody else of the device has links: events may come twice. */
   #others = false
@@ -85,7 +93,16 @@ export class Linked {
       report,
     })
     const tell = (text: string): void => options.peers().tell(text)
-    this.#host = stages.host({ platform, prefix, keeper, tell, outboxFull: options.outboxFull })
+    const { outboxFull, confirmed, waiters } = options
+    this.#host = stages.host({ platform, prefix, keeper, tell, outboxFull, confirmed })
+    this.#inquiry = new Inquiry({
+      platform,
+      waiters,
+      ask: (batches) => {
+        const of = this.#hostLog
+        if (of !== undefined) this.#tabs.send({ frame: 'where', log: NO_LOG, of, batches })
+      },
+    })
     if (!hasLog && sources.length > 0) {
       this.#guest = stages.guest({
         platform,
@@ -158,7 +175,17 @@ export class Linked {
       ask()
     })
     this.#offered = undefined
+    this.#hostLog = log
     return log
+  }
+
+  get hostLog(): string | undefined {
+    return this.#hostLog
+  }
+
+  /** Finds out in a while where the room has what this context waits for, where it is a guest. */
+  inquire(): void {
+    if (this.#hostLog !== undefined) this.#inquiry.soon()
   }
 
   /** Whether this context's persisted events are kept by another one. */
@@ -257,6 +284,12 @@ export class Linked {
         return
       case 'declined':
         this.#guest?.declined(frame)
+        return
+      case 'where':
+        if (this.#options.leads()) this.#host.asked(frame, way)
+        return
+      case 'placed':
+        if (frame.log === this.#hostLog) this.#inquiry.answered(frame)
     }
   }
 
@@ -273,6 +306,7 @@ export class Linked {
 
   async close(): Promise<void> {
     this.#guest?.close()
+    this.#inquiry.stop()
     await this.#links.close()
   }
 }

@@ -83,7 +83,7 @@ export class News implements PeerEvents {
   }
 
   beat(frame: BeatFrame): void {
-    const { candidate, handOver, outbox: size, peers, status } = this.#options
+    const { candidate, handOver, linked, outbox: size, peers, status } = this.#options
     const { prefix, relay, rtt, code, confirmed, pending, bytes, refused, term } = frame
     candidate().led(prefix)
     if (status.get().leader) return
@@ -95,6 +95,7 @@ export class News implements PeerEvents {
     status.update({ relay, rtt, outbox: { pending, refused } })
     size.bytes = bytes
     if (confirmed !== undefined) handOver().confirmThrough(confirmed)
+    linked.inquire()
     if (code === undefined || status.get().lastError?.code === code) return
     const text = `the relay refuses this device: ${code}`
     status.update({ lastError: new BusError(code, text, { stage: 'links' }) })

@@ -4,8 +4,9 @@
  * `none` where it has no log.
  */
 import { type BusErrorCode, isErrorCode } from '../errors.ts'
-import { type EventHeader, headerFault, MAX_BATCH_EVENTS } from '../event.ts'
-import { isCount, isList, isName } from './checks.ts'
+import { BATCH_SLOTS, type EventHeader, headerFault, MAX_BATCH_EVENTS } from '../event.ts'
+import type { PlacedPart } from '../log/log.ts'
+import { isCount, isList, isName, isPlacedPart } from './checks.ts'
 
 /** Who is there, and who keeps a log? */
 export interface SeekFrame {
@@ -62,6 +63,24 @@ export interface DeclinedFrame {
   readonly code: BusErrorCode
 }
 
+/** Where has the room these records of log `of`? Whoever leads that log's device answers. */
+export interface WhereFrame {
+  readonly frame: 'where'
+  readonly log: string
+  readonly of: string
+  readonly batches: readonly number[]
+}
+
+/** The answer for one record, where there is something to say. */
+export interface PlacedFrame {
+  readonly frame: 'placed'
+  readonly log: string
+  readonly batch: number
+  readonly parts: readonly PlacedPart[]
+  /** Whether what `parts` do not name is in the room, or was: nobody can say where. */
+  readonly whole?: true
+}
+
 export type LinkFrame =
   | SeekFrame
   | HostFrame
@@ -69,6 +88,11 @@ export type LinkFrame =
   | SubmitFrame
   | TakenFrame
   | DeclinedFrame
+  | WhereFrame
+  | PlacedFrame
+
+/** Records that are asked about at once, at most. */
+export const MAX_ASKED = 100
 
 /** What contexts without a log call theirs. */
 export const NO_LOG = 'none'
@@ -88,6 +112,12 @@ export const LINK_CHECKS: { [F in LinkFrame['frame']]: (frame: Fields) => boolea
     isName(f['prefix']) && isCount(f['last']) && (f['batch'] === undefined || isCount(f['batch'])),
   declined: (f) =>
     isName(f['by']) && isName(f['prefix']) && isCount(f['last']) && isErrorCode(f['code']),
+  where: (f) => isName(f['of']) && isList(f['batches'], MAX_ASKED) && f['batches'].every(isCount),
+  placed: (f) =>
+    isCount(f['batch']) &&
+    isList(f['parts'], BATCH_SLOTS) &&
+    f['parts'].every(isPlacedPart) &&
+    (f['whole'] === undefined || f['whole'] === true),
 }
 
 export function isHeaders(events: unknown): boolean {

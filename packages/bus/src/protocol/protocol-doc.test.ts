@@ -144,6 +144,8 @@ const PEER_FRAMES: {
     last: 'required',
     code: 'required',
   },
+  where: { log: 'required', of: 'required', batches: 'required' },
+  placed: { log: 'required', batch: 'required', parts: 'required', whole: 'optional' },
 }
 
 const BATCH_REF: Fields<BatchRef> = { batch: 'required', id: 'required' }

@@ -158,6 +158,8 @@ export class Peers implements PeerContexts {
       case 'submit':
       case 'taken':
       case 'declined':
+      case 'where':
+      case 'placed':
         events.linked(frame, data)
         return
       case 'here':

@@ -13,6 +13,7 @@ import type {
   LinkFrame,
   SubmitFrame,
   TakenFrame,
+  WhereFrame,
 } from '../protocol/link-frames.ts'
 import type {
   BeatFrame,
@@ -24,7 +25,7 @@ import type {
 } from '../protocol/peer-frames.ts'
 import type { Gap, RelayState } from '../types.ts'
 
-export type { HostFrame, LinkFrame } from '../protocol/link-frames.ts'
+export type { HostFrame, LinkFrame, PlacedFrame } from '../protocol/link-frames.ts'
 export type { BeatFrame, HereFrame, JoinFrame, Seen } from '../protocol/peer-frames.ts'
 
 /** What a session needs: the term under which this context leads, and whom to tell. */
@@ -260,9 +261,13 @@ export interface HostOptions {
   readonly tell: (text: string) => void
   /** Whether what waits for the relay fills the log. */
   readonly outboxFull: () => boolean
+  /** Own batches up to this one are in the room, or were, as the last welcome said. */
+  readonly confirmed: () => number
 }
 
 /** A context that keeps the events of others in its log. */
 export interface Host {
   submitted(frame: SubmitFrame, data: readonly string[], way: Way): void
+  /** Answers where the room has what the log keeps. */
+  asked(frame: WhereFrame, way: Way): void
 }
