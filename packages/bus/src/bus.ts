@@ -152,6 +152,7 @@ export function createBusOn(
     pipeline,
     hasRelay: relay !== undefined,
     outboxFull: () => relay !== undefined && device.outboxFull,
+    nobodyKeepsLog: () => device.nobodyKeepsLog,
     now: () => platform.now(),
     validate: events && ((type, data) => validate(events, type, data)),
     copy: (data, type) => {

@@ -141,6 +141,11 @@ export class Device {
     return pending >= retention.events || this.#outbox.bytes >= retention.bytes
   }
 
+  /** Whether it is known that nobody keeps what this context publishes. */
+  get nobodyKeepsLog(): boolean {
+    return this.#linked.isAlone
+  }
+
   /** Where the pipeline hands its batches. */
   get sinks(): BatchSinks {
     return this.#handOver

@@ -177,21 +177,22 @@ export class HandOver implements BatchSinks {
     const { hasRelay, waiters, settleHandled, grew, written, linked } = this.#options
     const record = this.#writing.get(batch)?.record
     this.#writing.delete(batch)
-    if (number !== undefined) {
+    if (number) {
       for (let i = 0; i < batch.persisted.length; i++) {
         ;(batch.persisted[i] as Entry).event.offset = offsetOf(number, i)
       }
     }
     let waiting = false
     for (const { ticket } of batch.entries) {
+      const { named, until } = ticket
+      if (number === 0 && named && until === 'logged') ticket.reject(unloggedError())
       // What a host has in its log without a record of it was removed, as the room has it, or had.
-      const { until } = ticket
       const removed = number === undefined && until === 'relayed'
       if (until === 'logged' || until === 'accepted' || removed) ticket.resolve()
       else waiting = true
     }
     if (waiting) settleHandled(batch)
-    if (number === undefined) return
+    if (!number) return
     if (hasRelay && waiters.add(number, batch.persisted)) {
       if (linked.isGuest) linked.inquire()
       else void this.#lookUp(number)
@@ -288,6 +289,12 @@ function ignore(): void {}
 
 function clearedBefore(): BusError {
   return new BusError('log_cleared', 'the log was cleared before the batch was in it', {
+    stage: 'log',
+  })
+}
+
+function unloggedError(): BusError {
+  return new BusError('unreachable', "publish cannot reach 'logged': nobody keeps a log", {
     stage: 'log',
   })
 }

@@ -420,6 +420,31 @@ describe('a bus without a log', () => {
     ])
   })
 
+  test('cannot reach a level asked for by name where nobody keeps a log', async () => {
+    const link = memoryLink()
+    const [one, two] = [peer({ log: false, links: [link] }), peer({ log: false, links: [link] })]
+    const logged = { until: 'logged' } as const
+    // Nobody has said yet that there is no log: it is heard, and known only then.
+    const early = one.bus.publish('said', 1, logged)
+    const all = one.bus.publishBatch([{ type: 'said', data: 2 }], logged)
+    const handled = one.bus.publish('said', 3, { until: 'handled' })
+    two.bus.publish('said', 4, { until: 'accepted' })
+    const codes = [early, all].map((promise) => promise.catch(({ code }: BusError) => code))
+    await settle()
+    expect(await Promise.all(codes)).toEqual(['unreachable', 'unreachable'])
+    expect((await handled).data).toBe(3)
+    expect(data(two).toSorted()).toEqual([1, 2, 3, 4])
+    await expect(one.bus.publish('said', 5, logged)).rejects.toMatchObject({ code: 'unreachable' })
+    await one.bus.publish('said', 6)
+    await settle()
+    expect(data(two).toSorted()).toEqual([1, 2, 3, 4, 6])
+    const shop = peer({ log: new Disk(66), links: [link] })
+    shop.bus.status.subscribe(() => {})
+    await settle()
+    const { id } = await one.bus.publish('said', 7, logged)
+    expect((await shop.bus.get(id))?.data).toBe(7)
+  })
+
   test('rejects what waits when it is closed', async () => {
     const guest = peer({ log: false, links: [memoryLink()] })
     const published = guest.bus.publish('said', 1)

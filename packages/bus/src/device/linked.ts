@@ -193,6 +193,12 @@ export class Linked {
     return this.#guest !== undefined
   }
 
+  /** Whether it is known that nobody keeps them. */
+  get isAlone(): boolean {
+    const { hasLog } = this.#options
+    return !hasLog && this.#guest?.host === undefined && this.#links.nobodyKeepsLog
+  }
+
   /** Own events are committed, or, if they are not persisted, on their way. */
   told(entries: readonly Entry[]): void {
     if (this.#links.size > 0) for (const entry of entries) this.#links.tellOwn(entry)

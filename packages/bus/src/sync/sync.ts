@@ -222,7 +222,7 @@ export interface Guest {
   readonly host: string | undefined
   /**
    * Resolves when the events are in the host's log, with the record that has them, if one has them
-   * all; or when it is known that nobody keeps a log.
+   * all; with 0 when it is known that nobody keeps a log.
    *
    * @throws {BusError} unavailable, closed, and what the host's log says
    */
