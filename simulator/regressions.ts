@@ -490,4 +490,19 @@ export const REGRESSIONS: readonly Regression[] = [
       },
     ],
   },
+  {
+    found:
+      'nobody led for half a minute where a page was frozen and the next in the queue stood still as well',
+    seed: 102960,
+    profile: 'lifecycle',
+    partial: [],
+    actions: [
+      { at: 19, do: 'open', device: 0, slot: 0, kind: 'page' },
+      { at: 45, do: 'open', device: 0, slot: 1, kind: 'service-worker' },
+      { at: 5824, do: 'freeze', device: 0, slot: 1 },
+      { at: 7301, do: 'open', device: 0, slot: 2, kind: 'page' },
+      { at: 10765, do: 'freeze', device: 0, slot: 0 },
+      { at: 42089, do: 'show', device: 0, slot: 1 },
+    ],
+  },
 ]
