@@ -80,7 +80,8 @@ async function settle(network: TestNetwork): Promise<boolean> {
   while (network.now < end && network.steps < steps) {
     if (!(await network.settle(SLICE_MS))) continue
     await network.run(REST_MS)
-    return true
+    // What waited for a host, or for a turn, may have come meanwhile, and not be everywhere yet.
+    if (await network.settle(1)) return true
   }
   return false
 }

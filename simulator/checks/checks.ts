@@ -39,7 +39,9 @@ function* promises({ ledger, devices, room }: View): Iterable<string> {
   const memories = new Set(ledger.instances.filter((one) => one.memory).map((one) => one.device))
   for (const one of ledger.publications) {
     const { key, by, state, until, event, code, losses, persist, scope, type } = one
-    if (state === 'pending' && !isOver(by))
+    // Its event is in a log that nobody can open any more: it waits as one does who is offline.
+    const noLog = until === 'relayed' && !by.disk && !by.memory && !isLogOpen(by.device)
+    if (state === 'pending' && !isOver(by) && !noLog)
       yield `${key} of ${by.name} was never settled (${until})`
     const log = devices.find(({ device }) => device === by.device)
     if (state === 'rejected' && (code === 'log_failed' || code === 'quota_exceeded')) {
@@ -65,8 +67,6 @@ function* promises({ ledger, devices, room }: View): Iterable<string> {
       if (losses === ledger.losses || isThere)
         yield `${id} (${key}) was relayed and is not in the room`
     } else if (losses === ledger.losses && event.position !== position) {
-      // A guest has no log to look up what the channel lost.
-      if (event.position === undefined && !by.disk) continue
       yield `${id} (${key}) was relayed at ${event.position} and stands at ${position}`
     }
   }

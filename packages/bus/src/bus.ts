@@ -166,6 +166,7 @@ export function createBusOn(
     pipeline,
     hasRelay: relay !== undefined,
     outboxFull: () => relay !== undefined && device.outboxFull,
+    nobodyKeepsLog: () => device.nobodyKeepsLog,
     now: () => platform.now(),
     validate: types && ((type, data) => types.validate(type, data)),
     version: types && ((type, given) => types.version(type, given)),

@@ -46,7 +46,7 @@ export interface BatchSinks {
    */
   commit(batch: Batch): Promise<number | undefined> | undefined
   deliver(batch: Batch): void
-  /** After the commit: `number` is the batch's in the log. */
+  /** After the commit: `number` is the batch's in the log, 0 where nobody turned out to keep one. */
   committed(batch: Batch, number: number | undefined): void
   failed(batch: Batch, error: unknown): void
 }

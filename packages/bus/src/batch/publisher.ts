@@ -33,6 +33,8 @@ export interface PublisherOptions extends TicketContext {
   readonly hasRelay: boolean
   /** Whether what waits for the relay fills the log. */
   readonly outboxFull: () => boolean
+  /** Whether it is known that those who were to keep the events of this bus have no log either. */
+  readonly nobodyKeepsLog: () => boolean
   /** Validates against the type's schema; a promise only where the schema is asynchronous. */
   readonly validate: ((type: string, data: unknown) => unknown) | undefined
   /** The version of a type that is written, if not 1. @throws {BusError} invalid_options */
@@ -100,7 +102,12 @@ export class Publisher {
     }
     const waits = until !== 'accepted' || options.signal !== undefined
     const ticket = waits
-      ? new PublishTicket<BusEvent>(until, this.#options, options.signal)
+      ? new PublishTicket<BusEvent>(
+          until,
+          this.#options,
+          options.signal,
+          options.until !== undefined,
+        )
       : undefined
     try {
       const entry = composer.compose(type, data, options, plan, ticket ?? ACCEPTED)
@@ -120,7 +127,7 @@ export class Publisher {
   publishSystem(type: string, data: unknown): Promise<BusEvent> {
     const plan: EventPlan = { scope: 'device', persisted: this.#options.composer.hasLog }
     const until = plan.persisted ? 'logged' : 'accepted'
-    const sending = this.#sending([plan], until, undefined, (events) => events[0] as BusEvent)
+    const sending = this.#sending([plan], until, {}, (events) => events[0] as BusEvent)
     sending.send([{ type, data, options: { scope: 'device' } }], [data])
     return sending.promise
   }
@@ -141,7 +148,7 @@ export class Publisher {
     } catch (error) {
       return rejectedTicket(publishError(error), later, report)
     }
-    const { send, ticket, promise } = this.#sending(plans, until, level.signal, value)
+    const { send, ticket, promise } = this.#sending(plans, until, level, value)
     try {
       const values = this.#validate(drafts)
       if (!this.#held && !values.some(isPromise)) send(drafts, values)
@@ -156,14 +163,15 @@ export class Publisher {
   #sending<T>(
     plans: readonly EventPlan[],
     until: Until,
-    signal: AbortSignal | undefined,
+    level: Level,
     value: (events: BusEvent[]) => T,
   ): { send: Send; ticket: Ticket; promise: Promise<T> } {
     const { later, report } = this.#options
     let entries: Entry[] = []
     const { ticket, promise } = createTicket({
       until,
-      signal,
+      named: level.until !== undefined,
+      signal: level.signal,
       value: () => value(entries.map((entry) => entry.event)),
       later,
       report,
@@ -305,7 +313,7 @@ export class Publisher {
       throw new BusError('invalid_options', `until must be ${levels}`, { stage: 'batch' })
     }
     if (until === 'accepted' || until === 'handled') return until
-    if (!persisted) {
+    if (!persisted || this.#options.nobodyKeepsLog()) {
       throw unreachable(type, until, 'the event is not persisted, or this bus has no log')
     }
     if (until === 'logged') return until

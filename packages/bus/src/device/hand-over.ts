@@ -28,6 +28,8 @@ export interface HandOverOptions {
     /** Whether another context keeps what this one persists. */
     readonly isGuest: boolean
     submit(entries: readonly Entry[]): Promise<number | undefined>
+    /** Finds out in a while where the room has what this context waits for. */
+    inquire(): void
     told(entries: readonly Entry[]): void
   }
   /** Whether unpersisted events get to the room from here: making texts of them costs much. */
@@ -204,7 +206,7 @@ export class HandOver implements BatchSinks {
     const { hasRelay, waiters, settleHandled, grew, logged, written, linked } = this.#options
     const record = this.#writing.get(batch)?.record
     this.#writing.delete(batch)
-    if (number !== undefined) {
+    if (number) {
       for (let i = 0; i < batch.persisted.length; i++) {
         ;(batch.persisted[i] as Entry).event.offset = offsetOf(number, i)
       }
@@ -212,12 +214,19 @@ export class HandOver implements BatchSinks {
     if (number !== undefined && record) logged(number, batch.persisted)
     let waiting = false
     for (const { ticket } of batch.entries) {
-      if (ticket.until === 'logged' || ticket.until === 'accepted') ticket.resolve()
+      const { named, until } = ticket
+      if (number === 0 && named && until === 'logged') ticket.reject(unloggedError())
+      // What a host has in its log without a record of it was removed, as the room has it, or had.
+      const removed = number === undefined && until === 'relayed'
+      if (until === 'logged' || until === 'accepted' || removed) ticket.resolve()
       else waiting = true
     }
     if (waiting) settleHandled(batch)
-    if (number === undefined) return
-    if (hasRelay && waiters.add(number, batch.persisted)) void this.#lookUp(number)
+    if (!number) return
+    if (hasRelay && waiters.add(number, batch.persisted)) {
+      if (linked.isGuest) linked.inquire()
+      else void this.#lookUp(number)
+    }
     // Of what another context keeps, that one tells.
     if (!record) return
     this.#options.peers.wrote(number)
@@ -271,8 +280,9 @@ export class HandOver implements BatchSinks {
 
   /** Every own batch up to this one is confirmed: at the position the log knows, or at none. */
   confirmThrough(batch: number): void {
-    const { log, waiters } = this.#options
+    const { linked, log, waiters } = this.#options
     const waiting = waiters.batches().filter((one) => one <= batch)
+    if (waiting.length > 0 && linked.isGuest) return
     if (waiting.length === 0 || !log()) {
       waiters.confirmThrough(batch)
       return
@@ -341,6 +351,12 @@ function ignore(): void {}
 
 function clearedBefore(): BusError {
   return new BusError('log_cleared', 'the log was cleared before the batch was in it', {
+    stage: 'log',
+  })
+}
+
+function unloggedError(): BusError {
+  return new BusError('unreachable', "publish cannot reach 'logged': nobody keeps a log", {
     stage: 'log',
   })
 }

@@ -235,6 +235,11 @@ export class Lead {
     this.#cancelHead ??= this.#options.platform.timer(HEAD_AFTER_MS, () => this.beatNow())
   }
 
+  /** Own batches up to this one are in the room, or were, as its last welcome said. */
+  get confirmedThrough(): number {
+    return this.#confirmed
+  }
+
   /** The room placed an own batch. */
   confirmed(confirmation: Confirmation): void {
     if (!this.#session) return

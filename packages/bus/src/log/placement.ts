@@ -1,15 +1,6 @@
 /** Where the room has events of this log: how the parts of a placement are added and cut. */
 import { BATCH_SLOTS } from '../event.ts'
-import {
-  areRevisions,
-  isCount,
-  isIndex,
-  isIndexList,
-  isList,
-  isName,
-  isObject,
-  isRefusals,
-} from '../protocol/checks.ts'
+import { isIndex, isList, isObject, isPlacedPart } from '../protocol/checks.ts'
 import type { BatchRef, Earlier, OwnRun, Refusal } from '../protocol/frames.ts'
 import { type Cut, isCut } from '../protocol/position.ts'
 import type { HeldRun, PlacedPart, Placement, RoomBatch } from './log.ts'
@@ -38,15 +29,7 @@ export function readPlacementText(written: unknown, batch: number): Placement {
 const MAX_PARTS = BATCH_SLOTS
 
 function isPart(part: unknown): part is PlacedPart {
-  return (
-    isObject(part) &&
-    isCount(part['record']) &&
-    isName(part['epoch']) &&
-    isCount(part['place']) &&
-    isIndexList(part['indexes']) &&
-    areRevisions(part['revisions'], part['indexes']) &&
-    (part['refused'] === undefined || isRefusals(part['refused']))
-  )
+  return isPlacedPart(part)
 }
 
 /** A run of events that are in another record. */

@@ -244,6 +244,19 @@ function isEarlier(value: unknown): value is Earlier[] {
   )
 }
 
+/** Whether it says where neighbouring events of a record stand in the room. */
+export function isPlacedPart(part: unknown): boolean {
+  return (
+    isObject(part) &&
+    isCount(part['record']) &&
+    isName(part['epoch']) &&
+    isCount(part['place']) &&
+    isIndexList(part['indexes']) &&
+    areRevisions(part['revisions'], part['indexes']) &&
+    (part['refused'] === undefined || isRefusals(part['refused']))
+  )
+}
+
 export function isRefusals(value: unknown): value is Refusal[] {
   return (
     isList(value, MAX_BATCH_EVENTS) &&

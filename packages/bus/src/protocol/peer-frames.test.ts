@@ -64,6 +64,17 @@ const FRAMES: readonly (readonly [PeerFrame, readonly string[]])[] = [
   [{ frame: 'submit', log, to: 'q', prefix: 'p', events: [header] }, ['2']],
   [{ frame: 'taken', log, prefix: 'p', last: 1, batch: 2 }, []],
   [{ frame: 'declined', log, by: 'q', prefix: 'p', last: 1, code: 'log_failed' }, []],
+  [{ frame: 'where', log: 'none', of: log, batches: [1, 2] }, []],
+  [
+    {
+      frame: 'placed',
+      log,
+      batch: 1,
+      parts: [{ record: 2, epoch: 'e', place: 3, indexes: [0, 2], refused: [[1, 'conflict']] }],
+      whole: true,
+    },
+    [],
+  ],
   [{ frame: 'join', log, prefix: 'p', seen: 'service-worker' }, []],
   [{ frame: 'here', log, prefix: 'p', seen: 'gone', leads: false }, []],
   [{ frame: 'present', log, ask: true, here: [MEMBER] }, []],
@@ -133,6 +144,11 @@ test.each([
   ['present', { here: [{ ...MEMBER, subject: 7 }] }],
   ['present', { here: Array.from({ length: 1_001 }, () => MEMBER) }],
   ['present', { gone: [{ device: 'd' }] }],
+  ['where', { of: '' }],
+  ['where', { batches: [0] }],
+  ['where', { batches: Array(101).fill(1) }],
+  ['placed', { parts: [{ record: 2, epoch: 'e', place: 3 }] }],
+  ['placed', { whole: false }],
 ] as const)('a %s with %o is refused', (name, change) => {
   const [frame, data] = FRAMES.find(([one]) => one.frame === name) as (typeof FRAMES)[number]
   const text = [JSON.stringify({ ...frame, ...change }), ...data].join('\n')

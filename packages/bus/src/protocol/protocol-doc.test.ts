@@ -152,6 +152,8 @@ const PEER_FRAMES: {
     here: 'required',
     gone: 'optional',
   },
+  where: { log: 'required', of: 'required', batches: 'required' },
+  placed: { log: 'required', batch: 'required', parts: 'required', whole: 'optional' },
 }
 
 const BATCH_REF: Fields<BatchRef> = { batch: 'required', id: 'required' }

@@ -224,16 +224,21 @@ export class TestRelay {
       events,
     )
     this.#wires.set(wire, dialer)
-    let open = 0
-    for (const [other, { device, runs }] of this.#wires) {
-      if (device === dialer.device && other.deviceOpen && runs()) open += 1
-    }
-    this.#most.set(dialer.device, Math.max(open, this.mostSocketsOf(dialer.device)))
     wire.connect((end) => {
+      this.#countSockets(dialer.device)
       if (life !== this.#life || this.#cut.has(dialer.device)) return undefined
       return this.#process?.accept(end, room)
     })
     return wire
+  }
+
+  /** When one arrives here: a context that thaws may dial before it hears that it leads no more. */
+  #countSockets(of: object): void {
+    let open = 0
+    for (const [wire, { device, runs }] of this.#wires) {
+      if (device === of && wire.deviceOpen && runs()) open += 1
+    }
+    this.#most.set(of, Math.max(open, this.mostSocketsOf(of)))
   }
 
   #host(): RelayHost {
