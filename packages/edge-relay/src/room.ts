@@ -215,7 +215,7 @@ function publish(draft: Draft, command: PublishCommand): AckFrame | RejectFrame 
     const code = codes?.[i]
     // Another device with this log brought it before: it is neither taken nor refused.
     const place = known && (known.get(header.id) ?? draft.shared.get(header.id))
-    if (place !== undefined) {
+    if (typeof place === 'number') {
       earlier.push([index, place])
       continue
     }
@@ -223,6 +223,7 @@ function publish(draft: Draft, command: PublishCommand): AckFrame | RejectFrame 
       refusals.push([index, code])
       continue
     }
+    if (place === 'trimmed') continue
     headers.push(header)
     headerLines.push(lines[i] as string)
     data.push(command.data[i] as string)
