@@ -3,6 +3,7 @@
 import { isOver } from '../ledger.ts'
 import { PRISTINE, QUEUE_EVENTS } from '../place.ts'
 import { fromStart, live, publishersOrder } from './hearing.ts'
+import { posts } from './posts.ts'
 import { keyOf, placeOf, sameOrigin, type View } from './view.ts'
 
 /** The type that the relay refuses. */
@@ -18,6 +19,7 @@ export const CHECKS: readonly Check[] = [
   { name: 'each log has each event once, and only published ones', find: logs },
   { name: 'nobody hears what is not meant for him', find: scopes },
   { name: 'the room has each event once', find: roomOnce },
+  { name: 'the room has what was posted', find: posts },
   { name: 'all devices have the room, and the room all of theirs', find: convergence },
   { name: 'cursors stand at the head, outboxes are empty', find: cursors },
   { name: "live subscribers hear each event once, in each publisher's order", find: live },
@@ -83,6 +85,7 @@ function* logs({ ledger, devices }: View): Iterable<string> {
       if (header.type.startsWith('$')) continue
       if (!data.includes(`"mark":"${PRISTINE}"`))
         yield `${id} in the log of ${name} is not what was published`
+      if (ledger.isPosted(keyOf(data))) continue
       const publication = published.get(keyOf(data))
       if (!publication) {
         yield `${id} in the log of ${name} was never published`
@@ -120,6 +123,7 @@ function* roomOnce({ ledger, room }: View): Iterable<string> {
   for (const { id, data } of room.events) {
     if (seen.has(id)) yield `${id} is twice in the room`
     seen.add(id)
+    if (ledger.isPosted(keyOf(data))) continue
     const publication = published.get(keyOf(data))
     if (!publication) yield `${id} in the room was never published`
     else if (publication.type === REFUSED) yield `${id} in the room was to be refused`

@@ -53,6 +53,9 @@ export interface HelloCommand {
   readonly terms: readonly Term[]
 }
 
+/** The place of an event that the room has, or that it had it and trimmed it away. */
+export type Known = number | 'trimmed'
+
 /** A device sends a batch. */
 export interface PublishCommand {
   readonly kind: 'publish'
@@ -63,8 +66,8 @@ export interface PublishCommand {
   /** One line of JSON for each header, and one value text. */
   readonly lines: readonly string[]
   readonly data: readonly string[]
-  /** Places of these events that the room has, by id; absent where no other device has this one's log. */
-  readonly known?: ReadonlyMap<string, number>
+  /** What the room has or had of these events, by id; absent where no other device has this one's log. */
+  readonly known?: ReadonlyMap<string, Known>
 }
 
 /** An event of a publisher without device; `id` is derived from the id its publisher gave it. */

@@ -366,6 +366,23 @@ describe('publish from a device whose log another one has too', () => {
     expect(room.do(command)).toEqual({ frame: 'ack', batch: 1 })
   })
 
+  it('says nothing of what the room had and trimmed away, and does not take it again', () => {
+    const room = joined()
+    const events = ['a-1', headerOf('a-2', 'secret.thing'), 'a-3', 'a-4']
+    const trimmed = ['a-1', 'a-2', 'a-3'].map((id) => [id, 'trimmed'] as const)
+    const command = publish(1, undefined, events, {
+      known: new Map(trimmed),
+      mayPublish: (type) => type !== 'secret.thing',
+    })
+    // Which of them were refused then, nobody knows: who may not publish it is told so again.
+    const refused = [[1, 'forbidden']]
+    expect(room.do(command)).toEqual({ frame: 'ack', batch: 1, refused })
+    expect(room.last.records).toMatchObject([
+      { place: 1, count: 1, indexes: [3], refused, headers: [{ id: 'a-4' }], data: ['3'] },
+    ])
+    expect(room.last.records[0]?.earlier).toBe(undefined)
+  })
+
   it('gives a batch of which nothing is left a place, so that the chain goes on', () => {
     const room = joined()
     room.do(publish(1, undefined, ['a-1'], { known: new Map([['a-1', 4]]) }))

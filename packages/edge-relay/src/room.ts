@@ -25,6 +25,7 @@ import type {
   Decision,
   DeviceRow,
   HelloCommand,
+  Known,
   PostCommand,
   Posted,
   PublishCommand,
@@ -238,7 +239,7 @@ function publish(draft: Draft, command: PublishCommand): AckFrame | RejectFrame 
   const refusals: Refusal[] = []
   const earlier: Earlier[] = []
   // Another device with this log brought it before: it is neither taken nor refused.
-  const placeOf = ({ id }: EventHeader): number | undefined =>
+  const placeOf = ({ id }: EventHeader): Known | undefined =>
     known && (known.get(id) ?? draft.shared.get(id))
   const conflicts = conflictsOf(
     frame.events,
@@ -251,7 +252,7 @@ function publish(draft: Draft, command: PublishCommand): AckFrame | RejectFrame 
     const index = frame.indexes?.[i] ?? i
     const code = codes?.[i]
     const place = placeOf(header)
-    if (place !== undefined) {
+    if (typeof place === 'number') {
       earlier.push([index, place])
       continue
     }
@@ -264,6 +265,7 @@ function publish(draft: Draft, command: PublishCommand): AckFrame | RejectFrame 
       refusals.push([index, 'conflict', revision])
       continue
     }
+    if (place === 'trimmed') continue
     headers.push(header)
     headerLines.push(lines[i] as string)
     data.push(command.data[i] as string)

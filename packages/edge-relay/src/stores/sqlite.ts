@@ -152,6 +152,14 @@ class SqliteStore implements Store {
     })
   }
 
+  async trimmedTo(room: string, prefix: string): Promise<number> {
+    return this.#do('read', () => {
+      const id = this.#id(room)
+      const row = id === undefined ? undefined : this.#sql.trimmedTo.get(id, prefix)
+      return (row?.['counter'] as number | undefined) ?? 0
+    })
+  }
+
   async findByTime(room: string, time: number): Promise<number | undefined> {
     return this.#do('read', () => {
       const id = this.#id(room)

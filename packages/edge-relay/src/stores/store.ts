@@ -104,6 +104,13 @@ export interface Store {
   /** The event with this id, as long as it is kept. */
   find(room: string, id: string): Promise<Found | undefined>
 
+  /**
+   * How far events with ids of this prefix were trimmed away: the highest counter among those that
+   * came from devices; 0 where there were none, or too many others since
+   * ({@link TRIMMED_PREFIXES}).
+   */
+  trimmedTo(room: string, prefix: string): Promise<number>
+
   /** Place of the first record written at or after `time`, in milliseconds since 1970. */
   findByTime(room: string, time: number): Promise<number | undefined>
 
@@ -132,6 +139,12 @@ export interface Store {
 
 /** Key of a device's row in a room's state. */
 export const DEVICE_KEY = 'device/'
+
+/**
+ * Publishers of a room that are remembered after their events were trimmed away: those trimmed
+ * last. A publisher is one life of a page, so these are some months of a busy room.
+ */
+export const TRIMMED_PREFIXES = 10_000
 
 /**
  * Records to look into for one id. A publisher's counters ascend, so the first record whose

@@ -93,6 +93,10 @@ export class SimulatedStore implements Store {
     return this.#later('store.find', () => this.#store.find(room, id))
   }
 
+  trimmedTo(room: string, prefix: string): Promise<number> {
+    return this.#later('store.trimmedTo', () => this.#store.trimmedTo(room, prefix))
+  }
+
   findByTime(room: string, time: number): Promise<number | undefined> {
     return this.#later('store.findByTime', () => this.#store.findByTime(room, time))
   }

@@ -1,6 +1,6 @@
 import { checkOf, type EventHeader, utf8Length } from '@crosstown/bus/protocol'
 import type { Mark, RoomHead, RoomRecord } from '../record.ts'
-import type { Append, Store } from '../stores/store.ts'
+import { type Append, type Store, TRIMMED_PREFIXES } from '../stores/store.ts'
 
 /** What the suite needs of a test runner; vitest's and `node:test` with an `expect` will do. */
 export interface TestRunner {
@@ -291,6 +291,49 @@ export function storeContract(
       expect(await store.first('r')).toEqual(markOf('a-10', 10))
     })
 
+    it('remembers how far the events of each publisher were trimmed away', async (store) => {
+      const records = [
+        recordOf(['a-1', 'a-2', 'b-7'], { device: 'd', batch: 1 }),
+        recordOf(['a-3', 'h-x'], { device: 'd', batch: 2 }),
+        recordOf(['c-1']),
+        recordOf(['a-4', 'b-5'], { device: 'e', batch: 1 }),
+      ]
+      const append = appendOf(EMPTY, records, [])
+      await store.append('r', append)
+      await store.append('other', append)
+      const far = (...prefixes: string[]): Promise<number[]> =>
+        Promise.all(prefixes.map((prefix) => store.trimmedTo('r', prefix)))
+      expect(await far('a', 'b', 'c', 'h-x')).toEqual([0, 0, 0, 0])
+      await store.trim('r', { ...KEEP, events: 5 }, ALL)
+      expect(await far('a', 'b')).toEqual([2, 7])
+      // Posts are known by ids that say nothing of one another.
+      await store.trim('r', { ...KEEP, events: 2 }, ALL)
+      expect(await far('a', 'b', 'c', 'h-x')).toEqual([3, 7, 0, 0])
+      // What came again behind a later one does not make less of it.
+      await store.trim('r', { ...KEEP, events: 0 }, ALL)
+      expect(await far('a', 'b')).toEqual([4, 7])
+      expect(await store.trimmedTo('other', 'a')).toBe(0)
+      expect(await store.trimmedTo('none', 'a')).toBe(0)
+    })
+
+    it('forgets how far a publisher was trimmed when that of many was trimmed since', async (store) => {
+      const early = appendOf(EMPTY, [recordOf(['old-1'], { device: 'd', batch: 1 })], [])
+      await store.append('r', early)
+      const many = Array.from({ length: TRIMMED_PREFIXES / 500 }, (_, k) =>
+        recordOf(
+          Array.from({ length: 500 }, (_, i) => `p${k}x${i}-1`),
+          { device: 'd', batch: k + 2 },
+        ),
+      )
+      await store.append('r', appendOf(early.head, many, []))
+      const keep = (events: number): Promise<boolean> => store.trim('r', { ...KEEP, events }, ALL)
+      await keep(500)
+      expect(await store.trimmedTo('r', 'old')).toBe(1)
+      await keep(0)
+      expect(await store.trimmedTo('r', 'old')).toBe(0)
+      expect(await store.trimmedTo('r', 'p0x0')).toBe(1)
+    })
+
     it('knows nothing to trim in a room without log', async (store) => {
       expect(await store.trim('r', { ...KEEP, events: 0 }, ALL)).toBe(false)
       expect(await store.first('r')).toEqual({ place: 0, check: '0', chain: '' })
@@ -311,7 +354,7 @@ export function storeContract(
       reopen,
     }) => {
       if (!reopen) return
-      const old = appendOf(EMPTY, [recordOf(['o-1'])], [])
+      const old = appendOf(EMPTY, [recordOf(['o-1'], { device: 'd', batch: 1 })], [])
       await store.append('r', old)
       await store.trim('r', { ...KEEP, events: 0 }, ALL)
       const first = appendOf(old.head, [recordOf(['a-1', 'a-2'])], [['device/a', '1']])
@@ -324,6 +367,7 @@ export function storeContract(
         expect(await again.load('r')).toEqual({ head: first.head, state: [['device/a', '1']] })
         expect(await again.read('r', 0, ALL)).toEqual(first.records)
         expect(await again.first('r')).toEqual(markOf('o-1', 1))
+        expect(await again.trimmedTo('r', 'o')).toBe(1)
         expect(await again.append('r', appendOf(first.head, [recordOf(['a-3'])], []))).toBe(true)
       } finally {
         await again.close()
@@ -337,6 +381,7 @@ export function storeContract(
         () => store.state('r', ['stream/s']),
         () => store.read('r', 0, ALL),
         () => store.first('r'),
+        () => store.trimmedTo('r', 'a'),
         () => store.trim('r', KEEP, ALL),
         () => store.rooms('', 1),
         () => store.append('r', appendOf(EMPTY, [recordOf(['a-1'])], [])),

@@ -20,6 +20,8 @@ export interface RelayHost {
 export interface RelayProcess {
   /** Takes an open socket. */
   accept(end: RelayEnd, room: string): RelayEndEvents
+  /** Takes what is posted by HTTP: one event, or a list of them. */
+  post(room: string, body: unknown): Promise<readonly PostedEvent[]>
   /** Sends everyone away in good order; resolves when nothing is left to do. */
   drain(): Promise<void>
 }
@@ -33,6 +35,12 @@ export interface RoomEvent {
   readonly position: string
   readonly type: string
   readonly data: string
+}
+
+/** Where the room has an event that was posted. */
+export interface PostedEvent {
+  readonly id: string
+  readonly position: string
 }
 
 /** What a room holds, as its store has it now. */
@@ -66,6 +74,9 @@ export interface RelayProgram {
   readonly violations: readonly string[]
 }
 
+/** Milliseconds of a request, and of its answer. */
+const REQUEST_MS: readonly [number, number] = [2, 30]
+
 /** A device's end of the network: what a partition cuts. */
 export interface Dialer {
   /** Runs `run` in the context that dials, if it lives; later, if it is frozen. */
@@ -82,6 +93,7 @@ export interface Dialer {
 export class TestRelay {
   readonly #scheduler: Scheduler
   readonly #random: Random
+  readonly #requestRandom: Random
   readonly #program: RelayProgram
   readonly #wall: () => number
   /** Connections of whatever state. */
@@ -92,11 +104,20 @@ export class TestRelay {
   /** Counts processes: what an earlier one had begun is not done. */
   #life = 0
   #timers = 0
+  /** How to end the requests that wait for an answer of the process. */
+  readonly #requests = new Set<() => void>()
 
-  constructor(program: RelayProgram, scheduler: Scheduler, random: Random, wall: () => number) {
+  /** `randomOf`: chance of its own for each part. */
+  constructor(
+    program: RelayProgram,
+    scheduler: Scheduler,
+    randomOf: (part: string) => Random,
+    wall: () => number,
+  ) {
     this.#program = program
     this.#scheduler = scheduler
-    this.#random = random
+    this.#random = randomOf('relay')
+    this.#requestRandom = randomOf('requests')
     this.#wall = wall
   }
 
@@ -147,6 +168,7 @@ export class TestRelay {
     this.#life += 1
     this.#timers = 0
     for (const wire of [...this.#wires.keys()]) wire.relayGone()
+    for (const end of [...this.#requests]) end()
   }
 
   /** Ends the process in good order: no command is lost, every device is told to come back. */
@@ -205,6 +227,36 @@ export class TestRelay {
   /** The most sockets that running contexts of a device ever had open at once. */
   mostSocketsOf(device: object): number {
     return this.#most.get(device) ?? 0
+  }
+
+  /**
+   * Posts to a room by HTTP, as a publisher without a device: `{ type, data, id, ... }`, or a list
+   * of these, which is taken as a whole.
+   *
+   * @throws {Error} where no answer comes: whether the events are in the room is then not known
+   * @throws {BusError} with which the relay answers
+   */
+  post(room: string, body: unknown): Promise<readonly PostedEvent[]> {
+    const { promise, resolve, reject } = Promise.withResolvers<readonly PostedEvent[]>()
+    const end = (): void => reject(new Error('the relay did not answer'))
+    this.#requests.add(end)
+    promise.then(
+      () => this.#requests.delete(end),
+      () => this.#requests.delete(end),
+    )
+    const later = (label: string, run: () => void): void => {
+      this.#scheduler.schedule(this.#requestRandom.between(...REQUEST_MS), label, run)
+    }
+    later('post', () => {
+      if (!this.#process) end()
+      // What was taken from a process that ended since is not told: the request was ended with it.
+      else
+        this.#process.post(room, body).then(
+          (events) => later('post answered', () => resolve(events)),
+          (error: unknown) => later('post refused', () => reject(error)),
+        )
+    })
+    return promise
   }
 
   /** Opens a socket. */
