@@ -1,0 +1,19 @@
+'use client'
+
+/**
+ * React bindings: the bus of a tree of components, its events, and its status as their state. They render on a server without opening anything, and stand StrictMode, concurrent
+ * rendering and Fast Refresh.
+ *
+ * @example
+ * import { BusProvider, useBus, useBusStatus, useEvent } from '@crosstown/bus/react'
+ */
+export {
+  BusProvider,
+  type BusProviderProps,
+  type Register,
+  type RegisteredEvents,
+  type RegisteredInput,
+  useBus,
+} from './context.ts'
+export { useEvent } from './use-event.ts'
+export { useBusStatus } from './use-observable.ts'
