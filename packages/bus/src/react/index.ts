@@ -1,11 +1,12 @@
 'use client'
 
 /**
- * React bindings: the bus of a tree of components, its events, and its status as their state. They render on a server without opening anything, and stand StrictMode, concurrent
+ * React bindings: the bus of a tree of components, and its events, read models and status as their
+ * state. They render on a server without opening anything, and stand StrictMode, concurrent
  * rendering and Fast Refresh.
  *
  * @example
- * import { BusProvider, useBus, useBusStatus, useEvent } from '@crosstown/bus/react'
+ * import { BusProvider, useBus, useBusStatus, useProjection } from '@crosstown/bus/react'
  */
 export {
   BusProvider,
@@ -17,3 +18,4 @@ export {
 } from './context.ts'
 export { useEvent } from './use-event.ts'
 export { useBusStatus } from './use-observable.ts'
+export { useProjection } from './use-projection.ts'
