@@ -78,6 +78,7 @@ test('a page in StrictMode shows its events once, and what every tab adds', asyn
 }) => {
   const [tab, other] = [await context.newPage(), await context.newPage()]
   const complaints = [await visit(tab, app.url), await visit(other, app.url)]
+  await expect(tab.getByTestId('here')).toHaveText('self page,device page')
   await click(tab, 'Add')
   await click(tab, 'Add')
   await expect(other.getByTestId('heard')).toHaveText('1,2')
@@ -91,6 +92,7 @@ test('a page in StrictMode shows its events once, and what every tab adds', asyn
   await click(tab, 'Clear')
   await expect(other.getByTestId('total')).toHaveText('0')
   await other.close()
+  await expect(tab.getByTestId('here')).toHaveText('self page')
   expect(complaints.flat()).toEqual([])
 })
 
@@ -142,5 +144,6 @@ test('an edited bus takes the place of the old one', async ({ app, page }) => {
   // The page was not loaded anew, and its components are not on both.
   await expect(page.getByTestId('heard')).toHaveText('1,2')
   await expect(page.getByTestId('total')).toHaveText('3')
+  await expect(page.getByTestId('here')).toHaveText('self page')
   expect(complaints).toEqual([])
 })

@@ -3,10 +3,13 @@ import { type Bus, createBus } from '@crosstown/bus'
 
 type Shop = { 'cart.added': number; 'cart.cleared': void }
 
+// After an edit of this module, the bus of its former edition must not stay a peer. (`hot.dispose` is
+// for modules that accept their own updates.)
+import.meta.hot?.data.bus?.close()
+
 export const bus = createBus<Shop>({ name: 'react-page' })
 
-// A new edition of this module makes a new bus; the old one must not stay a peer beside it.
-import.meta.hot?.dispose(() => bus.close())
+if (import.meta.hot) import.meta.hot.data.bus = bus
 
 declare module '@crosstown/bus/react' {
   interface Register {

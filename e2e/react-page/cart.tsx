@@ -1,4 +1,4 @@
-import { useBus, useBusStatus, useEvent, useProjection } from '@crosstown/bus/react'
+import { useBus, useBusStatus, useEvent, usePresence, useProjection } from '@crosstown/bus/react'
 import { useRef, useState } from 'react'
 
 function Heard() {
@@ -19,6 +19,7 @@ function Total() {
 export function Cart() {
   const bus = useBus()
   const { log } = useBusStatus()
+  const here = usePresence()
   const next = useRef(1)
   const [shown, setShown] = useState(true)
   return (
@@ -36,6 +37,7 @@ export function Cart() {
       {shown && <Heard />}
       {shown && <Total />}
       <p data-testid="status">{`${log.kind} ${log.state}`}</p>
+      <p data-testid="here">{here.map(({ kind, origin }) => `${origin} ${kind}`).join()}</p>
     </>
   )
 }

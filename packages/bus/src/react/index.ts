@@ -17,5 +17,5 @@ export {
   useBus,
 } from './context.ts'
 export { useEvent } from './use-event.ts'
-export { useBusStatus } from './use-observable.ts'
+export { useBusStatus, usePresence } from './use-observable.ts'
 export { useProjection } from './use-projection.ts'

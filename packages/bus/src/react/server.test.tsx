@@ -5,7 +5,7 @@ import { afterEach, expect, it, vi } from 'vitest'
 import { createBusOn } from '../bus.ts'
 import { type Bus, createBus, memoryLog, relayLink } from '../index.ts'
 import { runtimePlatform } from '../platform.ts'
-import { BusProvider, useBus, useBusStatus, useEvent, useProjection } from './index.ts'
+import { BusProvider, useBus, useBusStatus, useEvent, usePresence, useProjection } from './index.ts'
 
 type Shop = { 'cart.added': number }
 
@@ -21,7 +21,8 @@ function App() {
   useEvent<Shop>('cart.*', () => expect.unreachable('nothing is heard on a server'))
   const total = useProjection<Shop, number>('cart.added', sum, 5)
   const { relay, log } = useBusStatus()
-  return <p>{`${bus.name} ${total} ${relay} ${log.kind}`}</p>
+  const here = usePresence()
+  return <p>{`${bus.name} ${total} ${relay} ${log.kind} ${here.length}`}</p>
 }
 
 const app = (bus: Bus<Shop>) => (
@@ -39,7 +40,7 @@ it('renders, and neither log nor link is opened, nothing is waited for', () => {
   const relay = relayLink({ url: 'ws://127.0.0.1:9', room: 'r' })
   const bus = createBusOn({ name: 'server', log, tabs, relay }, platform) as unknown as Bus<Shop>
   buses.push(bus)
-  expect(renderToString(app(bus))).toBe('<p>server 5 connecting none</p>')
+  expect(renderToString(app(bus))).toBe('<p>server 5 connecting none 0</p>')
   for (const used of [log.create, tabs.open, timer, hold]) expect(used).not.toHaveBeenCalled()
 })
 
@@ -69,5 +70,5 @@ it('streams', async () => {
       onError: reject,
     })
   })
-  expect(html).toContain('server-stream 5 off none')
+  expect(html).toContain('server-stream 5 off none 0')
 })

@@ -1,6 +1,6 @@
 /** What the bus shows of itself, as state of a component. */
 import { useCallback, useSyncExternalStore } from 'react'
-import type { StatusSnapshot } from '../types.ts'
+import type { PresenceMember, StatusSnapshot } from '../types.ts'
 import { useBus } from './context.ts'
 
 /** What is needed of an `Observable`. */
@@ -48,4 +48,19 @@ export function useBusStatus(): StatusSnapshot {
   const { status } = useBus()
   const { relay } = status.get()
   return useObservable(status, relay === 'off' ? unusedAlone : unusedWithRelay)
+}
+
+const nobody: readonly PresenceMember[] = /* @__PURE__ */ Object.freeze([])
+
+/**
+ * Who is here: this context, the others of the device, then those of the room. Showing it counts as
+ * use of the bus. On a server, and while hydrating: nobody.
+ *
+ * @throws {BusError} invalid_options where there is no provider
+ * @example
+ * const here = usePresence()
+ * return <p>{new Set(here.map(({ device }) => device)).size} devices</p>
+ */
+export function usePresence(): readonly PresenceMember[] {
+  return useObservable(useBus().presence, () => nobody)
 }

@@ -13,7 +13,7 @@ import { createRoot, hydrateRoot } from 'react-dom/client'
 import { renderToString } from 'react-dom/server'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { type Bus, createBus } from '../index.ts'
-import { BusProvider, useBusStatus, useProjection } from './index.ts'
+import { BusProvider, useBusStatus, usePresence, useProjection } from './index.ts'
 
 type Shop = { 'cart.added': number; 'cart.removed': number; 'order.created': string }
 
@@ -251,7 +251,7 @@ describe('a page that takes over what a server has rendered', () => {
       const { log } = useBusStatus()
       return (
         <p>
-          <Total /> {log.kind}
+          <Total /> {log.kind} {usePresence().length}
         </p>
       )
     }
@@ -264,14 +264,14 @@ describe('a page that takes over what a server has rendered', () => {
     )
     const box = document.createElement('div')
     box.innerHTML = renderToString(app(open()))
-    expect(box.textContent).toBe('0 none')
+    expect(box.textContent).toBe('0 none 0')
     const bus = open()
     await bus.publish('cart.added', 3)
     const mismatched = vi.fn()
     const root = await act(async () =>
       hydrateRoot(box, app(bus), { onRecoverableError: mismatched }),
     )
-    await expect.poll(() => box.textContent).toBe('3 memory')
+    await expect.poll(() => box.textContent).toBe('3 memory 1')
     expect(mismatched).not.toHaveBeenCalled()
     await act(async () => root.unmount())
   })
