@@ -17,6 +17,7 @@ export type ProfileName =
   | 'clones'
   | 'mixed'
   | 'guests'
+  | 'streams'
 
 type Trouble = (scene: Scene) => void
 
@@ -154,6 +155,7 @@ export const PROFILES: Readonly<Record<ProfileName, readonly (keyof typeof TROUB
   clones: ['clone', 'cut', 'leave'],
   mixed: Object.keys(TROUBLES),
   guests: ['leave', 'leave', 'tabs', 'disk', 'freeze', 'cut', 'relayCrash'],
+  streams: ['cut', 'cut', 'relayCrash', 'leave', 'tabs', 'disk', 'restore', 'power', 'freeze'],
 }
 
 export const PROFILE_NAMES = Object.keys(PROFILES) as ProfileName[]

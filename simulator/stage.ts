@@ -43,6 +43,9 @@ export class Stage {
       case 'publish':
         this.#publish(action)
         return
+      case 'expect':
+        this.#expect(action)
+        return
       case 'crash':
         this.#leave(action, (place) => place.context.crash())
         return
@@ -259,6 +262,11 @@ export class Stage {
     })
     if (slot === 0) this.#publishers.answer(place)
     this.#places.set(`${device}/${slot}`, place)
+  }
+
+  #expect(action: Of<'expect'>): void {
+    const place = this.#at(action)
+    if (place && !place.context.frozen) void this.#publishers.expect(place, action)
   }
 
   #publish(action: Of<'publish'>): void {

@@ -3,6 +3,7 @@
 import { isOver } from '../ledger.ts'
 import { PRISTINE, QUEUE_EVENTS } from '../place.ts'
 import { fromStart, live, publishersOrder } from './hearing.ts'
+import { streams } from './streams.ts'
 import { keyOf, placeOf, sameOrigin, type View } from './view.ts'
 
 /** The type that the relay refuses. */
@@ -27,6 +28,10 @@ export const CHECKS: readonly Check[] = [
   { name: 'nothing leaves the relay before its commit', find: early },
   { name: 'what was lost is told', find: gaps },
   { name: 'one socket a device', find: sockets },
+  {
+    name: 'each stream has its revisions, and nobody got one that he did not expect',
+    find: streams,
+  },
   { name: 'no more waits than may', find: bounds },
   { name: 'nothing was reported that nobody caused', find: reports },
 ]
@@ -137,8 +142,9 @@ function* convergence({ devices, room }: View): Iterable<string> {
       else if (found.position !== position)
         yield `${id} stands at ${position}, and in the log of ${name} at ${found.position}`
     }
-    for (const { id, header, own, position } of events) {
+    for (const { id, header, own, position, refused } of events) {
       if (header.scope === 'device' || header.type === REFUSED || placed.has(id)) continue
+      if (refused === 'conflict' && header.expected !== undefined) continue
       if (room.trimmed > 0 && placeOf(position) <= room.trimmed) continue
       if (own) yield `${id} of ${name} never reached the room`
       else if (position !== undefined)

@@ -65,6 +65,8 @@ export interface PublishCommand {
   readonly data: readonly string[]
   /** Places of these events that the room has, by id; absent where no other device has this one's log. */
   readonly known?: ReadonlyMap<string, number>
+  /** Revisions of those that have one, by id. */
+  readonly revisions?: ReadonlyMap<string, number>
 }
 
 /** An event of a publisher without device; `id` is derived from the id its publisher gave it. */

@@ -28,7 +28,7 @@ export async function completeAll(
     else if (command.kind === 'post') {
       complete.push({ ...command, time, known: await knownPosts(store, room, state, command) })
     } else if (sharesLog(state, command.device)) {
-      complete.push({ ...command, time, known: await knownEvents(store, room, command) })
+      complete.push({ ...command, time, ...(await knownEvents(store, room, command)) })
     } else complete.push({ ...command, time })
   }
   return complete
@@ -79,15 +79,19 @@ async function knownEvents(
   store: Store,
   room: string,
   { frame }: Waiting<PublishCommand>,
-): Promise<Map<string, number>> {
+): Promise<Pick<PublishCommand, 'revisions'> & { known: Map<string, number> }> {
   const known = new Map<string, number>()
+  const revisions = new Map<string, number>()
   for (const { id } of frame.events) {
     if (known.has(id)) continue
     const found = await store.find(room, id)
     // A copy mostly sends the very same batch: the record that has one has its neighbours, too.
     if (!found) continue
     const { headers, place } = found.record
-    for (const [i, header] of headers.entries()) known.set(header.id, place + i)
+    for (const [i, { id, revision }] of headers.entries()) {
+      known.set(id, place + i)
+      if (revision !== undefined) revisions.set(id, revision)
+    }
   }
-  return known
+  return { known, revisions }
 }
