@@ -18,6 +18,7 @@ export type ProfileName =
   | 'mixed'
   | 'guests'
   | 'views'
+  | 'streams'
 
 type Trouble = (scene: Scene) => void
 
@@ -156,6 +157,7 @@ export const PROFILES: Readonly<Record<ProfileName, readonly (keyof typeof TROUB
   mixed: Object.keys(TROUBLES),
   guests: ['leave', 'leave', 'tabs', 'disk', 'freeze', 'cut', 'relayCrash'],
   views: [...Object.keys(TROUBLES), 'restore', 'cut', 'leave', 'leave'],
+  streams: ['cut', 'cut', 'relayCrash', 'leave', 'tabs', 'disk', 'restore', 'power', 'freeze'],
 }
 
 export const PROFILE_NAMES = Object.keys(PROFILES) as ProfileName[]

@@ -49,6 +49,9 @@ export class Stage {
       case 'post':
         this.#follow(post(this.network, this.ledger, action))
         return
+      case 'expect':
+        this.#expect(action)
+        return
       case 'crash':
         this.#leave(action, (place) => place.context.crash())
         return
@@ -264,6 +267,11 @@ export class Stage {
     const place = openPlace(context, instance, { ...(types && { types }), limits }, this.#views)
     if (slot === 0) this.#publishers.answer(place)
     this.#places.set(`${device}/${slot}`, place)
+  }
+
+  #expect(action: Of<'expect'>): void {
+    const place = this.#at(action)
+    if (place && !place.context.frozen) void this.#publishers.expect(place, action)
   }
 
   #publish(action: Of<'publish'>): void {

@@ -4,6 +4,7 @@ import { isOver } from '../ledger.ts'
 import { PRISTINE, QUEUE_EVENTS } from '../place.ts'
 import { fromStart, live, publishersOrder } from './hearing.ts'
 import { posts } from './posts.ts'
+import { streams } from './streams.ts'
 import { keyOf, placeOf, sameOrigin, type View } from './view.ts'
 
 /** The type that the relay refuses. */
@@ -31,6 +32,10 @@ export const CHECKS: readonly Check[] = [
   { name: 'what was lost is told', find: gaps },
   { name: 'one socket a device', find: sockets },
   { name: 'everyone sees who is there', find: presence },
+  {
+    name: 'each stream has its revisions, and nobody got one that he did not expect',
+    find: streams,
+  },
   { name: 'no more waits than may', find: bounds },
   { name: 'nothing was reported that nobody caused', find: reports },
 ]
@@ -143,8 +148,9 @@ function* convergence({ devices, room }: View): Iterable<string> {
       else if (found.position !== position)
         yield `${id} stands at ${position}, and in the log of ${name} at ${found.position}`
     }
-    for (const { id, header, own, position } of events) {
+    for (const { id, header, own, position, refused } of events) {
       if (header.scope === 'device' || header.type === REFUSED || placed.has(id)) continue
+      if (refused === 'conflict' && header.expected !== undefined) continue
       if (room.trimmed > 0 && placeOf(position) <= room.trimmed) continue
       if (own) yield `${id} of ${name} never reached the room`
       else if (position !== undefined)

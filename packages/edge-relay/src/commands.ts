@@ -68,6 +68,8 @@ export interface PublishCommand {
   readonly data: readonly string[]
   /** What the room has or had of these events, by id; absent where no other device has this one's log. */
   readonly known?: ReadonlyMap<string, Known>
+  /** Revisions of those that have one, by id. */
+  readonly revisions?: ReadonlyMap<string, number>
 }
 
 /** An event of a publisher without device; `id` is derived from the id its publisher gave it. */

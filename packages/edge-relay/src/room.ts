@@ -80,7 +80,7 @@ export function commit(state: RoomState, decision: Decision): RoomState {
 class Draft {
   readonly records: RoomRecord[] = []
   /** Places of events taken from devices that share their log with another one, by id. */
-  readonly shared = new Map<string, number>()
+  readonly shared = new Map<string, { readonly place: number; readonly revision?: number }>()
   readonly #state: RoomState
   readonly #devices = new Map<string, DeviceRow>()
   readonly #streams = new Map<string, StreamHead>()
@@ -114,6 +114,12 @@ class Draft {
     const revision = (this.stream(stream)?.revision ?? 0) + 1
     this.#streams.set(stream, { revision, id })
     return revision
+  }
+
+  /** Notes where the events of a record are, for copies of its device. */
+  share({ headers, place }: RoomRecord): void {
+    for (const [i, { id, revision }] of headers.entries())
+      this.shared.set(id, { place: place + i, ...(revision !== undefined && { revision }) })
   }
 
   nextId(): string {
@@ -240,7 +246,7 @@ function publish(draft: Draft, command: PublishCommand): AckFrame | RejectFrame 
   const earlier: Earlier[] = []
   // Another device with this log brought it before: it is neither taken nor refused.
   const placeOf = ({ id }: EventHeader): Known | undefined =>
-    known && (known.get(id) ?? draft.shared.get(id))
+    known && (known.get(id) ?? draft.shared.get(id)?.place)
   const conflicts = conflictsOf(
     frame.events,
     (i) => (frame.events[i] as EventHeader).id,
@@ -253,7 +259,8 @@ function publish(draft: Draft, command: PublishCommand): AckFrame | RejectFrame 
     const code = codes?.[i]
     const place = placeOf(header)
     if (typeof place === 'number') {
-      earlier.push([index, place])
+      const revision = command.revisions?.get(header.id) ?? draft.shared.get(header.id)?.revision
+      earlier.push(revision === undefined ? [index, place] : [index, place, revision])
       continue
     }
     if (code) {
@@ -273,7 +280,7 @@ function publish(draft: Draft, command: PublishCommand): AckFrame | RejectFrame 
   }
   const { refused: _, ...kept } = row
   const refusedOnes = refusals.length > 0 ? { refused: refusals } : {}
-  const { place } = draft.append(command.time, {
+  const record = draft.append(command.time, {
     device: command.device,
     batch: frame.batch,
     lastId,
@@ -284,7 +291,7 @@ function publish(draft: Draft, command: PublishCommand): AckFrame | RejectFrame 
     headerLines,
     data,
   })
-  if (known) for (const [i, { id }] of headers.entries()) draft.shared.set(id, place + i)
+  if (known) draft.share(record)
   draft.put(command.device, {
     ...kept,
     taken: { batch: frame.batch, id: lastId },

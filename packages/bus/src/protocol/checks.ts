@@ -239,7 +239,10 @@ function isEarlier(value: unknown): value is Earlier[] {
     isList(value, MAX_BATCH_EVENTS) &&
     value.every(
       (entry) =>
-        Array.isArray(entry) && entry.length === 2 && isIndex(entry[0]) && isCount(entry[1]),
+        Array.isArray(entry) &&
+        (entry.length === 2 || (entry.length === 3 && isCount(entry[2]))) &&
+        isIndex(entry[0]) &&
+        isCount(entry[1]),
     )
   )
 }
