@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import { offsetOf } from '../event.ts'
 import { indexedDbLog } from '../log/indexeddb.ts'
 import type { Log } from '../log/log.ts'
 import { runtimePlatform } from '../platform.ts'
@@ -82,7 +81,6 @@ describe('100,000 events, in a tab that did not write them', { timeout: 120_000 
     for (const order of ['device', 'room'] as const) {
       expect(await replayed({ order, pattern: 'order.*' })).toHaveLength(10_000)
       expect(await replayed({ order, stream: 's-7' })).toHaveLength(200)
-      expect(await replayed({ order, pattern: 'order.created', stream: 's-10' })).toHaveLength(200)
     }
     expect(await replayed({ from: new Date(1_010), to: new Date(1_019) })).toEqual(
       all.slice(10_000, 20_000),
@@ -95,9 +93,8 @@ describe('100,000 events, in a tab that did not write them', { timeout: 120_000 
     const ending = new AbortController()
     const { signal } = ending
     let given = 0
-    for await (const { offset } of replay({ order: 'room', signal }, watched.source)) {
+    for await (const _ of replay({ order: 'room', signal }, watched.source)) {
       if (++given === 50_000) ending.abort()
-      expect(offset).toBeGreaterThanOrEqual(offsetOf(1, 0))
     }
     expect([given, watched.holds]).toEqual([50_000, 0])
     await log.close()
