@@ -5,6 +5,7 @@ import type { LogSource, StoredBatch } from '../log/log.ts'
 import { MemoryLog, memoryLog } from '../log/memory.ts'
 import { MemoryRows } from '../log/memory-rows.ts'
 import { relayLink } from '../relay-link.ts'
+import { createTestNetwork } from '../testing/network/network.ts'
 import { VirtualPlatform } from '../testing/virtual-platform.ts'
 import type { Bus, Projection, ProjectOptions } from '../types.ts'
 
@@ -271,6 +272,28 @@ describe('a view', () => {
     await on.publish('b')
     await expect.poll(() => view.get()).toEqual(['b'])
     expect(seen).toEqual([[], ['a'], [], ['b']])
+  })
+
+  test('is not to be had in a context whose events another one keeps', async () => {
+    const network = createTestNetwork()
+    const device = network.device('phone')
+    const host = device.open().createBus({ name: 'views' })
+    host.subscribe('none', () => {})
+    await network.until(() => host.status.leader)
+    const reported: string[] = []
+    const guest = device.open('page', { disk: false }).createBus({
+      name: 'views',
+      onError: ({ code }) => reported.push(code),
+    })
+    const view = list(guest)
+    await expect(network.until(view.ready)).rejects.toMatchObject({ code: 'unreachable' })
+    await network.until(guest.publish('a'))
+    await network.run(60_000)
+    expect(reported.filter((code) => code === 'unreachable')).toHaveLength(1)
+    const hosted = list(host)
+    await network.until(hosted.ready)
+    expect([view.get(), hosted.get()]).toEqual([[], ['a']])
+    await network.until(Promise.all([host.close(), guest.close()]))
   })
 
   test('is refused by a bus that has no log', () => {

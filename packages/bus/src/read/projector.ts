@@ -61,7 +61,7 @@ export class Projector {
   #state: LogState | undefined
   /** What stands behind the room's order, by offset; without an event where no view wants it. */
   #known = new Map<number, BusEvent | undefined>()
-  #rest: readonly BusEvent[] = []
+  #rest: BusEvent[] = []
   #written: Written[] = []
   /** Snapshots that are being written. */
   readonly #keeping = new Set<Promise<void>>()
@@ -207,14 +207,14 @@ export class Projector {
     const point = this.#point
     if (point && !stands(point, state)) this.#restart()
     this.#state = undefined
-    const fresh = [...this.#fresh]
+    const fresh = new Set(this.#fresh)
     const old = this.#walk
     if (old && !(await this.#fold(old, state, (view) => !this.#fresh.has(view), over))) return
     if (old?.astray) return this.#restart()
-    if (fresh.length > 0) {
-      const walk = await this.#begin(fresh, state)
+    if (fresh.size > 0) {
+      const walk = await this.#begin([...fresh], state)
       if (over()) return
-      if (!(await this.#fold(walk, state, (view) => fresh.includes(view), over))) return
+      if (!(await this.#fold(walk, state, (view) => fresh.has(view), over))) return
       this.#walk = walk
       this.#known.clear()
     }
@@ -278,11 +278,14 @@ export class Projector {
     for await (const portion of walk.to(state)) {
       if (over()) return false
       for (const logged of portion.events) {
-        const views = this.#viewsOf(logged.header.type).filter(
-          (view) => isFor(view) && !view.has(portion),
-        )
-        const event = views.length === 0 ? undefined : this.#options.decode(logged)
-        if (event) for (const view of views) view.fold(event)
+        let event: BusEvent | undefined
+        for (const view of this.#viewsOf(logged.header.type)) {
+          if (!isFor(view) || view.has(portion)) continue
+          event ??= this.#options.decode(logged)
+          // One that is damaged is not asked for again.
+          if (!event) break
+          view.fold(event)
+        }
       }
     }
     return !over()
@@ -303,13 +306,14 @@ export class Projector {
       }
       for (const offset of offsets) known.set(offset, this.#known.get(offset) ?? read.get(offset))
     }
+    walk.release()
     if (over()) return undefined
     this.#known = known
     return [...known.values()].filter((event) => event !== undefined)
   }
 
   /** @returns how many events at the beginning of the rest are the same as before */
-  #take(rest: readonly BusEvent[]): number {
+  #take(rest: BusEvent[]): number {
     const before = this.#rest
     this.#rest = rest
     const differs = rest.findIndex((event, nth) => event !== before[nth])
@@ -326,7 +330,7 @@ export class Projector {
         walk.wrote(batch, offsets)
         for (const offset of offsets) this.#known.set(offset, undefined)
         for (const event of events) this.#known.set(event.offset as number, event)
-        this.#rest = [...this.#rest, ...events]
+        this.#rest.push(...events)
       } else {
         walk.wrote(batch, [])
         for (const event of events) {

@@ -141,6 +141,11 @@ export class RoomWalk {
     for (const offset of offsets) this.#rest.pending.add(offset)
   }
 
+  /** Lets go of records that are kept until it goes on. */
+  release(): void {
+    this.#kept.clear()
+  }
+
   /** What comes after the room's own order, by offset. */
   offsets(part: 'lost' | 'pending'): ReadonlySet<number> {
     return this.#rest[part]
