@@ -1,8 +1,7 @@
 // The read models of a run: what each shows at its end, beside the room's order read anew.
-import type { BusEvent, Projection } from '@crosstown/bus'
+import type { Bus, BusEvent, Projection } from '@crosstown/bus'
+import type { TestNetwork } from '@crosstown/bus/testing'
 import type { Instance } from './ledger.ts'
-import type { AnyBus } from './place.ts'
-import type { Stage } from './stage.ts'
 
 /** A list, newest first: a reducer that copies nothing. */
 interface Folded {
@@ -11,6 +10,7 @@ interface Folded {
 }
 
 type View = Projection<Folded | undefined>
+type AnyBus<Data> = Bus<Record<string, Data>>
 
 /** What a context shows, and what it was to show. */
 export interface Shown {
@@ -30,29 +30,37 @@ const fold = (before: Folded | undefined, event: BusEvent): Folded => ({
   before,
 })
 
-export function openViews(bus: AnyBus): Views {
+export function openViews<Data>(bus: AnyBus<Data>): Views {
   return new Map<string, View>([
     ['**', bus.project('**', fold, undefined)],
     ['fact.*', bus.project('fact.*', fold, undefined, { key: 'facts' })],
   ])
 }
 
-export async function shownBy({ network, open, logEvents }: Stage): Promise<Shown[]> {
+/** @param trimmed whether logs keep few events only */
+export async function shownBy<Data>(
+  network: TestNetwork,
+  places: readonly {
+    readonly bus: AnyBus<Data>
+    readonly views?: Views
+    readonly instance: Instance
+  }[],
+  trimmed: boolean,
+): Promise<Shown[]> {
   const shown: Shown[] = []
-  for (const { bus, views, instance } of open) {
+  for (const { bus, views, instance } of places) {
     for (const [pattern, view] of views ?? []) {
       // Nobody publishes any more, so that neither changes meanwhile.
       const expected = await network.until(inRoomOrder(bus, pattern))
       const lines: string[] = []
       for (let at = view.get(); at; at = at.before) lines.unshift(at.line)
-      const trimmed = logEvents !== undefined
       shown.push({ instance, name: pattern, lines, expected, trimmed })
     }
   }
   return shown
 }
 
-async function inRoomOrder(bus: AnyBus, pattern: string): Promise<string[]> {
+async function inRoomOrder<Data>(bus: AnyBus<Data>, pattern: string): Promise<string[]> {
   const lines: string[] = []
   for await (const event of bus.replay({ order: 'room', pattern })) lines.push(lineOf(event))
   return lines

@@ -173,8 +173,21 @@ function* cursors({ devices, room }: View): Iterable<string> {
   }
 }
 
-/** A view that was folded bit by bit is what it would be if it were folded now. */
-function* views({ shown }: View): Iterable<string> {
+/**
+ * A view that was folded bit by bit is what it would be if it were folded now; and of a room that
+ * has all it ever had, it has the same as the room, on every device.
+ */
+function* views({ shown, room, devices }: View): Iterable<string> {
+  for (const { instance, name, lines, trimmed } of shown) {
+    const of = devices.find(({ device }) => device === instance.device)
+    const whole = room.trimmed === 0 && !trimmed && room.events.every(({ type }) => of?.reads(type))
+    if (!whole || name !== '**') continue
+    const expected = room.events.map(({ id, position }) => `${id} at ${position}`)
+    const placed = lines.filter((line) => !line.endsWith(' nowhere'))
+    const nth = placed.findIndex((line, at) => line !== expected[at])
+    if (nth < 0 && placed.length === expected.length) continue
+    yield `${name} of ${instance.name} has not what the room has, ${placed[nth]} for ${expected[nth]}`
+  }
   for (const { instance, name, lines, expected, trimmed } of shown) {
     const there = new Set(expected)
     const kept = trimmed ? lines.filter((line) => there.has(line)) : lines

@@ -76,7 +76,7 @@ export interface View {
 
 export async function viewOf(stage: Stage): Promise<View> {
   const { network, ledger, partial, logEvents } = stage
-  const shown = await shownBy(stage)
+  const shown = await shownBy(network, stage.open, logEvents !== undefined)
   const devices = await Promise.all(network.devices.map((device) => deviceView(device, partial)))
   const present = stage.open
     .filter(({ instance }) => isConnected(instance))

@@ -60,7 +60,12 @@ export type Matching<Events extends object, Pattern extends string> = Pattern ex
   : Pattern extends keyof SystemEvents
     ? Pattern
     : Pattern extends TypeOf<Events>
-      ? Pattern
+      ? // Of a map that is open, a pattern is no type of its own.
+        string extends TypeOf<Events>
+        ? Pattern extends `${string}*${string}`
+          ? string
+          : Pattern
+        : Pattern
       : string extends TypeOf<Events>
         ? string
         : TypeOf<Events> extends infer Type extends string
@@ -504,7 +509,7 @@ export interface Bus<Events extends object, Input extends object = Events> {
    * A read model: `reducer` folds the matching events of the log, beginning with `initial`, and what
    * comes is folded on. With a relay, it is the room's confirmed events in the room's order, then own
    * pending ones, folded anew as they are confirmed or refused, so that every device reaches the same
-   * state; without one, the order of the log. Own events are in it when `publish` resolves.
+   * state; without one, the order of the log. Once it is ready, own events are in it when `publish` resolves.
    *
    * `reducer` must be pure: it must change neither state nor event, and give the same state where
    * nothing changes. What it throws goes to `onError`, and the event is passed over. States are kept

@@ -23,6 +23,8 @@ export class MemoryRows {
   marks: Map<string, StreamMark> = new Map()
   room: WrittenRoomState = emptyRoomState()
   totals: Totals | undefined
+  /** By name, the one kept longest ago first. */
+  snapshots: Map<string, string> = new Map()
   /** The newest number given. */
   last = 0
   /** Those who have it open. */
@@ -45,6 +47,7 @@ export class MemoryRows {
     this.marks = new Map()
     this.room = emptyRoomState()
     this.totals = undefined
+    this.snapshots = new Map()
     this.last = 0
     const users = [...this.users]
     this.users.clear()
