@@ -217,7 +217,10 @@ export class Device {
       // What stands in for a log is gone with its context: nobody else's events belong there.
       keeper: () => (this.#keeper?.standsIn ? undefined : this.#keeper?.opened),
       leads: () => this.status.get().leader,
-      present: (frame, byLink) => this.presence.heard(frame, byLink),
+      present: (frame, byLink) => {
+        const way = frame.log === this.#logId ? 'log' : 'tabs'
+        this.presence.heard(frame, byLink ? 'links' : way)
+      },
       silent: (silent) => this.#hostSilent(silent),
       outboxFull: () => this.#options.relay !== undefined && this.outboxFull,
       confirmed: () => this.#lead.confirmedThrough,

@@ -301,8 +301,8 @@ export interface Presence extends Observable<readonly PresenceMember[]> {
   attached(device: string | undefined): void
   /** The page moves again. */
   back(): void
-  /** What another context says; `byLink` over a link that the user gave. */
-  heard(frame: PresentFrame, byLink: boolean): void
+  /** What another context says: one with the same log, another on the tabs link, or over the user's. */
+  heard(frame: PresentFrame, way: 'log' | 'tabs' | 'links'): void
   /** This context leads from now on, or does no more. */
   leads(self: boolean): void
   /** What the relay says, to which this device is known by the name `own`. */
