@@ -50,6 +50,8 @@ export interface LinkedOptions {
   readonly outboxFull: () => boolean
   /** Own batches up to this one are in the room, or were, as the last welcome said. */
   readonly confirmed: () => number
+  /** The log that keeps this context's events is another one now. */
+  readonly moved: (log: string) => void
   /** Whether those who keep this context's events have not answered for a while. */
   readonly silent: (silent: boolean) => void
   /** Unpersisted events for the room, as texts. */
@@ -61,6 +63,8 @@ export interface LinkedOptions {
 const PROBE_MS = 1_000
 /** And asks again, as one may begin to lead meanwhile. */
 const PROBE_AGAIN_MS = 100
+/** How long who looks for the log in place of another does not look again. */
+const SEEK_AGAIN_MS = 1_000
 /** What contexts without a log call theirs. */
 export const NO_LOG = 'none'
 
@@ -74,6 +78,9 @@ export class Linked {
   #guest: Guest | undefined
   /** The log of the context that keeps this one's events, where its own did not open. */
   #hostLog: string | undefined
+  /** Logs of which nothing is true any more, whoever names them late. */
+  readonly #formerLogs = new Set<string>()
+  #soughtAt = Number.NEGATIVE_INFINITY
   #logId: string | undefined
   /** Somebody else of the device has links: events may come twice. */
   #others = false
@@ -183,6 +190,30 @@ export class Linked {
     return this.#hostLog
   }
 
+  /** Another log than the host's has a leader: it may be there in its place. */
+  seekAgain(): void {
+    const now = this.#options.platform.monotonic()
+    if (this.#hostLog === undefined || now - this.#soughtAt < SEEK_AGAIN_MS) return
+    this.#soughtAt = now
+    this.#tabs.send({ frame: 'seek', log: NO_LOG })
+  }
+
+  /** Of the contexts of one origin those that lead have the same log: another one is the next. */
+  #hosted(frame: HostFrame, way: Way, byLink: boolean): void {
+    const { log } = frame
+    const before = this.#hostLog
+    if (before === undefined) this.#guest?.hosted(frame, way)
+    else if (!byLink && log !== NO_LOG && !this.#formerLogs.has(log)) {
+      const moved = log !== before
+      if (moved) {
+        this.#formerLogs.add(before)
+        this.#hostLog = log
+        this.#options.moved(log)
+      }
+      this.#guest?.hosted(frame, way, moved)
+    }
+  }
+
   /** Finds out in a while where the room has what this context waits for, where it is a guest. */
   inquire(): void {
     if (this.#hostLog !== undefined) this.#inquiry.soon()
@@ -280,7 +311,7 @@ export class Linked {
         return
       case 'host':
         if (this.#offered && frame.log !== NO_LOG) this.#offered(frame, way)
-        else this.#guest?.hosted(frame, way)
+        else this.#hosted(frame, way, byLink)
         return
       case 'submit':
         this.#host.submitted(frame, data, way)

@@ -134,6 +134,7 @@ class Context {
       linked() {},
       confirmed: ({ batch }) => this.confirmed.push(batch),
       beat() {},
+      ledElsewhere() {},
       gap() {},
       joined() {},
       here() {},

@@ -33,6 +33,7 @@ class Context {
       sawTime: (time) => this.news.push({ time }),
       confirmed: (confirmation) => this.confirmed.push(confirmation),
       beat: ({ pending, relay }) => this.news.push({ pending, relay }),
+      ledElsewhere() {},
       gap: (gap) => this.news.push({ gap }),
       linked: (frame) => this.news.push({ linked: frame.frame }),
       joined: ({ prefix, seen }) => this.news.push({ joined: prefix, seen }),

@@ -145,7 +145,10 @@ export class Peers implements PeerContexts {
         if (!frame.room) events.cast(frame.events, data)
         return
       case 'beat':
-        if (!sameLog) return
+        if (!sameLog) {
+          events.ledElsewhere()
+          return
+        }
         this.#hearing.exists(frame.head)
         events.beat(frame)
         return
