@@ -637,6 +637,21 @@ describe('a context whose log does not open', () => {
     expect(leads).toEqual([true])
   })
 
+  test('has nothing kept by another device that is linked to it', async () => {
+    const [link, disk, elsewhere] = [memoryLink(), new Disk(80), new Disk(81)]
+    disk.broken = true
+    const alone = peer({ log: disk, tabs: memoryLink(), links: [link] })
+    const published = alone.bus.publish('said', 1)
+    await settle()
+    const widget = peer({ log: elsewhere, links: [link] })
+    widget.bus.status.subscribe(() => {})
+    await pass(2_000)
+    await published
+    expect(alone.bus.status.log).toMatchObject({ kind: 'memory', state: 'open' })
+    expect(await elsewhere.content()).toEqual([])
+    expect(data(widget)).toEqual([1])
+  })
+
   test('falls back to memory, visibly, where nobody answers', async () => {
     const disk = new Disk(71)
     disk.broken = true

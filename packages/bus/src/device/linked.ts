@@ -13,7 +13,6 @@ import type {
   Guest,
   GuestOptions,
   Host,
-  HostFrame,
   HostOptions,
   Keeper,
   LinkedEvents,
@@ -23,6 +22,7 @@ import type {
   Waiters,
   Way,
 } from '../sync/sync.ts'
+import { HostLog } from './host-log.ts'
 import { Inquiry } from './inquiry.ts'
 
 /** The stages it is made of, given by `bus.ts`. */
@@ -59,12 +59,6 @@ export interface LinkedOptions {
   readonly report: (error: BusError) => void
 }
 
-/** How long a context whose log does not open waits for one that keeps its events. */
-const PROBE_MS = 1_000
-/** And asks again, as one may begin to lead meanwhile. */
-const PROBE_AGAIN_MS = 100
-/** How long who looks for the log in place of another does not look again. */
-const SEEK_AGAIN_MS = 1_000
 /** What contexts without a log call theirs. */
 export const NO_LOG = 'none'
 
@@ -75,17 +69,11 @@ export class Linked {
   readonly #links: Links
   readonly #host: Host
   readonly #inquiry: Inquiry
+  readonly #hostLog: HostLog
   #guest: Guest | undefined
-  /** The log of the context that keeps this one's events, where its own did not open. */
-  #hostLog: string | undefined
-  /** Logs of which nothing is true any more, whoever names them late. */
-  readonly #formerLogs = new Set<string>()
-  #soughtAt = Number.NEGATIVE_INFINITY
   #logId: string | undefined
   /** Somebody else of the device has links: events may come twice. */
   #others = false
-  /** Whoever offers to keep this context's events while it looks for one. */
-  #offered: ((frame: HostFrame, way: Way) => void) | undefined
   readonly #tabs: Way = {
     send: (frame, data) => this.#options.peers().postLinked(frame, data),
   }
@@ -106,8 +94,19 @@ export class Linked {
       platform,
       waiters,
       ask: (batches) => {
-        const of = this.#hostLog
+        const of = this.#hostLog.id
         if (of !== undefined) this.#tabs.send({ frame: 'where', log: NO_LOG, of, batches })
+      },
+    })
+    const seek = (): void => this.#tabs.send({ frame: 'seek', log: NO_LOG })
+    this.#hostLog = new HostLog({
+      platform,
+      seek,
+      offered: (frame, way, moved) => {
+        if (moved) options.moved(frame.log)
+        const { silent } = options
+        this.#guest ??= stages.guest({ platform, prefix, seek, silent, alone: () => false })
+        this.#guest.hosted(frame, way, moved)
       },
     })
     if (!hasLog && sources.length > 0) {
@@ -161,62 +160,22 @@ export class Linked {
    * `undefined` where nobody does.
    */
   async probe(): Promise<string | undefined> {
-    const { platform, prefix, stages, silent } = this.#options
-    const seek = (): void => this.#tabs.send({ frame: 'seek', log: NO_LOG })
-    const until = platform.monotonic() + PROBE_MS
-    let cancel = (): void => {}
-    const log = await new Promise<string | undefined>((resolve) => {
-      this.#offered = (frame, way) => {
-        cancel()
-        this.#guest ??= stages.guest({ platform, prefix, seek, silent, alone: () => false })
-        this.#guest.hosted(frame, way)
-        resolve(frame.log)
-      }
-      const ask = (): void => {
-        if (platform.monotonic() >= until) resolve(undefined)
-        else {
-          cancel = platform.timer(PROBE_AGAIN_MS, ask)
-          seek()
-        }
-      }
-      ask()
-    })
-    this.#offered = undefined
-    this.#hostLog = log
-    return log
+    await this.#hostLog.find()
+    return this.#hostLog.id
   }
 
   get hostLog(): string | undefined {
-    return this.#hostLog
+    return this.#hostLog.id
   }
 
-  /** Another log than the host's has a leader: it may be there in its place. */
+  /** Another log than the host's has a leader. */
   seekAgain(): void {
-    const now = this.#options.platform.monotonic()
-    if (this.#hostLog === undefined || now - this.#soughtAt < SEEK_AGAIN_MS) return
-    this.#soughtAt = now
-    this.#tabs.send({ frame: 'seek', log: NO_LOG })
-  }
-
-  /** Of the contexts of one origin those that lead have the same log: another one is the next. */
-  #hosted(frame: HostFrame, way: Way, byLink: boolean): void {
-    const { log } = frame
-    const before = this.#hostLog
-    if (before === undefined) this.#guest?.hosted(frame, way)
-    else if (!byLink && log !== NO_LOG && !this.#formerLogs.has(log)) {
-      const moved = log !== before
-      if (moved) {
-        this.#formerLogs.add(before)
-        this.#hostLog = log
-        this.#options.moved(log)
-      }
-      this.#guest?.hosted(frame, way, moved)
-    }
+    this.#hostLog.seekAgain()
   }
 
   /** Finds out in a while where the room has what this context waits for, where it is a guest. */
   inquire(): void {
-    if (this.#hostLog !== undefined) this.#inquiry.soon()
+    if (this.#hostLog.id !== undefined) this.#inquiry.soon()
   }
 
   /** Whether this context's persisted events are kept by another one. */
@@ -310,8 +269,9 @@ export class Linked {
         this.#answer(way, byLink)
         return
       case 'host':
-        if (this.#offered && frame.log !== NO_LOG) this.#offered(frame, way)
-        else this.#hosted(frame, way, byLink)
+        // Behind a link is another device, where this one was made with a log.
+        if (!this.#options.hasLog) this.#guest?.hosted(frame, way)
+        else if (!byLink && frame.log !== NO_LOG) this.#hostLog.offered(frame, way)
         return
       case 'submit':
         this.#host.submitted(frame, data, way)
@@ -326,7 +286,7 @@ export class Linked {
         if (this.#options.leads()) this.#host.asked(frame, way)
         return
       case 'placed':
-        if (frame.log === this.#hostLog) this.#inquiry.answered(frame)
+        if (frame.log === this.#hostLog.id) this.#inquiry.answered(frame)
     }
   }
 
