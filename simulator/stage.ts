@@ -177,6 +177,11 @@ export class Stage {
     if (!place) return
     const { device, name, context } = { ...place.instance, context: place.context }
     const others = this.open.filter((other) => other !== place && canLead(other, device))
+    // A worker says nothing when it is frozen: that it leads no more is found out by its silence.
+    const stuck = this.open.some(
+      (other) =>
+        other.instance.device === device && other.context.frozen && other.bus.status.get().leader,
+    )
     const disturbances = (): number =>
       this.open.reduce(
         (sum, one) => (one.instance.device === device ? sum + one.disturbed : sum),
@@ -186,7 +191,7 @@ export class Stage {
     context.freeze()
     const before = disturbances()
     const hears = context.kind === 'page' && others.length > 0
-    if (!hears || !device.disk(NAME, ROOM).isCalm) return
+    if (!hears || stuck || !device.disk(NAME, ROOM).isCalm) return
     this.network.after(HAND_OVER_MS, () => {
       // The one that took the lead may be gone or frozen itself by then.
       const same = others.every((one) => canLead(one, device)) && disturbances() === before

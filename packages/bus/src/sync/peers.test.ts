@@ -35,6 +35,7 @@ class Context {
       confirmed: (confirmation) => this.confirmed.push(confirmation),
       changed: (head) => this.heads.push(head),
       beat: ({ pending, relay }) => this.news.push({ pending, relay }),
+      ledElsewhere() {},
       gap: (gap) => this.news.push({ gap }),
       linked: (frame) => this.news.push({ linked: frame.frame }),
       joined: ({ prefix, seen }) => this.news.push({ joined: prefix, seen }),

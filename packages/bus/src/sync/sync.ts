@@ -128,6 +128,8 @@ export interface PeerEvents {
   /** The log has a record of this number. */
   changed(head: number): void
   beat(frame: BeatFrame): void
+  /** Somebody leads who has another log. */
+  ledElsewhere(): void
   /** The leader found a hole in what this device could read of the room. */
   gap(gap: Gap): void
   /** Another context asks who leads, and who is there. */
@@ -250,7 +252,8 @@ export interface Guest {
    * @throws {BusError} unavailable, closed, and what the host's log says
    */
   submit(entries: readonly Encoded[]): Promise<number | undefined>
-  hosted(frame: HostFrame, way: Way): void
+  /** Somebody keeps a log; `moved` where the one there was before is gone. */
+  hosted(frame: HostFrame, way: Way, moved?: boolean): void
   taken(frame: TakenFrame): void
   declined(frame: DeclinedFrame): void
   close(): void
