@@ -35,7 +35,7 @@ export interface Place {
 export function openPlace(
   context: TestContext,
   instance: Instance,
-  options: Pick<TestBusOptions, 'types' | 'limits'>,
+  options: Pick<TestBusOptions, 'types' | 'limits' | 'token'>,
 ): Place {
   const bus: AnyBus = context.createBus({
     name: NAME,

@@ -494,4 +494,17 @@ export const REGRESSIONS: readonly Regression[] = [
       { at: 12302, do: 'open', device: 0, slot: 0, kind: 'page' },
     ],
   },
+  {
+    found:
+      'a run waited for what had died with its context, broke off, and was taken for one that found nothing',
+    seed: 2001268,
+    profile: 'mixed',
+    partial: [],
+    actions: [
+      { at: 10, do: 'open', device: 0, slot: 0, kind: 'page' },
+      { at: 3000, do: 'clear', device: 0, slot: 0 },
+      { at: 3001, do: 'power', device: 0, lost: 7 },
+      { at: 4000, do: 'open', device: 0, slot: 0, kind: 'page' },
+    ],
+  },
 ]
