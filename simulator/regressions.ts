@@ -507,4 +507,19 @@ export const REGRESSIONS: readonly Regression[] = [
       { at: 4000, do: 'open', device: 0, slot: 0, kind: 'page' },
     ],
   },
+  {
+    found:
+      "a user was locked out of a log for good: while its room was lost another user signed in there once, and the room took the log for that one's",
+    seed: 429,
+    profile: 'restore',
+    partial: [],
+    actions: [
+      { at: 95, do: 'open', device: 0, slot: 1, kind: 'page' },
+      { at: 5042, do: 'close', device: 0, slot: 0 },
+      { at: 7751, do: 'relayRestore', lost: 5 },
+      { at: 9696, do: 'relayRestore', lost: 5 },
+      { at: 11550, do: 'user', device: 0, user: 'bob' },
+      { at: 11560, do: 'relayRestore', lost: 4 },
+    ],
+  },
 ]
