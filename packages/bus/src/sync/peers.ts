@@ -54,7 +54,7 @@ export class Peers implements PeerContexts {
     this.#seeking = seeking
     this.#link = link
     // Where nobody can be heard, there is nothing to have missed.
-    if (!log || !link) this.#hearing.end()
+    if (!log || !link) this.#hearing.end(again)
     else if (again) this.#hearing.resume(log)
     else this.#hearing.begin(log, past)
     for (const text of this.#early.splice(0)) this.#read(text, true)
