@@ -70,6 +70,8 @@ export type Fault =
       readonly abort: number
       readonly quota: number
     }
+  /** Who is signed in there. */
+  | { readonly do: 'user'; readonly device: number; readonly user: string }
   | { readonly do: 'power'; readonly device: number; readonly lost: number }
   | { readonly do: 'clock'; readonly device: number; readonly ms: number }
   | { readonly do: 'clone'; readonly device: number; readonly to: number }

@@ -80,6 +80,14 @@ export const TROUBLES: Readonly<Record<string, Trouble>> = {
     if (scene.random.chance(0.6)) scene.add(at, { do: 'clear', device, slot })
     else scene.add(at, { do: 'wipe', device })
   },
+  user(scene) {
+    const device = scene.device()
+    const at = scene.time()
+    const later = at + scene.span()
+    scene.add(at, { do: 'user', device, user: 'bob' })
+    if (scene.random.chance(0.5)) scene.add(later, { do: 'clear', device, slot: 0 })
+    if (scene.random.chance(0.5)) scene.add(later, { do: 'user', device, user: 'ann' })
+  },
   disconnect: (scene) => scene.add(scene.time(), { do: 'disconnect', device: scene.device() }),
   clock(scene) {
     const ms = Math.round(scene.random.between(-3_600_000, 3_600_000))
@@ -148,9 +156,9 @@ export const PROFILES: Readonly<Record<ProfileName, readonly (keyof typeof TROUB
   tabs: ['tabs', 'tabs', 'leave', 'cut'],
   disk: ['disk', 'disk', 'clock', 'leave', 'cut'],
   power: ['power', 'power', 'disk', 'clock', 'cut'],
-  logs: ['clear', 'disconnect', 'disconnect', 'disk', 'leave', 'cut'],
+  logs: ['clear', 'disconnect', 'disconnect', 'disk', 'leave', 'cut', 'user', 'user'],
   lifecycle: ['freeze', 'freeze', 'cache', 'hide', 'leave', 'cut'],
-  restore: ['restore', 'restore', 'wipe', 'cut', 'leave'],
+  restore: ['restore', 'restore', 'wipe', 'cut', 'leave', 'user'],
   full: ['cut', 'cut', 'relayCrash', 'leave', 'tabs', 'disk'],
   trimmed: ['cut', 'cut', 'cut', 'relayCrash', 'leave', 'power', 'power', 'clone'],
   clones: ['clone', 'cut', 'leave'],

@@ -1,5 +1,5 @@
 // Carries out a scenario on a test network.
-import type { TestDevice, TestNetwork } from '@crosstown/bus/testing'
+import type { TestContext, TestDevice, TestNetwork } from '@crosstown/bus/testing'
 import type { Action, Slot } from './actions.ts'
 import { type Instance, Ledger } from './ledger.ts'
 import { canLead, NAME, openPlace, type Place, QUEUE_EVENTS, ROOM, SOME_TYPES } from './place.ts'
@@ -9,6 +9,8 @@ import { Publishers } from './work.ts'
 
 /** In which leadership passes on from a page that is frozen. */
 const HAND_OVER_MS = 2_000
+/** Who is signed in on all devices at first. */
+const USER = 'ann'
 
 type Of<Name extends Action['do']> = Extract<Action, { do: Name }>
 
@@ -22,8 +24,10 @@ export class Stage {
   readonly #views: boolean
   readonly #publishers: Publishers
   readonly #places = new Map<string, Place>()
+  /** Who is signed in, where it is not the one it was at first. */
+  readonly #users = new Map<TestDevice, string>()
   /** What was asked for and takes its time: closing, draining, copying. */
-  readonly #running = new Set<Promise<unknown>>()
+  readonly #running = new Map<Promise<unknown>, TestContext | undefined>()
 
   constructor(network: TestNetwork, { partial, logEvents, views = false }: Scenario) {
     this.#views = views
@@ -64,7 +68,7 @@ export class Stage {
       case 'close':
         this.#leave(action, ({ context }) => {
           if (context.frozen) context.crash()
-          else this.#follow(context.close())
+          else this.#follow(context.close(), context)
         })
         return
       case 'freeze':
@@ -93,9 +97,24 @@ export class Stage {
     }
   }
 
-  /** Waits for what the script began and did not wait for. */
+  /** Waits for what the script began and did not wait for, but for what died with its context. */
   async rest(): Promise<void> {
-    while (this.#running.size > 0) await this.network.until(Promise.all(this.#running))
+    await this.network.until(() =>
+      [...this.#running.values()].every((context) => context?.alive === false),
+    )
+  }
+
+  /** Clears the logs of other users that devices were refused with; whether there were any. */
+  async readmit(): Promise<boolean> {
+    const refused = new Map<TestDevice, Place>()
+    for (const place of this.open) {
+      const { device } = place.instance
+      if (place.context.alive && place.bus.status.get().relay === 'refused')
+        refused.set(device, place)
+    }
+    for (const { bus, context } of refused.values()) this.#follow(bus.clear(), context)
+    await this.rest()
+    return refused.size > 0
   }
 
   #trouble(action: Exclude<Action, Slot>): void {
@@ -128,6 +147,10 @@ export class Stage {
         return
       case 'disconnect':
         this.#device(action).disk(NAME, ROOM).disconnect()
+        return
+      case 'user':
+        this.#users.set(this.#device(action), action.user)
+        relay.drop(this.#device(action))
         return
       case 'power':
         this.#cutPower(action)
@@ -209,7 +232,11 @@ export class Stage {
   /** Fails where the log cannot be cleared just now, as it says. */
   #clear(where: Slot): void {
     const place = this.#at(where)
-    if (place) this.#follow(place.bus.clear().catch(() => {}))
+    if (place)
+      this.#follow(
+        place.bus.clear().catch(() => {}),
+        place.context,
+      )
   }
 
   #cutPower({ device, lost }: Of<'power'>): void {
@@ -222,8 +249,8 @@ export class Stage {
     this.#follow(hit.cutPower(lost))
   }
 
-  #follow(promise: Promise<unknown>): void {
-    this.#running.add(promise)
+  #follow(promise: Promise<unknown>, context?: TestContext): void {
+    this.#running.set(promise, context)
     promise
       .catch((error) => this.ledger.violations.push(`the script failed: ${String(error)}`))
       .finally(() => this.#running.delete(promise))
@@ -269,7 +296,13 @@ export class Stage {
       queueEvents: QUEUE_EVENTS,
       ...(logEvents === undefined ? undefined : { logEvents }),
     }
-    const place = openPlace(context, instance, { ...(types && { types }), limits }, this.#views)
+    const token = (): string => this.#users.get(on) ?? USER
+    const place = openPlace(
+      context,
+      instance,
+      { token, ...(types && { types }), limits },
+      this.#views,
+    )
     if (slot === 0) this.#publishers.answer(place)
     this.#places.set(`${device}/${slot}`, place)
   }

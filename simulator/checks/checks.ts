@@ -21,6 +21,7 @@ export const CHECKS: readonly Check[] = [
   { name: 'nobody hears what is not meant for him', find: scopes },
   { name: 'the room has each event once', find: roomOnce },
   { name: 'the room has what was posted', find: posts },
+  { name: 'nobody sends from a log of another user', find: users },
   { name: 'all devices have the room, and the room all of theirs', find: convergence },
   { name: 'cursors stand at the head, outboxes are empty', find: cursors },
   { name: "live subscribers hear each event once, in each publisher's order", find: live },
@@ -133,6 +134,15 @@ function* roomOnce({ ledger, room }: View): Iterable<string> {
     if (!publication) yield `${id} in the room was never published`
     else if (publication.type === REFUSED) yield `${id} in the room was to be refused`
     else if (publication.scope !== 'room') yield `${id} in the room has scope ${publication.scope}`
+  }
+}
+
+function* users({ network }: View): Iterable<string> {
+  const of = new Map<string, string>()
+  for (const { log, subject } of network.relay.joined) {
+    const first = of.get(log) ?? subject
+    of.set(log, first)
+    if (first !== subject) yield `the log ${log} of ${first} joined as that of ${subject}`
   }
 }
 

@@ -49,6 +49,8 @@ export interface HelloCommand {
   readonly secretHash: string
   readonly subject: string
   readonly log: string
+  /** The subject that the log belongs to, as far as it knows. */
+  readonly owner?: string | undefined
   /** At least one, the newest last. */
   readonly terms: readonly Term[]
 }

@@ -188,6 +188,9 @@ class Draft {
 }
 
 function hello(draft: Draft, command: HelloCommand): Reply {
+  const { owner, subject } = command
+  // A room that was lost knows nothing of its devices: who comes first must not take another's log.
+  if (owner !== undefined && owner !== subject) return subjectChanged()
   const row = draft.device(command.device)
   const newest = command.terms.at(-1) as Term
   if (!row) {
@@ -202,9 +205,7 @@ function hello(draft: Draft, command: HelloCommand): Reply {
   if (row.secretHash !== command.secretHash) {
     return refused('bad_device', 'the secret does not belong to this device id')
   }
-  if (row.subject !== command.subject) {
-    return refused('subject_changed', 'this log belongs to another user: call clear() first')
-  }
+  if (row.subject !== subject) return subjectChanged()
   const { term } = row
   const copy = isCopy(command.terms, term)
   if (!copy && newest[0] > term[0]) draft.put(command.device, { ...row, term: newest })
@@ -389,6 +390,10 @@ function reject(
     ...(term && { term }),
     retryAfterMs: 0,
   }
+}
+
+function subjectChanged(): RefusedReply {
+  return refused('subject_changed', 'this log belongs to another user: call clear() first')
 }
 
 function refused(code: BusErrorCode, message: string): RefusedReply {

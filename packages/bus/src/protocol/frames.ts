@@ -44,6 +44,8 @@ export interface HelloFrame {
   readonly version: 1
   readonly token?: string
   readonly log: string
+  /** The subject this log was first welcomed as; absent in a new log. */
+  readonly subject?: string
   readonly device: { readonly id: string; readonly secret: string }
   /** The last term that was welcomed and all taken since, the newest last; at least one. */
   readonly terms: readonly Term[]

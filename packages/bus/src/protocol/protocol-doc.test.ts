@@ -44,6 +44,7 @@ const FRAMES: {
     version: 'required',
     token: 'optional',
     log: 'required',
+    subject: 'optional',
     device: 'required',
     terms: 'required',
     confirmed: 'optional',

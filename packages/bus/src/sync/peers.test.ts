@@ -261,6 +261,20 @@ describe('a batch of the room', () => {
     expect(b.ids).toEqual(['r-3'])
   })
 
+  test('that comes twice to a context without the log is heard once, be it posted by HTTP', async () => {
+    const posted: EventHeader = { ...header(1), id: 'h-posted' }
+    const runs = [{ place: 1, time: 1, events: [posted] }]
+    a.peers.room({ ...news, runs }, ['1'])
+    a.peers.room({ ...news, runs }, ['1'])
+    await setImmediate()
+    expect(b.ids).toEqual(['h-posted'])
+    b.peers.attach(b.link, { id: 'another', log: undefined, past: 0, renewed: false })
+    a.peers.attach(a.link, { id: 'another', log: undefined, past: 0, renewed: false })
+    a.peers.room({ ...news, runs }, ['1'])
+    await setImmediate()
+    expect(b.ids).toEqual(['h-posted', 'h-posted'])
+  })
+
   test('is the same to the context that leads', () => {
     a.peers.room(news, ['1', '2', '3'])
     expect(a.ids).toEqual(['r-1', 'r-2', 'r-3'])

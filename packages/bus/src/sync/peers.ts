@@ -56,7 +56,7 @@ export class Peers implements PeerContexts {
     this.#seeking = seeking
     this.#link = link
     // Where nobody can be heard, there is nothing to have missed.
-    if (!log || !link) this.#hearing.end()
+    if (!log || !link) this.#hearing.end(again)
     else if (again) this.#hearing.resume(log)
     else this.#hearing.begin(log, past)
     // Who listened before has missed what these follow, and finds it in the log.
