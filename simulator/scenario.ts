@@ -12,6 +12,8 @@ export interface Scenario {
   readonly logEvents?: number
   /** Events that the relay keeps of its room, about. @default all */
   readonly kept?: number
+  /** Whether each context has views of the room. @default false */
+  readonly views?: boolean
   /** In order of time. */
   readonly actions: readonly Action[]
 }
@@ -33,6 +35,7 @@ export function makeScenario(seed: number, profile: ProfileName): Scenario {
     seed,
     profile,
     partial,
+    ...(profile === 'views' && { views: true }),
     ...(profile === 'trimmed' && { kept: 10 + scene.random.below(40) }),
     ...(profile === 'full' && { logEvents: 20 + scene.random.below(60) }),
     actions: scene.actions.sort((a, b) => a.at - b.at),

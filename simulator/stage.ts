@@ -18,12 +18,14 @@ export class Stage {
   readonly partial: ReadonlySet<string>
   /** Events that a log may hold, where that is few. */
   readonly logEvents: number | undefined
+  readonly #views: boolean
   readonly #publishers: Publishers
   readonly #places = new Map<string, Place>()
   /** What was asked for and takes its time: closing, draining, copying. */
   readonly #running = new Set<Promise<unknown>>()
 
-  constructor(network: TestNetwork, { partial, logEvents }: Scenario) {
+  constructor(network: TestNetwork, { partial, logEvents, views = false }: Scenario) {
+    this.#views = views
     this.logEvents = logEvents
     this.network = network
     this.#publishers = new Publishers(this.ledger, () => network.now)
@@ -250,13 +252,12 @@ export class Stage {
     }
     this.ledger.instances.push(instance)
     const types = this.partial.has(on.origin.name) ? SOME_TYPES : undefined
-    const place = openPlace(context, instance, {
-      ...(types && { types }),
-      limits: {
-        queueEvents: QUEUE_EVENTS,
-        ...(this.logEvents === undefined ? undefined : { logEvents: this.logEvents }),
-      },
-    })
+    const { logEvents } = this
+    const limits = {
+      queueEvents: QUEUE_EVENTS,
+      ...(logEvents === undefined ? undefined : { logEvents }),
+    }
+    const place = openPlace(context, instance, { ...(types && { types }), limits }, this.#views)
     if (slot === 0) this.#publishers.answer(place)
     this.#places.set(`${device}/${slot}`, place)
   }

@@ -22,6 +22,7 @@ export const CHECKS: readonly Check[] = [
   { name: 'cursors stand at the head, outboxes are empty', find: cursors },
   { name: "live subscribers hear each event once, in each publisher's order", find: live },
   { name: 'subscribers from the start hear the whole log', find: fromStart },
+  { name: 'views are the order of the room', find: views },
   { name: 'cause stands before effect', find: causes },
   { name: "each log keeps each publisher's order", find: publishersOrder },
   { name: 'nothing leaves the relay before its commit', find: early },
@@ -158,6 +159,18 @@ function* cursors({ devices, room }: View): Iterable<string> {
     if (cursor !== room.head)
       yield `the cursor of ${name} stands at ${cursor}, the room at ${room.head}`
     if (pending > 0) yield `the outbox of ${name} still has ${pending}`
+  }
+}
+
+/** A view that was folded bit by bit is what it would be if it were folded now. */
+function* views({ shown }: View): Iterable<string> {
+  for (const { instance, name, lines, expected, trimmed } of shown) {
+    const there = new Set(expected)
+    const kept = trimmed ? lines.filter((line) => there.has(line)) : lines
+    const at = expected.findIndex((line, nth) => line !== kept[nth])
+    const nth = at < 0 && kept.length > expected.length ? expected.length : at
+    if (nth < 0) continue
+    yield `${name} of ${instance.name} has ${kept[nth]} as number ${nth} of ${kept.length}, not ${expected[nth]}`
   }
 }
 

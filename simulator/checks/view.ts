@@ -5,6 +5,7 @@ import type { TestDevice, TestNetwork } from '@crosstown/bus/testing'
 import type { Ledger } from '../ledger.ts'
 import { NAME, ROOM, SOME_TYPES } from '../place.ts'
 import type { Stage } from '../stage.ts'
+import { type Shown, shownBy } from '../views.ts'
 
 type StoredBatch = Awaited<ReturnType<TestDevice['records']>>[number]
 type Header = StoredBatch['headers'][number]
@@ -52,6 +53,7 @@ export interface View {
   readonly ledger: Ledger
   readonly network: TestNetwork
   readonly devices: readonly DeviceView[]
+  readonly shown: readonly Shown[]
   readonly room: {
     readonly head: string | undefined
     readonly trimmed: number
@@ -64,9 +66,11 @@ export interface View {
   }
 }
 
-export async function viewOf({ network, ledger, partial, logEvents }: Stage): Promise<View> {
+export async function viewOf(stage: Stage): Promise<View> {
+  const { network, ledger, partial, logEvents } = stage
+  const shown = await shownBy(network, stage.open, logEvents !== undefined)
   const devices = await Promise.all(network.devices.map((device) => deviceView(device, partial)))
-  return { ledger, network, devices, logEvents, room: await network.relay.room(ROOM) }
+  return { ledger, network, devices, shown, logEvents, room: await network.relay.room(ROOM) }
 }
 
 /** The place in a position; 0 where there is none. */

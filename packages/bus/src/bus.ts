@@ -191,6 +191,11 @@ export function createBusOn(
     open: openLog,
     hasRelay: relay !== undefined,
     decode: (event) => dispatcher.open(event),
+    codec: {
+      encode: encodeValue,
+      decode: (text, encoding, name) => decodeValue(text, encoding, { type: name, id: 'a view' }),
+    },
+    leads: () => device.leader.get().self,
     report,
   })
   let closed: Promise<void> | undefined
@@ -257,7 +262,7 @@ export function createBusOn(
     })
     await Promise.race([flush(), limit])
     subscriber.close()
-    projector.close()
+    await Promise.race([projector.close(), limit])
     const lost = pipeline.abandon(closedError())
     if (lost > 0) report(lostError(closedError(), `the bus was closed before ${lost}`))
     waiters.abandon(closedError())

@@ -58,7 +58,12 @@ export type Matching<Events extends object, Pattern extends string> = Pattern ex
   : Pattern extends keyof SystemEvents
     ? Pattern
     : Pattern extends TypeOf<Events>
-      ? Pattern
+      ? // Of a map that is open, a pattern is no type of its own.
+        string extends TypeOf<Events>
+        ? Pattern extends `${string}*${string}`
+          ? string
+          : Pattern
+        : Pattern
       : string extends TypeOf<Events>
         ? string
         : TypeOf<Events> extends infer Type extends string

@@ -67,7 +67,7 @@ export interface Schema extends DBSchema {
   dead: { key: number; value: unknown }
 }
 
-export type StoreName = 'batches' | 'streams' | 'room' | 'meta'
+export type StoreName = 'batches' | 'streams' | 'room' | 'meta' | 'consumers'
 export type ReadTransaction = IDBPTransaction<Schema, StoreName[], 'readonly'>
 export type WriteTransaction = IDBPTransaction<Schema, StoreName[], 'readwrite'>
 

@@ -28,6 +28,7 @@ import type {
   Trimmed,
   WelcomeUpdate,
 } from './log.ts'
+import { MAX_SNAPSHOTS } from './retention.ts'
 import {
   afterFork,
   afterRoomBatch,
@@ -72,6 +73,9 @@ export function indexedDbLog(options: IndexedDbLogOptions = {}): LogSource {
       new IndexedDbLog(`crosstown:${name}:${room}`, platform, durability),
   }
 }
+
+/** In `consumers`: names of snapshots, the one kept longest ago first, and before each one's key. */
+const SNAPSHOTS = 'snapshots'
 
 interface Lease {
   readonly holder: string
@@ -268,6 +272,27 @@ class IndexedDbLog implements Log {
       const room = await transaction.objectStore('meta').get('room')
       const { cuts } = readRoomState(room)
       return [...(await placementsIn(transaction, from, to, cuts)).values()]
+    })
+  }
+
+  async snapshot(name: string): Promise<string | undefined> {
+    const text = await this.#connection.read(['consumers'], (transaction) =>
+      transaction.objectStore('consumers').get(`${SNAPSHOTS}:${name}`),
+    )
+    return text as string | undefined
+  }
+
+  async keepSnapshot(name: string, text: string): Promise<void> {
+    return this.#connection.write(['consumers'], async (transaction) => {
+      const consumers = transaction.objectStore('consumers')
+      const known = await consumers.get(SNAPSHOTS)
+      const others = Array.isArray(known) ? known.filter((one) => one !== name) : []
+      const names = [...others, name]
+      for (const gone of names.splice(0, names.length - MAX_SNAPSHOTS)) {
+        quiet(consumers.delete(`${SNAPSHOTS}:${gone}`))
+      }
+      quiet(consumers.put(names, SNAPSHOTS))
+      quiet(consumers.put(text, `${SNAPSHOTS}:${name}`))
     })
   }
 

@@ -331,6 +331,15 @@ export interface Log {
   placement(batch: number): Promise<Placement | undefined>
   /** The same for all records from number `from` to number `to`, both included, ascending. */
   placements(from: number, to: number): Promise<Placement[]>
+  /** The snapshot of a read model that is kept under this name. */
+  snapshot(name: string): Promise<string | undefined>
+  /**
+   * Keeps a snapshot in place of the one of that name. It goes with the log, and, where there are
+   * more than 100 names, when it is the one that was kept longest ago.
+   *
+   * @throws {BusError} log_failed, quota_exceeded, log_lost, log_cleared
+   */
+  keepSnapshot(name: string, text: string): Promise<void>
   /**
    * One step of removing the oldest records until the log is within its limits; call it again
    * while `more` is true. What belongs to a record goes with it. Three kinds stay whatever the

@@ -20,6 +20,8 @@ export class MemoryRows {
   placements: Map<number, Placement> = new Map()
   room: WrittenRoomState = emptyRoomState()
   totals: Totals | undefined
+  /** By name, the one kept longest ago first. */
+  snapshots: Map<string, string> = new Map()
   /** The newest number given. */
   last = 0
   /** Those who have it open. */
@@ -41,6 +43,7 @@ export class MemoryRows {
     this.placements = new Map()
     this.room = emptyRoomState()
     this.totals = undefined
+    this.snapshots = new Map()
     this.last = 0
     const users = [...this.users]
     this.users.clear()

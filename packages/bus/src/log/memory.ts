@@ -29,7 +29,14 @@ import {
   validPlacement,
 } from './placement.ts'
 import { idsIn, indexOfId, mayHold, streamIn } from './record.ts'
-import { addUp, bytesIn, NO_TOTALS, planTrim, RECORDS_PER_STEP } from './retention.ts'
+import {
+  addUp,
+  bytesIn,
+  MAX_SNAPSHOTS,
+  NO_TOTALS,
+  planTrim,
+  RECORDS_PER_STEP,
+} from './retention.ts'
 import {
   afterFork,
   afterRoomBatch,
@@ -252,6 +259,22 @@ export class MemoryLog implements Log {
       if (placement) found.push(placement)
     }
     return found
+  }
+
+  async snapshot(name: string): Promise<string | undefined> {
+    this.#assertOpen()
+    return this.#rows.snapshots.get(name)
+  }
+
+  async keepSnapshot(name: string, text: string): Promise<void> {
+    this.#assertOpen()
+    const { snapshots } = this.#rows
+    snapshots.delete(name)
+    snapshots.set(name, text)
+    for (const oldest of snapshots.keys()) {
+      if (snapshots.size <= MAX_SNAPSHOTS) return
+      snapshots.delete(oldest)
+    }
   }
 
   async trim(limits: RetentionLimits, outbox = true): Promise<Trimmed> {

@@ -4,6 +4,7 @@ import { BusError, isBusError } from '../errors.ts'
 import type { OwnBatch, Placement, RoomBatch, StoredBatch, StoredRun } from './log.ts'
 import { readPlacementText } from './placement.ts'
 import { readRecord, readTexts } from './record.ts'
+import { MAX_SNAPSHOTS } from './retention.ts'
 import { acquire, release, sqliteError } from './sqlite-file.ts'
 
 /** A row of `crosstown_batches`. */
@@ -21,7 +22,7 @@ export interface Row {
 }
 
 /** Tables with rows of a log. */
-const TABLES = ['batches', 'ids', 'streams', 'room', 'meta'] as const
+const TABLES = ['batches', 'ids', 'streams', 'room', 'meta', 'snapshots'] as const
 
 /** Open logs of this process, by connection and name: who clears one tells the others. */
 const USERS = new Map<DatabaseSync, Set<SqliteRows>>()
@@ -256,6 +257,24 @@ export class SqliteRows {
       key,
       JSON.stringify(value),
     ])
+  }
+
+  snapshot(name: string): string | undefined {
+    const row = this.#get('SELECT text FROM crosstown_snapshots WHERE log = ? AND name = ?', [name])
+    return row?.['text'] as string | undefined
+  }
+
+  /** What is written gets the highest row id, so that these tell which was kept longest ago. */
+  keepSnapshot(name: string, text: string): void {
+    this.#run('INSERT OR REPLACE INTO crosstown_snapshots (log, name, text) VALUES (?, ?, ?)', [
+      name,
+      text,
+    ])
+    this.#run(
+      `DELETE FROM crosstown_snapshots WHERE log = ?1 AND rowid NOT IN
+       (SELECT rowid FROM crosstown_snapshots WHERE log = ?1 ORDER BY rowid DESC LIMIT ?2)`,
+      [MAX_SNAPSHOTS],
+    )
   }
 
   #all<T>(sql: string, values: (string | number)[]): T[] {

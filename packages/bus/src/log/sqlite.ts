@@ -223,6 +223,14 @@ class SqliteLog implements Log {
     return this.#rows.placements(from, to).flatMap((row) => validPlacement(row, cuts) ?? [])
   }
 
+  async snapshot(name: string): Promise<string | undefined> {
+    return this.#rows.snapshot(name)
+  }
+
+  async keepSnapshot(name: string, text: string): Promise<void> {
+    this.#rows.write(() => this.#rows.keepSnapshot(name, text))
+  }
+
   async trim(limits: RetentionLimits, outbox = true): Promise<Trimmed> {
     return this.#rows.write(() => {
       const rows = this.#rows

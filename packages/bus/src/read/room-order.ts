@@ -64,8 +64,9 @@ export interface RoomWalkOptions {
   readonly report: (error: BusError) => void
   /** Whether there is a room; without one, the order is that of the log. @default true */
   readonly hasRoom?: boolean
-  /** The last record that is passed over. @default 0 */
+  /** The last record that is passed over, and the position at which the room stood there. */
   readonly through?: number
+  readonly position?: string | undefined
 }
 
 /** Goes through a log from its beginning, or from a record on, as far as it is, and later further. */
@@ -92,6 +93,7 @@ export class RoomWalk {
     this.#log = log
     this.#options = options
     this.through = options.through ?? 0
+    this.position = options.position
   }
 
   /**

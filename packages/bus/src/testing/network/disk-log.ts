@@ -144,6 +144,14 @@ class DiskLog implements Log, DiskHandle {
     return this.#read('log.placements', (log) => log.placements(from, to))
   }
 
+  snapshot(name: string): Promise<string | undefined> {
+    return this.#read('log.snapshot', (log) => log.snapshot(name))
+  }
+
+  keepSnapshot(name: string, text: string): Promise<void> {
+    return this.#write('log.keepSnapshot', (log) => log.keepSnapshot(name, text))
+  }
+
   trim(limits: RetentionLimits, outbox?: boolean): Promise<Trimmed> {
     return this.#write('log.trim', (log) => log.trim(limits, outbox))
   }
