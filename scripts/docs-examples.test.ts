@@ -17,6 +17,7 @@ const readmes = [
   'docs/reading.md',
   'docs/react.md',
   'docs/frameworks.md',
+  'docs/presence.md',
 ]
 const texts = [
   ...readmes,

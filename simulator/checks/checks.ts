@@ -28,6 +28,7 @@ export const CHECKS: readonly Check[] = [
   { name: 'nothing leaves the relay before its commit', find: early },
   { name: 'what was lost is told', find: gaps },
   { name: 'one socket a device', find: sockets },
+  { name: 'everyone sees who is there', find: presence },
   { name: 'no more waits than may', find: bounds },
   { name: 'nothing was reported that nobody caused', find: reports },
 ]
@@ -213,6 +214,17 @@ function* sockets({ network, ledger }: View): Iterable<string> {
  * Of what is published in one task, no more than may wait is taken; and of a log, only the newest
  * record and that of the last confirmed batch stay beyond its limit.
  */
+function* presence({ present }: View): Iterable<string> {
+  const names = new Map(present.map(({ name, sees }) => [sees[0], name]))
+  for (const { name, sees } of present) {
+    for (const [id, other] of names) {
+      if (id === undefined || !sees.includes(id)) yield `${name} does not see ${other}`
+    }
+    for (const id of sees) if (!names.has(id)) yield `${name} sees ${id}, which is not there`
+    if (new Set(sees).size < sees.length) yield `${name} sees one twice`
+  }
+}
+
 function* bounds({
   ledger,
   devices,

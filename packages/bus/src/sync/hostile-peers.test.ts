@@ -108,6 +108,17 @@ function frames(log: string): KnownFrame[] {
     ],
     [{ frame: 'join', log }, []],
     [{ frame: 'here', log, prefix: 'foreign', seen: 'worker', leads: false }, []],
+    [
+      {
+        frame: 'present',
+        log,
+        device: 'd',
+        ask: true,
+        here: [{ id: 'foreign', kind: 'page', source: 'x', leader: true, device: 'e', age: 1 }],
+        gone: [{ id: 'foreign', device: 'e' }],
+      },
+      [],
+    ],
     [{ frame: 'seek', log }, []],
     [{ frame: 'host', log, prefix: 'foreign' }, []],
     [{ frame: 'heard', log, room: true, events: [header] }, ['1']],
