@@ -1,11 +1,12 @@
 /**
- * The service worker of one room: a peer of the same bus. The bus is made at the top level, so a
- * worker that the browser stopped is a peer again as soon as it is started; it then reads from the
- * log what it did not hear.
+ * The service worker of one room: a peer of the same bus. It counts what a customer has not looked
+ * at, whether a page is open or not. The browser stops it when it is idle; when it runs again it
+ * reads from the log what it did not hear.
  */
 import { createBus, relayLink } from '@crosstown/bus'
-import type { Shop } from './bus.ts'
-import { relayUrl, roomFrom } from './room.ts'
+import type { Shop } from './events.ts'
+import { applyToNotifications, NO_NOTIFICATIONS, NOTIFICATION_TYPES } from './notifications.ts'
+import { busNameFrom, relayUrl, roomFrom } from './room.ts'
 
 /** What is used of ServiceWorkerGlobalScope; the types of a page do not have it. */
 interface WorkerScope extends EventTarget {
@@ -18,54 +19,50 @@ interface ExtendableEvent extends Event {
 const worker = globalThis as unknown as WorkerScope
 const { location } = globalThis
 
-/** Changes of the count within this time go out as one event. */
-const ANNOUNCE_AFTER_MS = 100
-
 // The same name, room and log as the page's bus. A service worker never leads, so it opens no
 // connection of its own.
 const bus = createBus<Shop>({
-  name: 'shop',
+  name: busNameFrom(location.search),
   relay: relayLink({ url: relayUrl(location), room: roomFrom(location.search) }),
 })
 
-const toTabs = { scope: 'device', persist: false } as const
-let heard = 0
-let confirmed = 0
-let announcing: ReturnType<typeof setTimeout> | undefined
+let notifications = NO_NOTIFICATIONS
 
-function announce(): void {
-  if (announcing) return
-  announcing = setTimeout(() => {
-    announcing = undefined
-    void bus.publish('demo.heard', { count: heard }, toTabs)
-  }, ANNOUNCE_AFTER_MS)
+async function catchUp(): Promise<void> {
+  let counted: Shop['notification.counted'] | undefined
+  for await (const { data } of bus.replay({ pattern: 'notification.counted', from: { last: 1 } })) {
+    counted = data
+  }
+  let next = 0
+  for await (const event of bus.replay({ pattern: NOTIFICATION_TYPES })) {
+    notifications = applyToNotifications(notifications, event)
+    next = (event.offset ?? 0) + 1
+  }
+  const { total, unread } = notifications
+  if (counted?.total !== total || counted.unread !== unread)
+    await say(total - (counted?.total ?? 0))
+  bus.subscribe(
+    NOTIFICATION_TYPES,
+    async (event) => {
+      notifications = applyToNotifications(notifications, event)
+      await say(0)
+    },
+    { from: next },
+  )
 }
 
-bus.subscribe(
-  ['cart.*', 'order.*'],
-  () => {
-    heard += 1
-    announce()
-  },
-  { from: 'start' },
-)
+/** For the tabs of this device. It is in the log, where the next start finds how far this one came. */
+const say = (caughtUp: number) =>
+  bus.publish('notification.counted', { ...notifications, caughtUp }, { scope: 'device' })
 
-bus.subscribe(
-  'order.confirmed',
-  (_event, ctx) => {
-    confirmed += 1
-    if (ctx.replaying) return
-    return ctx.publish('notification.counted', { count: confirmed }, { scope: 'device' })
-  },
-  { from: 'start' },
-)
+const caughtUp = catchUp()
 
 bus.subscribe('demo.ping', (_event, ctx) =>
-  ctx.publish('demo.pong', { source: bus.source }, toTabs),
+  ctx.publish('demo.pong', undefined, { scope: 'device', persist: false }),
 )
 
-announce()
-worker.addEventListener('message', announce)
+// A message of a page wakes it, and keeps it awake until it has read what it missed.
+worker.addEventListener('message', (event) => (event as ExtendableEvent).waitUntil(caughtUp))
 worker.addEventListener('install', () => void worker.skipWaiting())
 worker.addEventListener('activate', (event) => {
   ;(event as ExtendableEvent).waitUntil(worker.clients.claim())

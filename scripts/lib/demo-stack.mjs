@@ -17,6 +17,7 @@ export const denoFlags = [
   '--allow-net',
   '--allow-env',
   '--allow-read',
+  '--allow-write',
   '--allow-sys',
 ]
 
@@ -53,7 +54,7 @@ export async function startDemo({ room = 'demo', services = true } = {}) {
     if (services) {
       await launch(pinnedNode(), ['demo/services/orders.node.ts'], online, { env })
       const { CROSSTOWN_DENO } = (await findCapabilities(['deno'])).env
-      const file = 'demo/services/notifications.deno.ts'
+      const file = 'demo/services/warehouse.deno.ts'
       if (CROSSTOWN_DENO) await launch(CROSSTOWN_DENO, [...denoFlags, file], online, { env })
     }
     const port = await freePort()
