@@ -28,8 +28,9 @@ import {
 import { type Platform, runtimePlatform } from './platform.ts'
 import { eventById } from './read/by-id.ts'
 import { outboxOf } from './read/outbox.ts'
+import { Projector } from './read/projector.ts'
 import { replay } from './read/replay.ts'
-import { withLog } from './read/steady-log.ts'
+import { unreadable, withLog } from './read/steady-log.ts'
 import { streamEvents } from './read/stream.ts'
 import { Subscriber } from './read/subscriber.ts'
 import {
@@ -46,6 +47,7 @@ import { RelayedWaiters } from './sync/waiters.ts'
 import type {
   Bus,
   EventsOptions,
+  ProjectOptions,
   PublishOptions,
   ReplayOptions,
   SubscribeOptions,
@@ -129,7 +131,12 @@ export function createBusOn(
       const lost = pipeline.abandon(error)
       if (lost > 0) report(lostError(error, `the log was cleared before ${lost}`))
     },
-    renewed: () => subscriber.renewed(),
+    renewed: () => {
+      subscriber.renewed()
+      projector.renewed()
+    },
+    logged: (batch, entries) => projector.logged(batch, entries),
+    changed: (head) => projector.changed(head),
     publishSystem: (type, data) => {
       publisher.publishSystem(type, data).catch(report)
     },
@@ -173,6 +180,12 @@ export function createBusOn(
     hasLog: log !== undefined,
     open: openLog,
     prefix: composer.prefix,
+    report,
+  })
+  const projector = new Projector({
+    open: openLog,
+    hasRelay: relay !== undefined,
+    decode: (event) => dispatcher.open(event),
     report,
   })
   let closed: Promise<void> | undefined
@@ -239,6 +252,7 @@ export function createBusOn(
     })
     await Promise.race([flush(), limit])
     subscriber.close()
+    projector.close()
     const lost = pipeline.abandon(closedError())
     if (lost > 0) report(lostError(closedError(), `the bus was closed before ${lost}`))
     waiters.abandon(closedError())
@@ -319,6 +333,19 @@ export function createBusOn(
         onClose: subscriber.onClose,
         report,
       }),
+    project(patterns: string, reducer: unknown, initial: unknown, options: ProjectOptions = {}) {
+      if (closed) throw closedError()
+      if (!log) throw unreadable()
+      const view = projector.project(patterns, reducer, initial, options)
+      const close = (): void => projector.end(view)
+      return {
+        ready: view.ready,
+        get: () => view.get(),
+        subscribe: (callback: (state: unknown) => void) => unsubscriber(view.subscribe(callback)),
+        close,
+        [Symbol.dispose]: close,
+      }
+    },
     async loadStream(stream: string) {
       if (closed) throw closedError()
       if (!isHeaderText(stream)) throw new BusError('invalid_options', 'loadStream: give a stream')

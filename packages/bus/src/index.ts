@@ -55,6 +55,8 @@ export type {
   OutboxSnapshot,
   PatternOf,
   Patterns,
+  Projection,
+  ProjectOptions,
   PublishArguments,
   PublishOptions,
   ReadFrom,

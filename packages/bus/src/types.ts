@@ -183,6 +183,29 @@ export interface ReplayProgress {
   readonly events: number
 }
 
+export interface ProjectOptions {
+  /**
+   * Names the snapshot that the log keeps of the view, 1 to 256 characters; one key with other
+   * patterns names another snapshot. Without it nothing is kept, and each view is folded anew.
+   */
+  readonly key?: string | undefined
+  /** Of reducer and state, from 1: a snapshot of another version is not used. @default 1 */
+  readonly version?: number | undefined
+}
+
+/** A read model: a state folded from the events of the log, which follows them. */
+export interface Projection<State> extends Observable<State>, Disposable {
+  /** The state: `initial` until the log was read; the same reference until it changes. */
+  get(): State
+  /**
+   * Resolves when everything that was in the log at the call of `project` is folded. Rejects when
+   * the log cannot be read, which `onError` hears of, too.
+   */
+  readonly ready: Promise<void>
+  /** Ends it; the state stays as it is. */
+  close(): void
+}
+
 /** What a handler gets beside the event. */
 export interface HandlerContext<Events extends object> {
   /** From where the event came: this context, another one of the device, or another device. */
@@ -410,6 +433,28 @@ export interface Bus<Events extends object, Input extends object = Events> {
    * for (const event of await bus.loadStream('order-7')) order = apply(order, event)
    */
   loadStream(stream: string): Promise<EventOf<Events, TypeOf<Events>>[]>
+
+  /**
+   * A read model: `reducer` folds the matching events of the log, beginning with `initial`, and what
+   * comes is folded on. With a relay, it is the room's confirmed events in the room's order, then own
+   * pending ones, folded anew as they are confirmed or refused, so that every device reaches the same
+   * state; without one, the order of the log. Own events are in it when `publish` resolves.
+   *
+   * `reducer` must be pure: it must change neither state nor event, and give the same state where
+   * nothing changes. What it throws goes to `onError`, and the event is passed over. States are kept
+   * as snapshots only where they are what `data` may be. The view ends with the bus.
+   *
+   * @throws {BusError} invalid_pattern, invalid_options, unreachable (a bus without a log), closed
+   * @example
+   * const count = bus.project('cart.item_added', (state) => state + 1, 0, { key: 'count' })
+   * count.subscribe((state) => badge.show(state))
+   */
+  project<const Pattern extends PatternOf<Events>, State>(
+    pattern: Patterns<Pattern>,
+    reducer: (state: State, event: Matched<Events, Pattern>) => State,
+    initial: State,
+    options?: ProjectOptions,
+  ): Projection<State>
 
   /** The event with this id, from the log; `undefined` where it is not there. */
   get(id: string): Promise<EventOf<Events, TypeOf<Events>> | undefined>

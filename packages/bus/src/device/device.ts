@@ -79,6 +79,7 @@ export class Device {
       handOver: () => this.#handOver,
       sawTime: (time) => this.#keeper?.writer?.sawTime(time),
       gap: (gap) => this.#tellGap(gap),
+      changed: options.changed,
       report: (error) => this.#report(error),
     })
     this.#peers = stages.peers(this.#news)
@@ -102,6 +103,7 @@ export class Device {
       status: this.status,
       confirmThrough: (batch) => this.#handOver.confirmThrough(batch),
       leads: (self) => this.#candidate.leads(self),
+      changed: options.changed,
       onGap: (gap) => this.#tellGap(gap),
       publishSystem,
     })
@@ -117,6 +119,7 @@ export class Device {
       open: () => this.open(),
       casts: () => this.#lead.casts,
       cast: (headers, data) => this.#lead.cast(headers, data),
+      logged: options.logged,
       grew: (...grown) => this.#lead.grew(...grown),
       failed: (lastError) => this.status.update({ lastError }),
       settleHandled: (batch) => stages.settleHandled(batch),
@@ -251,6 +254,7 @@ export class Device {
       this.status.update({ outbox: { pending, refused } })
     }
     this.#attach(state.logId, state.head.batch, renewed)
+    this.#options.changed()
     if (log) this.#takePart(log)
   }
 
@@ -350,6 +354,7 @@ export class Device {
     this.#goOn = undefined
     const log = this.#keeper?.log
     if (log) this.#takePart(log)
+    this.#options.changed()
     void this.#peers.look()
   }
 

@@ -33,6 +33,8 @@ export interface HandOverOptions {
   /** Whether unpersisted events get to the room from here: making texts of them costs much. */
   readonly casts: () => boolean
   readonly cast: (headers: string, data: readonly string[]) => void
+  /** Own events are in the log, as record `batch`. */
+  readonly logged: (batch: number, entries: readonly Entry[]) => void
   /** An own batch is in the log. */
   readonly grew: (batch: number, roomEvents: number, bytes: number, prefix: string) => void
   readonly written: () => void
@@ -172,7 +174,7 @@ export class HandOver implements BatchSinks {
   }
 
   committed(batch: Batch, number: number | undefined): void {
-    const { hasRelay, waiters, settleHandled, grew, written, linked } = this.#options
+    const { hasRelay, waiters, settleHandled, grew, logged, written, linked } = this.#options
     const record = this.#writing.get(batch)?.record
     this.#writing.delete(batch)
     if (number !== undefined) {
@@ -180,6 +182,7 @@ export class HandOver implements BatchSinks {
         ;(batch.persisted[i] as Entry).event.offset = offsetOf(number, i)
       }
     }
+    if (number !== undefined && record) logged(number, batch.persisted)
     let waiting = false
     for (const { ticket } of batch.entries) {
       if (ticket.until === 'logged' || ticket.until === 'accepted') ticket.resolve()

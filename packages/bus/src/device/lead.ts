@@ -34,6 +34,8 @@ export interface LeadOptions {
   readonly written: () => void
   /** Every own batch up to this one is in the room, or was before its history was trimmed. */
   readonly confirmThrough: (batch: number) => void
+  /** The room's part of the log may be another than it was. */
+  readonly changed: () => void
   /** Leadership was taken, or is over. */
   readonly leads: (self: boolean) => void
   readonly report: (error: BusError) => void
@@ -149,10 +151,12 @@ export class Lead {
   }
 
   #events(): SessionEvents {
-    const { status, peers, dispatcher, written, confirmThrough, onGap, report } = this.#options
+    const { status, peers, dispatcher, written, confirmThrough, onGap, report, changed } =
+      this.#options
     return {
       state: (relay, error) => {
         status.update(error ? { relay, lastError: error } : { relay })
+        changed()
         this.beatSoon()
       },
       rtt: (rtt) => {
@@ -171,6 +175,7 @@ export class Lead {
       confirmedThrough: (batch) => {
         this.#confirmed = batch
         confirmThrough(batch)
+        changed()
         this.beatSoon()
       },
       cast: (frame, data) => {
@@ -181,6 +186,7 @@ export class Lead {
       },
       gap: (gap) => {
         peers.postGap(gap)
+        changed()
         onGap(gap)
       },
       deposed: () => {

@@ -34,13 +34,14 @@ export interface NewsOptions {
   readonly handOver: () => HandOver
   readonly sawTime: (time: number) => void
   readonly gap: (gap: Gap) => void
+  readonly changed: (head?: number) => void
   readonly report: (error: BusError) => void
 }
 
 export class News implements PeerEvents {
   readonly #options: NewsOptions
   readonly sawTime: (time: number) => void
-  readonly gap: (gap: Gap) => void
+  readonly changed: (head?: number) => void
   readonly report: (error: BusError) => void
   /** Term of the last beat: another leader may have died before it told what it knew. */
   #seenTerm = 0
@@ -48,7 +49,7 @@ export class News implements PeerEvents {
   constructor(options: NewsOptions) {
     this.#options = options
     this.sawTime = options.sawTime
-    this.gap = options.gap
+    this.changed = options.changed
     this.report = options.report
   }
 
@@ -73,6 +74,11 @@ export class News implements PeerEvents {
     this.#options.linked.dispatcher.past(incoming)
   }
 
+  gap(gap: Gap): void {
+    this.changed()
+    this.#options.gap(gap)
+  }
+
   committed(...grown: Parameters<PeerEvents['committed']>): void {
     this.#options.lead().grew(...grown)
   }
@@ -84,6 +90,7 @@ export class News implements PeerEvents {
 
   beat(frame: BeatFrame): void {
     const { candidate, handOver, outbox: size, peers, status } = this.#options
+    this.changed()
     const { prefix, relay, rtt, code, confirmed, pending, bytes, refused, term } = frame
     candidate().led(prefix)
     if (status.get().leader) return

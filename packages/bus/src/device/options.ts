@@ -1,5 +1,5 @@
 /** What a device is made of: the stages it ties together, and whom it tells. */
-import type { Batch } from '../batch/batch.ts'
+import type { Batch, Entry } from '../batch/batch.ts'
 import type { Dispatch } from '../dispatch/dispatch.ts'
 import type { BusError } from '../errors.ts'
 import type { Link, LinkSource } from '../links/link.ts'
@@ -39,6 +39,10 @@ export interface DeviceOptions {
   readonly onGap: (gap: Gap) => void
   /** The gate opened: what was held can go. */
   readonly opened: () => void
+  /** Own events are in the log, as record `batch`; told before their promises resolve. */
+  readonly logged: (batch: number, entries: readonly Entry[]) => void
+  /** The log has records up to `head`, or the room's part of it may be another than it was. */
+  readonly changed: (head?: number) => void
   /** Nothing may run after this task: what is queued goes out in it. */
   readonly settle: () => void
   /** The log was cleared: what is on its way to it is lost. */

@@ -15,6 +15,7 @@ import type {
 } from '../log/log.ts'
 import { type Cut, isCut } from '../protocol/position.ts'
 import {
+  ALL,
   eventsOf,
   type LoggedEvent,
   type PlacedRecord,
@@ -29,8 +30,11 @@ export interface RoomPortion {
   readonly events: readonly LoggedEvent[]
   /** When the room wrote them, or this log where they are not in the room: milliseconds since 1970. */
   readonly time: number
-  /** `room`: in the room. `lost`: not any more. `pending`: waits to be confirmed. */
-  readonly part: 'room' | 'lost' | 'pending'
+  /**
+   * `room`: in the room. `gone`: there too, at a place that is not to be had any more. `lost`: not in
+   * the room any more. `pending`: waits to be confirmed.
+   */
+  readonly part: 'room' | 'gone' | 'lost' | 'pending'
   /** Number of the record up to which the log was read for it. */
   readonly read: number
 }
@@ -49,41 +53,98 @@ export async function* roomOrder(
   wanted: Wanted,
   report: (error: BusError) => void,
 ): AsyncGenerator<RoomPortion, void, void> {
-  const { head, room } = state
-  const walk = new RoomWalk(log, head.batch, room.cuts, wanted)
-  const confirmed = room.confirmed?.batch ?? 0
-  for await (const { batch, placement } of recordsFrom(log, state.first, room.cuts, report)) {
-    if (batch.batch > head.batch) break
-    walk.keep({ batch, placement })
-    if (batch.kind === 'room') yield* walk.streamed(batch, placement)
-    else if (batch.roomEvents > 0) {
-      yield* walk.written(batch, placement, batch.batch <= confirmed, state.first)
-    }
-  }
+  const walk = new RoomWalk(log, { wanted, report })
+  yield* walk.to(state)
   yield* walk.rest('lost')
   yield* walk.rest('pending')
 }
 
-class RoomWalk {
+export interface RoomWalkOptions {
+  readonly wanted: Wanted
+  readonly report: (error: BusError) => void
+  /** Whether there is a room; without one, the order is that of the log. @default true */
+  readonly hasRoom?: boolean
+  /** The last record that is passed over. @default 0 */
+  readonly through?: number
+}
+
+/** Goes through a log from its beginning, or from a record on, as far as it is, and later further. */
+export class RoomWalk {
   readonly #log: ReadableLog
-  readonly #head: number
-  readonly #cuts: readonly Cut[]
-  readonly #wanted: Wanted
+  readonly #options: RoomWalkOptions
+  #head = 0
+  #cuts: readonly Cut[] = []
   /** The least recently used first. */
   readonly #kept = new Map<number, PlacedRecord>()
   /** When the room wrote what the walk came by last. */
   #time = 0
   /** Offsets of what stands after the room's own order. */
   readonly #rest = { lost: new Set<number>(), pending: new Set<number>() }
+  /** Those that the room has at a place that is not known, as was thought. */
+  readonly #gone = new Set<number>()
+  #astray = false
+  /** Number of the last record that was walked. */
+  through: number
+  /** Position up to which the room was walked. */
+  position: string | undefined
 
-  constructor(log: ReadableLog, head: number, cuts: readonly Cut[], wanted: Wanted) {
+  constructor(log: ReadableLog, options: RoomWalkOptions) {
     this.#log = log
-    this.#head = head
-    this.#cuts = cuts
-    this.#wanted = wanted
+    this.#options = options
+    this.through = options.through ?? 0
   }
 
-  keep(record: PlacedRecord): void {
+  /**
+   * On to the head of this state, which has all the cuts that the one before it had, and no others
+   * that concern what was walked. Then `rest` has what stands behind all that.
+   */
+  async *to({ head, first, room }: LogState): AsyncGenerator<RoomPortion, void, void> {
+    const { hasRoom = true, report } = this.#options
+    const confirmed = room.confirmed?.batch ?? 0
+    this.#head = head.batch
+    this.#cuts = room.cuts
+    // Where the room has their events may have changed since.
+    this.#kept.clear()
+    const next = Math.max(first, this.through + 1)
+    if (next <= head.batch) {
+      for await (const record of recordsFrom(this.#log, next, room.cuts, report)) {
+        const { batch, placement } = record
+        if (batch.batch > head.batch) break
+        this.#keep(record)
+        if (!hasRoom) {
+          const { time, batch: read } = batch
+          yield { events: this.#eventsOf(record), time, part: 'room', read }
+        } else if (batch.kind === 'room') yield* this.#streamed(batch, placement)
+        else if (batch.roomEvents > 0) {
+          yield* this.#written(batch, placement, batch.batch <= confirmed, first)
+        }
+        this.through = batch.batch
+      }
+    }
+    this.through = Math.max(this.through, head.batch)
+    for (const offset of this.#rest.pending) {
+      // The room has it, and the records that were walked do not say where.
+      if (slotOf(offset).batch <= confirmed) this.#astray = true
+    }
+  }
+
+  /** Whether a walk from the beginning would give something else than this one did. */
+  get astray(): boolean {
+    return this.#astray
+  }
+
+  /** Own events that wait to be confirmed, in a record that need not be read. */
+  wrote(batch: number, offsets: readonly number[]): void {
+    this.through = batch
+    for (const offset of offsets) this.#rest.pending.add(offset)
+  }
+
+  /** What comes after the room's own order, by offset. */
+  offsets(part: 'lost' | 'pending'): ReadonlySet<number> {
+    return this.#rest[part]
+  }
+
+  #keep(record: PlacedRecord): void {
     const { batch } = record.batch
     this.#kept.delete(batch)
     this.#kept.set(batch, record)
@@ -99,7 +160,7 @@ class RoomWalk {
    * An own record, as the walk comes by. Pending events are noted for the end. What the room has at
    * a place that is not to be had any more, here or there, is older than all that follows.
    */
-  *written(
+  *#written(
     batch: StoredOwnBatch,
     placement: Placement | undefined,
     confirmed: boolean,
@@ -117,21 +178,28 @@ class RoomWalk {
     }
     batch.headers.forEach(({ scope }, index) => {
       if (known.has(index) || scope === 'device') return
-      if (confirmed) gone.push(index)
-      else this.#rest.pending.add(offsetOf(batch.batch, index))
+      const offset = offsetOf(batch.batch, index)
+      if (!confirmed) {
+        this.#rest.pending.add(offset)
+        return
+      }
+      gone.push(index)
+      this.#gone.add(offset)
     })
     if (gone.length === 0) return
     const offsets = new Set(gone.map((index) => offsetOf(batch.batch, index)))
-    const events = this.#eventsOf({ batch, placement }, (offset) => offsets.has(offset))
-    if (events.length > 0) yield { events, time: this.#time, part: 'room', read: batch.batch }
+    const events = this.#eventsAt({ batch, placement }, (offset) => offsets.has(offset))
+    if (events.length > 0) yield { events, time: this.#time, part: 'gone', read: batch.batch }
   }
 
   /** A record of the room's stream: its own events, and those it places. */
-  async *streamed(
+  async *#streamed(
     batch: StoredRoomBatch,
     placement: Placement | undefined,
   ): AsyncGenerator<RoomPortion, void, void> {
-    const own = this.#eventsOf({ batch, placement })
+    const { wanted } = this.#options
+    // What the room lost may be wanted later.
+    const own = this.#eventsOf({ batch, placement }, this.#cuts.length > 0 ? ALL : wanted)
     let next = 0
     let slot = 0
     for (const run of batch.runs) {
@@ -141,8 +209,9 @@ class RoomWalk {
         const end = offsetOf(batch.batch, slot)
         for (let event = own[next]; event && event.offset < end; event = own[++next]) {
           const place = run.place + run.events - (end - event.offset)
-          if (!isCut(this.#cuts, batch.batch, batch.epoch, place)) events.push(event)
-          else if (event.position === undefined) this.#rest.lost.add(event.offset)
+          if (!isCut(this.#cuts, batch.batch, batch.epoch, place)) {
+            if (wanted(event.header, event.offset)) events.push(event)
+          } else if (event.position === undefined) this.#rest.lost.add(event.offset)
         }
       } else {
         events = await this.#placedBy(batch, run)
@@ -151,6 +220,7 @@ class RoomWalk {
       this.#time = run.time
       if (events.length > 0) yield { events, time: run.time, part: 'room', read: batch.batch }
     }
+    this.position = batch.position
   }
 
   /** The events of another record that stand where a run says: each has one place that holds. */
@@ -162,25 +232,43 @@ class RoomWalk {
     const places = new Map<number, number>()
     target.indexes.forEach((index, k) => {
       const place = run.place + k
-      const cut = isCut(this.#cuts, batch, epoch, place)
-      if (!cut) places.set(offsetOf(target.batch, index), place)
+      if (isCut(this.#cuts, batch, epoch, place)) return
+      const offset = offsetOf(target.batch, index)
+      places.set(offset, place)
+      this.#settled(offset)
     })
+    if ('own' in run) {
+      const { refused = [], earlier = [] } = run.own
+      const said = [...refused.map(([index]) => [index, run.place] as const), ...earlier]
+      for (const [index, place] of said) {
+        if (!isCut(this.#cuts, batch, epoch, place)) this.#settled(offsetOf(target.batch, index))
+      }
+    }
     const record = places.size === 0 ? undefined : await this.#record(target.batch)
     if (!record) return []
     const placeOf = ({ offset }: LoggedEvent): number => places.get(offset) as number
-    return this.#eventsOf(record, (offset) => places.has(offset))
+    return this.#eventsAt(record, (offset) => places.has(offset))
       .filter((event) => event.position?.startsWith(`${epoch}.${placeOf(event)}.`))
       .sort((a, b) => placeOf(a) - placeOf(b))
   }
 
-  /** What comes after the room's own order, in the log's. */
-  async *rest(part: 'lost' | 'pending'): AsyncGenerator<RoomPortion, void, void> {
-    const offsets = this.#rest[part]
+  /** The room decided on it, here. */
+  #settled(offset: number): void {
+    this.#rest.lost.delete(offset)
+    this.#rest.pending.delete(offset)
+    if (this.#gone.has(offset)) this.#astray = true
+  }
+
+  /** What comes after the room's own order, in the log's: all, or of these offsets. */
+  async *rest(
+    part: 'lost' | 'pending',
+    offsets: ReadonlySet<number> = this.#rest[part],
+  ): AsyncGenerator<RoomPortion, void, void> {
     const numbers = new Set([...offsets].map((offset) => slotOf(offset).batch))
     for (const number of [...numbers].sort((a, b) => a - b)) {
       const record = await this.#record(number)
       if (!record) continue
-      const events = this.#eventsOf(record, (offset) => offsets.has(offset))
+      const events = this.#eventsAt(record, (offset) => offsets.has(offset))
       if (events.length > 0) {
         yield { events, time: record.batch.time, part, read: this.#head }
       }
@@ -191,22 +279,25 @@ class RoomWalk {
   async #record(number: number): Promise<PlacedRecord | undefined> {
     const kept = this.#kept.get(number)
     if (kept) {
-      this.keep(kept)
+      this.#keep(kept)
       return kept
     }
     const { records } = await readRecords(this.#log, number, this.#cuts)
-    for (const record of [...records].reverse()) this.keep(record)
+    for (const record of [...records].reverse()) this.#keep(record)
     const [first] = records
     return first?.batch.batch === number ? first : undefined
   }
 
-  #eventsOf({ batch, placement }: PlacedRecord, has?: (offset: number) => boolean): LoggedEvent[] {
+  #eventsOf({ batch, placement }: PlacedRecord, wanted = this.#options.wanted): LoggedEvent[] {
     const parts = this.#partsIn(placement?.parts)
     const known = parts.length === 0 ? undefined : { batch: batch.batch, parts }
-    const wanted: Wanted = has
-      ? (header, offset) => has(offset) && this.#wanted(header, offset)
-      : this.#wanted
     return eventsOf(batch, known, this.#cuts, wanted)
+  }
+
+  /** Those at some offsets. */
+  #eventsAt(record: PlacedRecord, has: (offset: number) => boolean): LoggedEvent[] {
+    const { wanted } = this.#options
+    return this.#eventsOf(record, (header, offset) => has(offset) && wanted(header, offset))
   }
 
   /** What was said of a record's places up to the head. */

@@ -78,7 +78,7 @@ export async function* inRoomOrder(
       if (ended) break
     }
     const { time, part, read } = portion
-    const clock = part === 'room' ? 'room' : 'log'
+    const clock = part === 'room' || part === 'gone' ? 'room' : 'log'
     yield { events, time, clock, done: read - state.first + 1, total }
     if (ended) return
   }

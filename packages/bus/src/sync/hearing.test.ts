@@ -133,6 +133,7 @@ class Context {
       sawTime() {},
       linked() {},
       confirmed: ({ batch }) => this.confirmed.push(batch),
+      changed() {},
       beat() {},
       gap() {},
       joined() {},

@@ -23,6 +23,7 @@ class Context {
   readonly past: string[] = []
   readonly confirmed: Confirmation[] = []
   readonly reported: BusError[] = []
+  readonly heads: number[] = []
 
   constructor(tabs: LinkSource, seed: number, logId?: string, hasRoom = false) {
     this.maker = new EntryMaker({ seed })
@@ -32,6 +33,7 @@ class Context {
       committed: (batch, roomEvents) => this.news.push({ committed: batch, roomEvents }),
       sawTime: (time) => this.news.push({ time }),
       confirmed: (confirmation) => this.confirmed.push(confirmation),
+      changed: (head) => this.heads.push(head),
       beat: ({ pending, relay }) => this.news.push({ pending, relay }),
       gap: (gap) => this.news.push({ gap }),
       linked: (frame) => this.news.push({ linked: frame.frame }),

@@ -117,7 +117,9 @@ export class Peers implements PeerContexts {
         else this.#hearing.foreign(frame, data)
         return
       case 'committed':
-        if (sameLog) this.#hearing.committed(frame)
+        if (!sameLog) return
+        this.#hearing.committed(frame)
+        events.changed(frame.batch)
         return
       case 'withdrawn':
         this.#hearing.withdrawn(frame.ids)
@@ -136,7 +138,9 @@ export class Peers implements PeerContexts {
         }
         return
       case 'room':
-        if (sameLog) this.#hearing.room(frame, data)
+        if (!sameLog) return
+        this.#hearing.room(frame, data)
+        events.changed(frame.batch)
         return
       case 'cast':
         frame.events.forEach((header, i) => {
@@ -218,6 +222,7 @@ export class Peers implements PeerContexts {
   room(news: RoomNews, data: readonly string[]): void {
     this.#send({ frame: 'room', log: this.#logId ?? '', ...news }, data)
     this.#hearing.room(news, data)
+    this.#events.changed(news.batch)
   }
 
   postRoomCast(headers: readonly EventHeader[], data: readonly string[]): void {

@@ -103,6 +103,8 @@ export interface PeerEvents {
   /** A time of writing of another context. */
   sawTime(time: number): void
   confirmed(confirmation: Confirmation): void
+  /** The log has a record of this number. */
+  changed(head: number): void
   beat(frame: BeatFrame): void
   /** The leader found a hole in what this device could read of the room. */
   gap(gap: Gap): void

@@ -1,0 +1,325 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createBusOn } from '../bus.ts'
+import type { BusError } from '../errors.ts'
+import type { LogSource, StoredBatch } from '../log/log.ts'
+import { MemoryLog, memoryLog } from '../log/memory.ts'
+import { MemoryRows } from '../log/memory-rows.ts'
+import { relayLink } from '../relay-link.ts'
+import { VirtualPlatform } from '../testing/virtual-platform.ts'
+import type { Bus, Projection, ProjectOptions } from '../types.ts'
+
+type AnyBus = Bus<Record<string, unknown>>
+
+/** Logs over the same rows, and how often they are read. */
+class Disk {
+  readonly platform = new VirtualPlatform()
+  readonly rows = new MemoryRows(this.platform)
+  reads: number[] = []
+  failing: BusError | undefined
+
+  get source(): LogSource {
+    const create = (): MemoryLog => {
+      const log = new MemoryLog(this.platform, this.rows)
+      const read = log.read.bind(log)
+      log.read = async (from: number, limit: number): Promise<StoredBatch[]> => {
+        if (this.failing) throw this.failing
+        const batches = await read(from, limit)
+        this.reads.push(...batches.map(({ batch }) => batch))
+        return batches
+      }
+      return log
+    }
+    return { kind: 'memory', required: true, available: () => true, create }
+  }
+}
+
+let disk: Disk
+let errors: BusError[]
+let open: AnyBus[]
+beforeEach(() => {
+  disk = new Disk()
+  errors = []
+  open = []
+})
+afterEach(async () => {
+  await Promise.all(open.map((bus) => bus.close()))
+})
+
+function bus(log: LogSource | false = disk.source): AnyBus {
+  const made = createBusOn(
+    { name: 'views', log, tabs: false, onError: (error) => errors.push(error) },
+    disk.platform,
+  )
+  open.push(made)
+  return made
+}
+
+/** A device that is offline: its link opens no socket. */
+function offline(): AnyBus {
+  const relay = relayLink({ url: 'ws://127.0.0.1:9', room: 'r' })
+  relay.pause()
+  const made = createBusOn(
+    { name: 'views', log: disk.source, tabs: false, relay, onError: (error) => errors.push(error) },
+    disk.platform,
+  )
+  open.push(made)
+  return made
+}
+
+const types = (state: readonly string[], { type }: { type: string }): readonly string[] => [
+  ...state,
+  type,
+]
+
+function list(on: AnyBus, pattern = '**', options?: ProjectOptions): Projection<readonly string[]> {
+  return on.project(pattern, types, [], options)
+}
+
+describe('a view', () => {
+  test('is what it begins with until the log was read, then what the log has', async () => {
+    const before = bus()
+    await before.publish('a', 1)
+    await before.publish('b', 2)
+    const view = bus().project('**', (sum: number, { data }) => sum + (data as number), 10)
+    expect(view.get()).toBe(10)
+    await view.ready
+    expect(view.get()).toBe(13)
+  })
+
+  test('has an own event when its publish resolves', async () => {
+    const on = bus()
+    const view = list(on)
+    await view.ready
+    await on.publish('a')
+    expect(view.get()).toEqual(['a'])
+    await Promise.all([on.publish('b'), on.publish('c'), on.publishBatch([{ type: 'd' }])])
+    expect(view.get()).toEqual(['a', 'b', 'c', 'd'])
+  })
+
+  test('has an own event when its publish resolves, also while the log is read', async () => {
+    const on = bus()
+    const view = list(on)
+    await view.ready
+    const more = list(on)
+    await on.publish('a')
+    expect(view.get()).toEqual(['a'])
+    await more.ready
+    await on.publish('b')
+    expect([view.get(), more.get()]).toEqual([
+      ['a', 'b'],
+      ['a', 'b'],
+    ])
+  })
+
+  test('hears of what is published while the device is offline', async () => {
+    const on = offline()
+    const view = list(on)
+    await view.ready
+    await on.publish('a')
+    await on.publish('mine', 1, { scope: 'device' })
+    await on.publish('b')
+    expect(view.get()).toEqual(['a', 'b'])
+    const again = list(on)
+    await again.ready
+    expect(again.get()).toEqual(['a', 'b'])
+  })
+
+  test('folds what was published, whatever its publisher does with the object then', async () => {
+    const on = bus()
+    const view = on.project('a', (_: unknown, { data }) => data, undefined)
+    await view.ready
+    const data = { n: 1 }
+    const published = on.publish('a', data)
+    data.n = 2
+    await published
+    expect(view.get()).toEqual({ n: 1 })
+  })
+
+  test('takes what matches its patterns only', async () => {
+    const on = bus()
+    const view = on.project(['cart.*', 'order.created'], types, [])
+    const none = list(on, 'nothing')
+    for (const type of ['cart.cleared', 'order.created', 'order.paid', 'cart.a.b'])
+      await on.publish(type)
+    await view.ready
+    expect(view.get()).toEqual(['cart.cleared', 'order.created'])
+    expect(none.get()).toEqual([])
+  })
+
+  test('decodes an event once for all views, and only what one of them takes', async () => {
+    const before = bus()
+    await before.publish('a', { n: 1 })
+    const on = bus()
+    const seen: unknown[] = []
+    const see = (_: unknown, { data }: { data: unknown }): undefined => void seen.push(data)
+    const views = [on.project('a', see, undefined), on.project('*', see, undefined)]
+    await Promise.all(views.map(({ ready }) => ready))
+    expect(seen).toHaveLength(2)
+    expect(seen[0]).toBe(seen[1])
+  })
+
+  test('tells its subscribers at once, and then each change', async () => {
+    const on = bus()
+    const view = on.project('n', (max: number, { data }) => Math.max(max, data as number), 0)
+    const seen: number[] = []
+    const off = view.subscribe((state) => seen.push(state))
+    expect(seen).toEqual([0])
+    await view.ready
+    for (const n of [3, 2, 5, 5]) await on.publish('n', n)
+    expect(seen).toEqual([0, 3, 5])
+    off()
+    await on.publish('n', 9)
+    expect([view.get(), seen.at(-1)]).toEqual([9, 5])
+  })
+
+  test('tells of nothing before all views have it', async () => {
+    const on = bus()
+    const [first, second] = [list(on), list(on)]
+    await Promise.all([first.ready, second.ready])
+    const seen: unknown[] = []
+    first.subscribe(() => seen.push(second.get()))
+    await on.publish('a')
+    expect(seen).toEqual([[], ['a']])
+  })
+
+  test('keeps its state when nothing of it changes', async () => {
+    const on = bus()
+    const view = on.project('**', (state: object) => state, {})
+    let told = 0
+    view.subscribe(() => {
+      told += 1
+    })
+    const before = view.get()
+    await on.publish('a')
+    await view.ready
+    expect([view.get() === before, told]).toEqual([true, 1])
+  })
+
+  test('goes on without an event on which its reducer throws, which is told once', async () => {
+    const on = offline()
+    const view = on.project(
+      '**',
+      (state: readonly unknown[], event) => {
+        if (event.type === 'cursed') throw new Error('no')
+        return [...state, event.data]
+      },
+      [],
+    )
+    await view.ready
+    const cursed = await on.publish('cursed')
+    await on.publish('a', 1)
+    await on.publish('a', 2)
+    const again = list(on)
+    await again.ready
+    expect(view.get()).toEqual([1, 2])
+    expect(errors.map(({ code, stage, eventId }) => [code, stage, eventId])).toEqual([
+      ['handler_failed', 'read', cursed.id],
+    ])
+  })
+
+  test('goes on when a subscriber throws', async () => {
+    const on = bus()
+    const view = list(on)
+    const seen: unknown[] = []
+    view.subscribe(() => {
+      throw new Error('no')
+    })
+    view.subscribe((state) => seen.push(state.length))
+    await on.publish('a')
+    await view.ready
+    expect(seen.at(-1)).toBe(1)
+    expect(errors.every(({ code, stage }) => code === 'handler_failed' && stage === 'read')).toBe(
+      true,
+    )
+  })
+
+  test('stays as it is once it is closed', async () => {
+    const on = bus()
+    let view: Projection<readonly string[]>
+    {
+      using short = list(on)
+      view = short
+      await view.ready
+      await on.publish('a')
+    }
+    await on.publish('b')
+    expect(view.get()).toEqual(['a'])
+  })
+
+  test('ends with its bus', async () => {
+    const on = bus()
+    const [view, early] = [list(on), list(on)]
+    await view.ready
+    await on.publish('a')
+    const late = list(on)
+    await on.close()
+    expect(view.get()).toEqual(['a'])
+    await expect(late.ready).rejects.toMatchObject({ code: 'closed' })
+    await expect(early.ready).resolves.toBe(undefined)
+    expect(() => list(on)).toThrow(expect.objectContaining({ code: 'closed' }))
+  })
+
+  test('begins again when the log is cleared', async () => {
+    const on = bus()
+    const view = list(on)
+    const seen: (readonly string[])[] = []
+    view.subscribe((state) => seen.push(state))
+    await view.ready
+    await on.publish('a')
+    await on.clear()
+    expect(view.get()).toEqual([])
+    await on.publish('b')
+    await expect.poll(() => view.get()).toEqual(['b'])
+    expect(seen).toEqual([[], ['a'], [], ['b']])
+  })
+
+  test('is refused by a bus that has no log', () => {
+    expect(() => list(bus(false))).toThrow(expect.objectContaining({ code: 'unreachable' }))
+  })
+
+  test.each<[string, unknown[]]>([
+    ['invalid_pattern', ['a..b', types, []]],
+    ['invalid_options', ['a', 'reduce', []]],
+    ['invalid_options', ['a', types, [], { key: '' }]],
+    ['invalid_options', ['a', types, [], { key: 'k', version: 0 }]],
+  ])('is refused with %s for %j', (code, given) => {
+    const project = bus().project as unknown as (...given: unknown[]) => void
+    expect(() => project(...given)).toThrow(expect.objectContaining({ code }))
+  })
+
+  test('is not ready where the log cannot be read, and is when it can', async () => {
+    const before = bus()
+    await before.publish('a')
+    const on = bus()
+    const { BusError: Failure } = await import('../errors.ts')
+    disk.failing = new Failure('log_failed', 'no', { stage: 'log' })
+    const view = list(on)
+    await expect(view.ready).rejects.toMatchObject({ code: 'log_failed' })
+    expect(errors.map(({ code }) => code)).toEqual(['log_failed'])
+    disk.failing = undefined
+    await on.publish('b')
+    await expect.poll(() => view.get()).toEqual(['a', 'b'])
+  })
+
+  test('of its own events needs not read the log, and a hundred read it once', async () => {
+    const before = bus()
+    for (let n = 0; n < 50; n++) await before.publish(`t.${n}`)
+    const on = bus()
+    const views = Array.from({ length: 100 }, (_, n) => list(on, `t.${n}`))
+    await Promise.all(views.map(({ ready }) => ready))
+    expect(disk.reads).toEqual(Array.from({ length: 50 }, (_, n) => n + 1))
+    // When the bus takes the lead, the log is looked at once more.
+    await new Promise((resolve) => setImmediate(resolve))
+    for (let n = 0; n < 100; n++) await on.publish(`t.${n}`)
+    expect(views.map((view) => view.get().length)).toEqual(views.map((_, n) => (n < 50 ? 2 : 1)))
+    expect(disk.reads).toHaveLength(50)
+  })
+
+  test('of a process with memory for a log is ready, too', async () => {
+    const on = bus(memoryLog())
+    await on.publish('a')
+    const view = list(on)
+    await view.ready
+    expect(view.get()).toEqual(['a'])
+  })
+})

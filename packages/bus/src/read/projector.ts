@@ -1,0 +1,299 @@
+/**
+ * The read models of a bus. They share one walk through the log, which goes on when the log has
+ * more: however many there are, it is read once. A walk that turns out to be of a history that is
+ * true no longer (the room was restored, the log cleared) is begun anew.
+ *
+ *   the room's order ──► base of each view
+ *   lost, pending    ──► rest, folded on top of it
+ *   written here and not walked yet ──► behind the rest, at once
+ */
+import type { Incoming } from '../dispatch/dispatch.ts'
+import { type BusError, type BusErrorCode, isBusError, toBusError } from '../errors.ts'
+import { type BusEvent, type EventHeader, offsetOf } from '../event.ts'
+import type { Encoded, LogState } from '../log/log.ts'
+import type { ProjectOptions } from '../types.ts'
+import { type Point, pointOf, stands } from './point.ts'
+import { RoomWalk } from './room-order.ts'
+import { type OpenLog, steadyLog } from './steady-log.ts'
+import { View } from './view.ts'
+import type { ReadableLog } from './walk.ts'
+
+export interface ProjectorOptions {
+  /** Opens the log, where there is one. */
+  readonly open: OpenLog
+  readonly hasRelay: boolean
+  /** Decodes an event; `undefined` for one that is damaged and was reported. */
+  readonly decode: (event: Incoming) => BusEvent | undefined
+  readonly report: (error: BusError) => void
+}
+
+/** Own events in the log, in a record that was not walked yet. */
+interface Written {
+  readonly batch: number
+  readonly offsets: readonly number[]
+  readonly events: readonly BusEvent[]
+}
+
+/** Types remembered at most, with the views that they are for. */
+const MAX_TYPES = 10_000
+
+export class Projector {
+  readonly #options: ProjectorOptions
+  readonly #views = new Set<View>()
+  /** Those whose base is not what was walked. */
+  readonly #fresh = new Set<View>()
+  readonly #byType = new Map<string, readonly View[]>()
+  #log: ReadableLog
+  #walk: RoomWalk | undefined
+  #point: Point | undefined
+  /** What stands behind the room's order, by offset; without an event where no view wants it. */
+  #known = new Map<number, BusEvent | undefined>()
+  #rest: readonly BusEvent[] = []
+  #written: Written[] = []
+  /** Why the log could not be read last; told once. */
+  #failure: BusErrorCode | undefined
+  #running = false
+  /** Whether the log has to be looked at, whatever its head. */
+  #again = false
+  /** The newest record that was heard of since the last look. */
+  #head = 0
+  /** Counts logs: what is being read may be of one that is gone. */
+  #logs = 0
+
+  constructor(options: ProjectorOptions) {
+    this.#options = options
+    this.#log = steadyLog(options.open)
+  }
+
+  /** @throws {BusError} invalid_pattern, invalid_options */
+  project(patterns: unknown, reducer: unknown, initial: unknown, options: ProjectOptions): View {
+    const view = new View(patterns, reducer, initial, options, this.#options.report)
+    this.#views.add(view)
+    this.#fresh.add(view)
+    this.#byType.clear()
+    this.changed()
+    return view
+  }
+
+  /** Ends a view. */
+  end(view: View): void {
+    this.#views.delete(view)
+    this.#fresh.delete(view)
+    this.#byType.clear()
+    view.close()
+  }
+
+  /** The log has records up to `head`, or its room's part may be another than it was. */
+  readonly changed = (head?: number): void => {
+    if (this.#views.size === 0) return
+    if (head === undefined) this.#again = true
+    else this.#head = Math.max(this.#head, head)
+    if (!this.#running && this.#isBehind) void this.#run()
+  }
+
+  get #isBehind(): boolean {
+    return this.#again || this.#head > (this.#walk?.through ?? 0)
+  }
+
+  /** Own events are in the log, and in the views when this returns. */
+  readonly logged = (batch: number, entries: readonly Encoded[]): void => {
+    if (this.#views.size === 0 || batch <= (this.#walk?.through ?? 0)) return
+    const { decode, hasRelay } = this.#options
+    const offsets: number[] = []
+    const events: BusEvent[] = []
+    entries.forEach(({ event: { type, scope }, headerText, dataText }, index) => {
+      if (hasRelay && scope !== 'room') return
+      const offset = offsetOf(batch, index)
+      offsets.push(offset)
+      if (this.#viewsOf(type).length === 0) return
+      // What the publisher has may have been changed since; its text has not.
+      const header = JSON.parse(headerText) as EventHeader
+      const event = decode({ header, dataText, offset })
+      if (event) events.push(event)
+    })
+    this.#written.push({ batch, offsets, events })
+    if (!this.#running && this.#walk?.through === batch - 1) {
+      this.#show(this.#takeIn())
+      return
+    }
+    this.#tell((view) => view.push(events))
+    this.changed(batch)
+  }
+
+  /** The log was cleared, and the next one is another. */
+  renewed(): void {
+    this.#logs += 1
+    this.#log = steadyLog(this.#options.open)
+    this.#written = []
+    this.#restart()
+    this.#tell((view) => view.clear())
+    this.changed()
+  }
+
+  /** Ends all views, for good. */
+  close(): void {
+    this.#logs += 1
+    for (const view of [...this.#views]) this.end(view)
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true
+    // A log that is just being cleared is not to be had any more after this task.
+    await undefined
+    while (this.#isBehind && this.#views.size > 0) {
+      this.#again = false
+      this.#head = 0
+      const logs = this.#logs
+      try {
+        await this.#read(() => logs !== this.#logs)
+        this.#failure = undefined
+      } catch (error) {
+        if (logs === this.#logs) this.#failed(error)
+      }
+    }
+    this.#running = false
+  }
+
+  #failed(error: unknown): void {
+    const again = this.#again
+    // What was read half is not known.
+    this.#restart()
+    if (isBusError(error, 'log_cleared')) {
+      this.renewed()
+      return
+    }
+    this.#again = again
+    const reason = toBusError(error, 'log_failed', 'the log could not be read', { stage: 'read' })
+    for (const view of this.#fresh) view.settle(reason)
+    if (this.#failure !== reason.code) this.#options.report(reason)
+    this.#failure = reason.code
+  }
+
+  /** Begins again, with the next reading. */
+  #restart(): void {
+    this.#again = true
+    this.#walk = this.#point = undefined
+    this.#rest = []
+    this.#known.clear()
+    for (const view of this.#views) {
+      view.restart()
+      this.#fresh.add(view)
+    }
+  }
+
+  /** Folds what the log has by now. */
+  async #read(over: () => boolean): Promise<void> {
+    const state = await this.#log.state(false)
+    if (over()) return
+    if (this.#point && !stands(this.#point, state)) this.#restart()
+    const fresh = [...this.#fresh]
+    const old = this.#walk
+    if (old && !(await this.#fold(old, state, (view) => !this.#fresh.has(view), over))) return
+    if (old?.astray) return this.#restart()
+    if (fresh.length > 0) {
+      const { report, hasRelay } = this.#options
+      const wanted = ({ type }: EventHeader): boolean => this.#viewsOf(type).length > 0
+      const walk = new RoomWalk(this.#log, { wanted, report, hasRoom: hasRelay })
+      if (!(await this.#fold(walk, state, (view) => fresh.includes(view), over))) return
+      this.#walk = walk
+      this.#known.clear()
+    }
+    const walk = this.#walk
+    if (!walk) return
+    if (walk.astray) return this.#restart()
+    const rest = await this.#restOf(walk, over)
+    if (!rest) return
+    this.#point = pointOf(walk, state)
+    this.#written = this.#written.filter(({ batch }) => batch > walk.through)
+    for (const view of fresh) this.#fresh.delete(view)
+    this.#show(Math.min(this.#take(rest), this.#takeIn()))
+    for (const view of fresh) view.settle()
+  }
+
+  /** Folds what stands up to this state; false where it is for nobody any more. */
+  async #fold(
+    walk: RoomWalk,
+    state: LogState,
+    isFor: (view: View) => boolean,
+    over: () => boolean,
+  ): Promise<boolean> {
+    for await (const { events } of walk.to(state)) {
+      if (over()) return false
+      for (const logged of events) {
+        const views = this.#viewsOf(logged.header.type).filter(isFor)
+        const event = views.length === 0 ? undefined : this.#options.decode(logged)
+        if (event) for (const view of views) view.fold(event)
+      }
+    }
+    return !over()
+  }
+
+  /** What stands behind the room's order; what of it is not known is read. */
+  async #restOf(walk: RoomWalk, over: () => boolean): Promise<BusEvent[] | undefined> {
+    const known = new Map<number, BusEvent | undefined>()
+    for (const part of ['lost', 'pending'] as const) {
+      const offsets = [...walk.offsets(part)].sort((a, b) => a - b)
+      const missing = new Set(offsets.filter((offset) => !this.#known.has(offset)))
+      const read = new Map<number, BusEvent | undefined>()
+      if (missing.size > 0) {
+        for await (const { events } of walk.rest(part, missing)) {
+          if (over()) return undefined
+          for (const logged of events) read.set(logged.offset, this.#options.decode(logged))
+        }
+      }
+      for (const offset of offsets) known.set(offset, this.#known.get(offset) ?? read.get(offset))
+    }
+    if (over()) return undefined
+    this.#known = known
+    return [...known.values()].filter((event) => event !== undefined)
+  }
+
+  /** @returns how many events at the beginning of the rest are the same as before */
+  #take(rest: readonly BusEvent[]): number {
+    const before = this.#rest
+    this.#rest = rest
+    const differs = rest.findIndex((event, nth) => event !== before[nth])
+    return differs < 0 ? Math.min(rest.length, before.length) : differs
+  }
+
+  /** What was written here right behind what was walked needs not be read. */
+  #takeIn(): number {
+    const same = this.#rest.length
+    const walk = this.#walk
+    while (walk && this.#written[0]?.batch === walk.through + 1) {
+      const { batch, offsets, events } = this.#written.shift() as Written
+      if (this.#options.hasRelay) {
+        walk.wrote(batch, offsets)
+        for (const offset of offsets) this.#known.set(offset, undefined)
+        for (const event of events) this.#known.set(event.offset as number, event)
+        this.#rest = [...this.#rest, ...events]
+      } else {
+        walk.wrote(batch, [])
+        for (const event of events) {
+          for (const view of this.#viewsOf(event.type)) if (!this.#fresh.has(view)) view.fold(event)
+        }
+      }
+    }
+    return same
+  }
+
+  #show(same: number): void {
+    const behind = this.#written.flatMap(({ events }) => events)
+    this.#tell((view) => !this.#fresh.has(view) && view.show(this.#rest, same, behind))
+  }
+
+  /** All views have their new state before anybody hears of one. */
+  #tell(change: (view: View) => boolean): void {
+    for (const view of [...this.#views].filter(change)) view.tell()
+  }
+
+  #viewsOf(type: string): readonly View[] {
+    let views = this.#byType.get(type)
+    if (!views) {
+      if (this.#byType.size >= MAX_TYPES) this.#byType.clear()
+      views = [...this.#views].filter((view) => view.matches(type))
+      this.#byType.set(type, views)
+    }
+    return views
+  }
+}
