@@ -26,6 +26,8 @@ import {
   type SchemaBusOptions,
 } from './options.ts'
 import { type Platform, runtimePlatform } from './platform.ts'
+import { PresenceView } from './presence.ts'
+import { deviceName } from './protocol/presence.ts'
 import { eventById } from './read/by-id.ts'
 import { outboxOf } from './read/outbox.ts'
 import { Projector } from './read/projector.ts'
@@ -113,6 +115,8 @@ export function createBusOn(
     // Without one of its own, those it is linked with may keep one.
     hasLog: log !== undefined || links.length > 0,
   })
+  const { prefix } = composer
+  const presence = { prefix, source, platform, nameOf: deviceName, device: deviceName(name) }
   const waiters = new RelayedWaiters(() => platform.hold())
   const device: Device = new Device({
     name,
@@ -144,6 +148,7 @@ export function createBusOn(
       dispatcher,
       waiters,
       peers: (peerEvents) => new Peers(composer.prefix, platform, relay !== undefined, peerEvents),
+      presence: (presenceEvents) => new PresenceView(presence, presenceEvents),
       writer: (opened) => new LogWriter(opened, platform),
       takeTurn,
       links: (linkedEvents) => new UserLinks(linkedEvents),
@@ -279,6 +284,7 @@ export function createBusOn(
     source,
     status: statusOf(device.status, use),
     leader: observed(device.leader, use),
+    presence: observed(device.presence, use),
     outbox: {
       ...part(device.status, 'outbox', use),
       pending: () => outbox('pending', (event) => event),

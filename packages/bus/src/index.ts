@@ -55,6 +55,7 @@ export type {
   OutboxSnapshot,
   PatternOf,
   Patterns,
+  PresenceMember,
   Projection,
   ProjectOptions,
   PublishArguments,

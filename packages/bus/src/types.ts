@@ -294,6 +294,24 @@ export interface LeaderSnapshot {
   readonly present: boolean
 }
 
+/** A context that is there: a bus in a page, a worker, a process. */
+export interface PresenceMember {
+  /** The prefix of its event ids; another one after each reload. */
+  readonly id: string
+  /** The same for all contexts of a device. It names the device, and gives no power over it. */
+  readonly device: string
+  /** Option `source` of its bus. */
+  readonly source: string
+  /** `process`: Node, Deno, Bun. */
+  readonly kind: 'page' | 'worker' | 'service-worker' | 'process'
+  /** Whether it is this context, another one of this device, or of another device in the room. */
+  readonly origin: 'self' | 'device' | 'room'
+  /** Whether it leads its device. */
+  readonly leader: boolean
+  /** Of another device: whom its token belongs to, where the relay asks for tokens. */
+  readonly subject?: string
+}
+
 /** What this device has for the room. */
 export interface OutboxSnapshot {
   /** Events that the room has not confirmed. */
@@ -348,6 +366,15 @@ export interface Bus<Events extends object, Input extends object = Events> {
    * @example bus.leader.subscribe(({ self }) => console.log(self ? 'this tab leads' : 'not this tab'))
    */
   readonly leader: Observable<LeaderSnapshot>
+  /**
+   * Who is here: this context first, then the others of this device, then those of other devices in
+   * the room, ordered by `device` and `id`. A context that is closed, or stands still, leaves at once;
+   * one that died, up to 180 seconds later. While the relay is away only this device is seen.
+   * Subscribing counts as use of the bus; `get()` does not. Empty once the bus is closed.
+   *
+   * @example bus.presence.subscribe((members) => badge.show(members.length))
+   */
+  readonly presence: Observable<readonly PresenceMember[]>
   /**
    * Own events on their way to the room; empty without a relay. Subscribing counts as use.
    *

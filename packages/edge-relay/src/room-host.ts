@@ -23,6 +23,7 @@ import { Delivery, type Member } from './delivery.ts'
 import { completeAll, decidable, type Waiting } from './known.ts'
 import type { Limits } from './limits.ts'
 import type { Platform } from './platform.ts'
+import { Presence } from './presence.ts'
 import { type RoomHead, type RoomRecord, START } from './record.ts'
 import { commit, decide, isWrite } from './room.ts'
 import { DEVICE_KEY, type LoadedRoom, type Store } from './stores/store.ts'
@@ -58,6 +59,7 @@ const PUBLISH_MEMO = 1_000
 export class RoomHost {
   readonly room: string
   readonly delivery: Delivery
+  readonly presence: Presence
   readonly #context: HostContext
   readonly #publishRights = new Map<string, (type: string) => boolean>()
   #state: RoomState | undefined
@@ -73,6 +75,7 @@ export class RoomHost {
   constructor(room: string, context: HostContext) {
     this.room = room
     this.#context = context
+    this.presence = new Presence(context)
     this.delivery = new Delivery({
       room,
       store: context.store,

@@ -7,7 +7,7 @@ import type { BatchSinks } from '../batch/batch.ts'
 import { BusError, isBusError, toBusError } from '../errors.ts'
 import type { Link } from '../links/link.ts'
 import type { Log, LogSource, LogState } from '../log/log.ts'
-import type { PeerContexts } from '../sync/sync.ts'
+import type { PeerContexts, Presence } from '../sync/sync.ts'
 import type { Gap, LeaderSnapshot, StatusSnapshot } from '../types.ts'
 import { Candidate } from './candidate.ts'
 import { HandOver } from './hand-over.ts'
@@ -26,6 +26,7 @@ const LATE_MS = 1_000
 export class Device {
   readonly status: Store<StatusSnapshot>
   readonly leader: Store<LeaderSnapshot>
+  readonly presence: Presence
   readonly #options: DeviceOptions
   readonly #news: News
   readonly #peers: PeerContexts
@@ -66,6 +67,12 @@ export class Device {
       { self: false, present: false },
       threw('a subscriber of leader'),
     )
+    this.presence = stages.presence({
+      post: (frame, to) =>
+        this.#linked.tellPresent({ frame: 'present', log: this.#logId, ...frame }, to),
+      changed: () => this.#lead.tellPresent(),
+      threw: threw('a subscriber of presence'),
+    })
     this.#keeper = log && this.#makeKeeper(log)
     this.#linked = this.#makeLinked()
     this.#news = new News({
@@ -101,6 +108,7 @@ export class Device {
         report: shared.report,
       }),
       status: this.status,
+      presence: this.presence,
       confirmThrough: (batch) => this.#handOver.confirmThrough(batch),
       leads: (self) => this.#candidate.leads(self),
       changed: options.changed,
@@ -137,6 +145,7 @@ export class Device {
       beat: () => this.#lead.beatNow(),
       report: shared.report,
     })
+    this.leader.subscribe(({ self }) => this.presence.leads(self))
   }
 
   /** Whether what waits for the relay alone fills the log. */
@@ -165,7 +174,10 @@ export class Device {
         changed: () => this.#candidate.changed(),
       })
       this.#linked.open()
-      if (!this.#keeper) this.#attach(NO_LOG, 0, false)
+      if (!this.#keeper) {
+        this.#attach(NO_LOG, 0, false)
+        this.presence.attached(undefined)
+      }
     }
     return this.#keeper?.open()
   }
@@ -200,11 +212,17 @@ export class Device {
       // What stands in for a log is gone with its context: nobody else's events belong there.
       keeper: () => (this.#keeper?.standsIn ? undefined : this.#keeper?.opened),
       leads: () => this.status.get().leader,
+      present: (frame, byLink) => this.presence.heard(frame, byLink),
       silent: (silent) => this.#hostSilent(silent),
       outboxFull: () => this.#options.relay !== undefined && this.outboxFull,
       cast: (headers, data) => this.#lead.cast(headers, data),
       report: (error) => this.#report(error),
     })
+  }
+
+  /** The log in which this context's events are. */
+  get #logId(): string {
+    return this.#keeper?.id ?? this.#hostLog ?? NO_LOG
   }
 
   /** Log, channel and lock of a device are named alike. */
@@ -255,6 +273,7 @@ export class Device {
     }
     this.#attach(state.logId, state.head.batch, renewed)
     this.#options.changed()
+    this.presence.attached(state.device.id)
     if (log) this.#takePart(log)
   }
 
@@ -267,6 +286,7 @@ export class Device {
     if (this.#hostLog === undefined) return false
     this.#peers.attach(this.#link, { ...none, id: this.#hostLog })
     this.#linked.named(NO_LOG)
+    this.presence.attached(undefined)
     return true
   }
 
@@ -328,6 +348,7 @@ export class Device {
   }
 
   #handLeadershipOver(): void {
+    this.presence.leave()
     void this.#candidate.stop(true)
     this.#candidate.goodbye()
     this.#goOn = this.#keeper?.log?.halt?.()
@@ -345,7 +366,7 @@ export class Device {
       this.#keeper.resume()
       return
     }
-    this.#attach(this.#keeper?.id ?? this.#hostLog ?? NO_LOG, 0, false)
+    this.#attach(this.#logId, 0, false)
     this.#wake()
   }
 
@@ -355,6 +376,7 @@ export class Device {
     const log = this.#keeper?.log
     if (log) this.#takePart(log)
     this.#options.changed()
+    this.presence.back()
     void this.#peers.look()
   }
 
@@ -394,6 +416,7 @@ export class Device {
     this.#unfollow?.()
     this.#cancelLate?.()
     this.#handOver.tellNow()
+    this.presence.close()
     await this.#candidate.stop()
     if (this.#used) this.#candidate.goodbye()
     await this.#keeper?.close()

@@ -10,6 +10,7 @@ import type { Platform } from '../platform.ts'
 import type {
   Confirmation,
   PeerContexts,
+  Presence,
   RelaySession,
   RelaySource,
   SessionEvents,
@@ -30,6 +31,7 @@ export interface LeadOptions {
   readonly peers: PeerContexts
   readonly dispatcher: Dispatch
   readonly upkeep: Upkeep
+  readonly presence: Presence
   readonly outbox: OutboxSize
   readonly written: () => void
   /** Every own batch up to this one is in the room, or was before its history was trimmed. */
@@ -128,6 +130,7 @@ export class Lead {
     status.update({ leader: true })
     this.#options.leads(true)
     this.#options.upkeep.start(log)
+    this.tellPresent()
     this.#session?.start()
     // The one before may have died between a commit and the telling of it.
     void this.#options.peers.look()
@@ -151,12 +154,13 @@ export class Lead {
   }
 
   #events(): SessionEvents {
-    const { status, peers, dispatcher, written, confirmThrough, onGap, report, changed } =
+    const { status, peers, presence, dispatcher, written, confirmThrough, onGap, report, changed } =
       this.#options
     return {
       state: (relay, error) => {
         status.update(error ? { relay, lastError: error } : { relay })
         changed()
+        if (relay !== 'online') presence.doubt()
         this.beatSoon()
       },
       rtt: (rtt) => {
@@ -184,6 +188,7 @@ export class Lead {
           dispatcher.incoming({ header, dataText: data[i] as string }, 'room')
         })
       },
+      presence: (frame, own) => presence.room(frame, own),
       gap: (gap) => {
         peers.postGap(gap)
         changed()
@@ -207,6 +212,11 @@ export class Lead {
   /** Unpersisted events for the room; dropped where this context does not lead. */
   cast(headers: string, data: readonly string[]): void {
     this.#session?.cast(headers, data)
+  }
+
+  /** The room hears who of this device is there. */
+  tellPresent(): void {
+    this.#session?.presence(this.#options.presence.members)
   }
 
   /** An own batch is in the log, of whatever context. */

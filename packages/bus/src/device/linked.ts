@@ -20,6 +20,7 @@ import type {
   LinkFrame,
   Links,
   PeerContexts,
+  PresentFrame,
   Way,
 } from '../sync/sync.ts'
 
@@ -47,6 +48,8 @@ export interface LinkedOptions {
   readonly outboxFull: () => boolean
   /** Whether those who keep this context's events have not answered for a while. */
   readonly silent: (silent: boolean) => void
+  /** Who is there, as another context says it; `byLink` over a link of the user's. */
+  readonly present: (frame: PresentFrame, byLink: boolean) => void
   /** Unpersisted events for the room, as texts. */
   readonly cast: (headers: string, data: readonly string[]) => void
   readonly report: (error: BusError) => void
@@ -166,6 +169,12 @@ export class Linked {
     return this.#guest !== undefined
   }
 
+  /** Tells who is there. */
+  tellPresent(frame: PresentFrame, to: 'tabs' | 'links'): void {
+    const way = to === 'tabs' ? this.#tabs : this.#links
+    way.send(frame)
+  }
+
   /** Own events are committed, or, if they are not persisted, on their way. */
   told(entries: readonly Entry[]): void {
     if (this.#links.size > 0) for (const entry of entries) this.#links.tellOwn(entry)
@@ -257,6 +266,9 @@ export class Linked {
         return
       case 'declined':
         this.#guest?.declined(frame)
+        return
+      case 'present':
+        this.#options.present(frame, byLink)
     }
   }
 

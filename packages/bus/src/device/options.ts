@@ -5,7 +5,14 @@ import type { BusError } from '../errors.ts'
 import type { Link, LinkSource } from '../links/link.ts'
 import type { Log, LogSource, Writer } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
-import type { PeerContexts, PeerEvents, RelaySource, Waiters } from '../sync/sync.ts'
+import type {
+  PeerContexts,
+  PeerEvents,
+  Presence,
+  PresenceEvents,
+  RelaySource,
+  Waiters,
+} from '../sync/sync.ts'
 import type { Gap, SystemEvents } from '../types.ts'
 import type { LinkedStages } from './linked.ts'
 import type { Turn, TurnOptions } from './turn.ts'
@@ -16,6 +23,7 @@ export interface DeviceStages extends LinkedStages {
   readonly dispatcher: Dispatch
   readonly waiters: Waiters
   peers(events: PeerEvents): PeerContexts
+  presence(events: PresenceEvents): Presence
   writer(log: Log): Writer
   takeTurn(options: TurnOptions): Turn
   /** The log used where the one asked for does not open. */

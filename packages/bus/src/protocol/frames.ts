@@ -167,6 +167,33 @@ export interface CastFrame {
   readonly events: readonly EventHeader[]
 }
 
+/** A context that is there. */
+export interface Present {
+  /** The prefix of its event ids. */
+  readonly id: string
+  readonly kind: 'page' | 'worker' | 'service-worker' | 'process'
+  readonly source: string
+  /** Whether it leads its device. */
+  readonly leader?: true
+}
+
+/** The contexts of a device that are there; none where it left. */
+export interface PresentDevice {
+  /** A hash of the device's id; a device does not name itself to the relay. */
+  readonly device?: string
+  /** Whom its token belongs to, where the relay asks for one. */
+  readonly subject?: string
+  readonly members: readonly Present[]
+}
+
+/** Who is there: from a device its own contexts, from a relay those of the others. In no log. */
+export interface PresenceFrame {
+  readonly frame: 'presence'
+  /** From the relay: this and what follows is all there is, not what changed. */
+  readonly whole?: true
+  readonly devices: readonly PresentDevice[]
+}
+
 /** Asks for a heartbeat. */
 export interface PingFrame {
   readonly frame: 'ping'
@@ -192,13 +219,14 @@ export interface ErrorFrame {
   readonly message: string
 }
 
-export type ClientFrame = HelloFrame | PublishFrame | CastFrame | PingFrame
+export type ClientFrame = HelloFrame | PublishFrame | CastFrame | PresenceFrame | PingFrame
 export type RelayFrame =
   | WelcomeFrame
   | AckFrame
   | RejectFrame
   | StreamFrame
   | CastFrame
+  | PresenceFrame
   | HeartbeatFrame
   | GoawayFrame
   | ErrorFrame
@@ -208,7 +236,6 @@ export type Frame = ClientFrame | RelayFrame
 export const RESERVED_FRAMES: ReadonlySet<string> = new Set([
   'request',
   'reply',
-  'presence',
   'group',
   'lease',
   'settle',

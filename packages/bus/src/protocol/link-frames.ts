@@ -5,7 +5,8 @@
  */
 import { type BusErrorCode, isErrorCode } from '../errors.ts'
 import { type EventHeader, headerFault, MAX_BATCH_EVENTS } from '../event.ts'
-import { isCount, isList, isName } from './checks.ts'
+import { isAmount, isCount, isList, isName, isObject, isPresent, namesDevice } from './checks.ts'
+import type { Present } from './frames.ts'
 
 /** Who is there, and who keeps a log? */
 export interface SeekFrame {
@@ -62,6 +63,28 @@ export interface DeclinedFrame {
   readonly code: BusErrorCode
 }
 
+/** A context as it is told of from one to another. */
+export interface Told extends Present {
+  /** The name of its device, where that is not the sender's. */
+  readonly device?: string
+  readonly subject?: string
+  /** Milliseconds since it was heard of; absent for the sender itself. */
+  readonly age?: number
+}
+
+/** Who is there: the sender, and others whom the receiver may not hear by itself. */
+export interface PresentFrame {
+  readonly frame: 'present'
+  readonly log: string
+  /** The name of the sender's device, if it has one. */
+  readonly device?: string
+  /** Asks the receiver to say the same. */
+  readonly ask?: true
+  readonly here: readonly Told[]
+  /** Who left. */
+  readonly gone?: readonly Pick<Told, 'id' | 'device'>[]
+}
+
 export type LinkFrame =
   | SeekFrame
   | HostFrame
@@ -69,6 +92,10 @@ export type LinkFrame =
   | SubmitFrame
   | TakenFrame
   | DeclinedFrame
+  | PresentFrame
+
+/** Contexts that one tells of at most. */
+export const MAX_TOLD = 1_000
 
 /** What contexts without a log call theirs. */
 export const NO_LOG = 'none'
@@ -88,6 +115,17 @@ export const LINK_CHECKS: { [F in LinkFrame['frame']]: (frame: Fields) => boolea
     isName(f['prefix']) && isCount(f['last']) && (f['batch'] === undefined || isCount(f['batch'])),
   declined: (f) =>
     isName(f['by']) && isName(f['prefix']) && isCount(f['last']) && isErrorCode(f['code']),
+  present: (f) =>
+    namesDevice(f) &&
+    (f['ask'] === undefined || f['ask'] === true) &&
+    isList(f['here'], MAX_TOLD) &&
+    f['here'].every(
+      (one) =>
+        isPresent(one) && namesDevice(one) && (one['age'] === undefined || isAmount(one['age'])),
+    ) &&
+    (f['gone'] === undefined ||
+      (isList(f['gone'], MAX_TOLD) &&
+        f['gone'].every((one) => isObject(one) && isName(one['id']) && namesDevice(one)))),
 }
 
 export function isHeaders(events: unknown): boolean {

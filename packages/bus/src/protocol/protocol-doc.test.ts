@@ -85,6 +85,7 @@ const FRAMES: {
   },
   stream: { prev: 'required', position: 'required', runs: 'required' },
   cast: { events: 'required' },
+  presence: { whole: 'optional', devices: 'required' },
   ping: {},
   heartbeat: { head: 'required' },
   goaway: { afterMs: 'required', jitterMs: 'required' },
@@ -144,6 +145,13 @@ const PEER_FRAMES: {
     last: 'required',
     code: 'required',
   },
+  present: {
+    log: 'required',
+    device: 'optional',
+    ask: 'optional',
+    here: 'required',
+    gone: 'optional',
+  },
 }
 
 const BATCH_REF: Fields<BatchRef> = { batch: 'required', id: 'required' }
@@ -201,6 +209,7 @@ const SENDERS: {
   reject: 'relay',
   stream: 'relay',
   cast: 'both',
+  presence: 'both',
   ping: 'device',
   heartbeat: 'relay',
   goaway: 'relay',

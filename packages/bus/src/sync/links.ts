@@ -166,6 +166,9 @@ export class UserLinks implements Links {
         end.logs.add(frame.log)
         this.#events.frame(frame, data, end)
         return
+      case 'present':
+        this.#events.frame(frame, data, end)
+        return
       default:
         throw new BusError('bad_frame', 'a frame that does not belong on a link', {
           stage: 'links',
