@@ -15,6 +15,7 @@ const readmes = [
   'packages/edge-relay/README.md',
   'docs/testing.md',
   'docs/reading.md',
+  'docs/schemas.md',
 ]
 const texts = [
   ...readmes,

@@ -24,6 +24,7 @@ import {
   type BusOptions,
   resolveOptions,
   type SchemaBusOptions,
+  type VersionedBusOptions,
 } from './options.ts'
 import { type Platform, runtimePlatform } from './platform.ts'
 import { PresenceView } from './presence.ts'
@@ -35,12 +36,8 @@ import { replay } from './read/replay.ts'
 import { unreadable, withLog } from './read/steady-log.ts'
 import { streamEvents } from './read/stream.ts'
 import { Subscriber } from './read/subscriber.ts'
-import {
-  type EventSchemas,
-  type SchemaEvents,
-  type SchemaInput,
-  validate,
-} from './schema/schema.ts'
+import { EventTypes } from './schema/event-types.ts'
+import type { EventSchemas, SchemaEvents, SchemaInput } from './schema/schema.ts'
 import { Submitter } from './sync/guest.ts'
 import { LogHost } from './sync/host.ts'
 import { UserLinks } from './sync/links.ts'
@@ -70,9 +67,9 @@ export function createBus<const Schemas extends EventSchemas>(
   options: SchemaBusOptions<Schemas>,
 ): Bus<SchemaEvents<Schemas>, SchemaInput<Schemas>>
 export function createBus<Events extends object = Record<string, unknown>>(
-  options: BusOptions,
+  options: VersionedBusOptions<Events>,
 ): Bus<Events>
-export function createBus(options: AnyBusOptions): Bus<Record<string, unknown>> {
+export function createBus(options: BusOptions): Bus<Record<string, unknown>> {
   return createBusOn(options, runtimePlatform())
 }
 
@@ -86,7 +83,8 @@ export function createBusOn(
     memory: processMemoryLog,
     tabs: tabsLink,
   })
-  const { name, source, events, log, tabs, relay, links, limits, onError, onGap } = resolved
+  const { name, source, events, unknown, log, tabs, relay, links, limits, onError, onGap } =
+    resolved
   const direct = !log && !tabs && !relay && !events && links.length === 0
 
   const report = (error: BusError): void => {
@@ -103,8 +101,10 @@ export function createBusOn(
   }
   const later = (run: () => void): void => void platform.timer(0, run)
   const handlers = new Handlers()
+  const types = events && new EventTypes(events, unknown)
   const dispatcher = new Dispatcher({
     decode: decodeValue,
+    types,
     report,
     context: (event, subscription, delivery) => handlers.context(event, subscription, delivery),
   })
@@ -165,7 +165,8 @@ export function createBusOn(
     hasRelay: relay !== undefined,
     outboxFull: () => relay !== undefined && device.outboxFull,
     now: () => platform.now(),
-    validate: events && ((type, data) => validate(events, type, data)),
+    validate: types && ((type, data) => types.validate(type, data)),
+    version: types && ((type, given) => types.version(type, given)),
     copy: (data, type) => {
       const { text, encoding } = encodeValue(data, type)
       return decodeValue(text, encoding, { type, id: 'a copy' })
@@ -335,6 +336,7 @@ export function createBusOn(
         open: openLog,
         hasLog: log !== undefined,
         hasRelay: relay !== undefined,
+        hears: dispatcher.subscriptions.hears,
         decode: (event) => dispatcher.open(event),
         onClose: subscriber.onClose,
         report,

@@ -105,7 +105,7 @@ export interface EventOptions {
    * @default true, and false for scope 'context'
    */
   readonly persist?: boolean | undefined
-  /** Version of the schema, from 1. @default 1 */
+  /** Version of the schema, from 1. @default that of the type in `events`, 1 where it has none */
   readonly version?: number | undefined
 }
 

@@ -35,6 +35,8 @@ export interface PublisherOptions extends TicketContext {
   readonly outboxFull: () => boolean
   /** Validates against the type's schema; a promise only where the schema is asynchronous. */
   readonly validate: ((type: string, data: unknown) => unknown) | undefined
+  /** The version of a type that is written, if not 1. @throws {BusError} invalid_options */
+  readonly version?: ((type: string, given: number | undefined) => number | undefined) | undefined
   /** An equal copy of data, for a validation that outlasts the call. */
   readonly copy: (data: unknown, type: string) => unknown
   readonly now: () => number
@@ -225,13 +227,14 @@ export class Publisher {
 
   /** Reads and encodes all that is the caller's, so that nothing of his runs between the numbers. */
   #own(drafts: readonly Draft[], values: readonly unknown[]): OwnDraft[] {
-    return drafts.map(({ type, options, time }, i) => ({
-      type,
-      data: values[i],
-      encoded: this.#options.composer.encode(values[i], type),
-      options: ownOptions(options, type),
-      time,
-    }))
+    const { composer, version } = this.#options
+    return drafts.map(({ type, options, time }, i) => {
+      const encoded = composer.encode(values[i], type)
+      const own = ownOptions(options, type)
+      const written = version?.(type, own.version)
+      const said = written === undefined ? own : { ...own, version: written }
+      return { type, data: values[i], encoded, options: said, time }
+    })
   }
 
   /** None of them goes where one is refused, so none may leave a hole in the numbers. */

@@ -95,10 +95,13 @@ export class CatchUp {
 
   async #read(log: Log, renewed: () => boolean): Promise<boolean> {
     const { matches, open, where, deliver, ended } = this.#options
+    /** Offsets of events that do not open, which was reported. */
+    const passedOver = new Set<number>()
     const wanted = (event: LoggedEvent) => {
       if (!matches(event.header.type)) return false
       if (!where) return true
       const opened = open(event)
+      if (!opened) passedOver.add(event.offset)
       try {
         return opened !== undefined && where(opened)
       } catch {
@@ -119,7 +122,7 @@ export class CatchUp {
           this.#from = start
           const again = this.#logs > 0 && this.#isKnown(event.header.id)
           this.#remember(event.header.id)
-          if (again || !matches(event.header.type)) continue
+          if (again || !matches(event.header.type) || passedOver.has(event.offset)) continue
           const opened = open(event)
           if (opened) deliver({ event: opened, origin: this.#originOf(event), replaying: true })
         }
