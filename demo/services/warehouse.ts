@@ -1,14 +1,12 @@
 /** What the warehouse does: it takes things off its shelves and sends them, or puts them back. */
 import type { Bus } from '@crosstown/bus'
 import { type Item, orderStream, type Shop } from '../src/events.ts'
-import { fold } from '../src/fold.ts'
 import type { Order } from '../src/orders.ts'
 import { nameOf } from '../src/products.ts'
-import { applyToStock, FULL_SHELVES, missingOf, STOCK_TYPES } from '../src/stock.ts'
+import { applyToStock, FULL_SHELVES, missingOf, STOCK_TYPES, type Stock } from '../src/stock.ts'
 import { orderOf, type Pace } from './order-history.ts'
 
 export function runWarehouse(bus: Bus<Shop>, pace: Pace): void {
-  const stock = fold(bus, STOCK_TYPES, applyToStock, FULL_SHELVES)
   // One reservation after the other: the next one sees what this one took.
   let lastReservation: Promise<unknown> = Promise.resolve()
 
@@ -19,10 +17,9 @@ export function runWarehouse(bus: Bus<Shop>, pace: Pace): void {
     const reserving = lastReservation.then(async () => {
       const { id } = order
       const items = itemsOf(order)
-      const missing = missingOf(stock.get(), items)
+      const missing = missingOf(await stockOf(bus), items)
       if (missing.length === 0) {
-        const handled = { ...streamOf(order), until: 'handled' } as const
-        return ctx.publish('inventory.reserved', { id, items }, handled)
+        return ctx.publish('inventory.reserved', { id, items }, streamOf(order))
       }
       const message = `There is not enough ${missing.map(({ sku }) => nameOf(sku)).join(' and ')}.`
       return ctx.publish('inventory.missing', { id, message }, streamOf(order))
@@ -51,6 +48,13 @@ export function runWarehouse(bus: Bus<Shop>, pace: Pace): void {
     const released = { id: order.id, items: itemsOf(order) }
     return ctx.publish('inventory.released', released, streamOf(order))
   })
+}
+
+/** What is there, by all that is in the log now. */
+async function stockOf(bus: Bus<Shop>): Promise<Stock> {
+  using stock = bus.project(STOCK_TYPES, applyToStock, FULL_SHELVES, { key: 'stock' })
+  await stock.ready
+  return stock.get()
 }
 
 const itemsOf = ({ items }: Order): readonly Item[] =>

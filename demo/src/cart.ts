@@ -1,12 +1,10 @@
 /** The cart as its events make it. Pure: the same events in the same order give the same cart. */
-import type { EventOf } from '@crosstown/bus'
+import type { Matched } from '@crosstown/bus'
 import type { CartLine, Shop } from './events.ts'
-
-export const CART_TYPES = ['cart.item_added', 'cart.item_removed', 'cart.cleared'] as const
 
 export type Cart = readonly CartLine[]
 
-export type CartEvent = EventOf<Shop, (typeof CART_TYPES)[number]>
+export type CartEvent = Matched<Shop, 'cart.*'>
 
 export const EMPTY_CART: Cart = []
 

@@ -130,6 +130,27 @@ export const CrownIcon = () => (
   </Icon>
 )
 
+export const TabIcon = () => (
+  <Icon size={16}>
+    <path d="M3.5 5.5h17v13h-17v-13Zm0 4h17" strokeWidth={2} />
+  </Icon>
+)
+
+export const GearIcon = () => (
+  <Icon size={16}>
+    <path
+      d="M12 9a3 3 0 1 0 0 6 3 3 0 0 0 0-6Zm0-6v3m0 12v3m9-9h-3M6 12H3m15.4-6.4-2.1 2.1M7.7 16.3l-2.1 2.1m12.8 0-2.1-2.1M7.7 7.7 5.6 5.6"
+      strokeWidth={2}
+    />
+  </Icon>
+)
+
+export const ServerIcon = () => (
+  <Icon size={16}>
+    <path d="M4 4.5h16v6H4v-6Zm0 9h16v6H4v-6Zm3.5-6h.5m-.5 9H8" strokeWidth={2} />
+  </Icon>
+)
+
 export const TrayIcon = () => (
   <Icon size={16}>
     <path d="M12 15V4m0 0L8 8m4-4 4 4M4 14v5h16v-5" strokeWidth={2} />

@@ -5,7 +5,12 @@
  */
 import { createBus, relayLink } from '@crosstown/bus'
 import type { Shop } from './events.ts'
-import { applyToNotifications, NO_NOTIFICATIONS, NOTIFICATION_TYPES } from './notifications.ts'
+import {
+  applyToNotifications,
+  NO_NOTIFICATIONS,
+  NOTIFICATION_TYPES,
+  type Notifications,
+} from './notifications.ts'
 import { busNameFrom, relayUrl, roomFrom } from './room.ts'
 
 /** What is used of ServiceWorkerGlobalScope; the types of a page do not have it. */
@@ -26,43 +31,36 @@ const bus = createBus<Shop>({
   relay: relayLink({ url: relayUrl(location), room: roomFrom(location.search) }),
 })
 
-let notifications = NO_NOTIFICATIONS
-
-async function catchUp(): Promise<void> {
-  let counted: Shop['notification.counted'] | undefined
+/** Reads from the log what was missed, and counts on from there. */
+async function count(): Promise<void> {
+  let said: Notifications = NO_NOTIFICATIONS
   for await (const { data } of bus.replay({ pattern: 'notification.counted', from: { last: 1 } })) {
-    counted = data
+    said = data
   }
-  let next = 0
-  for await (const event of bus.replay({ pattern: NOTIFICATION_TYPES })) {
-    notifications = applyToNotifications(notifications, event)
-    next = (event.offset ?? 0) + 1
-  }
-  const { total, unread } = notifications
-  if (counted?.total !== total || counted.unread !== unread)
-    await say(total - (counted?.total ?? 0))
-  bus.subscribe(
-    NOTIFICATION_TYPES,
-    async (event) => {
-      notifications = applyToNotifications(notifications, event)
-      await say(0)
-    },
-    { from: next },
-  )
+  const view = bus.project(NOTIFICATION_TYPES, applyToNotifications, NO_NOTIFICATIONS, {
+    key: 'notifications',
+  })
+  await view.ready
+  say(view.get(), view.get().total - said.total)
+  view.subscribe((now) => now !== last && say(now, 0))
 }
 
-/** For the tabs of this device. It is in the log, where the next start finds how far this one came. */
-const say = (caughtUp: number) =>
-  bus.publish('notification.counted', { ...notifications, caughtUp }, { scope: 'device' })
+let last: Notifications
 
-const caughtUp = catchUp()
+/** For the tabs of this device. It is in the log, where the next start finds how far this one came. */
+function say(now: Notifications, caughtUp: number): void {
+  last = now
+  void bus.publish('notification.counted', { ...now, caughtUp }, { scope: 'device' })
+}
+
+const counting = count()
 
 bus.subscribe('demo.ping', (_event, ctx) =>
   ctx.publish('demo.pong', undefined, { scope: 'device', persist: false }),
 )
 
 // A message of a page wakes it, and keeps it awake until it has read what it missed.
-worker.addEventListener('message', (event) => (event as ExtendableEvent).waitUntil(caughtUp))
+worker.addEventListener('message', (event) => (event as ExtendableEvent).waitUntil(counting))
 worker.addEventListener('install', () => void worker.skipWaiting())
 worker.addEventListener('activate', (event) => {
   ;(event as ExtendableEvent).waitUntil(worker.clients.claim())

@@ -5,6 +5,7 @@ import { bytesText, connectionOf, LOG_NAMES, type Tone } from '../connection.ts'
 import { ChevronIcon, CrownIcon, DiskIcon, TrayIcon } from '../icons.tsx'
 import { offline } from '../offline.ts'
 import { useStore } from '../store.ts'
+import { Faces } from './faces.tsx'
 import { OfflineSwitch } from './offline-switch.tsx'
 import { StatusDetails } from './status-details.tsx'
 
@@ -14,6 +15,7 @@ export function StatusBar() {
   const connection = connectionOf(status, useStore(offline), room)
   const [open, setOpen] = useState(false)
   const details = useId()
+  const here = useStore(bus.presence)
   const { relay, rtt, leader, log, outbox } = status
   return (
     <section className="status" aria-label="Status">
@@ -22,7 +24,7 @@ export function StatusBar() {
           {connection.sentence}
         </p>
       )}
-      {open && <StatusDetails id={details} status={status} />}
+      {open && <StatusDetails id={details} status={status} here={here} />}
       <div className="status-row">
         <dl className="fields">
           <Field name="Connection" id="status-relay" state={relay} tone={connection.tone}>
@@ -52,6 +54,10 @@ export function StatusBar() {
           <Field name="Log" id="status-log" state={log.kind} icon={<DiskIcon />}>
             {log.state === 'opening' ? 'Opening' : LOG_NAMES[log.kind]}
             {log.kind !== 'none' && <small>{bytesText(log.bytes)}</small>}
+          </Field>
+          <Field name="Who is here" id="status-presence" state={String(here.length)}>
+            <Faces members={here} />
+            {here.length} <small>here</small>
           </Field>
         </dl>
         <div className="status-tools">

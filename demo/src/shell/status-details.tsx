@@ -1,16 +1,18 @@
-import type { StatusSnapshot } from '@crosstown/bus'
+import type { PresenceMember, StatusSnapshot } from '@crosstown/bus'
 import type { ReactNode } from 'react'
 import { waitingText } from '../connection.ts'
 import { useStore } from '../store.ts'
 import { ping, type WorkerPeer, workerPeer } from '../worker-peer.ts'
+import { Members } from './members.tsx'
 
 interface Props {
   id: string
   status: StatusSnapshot
+  here: readonly PresenceMember[]
 }
 
 /** What the words of the status bar mean. */
-export function StatusDetails({ id, status }: Props) {
+export function StatusDetails({ id, status, here }: Props) {
   const { leader, log, outbox } = status
   return (
     <section id={id} className="details" aria-label="Status in full" data-testid="status-details">
@@ -24,6 +26,7 @@ export function StatusDetails({ id, status }: Props) {
       </Detail>
       <Detail title="Log">{LOGS[log.kind]}</Detail>
       <WorkerDetail />
+      <Members members={here} />
     </section>
   )
 }

@@ -2,7 +2,7 @@ import { ReceiptIcon } from '../../icons.tsx'
 import { hrefOf } from '../../route.ts'
 import { useSeenWhileShown } from '../../seen.ts'
 import { useStore } from '../../store.ts'
-import { orders } from '../../views.ts'
+import { loaded, orders } from '../../views.ts'
 import { Empty } from '../empty.tsx'
 import { OrderCard } from './order-card.tsx'
 
@@ -11,6 +11,7 @@ const SHOWN = 8
 /** Orders of this room, and what the services answered. */
 export function OrdersScreen() {
   const all = useStore(orders)
+  const opening = !useStore(loaded)
   useSeenWhileShown()
   return (
     <>
@@ -23,9 +24,15 @@ export function OrdersScreen() {
       </header>
       {all.length === 0 ? (
         <div className="panel">
-          <Empty id="orders-empty" icon={<ReceiptIcon />} title="No orders yet">
-            Fill the cart and place one. <a href={hrefOf()}>To the shop</a>
-          </Empty>
+          {opening ? (
+            <Empty id="orders-opening" icon={<ReceiptIcon />} title="Opening your orders">
+              They are read from the log of this device.
+            </Empty>
+          ) : (
+            <Empty id="orders-empty" icon={<ReceiptIcon />} title="No orders yet">
+              Fill the cart and place one. <a href={hrefOf()}>To the shop</a>
+            </Empty>
+          )}
         </div>
       ) : (
         <ul className="orders">

@@ -5,46 +5,43 @@ import { DEFAULT_ROOM } from '../../room.ts'
 import { useStore } from '../../store.ts'
 
 const NAMES: Readonly<Record<Service, string>> = {
-  'orders-service': 'the orders service, on Node',
-  'warehouse-service': 'the warehouse, on Deno',
+  'orders-service': 'orders service, on Node',
+  'warehouse-service': 'warehouse, on Deno',
 }
 
 /** Whom an order waits for, and why that may take longer. */
 export function Waiting({ order }: { order: Order }) {
   const { relay, outbox } = useStore(bus.status)
+  const here = useStore(bus.presence)
   const late = useLate(order.steps.at(-1)?.time ?? 0)
   const service = waitsFor(order)
   if (!service) return null
+  const name = NAMES[service]
   if (relay !== 'online' && outbox.pending > 0) {
     return (
-      <p className="waiting" data-testid="order-waits" data-for="relay">
+      <p className="waiting" role="status" data-testid="order-waits" data-for="relay">
         It waits on this device, and is sent as soon as the relay can be reached.
       </p>
     )
   }
-  if (!late) {
-    return (
-      <p className="waiting" data-testid="order-waits" data-for={service}>
-        It is with {NAMES[service]}.
-      </p>
-    )
-  }
+  const away = late && !here.some(({ source }) => source === service)
   return (
     <p
       className="waiting"
-      data-late="true"
+      role="status"
       data-testid="order-waits"
       data-for={service}
-      role="status"
+      data-late={late || undefined}
+      data-away={away || undefined}
     >
-      {room === DEFAULT_ROOM
-        ? `It still waits for ${NAMES[service]}, which may be away. It answers when it is back.`
-        : `It still waits for ${NAMES[service]}. By default the services are in the room ${DEFAULT_ROOM} only.`}
+      {away
+        ? `The ${name}, is not here. ${room === DEFAULT_ROOM ? 'It answers when it is back.' : `By default the services are in the room ${DEFAULT_ROOM} only.`}`
+        : `It ${late ? 'still waits for' : 'is with'} the ${name}.`}
     </p>
   )
 }
 
-const LATE_MS = 4_000
+const LATE_MS = 3_000
 
 /** Whether that long has gone by since. */
 function useLate(since: number): boolean {

@@ -1,20 +1,19 @@
 import type { Ref } from 'react'
 import { pictureOf } from '../../art/pictures.ts'
-import { bus } from '../../bus.ts'
 import { countOf, totalOf } from '../../cart.ts'
 import type { CartLine } from '../../events.ts'
 import { BasketIcon, MinusIcon, PlusIcon } from '../../icons.tsx'
 import { money } from '../../products.ts'
 import { addToCart, clearCart, removeFromCart } from '../../shop.ts'
 import { useStore } from '../../store.ts'
-import { cart } from '../../views.ts'
+import { cart, loaded } from '../../views.ts'
 import { Empty } from '../empty.tsx'
 import { Checkout } from './checkout.tsx'
 
 /** The cart that all tabs and devices of the room share. */
 export function CartPanel({ ref }: { ref: Ref<HTMLElement> }) {
   const lines = useStore(cart)
-  const opening = useStore(bus.status).log.state === 'opening'
+  const opening = !useStore(loaded)
   const count = countOf(lines)
   return (
     <section
