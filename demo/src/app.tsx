@@ -3,6 +3,7 @@ import { route, type Screen } from './route.ts'
 import { ActivityScreen } from './screens/activity/activity-screen.tsx'
 import { OrdersScreen } from './screens/orders/orders-screen.tsx'
 import { ShopScreen } from './screens/shop/shop-screen.tsx'
+import { Announcer } from './shell/announcer.tsx'
 import { Header } from './shell/header.tsx'
 import { Notices } from './shell/notices.tsx'
 import { StatusBar } from './shell/status-bar.tsx'
@@ -40,6 +41,7 @@ export function App() {
       <main id="main" ref={main} tabIndex={-1} className="main">
         <Shown />
       </main>
+      <Announcer />
       <Notices />
       <StatusBar />
     </>

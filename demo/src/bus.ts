@@ -1,5 +1,5 @@
 /** The one bus of this page. */
-import { createBus, relayLink } from '@crosstown/bus'
+import { type Bus, createBus, relayLink } from '@crosstown/bus'
 import type { Shop } from './events.ts'
 import { noteGap, noteProblem } from './notices.ts'
 import { busNameFrom, relayUrl, roomFrom } from './room.ts'
@@ -18,9 +18,16 @@ if (address.searchParams.get('room') !== room) {
 export const relay = relayLink({ url: relayUrl(location), room })
 if (wasOffline(busName, room)) relay.pause()
 
-export const bus = createBus<Shop>({
+export const bus: Bus<Shop> = createBus<Shop>({
   name: busName,
   relay,
   onError: noteProblem,
   onGap: noteGap,
 })
+
+// The hooks of React know these events without being told each time.
+declare module '@crosstown/bus/react' {
+  interface Register {
+    bus: typeof bus
+  }
+}

@@ -1,3 +1,4 @@
+import { useProjection } from '@crosstown/bus/react'
 import { countOf } from '../cart.ts'
 import { BasketIcon, BellIcon, Mark } from '../icons.tsx'
 import { hrefOf, route } from '../route.ts'
@@ -62,7 +63,7 @@ function Bell() {
 }
 
 function CartLink() {
-  const count = countOf(useStore(cart))
+  const count = countOf(useProjection(cart))
   return (
     <a
       className="tool cart-link"

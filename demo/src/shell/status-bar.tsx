@@ -1,6 +1,7 @@
+import { useBusStatus, usePresence } from '@crosstown/bus/react'
 import type { ReactNode } from 'react'
 import { useId, useState } from 'react'
-import { bus, room } from '../bus.ts'
+import { room } from '../bus.ts'
 import { bytesText, connectionOf, LOG_NAMES, type Tone } from '../connection.ts'
 import { ChevronIcon, CrownIcon, DiskIcon, TrayIcon } from '../icons.tsx'
 import { offline } from '../offline.ts'
@@ -11,11 +12,11 @@ import { StatusDetails } from './status-details.tsx'
 
 /** How this tab stands: always in sight, and in full when asked for. */
 export function StatusBar() {
-  const status = useStore(bus.status)
+  const status = useBusStatus()
   const connection = connectionOf(status, useStore(offline), room)
   const [open, setOpen] = useState(false)
   const details = useId()
-  const here = useStore(bus.presence)
+  const here = usePresence()
   const { relay, rtt, leader, log, outbox } = status
   return (
     <section className="status" aria-label="Status">

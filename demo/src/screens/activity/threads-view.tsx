@@ -1,3 +1,4 @@
+import { useProjection } from '@crosstown/bus/react'
 import { useEffect, useMemo, useState } from 'react'
 import { watchConversation } from '../../activity/conversations.ts'
 import { dataText } from '../../activity/data-text.ts'
@@ -13,7 +14,7 @@ import { Empty } from '../empty.tsx'
 
 /** What an event caused, and what that caused: one tree for each conversation. */
 export function ThreadsView() {
-  const all = useStore(orders)
+  const all = useProjection(orders)
   const asked = useStore(route).rest[1]
   const shown = asked ?? all[0]?.correlationId
   if (shown === undefined) {

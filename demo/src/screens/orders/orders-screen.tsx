@@ -1,3 +1,4 @@
+import { useProjection } from '@crosstown/bus/react'
 import { ReceiptIcon } from '../../icons.tsx'
 import { hrefOf } from '../../route.ts'
 import { useSeenWhileShown } from '../../seen.ts'
@@ -10,7 +11,7 @@ const SHOWN = 8
 
 /** Orders of this room, and what the services answered. */
 export function OrdersScreen() {
-  const all = useStore(orders)
+  const all = useProjection(orders)
   const opening = !useStore(loaded)
   useSeenWhileShown()
   return (

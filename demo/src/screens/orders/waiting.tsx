@@ -1,8 +1,8 @@
+import { useBusStatus, usePresence } from '@crosstown/bus/react'
 import { useEffect, useState } from 'react'
-import { bus, room } from '../../bus.ts'
+import { room } from '../../bus.ts'
 import { type Order, type Service, waitsFor } from '../../orders.ts'
 import { DEFAULT_ROOM } from '../../room.ts'
-import { useStore } from '../../store.ts'
 
 const NAMES: Readonly<Record<Service, string>> = {
   'orders-service': 'orders service, on Node',
@@ -11,8 +11,8 @@ const NAMES: Readonly<Record<Service, string>> = {
 
 /** Whom an order waits for, and why that may take longer. */
 export function Waiting({ order }: { order: Order }) {
-  const { relay, outbox } = useStore(bus.status)
-  const here = useStore(bus.presence)
+  const { relay, outbox } = useBusStatus()
+  const here = usePresence()
   const late = useLate(order.steps.at(-1)?.time ?? 0)
   const service = waitsFor(order)
   if (!service) return null

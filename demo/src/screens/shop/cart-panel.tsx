@@ -1,3 +1,4 @@
+import { useProjection } from '@crosstown/bus/react'
 import type { Ref } from 'react'
 import { pictureOf } from '../../art/pictures.ts'
 import { countOf, totalOf } from '../../cart.ts'
@@ -12,7 +13,7 @@ import { Checkout } from './checkout.tsx'
 
 /** The cart that all tabs and devices of the room share. */
 export function CartPanel({ ref }: { ref: Ref<HTMLElement> }) {
-  const lines = useStore(cart)
+  const lines = useProjection(cart)
   const opening = !useStore(loaded)
   const count = countOf(lines)
   return (
@@ -70,7 +71,7 @@ function Line({ line }: { line: CartLine }) {
   return (
     <li className="cart-line" data-testid="cart-line" data-sku={sku} data-quantity={quantity}>
       <span className="cart-picture" data-sku={sku}>
-        <img src={pictureOf(sku)} alt="" width="48" height="48" />
+        <img className="cart-thumb" src={pictureOf(sku)} alt="" width="48" height="48" />
       </span>
       <span className="cart-name">
         {name}

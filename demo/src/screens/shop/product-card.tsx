@@ -1,8 +1,8 @@
+import { useProjection } from '@crosstown/bus/react'
 import { pictureOf } from '../../art/pictures.ts'
 import { PlusIcon } from '../../icons.tsx'
 import { money, type Product } from '../../products.ts'
 import { addToCart, restock } from '../../shop.ts'
-import { useStore } from '../../store.ts'
 import { stock } from '../../views.ts'
 
 const FEW = 5
@@ -10,7 +10,7 @@ const CRATE = 12
 
 export function ProductCard({ product }: { product: Product }) {
   const { sku, name, note, price } = product
-  const left = useStore(stock)[sku] ?? 0
+  const left = useProjection(stock)[sku] ?? 0
   return (
     <li className="product" data-sku={sku} data-testid="product">
       <div className="product-picture">
