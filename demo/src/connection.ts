@@ -54,6 +54,12 @@ export function connectionOf(
   }
 }
 
+/** What is wrong with the log, if something is. */
+export function logTrouble({ kind, state }: StatusSnapshot['log']): string | undefined {
+  if (state !== 'open' || kind !== 'memory') return undefined
+  return 'This browser gives the shop no place to keep things: what you do ends with this tab, but for what the room has.'
+}
+
 export const LOG_NAMES = { disk: 'On disk', memory: 'In memory', none: 'None' } as const
 
 export function bytesText(count: number): string {

@@ -2,7 +2,7 @@ import { useBusStatus, usePresence } from '@crosstown/bus/react'
 import type { ReactNode } from 'react'
 import { useId, useState } from 'react'
 import { room } from '../bus.ts'
-import { bytesText, connectionOf, LOG_NAMES, type Tone } from '../connection.ts'
+import { bytesText, connectionOf, LOG_NAMES, logTrouble, type Tone } from '../connection.ts'
 import { ChevronIcon, CrownIcon, DiskIcon, TrayIcon } from '../icons.tsx'
 import { offline } from '../offline.ts'
 import { useStore } from '../store.ts'
@@ -17,12 +17,18 @@ export function StatusBar() {
   const [open, setOpen] = useState(false)
   const details = useId()
   const here = usePresence()
+  const unkept = logTrouble(status.log)
   const { relay, rtt, leader, log, outbox } = status
   return (
     <section className="status" aria-label="Status">
       {(open || connection.trouble) && (
         <p className="status-sentence" data-tone={connection.tone} data-testid="status-sentence">
           {connection.sentence}
+        </p>
+      )}
+      {unkept && (
+        <p className="status-sentence" data-tone="warn" data-testid="log-sentence">
+          {unkept}
         </p>
       )}
       {open && <StatusDetails id={details} status={status} here={here} />}
