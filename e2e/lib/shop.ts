@@ -11,9 +11,9 @@ export const noDeno: boolean = !process.env['CROSSTOWN_DENO']
 let demo: Awaited<ReturnType<typeof startDemo>>
 
 export function withDemo(): void {
-  test.describe.configure({ mode: 'serial', timeout: 120_000 })
+  test.describe.configure({ mode: 'default', timeout: 180_000 })
   test.beforeAll(async () => {
-    test.setTimeout(120_000)
+    test.setTimeout(180_000)
     demo = await startDemo({ room: 'demo' })
   })
   test.afterAll(async () => {

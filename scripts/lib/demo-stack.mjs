@@ -1,6 +1,9 @@
-// The whole demo on ports of its own, for pictures and tests: relay (in memory), services, Vite.
+// The whole demo on ports of its own, for pictures and tests: relay (in memory), services, and the
+// site as it is built for production.
 import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { findCapabilities } from './capabilities.mjs'
 import { insideEnv, pinnedNode, root, stop, tool } from './project.mjs'
@@ -28,6 +31,7 @@ export const denoFlags = [
  */
 export async function startDemo({ room = 'demo', services = true } = {}) {
   const children = []
+  const site = mkdtempSync(join(tmpdir(), 'crosstown-demo-'))
   const launch = (command, args, ready, { cwd = '.', env = {} } = {}) => {
     const child = spawn(command, args.map(String), {
       cwd: join(root, cwd),
@@ -43,6 +47,7 @@ export async function startDemo({ room = 'demo', services = true } = {}) {
     )
     for (const child of children.reverse()) stop(child)
     await Promise.all(ends)
+    rmSync(site, { recursive: true, force: true })
   }
 
   try {
@@ -57,10 +62,14 @@ export async function startDemo({ room = 'demo', services = true } = {}) {
       const file = 'demo/services/warehouse.deno.ts'
       if (CROSSTOWN_DENO) await launch(CROSSTOWN_DENO, [...denoFlags, file], online, { env })
     }
+    const vite = tool('vite')
+    const out = ['--outDir', site, '--emptyOutDir']
+    await launch(pinnedNode(), [vite, 'build', ...out], /built in ()/, { cwd: 'demo', env })
     const port = await freePort()
-    const vite = [tool('vite'), '--host', '127.0.0.1', '--port', port, '--strictPort']
+    const at = ['--host', '127.0.0.1', '--port', port, '--strictPort']
+    const preview = [vite, 'preview', '--outDir', site, ...at]
     const ready = /Local:\s+http:\/\/127\.0\.0\.1:(\d+)/
-    const found = await launch(pinnedNode(), vite, ready, { cwd: 'demo', env })
+    const found = await launch(pinnedNode(), preview, ready, { cwd: 'demo', env })
     return { url: `http://localhost:${found}`, relay, stop: stopAll }
   } catch (error) {
     await stopAll()
