@@ -1,6 +1,6 @@
 /** The demo's view of the log: what was, what belongs together, and the cart of any moment. */
 import { expect, type Locator, test } from '@playwright/test'
-import { add, cartIs, pastCart, show, visit, withDemo } from './lib/shop.ts'
+import { add, cartIs, noDeno, order, orderOf, pastCart, show, visit, withDemo } from './lib/shop.ts'
 
 withDemo()
 
@@ -43,12 +43,12 @@ test('the log is searched by type, stream and words, and shows what comes', asyn
 })
 
 test('a conversation is a tree, each event below its cause', async ({ page }) => {
-  test.skip(!process.env['CROSSTOWN_DENO'], 'the warehouse runs on Deno')
+  test.skip(noDeno, 'the warehouse runs on Deno')
   await visit(page, 'demo')
   await add(page, 'bread')
-  await page.getByTestId('checkout').click()
-  await expect(page.getByTestId('order').first()).toHaveAttribute('data-state', 'confirmed')
-  await page.getByTestId('order-thread').first().click()
+  const placed = orderOf(page, await order(page))
+  await expect(placed).toHaveAttribute('data-state', 'confirmed')
+  await placed.getByTestId('order-thread').click()
   await expect(page.getByTestId('thread-count')).toHaveAttribute('data-count', '6')
   const depths = await page.getByTestId('thread-event').evaluateAll((all) =>
     all.map((event) => {

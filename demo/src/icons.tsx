@@ -24,7 +24,7 @@ function Icon({ children, size = 20 }: { children: ReactNode; size?: number }) {
 export const Mark = () => (
   <svg aria-hidden="true" className="mark" width="34" height="34" viewBox="0 0 32 32" fill="none">
     <path d="M4 11h24M4 21h24M11 4v24M21 4v24" />
-    <circle cx="21" cy="11" r="4.5" />
+    <circle cx="21" cy="11" r="5" />
   </svg>
 )
 

@@ -1,5 +1,5 @@
 /** The demo as a customer sees it: one relay, both services and the site, for a file of tests. */
-import { expect, type Page, test } from '@playwright/test'
+import { expect, type Locator, type Page, test } from '@playwright/test'
 import { startDemo } from '../../scripts/lib/demo-stack.mjs'
 
 export const WIDE = { width: 1440, height: 900 } as const
@@ -61,21 +61,21 @@ export async function cartIs(pages: readonly Shown[], wanted: readonly string[])
   for (const page of pages) await expect.poll(() => cart(page)).toEqual(wanted)
 }
 
-/** What is in the cart becomes an order; gives its id. */
+/** What is in the cart becomes an order; gives its id, which is in the address then. */
 export async function order(page: Page, choices: Record<string, string> = {}): Promise<string> {
   for (const [name, value] of Object.entries(choices)) {
     await page.getByTestId(name).selectOption(value)
   }
-  const before = await page.getByTestId('order').count()
   await page.getByTestId('checkout').click()
-  await expect(page.getByTestId('orders-empty')).toHaveCount(0)
-  const first = page.getByTestId('order').first()
-  await expect(first).toBeVisible()
-  expect(before).toBe(0)
-  return (await first.getAttribute('data-order')) as string
+  await expect(page).toHaveURL(/#\/orders\/./)
+  const id = new URL(page.url()).hash.split('/').at(-1) as string
+  await expect(orderOf(page, id)).toBeVisible()
+  return id
 }
 
+export const orderOf = (page: Page, id: string): Locator => page.locator(`[data-order="${id}"]`)
+
 export const steps = (page: Page, id: string): Promise<(string | undefined)[]> =>
-  page
-    .locator(`[data-order="${id}"] [data-testid=order-step][data-done=true]`)
+  orderOf(page, id)
+    .locator('[data-testid=order-step][data-done=true]')
     .evaluateAll((all) => all.map((step) => step.dataset['type']))

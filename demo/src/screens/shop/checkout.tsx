@@ -23,8 +23,7 @@ export function Checkout({ lines }: { lines: Cart }) {
       className="checkout"
       onSubmit={(event) => {
         event.preventDefault()
-        checkOut(lines, payment, delivery)
-        location.hash = hrefOf('orders')
+        location.hash = hrefOf('orders', checkOut(lines, payment, delivery))
       }}
     >
       <Choice id="payment" name="Pay with" of={PAYMENTS} value={payment} choose={setPayment} />
