@@ -11,6 +11,7 @@ import {
   noDeno,
   order,
   orderOf,
+  sendAway,
   show,
   steps,
   visit,
@@ -151,6 +152,18 @@ test.describe('with both services', () => {
       'shipping.arranged',
       'order.confirmed',
     ])
+  })
+
+  test('an order that waits for a service goes on when it is back', async ({ page }) => {
+    await visit(page, 'demo')
+    const bringBack = await sendAway('warehouse')
+    await add(page, 'oil')
+    const placed = orderOf(page, await order(page))
+    const waits = placed.getByTestId('order-waits')
+    await expect(waits).toHaveAttribute('data-for', 'warehouse-service')
+    await expect(waits).toHaveAttribute('data-away', 'true')
+    await bringBack()
+    await expect(placed).toHaveAttribute('data-state', 'confirmed')
   })
 
   const FAILURES = [

@@ -5,12 +5,7 @@
  */
 import { createBus, relayLink } from '@crosstown/bus'
 import type { Shop } from './events.ts'
-import {
-  applyToNotifications,
-  NO_NOTIFICATIONS,
-  NOTIFICATION_TYPES,
-  type Notifications,
-} from './notifications.ts'
+import { applyToNotifications, NO_NOTIFICATIONS, NOTIFICATION_TYPES } from './notifications.ts'
 import { busNameFrom, relayUrl, roomFrom } from './room.ts'
 
 /** What is used of ServiceWorkerGlobalScope; the types of a page do not have it. */
@@ -33,24 +28,26 @@ const bus = createBus<Shop>({
 
 /** Reads from the log what was missed, and counts on from there. */
 async function count(): Promise<void> {
-  let said: Notifications = NO_NOTIFICATIONS
+  let said = NO_NOTIFICATIONS
+  let never = true
   for await (const { data } of bus.replay({ pattern: 'notification.counted', from: { last: 1 } })) {
     said = data
+    never = false
   }
   const view = bus.project(NOTIFICATION_TYPES, applyToNotifications, NO_NOTIFICATIONS, {
     key: 'notifications',
   })
   await view.ready
-  say(view.get(), view.get().total - said.total)
-  view.subscribe((now) => now !== last && say(now, 0))
-}
-
-let last: Notifications
-
-/** For the tabs of this device. It is in the log, where the next start finds how far this one came. */
-function say(now: Notifications, caughtUp: number): void {
-  last = now
-  void bus.publish('notification.counted', { ...now, caughtUp }, { scope: 'device' })
+  let asleep = true
+  view.subscribe((now) => {
+    const caughtUp = asleep ? now.total - said.total : 0
+    asleep = false
+    if (now.total === said.total && now.unread === said.unread && !never) return
+    said = now
+    never = false
+    // In the log, the next start finds how far this one came.
+    void bus.publish('notification.counted', { ...now, caughtUp }, { scope: 'device' })
+  })
 }
 
 const counting = count()

@@ -21,6 +21,10 @@ export function withDemo(): void {
   })
 }
 
+/** Ends a service; what it gives brings it back. */
+export const sendAway = (service: 'orders' | 'warehouse'): Promise<() => Promise<void>> =>
+  demo.sendAway(service)
+
 export function address(room: string, hash = '', file = ''): string {
   const url = new URL(file, demo.url)
   url.searchParams.set('room', room)

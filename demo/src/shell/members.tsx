@@ -31,11 +31,13 @@ export function Members({ members }: { members: readonly PresenceMember[] }) {
           >
             <Face member={member} />
             <span>{member.kind === 'process' ? member.source : KINDS[member.kind]}</span>
-            <small>
-              {ORIGINS[member.origin]}
-              {member.leader && ', leads'}
-            </small>
-            {member.leader && <CrownIcon />}
+            <small>{ORIGINS[member.origin]}</small>
+            {member.leader && (
+              <>
+                <CrownIcon />
+                <span className="visually-hidden">leads its device</span>
+              </>
+            )}
           </li>
         ))}
       </ul>

@@ -37,7 +37,11 @@ export function ThreadsView() {
           ))}
         </ul>
       </nav>
-      <Thread key={shown} correlationId={shown} />
+      <Thread
+        key={shown}
+        correlationId={shown}
+        order={all.find(({ correlationId }) => correlationId === shown)}
+      />
     </div>
   )
 }
@@ -61,7 +65,12 @@ function ThreadLink({ order, shown }: { order: Order; shown: string }) {
   )
 }
 
-function Thread({ correlationId }: { correlationId: string }) {
+interface ThreadProps {
+  correlationId: string
+  order: Order | undefined
+}
+
+function Thread({ correlationId, order }: ThreadProps) {
   const [events, setEvents] = useState<readonly LogEvent[]>()
   const [error, setError] = useState('')
   const tree = useMemo(() => treeOf(events ?? []), [events])
@@ -75,7 +84,7 @@ function Thread({ correlationId }: { correlationId: string }) {
   return (
     <section className="panel thread" aria-labelledby="thread-title">
       <header className="panel-head">
-        <h2 id="thread-title">Conversation</h2>
+        <h2 id="thread-title">{order ? `Order ${order.id}` : 'A conversation'}</h2>
         <p className="soft" data-testid="thread-count" data-count={events?.length}>
           {events && `${events.length} events in ${span(spanOf(events))}`}
         </p>

@@ -7,7 +7,7 @@ import { Timeline } from './timeline.tsx'
 import { Waiting } from './waiting.tsx'
 
 const STATES: Readonly<Record<OrderState, string>> = {
-  open: 'On its way',
+  open: 'In progress',
   confirmed: 'Confirmed',
   failed: 'Failed',
 }
