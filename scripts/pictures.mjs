@@ -52,8 +52,9 @@ try {
   await laptop.getByTestId('add-bread').click()
   await phone.locator('[data-testid=cart-count][data-count="2"]').waitFor()
   await phone.getByTestId('checkout').click()
-  await phone.locator('[data-testid=order][data-state=confirmed]').first().waitFor()
+  await phone.locator('[data-testid=order]:first-child[data-state=confirmed]').waitFor()
   for (const sku of ['tea', 'honey', 'coffee']) await laptop.getByTestId(`add-${sku}`).click()
+  await laptop.locator('html').evaluate(() => scrollTo(0, 0))
   await phone.locator('[data-testid=cart-count][data-count="3"]').waitFor()
   await pictures(both, 'demo')
 } finally {

@@ -20,6 +20,7 @@ if (wasOffline(busName, room)) relay.pause()
 
 export const bus: Bus<Shop> = createBus<Shop>({
   name: busName,
+  source: 'shop',
   relay,
   onError: noteProblem,
   onGap: noteGap,

@@ -19,7 +19,7 @@ const NAMES: Readonly<Record<OrderType, string>> = {
 }
 
 const SOURCES: Readonly<Record<string, string>> = {
-  page: 'In the shop',
+  shop: 'In the shop',
   'orders-service': 'Node',
   'warehouse-service': 'Deno',
 }
