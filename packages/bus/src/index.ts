@@ -44,6 +44,7 @@ export type {
   EventOf,
   EventOptions,
   EventsOptions,
+  ExpectedRevision,
   Gap,
   Handler,
   HandlerContext,
