@@ -37,7 +37,9 @@ export function* streams({ ledger, devices, room }: View): Iterable<string> {
     if (!holds)
       yield `${id} expected ${JSON.stringify(expected)}, and came after ${JSON.stringify(before)}`
   }
-  for (const { name, events } of devices) {
+  for (const { name, device, events } of devices) {
+    // Of a log that nobody has open nobody has learned what became of the room.
+    if (!device.contexts.some(({ hasDisk }) => hasDisk)) continue
     for (const { id, position, revision } of events) {
       if (position === undefined || !revisions.has(id)) continue
       if (revisions.get(id) !== revision)

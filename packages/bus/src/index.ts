@@ -51,6 +51,7 @@ export type {
   EventOf,
   EventOptions,
   EventsOptions,
+  ExpectedRevision,
   Gap,
   Handler,
   HandlerContext,

@@ -228,6 +228,12 @@ describe('an expected revision', () => {
     }
   })
 
+  test('in a context whose events another one keeps is refused', async () => {
+    const link = { send() {}, receive() {}, close() {} }
+    const bus = busOf({ log: false, tabs: false, links: [link] })
+    expect((await failure(bus.publish('a', 1, at('none')))).code).toBe('unreachable')
+  })
+
   test('of 0 is that of a stream without events', async () => {
     const bus = busOf()
     expect(await bus.publish('a', 1, at(0))).toMatchObject({ revision: 1 })

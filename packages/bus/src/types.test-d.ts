@@ -44,6 +44,16 @@ void bus.publish('ping')
 void byInterface.publish('cart.item_added', { sku: 'A1' }, { until: 'accepted' })
 void open.publish('anything.at.all', { x: 1 })
 void open.publish('anything')
+void bus.publish('ping', undefined, { stream: 's', expectedRevision: 'none' })
+void bus.publish('ping', undefined, { stream: 's', expectedRevision: 3, until: 'logged' })
+void bus.publishBatch([{ type: 'ping', stream: 's', expectedRevision: 'exists' }])
+// @ts-expect-error a revision is that of a stream
+void bus.publish('ping', undefined, { expectedRevision: 3 })
+// @ts-expect-error no such word
+void bus.publish('ping', undefined, { stream: 's', expectedRevision: 'some' })
+// @ts-expect-error a revision is that of a stream
+void bus.publishBatch([{ type: 'ping', expectedRevision: 1 }])
+void bus.loadStream('s', { fromRevision: 2 })
 const published = await bus.publish('cart.item_added', { sku: 'A1' })
 yes(expectType<BusEvent<'cart.item_added', { sku: string }>>()(published))
 

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Reply } from './commands.ts'
 import { linesOf } from './judge.ts'
 import { DEFAULT_LIMITS } from './limits.ts'
+import { createRelay } from './relay.ts'
 import { conflictsOf } from './revisions.ts'
 import { RoomHost } from './room-host.ts'
 import { memoryStore } from './stores/memory.ts'
@@ -244,6 +245,65 @@ describe('the revisions of a room', () => {
       () => undefined,
     )
     expect(all.size).toBe(1_000)
+  })
+})
+
+describe('a post that expects a revision', () => {
+  const relay = createRelay()
+  afterAll(() => relay.close())
+  const post = async (body: object): Promise<[number, unknown]> => {
+    const response = await relay.request('http://127.0.0.1/rooms/r/events', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+    const { events, error } = (await response.json()) as {
+      events?: { revision?: number }[]
+      error?: { code: string; currentRevision?: number }
+    }
+    const said = error ? [error.code, error.currentRevision] : events?.map((one) => one.revision)
+    return [response.status, said]
+  }
+  const event = (expectedRevision: unknown, more: object = {}) => ({
+    type: 'a.b',
+    stream: 's',
+    expectedRevision,
+    ...more,
+  })
+
+  it('answers with revisions, or with the current one', async () => {
+    expect(await post({ type: 'a.b', id: 'x', stream: 's', expectedRevision: 'none' })).toEqual([
+      201,
+      [1],
+    ])
+    expect(await post(event('none'))).toEqual([409, ['conflict', 1]])
+    expect(await post(event(0))).toEqual([409, ['conflict', 1]])
+    expect(await post(event('any'))).toEqual([201, [2]])
+    expect(await post([event(2), event(3), { type: 'a.b' }])).toEqual([201, [3, 4, undefined]])
+    expect(await post([event(4), event(4)])).toEqual([409, ['conflict', 4]])
+    expect(await post(event('exists'))).toEqual([201, [5]])
+    // Sent again after a lost answer, it is answered as before.
+    expect(await post(event('none', { id: 'x' }))).toEqual([200, [1]])
+  })
+
+  it.each([
+    ['without a stream', { type: 'a.b', expectedRevision: 1 }],
+    ['below 0', event(-1)],
+    ['that is a text', event('1')],
+    ['that is nothing', event(null)],
+  ])('is refused with one %s', async (_, body) => {
+    expect(await post(body)).toEqual([400, ['invalid_options', undefined]])
+  })
+
+  it('says revisions to who reads, in pages and single events', async () => {
+    const get = async (path: string) =>
+      (await relay.request(`http://127.0.0.1/rooms/r/events${path}`)).json() as Promise<{
+        events: { id: string; revision?: number }[]
+        revision?: number
+      }>
+    const { events } = await get('?stream=s')
+    expect(events.map(({ revision }) => revision)).toEqual([1, 2, 3, 4, 5])
+    expect(await get(`/${events[2]?.id}`)).toMatchObject({ revision: 3 })
   })
 })
 

@@ -11,6 +11,13 @@ export interface StreamHead {
   readonly id: string
 }
 
+/** What of a header decides. */
+export interface Claim {
+  readonly stream?: string | undefined
+  readonly expected?: Expected | undefined
+  readonly group?: number | undefined
+}
+
 /** Gives the head of a stream; `undefined` where the room never had an event of it. */
 export type HeadOf = (stream: string) => StreamHead | undefined
 
@@ -35,7 +42,7 @@ export function readHead(text: string): StreamHead {
  * @param refused whether an event is refused already, or in the room before
  */
 export function conflictsOf(
-  headers: readonly Omit<EventHeader, 'id'>[],
+  headers: readonly Claim[],
   ids: (index: number) => string,
   refused: (index: number) => boolean,
   headOf: HeadOf,
@@ -89,11 +96,11 @@ export function keptHeader(
   line: string,
   revision: number | undefined,
 ): { readonly header: EventHeader; readonly line: string } {
-  const { expected, revision: said, ...rest } = header
-  if (expected === undefined && said === undefined) {
+  if (header.expected === undefined && header.revision === undefined) {
     if (revision === undefined) return { header, line }
     return { header: { ...header, revision }, line: `${line.slice(0, -1)},"revision":${revision}}` }
   }
+  const { expected: _, revision: __, ...rest } = header
   const kept = revision === undefined ? rest : { ...rest, revision }
   return { header: kept, line: JSON.stringify(kept) }
 }

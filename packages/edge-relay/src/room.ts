@@ -131,18 +131,16 @@ class Draft {
     time: number,
     given: Omit<RoomRecord, 'place' | 'count' | 'time' | 'before' | 'chain' | 'bytes'>,
   ): RoomRecord {
-    const kept = given.headers.map((header, i) =>
-      keptHeader(header, given.headerLines[i] as string, this.#revise(header)),
-    )
-    const record = {
-      ...given,
-      headers: kept.map(({ header }) => header),
-      headerLines: kept.map(({ line }) => line),
-      bytes: kept.reduce(
-        (sum, { line }, i) => sum + utf8Length(line) + utf8Length(given.data[i] as string),
-        0,
-      ),
+    const headers: EventHeader[] = []
+    const headerLines: string[] = []
+    let bytes = 0
+    for (const [i, header] of given.headers.entries()) {
+      const kept = keptHeader(header, given.headerLines[i] as string, this.#revise(header))
+      headers.push(kept.header)
+      headerLines.push(kept.line)
+      bytes += utf8Length(kept.line) + utf8Length(given.data[i] as string)
     }
+    const record = { ...given, headers, headerLines, bytes }
     // A wall clock may be set back; what was written must not seem to be from the future.
     this.#time = Math.max(this.#time, time)
     const count = Math.max(1, record.headers.length)
@@ -324,7 +322,8 @@ function post(draft: Draft, command: PostCommand): Reply {
     data.push(event.data)
   }
   const [current] = conflictsOf(
-    headers,
+    // All of them or none, as a group.
+    headers.map(({ stream, expected }) => ({ stream, expected, group: 1 })),
     (i) => (headers[i] as EventHeader).id,
     () => false,
     draft.stream,

@@ -23,8 +23,8 @@ class Sinks implements BatchSinks {
     return commit.promise
   }
 
-  deliver(): void {
-    this.steps.push('deliver')
+  deliver(batch: Batch): void {
+    this.steps.push(batch.judged ? 'deliver judged' : 'deliver')
   }
 
   committed(batch: Batch, number: number | undefined): void {
@@ -188,6 +188,53 @@ test('a batch knows what is persisted and what other contexts hear besides', asy
   expect(sinks.batches).toEqual([
     { entries: [logged, cast, inner], persisted: [logged], casts: [cast] },
   ])
+})
+
+describe('an event that expects a revision', () => {
+  const expecting = () => maker.entry('a', 1, { stream: 's', expectedRevision: 'none' })
+
+  test('is a batch of its own, and so is each publishBatch with one', async () => {
+    add(2)
+    pipeline.add([expecting()])
+    pipeline.add([maker.entry('a'), expecting()])
+    add(2)
+    for (let n = 1; n <= 4; n++) {
+      await setImmediate()
+      await sinks.end(n)
+    }
+    expect(sinks.batches.map(({ entries, judged }) => [entries.length, judged])).toEqual([
+      [2, undefined],
+      [1, true],
+      [2, true],
+      [2, undefined],
+    ])
+  })
+
+  test('is delivered when it is committed, and what follows it not before', async () => {
+    sinks.gate = 'late'
+    add()
+    pipeline.add([expecting()])
+    pipeline.add([expecting()])
+    add()
+    await setImmediate()
+    expect(sinks.steps).toEqual(['commit 1', 'deliver', 'commit 2', 'commit 3', 'commit 4'])
+    sinks.steps.length = 0
+    await sinks.end(1)
+    await sinks.end(2)
+    expect(sinks.steps).toEqual(['committed 1', 'deliver judged', 'committed 2'])
+    sinks.steps.length = 0
+    await sinks.end(3)
+    expect(sinks.steps).toEqual(['deliver judged', 'deliver', 'committed 3'])
+  })
+
+  test('is not delivered when it is refused, and holds nothing back', async () => {
+    sinks.gate = 'late'
+    pipeline.add([expecting()])
+    add()
+    await setImmediate()
+    await sinks.end(new BusError('conflict', 'no'))
+    expect(sinks.steps).toEqual(['commit 1', 'commit 2', 'deliver', 'failed'])
+  })
 })
 
 describe('the gate', () => {
