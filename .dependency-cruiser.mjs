@@ -21,10 +21,12 @@ const interfaces = `${bus}/(log/log|log/record|links/link|codec/codec|protocol/f
 const protocol = `${bus}/protocol/`
 const protocolUsers = '(sync|links|log|read|dispatch)'
 
+const reactPackage = ['^react$', '^node_modules/react/', '^node_modules/@types/react/']
+
 const asTypes = ['type-only', 'type-import']
 
 /** The core of the relay. */
-const pureRoom = `${relay}/(room|judge|chain)[.]ts$`
+const pureRoom = `${relay}/(room|judge|revisions|chain)[.]ts$`
 /** The doors of the bus that edge-relay's room may use, built or not. */
 const protocolDoor =
   '^((packages/bus|node_modules/@crosstown/bus)/dist/protocol/|@crosstown/bus/protocol$)'
@@ -129,8 +131,22 @@ export default {
       name: 'only-bus-wires',
       comment: 'Nothing below knows bus.ts or index.ts; index.ts and testing/ are doors.',
       severity: 'error',
-      from: { path: `${bus}/`, pathNot: [tests, `${bus}/(index[.]ts$|testing/|react/)`] },
+      from: { path: `${bus}/`, pathNot: [tests, `${bus}/(index[.]ts$|testing/)`] },
       to: { path: `${bus}/(bus|index)[.]ts$` },
+    },
+    {
+      name: 'react-knows-the-face',
+      comment: 'react/ uses a bus as an application does: foundation files, and React.',
+      severity: 'error',
+      from: { path: `${bus}/react/`, pathNot: tests },
+      to: { pathNot: [foundation, `${bus}/react/`, ...reactPackage] },
+    },
+    {
+      name: 'core-without-react',
+      comment: 'A bus without React has none of it.',
+      severity: 'error',
+      from: { path: `${bus}/`, pathNot: [tests, `${bus}/react/`] },
+      to: { path: [`${bus}/react/`, ...reactPackage] },
     },
     {
       name: 'product-without-testing',
@@ -167,10 +183,10 @@ export default {
     // packages/edge-relay
     {
       name: 'room-is-pure',
-      comment: 'room.ts, judge.ts and chain.ts run nothing but themselves and the protocol.',
+      comment: 'room.ts, judge.ts, revisions.ts and chain.ts run nothing but themselves and the protocol.',
       severity: 'error',
       from: { path: pureRoom },
-      to: { pathNot: [protocolDoor, `${relay}/(judge|chain)[.]ts$`], dependencyTypesNot: asTypes },
+      to: { pathNot: [protocolDoor, `${relay}/(judge|revisions|chain)[.]ts$`], dependencyTypesNot: asTypes },
     },
     {
       name: 'room-knows-no-surroundings',

@@ -66,7 +66,12 @@ export async function startRelay(
 }
 
 /** The pages of e2e/pages by the path they have on the site. */
-const PAGES = { '/': 'peer', '/link': 'link', '/sleeper': 'sleeper' } as const
+const PAGES = {
+  '/': 'peer',
+  '/link': 'link',
+  '/sleeper': 'sleeper',
+  '/versions': 'versions',
+} as const
 
 /** A script of e2e/pages, bundled once. */
 async function bundle(name: string): Promise<Uint8Array> {

@@ -25,7 +25,7 @@ async function broken(files: Record<string, string>): Promise<string[]> {
   write('packages/bus/package.json', JSON.stringify({ name: '@crosstown/bus', exports }))
   write('packages/bus/dist/index.js', '')
   write('packages/bus/dist/protocol/index.js', '')
-  for (const name of ['hono', 'ws']) {
+  for (const name of ['hono', 'ws', 'react']) {
     write(`node_modules/${name}/package.json`, JSON.stringify({ name, main: 'index.js' }))
     write(`node_modules/${name}/index.js`, '')
   }
@@ -67,6 +67,8 @@ const violating: Record<string, Record<string, string>> = {
   'protocol-is-run-by-few': { [`${bus}/batch/pipeline.ts`]: values('../protocol/pattern.ts') },
   'protocol-frames-as-types': { [`${bus}/batch/pipeline.ts`]: values('../protocol/frames.ts') },
   'only-bus-wires': { [`${bus}/log/memory.ts`]: types('../bus.ts') },
+  'react-knows-the-face': { [`${bus}/react/use-event.ts`]: types('../dispatch/dispatch.ts') },
+  'core-without-react': { [`${bus}/bus.ts`]: types('./react/use-event.ts') },
   'product-without-testing': { [`${bus}/log/memory.ts`]: values('../testing/clock.ts') },
   'product-without-tests': { [`${bus}/log/memory.ts`]: values('./memory.test.ts') },
   'platform-modules': { [`${bus}/log/memory.ts`]: "import 'node:timers/promises'" },
@@ -103,6 +105,9 @@ test('what is allowed passes', async () => {
     [`${bus}/log/memory.test.ts`]: values('../testing/clock.ts'),
     [`${bus}/bus.ts`]: `${values('./log/memory.ts')}\nexport * from './batch/pipeline.ts'`,
     [`${bus}/testing/index.ts`]: values('../index.ts'),
+    [`${bus}/react/use-event.ts`]:
+      "import 'react'\nimport { v } from '../errors.ts'\nexport const w = v",
+    [`${bus}/react/index.ts`]: "export { w } from './use-event.ts'",
     [`${relay}/room.ts`]: [
       "import { encode } from '@crosstown/bus/protocol'",
       "import type { T } from './auth.ts'",
@@ -120,6 +125,11 @@ test.each(['hono', 'node:fs', '@crosstown/bus', './stores/memory.ts', './relay.t
     expect(await broken({ [`${relay}/room.ts`]: `import '${from}'` })).toContain('room-is-pure')
   },
 )
+
+test.each(['react', './react/use-event.ts'])('a bus without React imports no %s', async (from) => {
+  const found = await broken({ [`${bus}/bus.ts`]: `import '${from}'` })
+  expect(found).toContain('core-without-react')
+})
 
 test.each(['import', 'export'])(
   'one value among types makes %s a run-time one',

@@ -31,13 +31,17 @@ export function makeScenario(seed: number, profile: ProfileName): Scenario {
   const many = troubles.length === 0 ? 0 : 1 + scene.random.below(6)
   for (let i = 0; i < many; i++) TROUBLES[scene.random.pick(troubles)]?.(scene)
   const partial = scene.random.chance(0.3) ? [scene.device()] : []
+  const limits = {
+    ...(profile === 'trimmed' && { kept: 10 + scene.random.below(40) }),
+    ...(profile === 'full' && { logEvents: 20 + scene.random.below(60) }),
+  }
+  scene.posts(profile === 'trimmed')
   return {
     seed,
     profile,
     partial,
     ...(profile === 'views' && { views: true }),
-    ...(profile === 'trimmed' && { kept: 10 + scene.random.below(40) }),
-    ...(profile === 'full' && { logEvents: 20 + scene.random.below(60) }),
+    ...limits,
     actions: scene.actions.sort((a, b) => a.at - b.at),
   }
 }

@@ -3,6 +3,7 @@ import type { TestDevice, TestNetwork } from '@crosstown/bus/testing'
 import type { Action, Slot } from './actions.ts'
 import { type Instance, Ledger } from './ledger.ts'
 import { canLead, NAME, openPlace, type Place, QUEUE_EVENTS, ROOM, SOME_TYPES } from './place.ts'
+import { post } from './posts.ts'
 import type { Scenario } from './scenario.ts'
 import { Publishers } from './work.ts'
 
@@ -44,6 +45,9 @@ export class Stage {
         return
       case 'publish':
         this.#publish(action)
+        return
+      case 'post':
+        this.#follow(post(this.network, this.ledger, action))
         return
       case 'crash':
         this.#leave(action, (place) => place.context.crash())

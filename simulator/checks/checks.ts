@@ -3,6 +3,7 @@
 import { isOver } from '../ledger.ts'
 import { PRISTINE, QUEUE_EVENTS } from '../place.ts'
 import { fromStart, live, publishersOrder } from './hearing.ts'
+import { posts } from './posts.ts'
 import { keyOf, placeOf, sameOrigin, type View } from './view.ts'
 
 /** The type that the relay refuses. */
@@ -18,6 +19,7 @@ export const CHECKS: readonly Check[] = [
   { name: 'each log has each event once, and only published ones', find: logs },
   { name: 'nobody hears what is not meant for him', find: scopes },
   { name: 'the room has each event once', find: roomOnce },
+  { name: 'the room has what was posted', find: posts },
   { name: 'all devices have the room, and the room all of theirs', find: convergence },
   { name: 'cursors stand at the head, outboxes are empty', find: cursors },
   { name: "live subscribers hear each event once, in each publisher's order", find: live },
@@ -28,6 +30,7 @@ export const CHECKS: readonly Check[] = [
   { name: 'nothing leaves the relay before its commit', find: early },
   { name: 'what was lost is told', find: gaps },
   { name: 'one socket a device', find: sockets },
+  { name: 'everyone sees who is there', find: presence },
   { name: 'no more waits than may', find: bounds },
   { name: 'nothing was reported that nobody caused', find: reports },
 ]
@@ -38,7 +41,9 @@ function* promises({ ledger, devices, room }: View): Iterable<string> {
   const memories = new Set(ledger.instances.filter((one) => one.memory).map((one) => one.device))
   for (const one of ledger.publications) {
     const { key, by, state, until, event, code, losses, persist, scope, type } = one
-    if (state === 'pending' && !isOver(by))
+    // Its event is in a log that nobody can open any more: it waits as one does who is offline.
+    const noLog = until === 'relayed' && !by.disk && !by.memory && !isLogOpen(by.device)
+    if (state === 'pending' && !isOver(by) && !noLog)
       yield `${key} of ${by.name} was never settled (${until})`
     const log = devices.find(({ device }) => device === by.device)
     if (state === 'rejected' && (code === 'log_failed' || code === 'quota_exceeded')) {
@@ -64,8 +69,6 @@ function* promises({ ledger, devices, room }: View): Iterable<string> {
       if (losses === ledger.losses || isThere)
         yield `${id} (${key}) was relayed and is not in the room`
     } else if (losses === ledger.losses && event.position !== position) {
-      // A guest has no log to look up what the channel lost.
-      if (event.position === undefined && !by.disk) continue
       yield `${id} (${key}) was relayed at ${event.position} and stands at ${position}`
     }
   }
@@ -82,6 +85,7 @@ function* logs({ ledger, devices }: View): Iterable<string> {
       if (header.type.startsWith('$')) continue
       if (!data.includes(`"mark":"${PRISTINE}"`))
         yield `${id} in the log of ${name} is not what was published`
+      if (ledger.isPosted(keyOf(data))) continue
       const publication = published.get(keyOf(data))
       if (!publication) {
         yield `${id} in the log of ${name} was never published`
@@ -119,6 +123,7 @@ function* roomOnce({ ledger, room }: View): Iterable<string> {
   for (const { id, data } of room.events) {
     if (seen.has(id)) yield `${id} is twice in the room`
     seen.add(id)
+    if (ledger.isPosted(keyOf(data))) continue
     const publication = published.get(keyOf(data))
     if (!publication) yield `${id} in the room was never published`
     else if (publication.type === REFUSED) yield `${id} in the room was to be refused`
@@ -226,6 +231,17 @@ function* sockets({ network, ledger }: View): Iterable<string> {
  * Of what is published in one task, no more than may wait is taken; and of a log, only the newest
  * record and that of the last confirmed batch stay beyond its limit.
  */
+function* presence({ present }: View): Iterable<string> {
+  const names = new Map(present.map(({ name, sees }) => [sees[0], name]))
+  for (const { name, sees } of present) {
+    for (const [id, other] of names) {
+      if (id === undefined || !sees.includes(id)) yield `${name} does not see ${other}`
+    }
+    for (const id of sees) if (!names.has(id)) yield `${name} sees ${id}, which is not there`
+    if (new Set(sees).size < sees.length) yield `${name} sees one twice`
+  }
+}
+
 function* bounds({
   ledger,
   devices,

@@ -54,6 +54,8 @@ export interface View {
   readonly network: TestNetwork
   readonly devices: readonly DeviceView[]
   readonly shown: readonly Shown[]
+  /** The contexts that the room can hear of, each with the ids it sees: its own first. */
+  readonly present: readonly { readonly name: string; readonly sees: readonly string[] }[]
   readonly room: {
     readonly head: string | undefined
     readonly trimmed: number
@@ -70,7 +72,24 @@ export async function viewOf(stage: Stage): Promise<View> {
   const { network, ledger, partial, logEvents } = stage
   const shown = await shownBy(network, stage.open, logEvents !== undefined)
   const devices = await Promise.all(network.devices.map((device) => deviceView(device, partial)))
-  return { ledger, network, devices, shown, logEvents, room: await network.relay.room(ROOM) }
+  const present = stage.open
+    .filter(({ instance }) => isConnected(instance))
+    .map(({ bus, instance: { name } }) => ({
+      name,
+      sees: bus.presence.get().map(({ id }) => id),
+    }))
+  const room = await network.relay.room(ROOM)
+  return { ledger, network, devices, shown, logEvents, present, room }
+}
+
+/** Whether somebody is there who has a log, and so a way to the relay, for what is said here. */
+function isConnected({
+  context,
+  device,
+  disk,
+  memory,
+}: Stage['open'][number]['instance']): boolean {
+  return context.alive && (disk || memory || device.contexts.some(({ hasDisk }) => hasDisk))
 }
 
 /** The place in a position; 0 where there is none. */

@@ -12,7 +12,7 @@ import { takeTurn } from './device/turn.ts'
 import { Dispatcher } from './dispatch/dispatcher.ts'
 import { type AnyHandler, Handlers } from './dispatch/handlers.ts'
 import { iterate, nextEvent } from './dispatch/iterate.ts'
-import { BusError, type BusErrorCode } from './errors.ts'
+import { BusError } from './errors.ts'
 import { type BusEvent, isHeaderText } from './event.ts'
 import { tabsLink } from './links/tabs.ts'
 import { indexedDbLog } from './log/indexeddb.ts'
@@ -24,21 +24,21 @@ import {
   type BusOptions,
   resolveOptions,
   type SchemaBusOptions,
+  type VersionedBusOptions,
 } from './options.ts'
 import { type Platform, runtimePlatform } from './platform.ts'
+import { PresenceView } from './presence.ts'
+import { deviceName } from './protocol/presence.ts'
 import { eventById } from './read/by-id.ts'
-import { outboxOf } from './read/outbox.ts'
+import { withExpected } from './read/expected.ts'
+import { type OutboxEntry, outboxOf } from './read/outbox.ts'
 import { Projector } from './read/projector.ts'
 import { replay } from './read/replay.ts'
 import { unreadable, withLog } from './read/steady-log.ts'
-import { streamEvents } from './read/stream.ts'
+import { fromRevisionOn, streamEvents } from './read/stream.ts'
 import { Subscriber } from './read/subscriber.ts'
-import {
-  type EventSchemas,
-  type SchemaEvents,
-  type SchemaInput,
-  validate,
-} from './schema/schema.ts'
+import { EventTypes } from './schema/event-types.ts'
+import type { EventSchemas, SchemaEvents, SchemaInput } from './schema/schema.ts'
 import { Submitter } from './sync/guest.ts'
 import { LogHost } from './sync/host.ts'
 import { UserLinks } from './sync/links.ts'
@@ -68,9 +68,9 @@ export function createBus<const Schemas extends EventSchemas>(
   options: SchemaBusOptions<Schemas>,
 ): Bus<SchemaEvents<Schemas>, SchemaInput<Schemas>>
 export function createBus<Events extends object = Record<string, unknown>>(
-  options: BusOptions,
+  options: VersionedBusOptions<Events>,
 ): Bus<Events>
-export function createBus(options: AnyBusOptions): Bus<Record<string, unknown>> {
+export function createBus(options: BusOptions): Bus<Record<string, unknown>> {
   return createBusOn(options, runtimePlatform())
 }
 
@@ -84,7 +84,8 @@ export function createBusOn(
     memory: processMemoryLog,
     tabs: tabsLink,
   })
-  const { name, source, events, log, tabs, relay, links, limits, onError, onGap } = resolved
+  const { name, source, events, unknown, log, tabs, relay, links, limits, onError, onGap } =
+    resolved
   const direct = !log && !tabs && !relay && !events && links.length === 0
 
   const report = (error: BusError): void => {
@@ -101,8 +102,10 @@ export function createBusOn(
   }
   const later = (run: () => void): void => void platform.timer(0, run)
   const handlers = new Handlers()
+  const types = events && new EventTypes(events, unknown)
   const dispatcher = new Dispatcher({
     decode: decodeValue,
+    types,
     report,
     context: (event, subscription, delivery) => handlers.context(event, subscription, delivery),
   })
@@ -113,6 +116,8 @@ export function createBusOn(
     // Without one of its own, those it is linked with may keep one.
     hasLog: log !== undefined || links.length > 0,
   })
+  const { prefix } = composer
+  const presence = { prefix, source, platform, nameOf: deviceName, device: deviceName(name) }
   const waiters = new RelayedWaiters(() => platform.hold())
   const device: Device = new Device({
     name,
@@ -144,6 +149,7 @@ export function createBusOn(
       dispatcher,
       waiters,
       peers: (peerEvents) => new Peers(composer.prefix, platform, relay !== undefined, peerEvents),
+      presence: (presenceEvents) => new PresenceView(presence, presenceEvents),
       writer: (opened) => new LogWriter(opened, platform),
       takeTurn,
       links: (linkedEvents) => new UserLinks(linkedEvents),
@@ -151,6 +157,7 @@ export function createBusOn(
       host: (options) => new LogHost(options),
       fallbackLog: () => new MemoryLog(platform),
       settleHandled: settleHandlers,
+      withExpected: (opened, entries) => withExpected(opened, entries, report),
     },
   })
   const pipeline = new Pipeline(device.sinks, limits)
@@ -159,8 +166,10 @@ export function createBusOn(
     pipeline,
     hasRelay: relay !== undefined,
     outboxFull: () => relay !== undefined && device.outboxFull,
+    nobodyKeepsLog: () => device.nobodyKeepsLog,
     now: () => platform.now(),
-    validate: events && ((type, data) => validate(events, type, data)),
+    validate: types && ((type, data) => types.validate(type, data)),
+    version: types && ((type, given) => types.version(type, given)),
     copy: (data, type) => {
       const { text, encoding } = encodeValue(data, type)
       return decodeValue(text, encoding, { type, id: 'a copy' })
@@ -178,6 +187,7 @@ export function createBusOn(
     attach: (patterns, handler, where) => handlers.attach(dispatcher, patterns, handler, where),
     decode: (event) => dispatcher.open(event),
     hasLog: log !== undefined,
+    hasRelay: relay !== undefined,
     open: openLog,
     prefix: composer.prefix,
     report,
@@ -268,14 +278,14 @@ export function createBusOn(
 
   async function* outbox<T>(
     state: 'pending' | 'refused',
-    give: (event: BusEvent, code: BusErrorCode | undefined) => T,
+    give: (event: BusEvent, refusal: Omit<OutboxEntry, 'event'>) => T,
   ): AsyncGenerator<T, void, void> {
     if (closed) throw closedError()
     const opened = relay && (await device.open())
     if (!opened) return
-    for await (const { event, code } of outboxOf(opened, state)) {
+    for await (const { event, ...refusal } of outboxOf(opened, state)) {
       const decoded = dispatcher.open(event)
-      if (decoded) yield give(decoded, code)
+      if (decoded) yield give(decoded, refusal)
     }
   }
 
@@ -284,10 +294,11 @@ export function createBusOn(
     source,
     status: statusOf(device.status, use),
     leader: observed(device.leader, use),
+    presence: observed(device.presence, use),
     outbox: {
       ...part(device.status, 'outbox', use),
       pending: () => outbox('pending', (event) => event),
-      refused: () => outbox('refused', (event, code) => ({ event, code })),
+      refused: () => outbox('refused', (event, refusal) => ({ event, ...refusal })),
     },
     publish,
     publishBatch(
@@ -334,6 +345,7 @@ export function createBusOn(
         open: openLog,
         hasLog: log !== undefined,
         hasRelay: relay !== undefined,
+        hears: dispatcher.subscriptions.hears,
         decode: (event) => dispatcher.open(event),
         onClose: subscriber.onClose,
         report,
@@ -351,18 +363,18 @@ export function createBusOn(
         [Symbol.dispose]: close,
       }
     },
-    async loadStream(stream: string) {
+    async loadStream(stream: string, { fromRevision = 1 }: { fromRevision?: number } = {}) {
       if (closed) throw closedError()
       if (!isHeaderText(stream)) throw new BusError('invalid_options', 'loadStream: give a stream')
       const events = await withLog(openLog, (opened) =>
         streamEvents(opened, stream, relay !== undefined, report),
       )
-      return events.flatMap((event) => dispatcher.open(event) ?? [])
+      return fromRevisionOn(events, fromRevision).flatMap((event) => dispatcher.open(event) ?? [])
     },
     async get(id: string) {
       if (closed) throw closedError()
       const opened = direct ? undefined : await device.open()
-      const found = opened && (await eventById(opened, id))
+      const found = opened && (await eventById(opened, id, relay !== undefined))
       return found && dispatcher.open(found)
     },
     hasSubscribers: (type: string) => dispatcher.subscriptions.of(type).length > 0,

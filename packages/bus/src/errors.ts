@@ -81,6 +81,8 @@ export const BUS_ERROR_CODES = {
   handler_failed: 3521,
   /** No such event, room or route. */
   not_found: 3522,
+  /** The event is of a newer version of its type than this bus knows. */
+  needs_upgrade: 3523,
 } as const
 
 /** One of the codes of {@link BUS_ERROR_CODES}. Branch on this, never on the message. */
@@ -114,8 +116,12 @@ export interface BusErrorDetails {
   readonly eventType?: string
   /** Id of the event concerned. */
   readonly eventId?: string
+  /** Version of the event concerned, as it was written. */
+  readonly eventVersion?: number
   /** Path of the culprit in `data`, as in `data.items[2].onClick`. */
   readonly path?: string
+  /** Of a `conflict`: the stream's revision where it was judged, 0 where it has no event. */
+  readonly currentRevision?: number | undefined
   readonly cause?: unknown
 }
 
@@ -137,7 +143,9 @@ export class BusError extends Error {
   readonly stage?: Stage
   readonly eventType?: string
   readonly eventId?: string
+  readonly eventVersion?: number
   readonly path?: string
+  readonly currentRevision?: number
 
   constructor(code: BusErrorCode, message: string, details: BusErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause })
@@ -146,7 +154,9 @@ export class BusError extends Error {
     if (details.stage !== undefined) this.stage = details.stage
     if (details.eventType !== undefined) this.eventType = details.eventType
     if (details.eventId !== undefined) this.eventId = details.eventId
+    if (details.eventVersion !== undefined) this.eventVersion = details.eventVersion
     if (details.path !== undefined) this.path = details.path
+    if (details.currentRevision !== undefined) this.currentRevision = details.currentRevision
   }
 }
 

@@ -34,9 +34,16 @@ export type { RelayLinkOptions } from './links/relay.ts'
 export { type IndexedDbLogOptions, indexedDbLog } from './log/indexeddb.ts'
 export type { LogSource } from './log/log.ts'
 export { memoryLog } from './log/memory.ts'
-export type { BusOptions, SchemaBusOptions } from './options.ts'
+export type { BusOptions, SchemaBusOptions, VersionedBusOptions } from './options.ts'
 export { type RelayLink, relayLink } from './relay-link.ts'
-export type { EventSchemas, SchemaEvents, SchemaInput } from './schema/schema.ts'
+export type {
+  EventSchemas,
+  EventVersions,
+  SchemaEvents,
+  SchemaInput,
+  UnknownPolicy,
+  Upcaster,
+} from './schema/schema.ts'
 export type { RelaySource } from './sync/sync.ts'
 export type {
   BatchEntry,
@@ -55,6 +62,7 @@ export type {
   OutboxSnapshot,
   PatternOf,
   Patterns,
+  PresenceMember,
   Projection,
   ProjectOptions,
   PublishArguments,

@@ -4,7 +4,7 @@ import { BusError } from './errors.ts'
 import { memoryLink } from './links/memory.ts'
 import { indexedDbLog } from './log/indexeddb.ts'
 import { memoryLog } from './log/memory.ts'
-import { type BusOptions, resolveOptions } from './options.ts'
+import { type AnyBusOptions, type BusOptions, resolveOptions } from './options.ts'
 import type { Platform } from './platform.ts'
 import { relayLink } from './relay-link.ts'
 import { VirtualPlatform } from './testing/virtual-platform.ts'
@@ -63,9 +63,10 @@ describe('left out', () => {
 describe('given', () => {
   test('they are taken as they are', () => {
     const [log, tabs, onError, onGap] = [memoryLog(), memoryLink(), () => {}, () => {}]
-    const events = { a: z.string() }
+    const versioned = { schema: z.string(), version: 2, upcast: { 1: String } }
+    const events = { a: z.string(), b: versioned, c: { version: 1 } }
     const limits = { queueEvents: 1, queueBytes: 2, logEvents: 3, logBytes: 4, logDays: 5 }
-    const given = {
+    const given: AnyBusOptions = {
       name: 'A-z_9',
       source: 'till 3',
       log,
@@ -73,6 +74,7 @@ describe('given', () => {
       relay,
       links: [memoryLink()],
       events,
+      unknown: 'ignore',
       limits,
       onError,
       onGap,
@@ -93,6 +95,8 @@ describe('given', () => {
   })
 })
 
+const versions = (one: object) => ({ name: 'shop', events: { a: one } })
+
 describe('wrong', () => {
   test.each<[unknown, RegExp]>([
     [undefined, /give options, as in \{ name: 'shop' \}/],
@@ -110,10 +114,35 @@ describe('wrong', () => {
     [{ name: 'shop', source: null }, /source must be/],
     [{ name: 'shop', events: null }, /events must be an object of schemas/],
     [{ name: 'shop', events: 'a' }, /events must be/],
-    [{ name: 'shop', events: { a: {} } }, /events\['a'\] is not a Standard Schema: use/],
+    [{ name: 'shop', events: { a: {} } }, /events\['a'\] must be a Standard Schema or \{ schema/],
     [{ name: 'shop', events: { a: null } }, /events\['a'\]/],
     [{ name: 'shop', events: { 'a..b': z.string() } }, /events\['a\.\.b'\] is not an event type/],
     [{ name: 'shop', events: { '$event.refused': z.string() } }, /is not an event type/],
+    [versions({ version: '2' }), /events\['a'\]\.version must be a whole number from 1/],
+    [versions({ version: 0 }), /version must be/],
+    [versions({ version: 1, schema: {} }), /events\['a'\]\.schema must be a Standard Schema/],
+    [versions({ version: 1, upcasts: {} }), /events\['a'\] must be a Standard Schema or/],
+    [versions({ upcast: { 1: Object } }), /events\['a'\] must be a Standard Schema or/],
+    [versions({ version: 2 }), /upcast must have a function for each version before/],
+    [
+      versions({ version: 3, upcast: { 1: Object } }),
+      /upcast must have a function for each version before/,
+    ],
+    [
+      versions({ version: 2, upcast: { 1: 'a' } }),
+      /upcast must have a function for each version before/,
+    ],
+    [versions({ version: 2, upcast: null }), /upcast must have a function for/],
+    [
+      versions({ version: 2, upcast: { 1: Object, 2: Object } }),
+      /upcast must have a function for each/,
+    ],
+    [
+      versions({ version: 2, upcast: { 1: Object, v1: Object } }),
+      /upcast must have a function for each/,
+    ],
+    [{ name: 'shop', events: {}, unknown: 'drop' }, /unknown must be 'deliver', 'ignore' or/],
+    [{ name: 'shop', unknown: 'error' }, /unknown must be .*, and beside events/],
     [{ name: 'shop', log: true }, /log must be indexedDbLog\(\)/],
     [{ name: 'shop', log: 'memory' }, /log must be/],
     [{ name: 'shop', log: {} }, /log must be/],

@@ -4,9 +4,9 @@ import { isEventType, isHeaderText } from './event.ts'
 import type { Link, LinkSource } from './links/link.ts'
 import type { LogSource } from './log/log.ts'
 import type { Platform } from './platform.ts'
-import type { EventSchemas } from './schema/schema.ts'
+import type { EventSchemas, EventVersions, TypeVersions, UnknownPolicy } from './schema/schema.ts'
 import type { RelaySource } from './sync/sync.ts'
-import type { Gap } from './types.ts'
+import type { Gap, TypeOf } from './types.ts'
 
 export interface BusOptions {
   /** Peers of one name hear each other: 1 to 64 of `A-Z a-z 0-9 _ -`. */
@@ -56,16 +56,38 @@ export interface BusOptions {
 
 /** Options of a bus whose event types are inferred from schemas. */
 export interface SchemaBusOptions<Schemas extends EventSchemas> extends BusOptions {
-  /** A Standard Schema for each event type, run once, at `publish`. */
+  /**
+   * For each event type a Standard Schema, run once, at `publish`; or `{ schema, version, upcast }`,
+   * where events of older versions are read as the current one. docs/schemas.md says more.
+   */
   readonly events: Schemas
+  /**
+   * What becomes of events of other types, or of newer versions than this bus knows: `'deliver'`
+   * as they are, `'ignore'`, or `'error'`, reported and not delivered. @default 'deliver'
+   */
+  readonly unknown?: UnknownPolicy | undefined
 }
 
-export type AnyBusOptions = BusOptions & { readonly events?: EventSchemas | undefined }
+/** Options of a bus whose event types are given: `createBus<Shop>({ events })`. */
+export interface VersionedBusOptions<Events extends object>
+  extends BusOptions,
+    Omit<SchemaBusOptions<never>, keyof BusOptions | 'events'> {
+  /** Schemas or versions of some of the types, as in {@link SchemaBusOptions}. */
+  readonly events?:
+    | { readonly [Type in TypeOf<NoInfer<Events>>]?: TypeVersions<Events[Type]> }
+    | undefined
+}
+
+export type AnyBusOptions = BusOptions & {
+  readonly events?: EventSchemas | undefined
+  readonly unknown?: UnknownPolicy | undefined
+}
 
 export interface ResolvedOptions {
   readonly name: string
   readonly source: string
   readonly events: EventSchemas | undefined
+  readonly unknown: UnknownPolicy
   readonly log: LogSource | undefined
   readonly tabs: LinkSource | undefined
   readonly relay: RelaySource | undefined
@@ -92,6 +114,7 @@ const KNOWN: ReadonlySet<string> = new Set([
   'name',
   'source',
   'events',
+  'unknown',
   'log',
   'tabs',
   'relay',
@@ -109,16 +132,17 @@ export function resolveOptions(
 ): ResolvedOptions {
   if (typeof options !== 'object' || options === null)
     throw invalid("give options, as in { name: 'shop' }")
-  const unknown = Object.keys(options).find((key) => !KNOWN.has(key))
-  if (unknown !== undefined)
-    throw invalid(`${unknown} is not an option; there are ${[...KNOWN].join(', ')}`)
-  const { name, source = platform.kind, events, relay, limits = {}, onError, onGap } = options
+  const other = Object.keys(options).find((key) => !KNOWN.has(key))
+  if (other !== undefined)
+    throw invalid(`${other} is not an option; there are ${[...KNOWN].join(', ')}`)
+  const { name, source = platform.kind, events, unknown, relay, limits = {} } = options
+  const { onError, onGap } = options
   if (typeof name !== 'string' || !/^[A-Za-z0-9_-]{1,64}$/.test(name)) {
     throw invalid('name must be 1 to 64 of A-Z a-z 0-9 _ -')
   }
   if (!isHeaderText(source))
     throw invalid('source must be 1 to 256 characters without control characters')
-  checkSchemas(events)
+  checkEvents(events, unknown)
   if (relay !== undefined && typeof relay?.connect !== 'function') {
     throw invalid('relay must come from relayLink({ url, room, token })')
   }
@@ -140,6 +164,7 @@ export function resolveOptions(
     name,
     source,
     events,
+    unknown: unknown ?? 'deliver',
     log,
     tabs: resolveTabs(options.tabs, platform, defaults),
     relay,
@@ -156,22 +181,45 @@ export function resolveOptions(
   }
 }
 
-function checkSchemas(events: EventSchemas | undefined): void {
+const POLICIES: ReadonlySet<unknown> = new Set([undefined, 'deliver', 'ignore', 'error'])
+
+function checkEvents(events: EventSchemas | undefined, unknown: unknown): void {
+  if (!POLICIES.has(unknown) || (unknown !== undefined && events === undefined))
+    throw invalid("unknown must be 'deliver', 'ignore' or 'error', and beside events")
   if (events === undefined) return
   if (typeof events !== 'object' || events === null)
     throw invalid('events must be an object of schemas by event type')
-  for (const [type, schema] of Object.entries(events)) {
+  for (const [type, one] of Object.entries(events)) {
     if (!isEventType(type)) {
       throw invalid(
         `events['${type}'] is not an event type: use segments of A-Z a-z 0-9 _ - joined by dots`,
       )
     }
-    if (typeof schema?.['~standard']?.validate !== 'function') {
-      throw invalid(
-        `events['${type}'] is not a Standard Schema: use one of zod, valibot, arktype or your own`,
-      )
-    }
+    if (!isSchema(one)) checkVersions(`events['${type}']`, one as EventVersions)
   }
+}
+
+function isSchema(one: unknown): boolean {
+  const schema = one as { '~standard'?: { validate?: unknown } } | undefined | null
+  return typeof schema?.['~standard']?.validate === 'function'
+}
+
+const VERSIONS: ReadonlySet<string> = new Set(['schema', 'version', 'upcast'])
+
+/** Every step there must be and no other: a wrong number would be found out by an old event. */
+function checkVersions(what: string, one: EventVersions | undefined | null): void {
+  const { schema, version, upcast } = one ?? {}
+  if (version === undefined || Object.keys(one ?? {}).some((key) => !VERSIONS.has(key)))
+    throw invalid(`${what} must be a Standard Schema or { schema, version, upcast }`)
+  if (schema !== undefined && !isSchema(schema))
+    throw invalid(`${what}.schema must be a Standard Schema`)
+  if (!Number.isSafeInteger(version) || version < 1)
+    throw invalid(`${what}.version must be a whole number from 1`)
+  const steps = upcast ?? {}
+  let from = 1
+  while (from < version && typeof steps[from] === 'function') from++
+  if (from < version || Object.keys(steps).length >= version)
+    throw invalid(`${what}.upcast must have a function for each version before ${version}`)
 }
 
 function resolveLog(

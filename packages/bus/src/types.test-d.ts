@@ -162,6 +162,56 @@ void typed.publish('user.seen', 42)
 // @ts-expect-error no such type
 void typed.publish('user.deleted', {})
 
+// ── versions ──
+const versioned = createBus({
+  name: 'versioned',
+  unknown: 'error',
+  events: {
+    'user.created': z.object({ name: z.string() }),
+    'user.moved': {
+      schema: z.object({ city: z.string(), since: z.coerce.number() }),
+      version: 3,
+      upcast: {
+        1: (data: { town: string }) => ({ city: data.town }),
+        2: (data, event) => ({ ...data, since: event.time }),
+      },
+    },
+    'user.left': { version: 2, upcast: { 1: () => null } },
+  },
+})
+void versioned.publish('user.moved', { city: 'Ulm', since: '7' })
+void versioned.publish('user.left', 'anything')
+versioned.subscribe('user.moved', (event) =>
+  yes(expectType<{ city: string; since: number }>()(event.data)),
+)
+versioned.subscribe('user.left', (event) => yes(expectType<unknown>()(event.data)))
+versioned.subscribe('user.created', (event) => yes(expectType<{ name: string }>()(event.data)))
+// @ts-expect-error the data is that of the current version
+void versioned.publish('user.moved', { town: 'Ulm' })
+// @ts-expect-error a type with versions says which is the current one
+createBus({ name: 'x', events: { a: { upcast: { 1: () => 1 } } } })
+// @ts-expect-error an upcaster is a function
+createBus({ name: 'x', events: { a: { version: 2, upcast: { 1: {} } } } })
+// @ts-expect-error no such policy
+createBus({ name: 'x', events: {}, unknown: 'drop' })
+
+const given = createBus<Shop>({
+  name: 'given',
+  unknown: 'ignore',
+  events: {
+    'cart.item_added': { version: 2, upcast: { 1: (data: string) => ({ sku: data }) } },
+    'order.created': z.object({ id: z.number() }),
+    'order.line.added': { schema: z.object({ line: z.number() }), version: 1 },
+  },
+})
+usesCart(given)
+// @ts-expect-error no such type
+createBus<Shop>({ name: 'x', events: { 'cart.gone': { version: 1 } } })
+// @ts-expect-error the schema is of other data
+createBus<Shop>({ name: 'x', events: { 'order.created': z.object({ id: z.string() }) } })
+// @ts-expect-error the schema gives something else than handlers are said to see
+createBus<Shop>({ name: 'x', events: { 'order.created': { schema: z.string(), version: 1 } } })
+
 // ── replay ──
 for await (const event of bus.replay()) yes(expectType<Shop[keyof Shop]>()(event.data))
 for await (const event of bus.replay({ pattern: 'order.created', order: 'room', speed: 2 }))
@@ -293,6 +343,7 @@ createBus({
   ],
 })
 createBus({ name: 'x', links: maybe<[]>() })
+createBus<Shop>({ name: 'x', events: maybe<{ ping: { version: 1 } }>(), unknown: maybe<'error'>() })
 // @ts-expect-error which origins a window may have must be said
 portLink(window.parent)
 // @ts-expect-error a link receives

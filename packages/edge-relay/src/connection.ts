@@ -14,6 +14,7 @@ import {
   type CastFrame,
   type Decoded,
   decodeFrame,
+  deviceName,
   encodeFrame,
   type Frame,
   type HelloFrame,
@@ -21,6 +22,8 @@ import {
   isPattern,
   MAX_BATCH_EVENTS,
   MAX_FRAME_BYTES,
+  MAX_PRESENCE_LENGTH,
+  type PresenceFrame,
   type PublishFrame,
   type Term,
   utf8Length,
@@ -31,6 +34,7 @@ import type { Member, ReadRights } from './delivery.ts'
 import { faultOf, linesOf } from './judge.ts'
 import type { Limits } from './limits.ts'
 import type { Platform } from './platform.ts'
+import type { Viewer } from './presence.ts'
 import { headPosition } from './record.ts'
 import { type Resume, resumeAt } from './resume.ts'
 import { isSameTerm } from './room.ts'
@@ -59,8 +63,11 @@ export interface Admission {
 const NO_RIGHTS: ReadRights = { key: '', mayRead: () => false }
 
 /** One connection over the Socket port. */
-export class Connection implements Member, SocketEvents {
+export class Connection implements Member, Viewer, SocketEvents {
   device = ''
+  name = ''
+  subject: string | undefined
+  sees = false
   /** Whether the room delivers to it. */
   attached = false
   reads: ReadRights = NO_RIGHTS
@@ -193,6 +200,7 @@ export class Connection implements Member, SocketEvents {
     if (frame.frame === 'ping') host.delivery.heartbeat(this)
     else if (frame.frame === 'publish') this.#publish(host, frame, data, bytes)
     else if (frame.frame === 'cast') this.#cast(host, frame, data)
+    else if (frame.frame === 'presence') this.#presence(host, frame, bytes)
     else throw new BusError('bad_frame', `${frame.frame} is not for the relay, or not now`)
   }
 
@@ -228,6 +236,16 @@ export class Connection implements Member, SocketEvents {
       frame.events.filter((_, i) => fits[i]),
       data.filter((_, i) => fits[i]),
     )
+  }
+
+  #presence({ presence }: RoomHost, { devices }: PresenceFrame, length: number): void {
+    const [own] = devices
+    if (!own || devices.length > 1)
+      throw new BusError('bad_frame', 'presence: a device says who is there of itself')
+    if (length > MAX_PRESENCE_LENGTH)
+      throw new BusError('too_large', `presence has at most ${MAX_PRESENCE_LENGTH} characters`)
+    // A copy is no part of the room.
+    if (this.attached) presence.said(this, own.members)
   }
 
   async #join(hello: HelloFrame): Promise<void> {
@@ -275,6 +293,9 @@ export class Connection implements Member, SocketEvents {
     this.#host = host
     this.#mayPublish = host.publishRights(rights.publish)
     this.device = hello.device.id
+    this.name = deviceName(this.device)
+    if (this.#context.auth) this.subject = subject
+    this.sees = rights.subscribe.length > 0
     this.reads = host.delivery.rights(rights.subscribe, hello.types)
     this.place = place
     this.position = resume.from
@@ -325,6 +346,7 @@ export class Connection implements Member, SocketEvents {
     this.#state = 'closed'
     this.live = false
     this.#host?.delivery.detach(this)
+    this.#host?.presence.left(this)
     this.onDrain()
     this.#context.left(this)
   }

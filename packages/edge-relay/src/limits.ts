@@ -92,6 +92,12 @@ export interface Limits {
    */
   readonly roomDays: number
   /**
+   * Devices of one room that the others are told of as present, whoever came first; later ones see
+   * without being seen until one of them leaves.
+   * @default 256
+   */
+  readonly presenceDevices: number
+  /**
    * Rooms without connections that are kept in memory.
    * @default 1000
    */
@@ -117,6 +123,7 @@ export const DEFAULT_LIMITS: Limits = {
   roomEvents: 1_000_000,
   roomBytes: 512 * 1024 * 1024,
   roomDays: 365,
+  presenceDevices: 256,
   idleRooms: 1_000,
 }
 

@@ -104,7 +104,10 @@ export class Rooms {
   #tick(): void {
     const nowMs = this.#context.platform.monotonic()
     this.#retention.tick(nowMs)
-    for (const host of this.#hosts.values()) host.delivery.tick(nowMs)
+    for (const { delivery, presence } of this.#hosts.values()) {
+      delivery.tick(nowMs)
+      presence.tick(nowMs)
+    }
     // Those in a room were seen there; what remains are the ones still waiting for a welcome, and
     // copies.
     for (const connection of this.#connections) if (!connection.attached) connection.tick(nowMs)

@@ -7,7 +7,7 @@ import type { BatchSinks } from '../batch/batch.ts'
 import { BusError, isBusError, toBusError } from '../errors.ts'
 import type { Link } from '../links/link.ts'
 import type { Log, LogSource, LogState } from '../log/log.ts'
-import type { PeerContexts } from '../sync/sync.ts'
+import type { PeerContexts, Presence } from '../sync/sync.ts'
 import type { Gap, LeaderSnapshot, StatusSnapshot } from '../types.ts'
 import { Candidate } from './candidate.ts'
 import { HandOver } from './hand-over.ts'
@@ -26,6 +26,7 @@ const LATE_MS = 1_000
 export class Device {
   readonly status: Store<StatusSnapshot>
   readonly leader: Store<LeaderSnapshot>
+  readonly presence: Presence
   readonly #options: DeviceOptions
   readonly #news: News
   readonly #peers: PeerContexts
@@ -37,8 +38,6 @@ export class Device {
   /** Absent for a bus without a log. */
   readonly #keeper: LogKeeper | undefined
   #used = false
-  /** The log of the context that keeps this one's events, where one does. */
-  #hostLog: string | undefined
   #link: Link | undefined
   #unfollow: (() => void) | undefined
   #cancelLate: (() => void) | undefined
@@ -66,6 +65,12 @@ export class Device {
       { self: false, present: false },
       threw('a subscriber of leader'),
     )
+    this.presence = stages.presence({
+      post: (frame, to) =>
+        this.#linked.tellPresent({ frame: 'present', log: this.#logId, ...frame }, to),
+      changed: () => this.#lead.tellPresent(),
+      threw: threw('a subscriber of presence'),
+    })
     this.#keeper = log && this.#makeKeeper(log)
     this.#linked = this.#makeLinked()
     this.#news = new News({
@@ -101,6 +106,7 @@ export class Device {
         report: shared.report,
       }),
       status: this.status,
+      presence: this.presence,
       confirmThrough: (batch) => this.#handOver.confirmThrough(batch),
       leads: (self) => this.#candidate.leads(self),
       changed: options.changed,
@@ -123,6 +129,7 @@ export class Device {
       grew: (...grown) => this.#lead.grew(...grown),
       failed: (lastError) => this.status.update({ lastError }),
       settleHandled: (batch) => stages.settleHandled(batch),
+      withExpected: (...asked) => stages.withExpected(...asked),
     })
     this.#candidate = new Candidate({
       platform,
@@ -137,6 +144,7 @@ export class Device {
       beat: () => this.#lead.beatNow(),
       report: shared.report,
     })
+    this.leader.subscribe(({ self }) => this.presence.leads(self))
   }
 
   /** Whether what waits for the relay alone fills the log. */
@@ -144,6 +152,11 @@ export class Device {
     const { pending } = this.status.get().outbox
     const { retention } = this.#options
     return pending >= retention.events || this.#outbox.bytes >= retention.bytes
+  }
+
+  /** Whether it is known that nobody keeps what this context publishes. */
+  get nobodyKeepsLog(): boolean {
+    return this.#linked.isAlone
   }
 
   /** Where the pipeline hands its batches. */
@@ -165,7 +178,10 @@ export class Device {
         changed: () => this.#candidate.changed(),
       })
       this.#linked.open()
-      if (!this.#keeper) this.#attach(NO_LOG, 0, false)
+      if (!this.#keeper) {
+        this.#attach(NO_LOG, 0, false)
+        this.presence.attached(undefined)
+      }
     }
     return this.#keeper?.open()
   }
@@ -196,15 +212,23 @@ export class Device {
       sources: links,
       hasLog: log !== undefined,
       dispatcher: stages.dispatcher,
+      waiters: stages.waiters,
       peers: () => this.#peers,
       // What stands in for a log is gone with its context: nobody else's events belong there.
       keeper: () => (this.#keeper?.standsIn ? undefined : this.#keeper?.opened),
       leads: () => this.status.get().leader,
+      present: (frame, byLink) => this.presence.heard(frame, byLink),
       silent: (silent) => this.#hostSilent(silent),
       outboxFull: () => this.#options.relay !== undefined && this.outboxFull,
+      confirmed: () => this.#lead.confirmedThrough,
       cast: (headers, data) => this.#lead.cast(headers, data),
       report: (error) => this.#report(error),
     })
+  }
+
+  /** The log in which this context's events are. */
+  get #logId(): string {
+    return this.#keeper?.id ?? this.#linked.hostLog ?? NO_LOG
   }
 
   /** Log, channel and lock of a device are named alike. */
@@ -255,6 +279,7 @@ export class Device {
     }
     this.#attach(state.logId, state.head.batch, renewed)
     this.#options.changed()
+    this.presence.attached(state.device.id)
     if (log) this.#takePart(log)
   }
 
@@ -263,10 +288,11 @@ export class Device {
     if (!this.#link) return false
     const none = { log: undefined, past: 0, renewed: false } as const
     this.#peers.attach(this.#link, { ...none, id: NO_LOG, seeking: true })
-    this.#hostLog = await this.#linked.probe()
-    if (this.#hostLog === undefined) return false
-    this.#peers.attach(this.#link, { ...none, id: this.#hostLog })
+    const id = await this.#linked.probe()
+    if (id === undefined) return false
+    this.#peers.attach(this.#link, { ...none, id })
     this.#linked.named(NO_LOG)
+    this.presence.attached(undefined)
     return true
   }
 
@@ -280,7 +306,7 @@ export class Device {
   /** `past` is the newest record that was there when the log was opened. */
   #attach(id: string, past: number, renewed: boolean): void {
     const log = this.#keeper?.log
-    this.#linked.named(this.#hostLog === undefined ? id : NO_LOG)
+    this.#linked.named(this.#linked.hostLog === undefined ? id : NO_LOG)
     this.#peers.attach(this.#link, { id, log, past: renewed ? 0 : past, renewed })
     this.#setGate('open')
   }
@@ -328,6 +354,7 @@ export class Device {
   }
 
   #handLeadershipOver(): void {
+    this.presence.leave()
     void this.#candidate.stop(true)
     this.#candidate.goodbye()
     this.#goOn = this.#keeper?.log?.halt?.()
@@ -345,7 +372,7 @@ export class Device {
       this.#keeper.resume()
       return
     }
-    this.#attach(this.#keeper?.id ?? this.#hostLog ?? NO_LOG, 0, false)
+    this.#attach(this.#logId, 0, false)
     this.#wake()
   }
 
@@ -355,7 +382,9 @@ export class Device {
     const log = this.#keeper?.log
     if (log) this.#takePart(log)
     this.#options.changed()
+    this.presence.back()
     void this.#peers.look()
+    this.#linked.inquire()
   }
 
   #takePart(log: Log): void {
@@ -394,6 +423,7 @@ export class Device {
     this.#unfollow?.()
     this.#cancelLate?.()
     this.#handOver.tellNow()
+    this.presence.close()
     await this.#candidate.stop()
     if (this.#used) this.#candidate.goodbye()
     await this.#keeper?.close()

@@ -10,6 +10,7 @@ import type { Platform } from '../platform.ts'
 import type {
   Confirmation,
   PeerContexts,
+  Presence,
   RelaySession,
   RelaySource,
   SessionEvents,
@@ -30,6 +31,7 @@ export interface LeadOptions {
   readonly peers: PeerContexts
   readonly dispatcher: Dispatch
   readonly upkeep: Upkeep
+  readonly presence: Presence
   readonly outbox: OutboxSize
   readonly written: () => void
   /** Every own batch up to this one is in the room, or was before its history was trimmed. */
@@ -128,6 +130,7 @@ export class Lead {
     status.update({ leader: true })
     this.#options.leads(true)
     this.#options.upkeep.start(log)
+    this.tellPresent()
     this.#session?.start()
     // The one before may have died between a commit and the telling of it.
     void this.#options.peers.look()
@@ -151,12 +154,13 @@ export class Lead {
   }
 
   #events(): SessionEvents {
-    const { status, peers, dispatcher, written, confirmThrough, onGap, report, changed } =
+    const { status, peers, presence, dispatcher, written, confirmThrough, onGap, report, changed } =
       this.#options
     return {
       state: (relay, error) => {
         status.update(error ? { relay, lastError: error } : { relay })
         changed()
+        if (relay !== 'online') presence.doubt()
         this.beatSoon()
       },
       rtt: (rtt) => {
@@ -184,6 +188,7 @@ export class Lead {
           dispatcher.incoming({ header, dataText: data[i] as string }, 'room')
         })
       },
+      presence: (frame, own) => presence.room(frame, own),
       gap: (gap) => {
         peers.postGap(gap)
         changed()
@@ -209,6 +214,11 @@ export class Lead {
     this.#session?.cast(headers, data)
   }
 
+  /** The room hears who of this device is there. */
+  tellPresent(): void {
+    this.#session?.presence(this.#options.presence.members)
+  }
+
   /** An own batch is in the log, of whatever context. */
   grew(batch: number, roomEvents: number, bytes: number, prefix: string): void {
     this.#grewTo(batch)
@@ -223,6 +233,11 @@ export class Lead {
     this.#head = batch
     if (!this.#options.status.get().leader) return
     this.#cancelHead ??= this.#options.platform.timer(HEAD_AFTER_MS, () => this.beatNow())
+  }
+
+  /** Own batches up to this one are in the room, or were, as its last welcome said. */
+  get confirmedThrough(): number {
+    return this.#confirmed
   }
 
   /** The room placed an own batch. */
@@ -280,11 +295,12 @@ export class Lead {
     const { report, publishSystem } = this.#options
     try {
       const [record] = (await this.#log?.read(batch, 1)) ?? []
-      for (const [index, code] of refused) {
+      for (const [index, code, currentRevision] of refused) {
         const header = record?.batch === batch ? record.headers[index] : undefined
         if (!header) continue
         const data = { id: header.id, type: header.type, code, offset: offsetOf(batch, index) }
-        publishSystem('$event.refused', data)
+        const said = currentRevision === undefined ? undefined : { currentRevision }
+        publishSystem('$event.refused', { ...data, ...said })
       }
     } catch (error) {
       const what = 'a refused event could not be read'

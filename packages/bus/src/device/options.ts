@@ -3,9 +3,16 @@ import type { Batch, Entry } from '../batch/batch.ts'
 import type { Dispatch } from '../dispatch/dispatch.ts'
 import type { BusError } from '../errors.ts'
 import type { Link, LinkSource } from '../links/link.ts'
-import type { Log, LogSource, Writer } from '../log/log.ts'
+import type { Encoded, Log, LogSource, Writer } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
-import type { PeerContexts, PeerEvents, RelaySource, Waiters } from '../sync/sync.ts'
+import type {
+  PeerContexts,
+  PeerEvents,
+  Presence,
+  PresenceEvents,
+  RelaySource,
+  Waiters,
+} from '../sync/sync.ts'
 import type { Gap, SystemEvents } from '../types.ts'
 import type { LinkedStages } from './linked.ts'
 import type { Turn, TurnOptions } from './turn.ts'
@@ -16,10 +23,12 @@ export interface DeviceStages extends LinkedStages {
   readonly dispatcher: Dispatch
   readonly waiters: Waiters
   peers(events: PeerEvents): PeerContexts
+  presence(events: PresenceEvents): Presence
   writer(log: Log): Writer
   takeTurn(options: TurnOptions): Turn
   /** The log used where the one asked for does not open. */
   fallbackLog(): Log
+  withExpected(log: Log, entries: readonly Entry[]): Promise<readonly Encoded[]>
   settleHandled(batch: Batch): void
 }
 

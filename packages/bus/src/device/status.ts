@@ -62,7 +62,7 @@ export function unsubscriber(end: () => void): Unsubscribe {
 }
 
 /** A store for others to look at; who subscribes uses the bus. */
-export function observed<T extends object>(store: Store<T>, use: () => void): Observable<T> {
+export function observed<T extends object>(store: Observable<T>, use: () => void): Observable<T> {
   return {
     get: () => store.get(),
     subscribe(callback) {

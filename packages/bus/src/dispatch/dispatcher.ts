@@ -6,6 +6,7 @@
 import type { decodeValue } from '../codec/codec.ts'
 import { BusError, type ErrorContext } from '../errors.ts'
 import type { BusEvent, EventHeader } from '../event.ts'
+import type { ReadTypes } from '../schema/schema.ts'
 import type { Delivery, Dispatch, Incoming, Intercept, Origin } from './dispatch.ts'
 import { type Subscription, Subscriptions } from './subscriptions.ts'
 
@@ -28,6 +29,8 @@ export interface LiveSubscription extends Subscription {
 
 export interface DispatcherOptions {
   readonly decode: typeof decodeValue
+  /** What makes events current, where types have versions. */
+  readonly types?: ReadTypes | undefined
   readonly report: (error: BusError, context: ErrorContext) => void
   /** Makes what a handler gets beside the event. */
   readonly context: (
@@ -39,10 +42,12 @@ export interface DispatcherOptions {
 
 export class Dispatcher implements Dispatch {
   readonly #options: DispatcherOptions
-  readonly subscriptions: Subscriptions<LiveSubscription> = new Subscriptions()
+  readonly subscriptions: Subscriptions<LiveSubscription>
 
   constructor(options: DispatcherOptions) {
     this.#options = options
+    const { types } = options
+    this.subscriptions = new Subscriptions(types && ((type) => types.hears(type)))
   }
 
   /** An own event, by reference. `handled` gathers the handlers' promises where somebody waits. */
@@ -74,15 +79,21 @@ export class Dispatcher implements Dispatch {
     for (const subscription of matching) this.deliver(subscription, delivery)
   }
 
-  /** Decodes an event; reports and drops one whose text is damaged. */
+  /**
+   * Decodes an event and makes it current; reports and drops one whose text is damaged, or that is
+   * not what its type says.
+   */
   open(incoming: Incoming): BusEvent | undefined {
     const { header } = incoming
+    const { decode, types } = this.#options
     try {
-      const data = this.#options.decode(incoming.dataText, header.encoding, header)
-      return eventOf(header, data, incoming.offset, incoming.position)
+      if (types?.admits(header) === false) return undefined
+      const data = decode(incoming.dataText, header.encoding, header)
+      const event = eventOf(header, data, incoming)
+      return types ? types.current(event) : event
     } catch (error) {
       this.#options.report(error as BusError, {
-        stage: 'codec',
+        stage: (error as BusError).stage ?? 'codec',
         eventId: header.id,
         eventType: header.type,
       })
@@ -147,8 +158,7 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 export function eventOf(
   header: EventHeader,
   data: unknown,
-  offset?: number,
-  position?: string,
+  { offset, position, revision }: Pick<Incoming, 'offset' | 'position' | 'revision'> = {},
 ): BusEvent {
   const event: { -readonly [Key in keyof BusEvent]: BusEvent[Key] } = {
     id: header.id,
@@ -161,6 +171,7 @@ export function eventOf(
     correlationId: header.correlationId ?? header.id,
   }
   if (header.stream !== undefined) event.stream = header.stream
+  if (revision !== undefined) event.revision = revision
   if (header.causationId !== undefined) event.causationId = header.causationId
   if (header.traceparent !== undefined) event.traceparent = header.traceparent
   if (header.metadata !== undefined) event.metadata = header.metadata

@@ -48,8 +48,9 @@ export class Handlers {
     where: ((event: BusEvent) => boolean) | undefined,
   ): Subscribed {
     const subscription = this.subscription(parsePatterns(patterns), handler, where)
+    const { subscriptions } = dispatcher
     const matches = typeMatcher(subscription.patterns)
-    dispatcher.subscriptions.add(subscription)
+    subscriptions.add(subscription)
     return {
       get ended() {
         return subscription.ended
@@ -60,10 +61,10 @@ export class Handlers {
       set intercept(intercept) {
         subscription.intercept = intercept
       },
-      matches,
+      matches: (type) => subscriptions.hears(type) && matches(type),
       call: (delivery) => dispatcher.call(subscription, delivery),
       end: () => {
-        dispatcher.subscriptions.remove(subscription)
+        subscriptions.remove(subscription)
         this.end(subscription)
       },
     }

@@ -27,6 +27,12 @@ export class Subscriptions<S extends Subscription> {
   /** Lists are never changed, only replaced: a running dispatch keeps the one it began with. */
   #memo = new Map<string, readonly S[]>()
   #count = 0
+  /** Types that it says no to have no subscriptions, whatever the patterns. */
+  readonly hears: (type: string) => boolean
+
+  constructor(hears: (type: string) => boolean = () => true) {
+    this.hears = hears
+  }
 
   add(subscription: S): void {
     subscription.order = ++this.#count
@@ -48,7 +54,7 @@ export class Subscriptions<S extends Subscription> {
   of(type: string): readonly S[] {
     const known = this.#memo.get(type)
     if (known) return known
-    const found = this.#find(type)
+    const found = this.hears(type) ? this.#find(type) : []
     if (this.#memo.size >= MAX_MEMO_TYPES) this.#memo.clear()
     this.#memo.set(type, found)
     return found

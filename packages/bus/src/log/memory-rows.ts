@@ -3,6 +3,7 @@ import type { Platform } from '../platform.ts'
 import type { LogState, OwnBatch, Placement, RoomBatch, StoredBatch, Totals } from './log.ts'
 import { readRecord, readTexts } from './record.ts'
 import { emptyRoomState, type WrittenRoomState } from './room-state.ts'
+import type { StreamMark } from './stream-mark.ts'
 
 export type NewRow = (OwnBatch & { kind: 'own' }) | (RoomBatch & { kind: 'room' })
 export type Row = { readonly batch: number } & NewRow
@@ -18,6 +19,8 @@ export class MemoryRows {
   /** Ascending by number. */
   batches: Row[] = []
   placements: Map<number, Placement> = new Map()
+  /** What is noted of streams, by name. */
+  marks: Map<string, StreamMark> = new Map()
   room: WrittenRoomState = emptyRoomState()
   totals: Totals | undefined
   /** By name, the one kept longest ago first. */
@@ -41,6 +44,7 @@ export class MemoryRows {
     this.device = { id: this.#platform.randomText(22), secret: this.#platform.randomText(43) }
     this.batches = []
     this.placements = new Map()
+    this.marks = new Map()
     this.room = emptyRoomState()
     this.totals = undefined
     this.snapshots = new Map()

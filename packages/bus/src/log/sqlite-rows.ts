@@ -6,6 +6,7 @@ import { readPlacementText } from './placement.ts'
 import { readRecord, readTexts } from './record.ts'
 import { MAX_SNAPSHOTS } from './retention.ts'
 import { acquire, release, sqliteError } from './sqlite-file.ts'
+import type { StreamEvents } from './stream-mark.ts'
 
 /** A row of `crosstown_batches`. */
 export interface Row {
@@ -202,6 +203,31 @@ export class SqliteRows {
        AND batch IN (SELECT batch FROM crosstown_streams WHERE log = ?1 AND stream = ?2) ORDER BY batch`,
       [stream],
     )
+  }
+
+  /** Events of a stream in the own records between two numbers. */
+  countStream(stream: string, after: number, before: number): number {
+    const row = this.#get(
+      `SELECT coalesce(sum(json_array_length(indexes)), 0) AS events FROM crosstown_streams
+       WHERE log = ? AND stream = ? AND batch > ? AND batch < ?`,
+      [stream, after, Math.min(before, Number.MAX_SAFE_INTEGER)],
+    )
+    return row?.['events'] as number
+  }
+
+  /** What these records have of each stream, in order. */
+  streamsIn(batches: readonly number[]): Map<string, StreamEvents[]> {
+    const found = new Map<string, StreamEvents[]>()
+    for (const { stream, batch, events } of this.#all<StreamEvents & { stream: string }>(
+      `SELECT stream, batch, json_array_length(indexes) AS events FROM crosstown_streams
+       WHERE log = ? AND batch IN (SELECT value FROM json_each(?)) ORDER BY stream, batch`,
+      [JSON.stringify(batches)],
+    )) {
+      const known = found.get(stream)
+      if (known) known.push({ batch, events })
+      else found.set(stream, [{ batch, events }])
+    }
+    return found
   }
 
   highest(prefix: string): number {

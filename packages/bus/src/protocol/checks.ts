@@ -1,9 +1,10 @@
 /** What a frame must be, field by field: whoever is on the other side may send anything. */
 import { isErrorCode } from '../errors.ts'
-import { BATCH_SLOTS, headerFault, isTime, MAX_BATCH_EVENTS } from '../event.ts'
+import { BATCH_SLOTS, headerFault, isHeaderText, isTime, MAX_BATCH_EVENTS } from '../event.ts'
 import type { Earlier, Frame, GapReason, OwnRun, Refusal, Term } from './frames.ts'
 import { isPattern } from './pattern.ts'
 import { parsePosition } from './position.ts'
+import { MAX_PRESENT } from './presence.ts'
 
 type Fields = Record<string, unknown>
 
@@ -73,6 +74,11 @@ export const FRAME_FAULTS: { [F in Frame['frame']]: (frame: Fields) => string | 
   stream: (f) =>
     first(need(f, 'prev', isPosition), need(f, 'position', isPosition), runsFault(f['runs'])),
   cast: (f) => headersFault(f['events']),
+  presence: (f) =>
+    first(
+      optional(f, 'whole', (v) => v === true),
+      need(f, 'devices', (v) => isList(v, 1_000) && v.every(isPresentDevice)),
+    ),
   ping: () => undefined,
   heartbeat: (f) => need(f, 'head', isPosition),
   goaway: (f) => first(need(f, 'afterMs', isAmount), need(f, 'jitterMs', isAmount)),
@@ -156,7 +162,21 @@ export function storedRunsFault(runs: unknown, headers: number): string | undefi
 }
 
 function isHeld(held: unknown): held is { batch: number; indexes: number[] } {
-  return isObject(held) && isCount(held['batch']) && isIndexList(held['indexes'])
+  return (
+    isObject(held) &&
+    isCount(held['batch']) &&
+    isIndexList(held['indexes']) &&
+    areRevisions(held['revisions'], held['indexes'])
+  )
+}
+
+/** Revisions of the events at these indexes, where there are any. */
+export function areRevisions(revisions: unknown, indexes: unknown): boolean {
+  return (
+    revisions === undefined ||
+    (isIndexList(revisions) &&
+      (revisions as unknown[]).length === (indexes as readonly unknown[]).length)
+  )
 }
 
 function isOwn(own: unknown): own is OwnRun['own'] {
@@ -164,6 +184,7 @@ function isOwn(own: unknown): own is OwnRun['own'] {
     isObject(own) &&
     isCount(own['batch']) &&
     isIndexList(own['indexes']) &&
+    areRevisions(own['revisions'], own['indexes']) &&
     (own['refused'] === undefined || isRefusals(own['refused'])) &&
     (own['earlier'] === undefined || isEarlier(own['earlier']))
   )
@@ -223,13 +244,57 @@ function isEarlier(value: unknown): value is Earlier[] {
   )
 }
 
+/** Whether it says where neighbouring events of a record stand in the room. */
+export function isPlacedPart(part: unknown): boolean {
+  return (
+    isObject(part) &&
+    isCount(part['record']) &&
+    isName(part['epoch']) &&
+    isCount(part['place']) &&
+    isIndexList(part['indexes']) &&
+    areRevisions(part['revisions'], part['indexes']) &&
+    (part['refused'] === undefined || isRefusals(part['refused']))
+  )
+}
+
 export function isRefusals(value: unknown): value is Refusal[] {
   return (
     isList(value, MAX_BATCH_EVENTS) &&
     value.every(
       (entry) =>
-        Array.isArray(entry) && entry.length === 2 && isIndex(entry[0]) && isErrorCode(entry[1]),
+        Array.isArray(entry) &&
+        (entry.length === 2 || (entry.length === 3 && isIndex(entry[2]))) &&
+        isIndex(entry[0]) &&
+        isErrorCode(entry[1]),
     )
+  )
+}
+
+const KINDS: ReadonlySet<unknown> = new Set(['page', 'worker', 'service-worker', 'process'])
+
+export function isPresent(value: unknown): value is Record<string, unknown> {
+  return (
+    isObject(value) &&
+    isName(value['id']) &&
+    KINDS.has(value['kind']) &&
+    isHeaderText(value['source']) &&
+    (value['leader'] === undefined || value['leader'] === true)
+  )
+}
+
+/** Whether the fields that name a device, and whom it belongs to, are well-formed where they are. */
+export function namesDevice({ device, subject }: Record<string, unknown>): boolean {
+  return (
+    (device === undefined || isName(device)) && (subject === undefined || isHeaderText(subject))
+  )
+}
+
+function isPresentDevice(value: unknown): boolean {
+  return (
+    isObject(value) &&
+    namesDevice(value) &&
+    isList(value['members'], MAX_PRESENT) &&
+    value['members'].every(isPresent)
   )
 }
 

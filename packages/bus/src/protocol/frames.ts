@@ -117,7 +117,8 @@ export interface AckFrame {
 /** An event of a batch that the room had before: its index, and its place. */
 export type Earlier = readonly [index: number, place: number]
 
-export type Refusal = readonly [index: number, code: BusErrorCode]
+/** An event refused for good; with `conflict`, the stream's revision then, 0 where it has no event. */
+export type Refusal = readonly [index: number, code: BusErrorCode, revision?: number]
 
 /** The batch was not taken, and nothing after it will be: send again from `expected`. */
 export interface RejectFrame {
@@ -146,6 +147,8 @@ export interface OwnRun {
   readonly own: {
     readonly batch: number
     readonly indexes: readonly number[]
+    /** Of the events in `indexes`, 0 where one has no stream; absent where none has. */
+    readonly revisions?: readonly number[]
     readonly refused?: readonly Refusal[]
     /** What the room had before, brought by a copy of this device: none of it is in this run. */
     readonly earlier?: readonly Earlier[]
@@ -165,6 +168,33 @@ export interface StreamFrame {
 export interface CastFrame {
   readonly frame: 'cast'
   readonly events: readonly EventHeader[]
+}
+
+/** A context that is there. */
+export interface Present {
+  /** The prefix of its event ids. */
+  readonly id: string
+  readonly kind: 'page' | 'worker' | 'service-worker' | 'process'
+  readonly source: string
+  /** Whether it leads its device. */
+  readonly leader?: true
+}
+
+/** The contexts of a device that are there; none where it left. */
+export interface PresentDevice {
+  /** A hash of the device's id; a device does not name itself to the relay. */
+  readonly device?: string
+  /** Whom its token belongs to, where the relay asks for one. */
+  readonly subject?: string
+  readonly members: readonly Present[]
+}
+
+/** Who is there: from a device its own contexts, from a relay those of the others. In no log. */
+export interface PresenceFrame {
+  readonly frame: 'presence'
+  /** From the relay: this and what follows is all there is, not what changed. */
+  readonly whole?: true
+  readonly devices: readonly PresentDevice[]
 }
 
 /** Asks for a heartbeat. */
@@ -192,13 +222,14 @@ export interface ErrorFrame {
   readonly message: string
 }
 
-export type ClientFrame = HelloFrame | PublishFrame | CastFrame | PingFrame
+export type ClientFrame = HelloFrame | PublishFrame | CastFrame | PresenceFrame | PingFrame
 export type RelayFrame =
   | WelcomeFrame
   | AckFrame
   | RejectFrame
   | StreamFrame
   | CastFrame
+  | PresenceFrame
   | HeartbeatFrame
   | GoawayFrame
   | ErrorFrame
@@ -208,7 +239,6 @@ export type Frame = ClientFrame | RelayFrame
 export const RESERVED_FRAMES: ReadonlySet<string> = new Set([
   'request',
   'reply',
-  'presence',
   'group',
   'lease',
   'settle',

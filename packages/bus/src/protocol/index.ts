@@ -19,6 +19,7 @@ export {
 } from '../errors.ts'
 export {
   type EventHeader,
+  type Expected,
   headerFault,
   idPairs,
   isEventType,
@@ -34,4 +35,5 @@ export {
 export * from './frames.ts'
 export { isPattern, parsePatterns, typeMatcher } from './pattern.ts'
 export { checkOf, type Place, parsePosition, positionOf, startOf } from './position.ts'
+export { deviceName, MAX_PRESENCE_LENGTH, MAX_PRESENT } from './presence.ts'
 export { decodeFrame, encodeFrame, encodePublish, eventCount } from './text.ts'

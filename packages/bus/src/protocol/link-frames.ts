@@ -4,8 +4,20 @@
  * `none` where it has no log.
  */
 import { type BusErrorCode, isErrorCode } from '../errors.ts'
-import { type EventHeader, headerFault, MAX_BATCH_EVENTS } from '../event.ts'
-import { isCount, isList, isName } from './checks.ts'
+
+import { BATCH_SLOTS, type EventHeader, headerFault, MAX_BATCH_EVENTS } from '../event.ts'
+import type { PlacedPart } from '../log/log.ts'
+import {
+  isAmount,
+  isCount,
+  isList,
+  isName,
+  isObject,
+  isPlacedPart,
+  isPresent,
+  namesDevice,
+} from './checks.ts'
+import type { Present } from './frames.ts'
 
 /** Who is there, and who keeps a log? */
 export interface SeekFrame {
@@ -62,6 +74,46 @@ export interface DeclinedFrame {
   readonly code: BusErrorCode
 }
 
+/** A context as it is told of from one to another. */
+export interface Told extends Present {
+  /** The name of its device, where that is not the sender's. */
+  readonly device?: string
+  readonly subject?: string
+  /** Milliseconds since it was heard of; absent for the sender itself. */
+  readonly age?: number
+}
+
+/** Who is there: the sender, and others whom the receiver may not hear by itself. */
+export interface PresentFrame {
+  readonly frame: 'present'
+  readonly log: string
+  /** The name of the sender's device, if it has one. */
+  readonly device?: string
+  /** Asks the receiver to say the same. */
+  readonly ask?: true
+  readonly here: readonly Told[]
+  /** Who left. */
+  readonly gone?: readonly Pick<Told, 'id' | 'device'>[]
+}
+
+/** Where has the room these records of log `of`? Whoever leads that log's device answers. */
+export interface WhereFrame {
+  readonly frame: 'where'
+  readonly log: string
+  readonly of: string
+  readonly batches: readonly number[]
+}
+
+/** The answer for one record, where there is something to say. */
+export interface PlacedFrame {
+  readonly frame: 'placed'
+  readonly log: string
+  readonly batch: number
+  readonly parts: readonly PlacedPart[]
+  /** Whether what `parts` do not name is in the room, or was: nobody can say where. */
+  readonly whole?: true
+}
+
 export type LinkFrame =
   | SeekFrame
   | HostFrame
@@ -69,6 +121,15 @@ export type LinkFrame =
   | SubmitFrame
   | TakenFrame
   | DeclinedFrame
+  | PresentFrame
+  | WhereFrame
+  | PlacedFrame
+
+/** Contexts that one tells of at most. */
+export const MAX_TOLD = 1_000
+
+/** Records that are asked about at once, at most. */
+export const MAX_ASKED = 100
 
 /** What contexts without a log call theirs. */
 export const NO_LOG = 'none'
@@ -88,6 +149,23 @@ export const LINK_CHECKS: { [F in LinkFrame['frame']]: (frame: Fields) => boolea
     isName(f['prefix']) && isCount(f['last']) && (f['batch'] === undefined || isCount(f['batch'])),
   declined: (f) =>
     isName(f['by']) && isName(f['prefix']) && isCount(f['last']) && isErrorCode(f['code']),
+  present: (f) =>
+    namesDevice(f) &&
+    (f['ask'] === undefined || f['ask'] === true) &&
+    isList(f['here'], MAX_TOLD) &&
+    f['here'].every(
+      (one) =>
+        isPresent(one) && namesDevice(one) && (one['age'] === undefined || isAmount(one['age'])),
+    ) &&
+    (f['gone'] === undefined ||
+      (isList(f['gone'], MAX_TOLD) &&
+        f['gone'].every((one) => isObject(one) && isName(one['id']) && namesDevice(one)))),
+  where: (f) => isName(f['of']) && isList(f['batches'], MAX_ASKED) && f['batches'].every(isCount),
+  placed: (f) =>
+    isCount(f['batch']) &&
+    isList(f['parts'], BATCH_SLOTS) &&
+    f['parts'].every(isPlacedPart) &&
+    (f['whole'] === undefined || f['whole'] === true),
 }
 
 export function isHeaders(events: unknown): boolean {

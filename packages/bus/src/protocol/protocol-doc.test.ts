@@ -85,6 +85,7 @@ const FRAMES: {
   },
   stream: { prev: 'required', position: 'required', runs: 'required' },
   cast: { events: 'required' },
+  presence: { whole: 'optional', devices: 'required' },
   ping: {},
   heartbeat: { head: 'required' },
   goaway: { afterMs: 'required', jitterMs: 'required' },
@@ -144,6 +145,15 @@ const PEER_FRAMES: {
     last: 'required',
     code: 'required',
   },
+  present: {
+    log: 'required',
+    device: 'optional',
+    ask: 'optional',
+    here: 'required',
+    gone: 'optional',
+  },
+  where: { log: 'required', of: 'required', batches: 'required' },
+  placed: { log: 'required', batch: 'required', parts: 'required', whole: 'optional' },
 }
 
 const BATCH_REF: Fields<BatchRef> = { batch: 'required', id: 'required' }
@@ -158,6 +168,7 @@ const LIMITS: Fields<WelcomeFrame['limits']> = {
 const OWN: Fields<OwnRun['own']> = {
   batch: 'required',
   indexes: 'required',
+  revisions: 'optional',
   refused: 'optional',
   earlier: 'optional',
 }
@@ -170,6 +181,9 @@ const HEADER: Fields<EventHeader> = {
   time: 'required',
   scope: 'optional',
   stream: 'optional',
+  // Given by the relay; a bus takes it where the place of the event holds.
+  revision: 'optional',
+  expected: 'optional',
   version: 'optional',
   correlationId: 'optional',
   causationId: 'optional',
@@ -201,6 +215,7 @@ const SENDERS: {
   reject: 'relay',
   stream: 'relay',
   cast: 'both',
+  presence: 'both',
   ping: 'device',
   heartbeat: 'relay',
   goaway: 'relay',

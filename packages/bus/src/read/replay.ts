@@ -20,6 +20,8 @@ export interface ReplaySource {
   readonly open: () => Promise<Log | undefined>
   readonly hasLog: boolean
   readonly hasRelay: boolean
+  /** Whether events of the type are for this context at all. @default all are */
+  readonly hears?: (type: string) => boolean
   /** Decodes an event; `undefined` for one that is damaged and was reported. */
   readonly decode: (event: Incoming) => BusEvent | undefined
   /** Calls back when the bus closes; the returned function takes that back. */
@@ -44,7 +46,7 @@ export function replay(options: Options, source: ReplaySource): Replay {
   const factor = speed === 'original' ? 1 : speed
   if (factor !== 'instant' && !(Number.isFinite(factor) && factor > 0))
     throw invalid("speed must be 'instant', 'original' or a number above 0")
-  const matches = matcherOf(options)
+  const matches = matcherOf(options, source.hears)
   if (!source.hasLog) throw unreadable()
   const select = (): AsyncGenerator<Portion, void, void> => {
     const log = steadyLog(source.open)
@@ -52,19 +54,23 @@ export function replay(options: Options, source: ReplaySource): Replay {
     // Without a relay there is no room: its order is that of the device.
     return order === 'room' && source.hasRelay
       ? inRoomOrder(log, selection, source.report)
-      : inDeviceOrder(log, selection, source.report)
+      : inDeviceOrder(log, selection, source.hasRelay, source.report)
   }
   const pace = factor === 'instant' ? undefined : new Pace(source.platform, factor)
   return new Replay(select, options, source, pace)
 }
 
-function matcherOf(options: Options): (header: EventHeader) => boolean {
+function matcherOf(
+  options: Options,
+  hears: (type: string) => boolean = () => true,
+): (header: EventHeader) => boolean {
   const { pattern = '**', stream, correlationId } = options
   const ofType = typeMatcher(parsePatterns(pattern))
   return (header) =>
     (stream === undefined || header.stream === stream) &&
     (correlationId === undefined || (header.correlationId ?? header.id) === correlationId) &&
-    ofType(header.type)
+    ofType(header.type) &&
+    hears(header.type)
 }
 
 function invalid(what: string): BusError {

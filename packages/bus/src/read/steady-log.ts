@@ -43,6 +43,7 @@ export function steadyLog(open: OpenLog): ViewableLog {
     placements: (from, to) => run((log) => log.placements(from, to)),
     snapshot: (name) => run((log) => log.snapshot(name)),
     keepSnapshot: (name, text) => run((log) => log.keepSnapshot(name, text)),
+    countStreams: (streams, before) => run((log) => log.countStreams(streams, before)),
   }
 }
 

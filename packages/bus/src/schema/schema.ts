@@ -1,75 +1,80 @@
 /**
- * Schemas of event types, by Standard Schema: any library that implements it works. In comes what
- * a caller wants to publish, out goes the schema's output, which is what the event carries.
+ * Event types as `createBus({ events })` describes them: a Standard Schema, or versions with what
+ * makes an event of an older one current. Types only; any library of Standard Schemas works.
  */
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import { BusError } from '../errors.ts'
+import type { BusEvent, EventHeader } from '../event.ts'
 
-/** A schema for each event type. */
-export type EventSchemas = { readonly [type: string]: StandardSchemaV1 }
+/**
+ * Makes data of one version into data of the next. `event` is the event as it was written. It must
+ * give the same whenever it is asked, and not a promise; the data is its own, to be changed or not.
+ */
+// biome-ignore lint/suspicious/noExplicitAny: what old data looks like, only its upcaster can say
+export type Upcaster = (data: any, event: BusEvent) => unknown
+
+/**
+ * A type that has versions.
+ *
+ * @example
+ * {
+ *   schema: z.object({ sku: z.string(), quantity: z.number() }),
+ *   version: 3,
+ *   upcast: {
+ *     1: (data: { item: string }) => ({ sku: data.item }),
+ *     2: (data: { sku: string }) => ({ ...data, quantity: 1 }),
+ *   },
+ * }
+ */
+export interface EventVersions<Schema extends StandardSchemaV1 = StandardSchemaV1> {
+  /**
+   * Of the current version; run at `publish`, and on reading an event of an older version. From
+   * version 2 on it must be synchronous. @default none: data passes as it is
+   */
+  readonly schema?: Schema | undefined
+  /** The current one, from 1: `publish` writes it. */
+  readonly version: number
+  /** For each older version, what makes the next one of it. The last gives what the schema takes. */
+  readonly upcast?: { readonly [version: number]: Upcaster } | undefined
+}
+
+/** A schema, or versions, for each event type. */
+export type EventSchemas = { readonly [type: string]: StandardSchemaV1 | EventVersions }
+
+/** A schema or versions of a type with this data: given to `publish`, and seen by handlers. */
+export type TypeVersions<Data> =
+  | StandardSchemaV1<Data, Data>
+  | EventVersions<StandardSchemaV1<Data, Data>>
+
+/**
+ * What becomes of events whose type is not in `events`, or whose version is newer than the one
+ * there. `deliver`: handlers and readings get them as they are. `ignore`: they do not. `error`:
+ * neither, and `onError` is told (`invalid_type`, `needs_upgrade`); to publish such a type rejects
+ * with `invalid_type`. Whatever it is, they are logged and carried on.
+ */
+export type UnknownPolicy = 'deliver' | 'ignore' | 'error'
+
+type SchemaOf<Definition> = Definition extends StandardSchemaV1
+  ? Definition
+  : Definition extends { readonly schema: infer Schema extends StandardSchemaV1 }
+    ? Schema
+    : StandardSchemaV1<unknown>
 
 /** What handlers see. */
 export type SchemaEvents<Schemas extends EventSchemas> = {
-  readonly [Type in keyof Schemas]: StandardSchemaV1.InferOutput<Schemas[Type]>
+  readonly [Type in keyof Schemas]: StandardSchemaV1.InferOutput<SchemaOf<Schemas[Type]>>
 }
 
 /** What `publish` takes. */
 export type SchemaInput<Schemas extends EventSchemas> = {
-  readonly [Type in keyof Schemas]: StandardSchemaV1.InferInput<Schemas[Type]>
+  readonly [Type in keyof Schemas]: StandardSchemaV1.InferInput<SchemaOf<Schemas[Type]>>
 }
 
-/**
- * Validates data for a type; a promise only where the schema is asynchronous. A type without a
- * schema passes as it is.
- *
- * @throws {BusError} schema_failed, with the path of the first issue
- */
-export function validate(schemas: EventSchemas, type: string, data: unknown): unknown {
-  if (!Object.hasOwn(schemas, type)) return data
-  const schema = schemas[type] as StandardSchemaV1
-  let result: ReturnType<(typeof schema)['~standard']['validate']>
-  try {
-    result = schema['~standard'].validate(data)
-  } catch (cause) {
-    throw broken(type, cause)
-  }
-  return result instanceof Promise
-    ? result.then(
-        (settled) => output(settled, type),
-        (cause: unknown) => {
-          throw broken(type, cause)
-        },
-      )
-    : output(result, type)
-}
-
-/** The schema itself failed, instead of saying whether the data matches. */
-function broken(type: string, cause: unknown): BusError {
-  return new BusError('schema_failed', `the schema of ${type} threw`, {
-    stage: 'schema',
-    eventType: type,
-    cause,
-  })
-}
-
-function output(result: StandardSchemaV1.Result<unknown>, type: string): unknown {
-  if (result.issues === undefined) return result.value
-  const [issue] = result.issues
-  const path = `data${(issue?.path ?? []).map(segmentText).join('')}`
-  const more = result.issues.length > 1 ? ` (and ${result.issues.length - 1} more)` : ''
-  throw new BusError(
-    'schema_failed',
-    `${path} of ${type}: ${issue?.message ?? 'not valid'}${more}`,
-    {
-      stage: 'schema',
-      eventType: type,
-      path,
-      cause: result.issues,
-    },
-  )
-}
-
-function segmentText(segment: PropertyKey | StandardSchemaV1.PathSegment): string {
-  const key = typeof segment === 'object' ? segment.key : segment
-  return typeof key === 'number' ? `[${key}]` : `.${String(key)}`
+/** What a reader does with the events that it opens. */
+export interface ReadTypes {
+  /** Whether events of the type are for handlers at all. */
+  hears(type: string): boolean
+  /** Whether this event is, by its header. @throws {BusError} invalid_type, needs_upgrade */
+  admits(header: EventHeader): boolean
+  /** The event in the current version of its type. @throws {BusError} schema_failed */
+  current(event: BusEvent): BusEvent
 }

@@ -163,7 +163,12 @@ export class UserLinks implements Links {
       case 'submit':
       case 'taken':
       case 'declined':
+      case 'where':
+      case 'placed':
         end.logs.add(frame.log)
+        this.#events.frame(frame, data, end)
+        return
+      case 'present':
         this.#events.frame(frame, data, end)
         return
       default:

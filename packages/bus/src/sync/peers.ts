@@ -22,6 +22,8 @@ import type { Gap } from '../types.ts'
 import { Hearing } from './hearing.ts'
 import type { Attached, PeerContexts, PeerEvents, RoomNews } from './sync.ts'
 
+/** Of these another device's are for nobody here. */
+const ELSEWHERE: ReadonlySet<string> = new Set(['batch', 'withdrawn', 'cast', 'present'])
 /** Texts kept at most until the log is open; then the oldest go, and are for the log to heal. */
 const MAX_EARLY = 10_000
 
@@ -162,6 +164,9 @@ export class Peers implements PeerContexts {
       case 'submit':
       case 'taken':
       case 'declined':
+      case 'present':
+      case 'where':
+      case 'placed':
         events.linked(frame, data)
         return
       case 'here':
@@ -178,7 +183,7 @@ export class Peers implements PeerContexts {
    */
   #isElsewhere({ frame, log }: PeerFrame): boolean {
     if (!this.#hasRoom || log === NO_LOG || this.#logId === NO_LOG) return false
-    return frame === 'batch' || frame === 'withdrawn' || frame === 'cast'
+    return ELSEWHERE.has(frame)
   }
 
   post(batch: Batch, record: OwnBatch | undefined): void {

@@ -17,7 +17,15 @@ import {
 } from '../errors.ts'
 import type { RelayAddress, RelayConnection } from '../links/link.ts'
 import type { LogState } from '../log/log.ts'
-import type { BatchRef, HelloFrame, RelayFrame, Term, WelcomeFrame } from '../protocol/frames.ts'
+import type {
+  BatchRef,
+  HelloFrame,
+  Present,
+  RelayFrame,
+  Term,
+  WelcomeFrame,
+} from '../protocol/frames.ts'
+import { deviceName, MAX_PRESENCE_LENGTH, MAX_PRESENT } from '../protocol/presence.ts'
 import { decodeFrame, encodeFrame } from '../protocol/text.ts'
 import { Incoming } from './incoming.ts'
 import { Outgoing } from './outgoing.ts'
@@ -52,6 +60,11 @@ export class Session implements RelaySession {
   #online = false
   /** The terms of the last hello. */
   #terms: readonly Term[] = []
+  /** What others know this device by, since the last hello. */
+  #name = ''
+  #present: readonly Present[] = []
+  /** What the relay was told of them. */
+  #toldPresent = ''
   #pinged: number | undefined
   #heard = 0
   #stopHeartbeat: (() => void) | undefined
@@ -113,6 +126,18 @@ export class Session implements RelaySession {
     if (this.#online) this.#send(`{"frame":"cast","events":${headersText}}\n${data.join('\n')}`)
   }
 
+  presence(members: readonly Present[]): void {
+    this.#present = members
+    this.#tellPresent()
+  }
+
+  #tellPresent(): void {
+    if (!this.#online) return
+    const text = presenceText(this.#present)
+    if (text !== this.#toldPresent) this.#send(text)
+    this.#toldPresent = text
+  }
+
   async #hello(): Promise<void> {
     this.#end()
     const round = this.#round
@@ -142,6 +167,7 @@ export class Session implements RelaySession {
     const { source, term } = this.#options
     const { room, head } = state
     this.#terms = room.terms.length > 0 ? room.terms : [term]
+    this.#name = deviceName(state.device.id)
     return {
       frame: 'hello',
       version: 1,
@@ -192,6 +218,9 @@ export class Session implements RelaySession {
         return
       case 'cast':
         events.cast(frame, data)
+        return
+      case 'presence':
+        events.presence(frame, this.#name)
         return
       case 'heartbeat':
         if (this.#pinged !== undefined) events.rtt(this.#heard - this.#pinged)
@@ -278,6 +307,7 @@ export class Session implements RelaySession {
     if (round !== this.#round) return
     this.#online = true
     events.state('online')
+    this.#tellPresent()
     this.#stopHeartbeat?.()
     this.#beat(round, frame.limits.heartbeatMs)
     const { taken } = frame
@@ -359,6 +389,7 @@ export class Session implements RelaySession {
   #end(): void {
     this.#round += 1
     this.#online = false
+    this.#toldPresent = ''
     this.#pinged = undefined
     this.#stopHeartbeat?.()
     this.#stopHeartbeat = undefined
@@ -382,5 +413,15 @@ export class Session implements RelaySession {
 
   #send(text: string): void {
     this.#connection?.send(text)
+  }
+}
+
+/** As many as a frame of them may have; who comes first stays. */
+function presenceText(present: readonly Present[]): string {
+  let members = present.slice(0, MAX_PRESENT)
+  for (;;) {
+    const text = encodeFrame({ frame: 'presence', devices: [{ members }] })
+    if (text.length <= MAX_PRESENCE_LENGTH) return text
+    members = members.slice(0, -1)
   }
 }

@@ -5,14 +5,23 @@ import type { EventHeader } from '../event.ts'
 import type { Link, RelayAddress } from '../links/link.ts'
 import type { Encoded, Log, OwnBatch, RoomBatch, Writer } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
-import type { CastFrame, Earlier, Refusal, Term } from '../protocol/frames.ts'
+import type {
+  CastFrame,
+  Earlier,
+  PresenceFrame,
+  Present,
+  Refusal,
+  Term,
+} from '../protocol/frames.ts'
 import type {
   DeclinedFrame,
   HeardFrame,
   HostFrame,
   LinkFrame,
+  PresentFrame,
   SubmitFrame,
   TakenFrame,
+  WhereFrame,
 } from '../protocol/link-frames.ts'
 import type {
   BeatFrame,
@@ -22,9 +31,16 @@ import type {
   RoomFrame,
   Seen,
 } from '../protocol/peer-frames.ts'
-import type { Gap, RelayState } from '../types.ts'
+import type { Gap, Observable, PresenceMember, RelayState } from '../types.ts'
 
-export type { HostFrame, LinkFrame } from '../protocol/link-frames.ts'
+export type {
+  HostFrame,
+  LinkFrame,
+  PlacedFrame,
+  PresentFrame,
+  Told,
+} from '../protocol/link-frames.ts'
+
 export type { BeatFrame, HereFrame, JoinFrame, Seen } from '../protocol/peer-frames.ts'
 
 /** What a session needs: the term under which this context leads, and whom to tell. */
@@ -53,6 +69,8 @@ export interface RelaySession {
   outboxGrew(newest: number, prefix: string): void
   /** Unpersisted events: sent if that is possible now, else dropped. */
   cast(headersText: string, data: readonly string[]): void
+  /** Who of this device is there, from now on: told when the relay is there, and when it changes. */
+  presence(members: readonly Present[]): void
 }
 
 /** What a session tells the device that leads. */
@@ -72,6 +90,8 @@ export interface SessionEvents {
   confirmedThrough(batch: number): void
   /** Unpersisted events of other devices. */
   cast(frame: CastFrame, data: readonly string[]): void
+  /** Who is in the room, to which this device is known by the name `own`. */
+  presence(frame: PresenceFrame, own: string): void
   gap(gap: Gap): void
   /** Another context of the device leads since: this one must stop. */
   deposed(): void
@@ -84,6 +104,8 @@ export interface Confirmation {
   readonly epoch: string
   readonly place: number
   readonly indexes: readonly number[]
+  /** Of these events, 0 where one has no stream; absent where none has. */
+  readonly revisions?: readonly number[]
   readonly refused: readonly Refusal[]
   /** Events that the room had before this confirmation. */
   readonly earlier?: readonly Earlier[]
@@ -223,7 +245,7 @@ export interface Guest {
   readonly host: string | undefined
   /**
    * Resolves when the events are in the host's log, with the record that has them, if one has them
-   * all; or when it is known that nobody keeps a log.
+   * all; with 0 when it is known that nobody keeps a log.
    *
    * @throws {BusError} unavailable, closed, and what the host's log says
    */
@@ -262,9 +284,44 @@ export interface HostOptions {
   readonly tell: (text: string) => void
   /** Whether what waits for the relay fills the log. */
   readonly outboxFull: () => boolean
+  /** Own batches up to this one are in the room, or were, as the last welcome said. */
+  readonly confirmed: () => number
 }
 
 /** A context that keeps the events of others in its log. */
 export interface Host {
   submitted(frame: SubmitFrame, data: readonly string[], way: Way): void
+  /** Answers where the room has what the log keeps. */
+  asked(frame: WhereFrame, way: Way): void
+}
+
+/** Who is here: what this context knows of others, and tells them of itself. */
+export interface Presence extends Observable<readonly PresenceMember[]> {
+  /** Log and links are there, or are so again; `device` is the id of the log's device, if it has one. */
+  attached(device: string | undefined): void
+  /** The page moves again. */
+  back(): void
+  /** What another context says; `byLink` over a link that the user gave. */
+  heard(frame: PresentFrame, byLink: boolean): void
+  /** This context leads from now on, or does no more. */
+  leads(self: boolean): void
+  /** What the relay says, to which this device is known by the name `own`. */
+  room(frame: PresenceFrame, own: string): void
+  /** The relay is not heard just now. */
+  doubt(): void
+  /** The contexts of this device. */
+  readonly members: readonly Present[]
+  /** This context stands still, or is closed. */
+  leave(): void
+  close(): void
+}
+
+/** Whom presence tells. */
+export interface PresenceEvents {
+  /** The other contexts of the device, or those behind the links that the user gave. */
+  post(frame: Omit<PresentFrame, 'frame' | 'log'>, to: 'tabs' | 'links'): void
+  /** The contexts of this device are others than before. */
+  changed(members: readonly Present[]): void
+  /** A subscriber threw. */
+  threw(cause: unknown): void
 }

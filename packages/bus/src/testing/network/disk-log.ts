@@ -1,6 +1,7 @@
 /** A context's handle of a log on the disk of its device. */
 import { BusError } from '../../errors.ts'
 import type {
+  ExpectedInLog,
   Log,
   LogSource,
   LogState,
@@ -94,6 +95,29 @@ class DiskLog implements Log, DiskHandle {
     const number = this.#write('log.append', (log) => log.append(batch), batch.headers)
     begun?.()
     return number
+  }
+
+  /** Others hear of it when it is committed: before, nobody can know whether it will be. */
+  async appendExpected(
+    batch: OwnBatch,
+    expected: readonly ExpectedInLog[],
+    begun?: (revisions: ReadonlyMap<string, number>) => void,
+  ): Promise<number> {
+    let revisions: ReadonlyMap<string, number> = new Map()
+    const number = await this.#write(
+      'log.appendExpected',
+      (log) =>
+        log.appendExpected(batch, expected, (found) => {
+          revisions = found
+        }),
+      batch.headers,
+    )
+    begun?.(revisions)
+    return number
+  }
+
+  countStreams(streams: readonly string[], before: number): Promise<number[] | undefined> {
+    return this.#read('log.countStreams', (log) => log.countStreams(streams, before))
   }
 
   appendRoom(batch: RoomBatch, term: Term): Promise<number> {

@@ -1,0 +1,185 @@
+/**
+ * Who is in a room: each device says which of its contexts are there, and hears the same of the
+ * others. Held by the connections and in memory only; a device whose connection ended stays for a
+ * moment, in which it, or the next context that leads it, may come back unnoticed.
+ *
+ * ```
+ * said by a device -> held -> changed -> to all others, at most once a tick
+ *                      ^------ its first word: the whole list, to it alone
+ * ```
+ */
+import { encodeFrame, type Present, type PresentDevice } from '@crosstown/bus/protocol'
+import type { Limits } from './limits.ts'
+import type { Platform } from './platform.ts'
+
+/** A connection that says who is there. */
+export interface Viewer {
+  /** What others know its device by. */
+  readonly name: string
+  /** Whom its token belongs to, where there are tokens. */
+  readonly subject: string | undefined
+  /** Whether it may hear of the others. */
+  readonly sees: boolean
+  readonly bufferedAmount: number
+  send(text: string): void
+}
+
+interface Held {
+  readonly viewer: Viewer
+  readonly members: readonly Present[]
+  /** The members as text, to tell whether they are others. */
+  readonly text: string
+  /** When it counts as gone, once its connection ended. */
+  goneAtMs?: number
+}
+
+export interface PresenceContext {
+  readonly limits: Limits
+  readonly platform: Platform
+}
+
+/** How long a device whose connection ended may take to come back. */
+const GRACE_MS = 5_000
+/** The least time between two rounds of changes. */
+const ROUND_MS = 500
+/** Characters of the devices in one frame, about. */
+const FRAME_LENGTH = 256 * 1024
+
+/** The contexts of one room's devices. */
+export class Presence {
+  readonly #context: PresenceContext
+  /** By name of the device, in the order in which they came. */
+  readonly #held = new Map<string, Held>()
+  /** Those of them that others are told of. */
+  readonly #shown = new Set<string>()
+  readonly #changed = new Set<string>()
+  /** Who has said something, and so knows the frame; `true` if the list it has may have a hole. */
+  readonly #viewers = new Map<Viewer, boolean>()
+  #roundMs = Number.NEGATIVE_INFINITY
+  #due = false
+
+  constructor(context: PresenceContext) {
+    this.#context = context
+  }
+
+  /** A device says which of its contexts are there; none: it leaves. */
+  said(viewer: Viewer, members: readonly Present[]): void {
+    const { name } = viewer
+    const text = JSON.stringify(members)
+    const before = this.#held.get(name)
+    if (members.length === 0) this.#drop(name)
+    else {
+      this.#held.set(name, { viewer, members, text })
+      if (before?.text !== text && this.#show(name)) this.#changed.add(name)
+    }
+    if (!this.#viewers.has(viewer)) {
+      this.#viewers.set(viewer, true)
+      this.#sendWhole(viewer)
+    }
+    this.#roundSoon()
+  }
+
+  /** Its connection ended. */
+  left(viewer: Viewer): void {
+    if (!this.#viewers.delete(viewer)) return
+    const held = this.#held.get(viewer.name)
+    if (held?.viewer === viewer) held.goneAtMs = this.#context.platform.monotonic() + GRACE_MS
+    if (this.#viewers.size > 0) return
+    // Nobody is there to be told.
+    for (const one of [this.#held, this.#shown, this.#changed]) one.clear()
+  }
+
+  /** Due twice a second. */
+  tick(nowMs: number): void {
+    for (const [name, { goneAtMs }] of this.#held) {
+      if (goneAtMs !== undefined && goneAtMs <= nowMs) this.#drop(name)
+    }
+    this.#round()
+    for (const [viewer, holes] of this.#viewers) if (holes) this.#sendWhole(viewer)
+  }
+
+  #drop(name: string): void {
+    this.#held.delete(name)
+    if (!this.#shown.delete(name)) return
+    this.#changed.add(name)
+    for (const next of this.#held.keys()) {
+      if (this.#shown.has(next)) continue
+      if (this.#show(next)) this.#changed.add(next)
+      return
+    }
+  }
+
+  /** Whether others are told of it: a room shows so many devices, whoever came first. */
+  #show(name: string): boolean {
+    if (this.#shown.size < this.#context.limits.presenceDevices) this.#shown.add(name)
+    return this.#shown.has(name)
+  }
+
+  /** At once where it has been quiet, with what else comes in this turn; else at the next tick. */
+  #roundSoon(): void {
+    const { platform } = this.#context
+    if (this.#due || this.#changed.size === 0) return
+    if (platform.monotonic() - this.#roundMs < ROUND_MS) return
+    this.#due = true
+    platform.soon(() => {
+      this.#due = false
+      this.#round()
+    })
+  }
+
+  #round(): void {
+    if (this.#changed.size === 0) return
+    this.#roundMs = this.#context.platform.monotonic()
+    const names = [...this.#changed]
+    const texts = this.#texts(names, false)
+    this.#changed.clear()
+    for (const [viewer, holes] of this.#viewers) {
+      if (!viewer.sees || holes) continue
+      // What it said itself alone is no news to it.
+      if (names.length === 1 && names[0] === viewer.name) continue
+      if (this.#isFull(viewer)) this.#viewers.set(viewer, true)
+      else for (const text of texts) viewer.send(text)
+    }
+  }
+
+  #sendWhole(viewer: Viewer): void {
+    if (viewer.sees && this.#isFull(viewer)) return
+    this.#viewers.set(viewer, false)
+    if (!viewer.sees) return
+    const others = [...this.#shown].filter((name) => name !== viewer.name)
+    for (const text of this.#texts(others, true)) viewer.send(text)
+  }
+
+  #isFull({ bufferedAmount }: Viewer): boolean {
+    return bufferedAmount > this.#context.limits.pauseBytes
+  }
+
+  /** Frames of these devices; one that is not held left. */
+  #texts(names: readonly string[], whole: boolean): string[] {
+    const texts: string[] = []
+    let devices: PresentDevice[] = []
+    let length = 0
+    const end = (): void => {
+      const all = whole && texts.length === 0
+      texts.push(encodeFrame({ frame: 'presence', ...(all && { whole: true }), devices }))
+      devices = []
+      length = 0
+    }
+    for (const name of names) {
+      const held = this.#held.get(name)
+      const subject = held?.viewer.subject
+      devices.push({
+        device: name,
+        ...(subject !== undefined && { subject }),
+        members: held?.members ?? [],
+      })
+      length += held?.text.length ?? 0
+      if (length >= FRAME_LENGTH || devices.length >= MAX_DEVICES) end()
+    }
+    if (devices.length > 0 || texts.length === 0) end()
+    return texts
+  }
+}
+
+/** Devices in one frame at most. */
+const MAX_DEVICES = 1_000
