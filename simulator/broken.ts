@@ -220,6 +220,15 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
     profile: 'views',
   },
   {
+    name: 'stale-snapshot',
+    invariant: 6,
+    fault: 'a snapshot of a view is used, whatever the room has lost since',
+    file: 'bus/dist/read/snapshot.js',
+    find: 'if (version === view.version && stands(point, state))',
+    replace: 'if (true)',
+    profile: 'views',
+  },
+  {
     name: 'backwards',
     invariant: 7,
     fault: "events of a room's batch are dispatched last to first",
