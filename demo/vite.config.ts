@@ -17,5 +17,8 @@ const reloadForTheBus: Plugin = {
 
 export default defineConfig({
   plugins: [react(), reloadForTheBus, serviceWorker('src/service-worker.ts', 'service-worker.js')],
-  build: { target: 'es2023' },
+  build: {
+    target: 'es2023',
+    rollupOptions: { input: ['index.html', 'devices.html'] },
+  },
 })

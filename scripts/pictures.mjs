@@ -1,13 +1,15 @@
-// node scripts/pictures.mjs: starts the demo, plays a scene with two devices and writes the
-// README's pictures, docs/images/demo-light.png and demo-dark.png. Needs Node 24 (the pinned one
-// is node_modules/.bin/node), built packages and a Chromium.
+// npm run pictures: builds, starts the demo, plays a scene with two devices and writes the README's
+// pictures: docs/images/demo-*.png, each in light and dark. Needs a Chromium and a Deno.
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { chromium } from '@playwright/test'
 import { findCapabilities } from './lib/capabilities.mjs'
 import { startDemo } from './lib/demo-stack.mjs'
+import { build } from './lib/phases.mjs'
 import { root } from './lib/project.mjs'
 
+const built = await build()
+if (built.code !== 0) throw new Error(built.output)
 const { env, missing } = await findCapabilities(['chromium', 'deno'])
 if (missing.size > 0) throw new Error([...missing.values()].join('; '))
 process.env.CROSSTOWN_CHROMIUM = env.CROSSTOWN_CHROMIUM
@@ -18,58 +20,71 @@ mkdirSync(folder, { recursive: true })
 const demo = await startDemo()
 const browser = await chromium.launch(chromiumLaunch)
 try {
-  const laptop = await open({ width: 1360, height: 960 })
-  const secondTab = await laptop.context().newPage()
-  await visit(secondTab)
-  const phone = await open({ width: 400, height: 800 })
+  const context = await browser.newContext({
+    viewport: { width: 1440, height: 900 },
+    locale: 'en-GB',
+    reducedMotion: 'reduce',
+  })
+  const shop = await context.newPage()
+  await shop.goto(`${demo.url}/?room=demo`)
+  await online(shop)
 
-  // An order from the phone, then a cart that all three fill.
-  await press(laptop, 'add-bread')
-  await press(phone, 'add-coffee')
-  await cartHas(phone, 2)
-  await press(phone, 'checkout')
-  await laptop.locator('[data-testid=order-step][data-done=true]').nth(2).waitFor()
-  await laptop.locator('[data-testid=event-row][data-type="notification.counted"]').waitFor()
-  await press(laptop, 'add-tea')
-  await cartHas(laptop, 1)
-  await press(secondTab, 'add-honey')
-  await cartHas(laptop, 2)
-  await press(phone, 'add-coffee')
-  await cartHas(laptop, 3)
-  await press(phone, 'more-coffee')
-  await cartHas(laptop, 4)
-  await laptop.locator('[data-testid=worker-heard][data-count="10"]').waitFor()
+  // One order that ends well, one whose card is declined, and one without a ferry.
+  await order(shop, ['bread', 'coffee', 'coffee'])
+  await order(shop, ['tea'], { payment: 'declined' }, 'failed')
+  await order(shop, ['honey', 'bread'], { delivery: 'ferry' }, 'failed')
+  await shop.waitForURL(/orders/)
+  await pictures(shop, 'demo-orders')
+  await shop.getByTestId('order-thread').first().click()
+  await shop.locator('[data-testid=thread-count][data-count="8"]').waitFor()
+  await pictures(shop, 'demo-activity')
+  await shop.close()
 
-  for (const colorScheme of ['light', 'dark']) {
-    await laptop.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
-    await laptop.mouse.move(0, 0)
-    const path = join(folder, `demo-${colorScheme}.png`)
-    await laptop.screenshot({ path, animations: 'disabled' })
-    console.log(path.slice(root.length + 1))
-  }
+  // Both devices fill one cart; the phone has just ordered from it.
+  const both = await context.newPage()
+  await both.goto(`${demo.url}/devices.html?room=demo`)
+  const [laptop, phone] = ['laptop', 'phone'].map((kind) =>
+    both.frameLocator(`[data-testid=device-${kind}]`),
+  )
+  for (const device of [laptop, phone]) await online(device)
+  await phone.getByTestId('add-milk').click()
+  await laptop.locator('[data-testid=cart-count][data-count="1"]').waitFor()
+  await laptop.getByTestId('add-bread').click()
+  await phone.locator('[data-testid=cart-count][data-count="2"]').waitFor()
+  await phone.getByTestId('checkout').click()
+  await phone.locator('[data-testid=order]:first-child[data-state=confirmed]').waitFor()
+  for (const sku of ['tea', 'honey', 'coffee']) await laptop.getByTestId(`add-${sku}`).click()
+  await laptop.locator('html').evaluate(() => scrollTo(0, 0))
+  await phone.locator('[data-testid=cart-count][data-count="3"]').waitFor()
+  await pictures(both, 'demo')
 } finally {
   await browser.close()
   await demo.stop()
 }
 
-/** A device of its own: no storage in common with the others. */
-async function open(viewport) {
-  const context = await browser.newContext({ viewport, locale: 'en-GB' })
-  const page = await context.newPage()
-  await visit(page)
-  return page
+function online(page) {
+  return page.locator('[data-testid=status-relay][data-state=online]').waitFor()
 }
 
-async function visit(page) {
-  await page.goto(demo.url)
-  await page.locator('[data-testid=status-relay][data-state=online]').waitFor()
-  await page.locator('[data-testid=status-worker][data-state=ready]').waitFor()
+/** Orders these, in this way, and waits until it is known how that ended. */
+async function order(page, skus, choices = {}, end = 'confirmed') {
+  await page.getByTestId('nav-shop').click()
+  for (const sku of skus) await page.getByTestId(`add-${sku}`).click()
+  for (const [name, value] of Object.entries(choices)) {
+    await page.getByTestId(name).selectOption(value)
+  }
+  await page.getByTestId('checkout').click()
+  await page.waitForURL(/orders\/./)
+  const id = page.url().split('/').at(-1)
+  await page.locator(`[data-order="${id}"][data-state=${end}]`).waitFor()
 }
 
-function press(page, id) {
-  return page.getByTestId(id).click()
-}
-
-function cartHas(page, count) {
-  return page.locator(`[data-testid=cart-count][data-count="${count}"]`).waitFor()
+async function pictures(page, name) {
+  await page.mouse.move(0, 0)
+  for (const colorScheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme })
+    const path = join(folder, `${name}-${colorScheme}.png`)
+    await page.screenshot({ path, animations: 'disabled' })
+    console.log(path.slice(root.length + 1))
+  }
 }

@@ -43,10 +43,10 @@ const programs = [
     args: () => ['demo/services/orders.node.ts'],
   },
   {
-    name: 'notifications',
-    file: 'demo/services/notifications.deno.ts',
+    name: 'warehouse',
+    file: 'demo/services/warehouse.deno.ts',
     deno: true,
-    args: () => ['demo/services/notifications.deno.ts'],
+    args: () => ['demo/services/warehouse.deno.ts'],
   },
   {
     name: 'demo',
@@ -108,7 +108,12 @@ async function start({ name, args, cwd = '.', ready, deno }) {
   if (stopping) return
   const child = spawn(command, all, {
     cwd: join(root, cwd),
-    env: insideEnv({ ...addresses, CROSSTOWN_ROOM: room, NO_COLOR: '1' }),
+    env: insideEnv({
+      ...addresses,
+      CROSSTOWN_ROOM: room,
+      CROSSTOWN_DATA: `./${data}`,
+      NO_COLOR: '1',
+    }),
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   children.set(name, child)

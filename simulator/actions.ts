@@ -23,6 +23,16 @@ export type Work =
       readonly together: boolean
       readonly type: EventType
     })
+  /** Events of a stream that expect its revision, one building on the other. */
+  | (Slot & {
+      readonly do: 'expect'
+      readonly stream: string
+      /** `head`: what this context knows as the newest revision. */
+      readonly expects: 'head' | 'none' | 'exists' | 'wrong' | 'any'
+      readonly count: number
+      readonly until: 'accepted' | 'logged' | 'relayed'
+      readonly together: boolean
+    })
   | (Slot & {
       readonly do: 'open'
       readonly kind: 'page' | 'worker' | 'service-worker'
@@ -60,6 +70,8 @@ export type Fault =
       readonly abort: number
       readonly quota: number
     }
+  /** Who is signed in there. */
+  | { readonly do: 'user'; readonly device: number; readonly user: string }
   | { readonly do: 'power'; readonly device: number; readonly lost: number }
   | { readonly do: 'clock'; readonly device: number; readonly ms: number }
   | { readonly do: 'clone'; readonly device: number; readonly to: number }

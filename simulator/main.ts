@@ -39,6 +39,8 @@ else if (values.broken !== undefined) await oneBroken(values.broken)
 else await honest()
 
 async function honest(): Promise<void> {
+  // Until all runs came to their end.
+  process.exitCode = 1
   const { simulate, simulateRegressions } = await import('./simulate.ts')
   const began = process.cpuUsage()
   const request = {
@@ -63,6 +65,7 @@ async function honest(): Promise<void> {
 async function oneBroken(name: string): Promise<void> {
   const build = BROKEN_BUILDS.find((one) => one.name === name)
   if (!build) return usage(`no broken build ${name}; there are ${names().join(', ')}`)
+  process.exitCode = 1
   const assertLoaded = loadBroken(build)
   const { simulate } = await import('./simulate.ts')
   const { runs, failed } = await simulate(

@@ -37,7 +37,7 @@ export interface Place {
 export function openPlace(
   context: TestContext,
   instance: Instance,
-  options: Pick<TestBusOptions, 'types' | 'limits'>,
+  options: Pick<TestBusOptions, 'types' | 'limits' | 'token'>,
   withViews: boolean,
 ): Place {
   const bus: AnyBus = context.createBus({

@@ -18,6 +18,7 @@ export type ProfileName =
   | 'mixed'
   | 'guests'
   | 'views'
+  | 'streams'
 
 type Trouble = (scene: Scene) => void
 
@@ -78,6 +79,14 @@ export const TROUBLES: Readonly<Record<string, Trouble>> = {
     const at = scene.time()
     if (scene.random.chance(0.6)) scene.add(at, { do: 'clear', device, slot })
     else scene.add(at, { do: 'wipe', device })
+  },
+  user(scene) {
+    const device = scene.device()
+    const at = scene.time()
+    const later = at + scene.span()
+    scene.add(at, { do: 'user', device, user: 'bob' })
+    if (scene.random.chance(0.5)) scene.add(later, { do: 'clear', device, slot: 0 })
+    if (scene.random.chance(0.5)) scene.add(later, { do: 'user', device, user: 'ann' })
   },
   disconnect: (scene) => scene.add(scene.time(), { do: 'disconnect', device: scene.device() }),
   clock(scene) {
@@ -147,15 +156,16 @@ export const PROFILES: Readonly<Record<ProfileName, readonly (keyof typeof TROUB
   tabs: ['tabs', 'tabs', 'leave', 'cut'],
   disk: ['disk', 'disk', 'clock', 'leave', 'cut'],
   power: ['power', 'power', 'disk', 'clock', 'cut'],
-  logs: ['clear', 'disconnect', 'disconnect', 'disk', 'leave', 'cut'],
+  logs: ['clear', 'disconnect', 'disconnect', 'disk', 'leave', 'cut', 'user', 'user'],
   lifecycle: ['freeze', 'freeze', 'cache', 'hide', 'leave', 'cut'],
-  restore: ['restore', 'restore', 'wipe', 'cut', 'leave'],
+  restore: ['restore', 'restore', 'wipe', 'cut', 'leave', 'user'],
   full: ['cut', 'cut', 'relayCrash', 'leave', 'tabs', 'disk'],
   trimmed: ['cut', 'cut', 'cut', 'relayCrash', 'leave', 'power', 'power', 'clone'],
   clones: ['clone', 'cut', 'leave'],
   mixed: Object.keys(TROUBLES),
   guests: ['leave', 'leave', 'tabs', 'disk', 'freeze', 'cut', 'relayCrash'],
   views: [...Object.keys(TROUBLES), 'restore', 'cut', 'leave', 'leave'],
+  streams: ['cut', 'cut', 'relayCrash', 'leave', 'tabs', 'disk', 'restore', 'power', 'freeze'],
 }
 
 export const PROFILE_NAMES = Object.keys(PROFILES) as ProfileName[]

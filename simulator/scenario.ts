@@ -27,6 +27,7 @@ export function makeScenario(seed: number, profile: ProfileName): Scenario {
     }
   }
   scene.work()
+  if (profile === 'streams') scene.streams()
   const troubles = PROFILES[profile]
   const many = troubles.length === 0 ? 0 : 1 + scene.random.below(6)
   for (let i = 0; i < many; i++) TROUBLES[scene.random.pick(troubles)]?.(scene)

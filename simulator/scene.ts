@@ -77,6 +77,23 @@ export class Scene {
     }
   }
 
+  /** Work on a few streams, on which contexts and devices compete. */
+  streams(): void {
+    const { random } = this
+    const publishes = 6 + random.below(20)
+    for (let i = 0; i < publishes; i++) {
+      this.add(this.time(), {
+        do: 'expect',
+        ...this.slot(),
+        stream: random.pick(['s', 's', 't'] as const),
+        expects: random.pick(['head', 'head', 'head', 'none', 'exists', 'wrong', 'any'] as const),
+        count: 1 + random.below(4),
+        until: random.pick(['relayed', 'relayed', 'logged', 'accepted'] as const),
+        together: random.chance(0.2),
+      })
+    }
+  }
+
   work(): void {
     const { random } = this
     const publishes = 4 + random.below(16)

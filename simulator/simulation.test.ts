@@ -5,6 +5,8 @@ import { join, resolve } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { BROKEN_BUILDS } from './broken.ts'
 import { ROTATION } from './profiles.ts'
+import { run } from './run.ts'
+import { makeScenario } from './scenario.ts'
 
 const root = resolve(import.meta.dirname, '..')
 const guide = readFileSync(join(root, 'docs/testing.md'), 'utf8')
@@ -44,6 +46,11 @@ describe('the simulator', { timeout: 120_000 }, () => {
     const { code, output } = await simulate('--regressions')
     expect(output).toContain(' 0 failed')
     expect(code).toBe(0)
+  })
+
+  it('finds a run that breaks off', async () => {
+    const { violations } = await run({ ...makeScenario(1, 'calm'), kept: -1 })
+    expect(violations).toEqual([expect.stringContaining('it broke off: ')])
   })
 
   it('replays a seed exactly, and another one otherwise', async () => {

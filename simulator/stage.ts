@@ -1,5 +1,5 @@
 // Carries out a scenario on a test network.
-import type { TestDevice, TestNetwork } from '@crosstown/bus/testing'
+import type { TestContext, TestDevice, TestNetwork } from '@crosstown/bus/testing'
 import type { Action, Slot } from './actions.ts'
 import { type Instance, Ledger } from './ledger.ts'
 import { canLead, NAME, openPlace, type Place, QUEUE_EVENTS, ROOM, SOME_TYPES } from './place.ts'
@@ -9,6 +9,8 @@ import { Publishers } from './work.ts'
 
 /** In which leadership passes on from a page that is frozen. */
 const HAND_OVER_MS = 2_000
+/** Who is signed in on all devices at first. */
+const USER = 'ann'
 
 type Of<Name extends Action['do']> = Extract<Action, { do: Name }>
 
@@ -22,8 +24,10 @@ export class Stage {
   readonly #views: boolean
   readonly #publishers: Publishers
   readonly #places = new Map<string, Place>()
+  /** Who is signed in, where it is not the one it was at first. */
+  readonly #users = new Map<TestDevice, string>()
   /** What was asked for and takes its time: closing, draining, copying. */
-  readonly #running = new Set<Promise<unknown>>()
+  readonly #running = new Map<Promise<unknown>, TestContext | undefined>()
 
   constructor(network: TestNetwork, { partial, logEvents, views = false }: Scenario) {
     this.#views = views
@@ -49,6 +53,9 @@ export class Stage {
       case 'post':
         this.#follow(post(this.network, this.ledger, action))
         return
+      case 'expect':
+        this.#expect(action)
+        return
       case 'crash':
         this.#leave(action, (place) => place.context.crash())
         return
@@ -61,7 +68,7 @@ export class Stage {
       case 'close':
         this.#leave(action, ({ context }) => {
           if (context.frozen) context.crash()
-          else this.#follow(context.close())
+          else this.#follow(context.close(), context)
         })
         return
       case 'freeze':
@@ -90,9 +97,24 @@ export class Stage {
     }
   }
 
-  /** Waits for what the script began and did not wait for. */
+  /** Waits for what the script began and did not wait for, but for what died with its context. */
   async rest(): Promise<void> {
-    while (this.#running.size > 0) await this.network.until(Promise.all(this.#running))
+    await this.network.until(() =>
+      [...this.#running.values()].every((context) => context?.alive === false),
+    )
+  }
+
+  /** Clears the logs of other users that devices were refused with; whether there were any. */
+  async readmit(): Promise<boolean> {
+    const refused = new Map<TestDevice, Place>()
+    for (const place of this.open) {
+      const { device } = place.instance
+      if (place.context.alive && place.bus.status.get().relay === 'refused')
+        refused.set(device, place)
+    }
+    for (const { bus, context } of refused.values()) this.#follow(bus.clear(), context)
+    await this.rest()
+    return refused.size > 0
   }
 
   #trouble(action: Exclude<Action, Slot>): void {
@@ -125,6 +147,10 @@ export class Stage {
         return
       case 'disconnect':
         this.#device(action).disk(NAME, ROOM).disconnect()
+        return
+      case 'user':
+        this.#users.set(this.#device(action), action.user)
+        relay.drop(this.#device(action))
         return
       case 'power':
         this.#cutPower(action)
@@ -174,6 +200,11 @@ export class Stage {
     if (!place) return
     const { device, name, context } = { ...place.instance, context: place.context }
     const others = this.open.filter((other) => other !== place && canLead(other, device))
+    // A worker says nothing when it is frozen: that it leads no more is found out by its silence.
+    const stuck = this.open.some(
+      (other) =>
+        other.instance.device === device && other.context.frozen && other.bus.status.get().leader,
+    )
     const disturbances = (): number =>
       this.open.reduce(
         (sum, one) => (one.instance.device === device ? sum + one.disturbed : sum),
@@ -183,7 +214,7 @@ export class Stage {
     context.freeze()
     const before = disturbances()
     const hears = context.kind === 'page' && others.length > 0
-    if (!hears || !device.disk(NAME, ROOM).isCalm) return
+    if (!hears || stuck || !device.disk(NAME, ROOM).isCalm) return
     this.network.after(HAND_OVER_MS, () => {
       // The one that took the lead may be gone or frozen itself by then.
       const same = others.every((one) => canLead(one, device)) && disturbances() === before
@@ -201,7 +232,11 @@ export class Stage {
   /** Fails where the log cannot be cleared just now, as it says. */
   #clear(where: Slot): void {
     const place = this.#at(where)
-    if (place) this.#follow(place.bus.clear().catch(() => {}))
+    if (place)
+      this.#follow(
+        place.bus.clear().catch(() => {}),
+        place.context,
+      )
   }
 
   #cutPower({ device, lost }: Of<'power'>): void {
@@ -214,8 +249,8 @@ export class Stage {
     this.#follow(hit.cutPower(lost))
   }
 
-  #follow(promise: Promise<unknown>): void {
-    this.#running.add(promise)
+  #follow(promise: Promise<unknown>, context?: TestContext): void {
+    this.#running.set(promise, context)
     promise
       .catch((error) => this.ledger.violations.push(`the script failed: ${String(error)}`))
       .finally(() => this.#running.delete(promise))
@@ -261,9 +296,20 @@ export class Stage {
       queueEvents: QUEUE_EVENTS,
       ...(logEvents === undefined ? undefined : { logEvents }),
     }
-    const place = openPlace(context, instance, { ...(types && { types }), limits }, this.#views)
+    const token = (): string => this.#users.get(on) ?? USER
+    const place = openPlace(
+      context,
+      instance,
+      { token, ...(types && { types }), limits },
+      this.#views,
+    )
     if (slot === 0) this.#publishers.answer(place)
     this.#places.set(`${device}/${slot}`, place)
+  }
+
+  #expect(action: Of<'expect'>): void {
+    const place = this.#at(action)
+    if (place && !place.context.frozen) void this.#publishers.expect(place, action)
   }
 
   #publish(action: Of<'publish'>): void {

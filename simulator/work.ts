@@ -32,6 +32,48 @@ export class Publishers {
     })
   }
 
+  /** Reads a stream, and then publishes a chain of events that expect it to be as it was read. */
+  async expect(
+    { bus, context, instance }: Place,
+    { stream, expects, count, until, together }: Extract<Work, { do: 'expect' }>,
+  ): Promise<void> {
+    // A context without a log has nothing to read, and nothing to expect.
+    const events = await bus.loadStream(stream).catch(() => undefined)
+    if (!events || context.frozen || isOver(instance)) return
+    // What waits has no revision yet, and comes after all that has one.
+    const newest = Math.max(0, ...events.map(({ revision = 0 }) => revision))
+    const waiting = events.filter(({ revision, position }) => !revision && !position).length
+    const first = newest + waiting + (expects === 'wrong' ? 7 : 0)
+    const burst = this.#bursts++
+    const made = Array.from({ length: count }, (_, i) => {
+      const word = expects === 'head' || expects === 'wrong' ? first + i : expects
+      const expectedRevision = expects === 'none' && i > 0 ? i : word
+      const publication = this.#ledger.publication(instance, {
+        type: 'fact.counted',
+        scope: 'room',
+        persist: true,
+        until,
+        burst,
+        at: this.#now(),
+      })
+      const data = { key: publication.key, persist: true, mark: PRISTINE }
+      return { publication, data, options: { stream, expectedRevision } }
+    })
+    if (!together) {
+      for (const { publication, data, options } of made) {
+        const { type } = publication
+        this.#ledger.follow(publication, bus.publish(type, data, { ...options, until }))
+      }
+      return
+    }
+    const entries = made.map(({ data, options }) => ({ type: 'fact.counted', data, ...options }))
+    const all = bus.publishBatch(entries, { until })
+    made.forEach(({ publication }, i) => {
+      const one = all.then((batch) => batch[i] as BusEvent)
+      this.#ledger.follow(publication, one)
+    })
+  }
+
   publish({ bus, instance }: Place, work: Extract<Work, { do: 'publish' }>): void {
     const { scope, persist, until, type, together } = work
     const options = { scope, persist, until }

@@ -3,9 +3,10 @@ import { applyToCart, type CartEvent, countOf, EMPTY_CART, totalOf } from './car
 
 const tea = { sku: 'tea', name: 'Green tea', price: 860 }
 const milk = { sku: 'milk', name: 'Oat milk', price: 235 }
-const added = (data: typeof tea): CartEvent => ({ type: 'cart.item_added', data })
-const removed = (sku: string): CartEvent => ({ type: 'cart.item_removed', data: { sku } })
-const cleared: CartEvent = { type: 'cart.cleared', data: undefined }
+const event = (type: string, data?: object) => ({ type, data }) as CartEvent
+const added = (data: typeof tea) => event('cart.item_added', data)
+const removed = (sku: string) => event('cart.item_removed', { sku })
+const cleared = event('cart.cleared')
 const cartOf = (...events: CartEvent[]) => events.reduce(applyToCart, EMPTY_CART)
 
 test('an item added twice is one line', () => {

@@ -1,6 +1,6 @@
 /** The offline switch: it takes all tabs of this device off the relay, and back. */
-import { bus, relay, room } from './bus.ts'
-import { rememberOffline, wasOffline } from './offline-memory.ts'
+import { bus, busName, relay, room } from './bus.ts'
+import { rememberOffline, wasOffline } from './settings.ts'
 import { createStore } from './store.ts'
 
 export const offline = createStore(relay.paused)
@@ -12,13 +12,13 @@ function apply(on: boolean): void {
 }
 
 bus.subscribe('demo.offline', ({ data }) => {
-  rememberOffline(room, data.on)
+  rememberOffline(busName, room, data.on)
   apply(data.on)
 })
 
 // A tab that was asleep did not hear of it.
 document.addEventListener('visibilitychange', () => {
-  if (document.visibilityState === 'visible') apply(wasOffline(room))
+  if (document.visibilityState === 'visible') apply(wasOffline(busName, room))
 })
 
 export function setOffline(on: boolean): void {

@@ -1,51 +1,100 @@
-/** Orders and how far they are, as their events make them. Pure, and in any order of answers. */
+/** Orders and how far they are, as their events make them. Pure, in whatever order events come. */
 import type { EventOf } from '@crosstown/bus'
-import type { CartLine, Shop } from './bus.ts'
+import type { FailureReason, OrderData, Shop } from './events.ts'
 
-export const ANSWERS = ['order.validated', 'order.confirmed'] as const
-export type Answer = (typeof ANSWERS)[number]
+/** The way of an order on which all goes well. */
+export const STEPS = [
+  'order.created',
+  'order.validated',
+  'inventory.reserved',
+  'payment.completed',
+  'shipping.arranged',
+  'order.confirmed',
+] as const
+
+/** What stops an order; what is taken back then; and the end of it. */
+export const SETBACKS = [
+  'inventory.missing',
+  'payment.declined',
+  'shipping.refused',
+  'payment.refunded',
+  'inventory.released',
+  'order.failed',
+] as const
+
+export const ORDER_TYPES = [...STEPS, ...SETBACKS] as const
+
+export type OrderType = (typeof ORDER_TYPES)[number]
+export type OrderEvent = EventOf<Shop, OrderType>
 
 export interface OrderStep {
+  readonly type: OrderType
   readonly source: string
   readonly time: number
-  readonly message?: string
+  readonly message: string | undefined
 }
 
-export interface Order {
+export interface Order extends OrderData {
   /** What ties the events of one order together. */
   readonly correlationId: string
-  readonly id: string
-  readonly items: readonly CartLine[]
-  readonly total: number
-  readonly created: OrderStep
-  readonly answers: { readonly [Type in Answer]?: OrderStep }
+  /** In the order in which they are known here; one of a type. */
+  readonly steps: readonly OrderStep[]
+  readonly failed: FailureReason | undefined
 }
 
 /** Newest first. */
 export type Orders = readonly Order[]
 
-export type OrderEvent = EventOf<Shop, 'order.created' | Answer>
+export const NO_ORDERS: Orders = []
 
 /** Orders kept: the log has the others. */
 const MAX_ORDERS = 20
 
 export function applyToOrders(orders: Orders, event: OrderEvent): Orders {
-  const { correlationId, source, time } = event
-  if (event.type === 'order.created') {
+  const { correlationId, type, data } = event
+  if (type === 'order.created') {
     if (orders.some((order) => order.correlationId === correlationId)) return orders
-    const { id, items, total } = event.data
-    const order: Order = { correlationId, id, items, total, created: { source, time }, answers: {} }
+    const order = { ...data, correlationId, steps: [stepOf(event)], failed: undefined }
     return [order, ...orders].slice(0, MAX_ORDERS)
   }
-  const step: OrderStep =
-    event.type === 'order.confirmed'
-      ? { source, time, message: event.data.message }
-      : { source, time }
-  return orders.map((order) =>
-    order.correlationId === correlationId
-      ? { ...order, answers: { ...order.answers, [event.type]: step } }
-      : order,
-  )
+  return orders.map((order) => {
+    if (order.correlationId !== correlationId || stepIn(order, type)) return order
+    return {
+      ...order,
+      steps: [...order.steps, stepOf(event)],
+      failed: type === 'order.failed' ? data.reason : order.failed,
+    }
+  })
+}
+
+function stepOf({ type, source, time, data }: OrderEvent): OrderStep {
+  return { type, source, time, message: 'message' in data ? data.message : undefined }
+}
+
+export const stepIn = ({ steps }: Pick<Order, 'steps'>, type: OrderType): OrderStep | undefined =>
+  steps.find((step) => step.type === type)
+
+export type OrderState = 'open' | 'confirmed' | 'failed'
+
+export function stateOf(order: Order): OrderState {
+  if (order.failed) return 'failed'
+  return stepIn(order, 'order.confirmed') ? 'confirmed' : 'open'
+}
+
+export type Service = 'orders-service' | 'warehouse-service'
+
+/** Whose turn it is, as an order stands. */
+export function waitsFor(order: Order): Service | undefined {
+  if (stateOf(order) !== 'open') return undefined
+  switch (order.steps.at(-1)?.type) {
+    case 'order.validated':
+    case 'payment.completed':
+    case 'payment.declined':
+    case 'payment.refunded':
+      return 'warehouse-service'
+    default:
+      return 'orders-service'
+  }
 }
 
 const ID_LETTERS = '23456789ABCDEFGHJKLMNPQRSTUVWXYZ'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { randomRoom, relayUrl, roomFrom, roomLink } from './room.ts'
+import { busNameFrom, randomRoom, relayUrl, roomFrom, roomLink } from './room.ts'
 
 test.each([
   ['', 'demo'],
@@ -19,12 +19,21 @@ test('a new room is a valid room', () => {
   expect(roomFrom(`?room=${room}`)).toBe(room)
 })
 
-test('a link leads to the room and keeps the rest', () => {
-  expect(roomLink('http://localhost:5173/?room=a&x=1#cart', 'b')).toBe(
+test('a link leads to the room, and to the device that opens it', () => {
+  expect(roomLink('http://localhost:5173/?room=a&device=b&x=1#/orders', 'b')).toBe(
     'http://localhost:5173/?room=b&x=1',
   )
 })
 
 test('without an address the relay is where the page came from', () => {
   expect(relayUrl({ protocol: 'https:', hostname: 'shop.example' })).toBe('wss://shop.example:8787')
+})
+
+test.each([
+  ['', 'shop'],
+  ['?room=a', 'shop'],
+  ['?device=b', 'shop-b'],
+  ['?device=No%20way', 'shop'],
+])('the bus of %s', (query, name) => {
+  expect(busNameFrom(query)).toBe(name)
 })

@@ -15,6 +15,15 @@ export function roomFrom(query: string): string {
   return /[A-Za-z0-9]/.test(room) ? room : DEFAULT_ROOM
 }
 
+/**
+ * The bus of a query. `?device=b` gives a second device in the same browser: a bus of another name
+ * has a log and a channel of its own, and meets the first one at the relay only.
+ */
+export function busNameFrom(query: string): string {
+  const device = new URLSearchParams(query).get('device') ?? ''
+  return /^[a-z0-9]{1,16}$/.test(device) ? `shop-${device}` : 'shop'
+}
+
 const ADJECTIVES = ['amber', 'brisk', 'calm', 'early', 'green', 'quiet', 'sunny', 'warm']
 const PLACES = ['alley', 'bridge', 'corner', 'harbour', 'market', 'square', 'terrace', 'yard']
 
@@ -24,10 +33,11 @@ export function randomRoom(): string {
   return `${ADJECTIVES[a % ADJECTIVES.length]}-${PLACES[b % PLACES.length]}-${1000 + (number % 9000)}`
 }
 
-/** The same page in another room. */
+/** The front of the shop in a room, to be opened anywhere: what is this device's is left out. */
 export function roomLink(page: string, room: string): string {
   const url = new URL(page)
   url.searchParams.set('room', room)
+  url.searchParams.delete('device')
   url.hash = ''
   return url.href
 }

@@ -1,21 +1,12 @@
-/** What the shop does: its state folded from the log, and the events its buttons publish. */
-import { bus, type CartLine } from './bus.ts'
-import { applyToCart, type Cart, EMPTY_CART, totalOf } from './cart.ts'
-import { applyToOrders, newOrderId, type Orders } from './orders.ts'
+/** What the shop's buttons do: they publish. */
+import { bus } from './bus.ts'
+import { type Cart, totalOf } from './cart.ts'
+import { type CartLine, type Delivery, orderStream, type Payment } from './events.ts'
+import { newOrderId } from './orders.ts'
 import type { Product } from './products.ts'
-import { createStore } from './store.ts'
-
-export const cart = createStore<Cart>(EMPTY_CART)
-export const orders = createStore<Orders>([])
-
-bus.subscribe('cart.*', (event) => cart.set(applyToCart(cart.get(), event)), { from: 'start' })
-bus.subscribe(
-  ['order.created', 'order.validated', 'order.confirmed'],
-  (event) => orders.set(applyToOrders(orders.get(), event)),
-  { from: 'start' },
-)
 
 // Nobody awaits these: what goes wrong is reported through the bus's onError.
+
 export function addToCart({ sku, name, price }: Product | CartLine): void {
   void bus.publish('cart.item_added', { sku, name, price })
 }
@@ -29,14 +20,30 @@ export function clearCart(): void {
 }
 
 /** The order and the empty cart are one batch: both are recorded, or neither. */
-export function checkOut(items: Cart): void {
+export function checkOut(items: Cart, payment: Payment, delivery: Delivery): string {
   const id = newOrderId()
+  const data = { id, items, total: totalOf(items), payment, delivery }
   void bus.publishBatch([
-    {
-      type: 'order.created',
-      data: { id, items, total: totalOf(items) },
-      stream: `order-${id}`,
-    },
+    { type: 'order.created', data, stream: orderStream(id) },
     { type: 'cart.cleared' },
   ])
+  return id
+}
+
+/** Makes the cart what it was once. The events in between stay: these are new ones. */
+export function putBack(lines: Cart): void {
+  void bus.publishBatch([
+    { type: 'cart.cleared' },
+    ...lines.flatMap(({ sku, name, price, quantity }) =>
+      Array.from({ length: quantity }, () => ({
+        type: 'cart.item_added' as const,
+        data: { sku, name, price },
+      })),
+    ),
+  ])
+}
+
+/** What a delivery brings: it works without the warehouse, which reads of it later. */
+export function restock(sku: string, quantity: number): void {
+  void bus.publish('inventory.restocked', { items: [{ sku, quantity }] })
 }

@@ -1,10 +1,14 @@
 /** What this page knows of its service worker, which is a peer of the same bus. */
 import { bus, room } from './bus.ts'
+import type { Shop } from './events.ts'
 import { createStore } from './store.ts'
 
 export interface WorkerPeer {
   readonly state: 'starting' | 'ready' | 'unavailable'
-  readonly heard: number | undefined
+  /** What it said last. */
+  readonly counted: Shop['notification.counted'] | undefined
+  /** How much it read from the log when it last woke, and had not counted before. */
+  readonly caughtUp: number
   /** Milliseconds the last ping took; `waiting` while it is on its way. */
   readonly ping: number | 'waiting' | 'lost' | undefined
 }
@@ -16,7 +20,8 @@ const WAKE_EVERY_MS = 1_000
 
 export const workerPeer = createStore<WorkerPeer>({
   state: 'starting',
-  heard: undefined,
+  counted: undefined,
+  caughtUp: 0,
   ping: undefined,
 })
 const update = (change: Partial<WorkerPeer>) => workerPeer.set({ ...workerPeer.get(), ...change })
@@ -24,11 +29,18 @@ const update = (change: Partial<WorkerPeer>) => workerPeer.set({ ...workerPeer.g
 const registering = register()
 let waking: ReturnType<typeof setTimeout> | undefined
 
-bus.subscribe('demo.heard', ({ data }) => update({ state: 'ready', heard: data.count }))
+bus.subscribe(
+  'notification.counted',
+  ({ data }) => {
+    const caughtUp = data.caughtUp > 0 ? data.caughtUp : workerPeer.get().caughtUp
+    update({ state: 'ready', counted: data, caughtUp })
+  },
+  { from: { last: 1 } },
+)
 
 // The browser stops an idle worker, and no event of the bus starts it again; a message does. It
 // then counts what it missed from the log.
-bus.subscribe(['cart.*', 'order.*'], () => {
+bus.subscribe(['order.confirmed', 'order.failed', 'notification.seen'], () => {
   if (waking) return
   waking = setTimeout(() => {
     waking = undefined
@@ -36,16 +48,18 @@ bus.subscribe(['cart.*', 'order.*'], () => {
   }, WAKE_EVERY_MS)
 })
 
-/** A worker for each room: the room is in its script's address and in its scope. */
+/** A worker for each room and device: both are in its script's address and in its scope. */
 async function register(): Promise<ServiceWorkerRegistration | undefined> {
   const { serviceWorker } = navigator
   const { BASE_URL } = import.meta.env
   try {
     if (!serviceWorker) throw new Error('service workers need https or localhost')
-    const query = `?room=${encodeURIComponent(room)}`
-    const script = `${BASE_URL}service-worker.js${query}`
+    const query = new URLSearchParams({ room })
+    const device = new URLSearchParams(location.search).get('device')
+    if (device) query.set('device', device)
+    const script = `${BASE_URL}service-worker.js?${query}`
     return await serviceWorker.register(script, {
-      scope: `${BASE_URL}${query}`,
+      scope: `${BASE_URL}?${query}`,
       updateViaCache: 'none',
     })
   } catch (error) {
@@ -57,7 +71,7 @@ async function register(): Promise<ServiceWorkerRegistration | undefined> {
 
 async function wake(): Promise<void> {
   const registration = await registering
-  const worker = registration?.active ?? registration?.installing
+  const worker = registration?.active ?? registration?.waiting ?? registration?.installing
   worker?.postMessage('wake')
 }
 
@@ -66,8 +80,8 @@ export async function ping(): Promise<void> {
   if (workerPeer.get().ping === 'waiting') return
   update({ ping: 'waiting' })
   try {
+    await wake()
     const signal = AbortSignal.timeout(PING_TIMEOUT_MS)
-    await Promise.all([bus.once('demo.heard', { signal }), wake()])
     const began = performance.now()
     await Promise.all([
       bus.once('demo.pong', { signal }),
@@ -79,5 +93,4 @@ export async function ping(): Promise<void> {
   }
 }
 
-// A worker that was there before this page says what it has heard.
 void wake()

@@ -4,6 +4,7 @@ import { isOver } from '../ledger.ts'
 import { PRISTINE, QUEUE_EVENTS } from '../place.ts'
 import { fromStart, live, publishersOrder } from './hearing.ts'
 import { posts } from './posts.ts'
+import { streams } from './streams.ts'
 import { keyOf, placeOf, sameOrigin, type View } from './view.ts'
 
 /** The type that the relay refuses. */
@@ -20,6 +21,7 @@ export const CHECKS: readonly Check[] = [
   { name: 'nobody hears what is not meant for him', find: scopes },
   { name: 'the room has each event once', find: roomOnce },
   { name: 'the room has what was posted', find: posts },
+  { name: 'nobody sends from a log of another user', find: users },
   { name: 'all devices have the room, and the room all of theirs', find: convergence },
   { name: 'cursors stand at the head, outboxes are empty', find: cursors },
   { name: "live subscribers hear each event once, in each publisher's order", find: live },
@@ -31,6 +33,10 @@ export const CHECKS: readonly Check[] = [
   { name: 'what was lost is told', find: gaps },
   { name: 'one socket a device', find: sockets },
   { name: 'everyone sees who is there', find: presence },
+  {
+    name: 'each stream has its revisions, and nobody got one that he did not expect',
+    find: streams,
+  },
   { name: 'no more waits than may', find: bounds },
   { name: 'nothing was reported that nobody caused', find: reports },
 ]
@@ -131,6 +137,15 @@ function* roomOnce({ ledger, room }: View): Iterable<string> {
   }
 }
 
+function* users({ network }: View): Iterable<string> {
+  const of = new Map<string, string>()
+  for (const { log, subject } of network.relay.joined) {
+    const first = of.get(log) ?? subject
+    of.set(log, first)
+    if (first !== subject) yield `the log ${log} of ${first} joined as that of ${subject}`
+  }
+}
+
 function* convergence({ devices, room }: View): Iterable<string> {
   const placed = new Map(room.events.map(({ id, position }) => [id, position]))
   for (const { name, events, device, cursor, reads, trimmed } of devices) {
@@ -143,8 +158,9 @@ function* convergence({ devices, room }: View): Iterable<string> {
       else if (found.position !== position)
         yield `${id} stands at ${position}, and in the log of ${name} at ${found.position}`
     }
-    for (const { id, header, own, position } of events) {
+    for (const { id, header, own, position, refused } of events) {
       if (header.scope === 'device' || header.type === REFUSED || placed.has(id)) continue
+      if (refused === 'conflict' && header.expected !== undefined) continue
       if (room.trimmed > 0 && placeOf(position) <= room.trimmed) continue
       if (own) yield `${id} of ${name} never reached the room`
       else if (position !== undefined)

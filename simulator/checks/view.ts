@@ -23,6 +23,10 @@ export interface Logged {
   readonly said: { readonly epoch: string; readonly place: number } | undefined
   /** Where the room has it, as this log knows. */
   readonly position: string | undefined
+  /** Which event of its stream it is in the room, as this log knows. */
+  readonly revision: number | undefined
+  /** Why the room refused it, as this log knows. */
+  readonly refused: string | undefined
 }
 
 export interface DeviceView {
@@ -64,6 +68,8 @@ export interface View {
       readonly position: string
       readonly type: string
       readonly data: string
+      readonly stream?: string
+      readonly revision?: number
     }[]
   }
 }
@@ -102,11 +108,15 @@ async function deviceView(device: TestDevice, partial: ReadonlySet<string>): Pro
   const records = await device.records(NAME, ROOM)
   const { room, head } = await log.state()
   const placed = new Map<string, string>()
+  const revisions = new Map<string, number>()
+  const refused = new Map<string, string>()
   for (const { batch, parts } of await log.placements(1, head.batch)) {
-    for (const { epoch, place, indexes } of parts) {
+    for (const { epoch, place, indexes, revisions: given, refused: codes = [] } of parts) {
       indexes.forEach((index, k) => {
         placed.set(`${batch}/${index}`, `${epoch}.${place + k}`)
+        if (given?.[k]) revisions.set(`${batch}/${index}`, given[k])
       })
+      for (const [index, code] of codes) refused.set(`${batch}/${index}`, code)
     }
   }
   const events = records.flatMap((record) => {
@@ -114,7 +124,8 @@ async function deviceView(device: TestDevice, partial: ReadonlySet<string>): Pro
     return record.headers.map((header, i): Logged => {
       const { index, at } = slots[i] as Slot
       const said = at && !isCut(room.cuts, record.batch, at) ? `${at.epoch}.${at.place}` : undefined
-      const place = placed.get(`${record.batch}/${index}`) ?? said
+      const key = `${record.batch}/${index}`
+      const place = placed.get(key) ?? said
       return {
         id: header.id,
         header,
@@ -124,6 +135,8 @@ async function deviceView(device: TestDevice, partial: ReadonlySet<string>): Pro
         own: record.kind === 'own',
         said: at,
         position: place === undefined ? undefined : `${place}.${checkOf(header.id)}`,
+        revision: revisions.get(key) ?? (said && !placed.has(key) ? header.revision : undefined),
+        refused: refused.get(key),
       }
     })
   })

@@ -272,7 +272,7 @@ describe('what is heard', () => {
     ...extra,
   })
   const hear = ({ here = [], ...frame }: Partial<PresentFrame>, byLink = false): void =>
-    view.heard({ frame: 'present', log: 'l', here, ...frame }, byLink)
+    view.heard({ frame: 'present', log: 'l', here, ...frame }, byLink ? 'links' : 'log')
   const ids = (): string[] => view.get().map(({ id }) => id)
 
   test('is passed over where it is older than what is known', () => {
@@ -284,7 +284,7 @@ describe('what is heard', () => {
     place.clock.advance(1_000)
     hear({ here: [told('x'), told('a', { age: 1_500 })] })
     expect(ids()).toEqual(['self', 'x'])
-    hear({ here: [told('x'), told('a', { age: 500 })] })
+    hear({ here: [told('x'), told('a', { age: 500 }), told('dead', { age: SILENCE_MS })] })
     expect(ids()).toEqual(['self', 'a', 'x'])
   })
 
@@ -327,8 +327,21 @@ describe('what is heard', () => {
   test('of the leader renames the device that turned out to be a copy', () => {
     hear({ device: 'nother', here: [told('a')] })
     expect(view.get()[0]?.device).toBe('nown')
+    const seen: string[] = []
+    view.subscribe(([self]) => seen.push(self?.device ?? ''))
     hear({ device: 'nother', here: [told('a', { leader: true })] })
     expect(view.get().map(({ device }) => device)).toEqual(['nother', 'nother'])
+    expect([...new Set(seen)]).toEqual(['nown', 'nother'])
+    // Another log on the same channel is another device, whoever leads it.
+    view.heard(
+      { frame: 'present', log: 'm', device: 'nm', here: [told('m', { leader: true })] },
+      'tabs',
+    )
+    expect(view.get().map(({ origin, device, leader }) => [origin, device, leader])).toEqual([
+      ['self', 'nother', false],
+      ['device', 'nother', true],
+      ['room', 'nm', true],
+    ])
   })
 
   test('is bounded', () => {

@@ -122,16 +122,16 @@ export class PresenceView implements Presence {
     for (const one of this.#known.values()) one.heardAt = this.#tickedAt
   }
 
-  heard(frame: PresentFrame, byLink: boolean): void {
+  heard(frame: PresentFrame, way: 'log' | 'tabs' | 'links'): void {
     if (this.#closed) return
-    const from = byLink ? 'links' : 'tabs'
+    const from = way === 'links' ? way : 'tabs'
     const change: Change = { here: [], gone: [] }
     const deviceOf = (device: string | undefined): string | undefined => {
-      // Who shares the tabs link is of this device.
-      const named = device ?? (byLink ? frame.device : undefined)
+      // Who has the same log is of this device, whatever it is called by now.
+      const named = device ?? (way === 'log' ? undefined : frame.device)
       return named === this.#device ? undefined : named
     }
-    this.#adopt(frame, byLink)
+    this.#adopt(frame, way === 'log')
     for (const { id, device } of frame.gone ?? []) this.#forget(keyOf(id, deviceOf(device)), change)
     for (const told of frame.here) {
       const { age } = told
@@ -139,8 +139,8 @@ export class PresenceView implements Presence {
       const device = deviceOf(told.device)
       const key = keyOf(told.id, device)
       const last = this.#known.get(key)?.heardAt ?? this.#left.get(key)
-      if (age === undefined || last === undefined || heardAt > last)
-        this.#note(told, device, heardAt, from, change)
+      const isNews = age === undefined || (age < SILENCE_MS && (last ?? -Infinity) < heardAt)
+      if (isNews) this.#note(told, device, heardAt, from, change)
     }
     this.#tell(change, from)
     if (frame.ask && !this.#away) this.#post(from, this.#toldBy(from), [])
@@ -230,22 +230,22 @@ export class PresenceView implements Presence {
   }
 
   /** Without a log of its own a context is of the device of those who have one. */
-  #adopt({ device, here }: PresentFrame, byLink: boolean): void {
+  #adopt({ device, here }: PresentFrame, sameLog: boolean): void {
     const sender = here.find(({ age }) => age === undefined)
     if (device === undefined || !sender) return
     // A device that turned out to be a copy goes on as another one: its leader says so.
-    const ledBy = !byLink && sender.leader === true
+    const ledBy = sameLog && sender.leader === true
     const free = this.#device === undefined || !this.#known.has(this.#namer)
     if (!ledBy && (this.#named || !(free || sender.id === this.#namer))) return
     this.#namer = sender.id
-    if (this.#rename(device)) this.#changed(false)
+    this.#rename(device)
   }
 
   #rename(device: string): boolean {
     if (device === this.#device) return false
     this.#device = device
-    this.#snapshot = undefined
     for (const [key, one] of this.#known) if (one.device === device) this.#known.delete(key)
+    this.#changed(false)
     return true
   }
 

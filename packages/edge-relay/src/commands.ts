@@ -49,6 +49,8 @@ export interface HelloCommand {
   readonly secretHash: string
   readonly subject: string
   readonly log: string
+  /** The subject that the log belongs to, as far as it knows. */
+  readonly owner?: string | undefined
   /** At least one, the newest last. */
   readonly terms: readonly Term[]
 }
@@ -68,6 +70,8 @@ export interface PublishCommand {
   readonly data: readonly string[]
   /** What the room has or had of these events, by id; absent where no other device has this one's log. */
   readonly known?: ReadonlyMap<string, Known>
+  /** Revisions of those that have one, by id. */
+  readonly revisions?: ReadonlyMap<string, number>
 }
 
 /** An event of a publisher without device; `id` is derived from the id its publisher gave it. */

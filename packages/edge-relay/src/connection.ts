@@ -260,11 +260,12 @@ export class Connection implements Member, Viewer, SocketEvents {
     const secretHash = await platform.sha256(hello.device.secret)
     if (this.closed) return
     const host = hostOf(room)
-    const { device, log, terms } = hello
+    const { device, log, subject: owner, terms } = hello
     const release = host.retain()
     try {
       const { subject } = identity
-      const admitted = await host.hello({ device: device.id, secretHash, subject, log, terms })
+      const who = { device: device.id, secretHash, subject }
+      const admitted = await host.hello({ ...who, log, owner, terms })
       if (this.closed) return
       const resume = await resumeAt(store, room, host.head, hello)
       if (!this.closed) this.#welcome(host, hello, identity, admitted, resume)

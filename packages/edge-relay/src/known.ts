@@ -28,7 +28,7 @@ export async function completeAll(
     else if (command.kind === 'post') {
       complete.push({ ...command, time, known: await knownPosts(store, room, state, command) })
     } else if (sharesLog(state, command.device)) {
-      complete.push({ ...command, time, known: await knownEvents(store, room, command) })
+      complete.push({ ...command, time, ...(await knownEvents(store, room, command)) })
     } else complete.push({ ...command, time })
   }
   return complete
@@ -79,8 +79,9 @@ async function knownEvents(
   store: Store,
   room: string,
   { frame }: Waiting<PublishCommand>,
-): Promise<Map<string, Known>> {
+): Promise<Pick<PublishCommand, 'revisions'> & { known: Map<string, Known> }> {
   const known = new Map<string, Known>()
+  const revisions = new Map<string, number>()
   const missing: string[] = []
   for (const { id } of frame.events) {
     if (known.has(id)) continue
@@ -91,7 +92,10 @@ async function knownEvents(
     }
     // A copy mostly sends the very same batch: the record that has one has its neighbours, too.
     const { headers, place } = found.record
-    for (const [i, header] of headers.entries()) known.set(header.id, place + i)
+    for (const [i, { id, revision }] of headers.entries()) {
+      known.set(id, place + i)
+      if (revision !== undefined) revisions.set(id, revision)
+    }
   }
   // Asked after all were looked for: retention may take them away meanwhile.
   const trimmed = new Map<string, number>()
@@ -102,5 +106,5 @@ async function knownEvents(
     // A publisher's events come in order: before a later one, this one was taken, or refused.
     if (counter > 0 && counter <= to) known.set(id, 'trimmed')
   }
-  return known
+  return { known, revisions }
 }

@@ -8,7 +8,7 @@
  *                      ^------ its first word: the whole list, to it alone
  * ```
  */
-import { encodeFrame, type Present, type PresentDevice } from '@crosstown/bus/protocol'
+import type { Present } from '@crosstown/bus/protocol'
 import type { Limits } from './limits.ts'
 import type { Platform } from './platform.ts'
 
@@ -26,9 +26,8 @@ export interface Viewer {
 
 interface Held {
   readonly viewer: Viewer
-  readonly members: readonly Present[]
-  /** The members as text, to tell whether they are others. */
-  readonly text: string
+  /** Its members as text, in which they are sent. */
+  readonly members: string
   /** When it counts as gone, once its connection ended. */
   goneAtMs?: number
 }
@@ -44,6 +43,8 @@ const GRACE_MS = 5_000
 const ROUND_MS = 500
 /** Characters of the devices in one frame, about. */
 const FRAME_LENGTH = 256 * 1024
+/** Devices in one frame at most. */
+const MAX_DEVICES = 1_000
 
 /** The contexts of one room's devices. */
 export class Presence {
@@ -66,11 +67,11 @@ export class Presence {
   said(viewer: Viewer, members: readonly Present[]): void {
     const { name } = viewer
     const text = JSON.stringify(members)
-    const before = this.#held.get(name)
+    const before = this.#held.get(name)?.members
     if (members.length === 0) this.#drop(name)
     else {
-      this.#held.set(name, { viewer, members, text })
-      if (before?.text !== text && this.#show(name)) this.#changed.add(name)
+      this.#held.set(name, { viewer, members: text })
+      if (before !== text && this.#show(name)) this.#changed.add(name)
     }
     if (!this.#viewers.has(viewer)) {
       this.#viewers.set(viewer, true)
@@ -157,29 +158,23 @@ export class Presence {
   /** Frames of these devices; one that is not held left. */
   #texts(names: readonly string[], whole: boolean): string[] {
     const texts: string[] = []
-    let devices: PresentDevice[] = []
+    let devices: string[] = []
     let length = 0
     const end = (): void => {
-      const all = whole && texts.length === 0
-      texts.push(encodeFrame({ frame: 'presence', ...(all && { whole: true }), devices }))
+      const first = whole && texts.length === 0 ? '"whole":true,' : ''
+      texts.push(`{"frame":"presence",${first}"devices":[${devices.join()}]}`)
       devices = []
       length = 0
     }
     for (const name of names) {
-      const held = this.#held.get(name)
-      const subject = held?.viewer.subject
-      devices.push({
-        device: name,
-        ...(subject !== undefined && { subject }),
-        members: held?.members ?? [],
-      })
-      length += held?.text.length ?? 0
+      const { viewer, members = '[]' } = this.#held.get(name) ?? {}
+      const subject =
+        viewer?.subject === undefined ? '' : `"subject":${JSON.stringify(viewer.subject)},`
+      devices.push(`{"device":"${name}",${subject}"members":${members}}`)
+      length += members.length
       if (length >= FRAME_LENGTH || devices.length >= MAX_DEVICES) end()
     }
     if (devices.length > 0 || texts.length === 0) end()
     return texts
   }
 }
-
-/** Devices in one frame at most. */
-const MAX_DEVICES = 1_000

@@ -97,6 +97,13 @@ describe('hello', () => {
     expect(isWrite(room.last)).toBe(false)
   })
 
+  it('refuses a log of another subject, though it does not know the device', () => {
+    const room = new Room()
+    expect(room.do(hello({ owner: 'bob' }))).toMatchObject({ code: 'subject_changed' })
+    expect(isWrite(room.last)).toBe(false)
+    expect(room.do(hello({ owner: 'ann' }))).toMatchObject({ kind: 'admitted' })
+  })
+
   const terms: [string, Term[], Term][] = [
     ['takes a higher term of a device that knows the last one', [TERM, [8, 'b']], [8, 'b']],
     ['keeps the last term where it is still the newest', [TERM], TERM],

@@ -80,7 +80,7 @@ export function commit(state: RoomState, decision: Decision): RoomState {
 class Draft {
   readonly records: RoomRecord[] = []
   /** Places of events taken from devices that share their log with another one, by id. */
-  readonly shared = new Map<string, number>()
+  readonly shared = new Map<string, { readonly place: number; readonly revision?: number }>()
   readonly #state: RoomState
   readonly #devices = new Map<string, DeviceRow>()
   readonly #streams = new Map<string, StreamHead>()
@@ -114,6 +114,12 @@ class Draft {
     const revision = (this.stream(stream)?.revision ?? 0) + 1
     this.#streams.set(stream, { revision, id })
     return revision
+  }
+
+  /** Notes where the events of a record are, for copies of its device. */
+  share({ headers, place }: RoomRecord): void {
+    for (const [i, { id, revision }] of headers.entries())
+      this.shared.set(id, { place: place + i, ...(revision !== undefined && { revision }) })
   }
 
   nextId(): string {
@@ -182,6 +188,9 @@ class Draft {
 }
 
 function hello(draft: Draft, command: HelloCommand): Reply {
+  const { owner, subject } = command
+  // A room that was lost knows nothing of its devices: who comes first must not take another's log.
+  if (owner !== undefined && owner !== subject) return subjectChanged()
   const row = draft.device(command.device)
   const newest = command.terms.at(-1) as Term
   if (!row) {
@@ -196,9 +205,7 @@ function hello(draft: Draft, command: HelloCommand): Reply {
   if (row.secretHash !== command.secretHash) {
     return refused('bad_device', 'the secret does not belong to this device id')
   }
-  if (row.subject !== command.subject) {
-    return refused('subject_changed', 'this log belongs to another user: call clear() first')
-  }
+  if (row.subject !== subject) return subjectChanged()
   const { term } = row
   const copy = isCopy(command.terms, term)
   if (!copy && newest[0] > term[0]) draft.put(command.device, { ...row, term: newest })
@@ -240,7 +247,7 @@ function publish(draft: Draft, command: PublishCommand): AckFrame | RejectFrame 
   const earlier: Earlier[] = []
   // Another device with this log brought it before: it is neither taken nor refused.
   const placeOf = ({ id }: EventHeader): Known | undefined =>
-    known && (known.get(id) ?? draft.shared.get(id))
+    known && (known.get(id) ?? draft.shared.get(id)?.place)
   const conflicts = conflictsOf(
     frame.events,
     (i) => (frame.events[i] as EventHeader).id,
@@ -253,7 +260,8 @@ function publish(draft: Draft, command: PublishCommand): AckFrame | RejectFrame 
     const code = codes?.[i]
     const place = placeOf(header)
     if (typeof place === 'number') {
-      earlier.push([index, place])
+      const revision = command.revisions?.get(header.id) ?? draft.shared.get(header.id)?.revision
+      earlier.push(revision === undefined ? [index, place] : [index, place, revision])
       continue
     }
     if (code) {
@@ -273,7 +281,7 @@ function publish(draft: Draft, command: PublishCommand): AckFrame | RejectFrame 
   }
   const { refused: _, ...kept } = row
   const refusedOnes = refusals.length > 0 ? { refused: refusals } : {}
-  const { place } = draft.append(command.time, {
+  const record = draft.append(command.time, {
     device: command.device,
     batch: frame.batch,
     lastId,
@@ -284,7 +292,7 @@ function publish(draft: Draft, command: PublishCommand): AckFrame | RejectFrame 
     headerLines,
     data,
   })
-  if (known) for (const [i, { id }] of headers.entries()) draft.shared.set(id, place + i)
+  if (known) draft.share(record)
   draft.put(command.device, {
     ...kept,
     taken: { batch: frame.batch, id: lastId },
@@ -382,6 +390,10 @@ function reject(
     ...(term && { term }),
     retryAfterMs: 0,
   }
+}
+
+function subjectChanged(): RefusedReply {
+  return refused('subject_changed', 'this log belongs to another user: call clear() first')
 }
 
 function refused(code: BusErrorCode, message: string): RefusedReply {

@@ -22,6 +22,8 @@ import { Upkeep } from './upkeep.ts'
 
 /** A log that is not open after this long stops holding live delivery back. */
 const LATE_MS = 1_000
+/** What a context without a log has of one. */
+const GUEST = { log: undefined, past: 0, renewed: false } as const
 
 export class Device {
   readonly status: Store<StatusSnapshot>
@@ -217,7 +219,11 @@ export class Device {
       // What stands in for a log is gone with its context: nobody else's events belong there.
       keeper: () => (this.#keeper?.standsIn ? undefined : this.#keeper?.opened),
       leads: () => this.status.get().leader,
-      present: (frame, byLink) => this.presence.heard(frame, byLink),
+      present: (frame, byLink) => {
+        const way = frame.log === this.#logId ? 'log' : 'tabs'
+        this.presence.heard(frame, byLink ? 'links' : way)
+      },
+      moved: (id) => this.#hostMoved(id),
       silent: (silent) => this.#hostSilent(silent),
       outboxFull: () => this.#options.relay !== undefined && this.outboxFull,
       confirmed: () => this.#lead.confirmedThrough,
@@ -286,14 +292,19 @@ export class Device {
   /** Whether the leader of the device keeps what this context persists. */
   async #hosted(): Promise<boolean> {
     if (!this.#link) return false
-    const none = { log: undefined, past: 0, renewed: false } as const
-    this.#peers.attach(this.#link, { ...none, id: NO_LOG, seeking: true })
+    this.#peers.attach(this.#link, { ...GUEST, id: NO_LOG, seeking: true })
     const id = await this.#linked.probe()
     if (id === undefined) return false
-    this.#peers.attach(this.#link, { ...none, id })
+    this.#peers.attach(this.#link, { ...GUEST, id })
     this.#linked.named(NO_LOG)
     this.presence.attached(undefined)
     return true
+  }
+
+  /** The log of the host was cleared. */
+  #hostMoved(id: string): void {
+    this.#startAnew(clearedError())
+    this.#peers.attach(this.#link, { ...GUEST, id })
   }
 
   /** Commits wait for a host that is silent; live delivery does not. */

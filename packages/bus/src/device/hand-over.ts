@@ -154,13 +154,16 @@ export class HandOver implements BatchSinks {
       this.#writing.set(batch, writing)
       writing.record = record
       writing.tries += 1
-      const begun = (revisions?: ReadonlyMap<string, number>): void => {
-        const revised = revisions && withRevisions(batch.persisted, revisions)
-        if (!writing.posted) this.#post(batch, revised ? { ...record, headers: revised } : record)
+      const begun = (): void => {
+        if (!writing.posted) this.#post(batch, writing.record)
         writing.posted = true
       }
+      const counted = (counts: ReadonlyMap<string, number>): OwnBatch => {
+        writing.record = writer.record(withRevisions(batch.persisted, counts))
+        return writing.record
+      }
       const written = expected
-        ? writer.writeExpected(record, expected, begun)
+        ? writer.writeExpected(expected, counted, begun)
         : writer.write(record, begun)
       return written.catch((error: unknown) => {
         const unseen = isBusError(error, 'log_lost') || isBusError(error, 'closed')
@@ -330,16 +333,16 @@ function expectedInLog(entries: readonly Entry[]): ExpectedInLog[] {
 }
 
 /** Gives events their revisions, as far as those before them are known; their headers with them. */
-function withRevisions(entries: readonly Entry[], revisions: ReadonlyMap<string, number>): string {
-  const next = new Map(revisions)
-  const headers = entries.map(({ event, headerText }) => {
+function withRevisions(entries: readonly Entry[], counts: ReadonlyMap<string, number>): Encoded[] {
+  const next = new Map(counts)
+  return entries.map((entry) => {
+    const { event, headerText } = entry
     const before = event.stream === undefined ? undefined : next.get(event.stream)
-    if (before === undefined) return headerText
+    if (before === undefined) return entry
     event.revision = before + 1
     next.set(event.stream as string, before + 1)
-    return `${headerText.slice(0, -1)},"revision":${before + 1}}`
+    return { ...entry, headerText: `${headerText.slice(0, -1)},"revision":${before + 1}}` }
   })
-  return `[${headers.join()}]`
 }
 
 function nothingToExpect(): BusError {

@@ -264,7 +264,17 @@ describe('linked buses', () => {
       [{ frame: 'seek', log: 'none' }, []],
       [{ frame: 'host', log: 'foreign', prefix: 'foreign' }, []],
       [{ frame: 'heard', log: 'none', cast: true, events: [header, header] }, ['1', '[']],
-      [{ frame: 'submit', log: 'none', to: 'foreign', prefix: 'foreign', events: [header] }, ['1']],
+      [
+        {
+          frame: 'submit',
+          log: 'none',
+          to: 'foreign',
+          of: 'x',
+          prefix: 'foreign',
+          events: [header],
+        },
+        ['1'],
+      ],
       [{ frame: 'taken', log: 'foreign', prefix: 'foreign', last: 1, batch: 1 }, []],
       [{ frame: 'declined', log: 'x', by: 'x', prefix: 'foreign', last: 1, code: 'closed' }, []],
       [{ frame: 'where', log: 'none', of: 'x', batches: [1] }, []],
@@ -546,7 +556,8 @@ describe('a context whose log does not open', () => {
       )
       await settle()
       expect(await disk.content()).toHaveLength(2)
-      return { room, guest, outcome: () => outcome }
+      disk.broken = false
+      return { room, leader, guest, outcome: () => outcome }
     }
 
     const LOSSES: [what: string, parts: string[]][] = [
@@ -587,6 +598,23 @@ describe('a context whose log does not open', () => {
       expect(outcome()).toBeUndefined()
     })
 
+    test('goes on with the next log when the one it has is cleared', async () => {
+      const { room, leader, guest, outcome } = await published(79)
+      await leader.bus.clear()
+      await pass(1_500)
+      expect(outcome()).toBe('log_cleared')
+      guest.heard.length = 0
+      await leader.bus.publish('said', 'leader')
+      const relayed = guest.bus.publish('said', 'guest', { until: 'relayed' })
+      await settle()
+      expect(data(guest)).toEqual(['leader', 'guest'])
+      expect((await leader.bus.get((await guest.bus.publish('said', 3)).id))?.data).toBe(3)
+      lost = ['"frame":"room"']
+      await room.place({ place: 8, own: { batch: 2, indexes: [0] }, time: 1 })
+      await pass(1_500)
+      expect((await relayed).position).toMatch(/^e\.8\./)
+    })
+
     test('waits on while the room has not confirmed it', async () => {
       const { outcome } = await published(78)
       await pass(100_000)
@@ -608,6 +636,21 @@ describe('a context whose log does not open', () => {
     leader.platform.lifecycle.change('hidden')
     await settle()
     expect(leads).toEqual([true])
+  })
+
+  test('has nothing kept by another device that is linked to it', async () => {
+    const [link, disk, elsewhere] = [memoryLink(), new Disk(80), new Disk(81)]
+    disk.broken = true
+    const alone = peer({ log: disk, tabs: memoryLink(), links: [link] })
+    const published = alone.bus.publish('said', 1)
+    await settle()
+    const widget = peer({ log: elsewhere, links: [link] })
+    widget.bus.status.subscribe(() => {})
+    await pass(2_000)
+    await published
+    expect(alone.bus.status.log).toMatchObject({ kind: 'memory', state: 'open' })
+    expect(await elsewhere.content()).toEqual([])
+    expect(data(widget)).toEqual([1])
   })
 
   test('falls back to memory, visibly, where nobody answers', async () => {

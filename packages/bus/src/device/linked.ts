@@ -13,7 +13,6 @@ import type {
   Guest,
   GuestOptions,
   Host,
-  HostFrame,
   HostOptions,
   Keeper,
   LinkedEvents,
@@ -24,6 +23,7 @@ import type {
   Waiters,
   Way,
 } from '../sync/sync.ts'
+import { HostLog } from './host-log.ts'
 import { Inquiry } from './inquiry.ts'
 
 /** The stages it is made of, given by `bus.ts`. */
@@ -51,6 +51,8 @@ export interface LinkedOptions {
   readonly outboxFull: () => boolean
   /** Own batches up to this one are in the room, or were, as the last welcome said. */
   readonly confirmed: () => number
+  /** The log that keeps this context's events is another one now. */
+  readonly moved: (log: string) => void
   /** Whether those who keep this context's events have not answered for a while. */
   readonly silent: (silent: boolean) => void
   /** Who is there, as another context says it; `byLink` over a link of the user's. */
@@ -60,10 +62,6 @@ export interface LinkedOptions {
   readonly report: (error: BusError) => void
 }
 
-/** How long a context whose log does not open waits for one that keeps its events. */
-const PROBE_MS = 1_000
-/** And asks again, as one may begin to lead meanwhile. */
-const PROBE_AGAIN_MS = 100
 /** What contexts without a log call theirs. */
 export const NO_LOG = 'none'
 
@@ -74,14 +72,11 @@ export class Linked {
   readonly #links: Links
   readonly #host: Host
   readonly #inquiry: Inquiry
+  readonly #hostLog: HostLog
   #guest: Guest | undefined
-  /** The log of the context that keeps this one's events, where its own did not open. */
-  #hostLog: string | undefined
   #logId: string | undefined
   /** Somebody else of the device has links: events may come twice. */
   #others = false
-  /** Whoever offers to keep this context's events while it looks for one. */
-  #offered: ((frame: HostFrame, way: Way) => void) | undefined
   readonly #tabs: Way = {
     send: (frame, data) => this.#options.peers().postLinked(frame, data),
   }
@@ -102,8 +97,19 @@ export class Linked {
       platform,
       waiters,
       ask: (batches) => {
-        const of = this.#hostLog
+        const of = this.#hostLog.id
         if (of !== undefined) this.#tabs.send({ frame: 'where', log: NO_LOG, of, batches })
+      },
+    })
+    const seek = (): void => this.#tabs.send({ frame: 'seek', log: NO_LOG })
+    this.#hostLog = new HostLog({
+      platform,
+      seek,
+      offered: (frame, way, moved) => {
+        if (moved) options.moved(frame.log)
+        const { silent } = options
+        this.#guest ??= stages.guest({ platform, prefix, seek, silent, alone: () => false })
+        this.#guest.hosted(frame, way, moved)
       },
     })
     if (!hasLog && sources.length > 0) {
@@ -157,38 +163,22 @@ export class Linked {
    * `undefined` where nobody does.
    */
   async probe(): Promise<string | undefined> {
-    const { platform, prefix, stages, silent } = this.#options
-    const seek = (): void => this.#tabs.send({ frame: 'seek', log: NO_LOG })
-    const until = platform.monotonic() + PROBE_MS
-    let cancel = (): void => {}
-    const log = await new Promise<string | undefined>((resolve) => {
-      this.#offered = (frame, way) => {
-        cancel()
-        this.#guest ??= stages.guest({ platform, prefix, seek, silent, alone: () => false })
-        this.#guest.hosted(frame, way)
-        resolve(frame.log)
-      }
-      const ask = (): void => {
-        if (platform.monotonic() >= until) resolve(undefined)
-        else {
-          cancel = platform.timer(PROBE_AGAIN_MS, ask)
-          seek()
-        }
-      }
-      ask()
-    })
-    this.#offered = undefined
-    this.#hostLog = log
-    return log
+    await this.#hostLog.find()
+    return this.#hostLog.id
   }
 
   get hostLog(): string | undefined {
-    return this.#hostLog
+    return this.#hostLog.id
+  }
+
+  /** Another log than the host's has a leader. */
+  seekAgain(): void {
+    this.#hostLog.seekAgain()
   }
 
   /** Finds out in a while where the room has what this context waits for, where it is a guest. */
   inquire(): void {
-    if (this.#hostLog !== undefined) this.#inquiry.soon()
+    if (this.#hostLog.id !== undefined) this.#inquiry.soon()
   }
 
   /** Whether this context's persisted events are kept by another one. */
@@ -288,8 +278,9 @@ export class Linked {
         this.#answer(way, byLink)
         return
       case 'host':
-        if (this.#offered && frame.log !== NO_LOG) this.#offered(frame, way)
-        else this.#guest?.hosted(frame, way)
+        // Behind a link is another device, where this one was made with a log.
+        if (!this.#options.hasLog) this.#guest?.hosted(frame, way)
+        else if (!byLink && frame.log !== NO_LOG) this.#hostLog.offered(frame, way)
         return
       case 'submit':
         this.#host.submitted(frame, data, way)
@@ -307,7 +298,7 @@ export class Linked {
         if (this.#options.leads()) this.#host.asked(frame, way)
         return
       case 'placed':
-        if (frame.log === this.#hostLog) this.#inquiry.answered(frame)
+        if (frame.log === this.#hostLog.id) this.#inquiry.answered(frame)
     }
   }
 

@@ -108,6 +108,10 @@ export class News implements PeerEvents {
     status.update({ lastError: new BusError(code, text, { stage: 'links' }) })
   }
 
+  ledElsewhere(): void {
+    this.#options.linked.seekAgain()
+  }
+
   joined(frame: JoinFrame): void {
     this.#options.lead().beatNow()
     this.#options.candidate().joined(frame)

@@ -138,9 +138,9 @@ class IndexedDbLog implements Log {
   }
 
   async appendExpected(
-    batch: OwnBatch,
     expected: readonly ExpectedInLog[],
-    begun?: (revisions: ReadonlyMap<string, number>) => void,
+    make: (counts: ReadonlyMap<string, number>) => OwnBatch,
+    begun?: () => void,
   ): Promise<number> {
     return this.#connection.write(['batches', 'streams', 'meta'], async (transaction) => {
       const { counts, note } = await countNow(
@@ -148,8 +148,9 @@ class IndexedDbLog implements Log {
         expected.map(({ stream }) => stream),
       )
       assertExpected(expected, counts)
+      const batch = make(counts)
       // Whatever begins from now on, in whatever context, comes after this transaction.
-      begun?.(counts)
+      begun?.()
       const number = await transaction.objectStore('batches').add(ownRow(batch))
       addStreams(unwrap(transaction).objectStore('streams'), batch, number)
       note(number - 1)

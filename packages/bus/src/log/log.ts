@@ -311,16 +311,17 @@ export interface Log {
    */
   append(batch: OwnBatch, begun?: () => void): Promise<number>
   /**
-   * The same, only if all that is expected holds; with how many events each of the streams named had
-   * before it, trimmed ones included. Read and written as one: no write of another context comes
-   * between. For logs without a room, where the events of a stream count as they are written.
+   * Commits the batch that `make` gives, only if all that is expected holds. `make` is told how many
+   * events each of the streams named has, trimmed ones included; no write of another context comes
+   * between that and the commit. For logs without a room, where the events of a stream count as they
+   * are written. `begun` as in `append`.
    *
    * @throws {BusError} conflict, with `currentRevision`, and as `append`
    */
   appendExpected(
-    batch: OwnBatch,
     expected: readonly ExpectedInLog[],
-    begun?: (revisions: ReadonlyMap<string, number>) => void,
+    make: (counts: ReadonlyMap<string, number>) => OwnBatch,
+    begun?: () => void,
   ): Promise<number>
   /**
    * Commits a batch of the room together with the cursor and the placements in it, only if the
@@ -457,9 +458,9 @@ export interface Writer {
   write(record: OwnBatch, begun?: () => void): Promise<number>
   /** As `Log.appendExpected`. */
   writeExpected(
-    record: OwnBatch,
     expected: readonly ExpectedInLog[],
-    begun?: (revisions: ReadonlyMap<string, number>) => void,
+    make: (counts: ReadonlyMap<string, number>) => OwnBatch,
+    begun?: () => void,
   ): Promise<number>
   writeRoom(
     frame: RoomInput,

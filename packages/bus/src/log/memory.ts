@@ -125,9 +125,9 @@ export class MemoryLog implements Log {
   }
 
   async appendExpected(
-    batch: OwnBatch,
     expected: readonly ExpectedInLog[],
-    begun?: (revisions: ReadonlyMap<string, number>) => void,
+    make: (counts: ReadonlyMap<string, number>) => OwnBatch,
+    begun?: () => void,
   ): Promise<number> {
     this.#assertOpen()
     const { marks, last } = this.#rows
@@ -139,8 +139,8 @@ export class MemoryLog implements Log {
       counts.set(stream, count)
     }
     assertExpected(expected, counts)
-    const number = this.#push({ kind: 'own', ...batch })
-    begun?.(counts)
+    const number = this.#push({ kind: 'own', ...make(counts) })
+    begun?.()
     return number
   }
 

@@ -113,14 +113,14 @@ function partsOf(
 /** Events that the room had before: each with a place of its own, neighbours together. */
 function earlierParts(earlier: readonly Earlier[], said: Set<number>): Part[] {
   const parts: Part[] = []
-  for (const [index, place] of earlier) {
+  for (const [index, place, revision = 0] of earlier) {
     if (said.has(index)) continue
     said.add(index)
     const last = parts.at(-1)
     if (last && last.place + last.indexes.length === place) {
       last.indexes.push(index)
-      last.revisions.push(0)
-    } else parts.push({ place, indexes: [index], revisions: [0] })
+      last.revisions.push(revision)
+    } else parts.push({ place, indexes: [index], revisions: [revision] })
   }
   return parts
 }
@@ -146,7 +146,12 @@ function validParts(parts: readonly PlacedPart[], cuts: readonly Cut[]): readonl
   const valid: PlacedPart[] = []
   for (const part of parts) {
     const { record, epoch, place, indexes } = part
-    if (isCut(cuts, record, epoch, place)) continue
+    if (isCut(cuts, record, epoch, place)) {
+      // Who lost has made something else of it since: it must not be taken after all.
+      const refused = part.refused?.filter(([, code]) => code === 'conflict') ?? []
+      if (refused.length > 0) valid.push({ record, epoch, place, indexes: [], refused })
+      continue
+    }
     // Places ascend, and a cut takes all above one: what stays is the beginning.
     const end = indexes.findIndex((_, k) => isCut(cuts, record, epoch, place + k))
     valid.push(end < 0 ? part : upTo(part, end))

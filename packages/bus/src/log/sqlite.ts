@@ -116,9 +116,9 @@ class SqliteLog implements Log {
   }
 
   async appendExpected(
-    batch: OwnBatch,
     expected: readonly ExpectedInLog[],
-    begun?: (revisions: ReadonlyMap<string, number>) => void,
+    make: (counts: ReadonlyMap<string, number>) => OwnBatch,
+    begun?: () => void,
   ): Promise<number> {
     const rows = this.#rows
     const counts = new Map<string, number>()
@@ -131,9 +131,9 @@ class SqliteLog implements Log {
         counts.set(stream, count)
       }
       assertExpected(expected, counts)
-      return rows.insert(batch, 'own')
+      return rows.insert(make(counts), 'own')
     })
-    begun?.(counts)
+    begun?.()
     return number
   }
 

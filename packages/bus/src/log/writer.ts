@@ -34,14 +34,16 @@ export class LogWriter implements Writer {
   }
 
   writeExpected(
-    record: OwnBatch,
     expected: readonly ExpectedInLog[],
-    begun?: (revisions: ReadonlyMap<string, number>) => void,
+    make: (counts: ReadonlyMap<string, number>) => OwnBatch,
+    begun?: () => void,
   ): Promise<number> {
-    return this.#log.appendExpected(record, expected, (revisions) => {
+    const counted = (counts: ReadonlyMap<string, number>): OwnBatch => {
+      const record = make(counts)
       this.bytes += record.headers.length + record.data.length
-      begun?.(revisions)
-    })
+      return record
+    }
+    return this.#log.appendExpected(expected, counted, begun)
   }
 
   async writeRoom(

@@ -14,6 +14,7 @@ export const FRAME_FAULTS: { [F in Frame['frame']]: (frame: Fields) => string | 
     first(
       optional(f, 'token', (v) => typeof v === 'string' && v.length <= 16_384),
       need(f, 'log', isName),
+      optional(f, 'subject', (v) => typeof v === 'string'),
       need(f, 'device', (v) => isObject(v) && isName(v['id']) && isName(v['secret'])),
       need(f, 'terms', (v) => isList(v, 1_000) && v.length > 0 && v.every(isTerm)),
       optional(f, 'confirmed', isBatchRef),
@@ -239,7 +240,10 @@ function isEarlier(value: unknown): value is Earlier[] {
     isList(value, MAX_BATCH_EVENTS) &&
     value.every(
       (entry) =>
-        Array.isArray(entry) && entry.length === 2 && isIndex(entry[0]) && isCount(entry[1]),
+        Array.isArray(entry) &&
+        (entry.length === 2 || (entry.length === 3 && isCount(entry[2]))) &&
+        isIndex(entry[0]) &&
+        isCount(entry[1]),
     )
   )
 }

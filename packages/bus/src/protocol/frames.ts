@@ -44,6 +44,8 @@ export interface HelloFrame {
   readonly version: 1
   readonly token?: string
   readonly log: string
+  /** The subject this log was first welcomed as; absent in a new log. */
+  readonly subject?: string
   readonly device: { readonly id: string; readonly secret: string }
   /** The last term that was welcomed and all taken since, the newest last; at least one. */
   readonly terms: readonly Term[]
@@ -114,8 +116,8 @@ export interface AckFrame {
   readonly refused?: readonly Refusal[]
 }
 
-/** An event of a batch that the room had before: its index, and its place. */
-export type Earlier = readonly [index: number, place: number]
+/** An event of a batch that the room had before: its index, its place, and its revision, if it has one. */
+export type Earlier = readonly [index: number, place: number, revision?: number]
 
 /** An event refused for good; with `conflict`, the stream's revision then, 0 where it has no event. */
 export type Refusal = readonly [index: number, code: BusErrorCode, revision?: number]

@@ -49,6 +49,8 @@ export interface SubmitFrame {
   readonly frame: 'submit'
   readonly log: string
   readonly to: string
+  /** The log they are for: another one is no place for them. */
+  readonly of: string
   /** Of the submitting context, whose ids all of them have. */
   readonly prefix: string
   readonly events: readonly EventHeader[]
@@ -144,7 +146,8 @@ export const LINK_CHECKS: { [F in LinkFrame['frame']]: (frame: Fields) => boolea
     (f['room'] === undefined || f['room'] === true) &&
     (f['cast'] === undefined || f['cast'] === true) &&
     isHeaders(f['events']),
-  submit: (f) => isName(f['to']) && isName(f['prefix']) && isHeaders(f['events']),
+  submit: (f) =>
+    isName(f['to']) && isName(f['of']) && isName(f['prefix']) && isHeaders(f['events']),
   taken: (f) =>
     isName(f['prefix']) && isCount(f['last']) && (f['batch'] === undefined || isCount(f['batch'])),
   declined: (f) =>

@@ -61,7 +61,7 @@ const FRAMES: readonly (readonly [PeerFrame, readonly string[]])[] = [
   [{ frame: 'seek', log }, []],
   [{ frame: 'host', log, prefix: 'p' }, []],
   [{ frame: 'heard', log, room: true, cast: true, events: [header] }, ['2']],
-  [{ frame: 'submit', log, to: 'q', prefix: 'p', events: [header] }, ['2']],
+  [{ frame: 'submit', log, to: 'q', of: log, prefix: 'p', events: [header] }, ['2']],
   [{ frame: 'taken', log, prefix: 'p', last: 1, batch: 2 }, []],
   [{ frame: 'declined', log, by: 'q', prefix: 'p', last: 1, code: 'log_failed' }, []],
   [{ frame: 'where', log: 'none', of: log, batches: [1, 2] }, []],

@@ -44,6 +44,7 @@ const FRAMES: {
     version: 'required',
     token: 'optional',
     log: 'required',
+    subject: 'optional',
     device: 'required',
     terms: 'required',
     confirmed: 'optional',
@@ -136,7 +137,13 @@ const PEER_FRAMES: {
   seek: { log: 'required' },
   host: { log: 'required', prefix: 'required' },
   heard: { log: 'required', room: 'optional', cast: 'optional', events: 'required' },
-  submit: { log: 'required', to: 'required', prefix: 'required', events: 'required' },
+  submit: {
+    log: 'required',
+    to: 'required',
+    of: 'required',
+    prefix: 'required',
+    events: 'required',
+  },
   taken: { log: 'required', prefix: 'required', last: 'required', batch: 'optional' },
   declined: {
     log: 'required',

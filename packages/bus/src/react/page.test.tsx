@@ -51,6 +51,10 @@ describe('a page that takes over what a server has rendered', () => {
     expect(box.textContent).toBe('0 none 0')
     const bus = open()
     await bus.publish('cart.added', 3)
+    // Another part of the page shows it already, and so has it folded.
+    const island = createRoot(document.createElement('div'))
+    await act(async () => island.render(app(bus)))
+    ending.push(() => act(async () => island.unmount()))
     const mismatched = vi.fn()
     const root = await act(async () =>
       hydrateRoot(box, app(bus), { onRecoverableError: mismatched }),

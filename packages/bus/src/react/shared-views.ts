@@ -48,7 +48,7 @@ export function sharedView(bus: AnyBus, request: ViewRequest): Source<unknown> {
   const { patterns, reducer, initial, options } = request
   const { key, version = 1 } = options
   const fold = key === undefined ? [identity(reducer), identity(initial)] : [key, version]
-  const name = JSON.stringify([patterns, ...fold])
+  const name = JSON.stringify([[patterns].flat(), ...fold])
   return {
     get() {
       const shared = opened.get(bus)?.get(name)

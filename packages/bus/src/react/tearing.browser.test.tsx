@@ -21,9 +21,9 @@ afterEach(async () => {
   for (const end of ending.splice(0).reverse()) await end()
 })
 
-const READERS = 40
+const READERS = 30
 const NAMES = Array.from({ length: READERS }, (_, index) => `reader ${index}`)
-const ROUNDS = 12
+const ROUNDS = 8
 
 const count = (state: number) => state + 1
 

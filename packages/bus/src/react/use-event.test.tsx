@@ -1,5 +1,14 @@
 // @vitest-environment happy-dom
-import { act, Component, type ReactNode, StrictMode, useState } from 'react'
+import {
+  act,
+  Component,
+  type ReactNode,
+  StrictMode,
+  Suspense,
+  startTransition,
+  use,
+  useState,
+} from 'react'
 import { createRoot } from 'react-dom/client'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { type Bus, type BusEvent, type BusOptions, createBus } from '../index.ts'
@@ -24,7 +33,12 @@ function open(options: Partial<BusOptions> = {}): Bus<Shop> {
 /** Mounts, in StrictMode; returns how to render anew, and how to unmount. */
 async function mount(first: ReactNode) {
   const root = createRoot(document.createElement('div'))
-  const render = (node: ReactNode) => act(async () => root.render(<StrictMode>{node}</StrictMode>))
+  const render = (node: ReactNode, inTransition = false) =>
+    act(async () => {
+      const update = () => root.render(<StrictMode>{node}</StrictMode>)
+      if (inTransition) startTransition(update)
+      else update()
+    })
   const unmount = () => act(async () => root.unmount())
   ending.push(unmount)
   await render(first)
@@ -93,6 +107,28 @@ describe('useEvent', () => {
       ['third', 2],
     ])
     expect(subscribe.mock.calls.length).toBe(atFirst)
+  })
+
+  it('does not call the handler of a render that came to nothing', async () => {
+    const bus = open()
+    const heard: string[] = []
+    const never = new Promise<never>(() => {})
+    function Listener({ name }: { name: string }) {
+      useEvent<Shop>('cart.added', () => heard.push(name))
+      if (name === 'waiting') use(never)
+      return null
+    }
+    const listener = (name: string) => (
+      <BusProvider bus={bus}>
+        <Suspense>
+          <Listener name={name} />
+        </Suspense>
+      </BusProvider>
+    )
+    const { render } = await mount(listener('shown'))
+    await render(listener('waiting'), true)
+    await bus.publish('cart.added', 1)
+    expect(heard).toEqual(['shown'])
   })
 
   it('subscribes anew when a pattern or an option has another value', async () => {

@@ -72,12 +72,15 @@ describe('useProjection', () => {
   it('folds once for all components that ask for the same', async () => {
     const bus = open()
     const project = vi.spyOn(bus, 'project')
+    function Listed() {
+      return useProjection<Shop, number, 'cart.added'>(['cart.added'], sum, 0)
+    }
     const { box } = await mount(
       bus,
       <>
         <Total />
         <Total />
-        <Total />
+        <Listed />
       </>,
     )
     await add(bus, 4)

@@ -6,7 +6,8 @@ import { useStable } from './stable.ts'
 import { type Source, useObservable } from './use-observable.ts'
 
 /**
- * The state of a read model that you made with `bus.project` and close yourself. Needs no provider.
+ * The state of a read model that you made once with `bus.project`, not while rendering, and close
+ * yourself. Needs no provider.
  *
  * @example const cart = useProjection(cartView)
  */

@@ -41,9 +41,9 @@ export function steadyLog(open: OpenLog): ViewableLog {
     read: (from, limit) => run((log) => log.read(from, limit)),
     readBack: (to, limit) => run((log) => log.readBack(to, limit)),
     placements: (from, to) => run((log) => log.placements(from, to)),
+    countStreams: (streams, before) => run((log) => log.countStreams(streams, before)),
     snapshot: (name) => run((log) => log.snapshot(name)),
     keepSnapshot: (name, text) => run((log) => log.keepSnapshot(name, text)),
-    countStreams: (streams, before) => run((log) => log.countStreams(streams, before)),
   }
 }
 

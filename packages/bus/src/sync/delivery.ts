@@ -45,9 +45,7 @@ export class Delivery {
       const counter = Number(header.id.slice(prefix.length + 1))
       if (!(counter > highest)) continue
       highest = counter
-      const { revision } = header
-      const said = revision === undefined ? undefined : { revision }
-      this.#events.deliver({ header, dataText: data[i] as string, ...said }, 'device')
+      this.#events.deliver({ header, dataText: data[i] as string, ...saidIn(header) }, 'device')
     }
     if (highest > known) this.#remember(prefix, highest)
   }
@@ -78,7 +76,8 @@ export class Delivery {
 
   #ownRecord({ batch, headers, data }: StoredOwnBatch): void {
     headers.forEach((header, index) => {
-      this.#once(header, data[index] as string, 'device', { offset: offsetOf(batch, index) })
+      const at = { offset: offsetOf(batch, index), ...saidIn(header) }
+      this.#once(header, data[index] as string, 'device', at)
     })
   }
 
@@ -112,9 +111,8 @@ export class Delivery {
     const { batch, slot, epoch, place } = at
     const position = positionOf(epoch, place, checkOf(header.id))
     const origin = place <= liveAfter ? 'past' : 'room'
-    const { revision } = header
-    const said = revision === undefined ? undefined : { revision }
-    this.#once(header, dataText, origin, { offset: offsetOf(batch, slot), position, ...said })
+    const told = { offset: offsetOf(batch, slot), position, ...saidIn(header) }
+    this.#once(header, dataText, origin, told)
   }
 
   #once(
@@ -143,6 +141,11 @@ export class Delivery {
       return
     }
   }
+}
+
+/** The revision that a header says: the room's, or that of a log which decided over the event. */
+function saidIn({ revision }: EventHeader): { revision: number } | undefined {
+  return revision === undefined ? undefined : { revision }
 }
 
 interface Placed {

@@ -254,7 +254,8 @@ describe('what a guest publishes', () => {
     expect([...world.outcomes.values()]).toEqual(['quota_exceeded', 'quota_exceeded'])
     const again = async (id: string): Promise<void> => {
       const events: EventHeader[] = [{ id, type: 'a', source: 'x', time: 1 }]
-      const frame = { frame: 'submit', log: 'none', to: 'a', prefix: 'g', events } as const
+      const of = a().keeper.id
+      const frame = { frame: 'submit', log: 'none', to: 'a', of, prefix: 'g', events } as const
       a().host.submitted(frame, ['1'], a().way)
       await setImmediate()
     }
@@ -273,17 +274,34 @@ describe('what a guest publishes', () => {
     expect([...world.outcomes.values()]).toEqual(['taken', 'outbox_full'])
     const host = a()
     const events: EventHeader[] = [{ id: 'g-1', type: 'a', source: 'x', time: 1 }]
-    const again = { frame: 'submit', log: 'none', to: 'a', prefix: 'g', events } as const
+    const of = host.keeper.id
+    const again = { frame: 'submit', log: 'none', to: 'a', of, prefix: 'g', events } as const
     host.host.submitted(again, ['1'], host.way)
     await setImmediate()
     expect(world.messages.at(-1)?.frame).toMatchObject({ frame: 'taken', last: 1, batch: 1 })
+  })
+
+  test('is in no other log than the one that it was submitted for', async () => {
+    const events: EventHeader[] = [{ id: 'g-1', type: 'a', source: 'x', time: 1 }]
+    const late = {
+      frame: 'submit',
+      log: 'none',
+      to: 'a',
+      of: 'cleared',
+      prefix: 'g',
+      events,
+    } as const
+    a().host.submitted(late, ['1'], a().way)
+    await setImmediate()
+    expect(await world.inLog()).toEqual([])
+    expect(world.messages).toEqual([])
   })
 
   test('is rejected where ids are not its own', async () => {
     const host = a()
     const events: EventHeader[] = [{ id: 'other-1', type: 'a', source: 'x', time: 1 }]
     host.host.submitted(
-      { frame: 'submit', log: 'none', to: 'a', prefix: 'g', events },
+      { frame: 'submit', log: 'none', to: 'a', of: host.keeper.id, prefix: 'g', events },
       ['1'],
       host.way,
     )

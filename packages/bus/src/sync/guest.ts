@@ -75,12 +75,13 @@ export class Submitter implements Guest {
     return result.promise
   }
 
-  hosted(frame: HostFrame, way: Way): void {
+  hosted(frame: HostFrame, way: Way, moved = false): void {
     if (frame.log === NO_LOG) {
       if (!this.#host && this.#options.alone()) this.#goAlone()
       return
     }
-    const renewed = this.#host?.prefix === frame.prefix && this.#host.log !== frame.log
+    const sameHost = this.#host?.prefix === frame.prefix
+    const renewed = moved || (sameHost && this.#host?.log !== frame.log)
     // One that answered stays the host, until it is silent.
     if (this.#host && !renewed) return
     const current = this.#queue[0]
@@ -138,7 +139,8 @@ export class Submitter implements Guest {
       current.hosts.add(host.prefix)
       current.tries += 1
       const { headers: events, data } = current
-      host.way.send({ frame: 'submit', log: NO_LOG, to: host.prefix, prefix, events }, data)
+      const { log: of, prefix: to, way } = host
+      way.send({ frame: 'submit', log: NO_LOG, to, of, prefix, events }, data)
     } else if (alone()) {
       this.#goAlone()
       return

@@ -135,6 +135,7 @@ class Context {
       confirmed: ({ batch }) => this.confirmed.push(batch),
       changed() {},
       beat() {},
+      ledElsewhere() {},
       gap() {},
       joined() {},
       here() {},
@@ -223,6 +224,19 @@ describe('a batch of another context', () => {
     await setImmediate()
     expect(c.heard).toEqual(a.ids(4))
   })
+
+  test.each([false, true])(
+    'that comes while the log opens again does not hide one that came before, renewed: %s',
+    async (renewed) => {
+      b.peers.detach()
+      device.fates = [0, 0]
+      await a.publish()
+      await a.publish()
+      await b.attach(0, renewed)
+      await setImmediate()
+      expect(b.heard).toEqual(a.ids(1, 2))
+    },
+  )
 
   test('is heard where the one before it was withdrawn, and the word of it lost', async () => {
     await a.publish()

@@ -31,6 +31,8 @@ const MAX_AGAIN_MS = 5_000
 const MAX_TRIES = 12
 /** Frames held back at most; past it, what they have comes from the log like all else. */
 const MAX_HELD = 1_000
+/** Records of the room that a context without a log remembers. */
+const MAX_HEARD = 1_000
 /** Records read at once. */
 const CHUNK = 32
 
@@ -46,7 +48,7 @@ export class Hearing {
   #log: Log | undefined
   /** Every record up to this one was heard, or is past. */
   #through = 0
-  /** Records behind a hole that were heard. */
+  /** Records behind a hole that were heard; without a log, the last ones that were. */
   readonly #heard = new Set<number>()
   /** Records behind `through` of which whoever leads was told. */
   readonly #told = new Set<number>()
@@ -84,9 +86,10 @@ export class Hearing {
     void this.look()
   }
 
-  /** The log is gone, or let go of. */
-  end(): void {
+  /** The log is gone, or let go of; what is heard next is of another one, unless `again`. */
+  end(again = true): void {
     this.#log = undefined
+    if (!again) this.#heard.clear()
     // What is read of it still is for nobody.
     this.#reading = undefined
     this.#cancel?.()
@@ -135,7 +138,7 @@ export class Hearing {
   /** A batch of the room is in the log. */
   room(frame: RoomNews, data: readonly string[]): void {
     if (!this.#log) {
-      this.#delivery.room(frame, data)
+      this.#hearOnce(frame, data)
       return
     }
     this.#options.events.sawTime(frame.time)
@@ -262,6 +265,17 @@ export class Hearing {
     this.#room = frame.batch
     this.#delivery.room(frame, data)
     this.wrote(frame.batch)
+  }
+
+  /** Without a log there is no order to hold up to, but what is posted by HTTP has no counter. */
+  #hearOnce(frame: RoomNews, data: readonly string[]): void {
+    if (this.#heard.has(frame.batch)) return
+    this.#heard.add(frame.batch)
+    this.#delivery.room(frame, data)
+    for (const oldest of this.#heard) {
+      if (this.#heard.size <= MAX_HEARD) return
+      this.#heard.delete(oldest)
+    }
   }
 
   #hold(held: Held, readInMs: number): void {

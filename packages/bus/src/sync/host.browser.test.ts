@@ -10,7 +10,7 @@ import { LogHost } from './host.ts'
 const platform = runtimePlatform()
 
 /** Two contexts that share a database, each a host. */
-async function contexts(): Promise<{ name: string; log: Log; host: LogHost }[]> {
+async function contexts(): Promise<{ name: string; log: Log; host: LogHost; id: string }[]> {
   const database = `host-${platform.randomText(8)}`
   return Promise.all(
     ['a', 'b'].map(async (name) => {
@@ -25,7 +25,7 @@ async function contexts(): Promise<{ name: string; log: Log; host: LogHost }[]> 
         outboxFull: () => false,
         confirmed: () => 0,
       })
-      return { name, log, host }
+      return { name, log, host, id }
     }),
   )
 }
@@ -35,9 +35,16 @@ it('what two contexts are asked to keep at the same time is in their log once', 
   for (let n = 1; n <= 20; n++) {
     const events: EventHeader[] = [{ id: `g-${n}`, type: 'a', source: 'x', time: 1 }]
     const answers = both.map(
-      ({ name, host }) =>
+      ({ name, host, id }) =>
         new Promise<LinkFrame>((resolve) => {
-          const submit = { frame: 'submit', log: 'none', to: name, prefix: 'g', events } as const
+          const submit = {
+            frame: 'submit',
+            log: 'none',
+            to: name,
+            of: id,
+            prefix: 'g',
+            events,
+          } as const
           host.submitted(submit, ['1'], { send: resolve })
         }),
     )

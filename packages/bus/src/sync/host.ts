@@ -37,7 +37,7 @@ export class LogHost implements Host {
 
   async #take(frame: SubmitFrame, data: readonly string[], way: Way): Promise<void> {
     const keeper = this.#options.keeper()
-    if (!keeper) return
+    if (keeper?.id !== frame.of) return
     const { prefix } = frame
     const log = keeper.id
     const last = parseId(frame.events.at(-1)?.id ?? '')[1]

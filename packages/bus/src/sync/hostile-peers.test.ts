@@ -122,7 +122,10 @@ function frames(log: string): KnownFrame[] {
     [{ frame: 'seek', log }, []],
     [{ frame: 'host', log, prefix: 'foreign' }, []],
     [{ frame: 'heard', log, room: true, events: [header] }, ['1']],
-    [{ frame: 'submit', log: 'none', to: 'nobody', prefix: 'foreign', events: [header] }, ['1']],
+    [
+      { frame: 'submit', log: 'none', to: 'nobody', of: log, prefix: 'foreign', events: [header] },
+      ['1'],
+    ],
     [{ frame: 'taken', log, prefix: 'foreign', last: 1, batch: 1 }, []],
     [{ frame: 'declined', log, by: 'b', prefix: 'foreign', last: 1, code: 'log_failed' }, []],
     [{ frame: 'where', log: 'none', of: log, batches: [1] }, []],

@@ -35,6 +35,7 @@ class Context {
       confirmed: (confirmation) => this.confirmed.push(confirmation),
       changed: (head) => this.heads.push(head),
       beat: ({ pending, relay }) => this.news.push({ pending, relay }),
+      ledElsewhere() {},
       gap: (gap) => this.news.push({ gap }),
       linked: (frame) => this.news.push({ linked: frame.frame }),
       joined: ({ prefix, seen }) => this.news.push({ joined: prefix, seen }),
@@ -258,6 +259,20 @@ describe('a batch of the room', () => {
     await setImmediate()
     expect(b.past).toEqual(['r-1', 'r-2'])
     expect(b.ids).toEqual(['r-3'])
+  })
+
+  test('that comes twice to a context without the log is heard once, be it posted by HTTP', async () => {
+    const posted: EventHeader = { ...header(1), id: 'h-posted' }
+    const runs = [{ place: 1, time: 1, events: [posted] }]
+    a.peers.room({ ...news, runs }, ['1'])
+    a.peers.room({ ...news, runs }, ['1'])
+    await setImmediate()
+    expect(b.ids).toEqual(['h-posted'])
+    b.peers.attach(b.link, { id: 'another', log: undefined, past: 0, renewed: false })
+    a.peers.attach(a.link, { id: 'another', log: undefined, past: 0, renewed: false })
+    a.peers.room({ ...news, runs }, ['1'])
+    await setImmediate()
+    expect(b.ids).toEqual(['h-posted', 'h-posted'])
   })
 
   test('is the same to the context that leads', () => {

@@ -56,10 +56,12 @@ export class Peers implements PeerContexts {
     this.#seeking = seeking
     this.#link = link
     // Where nobody can be heard, there is nothing to have missed.
-    if (!log || !link) this.#hearing.end()
+    if (!log || !link) this.#hearing.end(again)
     else if (again) this.#hearing.resume(log)
     else this.#hearing.begin(log, past)
-    for (const text of this.#early.splice(0)) this.#read(text, true)
+    // Who listened before has missed what these follow, and finds it in the log.
+    const early = !again && !renewed
+    for (const text of this.#early.splice(0)) this.#read(text, early)
     // Of a log that came in place of another one all is news.
     if (renewed) void this.#hearing.look()
   }
@@ -151,7 +153,10 @@ export class Peers implements PeerContexts {
         if (!frame.room) events.cast(frame.events, data)
         return
       case 'beat':
-        if (!sameLog) return
+        if (!sameLog) {
+          events.ledElsewhere()
+          return
+        }
         this.#hearing.exists(frame.head)
         events.beat(frame)
         return

@@ -173,6 +173,7 @@ export class Session implements RelaySession {
       version: 1,
       ...(token === undefined ? undefined : { token }),
       log: state.logId,
+      ...(room.subject === undefined ? undefined : { subject: room.subject }),
       device: state.device,
       terms: this.#terms,
       ...(room.confirmed === undefined ? undefined : { confirmed: room.confirmed }),

@@ -128,6 +128,8 @@ export interface PeerEvents {
   /** The log has a record of this number. */
   changed(head: number): void
   beat(frame: BeatFrame): void
+  /** Somebody leads who has another log. */
+  ledElsewhere(): void
   /** The leader found a hole in what this device could read of the room. */
   gap(gap: Gap): void
   /** Another context asks who leads, and who is there. */
@@ -250,7 +252,8 @@ export interface Guest {
    * @throws {BusError} unavailable, closed, and what the host's log says
    */
   submit(entries: readonly Encoded[]): Promise<number | undefined>
-  hosted(frame: HostFrame, way: Way): void
+  /** Somebody keeps a log; `moved` where the one there was before is gone. */
+  hosted(frame: HostFrame, way: Way, moved?: boolean): void
   taken(frame: TakenFrame): void
   declined(frame: DeclinedFrame): void
   close(): void
@@ -301,8 +304,8 @@ export interface Presence extends Observable<readonly PresenceMember[]> {
   attached(device: string | undefined): void
   /** The page moves again. */
   back(): void
-  /** What another context says; `byLink` over a link that the user gave. */
-  heard(frame: PresentFrame, byLink: boolean): void
+  /** What another context says: one with the same log, another on the tabs link, or over the user's. */
+  heard(frame: PresentFrame, way: 'log' | 'tabs' | 'links'): void
   /** This context leads from now on, or does no more. */
   leads(self: boolean): void
   /** What the relay says, to which this device is known by the name `own`. */

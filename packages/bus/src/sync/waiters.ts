@@ -82,9 +82,10 @@ export class RelayedWaiters implements Waiters {
         if (revisions?.[k]) entry.event.revision ??= revisions[k]
         if (entry.ticket.until === 'relayed') entry.ticket.resolve()
       })
-      for (const [index, at] of earlier) {
+      for (const [index, at, revision] of earlier) {
         const event = entries[index]?.event
         if (event) event.position ??= positionOf(epoch, at, checkOf(event.id))
+        if (event && revision !== undefined) event.revision ??= revision
       }
       for (const [index, code, currentRevision] of refused) {
         const entry = entries[index]

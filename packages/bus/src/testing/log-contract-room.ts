@@ -132,6 +132,20 @@ export function roomContract(test: LogTest): void {
     mustEqual(await placesOf(log, mine), ['0@F.1', '1@F.2', '2@F.3'], 'and come anew')
   })
 
+  test('what was refused by a conflict stays so, whatever the room loses', async (log) => {
+    const term = await joined(log)
+    const mine = await log.append(own([['a-1'], ['a-2']]))
+    const run = ownRun(1, mine, [0], [[1, 'conflict', 3]])
+    await log.appendRoom(room('E.0.0', 'E.1.x', [run]), term)
+    await log.welcomed(welcome(term, { cursor: 'E.0.0', cut: { epoch: 'E', place: 0 } }))
+    const refusals = async () => (await log.placement(mine))?.parts.flatMap((one) => one.refused)
+    mustEqual(await refusals(), [[1, 'conflict', 3]], 'the refusal holds')
+    mustEqual((await log.state()).room.pending, 1, 'and only the other is pending again')
+    await log.appendRoom(room('E.0.0', 'E.1.y', [ownRun(1, mine, [0])]), term)
+    mustEqual(await placesOf(log, mine), ['1:conflict', '0@E.1'], 'until it has its place')
+    mustEqual(await refusals(), [[1, 'conflict', 3], undefined], 'beside the refusal')
+  })
+
   test('gives the placements of a range of records', async (log) => {
     const term = await joined(log)
     const numbers = [

@@ -23,13 +23,10 @@ async function attempt(
 ): Promise<string> {
   let revision = -1
   try {
-    await log.appendExpected(
-      batchOf(id, stream),
-      [{ stream, before: 0, expected }],
-      (revisions) => {
-        revision = (revisions.get(stream) ?? -1) + 1
-      },
-    )
+    await log.appendExpected([{ stream, before: 0, expected }], (counts) => {
+      revision = (counts.get(stream) ?? -1) + 1
+      return batchOf(id, stream)
+    })
     return `is ${revision}`
   } catch (error) {
     if (!isBusError(error, 'conflict')) throw error
@@ -67,16 +64,18 @@ export function streamContract(test: LogTest, share?: (log: Log) => Log | Promis
       { stream: 's', before: 0, expected: 'none' },
       { stream: 's', before: 1, expected: 1 },
     ] as const
-    await log.appendExpected(batchOf('a', 's', 's'), two)
+    await log.appendExpected(two, () => batchOf('a', 's', 's'))
     mustEqual(await log.countStreams(['s', 't'], 99), [2, 0], 'both are in the log')
     const third = [
       { stream: 't', before: 0, expected: 'none' },
       { stream: 's', before: 0, expected: 1 },
     ] as const
-    const failed = await log.appendExpected(batchOf('b', 't', 's'), third).then(
-      () => undefined,
-      (error: unknown) => (isBusError(error, 'conflict') ? error.currentRevision : error),
-    )
+    const failed = await log
+      .appendExpected(third, () => batchOf('b', 't', 's'))
+      .then(
+        () => undefined,
+        (error: unknown) => (isBusError(error, 'conflict') ? error.currentRevision : error),
+      )
     mustEqual(failed, 2, 'one that does not hold refuses the batch')
     mustEqual(await log.countStreams(['s', 't'], 99), [2, 0], 'as a whole')
   })

@@ -72,6 +72,30 @@ describe('the simulated relay', () => {
     expect(await idsIn(network)).toEqual([first.id, second.id])
   })
 
+  it('lets a user go on after another one signed in while the room was lost', async () => {
+    const auth = (token = '') => ({
+      subject: token,
+      rights: { publish: ['**'], subscribe: ['**'] },
+    })
+    const network = createTestNetwork({ seed: 1, relay: simulatedRelay({ auth }) })
+    const phone = network.device('phone')
+    const signIn = (token: string) => {
+      for (const context of phone.contexts) context.crash()
+      return phone.open().createBus({ name: 'shop', room: ROOM, onError, token })
+    }
+    const { id } = await network.until(signIn('ann').publish('a', 1, { until: 'relayed' }))
+    network.relay.wipe()
+    network.relay.start()
+    const bob = signIn('bob')
+    await network.until(() => bob.status.relay === 'refused')
+    expect(bob.status.lastError?.code).toBe('subject_changed')
+    const ann = signIn('ann')
+    await network.until(() => ann.status.relay === 'online')
+    expect(await network.settle()).toBe(true)
+    expect(await idsIn(network)).toEqual([id])
+    expect(network.relay.joined.map(({ subject }) => subject)).toEqual(['ann'])
+  })
+
   it('begins anew under another epoch when its store is lost', async () => {
     const network = networkOf()
     const bus = busOn(network, 'phone')

@@ -4,15 +4,22 @@
  * a commit and what leaves after it.
  */
 import { checkOf } from '@crosstown/bus/protocol'
-import type { RelayHost, RelayProcess, RelayProgram, RoomContents } from '@crosstown/bus/testing'
+import type {
+  Joined,
+  RelayHost,
+  RelayProcess,
+  RelayProgram,
+  RoomContents,
+} from '@crosstown/bus/testing'
 import { type Auth, authenticate } from '../auth.ts'
+import type { DeviceRow } from '../commands.ts'
 import { parsePost } from '../http/publish.ts'
 import { type Limits, resolveLimits } from '../limits.ts'
 import type { Platform } from '../platform.ts'
 import { headPosition, positionIn } from '../record.ts'
 import { Rooms } from '../rooms.ts'
 import { memoryStore } from '../stores/memory.ts'
-import type { Store } from '../stores/store.ts'
+import { DEVICE_KEY, type StatePut, type Store } from '../stores/store.ts'
 import { Committed } from './committed.ts'
 import { SimulatedStore, type StoreFaults, type Write } from './simulated-store.ts'
 
@@ -39,6 +46,7 @@ class SimulatedRelay implements RelayProgram {
   /** Every write that was committed: the store is made anew from them. */
   readonly #journal: Write[] = []
   readonly #committed = new Committed()
+  readonly joined: Joined[] = []
   readonly #faults: StoreFaults = { failure: 0 }
   #store: Store = memoryStore()
 
@@ -63,6 +71,7 @@ class SimulatedRelay implements RelayProgram {
     const store = new SimulatedStore(this.#store, host, this.#faults, (write) => {
       this.#journal.push(write)
       this.#committed.add(write.room, write.append?.records ?? [])
+      this.#join(write.append?.state ?? [])
     })
     const platform = platformOf(host)
     const resolved = resolveLimits(limits)
@@ -81,6 +90,15 @@ class SimulatedRelay implements RelayProgram {
         return posted.events.map(({ id, position }) => ({ id, position }))
       },
       drain: () => rooms.close(),
+    }
+  }
+
+  #join(state: readonly StatePut[]): void {
+    for (const [key, value] of state) {
+      if (!key.startsWith(DEVICE_KEY)) continue
+      const { log, subject } = JSON.parse(value) as DeviceRow
+      if (!this.joined.some((one) => one.log === log && one.subject === subject))
+        this.joined.push({ log, subject })
     }
   }
 

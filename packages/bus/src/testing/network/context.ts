@@ -23,7 +23,8 @@ export type TestBusOptions = Omit<AnyBusOptions, 'log' | 'tabs' | 'relay'> & {
   readonly from?: ReadStart
   /** Patterns of what this device reads of the room. @default everything */
   readonly types?: readonly string[]
-  readonly token?: string
+  /** Of the user; a function is asked at each connection. @default none */
+  readonly token?: string | (() => string)
 }
 
 /** How long a page has to let go of what keeps it out of the back/forward cache. */

@@ -92,27 +92,33 @@ class DiskLog implements Log, DiskHandle {
   }
 
   append(batch: OwnBatch, begun?: () => void): Promise<number> {
-    const number = this.#write('log.append', (log) => log.append(batch), batch.headers)
+    const number = this.#write(
+      'log.append',
+      (log) => log.append(batch),
+      () => batch.headers,
+    )
     begun?.()
     return number
   }
 
   /** Others hear of it when it is committed: before, nobody can know whether it will be. */
   async appendExpected(
-    batch: OwnBatch,
     expected: readonly ExpectedInLog[],
-    begun?: (revisions: ReadonlyMap<string, number>) => void,
+    make: (counts: ReadonlyMap<string, number>) => OwnBatch,
+    begun?: () => void,
   ): Promise<number> {
-    let revisions: ReadonlyMap<string, number> = new Map()
+    // Made once: from its journal a disk writes the same again.
+    let made: OwnBatch | undefined
     const number = await this.#write(
       'log.appendExpected',
       (log) =>
-        log.appendExpected(batch, expected, (found) => {
-          revisions = found
+        log.appendExpected(expected, (counts) => {
+          made ??= make(counts)
+          return made
         }),
-      batch.headers,
+      () => made?.headers,
     )
-    begun?.(revisions)
+    begun?.()
     return number
   }
 
@@ -202,7 +208,11 @@ class DiskLog implements Log, DiskHandle {
     return this.#run(() => this.#disk.read(this.#user, label, read))
   }
 
-  #write<T>(label: string, write: (log: MemoryLog) => Promise<T>, headers?: string): Promise<T> {
+  #write<T>(
+    label: string,
+    write: (log: MemoryLog) => Promise<T>,
+    headers?: () => string | undefined,
+  ): Promise<T> {
     return this.#run(() => this.#disk.write(this.#user, label, write, headers))
   }
 

@@ -143,12 +143,12 @@ export class SimulatedDisk {
     user: DiskUser,
     label: string,
     write: (log: MemoryLog) => Promise<T>,
-    headers?: string,
+    headers: () => string | undefined = () => undefined,
   ): Promise<T> {
     return this.#transaction(user, label, async () => {
       this.#mayFail()
       const result = await write(this.#log)
-      this.#journal.push({ write, headers })
+      this.#journal.push({ write, headers: headers() })
       return result
     })
   }

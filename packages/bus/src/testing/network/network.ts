@@ -182,5 +182,6 @@ const NO_RELAY: RelayProgram = {
   writes: 0,
   room: async () => ({ head: undefined, trimmed: 0, events: [] }),
   head: async () => undefined,
+  joined: [],
   violations: [],
 }

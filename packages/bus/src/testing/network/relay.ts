@@ -37,6 +37,12 @@ export interface RoomEvent {
   readonly data: string
 }
 
+/** A log that a device joined with, and the subject of its token. */
+export interface Joined {
+  readonly log: string
+  readonly subject: string
+}
+
 /** Where the room has an event that was posted. */
 export interface PostedEvent {
   readonly id: string
@@ -70,6 +76,8 @@ export interface RelayProgram {
   room(name: string): Promise<RoomContents>
   /** Position of a room's newest place; `undefined` where there is no such room. */
   head(room: string): Promise<string | undefined>
+  /** Logs that ever joined any room, whatever became of the store since. */
+  readonly joined: readonly Joined[]
   /** Where it did what a relay must never do. */
   readonly violations: readonly string[]
 }
@@ -139,6 +147,11 @@ export class TestRelay {
   /** Writes that are in its store: an argument for `restore`. */
   get writes(): number {
     return this.#program.writes
+  }
+
+  /** Logs that ever joined any of its rooms, each with the subject of its token. */
+  get joined(): readonly Joined[] {
+    return this.#program.joined
   }
 
   get violations(): readonly string[] {

@@ -1,0 +1,249 @@
+/** `expectedRevision` and `revision` where no relay decides: the log of the device does. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { createBusOn } from './bus.ts'
+import { type BusError, isBusError } from './errors.ts'
+import type { BusEvent } from './event.ts'
+import type { LogSource } from './log/log.ts'
+import { memoryLog } from './log/memory.ts'
+import { sqliteLog } from './log/sqlite.ts'
+import type { BusOptions } from './options.ts'
+import { runtimePlatform } from './platform.ts'
+import type { Bus, PublishOptions } from './types.ts'
+
+type AnyBus = Bus<Record<string, unknown>>
+
+let folder = ''
+let made = 0
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'bus-revisions-'))
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+const buses: AnyBus[] = []
+afterEach(async () => {
+  await Promise.all(buses.splice(0).map((bus) => bus.close()))
+})
+
+function busOf(options: Partial<BusOptions> = {}): AnyBus {
+  const name = options.name ?? `r${++made}`
+  const bus = createBusOn({ onError: () => {}, ...options, name }, runtimePlatform())
+  buses.push(bus)
+  return bus
+}
+
+const at = (expectedRevision: 'any' | 'none' | 'exists' | number): PublishOptions => ({
+  stream: 's',
+  expectedRevision,
+})
+
+async function failure(promise: Promise<unknown>): Promise<BusError> {
+  const error = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  )
+  if (isBusError(error)) return error
+  throw new Error('it did not fail')
+}
+
+describe.each<[string, () => LogSource | undefined]>([
+  ['memory', () => undefined],
+  ['SQLite', () => sqliteLog(join(folder, `${++made}.db`))],
+])('ten contexts that write to one stream in %s', (_, log) => {
+  test('have each revision once, and who loses hears of the one there is', async () => {
+    const source = log()
+    const name = `ten${++made}`
+    const writers = Array.from({ length: 10 }, () =>
+      busOf({ name, ...(source && { log: source }) }),
+    )
+    const conflicts: number[] = []
+    const write = async (bus: AnyBus): Promise<number[]> => {
+      const revisions: number[] = []
+      let known = 0
+      while (revisions.length < 10) {
+        try {
+          const event = await bus.publish('a', 1, at(known))
+          known = event.revision as number
+          revisions.push(known)
+        } catch (error) {
+          if (!isBusError(error, 'conflict')) throw error
+          known = error.currentRevision as number
+          conflicts.push(known)
+        }
+      }
+      return revisions
+    }
+    const all = (await Promise.all(writers.map(write))).flat()
+    const whole = Array.from({ length: 100 }, (_, i) => i + 1)
+    expect(all.sort((a, b) => a - b)).toEqual(whole)
+    expect(conflicts.length).toBeGreaterThan(0)
+    const events = await (writers[0] as AnyBus).loadStream('s')
+    expect(events.map(({ revision }) => revision)).toEqual(whole)
+  })
+})
+
+describe('without a relay', () => {
+  test('handlers hear nothing of a refused event, and what follows in its order', async () => {
+    const name = `heard${++made}`
+    const [bus, other] = [busOf({ name }), busOf({ name })]
+    const heard: unknown[] = []
+    const theirs: unknown[] = []
+    bus.subscribe('**', ({ data, revision }) => heard.push([data, revision]))
+    other.subscribe('**', ({ data, revision }) => theirs.push([data, revision]))
+    await other.publish('a', 0, { stream: 't' })
+    const results = await Promise.allSettled([
+      bus.publish('a', 1, at('none')),
+      bus.publish('a', 2),
+      bus.publish('a', 3, at(7)),
+      bus.publish('a', 4),
+      bus.publish('a', 5, at(1)),
+      bus.publish('a', 6, { persist: false }),
+    ])
+    expect(results.map(({ status }) => status === 'fulfilled')).toEqual([
+      true,
+      true,
+      false,
+      true,
+      true,
+      true,
+    ])
+    const whole = [
+      [1, 1],
+      [2, undefined],
+      [4, undefined],
+      [5, 2],
+      [6, undefined],
+    ]
+    await expect.poll(() => heard).toEqual([[0, undefined], ...whole])
+    await expect.poll(() => theirs).toEqual([[0, undefined], ...whole])
+  })
+
+  test('a refused publish is told with the event type and the revision there is', async () => {
+    const bus = busOf()
+    await bus.publish('a', 1, at('none'))
+    expect(await failure(bus.publish('a.b', 2, at('none')))).toMatchObject({
+      code: 'conflict',
+      currentRevision: 1,
+      retryable: false,
+      message: expect.stringContaining('s is not as expected'),
+    })
+    expect(bus.status.lastError).toBe(undefined)
+  })
+
+  test('one that nobody awaits is reported', async () => {
+    const errors: BusError[] = []
+    const bus = busOf({ onError: (error) => errors.push(error) })
+    await bus.publish('a', 1, { ...at(1), until: 'accepted' })
+    void bus.publish('a', 2, at(1))
+    await expect.poll(() => errors.map(({ code }) => code)).toEqual(['conflict', 'conflict'])
+  })
+
+  test('publishBatch is in the log as a whole or not at all', async () => {
+    const bus = busOf()
+    await failure(
+      bus.publishBatch([
+        { type: 'a', data: 1, ...at('none') },
+        { type: 'a', data: 2, stream: 't', expectedRevision: 'exists' },
+      ]),
+    )
+    expect(await bus.loadStream('s')).toEqual([])
+    const events = await bus.publishBatch([
+      { type: 'a', data: 1, ...at('none') },
+      { type: 'a', data: 2, stream: 't' },
+      { type: 'a', data: 3, ...at(1) },
+    ])
+    expect(events.map(({ revision }) => revision)).toEqual([1, undefined, 2])
+    expect((await bus.loadStream('t')).map(({ revision }) => revision)).toEqual([1])
+  })
+
+  test('events have their revisions wherever they are read', async () => {
+    const bus = busOf()
+    for (let i = 0; i < 40; i++) await bus.publish('a', i, { stream: `s${i % 3}` })
+    await bus.publish('a', 40)
+    const expected = Array.from({ length: 41 }, (_, i) =>
+      i === 40 ? undefined : Math.floor(i / 3) + 1,
+    )
+    const revisions = async (events: AsyncIterable<BusEvent>): Promise<unknown[]> => {
+      const found: unknown[] = []
+      for await (const { revision } of events) found.push(revision)
+      return found
+    }
+    const all: BusEvent[] = []
+    for await (const event of bus.replay()) all.push(event)
+    expect(all.map(({ revision }) => revision)).toEqual(expected)
+    expect(await revisions(bus.replay({ from: { last: 5 } }))).toEqual(expected.slice(-5))
+    expect(await revisions(bus.replay({ from: all[35]?.offset, order: 'room' }))).toEqual(
+      expected.slice(35),
+    )
+    expect(await revisions(bus.replay({ stream: 's1', limit: 3 }))).toEqual([1, 2, 3])
+    const caught: unknown[] = []
+    bus.subscribe('a', ({ revision }) => caught.push(revision), { from: all[20]?.offset })
+    await expect.poll(() => caught).toEqual(expected.slice(20))
+    for (const { id, revision } of all) expect((await bus.get(id))?.revision).toBe(revision)
+    const loaded = await bus.loadStream('s0', { fromRevision: 12 })
+    expect(loaded.map(({ revision }) => revision)).toEqual([12, 13, 14])
+  })
+
+  test('go on after retention took all that a stream had', async () => {
+    const log = memoryLog()
+    const name = `trimmed${++made}`
+    const keeper = log.create(name, '', runtimePlatform())
+    const bus = busOf({ name, log: { ...log, create: () => keeper } })
+    for (let i = 0; i < 5; i++) await bus.publish('a', i, { stream: 's' })
+    await bus.publish('a', 5)
+    const limits = { events: 1, bytes: Number.POSITIVE_INFINITY, before: 0 }
+    while ((await keeper.trim(limits, false)).more);
+    expect(await bus.loadStream('s')).toEqual([])
+    expect(await failure(bus.publish('a', 6, at('none')))).toMatchObject({ currentRevision: 5 })
+    expect(await bus.publish('a', 6, at('exists'))).toMatchObject({ revision: 6 })
+    expect((await bus.loadStream('s')).map(({ revision }) => revision)).toEqual([6])
+    const [event] = await bus.loadStream('s')
+    expect(await bus.get(event?.id ?? '')).toMatchObject({ revision: 6 })
+  })
+})
+
+describe('an expected revision', () => {
+  const wrong: [string, object, string][] = [
+    ['without a stream', { expectedRevision: 1 }, 'invalid_options'],
+    ["of 'any' without a stream", { expectedRevision: 'any' }, 'invalid_options'],
+    ['below 0', { stream: 's', expectedRevision: -1 }, 'invalid_options'],
+    ['that is no whole number', { stream: 's', expectedRevision: 1.5 }, 'invalid_options'],
+    ['of another word', { stream: 's', expectedRevision: 'some' }, 'invalid_options'],
+    ['of what is not kept', { ...at(1), persist: false }, 'unreachable'],
+    ['of what stays in its context', { ...at(1), scope: 'context' }, 'unreachable'],
+  ]
+  test.each(wrong)('%s is refused', async (_, options, code) => {
+    const bus = busOf()
+    expect((await failure(bus.publish('a', 1, options as PublishOptions))).code).toBe(code)
+    const batch = [{ type: 'a', data: 1, ...options }] as Parameters<AnyBus['publishBatch']>[0]
+    expect((await failure(bus.publishBatch(batch))).code).toBe(code)
+  })
+
+  test('on a bus without a log is refused', async () => {
+    for (const options of [{ log: false, tabs: false }, { log: false }] as const) {
+      const bus = busOf(options)
+      expect((await failure(bus.publish('a', 1, at('none')))).code).toBe('unreachable')
+    }
+  })
+
+  test('of 0 is that of a stream without events', async () => {
+    const bus = busOf()
+    expect(await bus.publish('a', 1, at(0))).toMatchObject({ revision: 1 })
+    expect(await failure(bus.publish('a', 1, at(0)))).toMatchObject({ code: 'conflict' })
+  })
+
+  test("of 'any' expects nothing", async () => {
+    const bus = busOf()
+    await bus.publish('a', 1, at('any'))
+    await bus.publish('a', 1, at('any'))
+    expect((await bus.loadStream('s')).map(({ revision }) => revision)).toEqual([1, 2])
+  })
+
+  test('from which a stream is loaded must be a number', async () => {
+    const bus = busOf()
+    const error = await failure(bus.loadStream('s', { fromRevision: -1 }))
+    expect(error.code).toBe('invalid_options')
+  })
+})
