@@ -67,6 +67,9 @@ function offline(): AnyBus {
   return made
 }
 
+/** When a bus takes the lead, views look at the log once more: all in microtasks. */
+const idle = () => new Promise((resolve) => setImmediate(resolve))
+
 const types = (state: readonly string[], { type }: { type: string }): readonly string[] => [
   ...state,
   type,
@@ -134,6 +137,26 @@ describe('a view', () => {
     data.n = 2
     await published
     expect(view.get()).toEqual({ n: 1 })
+  })
+
+  test('sees the revisions that the log gives', async () => {
+    const on = bus()
+    const revisions = (state: readonly unknown[], { revision }: { revision?: number }) => [
+      ...state,
+      revision,
+    ]
+    const view = on.project('**', revisions, [])
+    await view.ready
+    for (let n = 1; n <= 3; n++) {
+      await on.publish('a', n, { stream: 's' })
+      expect(view.get()).toHaveLength(2 * n - 1)
+      await on.publish('b')
+    }
+    const expected = [1, undefined, 2, undefined, 3, undefined]
+    await expect.poll(() => view.get()).toEqual(expected)
+    const anew = on.project('**', revisions, [])
+    await anew.ready
+    expect(anew.get()).toEqual(expected)
   })
 
   test('takes what matches its patterns only', async () => {
@@ -331,8 +354,7 @@ describe('a view', () => {
     const views = Array.from({ length: 100 }, (_, n) => list(on, `t.${n}`))
     await Promise.all(views.map(({ ready }) => ready))
     expect(disk.reads).toEqual(Array.from({ length: 50 }, (_, n) => n + 1))
-    // When the bus takes the lead, the log is looked at once more.
-    await new Promise((resolve) => setImmediate(resolve))
+    await idle()
     for (let n = 0; n < 100; n++) await on.publish(`t.${n}`)
     expect(views.map((view) => view.get().length)).toEqual(views.map((_, n) => (n < 50 ? 2 : 1)))
     expect(disk.reads).toHaveLength(50)
@@ -358,6 +380,7 @@ describe('a view with a key', () => {
     const view = keyed(on, options)
     await view.ready
     for (let n = 0; n < events; n++) await on.publish('n', 1)
+    await idle()
     await on.close()
     disk.reads = []
   }
@@ -402,6 +425,7 @@ describe('a view with a key', () => {
     const first = bus()
     first.project('n', last, new Map(), { key: 'last' })
     for (let n = 0; n < 30; n++) await first.publish('n', n)
+    await idle()
     await first.close()
     disk.reads = []
     const view = bus().project('n', last, new Map(), { key: 'last' })
@@ -478,6 +502,7 @@ describe('a view with a key', () => {
     const view = keyed(first)
     await view.ready
     for (let n = 0; n < 30; n++) await first.publish('n', 1)
+    await idle()
     await first.close()
     const second = offline()
     const again = keyed(second)

@@ -36,6 +36,8 @@ interface Written {
   readonly batch: number
   readonly offsets: readonly number[]
   readonly events: readonly BusEvent[]
+  /** Whether the log has to say of some which revision of their stream they are. */
+  readonly counted: boolean
 }
 
 /**
@@ -128,8 +130,9 @@ export class Projector {
       const event = decode({ header, dataText, offset })
       if (event) events.push(event)
     })
-    this.#written.push({ batch, offsets, events })
-    if (!this.#running && this.#walk?.through === batch - 1) {
+    const counted = !hasRelay && events.some(({ stream }) => stream !== undefined)
+    this.#written.push({ batch, offsets, events, counted })
+    if (!counted && !this.#running && this.#walk?.through === batch - 1) {
       this.#show(this.#takeIn())
       return
     }
@@ -324,8 +327,10 @@ export class Projector {
   #takeIn(): number {
     const same = this.#rest.length
     const walk = this.#walk
-    while (walk && this.#written[0]?.batch === walk.through + 1) {
-      const { batch, offsets, events } = this.#written.shift() as Written
+    for (let next = this.#written[0]; walk && next; next = this.#written[0]) {
+      const { batch, offsets, events, counted } = next
+      if (counted || batch !== walk.through + 1) break
+      this.#written.shift()
       if (this.#options.hasRelay) {
         walk.wrote(batch, offsets)
         for (const offset of offsets) this.#known.set(offset, undefined)

@@ -14,6 +14,7 @@ import type {
   StoredRun,
 } from '../log/log.ts'
 import { type Cut, isCut } from '../protocol/position.ts'
+import { StreamCounts } from './stream-counts.ts'
 import {
   ALL,
   eventsOf,
@@ -109,7 +110,9 @@ export class RoomWalk {
     this.#kept.clear()
     const next = Math.max(first, this.through + 1)
     if (next <= head.batch) {
-      for await (const record of recordsFrom(this.#log, next, room.cuts, report)) {
+      // What was counted behind the head is counted again.
+      const counts = hasRoom ? undefined : new StreamCounts(this.#log)
+      for await (const record of recordsFrom(this.#log, next, room.cuts, report, counts)) {
         const { batch, placement } = record
         if (batch.batch > head.batch) break
         this.#keep(record)
@@ -295,10 +298,11 @@ export class RoomWalk {
     return first?.batch.batch === number ? first : undefined
   }
 
-  #eventsOf({ batch, placement }: PlacedRecord, wanted = this.#options.wanted): LoggedEvent[] {
+  #eventsOf(record: PlacedRecord, wanted = this.#options.wanted): LoggedEvent[] {
+    const { batch, placement, revisions } = record
     const parts = this.#partsIn(placement?.parts)
     const known = parts.length === 0 ? undefined : { batch: batch.batch, parts }
-    return eventsOf(batch, known, this.#cuts, wanted)
+    return eventsOf(batch, known, this.#cuts, wanted, revisions)
   }
 
   /** Those at some offsets. */
