@@ -52,8 +52,13 @@ export interface View {
   readonly ledger: Ledger
   readonly network: TestNetwork
   readonly devices: readonly DeviceView[]
-  /** The contexts that the room can hear of, each with the ids it sees: its own first. */
-  readonly present: readonly { readonly name: string; readonly sees: readonly string[] }[]
+  /**
+   * The contexts that the room can hear of, each with the ids it sees: its own first. Absent where the
+   * run did not rest for as long as it takes to find out.
+   */
+  readonly present:
+    | readonly { readonly name: string; readonly sees: readonly string[] }[]
+    | undefined
   readonly room: {
     readonly head: string | undefined
     readonly trimmed: number
@@ -66,7 +71,7 @@ export interface View {
   }
 }
 
-export async function viewOf(stage: Stage): Promise<View> {
+export async function viewOf(stage: Stage, rested: boolean): Promise<View> {
   const { network, ledger, partial, logEvents } = stage
   const devices = await Promise.all(network.devices.map((device) => deviceView(device, partial)))
   const present = stage.open
@@ -75,7 +80,14 @@ export async function viewOf(stage: Stage): Promise<View> {
       name,
       sees: bus.presence.get().map(({ id }) => id),
     }))
-  return { ledger, network, devices, logEvents, present, room: await network.relay.room(ROOM) }
+  return {
+    ledger,
+    network,
+    devices,
+    logEvents,
+    present: rested ? present : undefined,
+    room: await network.relay.room(ROOM),
+  }
 }
 
 /** Whether somebody is there who has a log, and so a way to the relay, for what is said here. */
