@@ -249,7 +249,7 @@ function* sockets({ network, ledger }: View): Iterable<string> {
  * Of what is published in one task, no more than may wait is taken; and of a log, only the newest
  * record and that of the last confirmed batch stay beyond its limit.
  */
-function* presence({ present }: View): Iterable<string> {
+function* presence({ present = [] }: View): Iterable<string> {
   const names = new Map(present.map(({ name, sees }) => [sees[0], name]))
   for (const { name, sees } of present) {
     for (const [id, other] of names) {

@@ -58,8 +58,13 @@ export interface View {
   readonly network: TestNetwork
   readonly devices: readonly DeviceView[]
   readonly shown: readonly Shown[]
-  /** The contexts that the room can hear of, each with the ids it sees: its own first. */
-  readonly present: readonly { readonly name: string; readonly sees: readonly string[] }[]
+  /**
+   * The contexts that the room can hear of, each with the ids it sees: its own first. Absent where the
+   * run did not rest for as long as it takes to find out.
+   */
+  readonly present:
+    | readonly { readonly name: string; readonly sees: readonly string[] }[]
+    | undefined
   readonly room: {
     readonly head: string | undefined
     readonly trimmed: number
@@ -74,7 +79,7 @@ export interface View {
   }
 }
 
-export async function viewOf(stage: Stage): Promise<View> {
+export async function viewOf(stage: Stage, rested: boolean): Promise<View> {
   const { network, ledger, partial, logEvents } = stage
   const shown = await shownBy(network, stage.open, logEvents !== undefined)
   const devices = await Promise.all(network.devices.map((device) => deviceView(device, partial)))
@@ -85,7 +90,15 @@ export async function viewOf(stage: Stage): Promise<View> {
       sees: bus.presence.get().map(({ id }) => id),
     }))
   const room = await network.relay.room(ROOM)
-  return { ledger, network, devices, shown, logEvents, present, room }
+  return {
+    ledger,
+    network,
+    devices,
+    shown,
+    logEvents,
+    present: rested ? present : undefined,
+    room,
+  }
 }
 
 /** Whether somebody is there who has a log, and so a way to the relay, for what is said here. */
