@@ -26,7 +26,7 @@ const reactPackage = ['^react$', '^node_modules/react/', '^node_modules/@types/r
 const asTypes = ['type-only', 'type-import']
 
 /** The core of the relay. */
-const pureRoom = `${relay}/(room|judge|chain)[.]ts$`
+const pureRoom = `${relay}/(room|judge|revisions|chain)[.]ts$`
 /** The doors of the bus that edge-relay's room may use, built or not. */
 const protocolDoor =
   '^((packages/bus|node_modules/@crosstown/bus)/dist/protocol/|@crosstown/bus/protocol$)'
@@ -183,10 +183,10 @@ export default {
     // packages/edge-relay
     {
       name: 'room-is-pure',
-      comment: 'room.ts, judge.ts and chain.ts run nothing but themselves and the protocol.',
+      comment: 'room.ts, judge.ts, revisions.ts and chain.ts run nothing but themselves and the protocol.',
       severity: 'error',
       from: { path: pureRoom },
-      to: { pathNot: [protocolDoor, `${relay}/(judge|chain)[.]ts$`], dependencyTypesNot: asTypes },
+      to: { pathNot: [protocolDoor, `${relay}/(judge|revisions|chain)[.]ts$`], dependencyTypesNot: asTypes },
     },
     {
       name: 'room-knows-no-surroundings',

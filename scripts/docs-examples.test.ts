@@ -16,6 +16,9 @@ const readmes = [
   'docs/testing.md',
   'docs/reading.md',
   'docs/schemas.md',
+  'docs/presence.md',
+  'docs/react.md',
+  'docs/frameworks.md',
 ]
 const texts = [
   ...readmes,
@@ -38,6 +41,7 @@ const OPTIONS = {
   target: 'es2023',
   lib: ['es2024', 'esnext.disposable', 'dom', 'dom.iterable', 'dom.asynciterable'],
   types: ['node'],
+  jsx: 'react-jsx',
   strict: true,
   exactOptionalPropertyTypes: true,
   verbatimModuleSyntax: true,
@@ -73,15 +77,30 @@ function examplesOf(path: string, language: string): Map<string, string> {
   for (const match of text.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, 'gms'))) {
     const line = text.slice(0, match.index).split('\n').length
     const name = path.replace(/[/.]/g, '_')
-    examples.set(`${name}_${line}.ts`, '\n'.repeat(line) + match[1])
+    examples.set(`${name}_${line}.${language}`, '\n'.repeat(line) + match[1])
   }
   return examples
+}
+
+/** The scripts of the components in a language. */
+function scriptsOf(path: string, language: string): [string, string][] {
+  return [...examplesOf(path, language)].map(([name, component]) => [
+    `${name}.ts`,
+    component.replace(/^.*?<script[^>]*>|<[/]script>.*$/gs, ''),
+  ])
 }
 
 describe('README files', () => {
   it('and docs have TypeScript that compiles', async () => {
     const paths = [...readmes, 'docs/links.md']
-    const examples = new Map(paths.flatMap((path) => [...examplesOf(path, 'ts')]))
+    const examples = new Map(
+      paths.flatMap((path) => [
+        ...examplesOf(path, 'ts'),
+        ...examplesOf(path, 'tsx'),
+        ...scriptsOf(path, 'svelte'),
+        ...scriptsOf(path, 'vue'),
+      ]),
+    )
     expect(examples.size).toBeGreaterThan(8)
     expect(await compile(examples)).toBe('')
   })

@@ -29,6 +29,14 @@ export type Work =
       /** Whether its log opens. @default true */
       readonly disk?: boolean
     })
+  | {
+      /** By HTTP, from a publisher without a device. */
+      readonly do: 'post'
+      readonly count: number
+      /** With ids of its own, and again until there is an answer. */
+      readonly own: boolean
+      readonly type: EventType
+    }
 
 export type Fault =
   | (Slot & { readonly do: 'crash' | 'reload' | 'close' | 'freeze' | 'thaw' })

@@ -85,6 +85,24 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
     profile: 'relay',
   },
   {
+    name: 'posted-twice',
+    invariant: 4,
+    fault: 'the relay takes a post again that it has taken',
+    file: 'edge-relay/dist/known.js',
+    find: 'known: await knownPosts(store, room, state, command)',
+    replace: 'known: new Map()',
+    profile: 'relay',
+  },
+  {
+    name: 'forgetful-room',
+    invariant: 4,
+    fault: 'the relay takes events again that it took and trimmed away',
+    file: 'edge-relay/dist/room.js',
+    find: "place === 'trimmed'",
+    replace: 'false',
+    profile: 'trimmed',
+  },
+  {
     name: 'two-cursors',
     invariant: 4,
     fault: 'a batch of the room is committed without moving the cursor',
@@ -193,6 +211,15 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
     profile: 'restore',
   },
   {
+    name: 'stale-view',
+    invariant: 6,
+    fault: 'a view goes on from what the room has lost',
+    file: 'bus/dist/read/projector.js',
+    find: 'if (point && !stands(point, state))',
+    replace: 'if (false)',
+    profile: 'views',
+  },
+  {
     name: 'backwards',
     invariant: 7,
     fault: "events of a room's batch are dispatched last to first",
@@ -279,6 +306,15 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
     find: '        else if (nowMs - this.#lastHeardMs >= silenceMs) {',
     replace: '        else if (false) {',
     profile: 'offline',
+  },
+  {
+    name: 'ghosts',
+    invariant: 9,
+    fault: 'a context that says nothing any more counts as there for ever',
+    file: 'bus/dist/presence.js',
+    find: 'else if (now - one.heardAt >= SILENCE_MS)',
+    replace: 'else if (false)',
+    profile: 'crashes',
   },
 ]
 

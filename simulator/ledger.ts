@@ -1,6 +1,6 @@
 // What was published and what was heard: the run's own account, to hold against logs and rooms.
 import type { BusError, BusEvent, Gap } from '@crosstown/bus'
-import type { TestContext, TestDevice } from '@crosstown/bus/testing'
+import type { PostedEvent, TestContext, TestDevice } from '@crosstown/bus/testing'
 
 /** One event that was published. */
 export interface Publication {
@@ -19,6 +19,17 @@ export interface Publication {
   code?: string
   event?: BusEvent
   /** How often the relay had lost a part of its room before: what it confirms later may be old news. */
+  readonly losses: number
+}
+
+/** Events that were posted by HTTP in one request. */
+export interface Post {
+  /** In the events' data. */
+  readonly keys: readonly string[]
+  state: 'pending' | 'taken' | 'refused' | 'unanswered'
+  /** What the relay answered, in order of the keys. */
+  events?: readonly PostedEvent[]
+  /** How often the relay had lost a part of its room before. */
   readonly losses: number
 }
 
@@ -63,19 +74,35 @@ export function isOver({ left, context }: Instance): boolean {
 export class Ledger {
   readonly publications: Publication[] = []
   readonly instances: Instance[] = []
+  readonly posts: Post[] = []
   /** How often the relay lost a part of its room. */
   losses = 0
   /** What went wrong in a way no check at the end would see. */
   readonly violations: string[] = []
   #keys = 0
 
+  post(count: number): Post {
+    const keys = Array.from({ length: count }, () => this.#key())
+    const post: Post = { keys, state: 'pending', losses: this.losses }
+    this.posts.push(post)
+    return post
+  }
+
+  isPosted(key: string): boolean {
+    return this.posts.some(({ keys }) => keys.includes(key))
+  }
+
+  #key(): string {
+    this.#keys += 1
+    return `k${this.#keys}`
+  }
+
   publication(
     by: Instance,
     what: Pick<Publication, 'type' | 'scope' | 'persist' | 'until' | 'burst' | 'at'>,
   ): Publication {
-    this.#keys += 1
     const publication: Publication = {
-      key: `k${this.#keys}`,
+      key: this.#key(),
       by,
       ...what,
       losses: this.losses,

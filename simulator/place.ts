@@ -2,6 +2,7 @@
 import type { Bus, BusEvent } from '@crosstown/bus'
 import type { TestBusOptions, TestContext, TestDevice } from '@crosstown/bus/testing'
 import type { Heard, Instance } from './ledger.ts'
+import { openViews, type Views } from './views.ts'
 
 /** The one bus name and room of a run. */
 export const NAME = 'app'
@@ -29,6 +30,7 @@ export interface Place {
   readonly context: TestContext
   readonly bus: AnyBus
   readonly instance: Instance
+  readonly views?: Views
 }
 
 /** A bus in a context, with subscriptions that keep account of what they hear. */
@@ -36,6 +38,7 @@ export function openPlace(
   context: TestContext,
   instance: Instance,
   options: Pick<TestBusOptions, 'types' | 'limits'>,
+  withViews: boolean,
 ): Place {
   const bus: AnyBus = context.createBus({
     name: NAME,
@@ -56,7 +59,8 @@ export function openPlace(
     if (log.state === 'open' && instance.disk) void ready(instance)
     if (log.kind === 'memory') instance.memory = true
   })
-  return { disturbed: 0, context, bus, instance }
+  const views = withViews && instance.disk ? { views: openViews(bus) } : undefined
+  return { disturbed: 0, context, bus, instance, ...views }
 }
 
 /** From which record on it hears everything; anew where it got another log. */

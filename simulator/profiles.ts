@@ -17,6 +17,7 @@ export type ProfileName =
   | 'clones'
   | 'mixed'
   | 'guests'
+  | 'views'
 
 type Trouble = (scene: Scene) => void
 
@@ -150,10 +151,14 @@ export const PROFILES: Readonly<Record<ProfileName, readonly (keyof typeof TROUB
   lifecycle: ['freeze', 'freeze', 'cache', 'hide', 'leave', 'cut'],
   restore: ['restore', 'restore', 'wipe', 'cut', 'leave'],
   full: ['cut', 'cut', 'relayCrash', 'leave', 'tabs', 'disk'],
-  trimmed: ['cut', 'cut', 'cut', 'relayCrash', 'leave', 'power'],
+  trimmed: ['cut', 'cut', 'cut', 'relayCrash', 'leave', 'power', 'power', 'clone'],
   clones: ['clone', 'cut', 'leave'],
   mixed: Object.keys(TROUBLES),
   guests: ['leave', 'leave', 'tabs', 'disk', 'freeze', 'cut', 'relayCrash'],
+  views: [...Object.keys(TROUBLES), 'restore', 'cut', 'leave', 'leave'],
 }
 
 export const PROFILE_NAMES = Object.keys(PROFILES) as ProfileName[]
+
+/** Those that seeds take turns with; the others are run by name. */
+export const ROTATION: readonly ProfileName[] = PROFILE_NAMES.filter((name) => name !== 'views')

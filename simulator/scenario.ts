@@ -12,6 +12,8 @@ export interface Scenario {
   readonly logEvents?: number
   /** Events that the relay keeps of its room, about. @default all */
   readonly kept?: number
+  /** Whether each context has views of the room. @default false */
+  readonly views?: boolean
   /** In order of time. */
   readonly actions: readonly Action[]
 }
@@ -29,12 +31,17 @@ export function makeScenario(seed: number, profile: ProfileName): Scenario {
   const many = troubles.length === 0 ? 0 : 1 + scene.random.below(6)
   for (let i = 0; i < many; i++) TROUBLES[scene.random.pick(troubles)]?.(scene)
   const partial = scene.random.chance(0.3) ? [scene.device()] : []
+  const limits = {
+    ...(profile === 'trimmed' && { kept: 10 + scene.random.below(40) }),
+    ...(profile === 'full' && { logEvents: 20 + scene.random.below(60) }),
+  }
+  scene.posts(profile === 'trimmed')
   return {
     seed,
     profile,
     partial,
-    ...(profile === 'trimmed' && { kept: 10 + scene.random.below(40) }),
-    ...(profile === 'full' && { logEvents: 20 + scene.random.below(60) }),
+    ...(profile === 'views' && { views: true }),
+    ...limits,
     actions: scene.actions.sort((a, b) => a.at - b.at),
   }
 }

@@ -60,6 +60,23 @@ export class Scene {
     return this.random.pick(['fact.asked', 'fact.asked', 'fact.cursed', 'secret.told'] as const)
   }
 
+  /**
+   * Some events without a device. Where the relay `forgets` what it had, what is sent again may come
+   * a second time, as its publisher is told.
+   */
+  posts(forgets: boolean): void {
+    const { random } = this
+    const posts = random.chance(0.3) ? 1 + random.below(6) : 0
+    for (let i = 0; i < posts; i++) {
+      this.add(this.time(), {
+        do: 'post',
+        count: 1 + random.below(4),
+        own: !forgets && random.chance(0.7),
+        type: this.#type(true),
+      })
+    }
+  }
+
   work(): void {
     const { random } = this
     const publishes = 4 + random.below(16)

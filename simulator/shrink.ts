@@ -12,7 +12,8 @@ export async function shrink(scenario: Scenario, outcome: Outcome): Promise<Scen
   const failure = checkOf(outcome)
   let small = scenario
   let runs = 0
-  const isWork = ({ do: name }: Action): boolean => name === 'publish' || name === 'open'
+  const isWork = ({ do: name }: Action): boolean =>
+    name === 'publish' || name === 'post' || name === 'open'
   // Trouble first: a scenario with none of it says most.
   for (const passes of [(one: Action) => !isWork(one), isWork]) {
     for (let again = true; again; ) {

@@ -1,7 +1,7 @@
 // Runs seeds, and says of the first that fails everything needed to understand it.
 
 import { lineOf } from './actions.ts'
-import { PROFILE_NAMES, type ProfileName } from './profiles.ts'
+import { type ProfileName, ROTATION } from './profiles.ts'
 import { REGRESSIONS } from './regressions.ts'
 import { type Outcome, run, unhandled } from './run.ts'
 import { makeScenario, type Scenario } from './scenario.ts'
@@ -31,7 +31,7 @@ process.on('uncaughtException', (error) => void unhandled.push(error))
 
 /** The profile of a seed, where none is given. */
 export function profileOf(seed: number): ProfileName {
-  return PROFILE_NAMES[seed % PROFILE_NAMES.length] as ProfileName
+  return ROTATION[seed % ROTATION.length] as ProfileName
 }
 
 export function simulate(request: Request, print: (line: string) => void): Promise<Summary> {

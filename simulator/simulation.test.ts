@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { BROKEN_BUILDS } from './broken.ts'
-import { PROFILE_NAMES } from './profiles.ts'
+import { ROTATION } from './profiles.ts'
 
 const root = resolve(import.meta.dirname, '..')
 const guide = readFileSync(join(root, 'docs/testing.md'), 'utf8')
@@ -28,9 +28,15 @@ afterEach(() => {
 
 describe('the simulator', { timeout: 120_000 }, () => {
   it('finds nothing in a fixed set of seeds of every profile', async () => {
-    const runs = String(PROFILE_NAMES.length * 30)
+    const runs = String(ROTATION.length * 30)
     const { code, output } = await simulate('--seed', '1', '--runs', runs)
     expect(output).toContain(`${runs} runs from seed 1, 0 failed`)
+    expect(code).toBe(0)
+  })
+
+  it('finds nothing in views of what happened under troubles of every kind', async () => {
+    const { code, output } = await simulate('--seed', '1', '--runs', '60', '--profile', 'views')
+    expect(output).toContain('60 runs from seed 1, 0 failed')
     expect(code).toBe(0)
   })
 

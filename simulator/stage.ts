@@ -3,6 +3,7 @@ import type { TestDevice, TestNetwork } from '@crosstown/bus/testing'
 import type { Action, Slot } from './actions.ts'
 import { type Instance, Ledger } from './ledger.ts'
 import { canLead, NAME, openPlace, type Place, QUEUE_EVENTS, ROOM, SOME_TYPES } from './place.ts'
+import { post } from './posts.ts'
 import type { Scenario } from './scenario.ts'
 import { Publishers } from './work.ts'
 
@@ -18,12 +19,14 @@ export class Stage {
   readonly partial: ReadonlySet<string>
   /** Events that a log may hold, where that is few. */
   readonly logEvents: number | undefined
+  readonly #views: boolean
   readonly #publishers: Publishers
   readonly #places = new Map<string, Place>()
   /** What was asked for and takes its time: closing, draining, copying. */
   readonly #running = new Set<Promise<unknown>>()
 
-  constructor(network: TestNetwork, { partial, logEvents }: Scenario) {
+  constructor(network: TestNetwork, { partial, logEvents, views = false }: Scenario) {
+    this.#views = views
     this.logEvents = logEvents
     this.network = network
     this.#publishers = new Publishers(this.ledger, () => network.now)
@@ -42,6 +45,9 @@ export class Stage {
         return
       case 'publish':
         this.#publish(action)
+        return
+      case 'post':
+        this.#follow(post(this.network, this.ledger, action))
         return
       case 'crash':
         this.#leave(action, (place) => place.context.crash())
@@ -250,13 +256,12 @@ export class Stage {
     }
     this.ledger.instances.push(instance)
     const types = this.partial.has(on.origin.name) ? SOME_TYPES : undefined
-    const place = openPlace(context, instance, {
-      ...(types && { types }),
-      limits: {
-        queueEvents: QUEUE_EVENTS,
-        ...(this.logEvents === undefined ? undefined : { logEvents: this.logEvents }),
-      },
-    })
+    const { logEvents } = this
+    const limits = {
+      queueEvents: QUEUE_EVENTS,
+      ...(logEvents === undefined ? undefined : { logEvents }),
+    }
+    const place = openPlace(context, instance, { ...(types && { types }), limits }, this.#views)
     if (slot === 0) this.#publishers.answer(place)
     this.#places.set(`${device}/${slot}`, place)
   }

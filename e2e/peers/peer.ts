@@ -10,7 +10,14 @@ export type Talk = {
   go: { count: number }
   said: { from: string; n: number }
   'report.wanted': { round: number }
-  'report.given': { from: string; round: number; heard: Record<string, number[]>; errors: string[] }
+  'report.given': {
+    from: string
+    round: number
+    heard: Record<string, number[]>
+    /** Sources of those it sees, itself first. */
+    sees: string[]
+    errors: string[]
+  }
 }
 
 export function startPeer(from: string, options: BusOptions): Bus<Talk> {
@@ -35,7 +42,13 @@ export function startPeer(from: string, options: BusOptions): Bus<Talk> {
     for (let n = count / 2; n < count; n++) await bus.publish('said', { from, n })
   })
   bus.subscribe('report.wanted', (event, ctx) =>
-    ctx.publish('report.given', { from, round: event.data.round, heard, errors }),
+    ctx.publish('report.given', {
+      from,
+      round: event.data.round,
+      heard,
+      sees: bus.presence.get().map(({ source }) => source),
+      errors,
+    }),
   )
   return bus
 }

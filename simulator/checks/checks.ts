@@ -3,6 +3,7 @@
 import { isOver } from '../ledger.ts'
 import { PRISTINE, QUEUE_EVENTS } from '../place.ts'
 import { fromStart, live, publishersOrder } from './hearing.ts'
+import { posts } from './posts.ts'
 import { keyOf, placeOf, sameOrigin, type View } from './view.ts'
 
 /** The type that the relay refuses. */
@@ -18,15 +19,18 @@ export const CHECKS: readonly Check[] = [
   { name: 'each log has each event once, and only published ones', find: logs },
   { name: 'nobody hears what is not meant for him', find: scopes },
   { name: 'the room has each event once', find: roomOnce },
+  { name: 'the room has what was posted', find: posts },
   { name: 'all devices have the room, and the room all of theirs', find: convergence },
   { name: 'cursors stand at the head, outboxes are empty', find: cursors },
   { name: "live subscribers hear each event once, in each publisher's order", find: live },
   { name: 'subscribers from the start hear the whole log', find: fromStart },
+  { name: 'views are the order of the room', find: views },
   { name: 'cause stands before effect', find: causes },
   { name: "each log keeps each publisher's order", find: publishersOrder },
   { name: 'nothing leaves the relay before its commit', find: early },
   { name: 'what was lost is told', find: gaps },
   { name: 'one socket a device', find: sockets },
+  { name: 'everyone sees who is there', find: presence },
   { name: 'no more waits than may', find: bounds },
   { name: 'nothing was reported that nobody caused', find: reports },
 ]
@@ -37,7 +41,9 @@ function* promises({ ledger, devices, room }: View): Iterable<string> {
   const memories = new Set(ledger.instances.filter((one) => one.memory).map((one) => one.device))
   for (const one of ledger.publications) {
     const { key, by, state, until, event, code, losses, persist, scope, type } = one
-    if (state === 'pending' && !isOver(by))
+    // Its event is in a log that nobody can open any more: it waits as one does who is offline.
+    const noLog = until === 'relayed' && !by.disk && !by.memory && !isLogOpen(by.device)
+    if (state === 'pending' && !isOver(by) && !noLog)
       yield `${key} of ${by.name} was never settled (${until})`
     const log = devices.find(({ device }) => device === by.device)
     if (state === 'rejected' && (code === 'log_failed' || code === 'quota_exceeded')) {
@@ -63,8 +69,6 @@ function* promises({ ledger, devices, room }: View): Iterable<string> {
       if (losses === ledger.losses || isThere)
         yield `${id} (${key}) was relayed and is not in the room`
     } else if (losses === ledger.losses && event.position !== position) {
-      // A guest has no log to look up what the channel lost.
-      if (event.position === undefined && !by.disk) continue
       yield `${id} (${key}) was relayed at ${event.position} and stands at ${position}`
     }
   }
@@ -81,6 +85,7 @@ function* logs({ ledger, devices }: View): Iterable<string> {
       if (header.type.startsWith('$')) continue
       if (!data.includes(`"mark":"${PRISTINE}"`))
         yield `${id} in the log of ${name} is not what was published`
+      if (ledger.isPosted(keyOf(data))) continue
       const publication = published.get(keyOf(data))
       if (!publication) {
         yield `${id} in the log of ${name} was never published`
@@ -118,6 +123,7 @@ function* roomOnce({ ledger, room }: View): Iterable<string> {
   for (const { id, data } of room.events) {
     if (seen.has(id)) yield `${id} is twice in the room`
     seen.add(id)
+    if (ledger.isPosted(keyOf(data))) continue
     const publication = published.get(keyOf(data))
     if (!publication) yield `${id} in the room was never published`
     else if (publication.type === REFUSED) yield `${id} in the room was to be refused`
@@ -161,6 +167,31 @@ function* cursors({ devices, room }: View): Iterable<string> {
   }
 }
 
+/**
+ * A view that was folded bit by bit is what it would be if it were folded now; and of a room that
+ * has all it ever had, it has the same as the room, on every device.
+ */
+function* views({ shown, room, devices }: View): Iterable<string> {
+  for (const { instance, name, lines, trimmed } of shown) {
+    const of = devices.find(({ device }) => device === instance.device)
+    const whole = room.trimmed === 0 && !trimmed && room.events.every(({ type }) => of?.reads(type))
+    if (!whole || name !== '**') continue
+    const expected = room.events.map(({ id, position }) => `${id} at ${position}`)
+    const placed = lines.filter((line) => !line.endsWith(' nowhere'))
+    const nth = placed.findIndex((line, at) => line !== expected[at])
+    if (nth < 0 && placed.length === expected.length) continue
+    yield `${name} of ${instance.name} has not what the room has, ${placed[nth]} for ${expected[nth]}`
+  }
+  for (const { instance, name, lines, expected, trimmed } of shown) {
+    const there = new Set(expected)
+    const kept = trimmed ? lines.filter((line) => there.has(line)) : lines
+    const at = expected.findIndex((line, nth) => line !== kept[nth])
+    const nth = at < 0 && kept.length > expected.length ? expected.length : at
+    if (nth < 0) continue
+    yield `${name} of ${instance.name} has ${kept[nth]} as number ${nth} of ${kept.length}, not ${expected[nth]}`
+  }
+}
+
 function* causes({ devices, ledger }: View): Iterable<string> {
   // A room that lost a cause gets it again when it comes, after the effect perhaps.
   if (ledger.losses > 0) return
@@ -200,6 +231,17 @@ function* sockets({ network, ledger }: View): Iterable<string> {
  * Of what is published in one task, no more than may wait is taken; and of a log, only the newest
  * record and that of the last confirmed batch stay beyond its limit.
  */
+function* presence({ present }: View): Iterable<string> {
+  const names = new Map(present.map(({ name, sees }) => [sees[0], name]))
+  for (const { name, sees } of present) {
+    for (const [id, other] of names) {
+      if (id === undefined || !sees.includes(id)) yield `${name} does not see ${other}`
+    }
+    for (const id of sees) if (!names.has(id)) yield `${name} sees ${id}, which is not there`
+    if (new Set(sees).size < sees.length) yield `${name} sees one twice`
+  }
+}
+
 function* bounds({
   ledger,
   devices,

@@ -5,6 +5,7 @@ import type { TestDevice, TestNetwork } from '@crosstown/bus/testing'
 import type { Ledger } from '../ledger.ts'
 import { NAME, ROOM, SOME_TYPES } from '../place.ts'
 import type { Stage } from '../stage.ts'
+import { type Shown, shownBy } from '../views.ts'
 
 type StoredBatch = Awaited<ReturnType<TestDevice['records']>>[number]
 type Header = StoredBatch['headers'][number]
@@ -52,6 +53,9 @@ export interface View {
   readonly ledger: Ledger
   readonly network: TestNetwork
   readonly devices: readonly DeviceView[]
+  readonly shown: readonly Shown[]
+  /** The contexts that the room can hear of, each with the ids it sees: its own first. */
+  readonly present: readonly { readonly name: string; readonly sees: readonly string[] }[]
   readonly room: {
     readonly head: string | undefined
     readonly trimmed: number
@@ -64,9 +68,28 @@ export interface View {
   }
 }
 
-export async function viewOf({ network, ledger, partial, logEvents }: Stage): Promise<View> {
+export async function viewOf(stage: Stage): Promise<View> {
+  const { network, ledger, partial, logEvents } = stage
+  const shown = await shownBy(network, stage.open, logEvents !== undefined)
   const devices = await Promise.all(network.devices.map((device) => deviceView(device, partial)))
-  return { ledger, network, devices, logEvents, room: await network.relay.room(ROOM) }
+  const present = stage.open
+    .filter(({ instance }) => isConnected(instance))
+    .map(({ bus, instance: { name } }) => ({
+      name,
+      sees: bus.presence.get().map(({ id }) => id),
+    }))
+  const room = await network.relay.room(ROOM)
+  return { ledger, network, devices, shown, logEvents, present, room }
+}
+
+/** Whether somebody is there who has a log, and so a way to the relay, for what is said here. */
+function isConnected({
+  context,
+  device,
+  disk,
+  memory,
+}: Stage['open'][number]['instance']): boolean {
+  return context.alive && (disk || memory || device.contexts.some(({ hasDisk }) => hasDisk))
 }
 
 /** The place in a position; 0 where there is none. */

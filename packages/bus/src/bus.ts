@@ -12,7 +12,7 @@ import { takeTurn } from './device/turn.ts'
 import { Dispatcher } from './dispatch/dispatcher.ts'
 import { type AnyHandler, Handlers } from './dispatch/handlers.ts'
 import { iterate, nextEvent } from './dispatch/iterate.ts'
-import { BusError, type BusErrorCode } from './errors.ts'
+import { BusError } from './errors.ts'
 import { type BusEvent, isHeaderText } from './event.ts'
 import { tabsLink } from './links/tabs.ts'
 import { indexedDbLog } from './log/indexeddb.ts'
@@ -30,11 +30,12 @@ import { type Platform, runtimePlatform } from './platform.ts'
 import { PresenceView } from './presence.ts'
 import { deviceName } from './protocol/presence.ts'
 import { eventById } from './read/by-id.ts'
-import { outboxOf } from './read/outbox.ts'
+import { withExpected } from './read/expected.ts'
+import { type OutboxEntry, outboxOf } from './read/outbox.ts'
 import { Projector } from './read/projector.ts'
 import { replay } from './read/replay.ts'
 import { unreadable, withLog } from './read/steady-log.ts'
-import { streamEvents } from './read/stream.ts'
+import { fromRevisionOn, streamEvents } from './read/stream.ts'
 import { Subscriber } from './read/subscriber.ts'
 import { EventTypes } from './schema/event-types.ts'
 import type { EventSchemas, SchemaEvents, SchemaInput } from './schema/schema.ts'
@@ -156,6 +157,7 @@ export function createBusOn(
       host: (options) => new LogHost(options),
       fallbackLog: () => new MemoryLog(platform),
       settleHandled: settleHandlers,
+      withExpected: (opened, entries) => withExpected(opened, entries, report),
     },
   })
   const pipeline = new Pipeline(device.sinks, limits)
@@ -164,6 +166,7 @@ export function createBusOn(
     pipeline,
     hasRelay: relay !== undefined,
     outboxFull: () => relay !== undefined && device.outboxFull,
+    nobodyKeepsLog: () => device.nobodyKeepsLog,
     now: () => platform.now(),
     validate: types && ((type, data) => types.validate(type, data)),
     version: types && ((type, given) => types.version(type, given)),
@@ -184,6 +187,7 @@ export function createBusOn(
     attach: (patterns, handler, where) => handlers.attach(dispatcher, patterns, handler, where),
     decode: (event) => dispatcher.open(event),
     hasLog: log !== undefined,
+    hasRelay: relay !== undefined,
     open: openLog,
     prefix: composer.prefix,
     report,
@@ -192,6 +196,11 @@ export function createBusOn(
     open: openLog,
     hasRelay: relay !== undefined,
     decode: (event) => dispatcher.open(event),
+    codec: {
+      encode: encodeValue,
+      decode: (text, encoding, name) => decodeValue(text, encoding, { type: name, id: 'a view' }),
+    },
+    leads: () => device.leader.get().self,
     report,
   })
   let closed: Promise<void> | undefined
@@ -258,7 +267,7 @@ export function createBusOn(
     })
     await Promise.race([flush(), limit])
     subscriber.close()
-    projector.close()
+    await Promise.race([projector.close(), limit])
     const lost = pipeline.abandon(closedError())
     if (lost > 0) report(lostError(closedError(), `the bus was closed before ${lost}`))
     waiters.abandon(closedError())
@@ -269,14 +278,14 @@ export function createBusOn(
 
   async function* outbox<T>(
     state: 'pending' | 'refused',
-    give: (event: BusEvent, code: BusErrorCode | undefined) => T,
+    give: (event: BusEvent, refusal: Omit<OutboxEntry, 'event'>) => T,
   ): AsyncGenerator<T, void, void> {
     if (closed) throw closedError()
     const opened = relay && (await device.open())
     if (!opened) return
-    for await (const { event, code } of outboxOf(opened, state)) {
+    for await (const { event, ...refusal } of outboxOf(opened, state)) {
       const decoded = dispatcher.open(event)
-      if (decoded) yield give(decoded, code)
+      if (decoded) yield give(decoded, refusal)
     }
   }
 
@@ -289,7 +298,7 @@ export function createBusOn(
     outbox: {
       ...part(device.status, 'outbox', use),
       pending: () => outbox('pending', (event) => event),
-      refused: () => outbox('refused', (event, code) => ({ event, code })),
+      refused: () => outbox('refused', (event, refusal) => ({ event, ...refusal })),
     },
     publish,
     publishBatch(
@@ -354,18 +363,18 @@ export function createBusOn(
         [Symbol.dispose]: close,
       }
     },
-    async loadStream(stream: string) {
+    async loadStream(stream: string, { fromRevision = 1 }: { fromRevision?: number } = {}) {
       if (closed) throw closedError()
       if (!isHeaderText(stream)) throw new BusError('invalid_options', 'loadStream: give a stream')
       const events = await withLog(openLog, (opened) =>
         streamEvents(opened, stream, relay !== undefined, report),
       )
-      return events.flatMap((event) => dispatcher.open(event) ?? [])
+      return fromRevisionOn(events, fromRevision).flatMap((event) => dispatcher.open(event) ?? [])
     },
     async get(id: string) {
       if (closed) throw closedError()
       const opened = direct ? undefined : await device.open()
-      const found = opened && (await eventById(opened, id))
+      const found = opened && (await eventById(opened, id, relay !== undefined))
       return found && dispatcher.open(found)
     },
     hasSubscribers: (type: string) => dispatcher.subscriptions.of(type).length > 0,

@@ -120,6 +120,8 @@ export interface BusErrorDetails {
   readonly eventVersion?: number
   /** Path of the culprit in `data`, as in `data.items[2].onClick`. */
   readonly path?: string
+  /** Of a `conflict`: the stream's revision where it was judged, 0 where it has no event. */
+  readonly currentRevision?: number | undefined
   readonly cause?: unknown
 }
 
@@ -143,6 +145,7 @@ export class BusError extends Error {
   readonly eventId?: string
   readonly eventVersion?: number
   readonly path?: string
+  readonly currentRevision?: number
 
   constructor(code: BusErrorCode, message: string, details: BusErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause })
@@ -153,6 +156,7 @@ export class BusError extends Error {
     if (details.eventId !== undefined) this.eventId = details.eventId
     if (details.eventVersion !== undefined) this.eventVersion = details.eventVersion
     if (details.path !== undefined) this.path = details.path
+    if (details.currentRevision !== undefined) this.currentRevision = details.currentRevision
   }
 }
 

@@ -28,6 +28,12 @@ export interface BusEvent<Type extends string = string, Data = unknown> {
   readonly scope: Scope
   /** The aggregate the event belongs to, as in `order-123`. */
   readonly stream?: string
+  /**
+   * Which event of its stream it is, from 1, without gaps. With a relay it is the room's, and absent
+   * until confirmed there; without one it is the log's, and a live event has it only where an
+   * `expectedRevision` was given.
+   */
+  readonly revision?: number
   /** Version of the event type's schema, from 1. */
   readonly version: number
   /** Id of the first event of this conversation; its own id where it began one. */
@@ -43,6 +49,9 @@ export interface BusEvent<Type extends string = string, Data = unknown> {
   readonly position?: string
 }
 
+/** What an event expects of its stream: to be new, to exist, or which event is its newest. */
+export type Expected = 'none' | 'exists' | number | { readonly id: string }
+
 /**
  * An event without its data, as logs and frames carry it: what has its default is left out
  * (`scope` room, `version` 1, `correlationId` the id itself, `encoding` JSON).
@@ -54,6 +63,10 @@ export interface EventHeader {
   readonly time: number
   readonly scope?: 'device'
   readonly stream?: string
+  /** Given by the room: which event of its stream it is. */
+  readonly revision?: number
+  /** Of an event on its way to the room, which takes it only where this holds. */
+  readonly expected?: Expected
   readonly version?: number
   readonly correlationId?: string
   readonly causationId?: string
@@ -190,6 +203,10 @@ export function headerFault(header: unknown): string | undefined {
   if (h['encoding'] !== undefined && h['encoding'] !== 'devalue')
     return "encoding must be 'devalue' or absent"
   if (h['ownId'] !== undefined && !isHeaderText(h['ownId'])) return `ownId ${TEXT_RULE}`
+  if (h['revision'] !== undefined && !isCount(h['revision']))
+    return 'revision must be a whole number from 1'
+  if (h['expected'] !== undefined && !(h['stream'] !== undefined && isExpected(h['expected'])))
+    return "expected must be 'none', 'exists', a revision or { id }, and have a stream"
   return optionsFault(h)
 }
 
@@ -218,6 +235,11 @@ export function optionsFault(o: {
 }
 
 const TEXT_RULE = 'must be 1 to 256 well-formed characters without control characters'
+
+function isExpected(value: unknown): value is Expected {
+  if (value === 'none' || value === 'exists' || value === 0 || isCount(value)) return true
+  return typeof value === 'object' && value !== null && 'id' in value && isHeaderText(value.id)
+}
 
 function isCount(value: unknown): boolean {
   return Number.isSafeInteger(value) && (value as number) >= 1

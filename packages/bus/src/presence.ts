@@ -138,8 +138,9 @@ export class PresenceView implements Presence {
       const heardAt = this.#now - (age ?? 0)
       const device = deviceOf(told.device)
       const key = keyOf(told.id, device)
-      const last = Math.max(this.#left.get(key) ?? -1, this.#known.get(key)?.heardAt ?? -1)
-      if (age === undefined || heardAt > last) this.#note(told, device, heardAt, from, change)
+      const last = this.#known.get(key)?.heardAt ?? this.#left.get(key)
+      if (age === undefined || last === undefined || heardAt > last)
+        this.#note(told, device, heardAt, from, change)
     }
     this.#tell(change, from)
     if (frame.ask && !this.#away) this.#post(from, this.#toldBy(from), [])

@@ -8,6 +8,7 @@ import {
   createBus,
   type EventOf,
   type PatternOf,
+  type Projection,
   portLink,
 } from './index.ts'
 
@@ -220,6 +221,24 @@ void bus.loadStream('order-7').then(([event]) => event?.type === 'order.created'
 bus.replay({ pattern: 'cart.gone' })
 // @ts-expect-error no such order
 bus.replay({ order: 'time' })
+
+// ── views ──
+const view = bus.project(
+  ['order.created', 'cart.*'],
+  (total: number, event) => (event.type === 'order.created' ? total + event.data.id : total),
+  0,
+  { key: 'total', version: 2 },
+)
+yes(expectType<number>()(view.get()))
+view.subscribe((total) => yes(expectType<number>()(total)))
+void view.ready.then(() => view.close())
+const counted: Projection<{ count: number }> = bus.project('**', (state) => state, { count: 0 })
+void counted
+// @ts-expect-error no such type
+bus.project('cart.gone', (state) => state, 0)
+// @ts-expect-error a state of another type
+bus.project('order.created', (_: number) => 'one', 0)
+open.project('cart.*', (_, event) => expectType<string>()(event.type), true)
 
 // ── a bus can be passed on ──
 function usesCart(shop: Bus<Shop>): void {

@@ -16,6 +16,8 @@ export interface SystemEvents {
     readonly type: string
     readonly code: BusErrorCode
     readonly offset: number
+    /** With `conflict`: the revision that its stream has in the room, 0 for none. */
+    readonly currentRevision?: number
   }
 }
 
@@ -58,7 +60,12 @@ export type Matching<Events extends object, Pattern extends string> = Pattern ex
   : Pattern extends keyof SystemEvents
     ? Pattern
     : Pattern extends TypeOf<Events>
-      ? Pattern
+      ? // Of a map that is open, a pattern is no type of its own.
+        string extends TypeOf<Events>
+        ? Pattern extends `${string}*${string}`
+          ? string
+          : Pattern
+        : Pattern
       : string extends TypeOf<Events>
         ? string
         : TypeOf<Events> extends infer Type extends string
@@ -85,10 +92,35 @@ export type Patterns<Pattern extends string> = Pattern | readonly Pattern[]
  */
 export type Until = 'accepted' | 'logged' | 'relayed' | 'handled'
 
+/**
+ * What an event expects of its stream when it is appended. `any`: nothing. `none`: that it never had
+ * an event. `exists`: that it had one. A number: that its newest event has this revision; 0 is as
+ * `none`.
+ */
+export type ExpectedRevision = 'any' | 'none' | 'exists' | number
+
 /** What can be said of an event beside its type and data. */
-export interface EventOptions {
-  /** The aggregate it belongs to: 1 to 256 characters. */
-  readonly stream?: string | undefined
+export type EventOptions = CommonEventOptions &
+  (
+    | {
+        /** The aggregate it belongs to: 1 to 256 characters. */
+        readonly stream: string
+        /**
+         * Appends only where the stream is as expected, else rejects with `conflict` and the
+         * stream's `currentRevision`. With a relay the room decides, when it gets the event, and
+         * `until` is by default `relayed`; what the device holds counts, own events that wait
+         * included, so that an event can build on one that is not confirmed. Without a relay the
+         * log of the device decides, and handlers hear the event when it has. Needs a log in this
+         * context, and with a relay scope `room`.
+         *
+         * @default 'any'
+         */
+        readonly expectedRevision?: ExpectedRevision | undefined
+      }
+    | { readonly stream?: string | undefined; readonly expectedRevision?: undefined }
+  )
+
+interface CommonEventOptions {
   /** Id of the conversation's first event. @default the event's own id */
   readonly correlationId?: string | undefined
   /** Id of the event this one answers. */
@@ -109,8 +141,11 @@ export interface EventOptions {
   readonly version?: number | undefined
 }
 
-export interface PublishOptions extends EventOptions {
-  /** @default 'logged', or 'accepted' where nothing is logged */
+export type PublishOptions = EventOptions & {
+  /**
+   * @default 'logged', or 'accepted' where nothing is logged; with a relay and an
+   *   `expectedRevision`, 'relayed'
+   */
   readonly until?: Until | undefined
   /** Ends the waiting, never the event. */
   readonly signal?: AbortSignal | undefined
@@ -332,6 +367,8 @@ export interface Outbox<Events extends object> extends Observable<OutboxSnapshot
   refused(): AsyncIterableIterator<{
     readonly event: EventOf<Events, TypeOf<Events>>
     readonly code: BusErrorCode
+    /** With `conflict`: the revision that its stream had in the room, 0 for none. */
+    readonly currentRevision: number | undefined
   }>
 }
 
@@ -369,7 +406,8 @@ export interface Bus<Events extends object, Input extends object = Events> {
   /**
    * Who is here: this context first, then the others of this device, then those of other devices in
    * the room, ordered by `device` and `id`. A context that is closed, or stands still, leaves at once;
-   * one that died, up to 180 seconds later. While the relay is away only this device is seen.
+   * one that died, after about three minutes. While the relay is away only this device is seen.
+   * docs/presence.md says more.
    * Subscribing counts as use of the bus; `get()` does not. Empty once the bus is closed.
    *
    * @example bus.presence.subscribe((members) => badge.show(members.length))
@@ -387,8 +425,9 @@ export interface Bus<Events extends object, Input extends object = Events> {
    * afterwards changes nothing anywhere else; the same object goes to this context's handlers.
    *
    * @throws {BusError} as a rejection: invalid_type, invalid_data, too_large, invalid_options,
-   *   schema_failed, unreachable, closed, log_failed, quota_exceeded, aborted
+   *   schema_failed, unreachable, closed, log_failed, quota_exceeded, aborted, conflict
    * @example await bus.publish('order.created', { id: 7 }, { stream: 'order-7', until: 'relayed' })
+   * @example await bus.publish('order.paid', {}, { stream: 'order-7', expectedRevision: 3 })
    */
   publish<Type extends TypeOf<Input>>(
     type: Type,
@@ -455,17 +494,22 @@ export interface Bus<Events extends object, Input extends object = Events> {
    * The events of a stream that are in the log, all at once. With a relay: those the room has, in its
    * order, then those that wait for it, without those it refused. Without one: in the order of the log.
    *
+   * @param options.fromRevision leaves out what has a lower revision, and, with a relay, what the
+   *   room lost; what waits for it has no revision, and stays. @default 1
    * @throws {BusError} invalid_options, unreachable, closed, log_failed
    * @example
    * for (const event of await bus.loadStream('order-7')) order = apply(order, event)
    */
-  loadStream(stream: string): Promise<EventOf<Events, TypeOf<Events>>[]>
+  loadStream(
+    stream: string,
+    options?: { readonly fromRevision?: number | undefined },
+  ): Promise<EventOf<Events, TypeOf<Events>>[]>
 
   /**
    * A read model: `reducer` folds the matching events of the log, beginning with `initial`, and what
    * comes is folded on. With a relay, it is the room's confirmed events in the room's order, then own
    * pending ones, folded anew as they are confirmed or refused, so that every device reaches the same
-   * state; without one, the order of the log. Own events are in it when `publish` resolves.
+   * state; without one, the order of the log. Once it is ready, own events are in it when `publish` resolves.
    *
    * `reducer` must be pure: it must change neither state nor event, and give the same state where
    * nothing changes. What it throws goes to `onError`, and the event is passed over. States are kept

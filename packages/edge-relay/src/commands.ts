@@ -10,6 +10,7 @@ import type {
   Term,
 } from '@crosstown/bus/protocol'
 import type { RoomHead, RoomRecord } from './record.ts'
+import type { StreamHead } from './revisions.ts'
 
 /** What a room knows of one device. */
 export interface DeviceRow {
@@ -31,6 +32,11 @@ export interface RoomState {
   readonly devices: Map<string, DeviceRow>
   /** How many devices have a log. */
   readonly logs: Map<string, number>
+  /**
+   * Heads of streams, of all those that commands to decide on have events of; `undefined` for one
+   * that never had an event.
+   */
+  readonly streams: Map<string, StreamHead | undefined>
   /** Prefix and last counter of the ids given here to posted events. */
   readonly ids: { readonly prefix: string; readonly counter: number }
 }
@@ -47,6 +53,9 @@ export interface HelloCommand {
   readonly terms: readonly Term[]
 }
 
+/** The place of an event that the room has, or that it had it and trimmed it away. */
+export type Known = number | 'trimmed'
+
 /** A device sends a batch. */
 export interface PublishCommand {
   readonly kind: 'publish'
@@ -57,8 +66,8 @@ export interface PublishCommand {
   /** One line of JSON for each header, and one value text. */
   readonly lines: readonly string[]
   readonly data: readonly string[]
-  /** Places of these events that the room has, by id; absent where no other device has this one's log. */
-  readonly known?: ReadonlyMap<string, number>
+  /** What the room has or had of these events, by id; absent where no other device has this one's log. */
+  readonly known?: ReadonlyMap<string, Known>
 }
 
 /** An event of a publisher without device; `id` is derived from the id its publisher gave it. */
@@ -68,14 +77,21 @@ export interface PostedEvent {
   readonly data: string
 }
 
+/** Where a posted event stands. */
+export interface Posted {
+  readonly position: string
+  /** Of an event with a stream. */
+  readonly revision?: number
+}
+
 /** Someone without device publishes, all or nothing. */
 export interface PostCommand {
   readonly kind: 'post'
   readonly time: number
   readonly mayPublish: (type: string) => boolean
   readonly events: readonly PostedEvent[]
-  /** Positions of those whose id the room has already. */
-  readonly known: ReadonlyMap<string, string>
+  /** Where those are whose id the room has already. */
+  readonly known: ReadonlyMap<string, Posted>
 }
 
 /** What a room can be asked to do. */
@@ -93,11 +109,7 @@ export interface AdmittedReply {
 /** The events are in the room; `existing` ones had been before. */
 export interface PostedReply {
   readonly kind: 'posted'
-  readonly events: readonly {
-    readonly id: string
-    readonly position: string
-    readonly existing: boolean
-  }[]
+  readonly events: readonly (Posted & { readonly id: string; readonly existing: boolean })[]
 }
 
 /** Nothing was done. */
@@ -105,6 +117,8 @@ export interface RefusedReply {
   readonly kind: 'refused'
   readonly code: BusErrorCode
   readonly message: string
+  /** With `conflict`: the stream's revision. */
+  readonly revision?: number
 }
 
 /** The answer to a command; that to a publish goes out as the frame it is. */
@@ -116,6 +130,8 @@ export interface Decision {
   readonly records: readonly RoomRecord[]
   /** Device rows to be written. */
   readonly devices: ReadonlyMap<string, DeviceRow>
+  /** Heads of streams to be written. */
+  readonly streams: ReadonlyMap<string, StreamHead>
   readonly counter: number
   /** One for each command, in order. */
   readonly replies: readonly Reply[]

@@ -182,6 +182,8 @@ it('a body nested deeper than a stack is refused as what it is, and nobody is to
   expect(errors).toEqual([])
 })
 
+const MEMBER = { id: 'p', kind: 'page', source: 'x', leader: true } as const
+
 describe('10,000 frames that somebody made up', () => {
   const VALID: readonly [Frame, readonly string[]][] = [
     [helloOf('hostile', { cursor: 'e.1.a', older: ['e.0.0'], types: ['a.*'] }), []],
@@ -189,6 +191,8 @@ describe('10,000 frames that somebody made up', () => {
     [publishOf(1, undefined, [headerOf('h-1', 'made.up', { metadata: { a: 1 } })]), ['1']],
     [publishOf(2, 1, ['h-2', 'h-3'], { indexes: [0, 4] }), ['{"x":1}', '[2]']],
     [{ frame: 'cast', events: [headerOf('u-1', 'made.up')] }, ['1']],
+    [{ frame: 'presence', devices: [{ members: [MEMBER] }] }, []],
+    [{ frame: 'presence', whole: true, devices: [{ device: 'd', members: [] }] }, []],
     [{ frame: 'ping' }, []],
     [{ frame: 'ack', batch: 1, refused: [[0, 'forbidden']] }, []],
     [{ frame: 'heartbeat', head: 'e.1.a' }, []],

@@ -15,6 +15,7 @@ import { ManualPlatform } from './testing/manual-platform.ts'
 import { publishOf } from './testing/probe.ts'
 
 const TERM: Term = [1, 'one']
+const ALL = { events: 1e6, bytes: 1e9 }
 const errors: unknown[] = []
 let folder = ''
 let files = 0
@@ -23,13 +24,17 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-function hostOf(store: Store): RoomHost {
+/** `taken` gets the ids of all that comes into the room. */
+function hostOf(store: Store, taken: string[] = []): RoomHost {
   const report = (error: unknown): void => void errors.push(error)
   return new RoomHost('r', {
     store,
     platform: new ManualPlatform(),
     limits: DEFAULT_LIMITS,
     report,
+    grew: (_, records) => {
+      for (const { headers } of records) taken.push(...headers.map(({ id }) => id))
+    },
   })
 }
 
@@ -88,6 +93,7 @@ const step = fc.record({
   again: fc.boolean(),
   together: fc.boolean(),
   restart: fc.nat(9),
+  trim: fc.nat(9),
 })
 
 function cut(ids: readonly string[], lengths: readonly number[]): string[][] {
@@ -104,30 +110,34 @@ test.each([
   ['memory', 300, memoryStore],
   ['SQLite', 10, () => sqliteStore(join(folder, `${++files}.db`))],
 ] as const)(
-  'devices with one log bring each of its events once, in order, into a room in %s',
+  'devices with one log bring each of its events once, in order, into a room in %s, be it trimmed meanwhile',
   async (_, numRuns, open) => {
     await fc.assert(
       fc.asyncProperty(
         logged,
+        fc.boolean(),
         fc.tuple(sizes, sizes, sizes),
         fc.array(step, { minLength: 60, maxLength: 60 }),
-        async (ids, partitions, steps) => {
+        async (all, trims, partitions, steps) => {
+          // What has no counter is forgotten with its place, and comes from no device.
+          const ids = trims ? all.filter((id) => !id.startsWith('h')) : all
           const store = open()
-          let host = hostOf(store)
+          const taken: string[] = []
+          let host = hostOf(store, taken)
           const copies = partitions.map((lengths, i) => new Copy(`d${i}`, cut(ids, lengths)))
           for (const copy of copies) await copy.join(host)
-          for (const { who, again, together, restart } of steps) {
+          for (const { who, again, together, restart, trim } of steps) {
             // Another process takes over: what it knows it has from the store.
-            if (restart === 0) host = hostOf(store)
+            if (restart === 0) host = hostOf(store, taken)
+            const trimmed =
+              trims && trim === 0 && store.trim('r', { ...ALL, since: 0, events: 3 }, ALL)
             const sending = together ? copies : [copies[who] as Copy]
-            await Promise.all(sending.map((copy) => copy.send(host, again)))
+            await Promise.all([trimmed, ...sending.map((copy) => copy.send(host, again))])
           }
           for (const copy of copies) while (!copy.done) await copy.send(host, false)
-          const records = await store.read('r', 0, { events: 1e6, bytes: 1e9 })
-          const inRoom = records.flatMap(({ headers }) => headers.map(({ id }) => id))
-          expect(new Set(inRoom).size).toBe(inRoom.length)
+          expect(new Set(taken).size).toBe(taken.length)
           for (const prefix of ['p', 'q', 'h'])
-            expect(inRoom.filter((id) => id.startsWith(prefix))).toEqual(
+            expect(taken.filter((id) => id.startsWith(prefix))).toEqual(
               ids.filter((id) => id.startsWith(prefix)),
             )
           expect(errors).toEqual([])
@@ -136,5 +146,41 @@ test.each([
       ),
       { numRuns },
     )
+  },
+)
+
+test.each([
+  ['memory', memoryStore],
+  ['SQLite', () => sqliteStore(join(folder, `${++files}.db`))],
+] as const)(
+  'what was trimmed away from a room in %s does not come into it again from a copy',
+  async (_, open) => {
+    const store = open()
+    const host = hostOf(store)
+    const original = new Copy('original', [['p-1', 'q-1'], ['p-2'], ['p-3']])
+    await original.join(host)
+    for (let i = 0; i < 3; i++) await original.send(host, false)
+    await store.trim('r', { ...ALL, since: 0, events: 1 }, ALL)
+    const copy = new Copy('copy', [['p-1', 'q-1'], ['p-2', 'p-3', 'p-4', 'q-2'], ['p-5']])
+    await copy.join(host)
+    while (!copy.done) await copy.send(host, false)
+    const records = await store.read('r', 0, ALL)
+    expect(
+      records.map(({ place, batch, indexes, earlier, headers }) => [
+        place,
+        batch,
+        indexes,
+        earlier,
+        headers.map(({ id }) => id),
+      ]),
+    ).toEqual([
+      [4, 3, [0], undefined, ['p-3']],
+      // Of what is not there any more nobody can say where it stood.
+      [5, 1, [], undefined, []],
+      [6, 2, [2, 3], [[1, 4]], ['p-4', 'q-2']],
+      [8, 3, [0], undefined, ['p-5']],
+    ])
+    expect(errors).toEqual([])
+    await store.close()
   },
 )

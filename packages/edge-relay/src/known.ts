@@ -3,7 +3,8 @@
  * a second time under another name: with posts, whose ids are those of their publishers, and from
  * devices that share a log, since a copy of a device sends what the other one may have sent before.
  */
-import type { Command, PostCommand, PublishCommand, RoomState } from './commands.ts'
+import { type EventHeader, parseId } from '@crosstown/bus/protocol'
+import type { Command, Known, PostCommand, Posted, PublishCommand, RoomState } from './commands.ts'
 import { positionIn } from './record.ts'
 import type { Store } from './stores/store.ts'
 
@@ -59,13 +60,17 @@ async function knownPosts(
   room: string,
   { head }: RoomState,
   { events }: Waiting<PostCommand>,
-): Promise<Map<string, string>> {
-  const known = new Map<string, string>()
+): Promise<Map<string, Posted>> {
+  const known = new Map<string, Posted>()
   for (const { id } of events) {
     const found = id === undefined ? undefined : await store.find(room, id)
     if (!found) continue
     const { record, index } = found
-    known.set(id as string, positionIn(head.epoch, record, record.place + index))
+    const { revision } = record.headers[index] as EventHeader
+    known.set(id as string, {
+      position: positionIn(head.epoch, record, record.place + index),
+      ...(revision !== undefined && { revision }),
+    })
   }
   return known
 }
@@ -74,15 +79,28 @@ async function knownEvents(
   store: Store,
   room: string,
   { frame }: Waiting<PublishCommand>,
-): Promise<Map<string, number>> {
-  const known = new Map<string, number>()
+): Promise<Map<string, Known>> {
+  const known = new Map<string, Known>()
+  const missing: string[] = []
   for (const { id } of frame.events) {
     if (known.has(id)) continue
     const found = await store.find(room, id)
+    if (!found) {
+      missing.push(id)
+      continue
+    }
     // A copy mostly sends the very same batch: the record that has one has its neighbours, too.
-    if (!found) continue
     const { headers, place } = found.record
     for (const [i, header] of headers.entries()) known.set(header.id, place + i)
+  }
+  // Asked after all were looked for: retention may take them away meanwhile.
+  const trimmed = new Map<string, number>()
+  for (const id of missing) {
+    const [prefix, counter] = parseId(id)
+    const to = trimmed.get(prefix) ?? (await store.trimmedTo(room, prefix))
+    trimmed.set(prefix, to)
+    // A publisher's events come in order: before a later one, this one was taken, or refused.
+    if (counter > 0 && counter <= to) known.set(id, 'trimmed')
   }
   return known
 }

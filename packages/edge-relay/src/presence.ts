@@ -130,10 +130,13 @@ export class Presence {
   #round(): void {
     if (this.#changed.size === 0) return
     this.#roundMs = this.#context.platform.monotonic()
-    const texts = this.#texts([...this.#changed], false)
+    const names = [...this.#changed]
+    const texts = this.#texts(names, false)
     this.#changed.clear()
     for (const [viewer, holes] of this.#viewers) {
       if (!viewer.sees || holes) continue
+      // What it said itself alone is no news to it.
+      if (names.length === 1 && names[0] === viewer.name) continue
       if (this.#isFull(viewer)) this.#viewers.set(viewer, true)
       else for (const text of texts) viewer.send(text)
     }

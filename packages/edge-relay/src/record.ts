@@ -5,6 +5,7 @@ import {
   checkOf,
   type Earlier,
   type EventHeader,
+  idPairs,
   positionOf,
   type Refusal,
 } from '@crosstown/bus/protocol'
@@ -96,6 +97,12 @@ export function lastPlace(record: RoomRecord): number {
 /** What a room's kept history begins behind once the record is trimmed away. */
 export function firstAfter(record: RoomRecord): RoomFirst {
   return markIn(record, lastPlace(record))
+}
+
+/** The highest counter of each publisher whose events a device brought in this record. */
+export function publishersIn({ device, headers }: RoomRecord): [prefix: string, counter: number][] {
+  // Ids without a counter say nothing of one another, and the relay's own are given once only.
+  return device === undefined ? [] : idPairs(headers).filter(([, counter]) => counter > 0)
 }
 
 /** A place that the record takes. */

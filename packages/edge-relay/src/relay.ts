@@ -271,7 +271,7 @@ export class Relay extends Hono<RelayEnv> {
       { mayPublish: host.publishRights(rights.publish), events },
       text.length,
     )
-    const answer = posted.events.map(({ id, position }) => ({ id, position }))
+    const answer = posted.events.map(({ existing: _, ...event }) => event)
     const status = posted.events.every(({ existing }) => existing) ? 200 : 201
     return c.json({ events: answer }, status, tracingHeaders(tracing))
   }

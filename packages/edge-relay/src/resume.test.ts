@@ -15,6 +15,7 @@ class Room {
     head: { epoch: 'e', version: 0, ...START, time: 0 },
     devices: new Map(),
     logs: new Map(),
+    streams: new Map(),
     ids: { prefix: 'p', counter: 0 },
   }
 

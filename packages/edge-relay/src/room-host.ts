@@ -20,11 +20,13 @@ import type {
   RoomState,
 } from './commands.ts'
 import { Delivery, type Member } from './delivery.ts'
+import { loadHeads } from './heads.ts'
 import { completeAll, decidable, type Waiting } from './known.ts'
 import type { Limits } from './limits.ts'
 import type { Platform } from './platform.ts'
 import { Presence } from './presence.ts'
 import { type RoomHead, type RoomRecord, START } from './record.ts'
+import { headText, STREAM_KEY } from './revisions.ts'
 import { commit, decide, isWrite } from './room.ts'
 import { DEVICE_KEY, type LoadedRoom, type Store } from './stores/store.ts'
 
@@ -184,7 +186,8 @@ export class RoomHost {
         done: (reply) => (reply instanceof BusError ? reject(reply) : resolve(reply)),
       })
     })
-    if ('kind' in reply && reply.kind === 'refused') throw new BusError(reply.code, reply.message)
+    if ('kind' in reply && reply.kind === 'refused')
+      throw new BusError(reply.code, reply.message, { currentRevision: reply.revision })
     return reply
   }
 
@@ -221,6 +224,8 @@ export class RoomHost {
     for (let race = 0; race < MAX_RACES; race++) {
       const state = await this.#current(group)
       const waiting = group.map(({ command }) => command)
+      const loading = loadHeads(store, this.room, state, waiting)
+      if (loading) await loading
       const decision = decide(
         state,
         await completeAll(store, this.room, state, platform.now(), waiting),
@@ -230,6 +235,8 @@ export class RoomHost {
         const rows = [...devices].map(
           ([id, row]) => [DEVICE_KEY + id, JSON.stringify(row)] as const,
         )
+        for (const [stream, head] of decision.streams)
+          rows.push([STREAM_KEY + stream, headText(head)])
         if (
           !(await store.append(this.room, { expected: state.head, head, records, state: rows }))
         ) {
@@ -293,6 +300,7 @@ export class RoomHost {
       head,
       devices,
       logs,
+      streams: new Map(),
       ids: { prefix: platform.randomName(PREFIX_LENGTH), counter: 0 },
     }
     this.#head = head

@@ -20,8 +20,10 @@ async function idsOf(bus: Bus<Record<string, unknown>>): Promise<string[]> {
   return ids
 }
 
-async function streamOf(bus: Bus<Record<string, unknown>>): Promise<string[]> {
-  return (await bus.loadStream('s')).map(({ id }) => id)
+type Revised = readonly [id: string, revision: number | undefined]
+
+async function streamOf(bus: Bus<Record<string, unknown>>): Promise<Revised[]> {
+  return (await bus.loadStream('s')).map(({ id, revision }) => [id, revision])
 }
 
 /** Two devices and a copy of one, offline by turns, with a relay that is put back once. */
@@ -69,7 +71,9 @@ describe('the order of a room', () => {
         const { network, buses } = await run(seed)
         const { events } = await network.relay.room(ROOM)
         const ids = events.map(({ id }) => id)
-        const stated = events.filter(({ type }) => type === 'fact.stated').map(({ id }) => id)
+        const stated = events
+          .filter(({ type }) => type === 'fact.stated')
+          .map(({ id }, i): Revised => [id, i + 1])
         expect(stated.length).toBeGreaterThan(36)
         for (const bus of buses) {
           expect(await network.until(idsOf(bus))).toEqual(ids)

@@ -21,6 +21,7 @@ class Room {
     head: { epoch: 'e', version: 0, ...START, time: 0 },
     devices: new Map(),
     logs: new Map(),
+    streams: new Map(),
     ids: { prefix: 'p', counter: 0 },
   }
   last = decide(this.state, [])
@@ -365,6 +366,23 @@ describe('publish from a device whose log another one has too', () => {
     expect(room.do(command)).toEqual({ frame: 'ack', batch: 1 })
   })
 
+  it('says nothing of what the room had and trimmed away, and does not take it again', () => {
+    const room = joined()
+    const events = ['a-1', headerOf('a-2', 'secret.thing'), 'a-3', 'a-4']
+    const trimmed = ['a-1', 'a-2', 'a-3'].map((id) => [id, 'trimmed'] as const)
+    const command = publish(1, undefined, events, {
+      known: new Map(trimmed),
+      mayPublish: (type) => type !== 'secret.thing',
+    })
+    // Which of them were refused then, nobody knows: who may not publish it is told so again.
+    const refused = [[1, 'forbidden']]
+    expect(room.do(command)).toEqual({ frame: 'ack', batch: 1, refused })
+    expect(room.last.records).toMatchObject([
+      { place: 1, count: 1, indexes: [3], refused, headers: [{ id: 'a-4' }], data: ['3'] },
+    ])
+    expect(room.last.records[0]?.earlier).toBe(undefined)
+  })
+
   it('gives a batch of which nothing is left a place, so that the chain goes on', () => {
     const room = joined()
     room.do(publish(1, undefined, ['a-1'], { known: new Map([['a-1', 4]]) }))
@@ -434,7 +452,9 @@ describe('post', () => {
 
   it('answers for what the room has already, and writes only what it has not', () => {
     const room = new Room()
-    const reply = room.do(post(['h-x', 'h-y', 'h-y'], { known: new Map([['h-x', 'e.9.abc']]) }))
+    const reply = room.do(
+      post(['h-x', 'h-y', 'h-y'], { known: new Map([['h-x', { position: 'e.9.abc' }]]) }),
+    )
     expect(reply).toEqual({
       kind: 'posted',
       events: [
@@ -443,7 +463,7 @@ describe('post', () => {
         { id: 'h-y', position: `e.1.${checkOf('h-y')}`, existing: true },
       ],
     })
-    room.do(post(['h-x'], { known: new Map([['h-x', 'e.9.abc']]) }))
+    room.do(post(['h-x'], { known: new Map([['h-x', { position: 'e.9.abc' }]]) }))
     expect(isWrite(room.last)).toBe(false)
   })
 

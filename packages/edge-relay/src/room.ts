@@ -25,7 +25,9 @@ import type {
   Decision,
   DeviceRow,
   HelloCommand,
+  Known,
   PostCommand,
+  Posted,
   PublishCommand,
   RefusedReply,
   Reply,
@@ -33,6 +35,7 @@ import type {
 } from './commands.ts'
 import { faultOf, judge } from './judge.ts'
 import type { RoomRecord } from './record.ts'
+import { conflictsOf, keptHeader, type StreamHead } from './revisions.ts'
 
 /**
  * Decides commands in order, each on what the ones before it did. Changes nothing given to it.
@@ -58,15 +61,17 @@ export function isWrite(decision: Decision): boolean {
 
 /** The state after a decision was written. Takes the state over: the one given must not be used again. */
 export function commit(state: RoomState, decision: Decision): RoomState {
-  const { devices, logs } = state
+  const { devices, logs, streams } = state
   for (const [device, row] of decision.devices) {
     if (!devices.has(device)) logs.set(row.log, (logs.get(row.log) ?? 0) + 1)
     devices.set(device, row)
   }
+  for (const [stream, head] of decision.streams) streams.set(stream, head)
   return {
     head: decision.head,
     devices,
     logs,
+    streams,
     ids: { prefix: state.ids.prefix, counter: decision.counter },
   }
 }
@@ -78,6 +83,7 @@ class Draft {
   readonly shared = new Map<string, number>()
   readonly #state: RoomState
   readonly #devices = new Map<string, DeviceRow>()
+  readonly #streams = new Map<string, StreamHead>()
   #place: number
   #chain: string
   #time: number
@@ -99,6 +105,17 @@ class Draft {
     this.#devices.set(id, row)
   }
 
+  readonly stream = (stream: string): StreamHead | undefined =>
+    this.#streams.get(stream) ?? this.#state.streams.get(stream)
+
+  /** Gives an event its revision, where it has a stream. */
+  #revise({ stream, id }: EventHeader): number | undefined {
+    if (stream === undefined) return undefined
+    const revision = (this.stream(stream)?.revision ?? 0) + 1
+    this.#streams.set(stream, { revision, id })
+    return revision
+  }
+
   nextId(): string {
     this.#counter += 1
     return `${this.#state.ids.prefix}-${this.#counter}`
@@ -106,8 +123,20 @@ class Draft {
 
   append(
     time: number,
-    record: Omit<RoomRecord, 'place' | 'count' | 'time' | 'before' | 'chain'>,
+    given: Omit<RoomRecord, 'place' | 'count' | 'time' | 'before' | 'chain' | 'bytes'>,
   ): RoomRecord {
+    const kept = given.headers.map((header, i) =>
+      keptHeader(header, given.headerLines[i] as string, this.#revise(header)),
+    )
+    const record = {
+      ...given,
+      headers: kept.map(({ header }) => header),
+      headerLines: kept.map(({ line }) => line),
+      bytes: kept.reduce(
+        (sum, { line }, i) => sum + utf8Length(line) + utf8Length(given.data[i] as string),
+        0,
+      ),
+    }
     // A wall clock may be set back; what was written must not seem to be from the future.
     this.#time = Math.max(this.#time, time)
     const count = Math.max(1, record.headers.length)
@@ -145,6 +174,7 @@ class Draft {
       },
       records: this.records,
       devices: this.#devices,
+      streams: this.#streams,
       counter: this.#counter,
       replies,
     }
@@ -208,14 +238,21 @@ function publish(draft: Draft, command: PublishCommand): AckFrame | RejectFrame 
   const indexes: number[] = []
   const refusals: Refusal[] = []
   const earlier: Earlier[] = []
-  let bytes = 0
+  // Another device with this log brought it before: it is neither taken nor refused.
+  const placeOf = ({ id }: EventHeader): Known | undefined =>
+    known && (known.get(id) ?? draft.shared.get(id))
+  const conflicts = conflictsOf(
+    frame.events,
+    (i) => (frame.events[i] as EventHeader).id,
+    (i) => codes?.[i] !== undefined || placeOf(frame.events[i] as EventHeader) !== undefined,
+    draft.stream,
+  )
   for (let i = 0; i < frame.events.length; i++) {
     const header = frame.events[i] as EventHeader
     const index = frame.indexes?.[i] ?? i
     const code = codes?.[i]
-    // Another device with this log brought it before: it is neither taken nor refused.
-    const place = known && (known.get(header.id) ?? draft.shared.get(header.id))
-    if (place !== undefined) {
+    const place = placeOf(header)
+    if (typeof place === 'number') {
       earlier.push([index, place])
       continue
     }
@@ -223,11 +260,16 @@ function publish(draft: Draft, command: PublishCommand): AckFrame | RejectFrame 
       refusals.push([index, code])
       continue
     }
+    const revision = conflicts.get(i)
+    if (revision !== undefined) {
+      refusals.push([index, 'conflict', revision])
+      continue
+    }
+    if (place === 'trimmed') continue
     headers.push(header)
     headerLines.push(lines[i] as string)
     data.push(command.data[i] as string)
     indexes.push(index)
-    bytes += utf8Length(lines[i] as string) + utf8Length(command.data[i] as string)
   }
   const { refused: _, ...kept } = row
   const refusedOnes = refusals.length > 0 ? { refused: refusals } : {}
@@ -241,7 +283,6 @@ function publish(draft: Draft, command: PublishCommand): AckFrame | RejectFrame 
     headers,
     headerLines,
     data,
-    bytes,
   })
   if (known) for (const [i, { id }] of headers.entries()) draft.shared.set(id, place + i)
   draft.put(command.device, {
@@ -258,7 +299,6 @@ function post(draft: Draft, command: PostCommand): Reply {
   const data: string[] = []
   const fresh = new Map<string, number>()
   const places: { id: string; index: number }[] = []
-  let bytes = 0
   for (const event of command.events) {
     const known = event.id !== undefined && (command.known.has(event.id) || fresh.has(event.id))
     if (known) {
@@ -274,7 +314,16 @@ function post(draft: Draft, command: PostCommand): Reply {
     headers.push(header)
     headerLines.push(line)
     data.push(event.data)
-    bytes += utf8Length(line) + utf8Length(event.data)
+  }
+  const [current] = conflictsOf(
+    headers,
+    (i) => (headers[i] as EventHeader).id,
+    () => false,
+    draft.stream,
+  ).values()
+  if (current !== undefined) {
+    const message = `the stream is not as expected: its revision is ${current}`
+    return { ...refused('conflict', message), revision: current }
   }
   const record =
     headers.length === 0
@@ -285,16 +334,22 @@ function post(draft: Draft, command: PostCommand): Reply {
           headers,
           headerLines,
           data,
-          bytes,
         })
   const answered = new Set<number>()
   return {
     kind: 'posted',
     events: places.map(({ id, index }) => {
-      if (index < 0) return { id, position: command.known.get(id) as string, existing: true }
+      if (index < 0) return { id, ...(command.known.get(id) as Posted), existing: true }
       const existing = answered.has(index)
       answered.add(index)
-      return { id, position: draft.position((record as RoomRecord).place + index, id), existing }
+      const { headers, place } = record as RoomRecord
+      const revision = headers[index]?.revision
+      return {
+        id,
+        position: draft.position(place + index, id),
+        ...(revision !== undefined && { revision }),
+        existing,
+      }
     }),
   }
 }

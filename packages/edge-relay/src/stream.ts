@@ -196,9 +196,12 @@ function eventRun(place: number, lines: readonly string[], time: number): string
 }
 
 function ownRun(record: RoomRecord, skip: number): string {
+  const { headers, indexes } = record
+  const revised = headers.some(({ revision }) => revision !== undefined)
   const own = {
     batch: record.batch,
-    indexes: skip === 0 ? record.indexes : record.indexes.slice(skip),
+    indexes: skip === 0 ? indexes : indexes.slice(skip),
+    ...(revised && { revisions: headers.slice(skip).map(({ revision = 0 }) => revision) }),
     ...(record.refused && { refused: record.refused }),
     ...(record.earlier && { earlier: record.earlier }),
   }

@@ -1,4 +1,4 @@
-import type { BusEvent } from '../event.ts'
+import type { BusEvent, Expected } from '../event.ts'
 import type { Ticket } from './ticket.ts'
 
 /**
@@ -14,7 +14,12 @@ export interface Entry {
   readonly bytes: number
   readonly persisted: boolean
   readonly ticket: Ticket
+  /** Of an event that is appended only where its stream is so. */
+  readonly expected?: Expectation
 }
+
+/** What an event expects of its stream, as its publisher said it. */
+export type Expectation = Exclude<Expected, { id: string }>
 
 /** The events that go through the stages together. */
 export interface Batch {
@@ -23,11 +28,14 @@ export interface Batch {
   readonly persisted: readonly Entry[]
   /** Those that other contexts hear but no log keeps. */
   readonly casts: readonly Entry[]
+  /** Whether it may be refused before it is in the log: it holds one event or one `publishBatch`. */
+  readonly judged?: boolean
 }
 
 /**
  * Where the pipeline hands a batch on: in this order, in one task. `commit` MUST have begun its
- * write when it returns. `deliver` MUST NOT throw.
+ * write when it returns, and a judged batch may end there with `conflict`: it is delivered when it
+ * is committed, and what follows it not before. `deliver` MUST NOT throw.
  */
 export interface BatchSinks {
   /** Whether commits can begin; until then batches are held, or pass without one if it is late. */
@@ -38,7 +46,7 @@ export interface BatchSinks {
    */
   commit(batch: Batch): Promise<number | undefined> | undefined
   deliver(batch: Batch): void
-  /** After the commit: `number` is the batch's in the log. */
+  /** After the commit: `number` is the batch's in the log, 0 where nobody turned out to keep one. */
   committed(batch: Batch, number: number | undefined): void
   failed(batch: Batch, error: unknown): void
 }

@@ -14,8 +14,8 @@ import {
   utf8Length,
 } from '../event.ts'
 import type { Platform } from '../platform.ts'
-import type { EventOptions } from '../types.ts'
-import type { Entry } from './batch.ts'
+import type { EventOptions, ExpectedRevision } from '../types.ts'
+import type { Entry, Expectation } from './batch.ts'
 import type { Ticket } from './ticket.ts'
 
 /** Checked options of one event. */
@@ -85,7 +85,7 @@ export class Composer {
     if (this.#counter === last) this.#counter = mark
   }
 
-  /** @throws {BusError} invalid_type, invalid_options */
+  /** @throws {BusError} invalid_type, invalid_options, unreachable */
   plan(type: unknown, options: EventOptions): EventPlan {
     this.#assertType(type)
     const scope = options.scope ?? 'room'
@@ -105,6 +105,10 @@ export class Composer {
       )
     }
     const persisted = this.hasLog && scope !== 'context' && options.persist !== false
+    if (!persisted && options.expectedRevision !== undefined) {
+      const what = `${String(type)} cannot expect a revision: it is in no log`
+      throw new BusError('unreachable', what, { stage: 'batch', eventType: String(type) })
+    }
     return PLANS[scope][persisted ? 1 : 0]
   }
 
@@ -125,7 +129,9 @@ export class Composer {
 
   /** An event that nobody outside this context will see: by reference, unchecked, unencoded. */
   reference(type: string, data: unknown, options: EventOptions | undefined): BusEvent {
-    this.#assertType(type)
+    // Options cost nothing here, but one that could not hold is no option.
+    if (options?.expectedRevision === undefined) this.#assertType(type)
+    else this.plan(type, options)
     const id = `${this.#castPrefix}-${++this.#castCounter}`
     const event: Entry['event'] = {
       id,
@@ -197,13 +203,17 @@ export class Composer {
     if (bytes > MAX_EVENT_BYTES) throw tooLarge(type, 'data', bytes, MAX_EVENT_BYTES)
     if (persisted) this.#counter = counter
     else this.#castCounter = counter
-    return { event, headerText, dataText, bytes, persisted, ticket }
+    const expected = expectationOf(own?.expectedRevision)
+    return expected === undefined
+      ? { event, headerText, dataText, bytes, persisted, ticket }
+      : { event, headerText, dataText, bytes, persisted, ticket, expected }
   }
 }
 
 function hasText(options: EventOptions): boolean {
   return (
     options.stream !== undefined ||
+    options.expectedRevision !== undefined ||
     options.version !== undefined ||
     options.correlationId !== undefined ||
     options.causationId !== undefined ||
@@ -217,18 +227,40 @@ function hasText(options: EventOptions): boolean {
  * getter in it may run code of his. @throws {BusError} invalid_options
  */
 export function ownOptions(options: EventOptions, type: string): EventOptions {
-  const { stream, version, correlationId, causationId, traceparent, metadata } = options
-  const own: EventOptions = {
+  const { stream, expectedRevision, version, correlationId, causationId, traceparent, metadata } =
+    options
+  const own = {
     stream,
+    expectedRevision,
     version,
     correlationId,
     causationId,
     traceparent,
     metadata: isFlat(metadata) ? { ...metadata } : metadata,
   }
-  const fault = optionsFault(own)
+  const fault = optionsFault(own) ?? expectedFault(own)
   if (fault !== undefined) throw invalid(type, fault)
-  return own
+  return own as EventOptions
+}
+
+function expectedFault({
+  stream,
+  expectedRevision: expected,
+}: {
+  readonly stream: string | undefined
+  readonly expectedRevision: ExpectedRevision | undefined
+}): string | undefined {
+  if (expected === undefined) return undefined
+  if (stream === undefined) return 'expectedRevision needs a stream'
+  const known = expected === 'any' || expected === 'none' || expected === 'exists'
+  return known || (Number.isSafeInteger(expected) && expected >= 0)
+    ? undefined
+    : "expectedRevision must be 'any', 'none', 'exists' or a whole number from 0"
+}
+
+function expectationOf(expected: ExpectedRevision | undefined): Expectation | undefined {
+  if (expected === 'any') return undefined
+  return expected === 0 ? 'none' : expected
 }
 
 /** What is no plain object must still be seen to be none when it is checked. */

@@ -28,6 +28,8 @@ export class Pipeline {
   readonly #undelivered: (() => void)[] = []
   #scheduled = false
   readonly #inFlight = new Set<Batch>()
+  /** For each judged batch in flight, what was handed on after it and is not delivered yet. */
+  readonly #judging: (() => void)[][] = []
   readonly #idle: (() => void)[] = []
 
   constructor(sinks: BatchSinks, limits: PipelineLimits) {
@@ -78,7 +80,7 @@ export class Pipeline {
   }
 
   #pump(): void {
-    for (const deliver of this.#undelivered.splice(0)) deliver()
+    for (const deliver of this.#undelivered.splice(0)) this.#deliver(deliver)
     while (this.#events > 0 && this.#free && this.#sinks.gate !== 'held') {
       this.#hand(this.#take())
     }
@@ -116,8 +118,15 @@ export class Pipeline {
   #take(): Batch {
     const entries: Entry[] = []
     let bytes = 0
-    while (this.#taken < this.#queue.length && entries.length < MAX_BATCH_EVENTS) {
+    let judged = false
+    while (this.#taken < this.#queue.length && entries.length < MAX_BATCH_EVENTS && !judged) {
       const next = this.#queue[this.#taken] as Entry | Entry[]
+      judged = isJudged(next)
+      // One that is refused must not take others with it.
+      if (judged && entries.length > 0) {
+        judged = false
+        break
+      }
       const more = bytesOf(next)
       const count = Array.isArray(next) ? next.length : 1
       const full = entries.length + count > MAX_BATCH_EVENTS || bytes + more > MAX_BATCH_BYTES
@@ -130,7 +139,7 @@ export class Pipeline {
     this.#forgetTaken()
     this.#events -= entries.length
     this.#bytes -= bytes
-    return split(entries)
+    return split(entries, judged)
   }
 
   /** Taken one by one from the front, a list of a hundred thousand would be moved each time. */
@@ -147,14 +156,35 @@ export class Pipeline {
       this.#sinks.deliver(batch)
       if (!commit) this.#sinks.committed(batch, undefined)
     }
-    if (deliverLater) this.#undelivered.push(deliver)
-    else deliver()
+    const waits = commit !== undefined && batch.judged === true
+    if (waits) this.#judging.push([])
+    else if (deliverLater) this.#undelivered.push(deliver)
+    else this.#deliver(deliver)
     if (!commit) return
     this.#inFlight.add(batch)
     commit.then(
-      (number) => this.#landed(batch, () => this.#sinks.committed(batch, number)),
-      (error: unknown) => this.#landed(batch, () => this.#sinks.failed(batch, error)),
+      (number) => {
+        if (waits) this.#judged(deliver)
+        this.#landed(batch, () => this.#sinks.committed(batch, number))
+      },
+      (error: unknown) => {
+        if (waits) this.#judged(undefined)
+        this.#landed(batch, () => this.#sinks.failed(batch, error))
+      },
     )
+  }
+
+  /** What follows a batch that is judged is heard after it. */
+  #deliver(deliver: () => void): void {
+    const last = this.#judging.at(-1)
+    if (last) last.push(deliver)
+    else deliver()
+  }
+
+  /** The oldest batch that was judged is in the log, or refused: they are decided in order. */
+  #judged(deliver: (() => void) | undefined): void {
+    deliver?.()
+    for (const next of this.#judging.shift() ?? []) next()
   }
 
   /** A sink that throws fails its batch, not the pipeline. */
@@ -187,14 +217,21 @@ function bytesOf(next: Entry | readonly Entry[]): number {
   return bytes
 }
 
+function isJudged(next: Entry | readonly Entry[]): boolean {
+  return Array.isArray(next)
+    ? next.some(({ expected }) => expected !== undefined)
+    : (next as Entry).expected !== undefined
+}
+
 const NONE: readonly Entry[] = []
 
-function split(entries: readonly Entry[]): Batch {
+function split(entries: readonly Entry[], judged: boolean): Batch {
   let persisted = 0
   for (const entry of entries) if (entry.persisted) persisted += 1
-  if (persisted === entries.length) return { entries, persisted: entries, casts: NONE }
+  const common = judged ? { entries, judged } : { entries }
+  if (persisted === entries.length) return { ...common, persisted: entries, casts: NONE }
   return {
-    entries,
+    ...common,
     persisted: persisted === 0 ? NONE : entries.filter((entry) => entry.persisted),
     casts: entries.filter((entry) => !entry.persisted && entry.event.scope !== 'context'),
   }

@@ -71,6 +71,7 @@ function create(
     pipeline: new Pipeline(sinks, { queueEvents, queueBytes: 2 ** 26 }),
     hasRelay,
     outboxFull: () => outboxFull,
+    nobodyKeepsLog: () => false,
     now: () => platform.now(),
     validate,
     copy: (data, type) => {

@@ -7,6 +7,8 @@ import type { Until } from '../types.ts'
  */
 export interface Ticket {
   readonly until: Until
+  /** Whether the level was asked for by name: then less does not do. */
+  readonly named: boolean
   /** Promises of this context's handlers, gathered only where somebody waits for them. */
   readonly handled: Promise<unknown>[] | undefined
   resolve(): void
@@ -54,6 +56,8 @@ export interface TicketContext {
 
 export interface TicketOptions<T> extends TicketContext {
   readonly until: Until
+  /** @default false */
+  readonly named?: boolean
   readonly signal?: AbortSignal | undefined
   /** What the promise resolves with. */
   readonly value: () => T
@@ -79,6 +83,7 @@ function capture(resolve: (value: never) => void, reject: (error: unknown) => vo
 /** A ticket that resolves with `result`, which is set once there is an event. */
 export class PublishTicket<T> implements Ticket {
   readonly until: Until
+  readonly named: boolean
   readonly handled: Promise<unknown>[] | undefined
   readonly promise: Promise<T>
   result: T | undefined
@@ -88,8 +93,9 @@ export class PublishTicket<T> implements Ticket {
   #reject: ((error: unknown) => void) | undefined
   #forget: (() => void) | undefined
 
-  constructor(until: Until, context: TicketContext, signal?: AbortSignal) {
+  constructor(until: Until, context: TicketContext, signal?: AbortSignal, named = false) {
     this.until = until
+    this.named = named
     this.handled = until === 'handled' ? [] : undefined
     this.#context = context
     this.result = undefined
@@ -146,7 +152,7 @@ class ValueTicket<T> extends PublishTicket<T> {
   readonly #value: () => T
 
   constructor(options: TicketOptions<T>) {
-    super(options.until, options, options.signal)
+    super(options.until, options, options.signal, options.named)
     this.#value = options.value
   }
 
@@ -158,6 +164,7 @@ class ValueTicket<T> extends PublishTicket<T> {
 /** For all who wait for nothing: what fails later is told by `onError` where it fails. */
 export const ACCEPTED: Ticket = {
   until: 'accepted',
+  named: false,
   handled: undefined,
   resolve() {},
   reject() {},

@@ -35,6 +35,8 @@ const BEAT_MS = 30_000
 const SILENCE_MS = 150_000
 /** How long a leader may take to answer. Also hidden ones answer at once, unless they stand still. */
 const ANSWER_MS = 1_500
+/** How long the next leader may take to say so, before it is asked. */
+const NEXT_MS = 300
 /** The least time between two takings. */
 const STEAL_MS = 30_000
 /** How long a service worker waits for anybody to say that they are there. */
@@ -221,12 +223,15 @@ export class Candidate {
   /** Another context says that it is there, or that it goes. */
   here({ prefix, seen, leads }: HereFrame): void {
     if (leads) this.led(prefix)
-    else if (prefix === this.#leader) this.#leaderGone()
+    else if (prefix === this.#leader) {
+      this.#leaderGone()
+      this.#awaitNext()
+    }
     if (!leads) this.#turn?.nudge()
     if (seen === 'gone') this.#others.delete(prefix)
     else this.#note(prefix, seen)
-    // It does not know that it could pass leadership on.
-    if (leads && seen === 'hidden' && this.seen === 'visible') {
+    // It does not know that it could pass leadership on; without a log it could not.
+    if (this.#log && leads && seen === 'hidden' && this.seen === 'visible') {
       this.#options.peers.postHere(this.seen, this.#taken !== undefined)
     }
     this.#reconsider()
@@ -282,6 +287,15 @@ export class Candidate {
 
   #silentFor(ms: number): boolean {
     return this.#options.platform.monotonic() - this.#heardAt >= ms
+  }
+
+  /** The next in the queue may stand still, too: nobody hears of it then. */
+  #awaitNext(): void {
+    if (!this.#log || this.#taken || this.seen !== 'visible') return
+    this.#cancelAnswer ??= this.#options.platform.timer(NEXT_MS, () => {
+      this.#cancelAnswer = undefined
+      this.ask()
+    })
   }
 
   /**

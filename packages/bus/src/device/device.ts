@@ -38,8 +38,6 @@ export class Device {
   /** Absent for a bus without a log. */
   readonly #keeper: LogKeeper | undefined
   #used = false
-  /** The log of the context that keeps this one's events, where one does. */
-  #hostLog: string | undefined
   #link: Link | undefined
   #unfollow: (() => void) | undefined
   #cancelLate: (() => void) | undefined
@@ -131,6 +129,7 @@ export class Device {
       grew: (...grown) => this.#lead.grew(...grown),
       failed: (lastError) => this.status.update({ lastError }),
       settleHandled: (batch) => stages.settleHandled(batch),
+      withExpected: (...asked) => stages.withExpected(...asked),
     })
     this.#candidate = new Candidate({
       platform,
@@ -153,6 +152,11 @@ export class Device {
     const { pending } = this.status.get().outbox
     const { retention } = this.#options
     return pending >= retention.events || this.#outbox.bytes >= retention.bytes
+  }
+
+  /** Whether it is known that nobody keeps what this context publishes. */
+  get nobodyKeepsLog(): boolean {
+    return this.#linked.isAlone
   }
 
   /** Where the pipeline hands its batches. */
@@ -208,6 +212,7 @@ export class Device {
       sources: links,
       hasLog: log !== undefined,
       dispatcher: stages.dispatcher,
+      waiters: stages.waiters,
       peers: () => this.#peers,
       // What stands in for a log is gone with its context: nobody else's events belong there.
       keeper: () => (this.#keeper?.standsIn ? undefined : this.#keeper?.opened),
@@ -215,6 +220,7 @@ export class Device {
       present: (frame, byLink) => this.presence.heard(frame, byLink),
       silent: (silent) => this.#hostSilent(silent),
       outboxFull: () => this.#options.relay !== undefined && this.outboxFull,
+      confirmed: () => this.#lead.confirmedThrough,
       cast: (headers, data) => this.#lead.cast(headers, data),
       report: (error) => this.#report(error),
     })
@@ -222,7 +228,7 @@ export class Device {
 
   /** The log in which this context's events are. */
   get #logId(): string {
-    return this.#keeper?.id ?? this.#hostLog ?? NO_LOG
+    return this.#keeper?.id ?? this.#linked.hostLog ?? NO_LOG
   }
 
   /** Log, channel and lock of a device are named alike. */
@@ -282,9 +288,9 @@ export class Device {
     if (!this.#link) return false
     const none = { log: undefined, past: 0, renewed: false } as const
     this.#peers.attach(this.#link, { ...none, id: NO_LOG, seeking: true })
-    this.#hostLog = await this.#linked.probe()
-    if (this.#hostLog === undefined) return false
-    this.#peers.attach(this.#link, { ...none, id: this.#hostLog })
+    const id = await this.#linked.probe()
+    if (id === undefined) return false
+    this.#peers.attach(this.#link, { ...none, id })
     this.#linked.named(NO_LOG)
     this.presence.attached(undefined)
     return true
@@ -300,7 +306,7 @@ export class Device {
   /** `past` is the newest record that was there when the log was opened. */
   #attach(id: string, past: number, renewed: boolean): void {
     const log = this.#keeper?.log
-    this.#linked.named(this.#hostLog === undefined ? id : NO_LOG)
+    this.#linked.named(this.#linked.hostLog === undefined ? id : NO_LOG)
     this.#peers.attach(this.#link, { id, log, past: renewed ? 0 : past, renewed })
     this.#setGate('open')
   }
@@ -378,6 +384,7 @@ export class Device {
     this.#options.changed()
     this.presence.back()
     void this.#peers.look()
+    this.#linked.inquire()
   }
 
   #takePart(log: Log): void {

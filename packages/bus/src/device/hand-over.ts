@@ -6,7 +6,7 @@ import type { Batch, BatchSinks, Entry } from '../batch/batch.ts'
 import type { Dispatch } from '../dispatch/dispatch.ts'
 import { BusError, isBusError, toBusError } from '../errors.ts'
 import { offsetOf, parseId } from '../event.ts'
-import type { Log, OwnBatch, Writer } from '../log/log.ts'
+import type { Encoded, ExpectedInLog, Log, OwnBatch, Writer } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
 import type { PeerContexts, Waiters } from '../sync/sync.ts'
 
@@ -28,6 +28,8 @@ export interface HandOverOptions {
     /** Whether another context keeps what this one persists. */
     readonly isGuest: boolean
     submit(entries: readonly Entry[]): Promise<number | undefined>
+    /** Finds out in a while where the room has what this context waits for. */
+    inquire(): void
     told(entries: readonly Entry[]): void
   }
   /** Whether unpersisted events get to the room from here: making texts of them costs much. */
@@ -40,6 +42,8 @@ export interface HandOverOptions {
   readonly written: () => void
   readonly failed: (error: BusError) => void
   readonly settleHandled: (batch: Batch) => void
+  /** The events with what they expect of their streams, as the room is told. */
+  readonly withExpected: (log: Log, entries: readonly Entry[]) => Promise<readonly Encoded[]>
   readonly report: (error: BusError) => void
 }
 
@@ -81,6 +85,7 @@ export class HandOver implements BatchSinks {
   commit(batch: Batch): Promise<number | undefined> | undefined {
     const { linked } = this.#options
     if (batch.persisted.length > 0 && linked.isGuest) {
+      if (batch.judged) return Promise.reject(nothingToExpect())
       this.#post(batch, undefined)
       return linked.submit(batch.persisted)
     }
@@ -89,8 +94,24 @@ export class HandOver implements BatchSinks {
       return undefined
     }
     const { writer } = this.#options
-    if (this.gate === 'open' && !this.#line && writer()) return this.#write(batch)
-    return this.#inLine(() => this.#write(batch))
+    if (this.gate === 'open' && !this.#line && writer() && !batch.judged) return this.#write(batch)
+    return this.#inLine(() => this.#begin(batch))
+  }
+
+  #begin(batch: Batch): Promise<number | undefined> {
+    return batch.judged ? this.#judge(batch) : this.#write(batch)
+  }
+
+  /** Without a relay the log decides; with one it is found out what the room is to decide on. */
+  async #judge(batch: Batch): Promise<number | undefined> {
+    const { hasRelay, linked, log, logId, withExpected } = this.#options
+    if (linked.isGuest) throw nothingToExpect()
+    const [opened, id] = [log(), logId()]
+    if (!opened) throw lostAgain()
+    if (!hasRelay) return this.#write(batch, batch.persisted, expectedInLog(batch.persisted))
+    const entries = await withExpected(opened, batch.persisted)
+    if (logId() !== id) throw clearedBefore()
+    return this.#write(batch, entries)
   }
 
   /** Waits for the log, one batch behind the other: a log that is late or gone changes no order. */
@@ -115,7 +136,11 @@ export class HandOver implements BatchSinks {
     return written
   }
 
-  #write(batch: Batch): Promise<number | undefined> {
+  #write(
+    batch: Batch,
+    entries: readonly Encoded[] = batch.persisted,
+    expected?: readonly ExpectedInLog[],
+  ): Promise<number | undefined> {
     const { writer: current, logId } = this.#options
     const writer = current()
     const id = logId()
@@ -124,16 +149,20 @@ export class HandOver implements BatchSinks {
       return linked.isGuest ? linked.submit(batch.persisted) : Promise.reject(lostAgain())
     }
     try {
-      const record = writer.record(batch.persisted)
+      const record = writer.record(entries)
       const writing = this.#writing.get(batch) ?? { record, posted: false, tries: 0 }
       this.#writing.set(batch, writing)
       writing.record = record
       writing.tries += 1
-      const begun = (): void => {
-        if (!writing.posted) this.#post(batch, record)
+      const begun = (revisions?: ReadonlyMap<string, number>): void => {
+        const revised = revisions && withRevisions(batch.persisted, revisions)
+        if (!writing.posted) this.#post(batch, revised ? { ...record, headers: revised } : record)
         writing.posted = true
       }
-      return writer.write(record, begun).catch((error: unknown) => {
+      const written = expected
+        ? writer.writeExpected(record, expected, begun)
+        : writer.write(record, begun)
+      return written.catch((error: unknown) => {
         const unseen = isBusError(error, 'log_lost') || isBusError(error, 'closed')
         if (!unseen || writing.tries > 1) throw error
         return this.#inLine(() => this.#writeAgain(batch, record, id))
@@ -152,7 +181,7 @@ export class HandOver implements BatchSinks {
     const { log, logId } = this.#options
     if (logId() !== id) throw clearedBefore()
     const found = await log()?.find(record.lastId)
-    return found ? found.batch.batch : this.#write(batch)
+    return found ? found.batch.batch : this.#begin(batch)
   }
 
   #post(batch: Batch, record: OwnBatch | undefined): void {
@@ -177,7 +206,7 @@ export class HandOver implements BatchSinks {
     const { hasRelay, waiters, settleHandled, grew, logged, written, linked } = this.#options
     const record = this.#writing.get(batch)?.record
     this.#writing.delete(batch)
-    if (number !== undefined) {
+    if (number) {
       for (let i = 0; i < batch.persisted.length; i++) {
         ;(batch.persisted[i] as Entry).event.offset = offsetOf(number, i)
       }
@@ -185,12 +214,19 @@ export class HandOver implements BatchSinks {
     if (number !== undefined && record) logged(number, batch.persisted)
     let waiting = false
     for (const { ticket } of batch.entries) {
-      if (ticket.until === 'logged' || ticket.until === 'accepted') ticket.resolve()
+      const { named, until } = ticket
+      if (number === 0 && named && until === 'logged') ticket.reject(unloggedError())
+      // What a host has in its log without a record of it was removed, as the room has it, or had.
+      const removed = number === undefined && until === 'relayed'
+      if (until === 'logged' || until === 'accepted' || removed) ticket.resolve()
       else waiting = true
     }
     if (waiting) settleHandled(batch)
-    if (number === undefined) return
-    if (hasRelay && waiters.add(number, batch.persisted)) void this.#lookUp(number)
+    if (!number) return
+    if (hasRelay && waiters.add(number, batch.persisted)) {
+      if (linked.isGuest) linked.inquire()
+      else void this.#lookUp(number)
+    }
     // Of what another context keeps, that one tells.
     if (!record) return
     this.#options.peers.wrote(number)
@@ -206,8 +242,11 @@ export class HandOver implements BatchSinks {
       stage: 'log',
     })
     this.#writing.delete(batch)
-    this.#options.peers.postWithdrawn(batch, reason)
-    this.#options.failed(reason)
+    // What is refused was posted nowhere, and nothing is wrong with the log.
+    if (reason.code !== 'conflict') {
+      this.#options.peers.postWithdrawn(batch, reason)
+      this.#options.failed(reason)
+    }
     // A `publishBatch` has one ticket, which fails with any of its events.
     const lost = new Set(batch.persisted.map((entry) => entry.ticket))
     for (const ticket of lost) {
@@ -241,8 +280,9 @@ export class HandOver implements BatchSinks {
 
   /** Every own batch up to this one is confirmed: at the position the log knows, or at none. */
   confirmThrough(batch: number): void {
-    const { log, waiters } = this.#options
+    const { linked, log, waiters } = this.#options
     const waiting = waiters.batches().filter((one) => one <= batch)
+    if (waiting.length > 0 && linked.isGuest) return
     if (waiting.length === 0 || !log()) {
       waiters.confirmThrough(batch)
       return
@@ -278,10 +318,45 @@ export class HandOver implements BatchSinks {
   }
 }
 
+/** What the events of a batch expect of their streams, in order. */
+function expectedInLog(entries: readonly Entry[]): ExpectedInLog[] {
+  const before = new Map<string, number>()
+  return entries.flatMap(({ event: { stream }, expected }) => {
+    if (stream === undefined) return []
+    const events = before.get(stream) ?? 0
+    before.set(stream, events + 1)
+    return expected === undefined ? [] : [{ stream, before: events, expected }]
+  })
+}
+
+/** Gives events their revisions, as far as those before them are known; their headers with them. */
+function withRevisions(entries: readonly Entry[], revisions: ReadonlyMap<string, number>): string {
+  const next = new Map(revisions)
+  const headers = entries.map(({ event, headerText }) => {
+    const before = event.stream === undefined ? undefined : next.get(event.stream)
+    if (before === undefined) return headerText
+    event.revision = before + 1
+    next.set(event.stream as string, before + 1)
+    return `${headerText.slice(0, -1)},"revision":${before + 1}}`
+  })
+  return `[${headers.join()}]`
+}
+
+function nothingToExpect(): BusError {
+  const what = 'a context that has no log of its own cannot expect a revision'
+  return new BusError('unreachable', what, { stage: 'log' })
+}
+
 function ignore(): void {}
 
 function clearedBefore(): BusError {
   return new BusError('log_cleared', 'the log was cleared before the batch was in it', {
+    stage: 'log',
+  })
+}
+
+function unloggedError(): BusError {
+  return new BusError('unreachable', "publish cannot reach 'logged': nobody keeps a log", {
     stage: 'log',
   })
 }

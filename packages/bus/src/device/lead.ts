@@ -235,6 +235,11 @@ export class Lead {
     this.#cancelHead ??= this.#options.platform.timer(HEAD_AFTER_MS, () => this.beatNow())
   }
 
+  /** Own batches up to this one are in the room, or were, as its last welcome said. */
+  get confirmedThrough(): number {
+    return this.#confirmed
+  }
+
   /** The room placed an own batch. */
   confirmed(confirmation: Confirmation): void {
     if (!this.#session) return
@@ -290,11 +295,12 @@ export class Lead {
     const { report, publishSystem } = this.#options
     try {
       const [record] = (await this.#log?.read(batch, 1)) ?? []
-      for (const [index, code] of refused) {
+      for (const [index, code, currentRevision] of refused) {
         const header = record?.batch === batch ? record.headers[index] : undefined
         if (!header) continue
         const data = { id: header.id, type: header.type, code, offset: offsetOf(batch, index) }
-        publishSystem('$event.refused', data)
+        const said = currentRevision === undefined ? undefined : { currentRevision }
+        publishSystem('$event.refused', { ...data, ...said })
       }
     } catch (error) {
       const what = 'a refused event could not be read'

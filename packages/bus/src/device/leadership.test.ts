@@ -220,6 +220,23 @@ describe('a leader that is frozen', () => {
     expect(two.bus.leader.get()).toEqual({ self: true, present: true })
   })
 
+  test('is followed by a visible page, though one that stands still is next in the queue', async () => {
+    const one = await device.open()
+    const { promise: never, resolve: end } = Promise.withResolvers<void>()
+    const lock = navigator.locks.request(`crosstown:${device.name}:room`, () => never)
+    const stolen = expect(lock).rejects.toThrow()
+    const [, two] = [await device.open('page', true), await device.open()]
+    await one.freeze()
+    expect(device.leader).toBe(-1)
+    for (const { platform } of device.contexts.slice(1)) platform.advance(300)
+    await settled()
+    for (const { platform } of device.contexts.slice(1)) platform.advance(1_500)
+    await settled()
+    expect(device.leader).toBe(two.n)
+    end()
+    await stolen
+  })
+
   test('waits for its turn again when it moves', async () => {
     const [one, two] = [await device.open(), await device.open()]
     await one.freeze()

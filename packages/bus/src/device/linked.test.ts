@@ -10,8 +10,11 @@ import type { LogSource, OwnBatch } from '../log/log.ts'
 import { MemoryLog } from '../log/memory.ts'
 import { MemoryRows } from '../log/memory-rows.ts'
 import type { AnyBusOptions } from '../options.ts'
+import type { ContextKind } from '../platform.ts'
+import type { OwnRun } from '../protocol/frames.ts'
 import type { LinkFrame } from '../protocol/link-frames.ts'
 import { encodePeerFrame } from '../protocol/peer-frames.ts'
+import type { RelaySource, SessionStart } from '../sync/sync.ts'
 import { hostileTexts } from '../testing/hostile.ts'
 import { VirtualPlatform } from '../testing/virtual-platform.ts'
 import type { Bus } from '../types.ts'
@@ -57,6 +60,46 @@ class Disk implements LogSource {
   }
 }
 
+/** The relay as a test plays it, to whoever leads. */
+class Room {
+  session!: SessionStart
+  #cursor = 'e.0.0'
+
+  relay(): RelaySource {
+    return {
+      room: 'room',
+      from: 'start',
+      types: undefined,
+      token: async () => undefined,
+      connect: () => {
+        throw new Error('not used')
+      },
+      session: (session) => ({
+        start: () => {
+          this.session = session
+        },
+        async stop() {},
+        outboxGrew() {},
+        cast() {},
+        presence() {},
+      }),
+    }
+  }
+
+  /** The stream brings a run of own events. */
+  async place(run: OwnRun): Promise<void> {
+    const { events, log, term, writer } = this.session
+    const prev = this.#cursor
+    if (prev === 'e.0.0') {
+      await log.welcomed({ term, cursor: prev, liveAfter: 0, subject: 's', reads: '' })
+    }
+    this.#cursor = `e.${run.place}.x`
+    const frame = { prev, position: this.#cursor, runs: [run] }
+    const { number, record } = await writer.writeRoom(frame, [], 'e', term)
+    events.committed(number, record, [run], [], 0)
+  }
+}
+
 const opened: Any[] = []
 const clock = new VirtualPlatform()
 let seeds = 100
@@ -65,14 +108,15 @@ afterEach(async () => {
 })
 
 interface Peer {
+  readonly platform: VirtualPlatform
   readonly bus: Any
   /** What its handlers heard: data, and from where. */
   readonly heard: [unknown, string][]
   readonly reported: BusError[]
 }
 
-function peer(options: Partial<AnyBusOptions>): Peer {
-  const platform = Object.assign(new VirtualPlatform({ seed: ++seeds }), {
+function peer(options: Partial<AnyBusOptions>, kind: ContextKind = 'node'): Peer {
+  const platform = Object.assign(new VirtualPlatform({ seed: ++seeds, kind }), {
     timer: (ms: number, run: () => void) => clock.timer(ms, run),
     monotonic: () => clock.monotonic(),
   })
@@ -82,7 +126,22 @@ function peer(options: Partial<AnyBusOptions>): Peer {
   const heard: [unknown, string][] = []
   bus.subscribe('**', (event, { origin }) => heard.push([event.data, origin]))
   opened.push(bus)
-  return { bus, heard, reported }
+  return { platform, bus, heard, reported }
+}
+
+/** A link that loses texts as a test says. */
+function lossyLink(loses: (text: string) => boolean): LinkSource {
+  const source = memoryLink()
+  return {
+    open(channel, platform) {
+      const link = source.open(channel, platform) as Link
+      return {
+        send: (text) => loses(text) || link.send(text),
+        receive: (receiver) => link.receive(receiver),
+        close: () => link.close(),
+      }
+    },
+  }
 }
 
 async function settle(): Promise<void> {
@@ -208,6 +267,8 @@ describe('linked buses', () => {
       [{ frame: 'submit', log: 'none', to: 'foreign', prefix: 'foreign', events: [header] }, ['1']],
       [{ frame: 'taken', log: 'foreign', prefix: 'foreign', last: 1, batch: 1 }, []],
       [{ frame: 'declined', log: 'x', by: 'x', prefix: 'foreign', last: 1, code: 'closed' }, []],
+      [{ frame: 'where', log: 'none', of: 'x', batches: [1] }, []],
+      [{ frame: 'placed', log: 'x', batch: 1, parts: [], whole: true }, []],
     ]
     const texts = hostileTexts(frames.map(([frame, data]) => ({ frame, data })))
     await fc.assert(
@@ -360,6 +421,31 @@ describe('a bus without a log', () => {
     ])
   })
 
+  test('cannot reach a level asked for by name where nobody keeps a log', async () => {
+    const link = memoryLink()
+    const [one, two] = [peer({ log: false, links: [link] }), peer({ log: false, links: [link] })]
+    const logged = { until: 'logged' } as const
+    // Nobody has said yet that there is no log: it is heard, and known only then.
+    const early = one.bus.publish('said', 1, logged)
+    const all = one.bus.publishBatch([{ type: 'said', data: 2 }], logged)
+    const handled = one.bus.publish('said', 3, { until: 'handled' })
+    two.bus.publish('said', 4, { until: 'accepted' })
+    const codes = [early, all].map((promise) => promise.catch(({ code }: BusError) => code))
+    await settle()
+    expect(await Promise.all(codes)).toEqual(['unreachable', 'unreachable'])
+    expect((await handled).data).toBe(3)
+    expect(data(two).toSorted()).toEqual([1, 2, 3, 4])
+    await expect(one.bus.publish('said', 5, logged)).rejects.toMatchObject({ code: 'unreachable' })
+    await one.bus.publish('said', 6)
+    await settle()
+    expect(data(two).toSorted()).toEqual([1, 2, 3, 4, 6])
+    const shop = peer({ log: new Disk(66), links: [link] })
+    shop.bus.status.subscribe(() => {})
+    await settle()
+    const { id } = await one.bus.publish('said', 7, logged)
+    expect((await shop.bus.get(id))?.data).toBe(7)
+  })
+
   test('rejects what waits when it is closed', async () => {
     const guest = peer({ log: false, links: [memoryLink()] })
     const published = guest.bus.publish('said', 1)
@@ -431,6 +517,97 @@ describe('a context whose log does not open', () => {
     stranger.send(encodePeerFrame({ frame: 'host', log: 'log', prefix: 'other' }))
     await settle()
     expect(data(guest)).toContain('other')
+  })
+
+  describe('with a room', () => {
+    /** What a test loses of what the contexts tell each other. */
+    let lost: string[]
+    const tabs = (): LinkSource => lossyLink((text) => lost.some((part) => text.includes(part)))
+
+    /** A leader with the session it holds, and a guest whose event is in its log. */
+    async function published(seed: number) {
+      lost = []
+      const room = new Room()
+      const [channel, disk] = [tabs(), new Disk(seed)]
+      const leader = peer({ log: disk, tabs: channel, relay: room.relay() })
+      await leader.bus.publish('said', 0)
+      await settle()
+      disk.broken = true
+      const guest = peer({ log: disk, tabs: channel, relay: room.relay() })
+      const relayed = guest.bus.publish('said', 1, { until: 'relayed' })
+      let outcome: unknown = 'pending'
+      relayed.then(
+        ({ position }) => {
+          outcome = position
+        },
+        (error: BusError) => {
+          outcome = error.code
+        },
+      )
+      await settle()
+      expect(await disk.content()).toHaveLength(2)
+      return { room, guest, outcome: () => outcome }
+    }
+
+    const LOSSES: [what: string, parts: string[]][] = [
+      ['the text that confirms it', ['"frame":"room"']],
+      ['that and the answer to its question', ['"frame":"room"', '"frame":"placed"']],
+      ['that and all beats', ['"frame":"room"', '"frame":"beat"']],
+    ]
+
+    test.each(LOSSES)(
+      'knows where its event stands, though the channel loses %s',
+      async (_, parts) => {
+        const { room, outcome } = await published(75)
+        lost = parts
+        await room.place({ place: 7, own: { batch: 2, indexes: [0] }, time: 1 })
+        await pass(1_500)
+        lost = ['"frame":"room"']
+        await pass(35_000)
+        expect(outcome()).toMatch(/^e\.7\./)
+      },
+    )
+
+    test('hears of a refusal, though the channel loses the text that tells it', async () => {
+      const { room, outcome } = await published(76)
+      lost = ['"frame":"room"']
+      await room.place({
+        place: 7,
+        own: { batch: 2, indexes: [], refused: [[0, 'forbidden']] },
+        time: 1,
+      })
+      await pass(35_000)
+      expect(outcome()).toBe('forbidden')
+    })
+
+    test('resolves without a position where nobody can say at which', async () => {
+      const { room, outcome } = await published(77)
+      room.session.events.confirmedThrough(2)
+      await pass(1_500)
+      expect(outcome()).toBeUndefined()
+    })
+
+    test('waits on while the room has not confirmed it', async () => {
+      const { outcome } = await published(78)
+      await pass(100_000)
+      expect(outcome()).toBe('pending')
+    })
+  })
+
+  test('leaves the lead to a hidden page, which would get it back at once', async () => {
+    let texts = 0
+    // So that a race between the two of them ends.
+    const [tabs, disk] = [lossyLink(() => ++texts > 100), new Disk(74)]
+    const leader = peer({ log: disk, tabs }, 'page')
+    await leader.bus.publish('said', 0)
+    disk.broken = true
+    const guest = peer({ log: disk, tabs }, 'page')
+    await guest.bus.publish('said', 1)
+    const leads: boolean[] = []
+    leader.bus.leader.subscribe(({ self }) => leads.push(self))
+    leader.platform.lifecycle.change('hidden')
+    await settle()
+    expect(leads).toEqual([true])
   })
 
   test('falls back to memory, visibly, where nobody answers', async () => {

@@ -21,8 +21,10 @@ import type {
   Links,
   PeerContexts,
   PresentFrame,
+  Waiters,
   Way,
 } from '../sync/sync.ts'
+import { Inquiry } from './inquiry.ts'
 
 /** The stages it is made of, given by `bus.ts`. */
 export interface LinkedStages {
@@ -41,11 +43,14 @@ export interface LinkedOptions {
   readonly hasLog: boolean
   readonly stages: LinkedStages
   readonly dispatcher: Dispatch
+  readonly waiters: Waiters
   readonly peers: () => PeerContexts
   readonly keeper: () => Keeper | undefined
   readonly leads: () => boolean
   /** Whether what waits for the relay fills the log. */
   readonly outboxFull: () => boolean
+  /** Own batches up to this one are in the room, or were, as the last welcome said. */
+  readonly confirmed: () => number
   /** Whether those who keep this context's events have not answered for a while. */
   readonly silent: (silent: boolean) => void
   /** Who is there, as another context says it; `byLink` over a link of the user's. */
@@ -68,7 +73,10 @@ export class Linked {
   readonly #options: LinkedOptions
   readonly #links: Links
   readonly #host: Host
+  readonly #inquiry: Inquiry
   #guest: Guest | undefined
+  /** The log of the context that keeps this one's events, where its own did not open. */
+  #hostLog: string | undefined
   #logId: string | undefined
   /** Somebody else of the device has links: events may come twice. */
   #others = false
@@ -88,7 +96,16 @@ export class Linked {
       report,
     })
     const tell = (text: string): void => options.peers().tell(text)
-    this.#host = stages.host({ platform, prefix, keeper, tell, outboxFull: options.outboxFull })
+    const { outboxFull, confirmed, waiters } = options
+    this.#host = stages.host({ platform, prefix, keeper, tell, outboxFull, confirmed })
+    this.#inquiry = new Inquiry({
+      platform,
+      waiters,
+      ask: (batches) => {
+        const of = this.#hostLog
+        if (of !== undefined) this.#tabs.send({ frame: 'where', log: NO_LOG, of, batches })
+      },
+    })
     if (!hasLog && sources.length > 0) {
       this.#guest = stages.guest({
         platform,
@@ -161,7 +178,17 @@ export class Linked {
       ask()
     })
     this.#offered = undefined
+    this.#hostLog = log
     return log
+  }
+
+  get hostLog(): string | undefined {
+    return this.#hostLog
+  }
+
+  /** Finds out in a while where the room has what this context waits for, where it is a guest. */
+  inquire(): void {
+    if (this.#hostLog !== undefined) this.#inquiry.soon()
   }
 
   /** Whether this context's persisted events are kept by another one. */
@@ -173,6 +200,12 @@ export class Linked {
   tellPresent(frame: PresentFrame, to: 'tabs' | 'links'): void {
     const way = to === 'tabs' ? this.#tabs : this.#links
     way.send(frame)
+  }
+
+  /** Whether it is known that nobody keeps them. */
+  get isAlone(): boolean {
+    const { hasLog } = this.#options
+    return !hasLog && this.#guest?.host === undefined && this.#links.nobodyKeepsLog
   }
 
   /** Own events are committed, or, if they are not persisted, on their way. */
@@ -269,6 +302,12 @@ export class Linked {
         return
       case 'present':
         this.#options.present(frame, byLink)
+        return
+      case 'where':
+        if (this.#options.leads()) this.#host.asked(frame, way)
+        return
+      case 'placed':
+        if (frame.log === this.#hostLog) this.#inquiry.answered(frame)
     }
   }
 
@@ -285,6 +324,7 @@ export class Linked {
 
   async close(): Promise<void> {
     this.#guest?.close()
+    this.#inquiry.stop()
     await this.#links.close()
   }
 }

@@ -89,7 +89,7 @@ export class News implements PeerEvents {
   }
 
   beat(frame: BeatFrame): void {
-    const { candidate, handOver, outbox: size, peers, status } = this.#options
+    const { candidate, handOver, linked, outbox: size, peers, status } = this.#options
     this.changed()
     const { prefix, relay, rtt, code, confirmed, pending, bytes, refused, term } = frame
     candidate().led(prefix)
@@ -102,6 +102,7 @@ export class News implements PeerEvents {
     status.update({ relay, rtt, outbox: { pending, refused } })
     size.bytes = bytes
     if (confirmed !== undefined) handOver().confirmThrough(confirmed)
+    linked.inquire()
     if (code === undefined || status.get().lastError?.code === code) return
     const text = `the relay refuses this device: ${code}`
     status.update({ lastError: new BusError(code, text, { stage: 'links' }) })

@@ -3,7 +3,7 @@ import type { Batch, Entry } from '../batch/batch.ts'
 import type { Dispatch } from '../dispatch/dispatch.ts'
 import type { BusError } from '../errors.ts'
 import type { Link, LinkSource } from '../links/link.ts'
-import type { Log, LogSource, Writer } from '../log/log.ts'
+import type { Encoded, Log, LogSource, Writer } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
 import type {
   PeerContexts,
@@ -28,6 +28,7 @@ export interface DeviceStages extends LinkedStages {
   takeTurn(options: TurnOptions): Turn
   /** The log used where the one asked for does not open. */
   fallbackLog(): Log
+  withExpected(log: Log, entries: readonly Entry[]): Promise<readonly Encoded[]>
   settleHandled(batch: Batch): void
 }
 

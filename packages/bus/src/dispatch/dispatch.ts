@@ -9,6 +9,8 @@ export interface Incoming {
   readonly dataText: string
   readonly offset?: number
   readonly position?: string
+  /** As far as it holds: what a header says may be that of a room that is no more. */
+  readonly revision?: number
 }
 
 /** An event for one subscription, with where it came from. */

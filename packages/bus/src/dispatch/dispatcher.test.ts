@@ -106,10 +106,17 @@ describe('events of other contexts', () => {
 
 test('an event has what its header leaves out, and nothing of how it was carried', () => {
   const full = eventOf(
-    { ...incoming.header, scope: 'device', version: 3, encoding: 'devalue', group: 1 },
+    {
+      ...incoming.header,
+      scope: 'device',
+      version: 3,
+      encoding: 'devalue',
+      group: 1,
+      revision: 3,
+      expected: 'exists',
+    },
     'data',
-    4096,
-    'e.1.a',
+    { offset: 4096, position: 'e.1.a' },
   )
   expect(full).toStrictEqual({
     ...event,

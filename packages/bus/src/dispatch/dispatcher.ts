@@ -89,7 +89,7 @@ export class Dispatcher implements Dispatch {
     try {
       if (types?.admits(header) === false) return undefined
       const data = decode(incoming.dataText, header.encoding, header)
-      const event = eventOf(header, data, incoming.offset, incoming.position)
+      const event = eventOf(header, data, incoming)
       return types ? types.current(event) : event
     } catch (error) {
       this.#options.report(error as BusError, {
@@ -158,8 +158,7 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 export function eventOf(
   header: EventHeader,
   data: unknown,
-  offset?: number,
-  position?: string,
+  { offset, position, revision }: Pick<Incoming, 'offset' | 'position' | 'revision'> = {},
 ): BusEvent {
   const event: { -readonly [Key in keyof BusEvent]: BusEvent[Key] } = {
     id: header.id,
@@ -172,6 +171,7 @@ export function eventOf(
     correlationId: header.correlationId ?? header.id,
   }
   if (header.stream !== undefined) event.stream = header.stream
+  if (revision !== undefined) event.revision = revision
   if (header.causationId !== undefined) event.causationId = header.causationId
   if (header.traceparent !== undefined) event.traceparent = header.traceparent
   if (header.metadata !== undefined) event.metadata = header.metadata

@@ -2,6 +2,7 @@
 import { recordsFrom } from './indexeddb-read.ts'
 import { placementsIn, settleMore } from './indexeddb-room.ts'
 import { lastIn, partsOf, quiet, type WriteTransaction } from './indexeddb-rows.ts'
+import { noteTrimmed } from './indexeddb-streams.ts'
 import type { RetentionLimits, Totals, Trimmed } from './log.ts'
 import { pendingOf } from './placement.ts'
 import { addUp, NO_TOTALS, planTrim, RECORDS_PER_STEP } from './retention.ts'
@@ -37,6 +38,7 @@ export async function trimStep(
     if (row.batch === totals.through) return true
     return partsOf(row).some((one) => one.batch === confirmed?.batch || waits(one))
   })
+  if (!outbox) await noteTrimmed(transaction, plan.remove)
   for (const { batch, last } of plan.remove) remove(transaction, batch, last)
   quiet(meta.put(plan.totals, 'totals'))
   const more = !plan.enough && oldest.length === RECORDS_PER_STEP

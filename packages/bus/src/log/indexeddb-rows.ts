@@ -44,7 +44,7 @@ export interface MergedPart extends BatchFields {
 }
 
 /** Some streams of one batch, under [batch, a number]; the index finds a stream's rows in order. */
-interface StreamsRow {
+export interface StreamsRow {
   readonly streams: readonly string[]
   /** Each stream's events, in the order of `streams`. */
   readonly parts: readonly StreamPart[]
@@ -67,7 +67,7 @@ export interface Schema extends DBSchema {
   dead: { key: number; value: unknown }
 }
 
-export type StoreName = 'batches' | 'streams' | 'room' | 'meta'
+export type StoreName = 'batches' | 'streams' | 'room' | 'meta' | 'consumers'
 export type ReadTransaction = IDBPTransaction<Schema, StoreName[], 'readonly'>
 export type WriteTransaction = IDBPTransaction<Schema, StoreName[], 'readwrite'>
 

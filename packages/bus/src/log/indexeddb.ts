@@ -13,7 +13,9 @@ import { findEvent, readBack, readFrom, readStream } from './indexeddb-read.ts'
 import { trimStep } from './indexeddb-retention.ts'
 import { countOutbox, placeEvents, placementsIn } from './indexeddb-room.ts'
 import { addStreams, type BatchRow, quiet } from './indexeddb-rows.ts'
+import { countBefore, countNow } from './indexeddb-streams.ts'
 import type {
+  ExpectedInLog,
   Log,
   LogSource,
   LogState,
@@ -28,6 +30,7 @@ import type {
   Trimmed,
   WelcomeUpdate,
 } from './log.ts'
+import { MAX_SNAPSHOTS } from './retention.ts'
 import {
   afterFork,
   afterRoomBatch,
@@ -38,6 +41,7 @@ import {
   readRoomState,
   type WrittenRoomState,
 } from './room-state.ts'
+import { assertExpected } from './stream-mark.ts'
 
 export interface IndexedDbLogOptions {
   /**
@@ -71,6 +75,13 @@ export function indexedDbLog(options: IndexedDbLogOptions = {}): LogSource {
     create: (name, room, platform) =>
       new IndexedDbLog(`crosstown:${name}:${room}`, platform, durability),
   }
+}
+
+/** In `consumers`: names of snapshots, the one kept longest ago first, and before each one's key. */
+const SNAPSHOTS = 'snapshots'
+
+function ownRow({ time, headers, data, types, ids, roomEvents }: OwnBatch): BatchRow {
+  return { kind: 'own', time, headers, data, types, ids, roomEvents }
 }
 
 interface Lease {
@@ -114,16 +125,7 @@ class IndexedDbLog implements Log {
       transaction.onabort = () => reject(this.#connection.failure(transaction.error, transaction))
       // Transactions are served in the order in which they were made: others may hear of it now.
       begun?.()
-      const row: BatchRow = {
-        kind: 'own',
-        time: batch.time,
-        headers: batch.headers,
-        data: batch.data,
-        types: batch.types,
-        ids: batch.ids,
-        roomEvents: batch.roomEvents,
-      }
-      const added = transaction.objectStore('batches').add(row)
+      const added = transaction.objectStore('batches').add(ownRow(batch))
       added.onsuccess = () => {
         number = added.result as number
         if (!withStreams) return
@@ -133,6 +135,32 @@ class IndexedDbLog implements Log {
       if (!withStreams) transaction.commit()
     })
     return this.#connection.track(write)
+  }
+
+  async appendExpected(
+    batch: OwnBatch,
+    expected: readonly ExpectedInLog[],
+    begun?: (revisions: ReadonlyMap<string, number>) => void,
+  ): Promise<number> {
+    return this.#connection.write(['batches', 'streams', 'meta'], async (transaction) => {
+      const { counts, note } = await countNow(
+        transaction,
+        expected.map(({ stream }) => stream),
+      )
+      assertExpected(expected, counts)
+      // Whatever begins from now on, in whatever context, comes after this transaction.
+      begun?.(counts)
+      const number = await transaction.objectStore('batches').add(ownRow(batch))
+      addStreams(unwrap(transaction).objectStore('streams'), batch, number)
+      note(number - 1)
+      return number
+    })
+  }
+
+  async countStreams(streams: readonly string[], before: number): Promise<number[] | undefined> {
+    return this.#connection.read(['batches', 'streams', 'meta'], (transaction) =>
+      countBefore(transaction, streams, before),
+    )
   }
 
   async appendRoom(batch: RoomBatch, term: Term): Promise<number> {
@@ -268,6 +296,27 @@ class IndexedDbLog implements Log {
       const room = await transaction.objectStore('meta').get('room')
       const { cuts } = readRoomState(room)
       return [...(await placementsIn(transaction, from, to, cuts)).values()]
+    })
+  }
+
+  async snapshot(name: string): Promise<string | undefined> {
+    const text = await this.#connection.read(['consumers'], (transaction) =>
+      transaction.objectStore('consumers').get(`${SNAPSHOTS}:${name}`),
+    )
+    return text as string | undefined
+  }
+
+  async keepSnapshot(name: string, text: string): Promise<void> {
+    return this.#connection.write(['consumers'], async (transaction) => {
+      const consumers = transaction.objectStore('consumers')
+      const known = await consumers.get(SNAPSHOTS)
+      const others = Array.isArray(known) ? known.filter((one) => one !== name) : []
+      const names = [...others, name]
+      for (const gone of names.splice(0, names.length - MAX_SNAPSHOTS)) {
+        quiet(consumers.delete(`${SNAPSHOTS}:${gone}`))
+      }
+      quiet(consumers.put(names, SNAPSHOTS))
+      quiet(consumers.put(text, `${SNAPSHOTS}:${name}`))
     })
   }
 

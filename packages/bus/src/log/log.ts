@@ -26,6 +26,15 @@ export interface OwnBatch {
   readonly lastId: string
 }
 
+/** What one event of an own batch expects of its stream in the log. */
+export interface ExpectedInLog {
+  readonly stream: string
+  /** How many events of the batch are before it in the stream. */
+  readonly before: number
+  /** A number is that of the newest event of the stream, from 1. */
+  readonly expected: 'none' | 'exists' | number
+}
+
 /** A batch's events of one stream, copied, so that reading the stream reads nothing else. */
 export interface StreamPart {
   /** Their indexes in the record. */
@@ -73,7 +82,12 @@ export interface HeldRun {
   readonly place: number
   readonly time: number
   /** Own or room record that has them, and where in it: for a room record, slots. */
-  readonly held: { readonly batch: number; readonly indexes: readonly number[] }
+  readonly held: {
+    readonly batch: number
+    readonly indexes: readonly number[]
+    /** As of an own run. */
+    readonly revisions?: readonly number[]
+  }
 }
 
 /** A stream frame as it is written: what this log has already stands in it as own or held. */
@@ -129,6 +143,8 @@ export interface StoredStream {
 export interface Placement {
   readonly batch: number
   readonly parts: readonly PlacedPart[]
+  /** Whether the room had taken events of it that it has lost since: it decided on them already. */
+  readonly lost?: boolean
 }
 
 /** Events of a record at neighbouring places: the k-th of `indexes` stands at `place + k`. */
@@ -139,6 +155,8 @@ export interface PlacedPart {
   readonly place: number
   /** Indexes of an own record, slots of a room record. */
   readonly indexes: readonly number[]
+  /** Of the events in `indexes`, 0 where one has no stream; absent where none has. */
+  readonly revisions?: readonly number[]
   readonly refused?: readonly Refusal[]
 }
 
@@ -293,6 +311,18 @@ export interface Log {
    */
   append(batch: OwnBatch, begun?: () => void): Promise<number>
   /**
+   * The same, only if all that is expected holds; with how many events each of the streams named had
+   * before it, trimmed ones included. Read and written as one: no write of another context comes
+   * between. For logs without a room, where the events of a stream count as they are written.
+   *
+   * @throws {BusError} conflict, with `currentRevision`, and as `append`
+   */
+  appendExpected(
+    batch: OwnBatch,
+    expected: readonly ExpectedInLog[],
+    begun?: (revisions: ReadonlyMap<string, number>) => void,
+  ): Promise<number>
+  /**
    * Commits a batch of the room together with the cursor and the placements in it, only if the
    * cursor equals `batch.prev` and the newest term is `term`; its number. One without runs moves
    * the cursor alone and has no record: its number is 0. An event that has a place already keeps
@@ -325,12 +355,26 @@ export interface Log {
    * costs by the byte, the copies kept by stream are read instead of the records.
    */
   readStream(stream: string): Promise<StoredStream[]>
+  /**
+   * How many events each of these streams has in own records before record number `before`, those
+   * included that `trim` removed without an outbox; `undefined` where that record was removed, too.
+   */
+  countStreams(streams: readonly string[], before: number): Promise<number[] | undefined>
   /** The highest counter that an id of this prefix has in the log; 0 if there is none. */
   highest(prefix: string): Promise<number>
-  /** Where the room has the events of a record, without what it has lost; `undefined` if nowhere. */
+  /** Where the room has the events of a record, or had them; `undefined` if nowhere. */
   placement(batch: number): Promise<Placement | undefined>
   /** The same for all records from number `from` to number `to`, both included, ascending. */
   placements(from: number, to: number): Promise<Placement[]>
+  /** The snapshot of a read model that is kept under this name. */
+  snapshot(name: string): Promise<string | undefined>
+  /**
+   * Keeps a snapshot in place of the one of that name. It goes with the log, and, where there are
+   * more than 100 names, when it is the one that was kept longest ago.
+   *
+   * @throws {BusError} log_failed, quota_exceeded, log_lost, log_cleared
+   */
+  keepSnapshot(name: string, text: string): Promise<void>
   /**
    * One step of removing the oldest records until the log is within its limits; call it again
    * while `more` is true. What belongs to a record goes with it. Three kinds stay whatever the
@@ -411,6 +455,12 @@ export interface Writer {
   sawTime(time: number): void
   record(entries: readonly Encoded[]): OwnBatch
   write(record: OwnBatch, begun?: () => void): Promise<number>
+  /** As `Log.appendExpected`. */
+  writeExpected(
+    record: OwnBatch,
+    expected: readonly ExpectedInLog[],
+    begun?: (revisions: ReadonlyMap<string, number>) => void,
+  ): Promise<number>
   writeRoom(
     frame: RoomInput,
     data: readonly string[],

@@ -3,6 +3,7 @@ import type { Platform } from '../platform.ts'
 import type { LogState, OwnBatch, Placement, RoomBatch, StoredBatch, Totals } from './log.ts'
 import { readRecord, readTexts } from './record.ts'
 import { emptyRoomState, type WrittenRoomState } from './room-state.ts'
+import type { StreamMark } from './stream-mark.ts'
 
 export type NewRow = (OwnBatch & { kind: 'own' }) | (RoomBatch & { kind: 'room' })
 export type Row = { readonly batch: number } & NewRow
@@ -18,8 +19,12 @@ export class MemoryRows {
   /** Ascending by number. */
   batches: Row[] = []
   placements: Map<number, Placement> = new Map()
+  /** What is noted of streams, by name. */
+  marks: Map<string, StreamMark> = new Map()
   room: WrittenRoomState = emptyRoomState()
   totals: Totals | undefined
+  /** By name, the one kept longest ago first. */
+  snapshots: Map<string, string> = new Map()
   /** The newest number given. */
   last = 0
   /** Those who have it open. */
@@ -39,8 +44,10 @@ export class MemoryRows {
     this.device = { id: this.#platform.randomText(22), secret: this.#platform.randomText(43) }
     this.batches = []
     this.placements = new Map()
+    this.marks = new Map()
     this.room = emptyRoomState()
     this.totals = undefined
+    this.snapshots = new Map()
     this.last = 0
     const users = [...this.users]
     this.users.clear()

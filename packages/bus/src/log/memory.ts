@@ -7,6 +7,7 @@ import { parseId } from '../event.ts'
 import type { Platform } from '../platform.ts'
 import type { Term } from '../protocol/frames.ts'
 import type {
+  ExpectedInLog,
   Log,
   LogSource,
   LogState,
@@ -29,7 +30,14 @@ import {
   validPlacement,
 } from './placement.ts'
 import { idsIn, indexOfId, mayHold, streamIn } from './record.ts'
-import { addUp, bytesIn, NO_TOTALS, planTrim, RECORDS_PER_STEP } from './retention.ts'
+import {
+  addUp,
+  bytesIn,
+  MAX_SNAPSHOTS,
+  NO_TOTALS,
+  planTrim,
+  RECORDS_PER_STEP,
+} from './retention.ts'
 import {
   afterFork,
   afterRoomBatch,
@@ -38,6 +46,7 @@ import {
   assertFollows,
   assertTerm,
 } from './room-state.ts'
+import { assertExpected, readMark, trimmedMark } from './stream-mark.ts'
 
 /**
  * Keeps the log in this process; gone when the process ends.
@@ -69,6 +78,13 @@ export function processMemoryLog(): LogSource {
       SHARED.set(key, rows)
       return new MemoryLog(platform, rows)
     },
+  }
+}
+
+function markTrimmed({ marks }: MemoryRows, { batch, streams }: Row): void {
+  for (const [stream, { indexes }] of streams) {
+    const gone = [{ batch, events: indexes.length }]
+    marks.set(stream, trimmedMark(readMark(marks.get(stream)), gone))
   }
 }
 
@@ -106,6 +122,46 @@ export class MemoryLog implements Log {
     const number = this.#push({ kind: 'own', ...batch })
     begun?.()
     return number
+  }
+
+  async appendExpected(
+    batch: OwnBatch,
+    expected: readonly ExpectedInLog[],
+    begun?: (revisions: ReadonlyMap<string, number>) => void,
+  ): Promise<number> {
+    this.#assertOpen()
+    const { marks, last } = this.#rows
+    const counts = new Map<string, number>()
+    for (const { stream } of expected) {
+      const mark = marks.get(stream)
+      const count = (mark?.count ?? 0) + this.#countIn(stream, mark?.through ?? 0, last + 1)
+      marks.set(stream, { trimmed: mark?.trimmed ?? 0, count, through: last })
+      counts.set(stream, count)
+    }
+    assertExpected(expected, counts)
+    const number = this.#push({ kind: 'own', ...batch })
+    begun?.(counts)
+    return number
+  }
+
+  /** Events of a stream in the records between two numbers. */
+  #countIn(stream: string, after: number, before: number): number {
+    const { batches } = this.#rows
+    let count = 0
+    for (let i = this.#rows.indexFrom(after + 1); i < batches.length; i++) {
+      const { batch, kind, streams } = batches[i] as Row
+      if (batch >= before) break
+      if (kind === 'own') count += streams.get(stream)?.indexes.length ?? 0
+    }
+    return count
+  }
+
+  async countStreams(streams: readonly string[], before: number): Promise<number[] | undefined> {
+    this.#assertOpen()
+    if ((this.#rows.batches[0]?.batch ?? 0) > before) return undefined
+    return streams.map(
+      (stream) => (this.#rows.marks.get(stream)?.trimmed ?? 0) + this.#countIn(stream, 0, before),
+    )
   }
 
   async appendRoom(batch: RoomBatch, term: Term): Promise<number> {
@@ -254,6 +310,22 @@ export class MemoryLog implements Log {
     return found
   }
 
+  async snapshot(name: string): Promise<string | undefined> {
+    this.#assertOpen()
+    return this.#rows.snapshots.get(name)
+  }
+
+  async keepSnapshot(name: string, text: string): Promise<void> {
+    this.#assertOpen()
+    const { snapshots } = this.#rows
+    snapshots.delete(name)
+    snapshots.set(name, text)
+    for (const oldest of snapshots.keys()) {
+      if (snapshots.size <= MAX_SNAPSHOTS) return
+      snapshots.delete(oldest)
+    }
+  }
+
   async trim(limits: RetentionLimits, outbox = true): Promise<Trimmed> {
     this.#assertOpen()
     const rows = this.#rows
@@ -268,7 +340,10 @@ export class MemoryLog implements Log {
     const gone = new Set(plan.remove)
     const kept = oldest.filter((row) => !gone.has(row))
     rows.batches.splice(start, oldest.length, ...kept)
-    for (const { batch } of gone) rows.placements.delete(batch)
+    for (const row of plan.remove) {
+      rows.placements.delete(row.batch)
+      if (!outbox) markTrimmed(rows, row)
+    }
     rows.totals = plan.totals
     const more = !plan.enough && oldest.length === RECORDS_PER_STEP
     this.#trimFrom = more ? (oldest.at(-1) as Row).batch + 1 : 0

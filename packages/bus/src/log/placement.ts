@@ -1,14 +1,6 @@
 /** Where the room has events of this log: how the parts of a placement are added and cut. */
 import { BATCH_SLOTS } from '../event.ts'
-import {
-  isCount,
-  isIndex,
-  isIndexList,
-  isList,
-  isName,
-  isObject,
-  isRefusals,
-} from '../protocol/checks.ts'
+import { isIndex, isList, isObject, isPlacedPart } from '../protocol/checks.ts'
 import type { BatchRef, Earlier, OwnRun, Refusal } from '../protocol/frames.ts'
 import { type Cut, isCut } from '../protocol/position.ts'
 import type { HeldRun, PlacedPart, Placement, RoomBatch } from './log.ts'
@@ -19,8 +11,9 @@ import type { HeldRun, PlacedPart, Placement, RoomBatch } from './log.ts'
  */
 export function readPlacement(written: unknown, batch: number): Placement {
   if (!isObject(written)) return { batch, parts: [] }
-  const { parts } = written
-  return { batch, parts: isList(parts, MAX_PARTS) ? parts.filter(isPart) : [] }
+  const { parts, lost } = written
+  const read = { batch, parts: isList(parts, MAX_PARTS) ? parts.filter(isPart) : [] }
+  return lost === true ? { ...read, lost } : read
 }
 
 /** The same from the text that a log without structured values keeps. */
@@ -36,14 +29,7 @@ export function readPlacementText(written: unknown, batch: number): Placement {
 const MAX_PARTS = BATCH_SLOTS
 
 function isPart(part: unknown): part is PlacedPart {
-  return (
-    isObject(part) &&
-    isCount(part['record']) &&
-    isName(part['epoch']) &&
-    isCount(part['place']) &&
-    isIndexList(part['indexes']) &&
-    (part['refused'] === undefined || isRefusals(part['refused']))
-  )
+  return isPlacedPart(part)
 }
 
 /** A run of events that are in another record. */
@@ -73,10 +59,18 @@ export function placed(
   by: { readonly record: number; readonly epoch: string },
   cuts: readonly Cut[],
 ): Placement {
-  const parts = [...validParts(known?.parts ?? [], cuts)]
+  const valid = validPlacement(known, cuts)
+  const parts = [...(valid?.parts ?? [])]
   const said = decidedIndexes(parts)
   for (const run of runs) parts.push(...partsOf(run, by, said))
-  return { batch, parts }
+  return valid?.lost ? { batch, parts, lost: true } : { batch, parts }
+}
+
+interface Part {
+  readonly place: number
+  readonly indexes: number[]
+  readonly revisions: number[]
+  refused?: Refusal[]
 }
 
 /** A run without the indexes that are said already, as parts without holes. */
@@ -85,44 +79,48 @@ function partsOf(
   by: { readonly record: number; readonly epoch: string },
   said: Set<number>,
 ): PlacedPart[] {
-  const all = 'own' in run ? run.own.indexes : run.held.indexes
-  const parts: { place: number; indexes: number[]; refused?: Refusal[] }[] = []
+  const { indexes: all, revisions: given } = 'own' in run ? run.own : run.held
+  const parts: Part[] = []
   all.forEach((index, k) => {
     if (said.has(index)) return
     said.add(index)
+    const revision = given?.[k] ?? 0
     const last = parts.at(-1)
     const place = run.place + k
-    if (last && last.place + last.indexes.length === place) last.indexes.push(index)
-    else parts.push({ place, indexes: [index] })
+    if (last && last.place + last.indexes.length === place) {
+      last.indexes.push(index)
+      last.revisions.push(revision)
+    } else parts.push({ place, indexes: [index], revisions: [revision] })
   })
   if ('own' in run) parts.push(...earlierParts(run.own.earlier ?? [], said))
   const refused = 'own' in run ? run.own.refused?.filter(([index]) => !said.has(index)) : undefined
   if (refused !== undefined && refused.length > 0) {
     for (const [index] of refused) said.add(index)
     // A refusal is said at the place where its run begins, and is lost together with it.
-    if (parts[0]?.place !== run.place) parts.unshift({ place: run.place, indexes: [] })
-    ;(parts[0] as { refused?: Refusal[] }).refused = refused
+    if (parts[0]?.place !== run.place)
+      parts.unshift({ place: run.place, indexes: [], revisions: [] })
+    ;(parts[0] as Part).refused = refused
   }
-  return parts.map(({ place, indexes, refused }) => ({
+  return parts.map(({ place, indexes, revisions, refused }) => ({
     ...by,
     place,
     indexes,
+    ...(revisions.some((revision) => revision > 0) && { revisions }),
     ...(refused === undefined ? undefined : { refused }),
   }))
 }
 
 /** Events that the room had before: each with a place of its own, neighbours together. */
-function earlierParts(
-  earlier: readonly Earlier[],
-  said: Set<number>,
-): { place: number; indexes: number[] }[] {
-  const parts: { place: number; indexes: number[] }[] = []
+function earlierParts(earlier: readonly Earlier[], said: Set<number>): Part[] {
+  const parts: Part[] = []
   for (const [index, place] of earlier) {
     if (said.has(index)) continue
     said.add(index)
     const last = parts.at(-1)
-    if (last && last.place + last.indexes.length === place) last.indexes.push(index)
-    else parts.push({ place, indexes: [index] })
+    if (last && last.place + last.indexes.length === place) {
+      last.indexes.push(index)
+      last.revisions.push(0)
+    } else parts.push({ place, indexes: [index], revisions: [0] })
   }
   return parts
 }
@@ -132,8 +130,15 @@ export function validPlacement(
   placement: Placement | undefined,
   cuts: readonly Cut[],
 ): Placement | undefined {
-  const parts = validParts(placement?.parts ?? [], cuts)
-  return placement && parts.length > 0 ? { batch: placement.batch, parts } : undefined
+  if (!placement) return undefined
+  const parts = validParts(placement.parts, cuts)
+  const lost = placement.lost || placesIn(parts) < placesIn(placement.parts)
+  if (lost) return { batch: placement.batch, parts, lost }
+  return parts.length > 0 ? { batch: placement.batch, parts } : undefined
+}
+
+function placesIn(parts: readonly PlacedPart[]): number {
+  return parts.reduce((sum, { indexes }) => sum + indexes.length, 0)
 }
 
 function validParts(parts: readonly PlacedPart[], cuts: readonly Cut[]): readonly PlacedPart[] {
@@ -144,9 +149,14 @@ function validParts(parts: readonly PlacedPart[], cuts: readonly Cut[]): readonl
     if (isCut(cuts, record, epoch, place)) continue
     // Places ascend, and a cut takes all above one: what stays is the beginning.
     const end = indexes.findIndex((_, k) => isCut(cuts, record, epoch, place + k))
-    valid.push(end < 0 ? part : { ...part, indexes: indexes.slice(0, end) })
+    valid.push(end < 0 ? part : upTo(part, end))
   }
   return valid
+}
+
+function upTo({ revisions, ...part }: PlacedPart, end: number): PlacedPart {
+  const kept = { ...part, indexes: part.indexes.slice(0, end) }
+  return revisions ? { ...kept, revisions: revisions.slice(0, end) } : kept
 }
 
 function decidedIndexes(parts: readonly PlacedPart[]): Set<number> {

@@ -5,6 +5,9 @@ import type { RetentionLimits, Totals, Trimmed } from './log.ts'
 /** Records looked at in one transaction, to be added up or to be removed. */
 export const RECORDS_PER_STEP = 64
 
+/** Snapshots of read models that a log keeps. */
+export const MAX_SNAPSHOTS = 100
+
 /** What retention has to know of a record. */
 export interface Sized {
   readonly batch: number

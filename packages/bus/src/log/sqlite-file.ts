@@ -20,7 +20,9 @@ const TABLES = `
     PRIMARY KEY (log, batch)) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS crosstown_meta (
     log TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
-    PRIMARY KEY (log, key)) WITHOUT ROWID;`
+    PRIMARY KEY (log, key)) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS crosstown_snapshots (
+    log TEXT NOT NULL, name TEXT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (log, name));`
 
 /** One name for a file, however its path is written. */
 export function filePath(path: string): string {

@@ -4,7 +4,9 @@ import { BusError, isBusError } from '../errors.ts'
 import type { OwnBatch, Placement, RoomBatch, StoredBatch, StoredRun } from './log.ts'
 import { readPlacementText } from './placement.ts'
 import { readRecord, readTexts } from './record.ts'
+import { MAX_SNAPSHOTS } from './retention.ts'
 import { acquire, release, sqliteError } from './sqlite-file.ts'
+import type { StreamEvents } from './stream-mark.ts'
 
 /** A row of `crosstown_batches`. */
 export interface Row {
@@ -21,7 +23,7 @@ export interface Row {
 }
 
 /** Tables with rows of a log. */
-const TABLES = ['batches', 'ids', 'streams', 'room', 'meta'] as const
+const TABLES = ['batches', 'ids', 'streams', 'room', 'meta', 'snapshots'] as const
 
 /** Open logs of this process, by connection and name: who clears one tells the others. */
 const USERS = new Map<DatabaseSync, Set<SqliteRows>>()
@@ -203,6 +205,31 @@ export class SqliteRows {
     )
   }
 
+  /** Events of a stream in the own records between two numbers. */
+  countStream(stream: string, after: number, before: number): number {
+    const row = this.#get(
+      `SELECT coalesce(sum(json_array_length(indexes)), 0) AS events FROM crosstown_streams
+       WHERE log = ? AND stream = ? AND batch > ? AND batch < ?`,
+      [stream, after, Math.min(before, Number.MAX_SAFE_INTEGER)],
+    )
+    return row?.['events'] as number
+  }
+
+  /** What these records have of each stream, in order. */
+  streamsIn(batches: readonly number[]): Map<string, StreamEvents[]> {
+    const found = new Map<string, StreamEvents[]>()
+    for (const { stream, batch, events } of this.#all<StreamEvents & { stream: string }>(
+      `SELECT stream, batch, json_array_length(indexes) AS events FROM crosstown_streams
+       WHERE log = ? AND batch IN (SELECT value FROM json_each(?)) ORDER BY stream, batch`,
+      [JSON.stringify(batches)],
+    )) {
+      const known = found.get(stream)
+      if (known) known.push({ batch, events })
+      else found.set(stream, [{ batch, events }])
+    }
+    return found
+  }
+
   highest(prefix: string): number {
     const row = this.#get(
       'SELECT max(counter) AS highest FROM crosstown_ids WHERE log = ? AND prefix = ?',
@@ -256,6 +283,24 @@ export class SqliteRows {
       key,
       JSON.stringify(value),
     ])
+  }
+
+  snapshot(name: string): string | undefined {
+    const row = this.#get('SELECT text FROM crosstown_snapshots WHERE log = ? AND name = ?', [name])
+    return row?.['text'] as string | undefined
+  }
+
+  /** What is written gets the highest row id, so that these tell which was kept longest ago. */
+  keepSnapshot(name: string, text: string): void {
+    this.#run('INSERT OR REPLACE INTO crosstown_snapshots (log, name, text) VALUES (?, ?, ?)', [
+      name,
+      text,
+    ])
+    this.#run(
+      `DELETE FROM crosstown_snapshots WHERE log = ?1 AND rowid NOT IN
+       (SELECT rowid FROM crosstown_snapshots WHERE log = ?1 ORDER BY rowid DESC LIMIT ?2)`,
+      [MAX_SNAPSHOTS],
+    )
   }
 
   #all<T>(sql: string, values: (string | number)[]): T[] {

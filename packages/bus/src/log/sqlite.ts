@@ -11,6 +11,7 @@ import { parseId } from '../event.ts'
 import type { Platform } from '../platform.ts'
 import type { Term } from '../protocol/frames.ts'
 import type {
+  ExpectedInLog,
   Log,
   LogSource,
   LogState,
@@ -47,6 +48,7 @@ import {
 } from './room-state.ts'
 import { filePath } from './sqlite-file.ts'
 import { type Row, SqliteRows, toStored } from './sqlite-rows.ts'
+import { assertExpected, markKey, readMark, type StreamMark, trimmedMark } from './stream-mark.ts'
 
 export interface SqliteLogOptions {
   /** `relaxed` survives the end of the process, `strict` a power cut as well. @default 'strict' */
@@ -111,6 +113,37 @@ class SqliteLog implements Log {
     const number = this.#rows.write(() => this.#rows.insert(batch, 'own'))
     begun?.()
     return number
+  }
+
+  async appendExpected(
+    batch: OwnBatch,
+    expected: readonly ExpectedInLog[],
+    begun?: (revisions: ReadonlyMap<string, number>) => void,
+  ): Promise<number> {
+    const rows = this.#rows
+    const counts = new Map<string, number>()
+    const number = rows.write(() => {
+      const through = rows.meta('last') as number
+      for (const { stream } of expected) {
+        const mark = readMark(rows.meta(markKey(stream)))
+        const count = mark.count + rows.countStream(stream, mark.through, through + 1)
+        rows.setMeta(markKey(stream), { ...mark, count, through } satisfies StreamMark)
+        counts.set(stream, count)
+      }
+      assertExpected(expected, counts)
+      return rows.insert(batch, 'own')
+    })
+    begun?.(counts)
+    return number
+  }
+
+  async countStreams(streams: readonly string[], before: number): Promise<number[] | undefined> {
+    if (this.#rows.edge('oldest').batch > before) return undefined
+    return streams.map(
+      (stream) =>
+        readMark(this.#rows.meta(markKey(stream))).trimmed +
+        this.#rows.countStream(stream, 0, before),
+    )
   }
 
   async appendRoom(batch: RoomBatch, term: Term): Promise<number> {
@@ -223,6 +256,14 @@ class SqliteLog implements Log {
     return this.#rows.placements(from, to).flatMap((row) => validPlacement(row, cuts) ?? [])
   }
 
+  async snapshot(name: string): Promise<string | undefined> {
+    return this.#rows.snapshot(name)
+  }
+
+  async keepSnapshot(name: string, text: string): Promise<void> {
+    this.#rows.write(() => this.#rows.keepSnapshot(name, text))
+  }
+
   async trim(limits: RetentionLimits, outbox = true): Promise<Trimmed> {
     return this.#rows.write(() => {
       const rows = this.#rows
@@ -239,7 +280,14 @@ class SqliteLog implements Log {
         if (row.batch === totals.through || row.batch === room.confirmed?.batch) return true
         return outbox && this.#isPending(row, room)
       })
-      rows.remove(plan.remove.map(({ batch }) => batch))
+      const gone = plan.remove.map(({ batch }) => batch)
+      if (!outbox) {
+        for (const [stream, events] of rows.streamsIn(gone)) {
+          const mark = readMark(rows.meta(markKey(stream)))
+          rows.setMeta(markKey(stream), trimmedMark(mark, events))
+        }
+      }
+      rows.remove(gone)
       rows.setMeta('totals', plan.totals)
       const more = !plan.enough && oldest.length === RECORDS_PER_STEP
       this.#trimFrom = more ? (oldest.at(-1) as Row).batch + 1 : 0

@@ -5,7 +5,7 @@
 import { isTime } from '../event.ts'
 import type { Platform } from '../platform.ts'
 import type { Term } from '../protocol/frames.ts'
-import type { Encoded, Log, OwnBatch, RoomBatch, RoomInput, Writer } from './log.ts'
+import type { Encoded, ExpectedInLog, Log, OwnBatch, RoomBatch, RoomInput, Writer } from './log.ts'
 import { ownBatch, roomBatch } from './record.ts'
 
 export class LogWriter implements Writer {
@@ -31,6 +31,17 @@ export class LogWriter implements Writer {
   write(record: OwnBatch, begun?: () => void): Promise<number> {
     this.bytes += record.headers.length + record.data.length
     return this.#log.append(record, begun)
+  }
+
+  writeExpected(
+    record: OwnBatch,
+    expected: readonly ExpectedInLog[],
+    begun?: (revisions: ReadonlyMap<string, number>) => void,
+  ): Promise<number> {
+    return this.#log.appendExpected(record, expected, (revisions) => {
+      this.bytes += record.headers.length + record.data.length
+      begun?.(revisions)
+    })
   }
 
   async writeRoom(

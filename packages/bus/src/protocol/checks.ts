@@ -162,7 +162,21 @@ export function storedRunsFault(runs: unknown, headers: number): string | undefi
 }
 
 function isHeld(held: unknown): held is { batch: number; indexes: number[] } {
-  return isObject(held) && isCount(held['batch']) && isIndexList(held['indexes'])
+  return (
+    isObject(held) &&
+    isCount(held['batch']) &&
+    isIndexList(held['indexes']) &&
+    areRevisions(held['revisions'], held['indexes'])
+  )
+}
+
+/** Revisions of the events at these indexes, where there are any. */
+export function areRevisions(revisions: unknown, indexes: unknown): boolean {
+  return (
+    revisions === undefined ||
+    (isIndexList(revisions) &&
+      (revisions as unknown[]).length === (indexes as readonly unknown[]).length)
+  )
 }
 
 function isOwn(own: unknown): own is OwnRun['own'] {
@@ -170,6 +184,7 @@ function isOwn(own: unknown): own is OwnRun['own'] {
     isObject(own) &&
     isCount(own['batch']) &&
     isIndexList(own['indexes']) &&
+    areRevisions(own['revisions'], own['indexes']) &&
     (own['refused'] === undefined || isRefusals(own['refused'])) &&
     (own['earlier'] === undefined || isEarlier(own['earlier']))
   )
@@ -229,12 +244,28 @@ function isEarlier(value: unknown): value is Earlier[] {
   )
 }
 
+/** Whether it says where neighbouring events of a record stand in the room. */
+export function isPlacedPart(part: unknown): boolean {
+  return (
+    isObject(part) &&
+    isCount(part['record']) &&
+    isName(part['epoch']) &&
+    isCount(part['place']) &&
+    isIndexList(part['indexes']) &&
+    areRevisions(part['revisions'], part['indexes']) &&
+    (part['refused'] === undefined || isRefusals(part['refused']))
+  )
+}
+
 export function isRefusals(value: unknown): value is Refusal[] {
   return (
     isList(value, MAX_BATCH_EVENTS) &&
     value.every(
       (entry) =>
-        Array.isArray(entry) && entry.length === 2 && isIndex(entry[0]) && isErrorCode(entry[1]),
+        Array.isArray(entry) &&
+        (entry.length === 2 || (entry.length === 3 && isIndex(entry[2]))) &&
+        isIndex(entry[0]) &&
+        isErrorCode(entry[1]),
     )
   )
 }

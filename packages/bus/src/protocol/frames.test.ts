@@ -8,6 +8,8 @@ import { decodeFrame, encodeFrame, encodePublish, eventCount } from './text.ts'
 const header: EventHeader = { id: 'p-1', type: 'cart.added', source: 'page', time: 1 }
 const second: EventHeader = { ...header, id: 'p-2', scope: 'device', metadata: { n: 1 } }
 
+const MEMBER = { id: 'p', kind: 'page', source: 'page', leader: true } as const
+
 /** One of each frame, with its data. */
 const FRAMES: readonly (readonly [Frame, readonly string[]])[] = [
   [
@@ -84,6 +86,11 @@ const FRAMES: readonly (readonly [Frame, readonly string[]])[] = [
   ],
   [{ frame: 'stream', prev: 'e.1.a', position: 'e.2.b', runs: [] }, []],
   [{ frame: 'cast', events: [header] }, ['null']],
+  [{ frame: 'presence', devices: [{ members: [MEMBER] }] }, []],
+  [
+    { frame: 'presence', whole: true, devices: [{ device: 'd', subject: 'u', members: [MEMBER] }] },
+    [],
+  ],
   [{ frame: 'ping' }, []],
   [{ frame: 'heartbeat', head: 'e.1.a' }, []],
   [{ frame: 'goaway', afterMs: 1, jitterMs: 0 }, []],
@@ -163,6 +170,14 @@ describe('refused', () => {
     ['publish', { events: [] }],
     ['publish', { events: [header, { ...second, id: 'a\nb' }] }],
     ['publish', { events: Array.from({ length: 1_001 }, () => header) }],
+    ['presence', { whole: false }],
+    ['presence', { devices: undefined }],
+    ['presence', { devices: [{ device: 'a b', members: [] }] }],
+    ['presence', { devices: [{ subject: 'a\nb', members: [] }] }],
+    ['presence', { devices: [{ members: [{ ...MEMBER, id: '' }] }] }],
+    ['presence', { devices: [{ members: [{ ...MEMBER, kind: 'ghost' }] }] }],
+    ['presence', { devices: [{ members: [{ ...MEMBER, leader: false }] }] }],
+    ['presence', { devices: [{ members: Array.from({ length: 65 }, () => MEMBER) }] }],
     ['ack', { refused: [[0, 'nonsense']] }],
     ['ack', { refused: [[1.5, 'forbidden']] }],
     ['reject', { retryAfterMs: -1 }],

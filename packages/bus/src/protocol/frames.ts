@@ -117,7 +117,8 @@ export interface AckFrame {
 /** An event of a batch that the room had before: its index, and its place. */
 export type Earlier = readonly [index: number, place: number]
 
-export type Refusal = readonly [index: number, code: BusErrorCode]
+/** An event refused for good; with `conflict`, the stream's revision then, 0 where it has no event. */
+export type Refusal = readonly [index: number, code: BusErrorCode, revision?: number]
 
 /** The batch was not taken, and nothing after it will be: send again from `expected`. */
 export interface RejectFrame {
@@ -146,6 +147,8 @@ export interface OwnRun {
   readonly own: {
     readonly batch: number
     readonly indexes: readonly number[]
+    /** Of the events in `indexes`, 0 where one has no stream; absent where none has. */
+    readonly revisions?: readonly number[]
     readonly refused?: readonly Refusal[]
     /** What the room had before, brought by a copy of this device: none of it is in this run. */
     readonly earlier?: readonly Earlier[]

@@ -19,6 +19,7 @@ export {
 } from '../errors.ts'
 export {
   type EventHeader,
+  type Expected,
   headerFault,
   idPairs,
   isEventType,

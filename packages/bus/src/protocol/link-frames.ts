@@ -4,8 +4,19 @@
  * `none` where it has no log.
  */
 import { type BusErrorCode, isErrorCode } from '../errors.ts'
-import { type EventHeader, headerFault, MAX_BATCH_EVENTS } from '../event.ts'
-import { isAmount, isCount, isList, isName, isObject, isPresent, namesDevice } from './checks.ts'
+
+import { BATCH_SLOTS, type EventHeader, headerFault, MAX_BATCH_EVENTS } from '../event.ts'
+import type { PlacedPart } from '../log/log.ts'
+import {
+  isAmount,
+  isCount,
+  isList,
+  isName,
+  isObject,
+  isPlacedPart,
+  isPresent,
+  namesDevice,
+} from './checks.ts'
 import type { Present } from './frames.ts'
 
 /** Who is there, and who keeps a log? */
@@ -85,6 +96,24 @@ export interface PresentFrame {
   readonly gone?: readonly Pick<Told, 'id' | 'device'>[]
 }
 
+/** Where has the room these records of log `of`? Whoever leads that log's device answers. */
+export interface WhereFrame {
+  readonly frame: 'where'
+  readonly log: string
+  readonly of: string
+  readonly batches: readonly number[]
+}
+
+/** The answer for one record, where there is something to say. */
+export interface PlacedFrame {
+  readonly frame: 'placed'
+  readonly log: string
+  readonly batch: number
+  readonly parts: readonly PlacedPart[]
+  /** Whether what `parts` do not name is in the room, or was: nobody can say where. */
+  readonly whole?: true
+}
+
 export type LinkFrame =
   | SeekFrame
   | HostFrame
@@ -93,9 +122,14 @@ export type LinkFrame =
   | TakenFrame
   | DeclinedFrame
   | PresentFrame
+  | WhereFrame
+  | PlacedFrame
 
 /** Contexts that one tells of at most. */
 export const MAX_TOLD = 1_000
+
+/** Records that are asked about at once, at most. */
+export const MAX_ASKED = 100
 
 /** What contexts without a log call theirs. */
 export const NO_LOG = 'none'
@@ -126,6 +160,12 @@ export const LINK_CHECKS: { [F in LinkFrame['frame']]: (frame: Fields) => boolea
     (f['gone'] === undefined ||
       (isList(f['gone'], MAX_TOLD) &&
         f['gone'].every((one) => isObject(one) && isName(one['id']) && namesDevice(one)))),
+  where: (f) => isName(f['of']) && isList(f['batches'], MAX_ASKED) && f['batches'].every(isCount),
+  placed: (f) =>
+    isCount(f['batch']) &&
+    isList(f['parts'], BATCH_SLOTS) &&
+    f['parts'].every(isPlacedPart) &&
+    (f['whole'] === undefined || f['whole'] === true),
 }
 
 export function isHeaders(events: unknown): boolean {

@@ -7,6 +7,8 @@ import { decodePeerFrame, encodeEvents, encodePeerFrame, type PeerFrame } from '
 const header: EventHeader = { id: 'p-1', type: 'cart.added', source: 'page', time: 1 }
 const log = 'log'
 
+const MEMBER = { id: 'p', kind: 'page', source: 'page' } as const
+
 /** One of each frame, with its data. */
 const FRAMES: readonly (readonly [PeerFrame, readonly string[]])[] = [
   [{ frame: 'batch', log, prefix: 'p', prev: 0, events: [header, header] }, ['1', '']],
@@ -62,8 +64,30 @@ const FRAMES: readonly (readonly [PeerFrame, readonly string[]])[] = [
   [{ frame: 'submit', log, to: 'q', prefix: 'p', events: [header] }, ['2']],
   [{ frame: 'taken', log, prefix: 'p', last: 1, batch: 2 }, []],
   [{ frame: 'declined', log, by: 'q', prefix: 'p', last: 1, code: 'log_failed' }, []],
+  [{ frame: 'where', log: 'none', of: log, batches: [1, 2] }, []],
+  [
+    {
+      frame: 'placed',
+      log,
+      batch: 1,
+      parts: [{ record: 2, epoch: 'e', place: 3, indexes: [0, 2], refused: [[1, 'conflict']] }],
+      whole: true,
+    },
+    [],
+  ],
   [{ frame: 'join', log, prefix: 'p', seen: 'service-worker' }, []],
   [{ frame: 'here', log, prefix: 'p', seen: 'gone', leads: false }, []],
+  [{ frame: 'present', log, ask: true, here: [MEMBER] }, []],
+  [
+    {
+      frame: 'present',
+      log,
+      device: 'd',
+      here: [{ ...MEMBER, leader: true, device: 'e', subject: 'u', age: 1.5 }],
+      gone: [{ id: 'q' }, { id: 'r', device: 'e' }],
+    },
+    [],
+  ],
 ]
 
 function answersOrRefuses(text: string): boolean {
@@ -110,6 +134,21 @@ test.each([
   ['beat', { relay: 'perhaps' }],
   ['beat', { rtt: 'slow' }],
   ['join', { log: 7 }],
+  ['present', { device: 'a b' }],
+  ['present', { ask: false }],
+  ['present', { here: undefined }],
+  ['present', { here: [{ ...MEMBER, id: 'a b' }] }],
+  ['present', { here: [{ ...MEMBER, kind: 'ghost' }] }],
+  ['present', { here: [{ ...MEMBER, source: '' }] }],
+  ['present', { here: [{ ...MEMBER, age: -1 }] }],
+  ['present', { here: [{ ...MEMBER, subject: 7 }] }],
+  ['present', { here: Array.from({ length: 1_001 }, () => MEMBER) }],
+  ['present', { gone: [{ device: 'd' }] }],
+  ['where', { of: '' }],
+  ['where', { batches: [0] }],
+  ['where', { batches: Array(101).fill(1) }],
+  ['placed', { parts: [{ record: 2, epoch: 'e', place: 3 }] }],
+  ['placed', { whole: false }],
 ] as const)('a %s with %o is refused', (name, change) => {
   const [frame, data] = FRAMES.find(([one]) => one.frame === name) as (typeof FRAMES)[number]
   const text = [JSON.stringify({ ...frame, ...change }), ...data].join('\n')

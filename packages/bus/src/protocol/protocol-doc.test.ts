@@ -152,6 +152,8 @@ const PEER_FRAMES: {
     here: 'required',
     gone: 'optional',
   },
+  where: { log: 'required', of: 'required', batches: 'required' },
+  placed: { log: 'required', batch: 'required', parts: 'required', whole: 'optional' },
 }
 
 const BATCH_REF: Fields<BatchRef> = { batch: 'required', id: 'required' }
@@ -166,6 +168,7 @@ const LIMITS: Fields<WelcomeFrame['limits']> = {
 const OWN: Fields<OwnRun['own']> = {
   batch: 'required',
   indexes: 'required',
+  revisions: 'optional',
   refused: 'optional',
   earlier: 'optional',
 }
@@ -178,6 +181,9 @@ const HEADER: Fields<EventHeader> = {
   time: 'required',
   scope: 'optional',
   stream: 'optional',
+  // Given by the relay; a bus takes it where the place of the event holds.
+  revision: 'optional',
+  expected: 'optional',
   version: 'optional',
   correlationId: 'optional',
   causationId: 'optional',

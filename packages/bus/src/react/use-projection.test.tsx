@@ -1,19 +1,9 @@
 // @vitest-environment happy-dom
-import {
-  Activity,
-  act,
-  type ReactNode,
-  StrictMode,
-  Suspense,
-  use,
-  useEffect,
-  useState,
-} from 'react'
-import { createRoot, hydrateRoot } from 'react-dom/client'
-import { renderToString } from 'react-dom/server'
+import { Activity, act, type ReactNode, StrictMode, Suspense, use, useEffect } from 'react'
+import { createRoot } from 'react-dom/client'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { type Bus, createBus } from '../index.ts'
-import { BusProvider, useBusStatus, usePresence, useProjection } from './index.ts'
+import { BusProvider, useProjection } from './index.ts'
 
 type Shop = { 'cart.added': number; 'cart.removed': number; 'order.created': string }
 
@@ -245,67 +235,43 @@ describe('useProjection', () => {
   })
 })
 
-describe('a page that takes over what a server has rendered', () => {
-  it('begins with the same, whatever is in its log, and then shows what is true', async () => {
-    function App() {
-      const { log } = useBusStatus()
-      return (
-        <p>
-          <Total /> {log.kind} {usePresence().length}
-        </p>
-      )
-    }
-    const app = (bus: Bus<Shop>) => (
-      <StrictMode>
-        <BusProvider bus={bus}>
-          <App />
-        </BusProvider>
-      </StrictMode>
-    )
-    const box = document.createElement('div')
-    box.innerHTML = renderToString(app(open()))
-    expect(box.textContent).toBe('0 none 0')
+describe('a view that is not ready', () => {
+  it('can be waited for with Suspense, as docs/react.md shows it', async () => {
     const bus = open()
     await bus.publish('cart.added', 3)
-    const mismatched = vi.fn()
-    const root = await act(async () =>
-      hydrateRoot(box, app(bus), { onRecoverableError: mismatched }),
-    )
-    await expect.poll(() => box.textContent).toBe('3 memory 1')
-    expect(mismatched).not.toHaveBeenCalled()
-    await act(async () => root.unmount())
-  })
-})
-
-describe('a bus that a component owns', () => {
-  it('is open while it is shown, also under StrictMode, and closed afterwards', async () => {
-    const buses: Bus<Shop>[] = []
-    // As docs/react.md shows it.
-    function Room({ room, children }: { room: string; children: ReactNode }) {
-      const [bus, setBus] = useState<Bus<Shop>>()
+    const view = bus.project('cart.added', sum, 0)
+    const shown: number[] = []
+    function Ready() {
+      use(view.ready)
+      const total = useProjection(view)
       useEffect(() => {
-        const own = createBus<Shop>({ name: `owned-${room}`, tabs: false })
-        buses.push(own)
-        setBus(own)
-        return () => {
-          setBus(undefined)
-          void own.close()
-        }
-      }, [room])
-      return bus && <BusProvider bus={bus}>{children}</BusProvider>
+        shown.push(total)
+      }, [total])
+      return total
     }
-    const room = (name: string) => (
-      <Room room={name}>
-        <Total />
-      </Room>
+    const { box } = await mount(
+      bus,
+      <Suspense fallback="reading">
+        <Ready />
+      </Suspense>,
     )
-    const { box, render } = await mount(open(), room('a'))
-    await add(buses.at(-1)!, 1)
-    await expect.poll(() => box.textContent).toBe('1')
-    await render(room('b'))
-    await add(buses.at(-1)!, 2)
-    await expect.poll(() => box.textContent).toBe('2')
-    await render(null)
-    for (const bus of buses) await expect(bus.publish('cart.added', 1)).rejects.toThrow('closed')
+    await expect.poll(() => box.textContent).toBe('3')
+    expect(new Set(shown)).toEqual(new Set([3]))
+  })
+
+  it('gives what is wrong with it to the error boundary', async () => {
+    vi.spyOn(console, 'error').mockImplementation(() => {})
+    ending.push(() => vi.restoreAllMocks())
+    const bus = createBus<Shop>({ name: 'no-log', log: false, tabs: false })
+    ending.push(() => bus.close())
+    const root = createRoot(document.createElement('div'))
+    const rendered = act(async () =>
+      root.render(
+        <BusProvider bus={bus}>
+          <Total />
+        </BusProvider>,
+      ),
+    )
+    await expect(rendered).rejects.toMatchObject({ code: 'unreachable' })
   })
 })

@@ -1,11 +1,19 @@
 import type { Log } from '../log/log.ts'
+import { StreamCounts } from './stream-counts.ts'
 import { eventsOf, type LoggedEvent, placementOf } from './walk.ts'
 
 /** The event with this id, where the log has it. */
-export async function eventById(log: Log, id: string): Promise<LoggedEvent | undefined> {
+export async function eventById(
+  log: Log,
+  id: string,
+  hasRelay: boolean,
+): Promise<LoggedEvent | undefined> {
   const found = await log.find(id)
   if (!found) return undefined
+  const { batch } = found
   const { cuts } = (await log.state(false)).room
-  const placement = await placementOf(log, found.batch, cuts)
-  return eventsOf(found.batch, placement, cuts).find((event) => event.header.id === id)
+  const placement = await placementOf(log, batch, cuts)
+  const [revisions] = hasRelay ? [] : await new StreamCounts(log).revisionsIn([batch])
+  const events = eventsOf(batch, placement, cuts, undefined, revisions)
+  return events.find((event) => event.header.id === id)
 }

@@ -69,6 +69,7 @@ function subscribe(
     where,
     deliver: (delivery: Delivery) => dispatcher.call(subscription, delivery),
     ended: () => subscription.ended,
+    hasRelay: true,
   })
   subscription.intercept = catchUp.intercept
   const off = () => {

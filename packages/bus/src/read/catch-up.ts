@@ -10,6 +10,7 @@ import { parseId } from '../event.ts'
 import type { Log } from '../log/log.ts'
 import type { ReadFrom } from '../types.ts'
 import { startOffset } from './bounds.ts'
+import { StreamCounts } from './stream-counts.ts'
 import { type LoggedEvent, walk } from './walk.ts'
 
 /** Live events kept while the log is read; past it, they are read from the log as well. */
@@ -25,6 +26,8 @@ export interface CatchUpOptions {
   readonly where: ((event: BusEvent) => boolean) | undefined
   readonly deliver: (delivery: Delivery) => void
   readonly ended: () => boolean
+  /** Whether revisions are those of a room. */
+  readonly hasRelay: boolean
   /** Told of records that cannot be read. */
   readonly report: (error: BusError) => void
 }
@@ -94,7 +97,7 @@ export class CatchUp {
   }
 
   async #read(log: Log, renewed: () => boolean): Promise<boolean> {
-    const { matches, open, where, deliver, ended } = this.#options
+    const { matches, open, where, deliver, ended, hasRelay, report } = this.#options
     /** Offsets of events that do not open, which was reported. */
     const passedOver = new Set<number>()
     const wanted = (event: LoggedEvent) => {
@@ -113,7 +116,8 @@ export class CatchUp {
     if (renewed()) return false
     do {
       this.#overflowed = false
-      for await (const events of walk(log, start, this.#options.report)) {
+      const counts = hasRelay ? undefined : new StreamCounts(log)
+      for await (const events of walk(log, start, report, counts)) {
         for (const event of events) {
           if (ended()) return true
           if (renewed()) return false

@@ -7,6 +7,8 @@ import { eventsOf, type LoggedEvent } from './walk.ts'
 export interface OutboxEntry {
   readonly event: LoggedEvent
   readonly code: BusErrorCode | undefined
+  /** With `conflict`: the revision that its stream had in the room. */
+  readonly currentRevision: number | undefined
 }
 
 /** Records read at once. */
@@ -38,11 +40,13 @@ function* entriesOf(
   state: 'pending' | 'refused',
 ): Generator<OutboxEntry, void, void> {
   if (batch.kind !== 'own' || batch.roomEvents === 0) return
-  const refused = new Map(parts.flatMap((part) => part.refused ?? []))
+  const refused = new Map(
+    parts.flatMap((part) => part.refused ?? []).map((refusal) => [refusal[0], refusal] as const),
+  )
   const placed = new Set(parts.flatMap(({ indexes }) => indexes))
   for (const [index, event] of eventsOf(batch).entries()) {
-    const code = refused.get(index)
+    const [, code, currentRevision] = refused.get(index) ?? []
     if (state === 'refused' ? code === undefined : code !== undefined || placed.has(index)) continue
-    if (event.header.scope !== 'device') yield { event, code }
+    if (event.header.scope !== 'device') yield { event, code, currentRevision }
   }
 }

@@ -1,12 +1,15 @@
 /** How far a log was folded, and whether what was folded is true still. */
+import { BATCH_SLOTS, slotOf } from '../event.ts'
 import type { LogState } from '../log/log.ts'
 import { type Cut, parsePosition } from '../protocol/position.ts'
 import type { RoomWalk } from './room-order.ts'
 
-/** A place in the room's order of a log. */
+/** A place in the room's order of a log, and what there is to know of what stands before it. */
 export interface Point {
   /** Number of the last record before it. */
   readonly through: number
+  /** Number of the first record with events that stand behind it still; else the next one. */
+  readonly rest: number
   /** Who the log was to the room: another device may have other events confirmed. */
   readonly device: string
   /** The last own batch that was confirmed; 0 if there was none. */
@@ -16,9 +19,15 @@ export interface Point {
   readonly position?: string
 }
 
-export function pointOf({ through, position }: RoomWalk, { device, room }: LogState): Point {
+export function pointOf(walk: RoomWalk, { device, room }: LogState): Point {
+  const { through, position } = walk
+  let rest = (through + 1) * BATCH_SLOTS
+  for (const part of ['lost', 'pending'] as const) {
+    for (const offset of walk.offsets(part)) rest = Math.min(rest, offset)
+  }
   return {
     through,
+    rest: slotOf(rest).batch,
     device: device.id,
     confirmed: room.confirmed?.batch ?? 0,
     cuts: room.cuts,

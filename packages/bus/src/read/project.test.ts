@@ -5,6 +5,7 @@ import type { LogSource, StoredBatch } from '../log/log.ts'
 import { MemoryLog, memoryLog } from '../log/memory.ts'
 import { MemoryRows } from '../log/memory-rows.ts'
 import { relayLink } from '../relay-link.ts'
+import { createTestNetwork } from '../testing/network/network.ts'
 import { VirtualPlatform } from '../testing/virtual-platform.ts'
 import type { Bus, Projection, ProjectOptions } from '../types.ts'
 
@@ -65,6 +66,9 @@ function offline(): AnyBus {
   open.push(made)
   return made
 }
+
+/** When a bus takes the lead, views look at the log once more: all in microtasks. */
+const idle = () => new Promise((resolve) => setImmediate(resolve))
 
 const types = (state: readonly string[], { type }: { type: string }): readonly string[] => [
   ...state,
@@ -133,6 +137,26 @@ describe('a view', () => {
     data.n = 2
     await published
     expect(view.get()).toEqual({ n: 1 })
+  })
+
+  test('sees the revisions that the log gives', async () => {
+    const on = bus()
+    const revisions = (state: readonly unknown[], { revision }: { revision?: number }) => [
+      ...state,
+      revision,
+    ]
+    const view = on.project('**', revisions, [])
+    await view.ready
+    for (let n = 1; n <= 3; n++) {
+      await on.publish('a', n, { stream: 's' })
+      expect(view.get()).toHaveLength(2 * n - 1)
+      await on.publish('b')
+    }
+    const expected = [1, undefined, 2, undefined, 3, undefined]
+    await expect.poll(() => view.get()).toEqual(expected)
+    const anew = on.project('**', revisions, [])
+    await anew.ready
+    expect(anew.get()).toEqual(expected)
   })
 
   test('takes what matches its patterns only', async () => {
@@ -273,6 +297,28 @@ describe('a view', () => {
     expect(seen).toEqual([[], ['a'], [], ['b']])
   })
 
+  test('is not to be had in a context whose events another one keeps', async () => {
+    const network = createTestNetwork()
+    const device = network.device('phone')
+    const host = device.open().createBus({ name: 'views' })
+    host.subscribe('none', () => {})
+    await network.until(() => host.status.leader)
+    const reported: string[] = []
+    const guest = device.open('page', { disk: false }).createBus({
+      name: 'views',
+      onError: ({ code }) => reported.push(code),
+    })
+    const view = list(guest)
+    await expect(network.until(view.ready)).rejects.toMatchObject({ code: 'unreachable' })
+    await network.until(guest.publish('a'))
+    await network.run(60_000)
+    expect(reported.filter((code) => code === 'unreachable')).toHaveLength(1)
+    const hosted = list(host)
+    await network.until(hosted.ready)
+    expect([view.get(), hosted.get()]).toEqual([[], ['a']])
+    await network.until(Promise.all([host.close(), guest.close()]))
+  })
+
   test('is refused by a bus that has no log', () => {
     expect(() => list(bus(false))).toThrow(expect.objectContaining({ code: 'unreachable' }))
   })
@@ -308,8 +354,7 @@ describe('a view', () => {
     const views = Array.from({ length: 100 }, (_, n) => list(on, `t.${n}`))
     await Promise.all(views.map(({ ready }) => ready))
     expect(disk.reads).toEqual(Array.from({ length: 50 }, (_, n) => n + 1))
-    // When the bus takes the lead, the log is looked at once more.
-    await new Promise((resolve) => setImmediate(resolve))
+    await idle()
     for (let n = 0; n < 100; n++) await on.publish(`t.${n}`)
     expect(views.map((view) => view.get().length)).toEqual(views.map((_, n) => (n < 50 ? 2 : 1)))
     expect(disk.reads).toHaveLength(50)
@@ -321,5 +366,148 @@ describe('a view', () => {
     const view = list(on)
     await view.ready
     expect(view.get()).toEqual(['a'])
+  })
+})
+
+describe('a view with a key', () => {
+  const sum = (state: number, { data }: { data: unknown }): number => state + (data as number)
+  const keyed = (on: AnyBus, options: ProjectOptions = { key: 'sum' }, pattern = 'n') =>
+    on.project(pattern, sum, 0, options)
+
+  /** A bus that published so many events, folded them and was closed. */
+  async function before(events: number, options?: ProjectOptions): Promise<void> {
+    const on = bus()
+    const view = keyed(on, options)
+    await view.ready
+    for (let n = 0; n < events; n++) await on.publish('n', 1)
+    await idle()
+    await on.close()
+    disk.reads = []
+  }
+
+  test('goes on from its snapshot, without reading what is in it', async () => {
+    await before(100)
+    const other = bus()
+    for (let n = 0; n < 3; n++) await other.publish('n', 1)
+    const view = keyed(bus())
+    await view.ready
+    expect(view.get()).toBe(103)
+    expect(disk.reads).toEqual([101, 102, 103])
+  })
+
+  test('begins anew with another version, other patterns or another key', async () => {
+    await before(100)
+    const on = bus()
+    const views = [
+      keyed(on, { key: 'sum', version: 2 }),
+      keyed(on, { key: 'sum' }, '**'),
+      keyed(on, { key: 'other' }),
+      keyed(on, {}),
+    ]
+    await Promise.all(views.map(({ ready }) => ready))
+    expect(views.map((view) => view.get())).toEqual([100, 100, 100, 100])
+    expect(disk.reads[0]).toBe(1)
+  })
+
+  test('keeps what its snapshot has when that is removed from the log', async () => {
+    await before(100)
+    const log = new MemoryLog(disk.platform, disk.rows)
+    const limits = { events: 10, bytes: Infinity, before: 0 }
+    while ((await log.trim(limits, false)).more);
+    const on = bus()
+    const [view, anew] = [keyed(on), keyed(on, {})]
+    await Promise.all([view.ready, anew.ready])
+    expect([view.get(), anew.get()]).toEqual([100, 10])
+  })
+
+  test('keeps states that are more than JSON', async () => {
+    const last = (_: unknown, { data }: { data: unknown }) => new Map([[data, new Set([1n])]])
+    const first = bus()
+    first.project('n', last, new Map(), { key: 'last' })
+    for (let n = 0; n < 30; n++) await first.publish('n', n)
+    await idle()
+    await first.close()
+    disk.reads = []
+    const view = bus().project('n', last, new Map(), { key: 'last' })
+    await view.ready
+    expect(view.get()).toEqual(new Map([[29, new Set([1n])]]))
+    expect(disk.reads).toEqual([])
+  })
+
+  test.each<[string, unknown]>([
+    ['invalid_data', { fold: () => {} }],
+    ['too_large', 'x'.repeat(2 ** 21)],
+  ])(
+    'goes on without a snapshot where its state is %s, which is told once',
+    async (code, state) => {
+      const on = bus()
+      const view = on.project('n', (_: unknown, { data }) => ({ state, data }), {}, { key: 'bad' })
+      for (let n = 0; n < 2_100; n++) void on.publish('n', n)
+      await on.flush()
+      await expect.poll(() => errors.length).toBe(1)
+      for (let n = 0; n < 2_100; n++) void on.publish('n', n)
+      await on.flush()
+      await expect.poll(() => view.get()).toEqual({ state, data: 2_099 })
+      await on.close()
+      expect(errors.map((error) => [error.code, error.stage])).toEqual([[code, 'read']])
+      expect(disk.rows.snapshots.size).toBe(0)
+    },
+  )
+
+  test('writes one now and then, not with each event', async () => {
+    const on = bus()
+    let kept = 0
+    const { snapshots } = disk.rows
+    const set = snapshots.set.bind(snapshots)
+    snapshots.set = (...row) => {
+      kept += 1
+      return set(...row)
+    }
+    const view = keyed(on)
+    for (let n = 0; n < 1_000; n++) await on.publish('n', 1)
+    await expect.poll(() => view.get()).toBe(1_000)
+    expect(kept).toBeLessThan(10)
+    await on.close()
+    expect(kept).toBeGreaterThan(0)
+  })
+
+  test('of which the log keeps nothing that can be read is folded anew', async () => {
+    await before(100)
+    const [[name] = []] = disk.rows.snapshots
+    for (const text of ['', 'null\n1', '{"version":1,"point":{}}\n1', '{"version":1']) {
+      disk.rows.snapshots.set(name as string, text)
+      errors.length = 0
+      const view = keyed(bus())
+      await view.ready
+      expect(view.get()).toBe(100)
+      expect(errors.map(({ code }) => code)).toEqual(['log_damaged'])
+    }
+  })
+
+  test('begins again when the log is cleared', async () => {
+    await before(100)
+    const on = bus()
+    const view = keyed(on)
+    await view.ready
+    await on.clear()
+    await on.publish('n', 1)
+    await expect.poll(() => view.get()).toBe(1)
+    const again = keyed(bus())
+    await again.ready
+    expect(again.get()).toBe(1)
+  })
+
+  test('goes on with what waited for the room when it was kept', async () => {
+    const first = offline()
+    const view = keyed(first)
+    await view.ready
+    for (let n = 0; n < 30; n++) await first.publish('n', 1)
+    await idle()
+    await first.close()
+    const second = offline()
+    const again = keyed(second)
+    await again.ready
+    await second.publish('n', 1)
+    expect([view.get(), again.get()]).toEqual([30, 31])
   })
 })

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { decodeValue, encodeValue } from '../codec/codec.ts'
 import { offsetOf } from '../event.ts'
 import type { Encoded, Log } from '../log/log.ts'
 import { MemoryLog } from '../log/memory.ts'
@@ -7,10 +8,17 @@ import { sqliteLog } from '../log/sqlite.ts'
 import { runtimePlatform } from '../platform.ts'
 import { idsOf, sourceOf } from '../testing/read-contract.ts'
 import { RoomModel, type Step, steps, take } from '../testing/room-model.ts'
+import type { ProjectOptions } from '../types.ts'
 import { Projector } from './projector.ts'
 import type { View } from './view.ts'
 
 const platform = runtimePlatform()
+
+const codec = {
+  encode: encodeValue,
+  decode: (text: string, encoding: 'devalue' | undefined) =>
+    decodeValue(text, encoding, { type: 'view', id: 'view' }),
+}
 
 /** An event of a view: its id, and whether the room has confirmed it. */
 type Folded = readonly string[]
@@ -37,12 +45,14 @@ class Context {
       },
       hasRelay: true,
       decode: source.decode,
+      codec,
+      leads: () => true,
       report: source.report,
     })
   }
 
-  view(pattern = '**'): View {
-    return this.projector.project(pattern, fold, [], {})
+  view(options: ProjectOptions = {}): View {
+    return this.projector.project('**', fold, [], options)
   }
 
   /** Lets it read until it stops doing so. */
@@ -62,10 +72,10 @@ function entriesOf({ headers }: NonNullable<Awaited<ReturnType<typeof take>>>): 
   }))
 }
 
-/** Beside what happens to the log, what the context does: nothing, look, look and wait, one more view. */
-type Look = 'nothing' | 'told' | 'looks' | 'waits' | 'views'
+/** What the context does, beside what happens to the log; in the end it may begin anew. */
+type Look = 'nothing' | 'told' | 'looks' | 'waits' | 'views' | 'ends'
 const script = fc.array(
-  fc.tuple(steps, fc.constantFrom<Look>('nothing', 'told', 'looks', 'waits', 'views')),
+  fc.tuple(steps, fc.constantFrom<Look>('nothing', 'told', 'looks', 'waits', 'views', 'ends')),
   { minLength: 1, maxLength: 30 },
 )
 
@@ -80,8 +90,8 @@ describe.each<[string, () => Log]>([
         await log.open()
         const model = new RoomModel(log)
         await model.join()
-        const context = new Context(log)
-        const views = [context.view()]
+        let context = new Context(log)
+        let views = [context.view({ key: 'view' })]
         for (const [step, look] of what) {
           const published = await take(model, step)
           if (published && look !== 'nothing') {
@@ -90,6 +100,11 @@ describe.each<[string, () => Log]>([
           if (look === 'views') views.push(context.view())
           if (look !== 'nothing' && look !== 'told') context.projector.changed()
           if (look === 'waits') await context.settle()
+          if (look !== 'ends') continue
+          await context.settle()
+          await context.projector.close()
+          context = new Context(log)
+          views = [context.view({ key: 'view' }), context.view()]
         }
         context.projector.changed()
         await context.settle()

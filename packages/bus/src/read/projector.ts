@@ -14,9 +14,9 @@ import type { Encoded, LogState } from '../log/log.ts'
 import type { ProjectOptions } from '../types.ts'
 import { type Point, pointOf, stands } from './point.ts'
 import { RoomWalk } from './room-order.ts'
-import { type OpenLog, steadyLog } from './steady-log.ts'
+import { begin, type Codec, keep } from './snapshot.ts'
+import { type OpenLog, steadyLog, type ViewableLog } from './steady-log.ts'
 import { View } from './view.ts'
-import type { ReadableLog } from './walk.ts'
 
 export interface ProjectorOptions {
   /** Opens the log, where there is one. */
@@ -24,6 +24,10 @@ export interface ProjectorOptions {
   readonly hasRelay: boolean
   /** Decodes an event; `undefined` for one that is damaged and was reported. */
   readonly decode: (event: Incoming) => BusEvent | undefined
+  /** Of states, for the log. */
+  readonly codec: Codec
+  /** Whether this context leads its device. */
+  readonly leads: () => boolean
   readonly report: (error: BusError) => void
 }
 
@@ -32,7 +36,17 @@ interface Written {
   readonly batch: number
   readonly offsets: readonly number[]
   readonly events: readonly BusEvent[]
+  /** Whether the log has to say of some which revision of their stream they are. */
+  readonly counted: boolean
 }
+
+/**
+ * The leader keeps a snapshot when so many events were folded since the last one, or so many records
+ * read; another context when it is twice as many, and at its end when it is a few.
+ */
+const KEEP_EVENTS = 1_000
+const KEEP_RECORDS = 250
+const AT_END = 0.02
 
 /** Types remembered at most, with the views that they are for. */
 const MAX_TYPES = 10_000
@@ -43,13 +57,16 @@ export class Projector {
   /** Those whose base is not what was walked. */
   readonly #fresh = new Set<View>()
   readonly #byType = new Map<string, readonly View[]>()
-  #log: ReadableLog
+  #log: ViewableLog
   #walk: RoomWalk | undefined
-  #point: Point | undefined
+  /** The log as it was when it was walked to its end; absent while it is walked. */
+  #state: LogState | undefined
   /** What stands behind the room's order, by offset; without an event where no view wants it. */
   #known = new Map<number, BusEvent | undefined>()
-  #rest: readonly BusEvent[] = []
+  #rest: BusEvent[] = []
   #written: Written[] = []
+  /** Snapshots that are being written. */
+  readonly #keeping = new Set<Promise<void>>()
   /** Why the log could not be read last; told once. */
   #failure: BusErrorCode | undefined
   #running = false
@@ -77,6 +94,8 @@ export class Projector {
 
   /** Ends a view. */
   end(view: View): void {
+    const point = this.#point
+    if (point && this.#views.has(view) && !this.#fresh.has(view)) this.#keep(view, point, AT_END)
     this.#views.delete(view)
     this.#fresh.delete(view)
     this.#byType.clear()
@@ -111,8 +130,9 @@ export class Projector {
       const event = decode({ header, dataText, offset })
       if (event) events.push(event)
     })
-    this.#written.push({ batch, offsets, events })
-    if (!this.#running && this.#walk?.through === batch - 1) {
+    const counted = !hasRelay && events.some(({ stream }) => stream !== undefined)
+    this.#written.push({ batch, offsets, events, counted })
+    if (!counted && !this.#running && this.#walk?.through === batch - 1) {
       this.#show(this.#takeIn())
       return
     }
@@ -130,10 +150,11 @@ export class Projector {
     this.changed()
   }
 
-  /** Ends all views, for good. */
-  close(): void {
+  /** Ends all views, for good; resolves when nothing of them is being written any more. */
+  async close(): Promise<void> {
     this.#logs += 1
     for (const view of [...this.#views]) this.end(view)
+    await Promise.all(this.#keeping)
   }
 
   async #run(): Promise<void> {
@@ -147,6 +168,7 @@ export class Projector {
       try {
         await this.#read(() => logs !== this.#logs)
         this.#failure = undefined
+        this.#keepSome()
       } catch (error) {
         if (logs === this.#logs) this.#failed(error)
       }
@@ -172,7 +194,7 @@ export class Projector {
   /** Begins again, with the next reading. */
   #restart(): void {
     this.#again = true
-    this.#walk = this.#point = undefined
+    this.#walk = this.#state = undefined
     this.#rest = []
     this.#known.clear()
     for (const view of this.#views) {
@@ -185,16 +207,17 @@ export class Projector {
   async #read(over: () => boolean): Promise<void> {
     const state = await this.#log.state(false)
     if (over()) return
-    if (this.#point && !stands(this.#point, state)) this.#restart()
-    const fresh = [...this.#fresh]
+    const point = this.#point
+    if (point && !stands(point, state)) this.#restart()
+    this.#state = undefined
+    const fresh = new Set(this.#fresh)
     const old = this.#walk
     if (old && !(await this.#fold(old, state, (view) => !this.#fresh.has(view), over))) return
     if (old?.astray) return this.#restart()
-    if (fresh.length > 0) {
-      const { report, hasRelay } = this.#options
-      const wanted = ({ type }: EventHeader): boolean => this.#viewsOf(type).length > 0
-      const walk = new RoomWalk(this.#log, { wanted, report, hasRoom: hasRelay })
-      if (!(await this.#fold(walk, state, (view) => fresh.includes(view), over))) return
+    if (fresh.size > 0) {
+      const walk = await this.#begin([...fresh], state)
+      if (over()) return
+      if (!(await this.#fold(walk, state, (view) => fresh.has(view), over))) return
       this.#walk = walk
       this.#known.clear()
     }
@@ -203,11 +226,49 @@ export class Projector {
     if (walk.astray) return this.#restart()
     const rest = await this.#restOf(walk, over)
     if (!rest) return
-    this.#point = pointOf(walk, state)
+    this.#state = state
     this.#written = this.#written.filter(({ batch }) => batch > walk.through)
     for (const view of fresh) this.#fresh.delete(view)
     this.#show(Math.min(this.#take(rest), this.#takeIn()))
     for (const view of fresh) view.settle()
+  }
+
+  /** A walk from where the first of these views begins. */
+  async #begin(fresh: readonly View[], state: LogState): Promise<RoomWalk> {
+    const { codec, report, hasRelay } = this.#options
+    for (const view of fresh) view.restart()
+    await Promise.all(fresh.map((view) => begin(view, this.#log, state, codec, report)))
+    const points = fresh.map(({ begun }) => begun)
+    const last = points.toSorted((a, b) => (a?.through ?? 0) - (b?.through ?? 0)).at(-1)
+    return new RoomWalk(this.#log, {
+      wanted: ({ type }) => this.#viewsOf(type).length > 0,
+      report,
+      hasRoom: hasRelay,
+      through: Math.min(...points.map((point) => (point ? point.rest - 1 : 0))),
+      position: last?.position,
+    })
+  }
+
+  /** Up to where the views are folded, unless they are just being so. */
+  get #point(): Point | undefined {
+    return this.#walk && this.#state && pointOf(this.#walk, this.#state)
+  }
+
+  /** Keeps those of which enough was folded, when there is nothing else to do. */
+  #keepSome(): void {
+    const often = this.#options.leads() ? 1 : 2
+    const point = this.#isBehind ? undefined : this.#point
+    if (point) for (const view of this.#views) this.#keep(view, point, often)
+  }
+
+  #keep(view: View, point: Point, often: number): void {
+    const records = point.through - view.kept
+    const enough = view.folded >= KEEP_EVENTS * often || records >= KEEP_RECORDS * often
+    if (!view.keeps || !enough || this.#fresh.has(view)) return
+    const { codec, report } = this.#options
+    const keeping = keep(view, point, this.#log, codec, report)
+    this.#keeping.add(keeping)
+    void keeping.then(() => this.#keeping.delete(keeping))
   }
 
   /** Folds what stands up to this state; false where it is for nobody any more. */
@@ -217,12 +278,17 @@ export class Projector {
     isFor: (view: View) => boolean,
     over: () => boolean,
   ): Promise<boolean> {
-    for await (const { events } of walk.to(state)) {
+    for await (const portion of walk.to(state)) {
       if (over()) return false
-      for (const logged of events) {
-        const views = this.#viewsOf(logged.header.type).filter(isFor)
-        const event = views.length === 0 ? undefined : this.#options.decode(logged)
-        if (event) for (const view of views) view.fold(event)
+      for (const logged of portion.events) {
+        let event: BusEvent | undefined
+        for (const view of this.#viewsOf(logged.header.type)) {
+          if (!isFor(view) || view.has(portion)) continue
+          event ??= this.#options.decode(logged)
+          // One that is damaged is not asked for again.
+          if (!event) break
+          view.fold(event)
+        }
       }
     }
     return !over()
@@ -243,13 +309,14 @@ export class Projector {
       }
       for (const offset of offsets) known.set(offset, this.#known.get(offset) ?? read.get(offset))
     }
+    walk.release()
     if (over()) return undefined
     this.#known = known
     return [...known.values()].filter((event) => event !== undefined)
   }
 
   /** @returns how many events at the beginning of the rest are the same as before */
-  #take(rest: readonly BusEvent[]): number {
+  #take(rest: BusEvent[]): number {
     const before = this.#rest
     this.#rest = rest
     const differs = rest.findIndex((event, nth) => event !== before[nth])
@@ -260,13 +327,15 @@ export class Projector {
   #takeIn(): number {
     const same = this.#rest.length
     const walk = this.#walk
-    while (walk && this.#written[0]?.batch === walk.through + 1) {
-      const { batch, offsets, events } = this.#written.shift() as Written
+    for (let next = this.#written[0]; walk && next; next = this.#written[0]) {
+      const { batch, offsets, events, counted } = next
+      if (counted || batch !== walk.through + 1) break
+      this.#written.shift()
       if (this.#options.hasRelay) {
         walk.wrote(batch, offsets)
         for (const offset of offsets) this.#known.set(offset, undefined)
         for (const event of events) this.#known.set(event.offset as number, event)
-        this.#rest = [...this.#rest, ...events]
+        this.#rest.push(...events)
       } else {
         walk.wrote(batch, [])
         for (const event of events) {

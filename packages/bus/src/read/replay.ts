@@ -54,7 +54,7 @@ export function replay(options: Options, source: ReplaySource): Replay {
     // Without a relay there is no room: its order is that of the device.
     return order === 'room' && source.hasRelay
       ? inRoomOrder(log, selection, source.report)
-      : inDeviceOrder(log, selection, source.report)
+      : inDeviceOrder(log, selection, source.hasRelay, source.report)
   }
   const pace = factor === 'instant' ? undefined : new Pace(source.platform, factor)
   return new Replay(select, options, source, pace)

@@ -14,6 +14,7 @@ import type {
   StoredRun,
 } from '../log/log.ts'
 import { type Cut, isCut } from '../protocol/position.ts'
+import { StreamCounts } from './stream-counts.ts'
 import {
   ALL,
   eventsOf,
@@ -64,8 +65,9 @@ export interface RoomWalkOptions {
   readonly report: (error: BusError) => void
   /** Whether there is a room; without one, the order is that of the log. @default true */
   readonly hasRoom?: boolean
-  /** The last record that is passed over. @default 0 */
+  /** The last record that is passed over, and the position at which the room stood there. */
   readonly through?: number
+  readonly position?: string | undefined
 }
 
 /** Goes through a log from its beginning, or from a record on, as far as it is, and later further. */
@@ -92,6 +94,7 @@ export class RoomWalk {
     this.#log = log
     this.#options = options
     this.through = options.through ?? 0
+    this.position = options.position
   }
 
   /**
@@ -107,7 +110,9 @@ export class RoomWalk {
     this.#kept.clear()
     const next = Math.max(first, this.through + 1)
     if (next <= head.batch) {
-      for await (const record of recordsFrom(this.#log, next, room.cuts, report)) {
+      // What was counted behind the head is counted again.
+      const counts = hasRoom ? undefined : new StreamCounts(this.#log)
+      for await (const record of recordsFrom(this.#log, next, room.cuts, report, counts)) {
         const { batch, placement } = record
         if (batch.batch > head.batch) break
         this.#keep(record)
@@ -137,6 +142,11 @@ export class RoomWalk {
   wrote(batch: number, offsets: readonly number[]): void {
     this.through = batch
     for (const offset of offsets) this.#rest.pending.add(offset)
+  }
+
+  /** Lets go of records that are kept until it goes on. */
+  release(): void {
+    this.#kept.clear()
   }
 
   /** What comes after the room's own order, by offset. */
@@ -288,10 +298,11 @@ export class RoomWalk {
     return first?.batch.batch === number ? first : undefined
   }
 
-  #eventsOf({ batch, placement }: PlacedRecord, wanted = this.#options.wanted): LoggedEvent[] {
+  #eventsOf(record: PlacedRecord, wanted = this.#options.wanted): LoggedEvent[] {
+    const { batch, placement, revisions } = record
     const parts = this.#partsIn(placement?.parts)
     const known = parts.length === 0 ? undefined : { batch: batch.batch, parts }
-    return eventsOf(batch, known, this.#cuts, wanted)
+    return eventsOf(batch, known, this.#cuts, wanted, revisions)
   }
 
   /** Those at some offsets. */

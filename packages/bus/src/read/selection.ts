@@ -5,6 +5,7 @@ import type { LogState } from '../log/log.ts'
 import type { ReadFrom } from '../types.ts'
 import { endOffset, offsetOfPosition, parseBound, startOffset } from './bounds.ts'
 import { roomOrder } from './room-order.ts'
+import { StreamCounts } from './stream-counts.ts'
 import { eventsOf, type LoggedEvent, type ReadableLog, recordsFrom } from './walk.ts'
 
 export interface Selection {
@@ -31,6 +32,7 @@ type Report = (error: BusError) => void
 export async function* inDeviceOrder(
   log: ReadableLog,
   { from, to, matches }: Selection,
+  hasRelay: boolean,
   report: Report,
 ): AsyncGenerator<Portion, void, void> {
   const { head, first, room } = await log.state(false)
@@ -43,9 +45,11 @@ export async function* inDeviceOrder(
   const total = last - begin + 1
   const wanted = (header: EventHeader, offset: number): boolean =>
     offset >= start && offset <= end && matches(header)
-  for await (const { batch, placement } of recordsFrom(log, begin, room.cuts, report)) {
+  const counts = hasRelay ? undefined : new StreamCounts(log)
+  for await (const record of recordsFrom(log, begin, room.cuts, report, counts)) {
+    const { batch, placement, revisions } = record
     if (batch.batch > last) return
-    const events = eventsOf(batch, placement, room.cuts, wanted)
+    const events = eventsOf(batch, placement, room.cuts, wanted, revisions)
     yield { events, time: batch.time, clock: 'log', done: batch.batch - begin + 1, total }
     if (batch.batch === last) return
   }

@@ -7,11 +7,14 @@ import { BusError, isBusError } from '../errors.ts'
 import type { Log } from '../log/log.ts'
 import type { ReadableLog } from './walk.ts'
 
+/** What views need of a log. */
+export type ViewableLog = ReadableLog & Pick<Log, 'snapshot' | 'keepSnapshot'>
+
 /** Gives the log that is open, or the next one; `undefined` where there is none. */
 export type OpenLog = () => Promise<Log | undefined>
 
 /** A log whose calls go on in the next one, as long as that is the same. */
-export function steadyLog(open: OpenLog): ReadableLog {
+export function steadyLog(open: OpenLog): ViewableLog {
   let known: Log | undefined
   let logId: string | undefined
 
@@ -38,6 +41,9 @@ export function steadyLog(open: OpenLog): ReadableLog {
     read: (from, limit) => run((log) => log.read(from, limit)),
     readBack: (to, limit) => run((log) => log.readBack(to, limit)),
     placements: (from, to) => run((log) => log.placements(from, to)),
+    snapshot: (name) => run((log) => log.snapshot(name)),
+    keepSnapshot: (name, text) => run((log) => log.keepSnapshot(name, text)),
+    countStreams: (streams, before) => run((log) => log.countStreams(streams, before)),
   }
 }
 

@@ -1,5 +1,5 @@
 /** One stream of a log: what the room has of it in the room's order, then the rest in the log's. */
-import type { BusError } from '../errors.ts'
+import { BusError } from '../errors.ts'
 import { offsetOf } from '../event.ts'
 import type { Log, PlacedPart, Placement, StoredStream } from '../log/log.ts'
 import { type Cut, checkOf, isCut, positionOf } from '../protocol/position.ts'
@@ -11,6 +11,7 @@ interface Spot {
   readonly record: number
   readonly epoch: string
   readonly place: number
+  readonly revision: number | undefined
 }
 
 interface Found {
@@ -24,7 +25,7 @@ interface Found {
  * on this device; without those it refused.
  */
 export async function streamEvents(
-  log: Pick<Log, 'readStream' | 'state' | 'placements'>,
+  log: Pick<Log, 'readStream' | 'state' | 'placements' | 'countStreams'>,
   stream: string,
   hasRelay: boolean,
   report: (error: BusError) => void,
@@ -32,8 +33,15 @@ export async function streamEvents(
   const parts = await log.readStream(stream)
   const [first, last] = [parts[0], parts.at(-1)]
   if (!first || !last) return []
+  if (!hasRelay) {
+    const counts = await log.countStreams([stream], first.batch)
+    // Trimmed since: what is left is read anew.
+    if (!counts) return streamEvents(log, stream, hasRelay, report)
+    const events = parts.flatMap((part) => found(part).map(({ event }) => event))
+    for (const { damaged } of parts) if (damaged) report(damaged)
+    return events.map((event, i) => ({ ...event, revision: (counts[0] as number) + i + 1 }))
+  }
   for (const { damaged } of parts) if (damaged) report(damaged)
-  if (!hasRelay) return parts.flatMap((part) => found(part).map(({ event }) => event))
   const { cuts } = (await log.state(false)).room
   const placements = await log.placements(first.batch, last.batch)
   const byRecord = new Map(placements.map((placement) => [placement.batch, placement]))
@@ -46,6 +54,22 @@ export async function streamEvents(
     ...rest.filter(({ fromRoom }) => fromRoom),
     ...rest.filter(({ fromRoom }) => !fromRoom),
   ]
+}
+
+/**
+ * What stands at a revision or behind it: what waits for the room does, what the room lost has none.
+ *
+ * @throws {BusError} invalid_options
+ */
+export function fromRevisionOn(events: LoggedEvent[], from: number): LoggedEvent[] {
+  if (!Number.isSafeInteger(from) || from < 0) {
+    const what = 'loadStream: fromRevision must be a whole number from 0'
+    throw new BusError('invalid_options', what, { stage: 'read' })
+  }
+  if (from <= 1) return events
+  return events.filter(({ revision, fromRoom }) =>
+    revision === undefined ? !fromRoom : revision >= from,
+  )
 }
 
 /** The events of a record's part, without those that the room refused. */
@@ -64,6 +88,7 @@ function found(part: StoredStream, placement?: Placement, cuts: readonly Cut[] =
       offset: offsetOf(batch, index),
       fromRoom: places !== undefined,
       ...(position !== undefined && { position }),
+      ...(spot?.revision && { revision: spot.revision }),
     }
     return [{ event, spot }]
   })
@@ -71,20 +96,20 @@ function found(part: StoredStream, placement?: Placement, cuts: readonly Cut[] =
 
 /** What a record of the room's stream says of its own events, if that is true still. */
 function ownSpot(
-  { batch, places }: StoredStream,
+  { batch, headers, places }: StoredStream,
   nth: number,
   cuts: readonly Cut[],
 ): Spot | undefined {
   const place = places?.places[nth]
   if (!places || place === undefined || isCut(cuts, batch, places.epoch, place)) return undefined
-  return { record: batch, epoch: places.epoch, place }
+  return { record: batch, epoch: places.epoch, place, revision: headers[nth]?.revision }
 }
 
 /** What another record says. */
 function placedSpot(parts: readonly PlacedPart[], index: number): Spot | undefined {
-  for (const { record, epoch, place, indexes } of parts) {
+  for (const { record, epoch, place, indexes, revisions } of parts) {
     const nth = indexes.indexOf(index)
-    if (nth >= 0) return { record, epoch, place: place + nth }
+    if (nth >= 0) return { record, epoch, place: place + nth, revision: revisions?.[nth] }
   }
   return undefined
 }

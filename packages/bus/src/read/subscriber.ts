@@ -19,6 +19,7 @@ export interface SubscriberOptions<Handler> {
   /** Decodes an event; `undefined` for one that is damaged and was reported. */
   readonly decode: (event: Incoming) => BusEvent | undefined
   readonly hasLog: boolean
+  readonly hasRelay: boolean
   /** Opens the log, where there is one. */
   readonly open: () => Promise<Log | undefined>
   /** Of the ids that this context gives. */
@@ -79,7 +80,7 @@ export class Subscriber<Handler> {
     where: Subscription['where'],
     failed: Subscription['failed'],
   ): void {
-    const { decode, open, prefix, report } = this.#options
+    const { decode, hasRelay, open, prefix, report } = this.#options
     const catchUp = new CatchUp({
       from,
       prefix,
@@ -88,6 +89,7 @@ export class Subscriber<Handler> {
       where,
       deliver: (delivery) => subscribed.call(delivery),
       ended: () => subscribed.ended,
+      hasRelay,
       report,
     })
     subscribed.intercept = catchUp.intercept

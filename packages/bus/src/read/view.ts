@@ -6,6 +6,8 @@ import { BusError } from '../errors.ts'
 import type { BusEvent } from '../event.ts'
 import { parsePatterns, typeMatcher } from '../protocol/pattern.ts'
 import type { ProjectOptions } from '../types.ts'
+import type { Point } from './point.ts'
+import type { RoomPortion } from './room-order.ts'
 
 export type Reducer = (state: unknown, event: BusEvent) => unknown
 
@@ -17,6 +19,15 @@ export class View {
   readonly matches: (type: string) => boolean
   readonly key: string | undefined
   readonly version: number
+  /** Under which the log keeps its snapshot. */
+  readonly name: string | undefined
+  /** Up to where it was folded already when the log gave its snapshot. */
+  begun: Point | undefined
+  /** The last record that a snapshot has, and the events folded since. */
+  kept = 0
+  folded = 0
+  /** Whether it can be kept: one that once could not is not tried again. */
+  keeps: boolean
   /** Settles when the log is folded for the first time. */
   readonly ready: Promise<void>
   /** Whether what is shown is of the log. */
@@ -49,6 +60,8 @@ export class View {
     this.#reducer = reducer as Reducer
     this.key = key
     this.version = version
+    this.name = key === undefined ? undefined : JSON.stringify([key, ...this.patterns.toSorted()])
+    this.keeps = key !== undefined
     this.#initial = this.#base = this.#state = initial
     this.#report = report
     this.ready = this.#folded.promise
@@ -70,12 +83,35 @@ export class View {
 
   /** Begins again, with what was there at the beginning; what is shown stays. */
   restart(): void {
+    this.begun = undefined
+    this.kept = this.folded = 0
     this.#base = this.#initial
     this.#top = undefined
   }
 
+  /** Goes on from a snapshot. */
+  begin(state: unknown, point: Point): void {
+    this.restart()
+    this.begun = point
+    this.kept = point.through
+    this.#base = state
+  }
+
+  /** What of the log's stands, folded: what a snapshot has. */
+  get base(): unknown {
+    return this.#base
+  }
+
+  /** Whether its snapshot has the events of a portion, which were read for others or for the rest. */
+  has({ part, read }: RoomPortion): boolean {
+    if (!this.begun || read > this.begun.through) return false
+    // Of what has no place any more it has what was confirmed when it was made.
+    return part !== 'gone' || read <= this.begun.confirmed
+  }
+
   /** What stands from now on. */
   fold(event: BusEvent): void {
+    this.folded += 1
     this.#base = this.#reduce(this.#base, event)
     this.#top = undefined
   }

@@ -186,7 +186,7 @@ describe('an event by its id', () => {
     await write(3)
     await joinRoom()
     for (const event of await read(0)) {
-      expect(await eventById(log, event.header.id)).toEqual(event)
+      expect(await eventById(log, event.header.id, true)).toEqual(event)
     }
   })
 
@@ -194,7 +194,7 @@ describe('an event by its id', () => {
     await write(1)
     const { prefix } = maker.composer
     for (const id of [`${prefix}-0`, `${prefix}-2`, 'other-1', 'h-1', '']) {
-      expect(await eventById(log, id), id).toBeUndefined()
+      expect(await eventById(log, id, true), id).toBeUndefined()
     }
   })
 })

@@ -7,6 +7,7 @@ import type { BusError } from '../errors.ts'
 import { type EventHeader, offsetOf, slotOf } from '../event.ts'
 import type { Log, Placement, StoredBatch, StoredOwnBatch, StoredRoomBatch } from '../log/log.ts'
 import { type Cut, checkOf, isCut, positionOf } from '../protocol/position.ts'
+import type { StreamCounts } from './stream-counts.ts'
 
 /** An event of the log with its place in it. */
 export type LoggedEvent = Incoming & {
@@ -16,7 +17,7 @@ export type LoggedEvent = Incoming & {
 }
 
 /** What reading needs of a log. */
-export type ReadableLog = Pick<Log, 'state' | 'read' | 'readBack' | 'placements'>
+export type ReadableLog = Pick<Log, 'state' | 'read' | 'readBack' | 'placements' | 'countStreams'>
 
 /** Whether an event is wanted, by its header: what is not is neither given nor looked at further. */
 export type Wanted = (header: EventHeader, offset: number) => boolean
@@ -25,6 +26,8 @@ export type Wanted = (header: EventHeader, offset: number) => boolean
 export interface PlacedRecord {
   readonly batch: StoredBatch
   readonly placement: Placement | undefined
+  /** Where the log itself counts streams: the revisions of its events, 0 for none. */
+  readonly revisions?: readonly number[] | undefined
 }
 
 /** Records read at once. */
@@ -35,21 +38,27 @@ export const ALL: Wanted = () => true
 
 /**
  * The events of one record. `placement` says where the room has them; `cuts` which positions of
- * its own record are true no more.
+ * its own record are true no more; `revisions` are those of an own record, by index.
  */
 export function eventsOf(
   batch: StoredBatch,
   placement?: Placement,
   cuts: readonly Cut[] = [],
   wanted: Wanted = ALL,
+  revisions?: readonly number[],
 ): LoggedEvent[] {
   const placed = positionsOf(placement)
   return batch.kind === 'own'
-    ? ownEvents(batch, placed, wanted)
+    ? ownEvents(batch, placed, wanted, revisions)
     : roomEvents(batch, placed, (place) => isCut(cuts, batch.batch, batch.epoch, place), wanted)
 }
 
-function ownEvents(batch: StoredOwnBatch, placed: Positions, wanted: Wanted): LoggedEvent[] {
+function ownEvents(
+  batch: StoredOwnBatch,
+  placed: Positions,
+  wanted: Wanted,
+  revisions: readonly number[] | undefined,
+): LoggedEvent[] {
   const events: LoggedEvent[] = []
   batch.headers.forEach((header, index) => {
     const offset = offsetOf(batch.batch, index)
@@ -59,7 +68,8 @@ function ownEvents(batch: StoredOwnBatch, placed: Positions, wanted: Wanted): Lo
       dataText: batch.data[index] as string,
       offset,
       fromRoom: false,
-      ...at(placed(index, header.id)),
+      ...placed(index, header.id),
+      ...revised(revisions?.[index]),
     })
   })
   return events
@@ -84,38 +94,42 @@ function roomEvents(
       const offset = offsetOf(batch.batch, slot)
       if (!wanted(header, offset)) continue
       const place = run.place + k
-      const first = cut(place) ? undefined : positionOf(batch.epoch, place, checkOf(header.id))
+      const position = positionOf(batch.epoch, place, checkOf(header.id))
+      const first = cut(place) ? undefined : { position, ...revised(header.revision) }
       events.push({
         header,
         dataText: batch.data[next] as string,
         offset,
         fromRoom: true,
-        ...at(first ?? placed(slot, header.id)),
+        ...(first ?? placed(slot, header.id)),
       })
     }
   }
   return events
 }
 
-/** Position of the event at a slot of the record, where a placement has it. */
-type Positions = (slot: number, id: string) => string | undefined
+/** Where the room has the event at a slot of the record, as far as a placement says. */
+type Positions = (slot: number, id: string) => Pick<Incoming, 'position' | 'revision'> | undefined
 
 function positionsOf(placement: Placement | undefined): Positions {
   if (!placement) return () => undefined
-  const places = new Map<number, readonly [epoch: string, place: number]>()
-  for (const { epoch, place, indexes } of placement.parts) {
+  const places = new Map<number, readonly [epoch: string, place: number, revision?: number]>()
+  for (const { epoch, place, indexes, revisions } of placement.parts) {
     indexes.forEach((index, nth) => {
-      if (!places.has(index)) places.set(index, [epoch, place + nth])
+      if (!places.has(index)) places.set(index, [epoch, place + nth, revisions?.[nth] ?? 0])
     })
   }
   return (slot, id) => {
     const found = places.get(slot)
-    return found && positionOf(found[0], found[1], checkOf(id))
+    if (!found) return undefined
+    const [epoch, place, revision] = found
+    return { position: positionOf(epoch, place, checkOf(id)), ...revised(revision) }
   }
 }
 
-function at(position: string | undefined): { position: string } | undefined {
-  return position === undefined ? undefined : { position }
+/** 0 stands for none. */
+function revised(revision: number | undefined): { revision: number } | undefined {
+  return revision ? { revision } : undefined
 }
 
 /** Whether a record may have a placement: own ones of the room, and all after a cut. */
@@ -137,14 +151,20 @@ export async function readRecords(
   log: ReadableLog,
   from: number,
   cuts: readonly Cut[],
+  counts?: StreamCounts,
 ): Promise<{ readonly records: readonly PlacedRecord[]; readonly more: boolean }> {
   const batches = await log.read(from, CHUNK)
   const may = batches.filter((batch) => mayBePlaced(batch, cuts))
   const [first, last] = [may[0], may.at(-1)]
   const placements = first && last ? await log.placements(first.batch, last.batch) : []
   const found = new Map(placements.map((placement) => [placement.batch, placement]))
+  const revisions = await counts?.revisionsIn(batches)
   return {
-    records: batches.map((batch) => ({ batch, placement: found.get(batch.batch) })),
+    records: batches.map((batch, i) => ({
+      batch,
+      placement: found.get(batch.batch),
+      revisions: revisions?.[i],
+    })),
     more: batches.length === CHUNK,
   }
 }
@@ -158,9 +178,10 @@ export async function* recordsFrom(
   from: number,
   cuts: readonly Cut[],
   report: (error: BusError) => void,
+  counts?: StreamCounts,
 ): AsyncGenerator<PlacedRecord, void, void> {
   for (let next = from; ; ) {
-    const { records, more } = await readRecords(log, next, cuts)
+    const { records, more } = await readRecords(log, next, cuts, counts)
     for (const record of records) {
       if (record.batch.damaged) report(record.batch.damaged)
       yield record
@@ -178,11 +199,13 @@ export async function* walk(
   log: ReadableLog,
   from: number,
   report: (error: BusError) => void,
+  counts?: StreamCounts,
 ): AsyncGenerator<readonly LoggedEvent[], void, void> {
   const start = slotOf(from).batch
   const { cuts } = (await log.state(false)).room
-  for await (const { batch, placement } of recordsFrom(log, start, cuts, report)) {
-    const events = eventsOf(batch, placement, cuts)
+  for await (const record of recordsFrom(log, start, cuts, report, counts)) {
+    const { batch, placement, revisions } = record
+    const events = eventsOf(batch, placement, cuts, ALL, revisions)
     yield batch.batch === start ? events.filter((event) => event.offset >= from) : events
   }
 }

@@ -45,7 +45,9 @@ export class Delivery {
       const counter = Number(header.id.slice(prefix.length + 1))
       if (!(counter > highest)) continue
       highest = counter
-      this.#events.deliver({ header, dataText: data[i] as string }, 'device')
+      const { revision } = header
+      const said = revision === undefined ? undefined : { revision }
+      this.#events.deliver({ header, dataText: data[i] as string, ...said }, 'device')
     }
     if (highest > known) this.#remember(prefix, highest)
   }
@@ -101,8 +103,8 @@ export class Delivery {
   }
 
   #confirmed(epoch: string, place: number, placed: Placed, whole: boolean): void {
-    const { batch, indexes, refused = [], earlier } = placed
-    const more = earlier && { earlier }
+    const { batch, indexes, revisions, refused = [], earlier } = placed
+    const more = { ...(revisions && { revisions }), ...(earlier && { earlier }) }
     this.#events.confirmed({ batch, epoch, place, indexes, refused, ...more, whole })
   }
 
@@ -110,14 +112,16 @@ export class Delivery {
     const { batch, slot, epoch, place } = at
     const position = positionOf(epoch, place, checkOf(header.id))
     const origin = place <= liveAfter ? 'past' : 'room'
-    this.#once(header, dataText, origin, { offset: offsetOf(batch, slot), position })
+    const { revision } = header
+    const said = revision === undefined ? undefined : { revision }
+    this.#once(header, dataText, origin, { offset: offsetOf(batch, slot), position, ...said })
   }
 
   #once(
     header: EventHeader,
     dataText: string,
     origin: Origin | 'past',
-    at?: { readonly offset: number; readonly position?: string },
+    at?: Pick<Incoming, 'offset' | 'position' | 'revision'>,
   ): void {
     const [prefix, counter] = parseId(header.id)
     if (counter > 0) {
@@ -144,6 +148,7 @@ export class Delivery {
 interface Placed {
   readonly batch: number
   readonly indexes: readonly number[]
+  readonly revisions?: readonly number[]
   readonly refused?: Confirmation['refused']
   readonly earlier?: Confirmation['earlier']
 }

@@ -7,11 +7,12 @@ import type { Encoded, OwnBatch } from '../log/log.ts'
 import { MemoryLog } from '../log/memory.ts'
 import { MemoryRows } from '../log/memory-rows.ts'
 import { LogWriter } from '../log/writer.ts'
+import type { Run } from '../protocol/frames.ts'
 import type { LinkFrame } from '../protocol/link-frames.ts'
 import { VirtualPlatform } from '../testing/virtual-platform.ts'
 import { Submitter } from './guest.ts'
 import { LogHost } from './host.ts'
-import type { Way } from './sync.ts'
+import type { Keeper, Way } from './sync.ts'
 
 /** A log that refuses to write, or writes and loses the connection, while a test says so. */
 class Trouble extends MemoryLog {
@@ -40,6 +41,7 @@ interface HostEntry {
   readonly log: Trouble
   up: boolean
   readonly host: LogHost
+  readonly keeper: Keeper
   readonly way: Way
 }
 
@@ -53,6 +55,8 @@ class World {
   readonly guest: Submitter
   readonly outcomes = new Map<string, string>()
   outboxFull = false
+  /** Own batches up to this one are in the room. */
+  confirmed = 0
   #counter = 0
 
   constructor() {
@@ -81,12 +85,14 @@ class World {
       log,
       way,
       up: true,
+      keeper: { log, writer, id: this.#rows.logId },
       host: new LogHost({
         platform: this.platform,
         prefix: name,
-        keeper: () => (entry.up ? { log, writer, id: this.#rows.logId } : undefined),
+        keeper: () => (entry.up ? entry.keeper : undefined),
         tell: (text) => this.told.push(text),
         outboxFull: () => this.outboxFull,
+        confirmed: () => this.confirmed,
       }),
     }
     this.hosts.push(entry)
@@ -141,6 +147,14 @@ class World {
       seconds += 1
     }
     while (this.messages.length > 0) await this.deliver(0)
+  }
+
+  /** The room's stream brings a run. */
+  async place(run: Run): Promise<void> {
+    const { log, writer } = (this.hosts[0] as HostEntry).keeper
+    const term = await log.takeTerm('nonce')
+    await log.welcomed({ term, cursor: 'e.0.0', liveAfter: 0, subject: 's', reads: '' })
+    await writer.writeRoom({ prev: 'e.0.0', position: 'e.9.x', runs: [run] }, [], 'e', term)
   }
 
   async inLog(): Promise<string[]> {
@@ -276,6 +290,40 @@ describe('what a guest publishes', () => {
     await setImmediate()
     expect(world.messages.at(-1)?.frame).toMatchObject({ frame: 'declined', code: 'bad_frame' })
     expect(await world.inLog()).toEqual([])
+  })
+})
+
+describe('a host that is asked where the room has what it keeps', () => {
+  /** What it answers: batch, parts, and whether that is all. */
+  async function answers(batches: readonly number[], of = a().keeper.id): Promise<unknown[]> {
+    world.messages.length = 0
+    a().host.asked({ frame: 'where', log: 'none', of, batches }, a().way)
+    await setImmediate()
+    return world.messages.map(({ frame }) => {
+      if (frame.frame !== 'placed') throw new Error(`not placed: ${frame.frame}`)
+      return [frame.batch, frame.parts.map(({ place, indexes }) => [place, indexes]), frame.whole]
+    })
+  }
+
+  test('says it of what the room has, and nothing of what waits for it', async () => {
+    world.publish(2)
+    world.publish(1)
+    await world.heal()
+    expect(await answers([1, 2])).toEqual([])
+    await world.place({ place: 5, own: { batch: 1, indexes: [0, 1] }, time: 1 })
+    expect(await answers([1, 2])).toEqual([[1, [[5, [0, 1]]], undefined]])
+    expect(await answers([1], 'another')).toEqual([])
+  })
+
+  test('says so where nobody can say where, as of what is gone from its log', async () => {
+    world.publish(1)
+    world.publish(1)
+    await world.heal()
+    world.confirmed = 1
+    expect(await answers([1, 2, 9])).toEqual([
+      [1, [], true],
+      [9, [], true],
+    ])
   })
 })
 

@@ -165,7 +165,7 @@ export class Submitter implements Guest {
   }
 
   #goAlone(): void {
-    for (const { result } of this.#queue.splice(0)) result.resolve(undefined)
+    for (const { result } of this.#queue.splice(0)) result.resolve(0)
     this.#settle()
     this.#rest()
     this.#options.silent(false)

@@ -23,6 +23,7 @@ async function contexts(): Promise<{ name: string; log: Log; host: LogHost }[]> 
         keeper: () => keeper,
         tell: () => {},
         outboxFull: () => false,
+        confirmed: () => 0,
       })
       return { name, log, host }
     }),

@@ -6,7 +6,7 @@
 import { BusError, isBusError, toBusError } from '../errors.ts'
 import { parseId } from '../event.ts'
 import type { Encoded, OwnBatch } from '../log/log.ts'
-import type { SubmitFrame } from '../protocol/link-frames.ts'
+import type { SubmitFrame, WhereFrame } from '../protocol/link-frames.ts'
 import { encodeEvents, encodePeerFrame } from '../protocol/peer-frames.ts'
 import type { Host, HostOptions, Keeper, Way } from './sync.ts'
 
@@ -53,6 +53,25 @@ export class LogHost implements Host {
       this.#remember(prefix, Math.max(1, last, this.#declined.get(prefix) ?? 0))
       const by = this.#options.prefix
       way.send({ frame: 'declined', log, by, prefix, last: Math.max(1, last), code })
+    }
+  }
+
+  asked(frame: WhereFrame, way: Way): void {
+    const keeper = this.#options.keeper()
+    // A log that fails now is asked again.
+    if (keeper?.id === frame.of) this.#answer(keeper, frame, way).catch(() => {})
+  }
+
+  async #answer({ log, id }: Keeper, { batches }: WhereFrame, way: Way): Promise<void> {
+    // Asked before the log is: what is confirmed by now has its place in there.
+    const confirmed = this.#options.confirmed()
+    for (const batch of batches) {
+      const parts = (await log.placement(batch))?.parts ?? []
+      const frame = { frame: 'placed', log: id, batch, parts } as const
+      if (batch <= confirmed) way.send({ ...frame, whole: true })
+      else if (parts.length > 0) way.send(frame)
+      // What is in the log no more the room has, or had.
+      else if ((await log.read(batch, 1))[0]?.batch !== batch) way.send({ ...frame, whole: true })
     }
   }
 

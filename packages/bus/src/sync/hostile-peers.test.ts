@@ -108,12 +108,33 @@ function frames(log: string): KnownFrame[] {
     ],
     [{ frame: 'join', log }, []],
     [{ frame: 'here', log, prefix: 'foreign', seen: 'worker', leads: false }, []],
+    [
+      {
+        frame: 'present',
+        log,
+        device: 'd',
+        ask: true,
+        here: [{ id: 'foreign', kind: 'page', source: 'x', leader: true, device: 'e', age: 1 }],
+        gone: [{ id: 'foreign', device: 'e' }],
+      },
+      [],
+    ],
     [{ frame: 'seek', log }, []],
     [{ frame: 'host', log, prefix: 'foreign' }, []],
     [{ frame: 'heard', log, room: true, events: [header] }, ['1']],
     [{ frame: 'submit', log: 'none', to: 'nobody', prefix: 'foreign', events: [header] }, ['1']],
     [{ frame: 'taken', log, prefix: 'foreign', last: 1, batch: 1 }, []],
     [{ frame: 'declined', log, by: 'b', prefix: 'foreign', last: 1, code: 'log_failed' }, []],
+    [{ frame: 'where', log: 'none', of: log, batches: [1] }, []],
+    [
+      {
+        frame: 'placed',
+        log,
+        batch: 1,
+        parts: [{ record: 2, epoch: 'e', place: 3, indexes: [0], refused: [[1, 'conflict']] }],
+      },
+      [],
+    ],
   ]
   return known.map(([frame, data]) => ({ frame, data }))
 }

@@ -162,6 +162,21 @@ const FRAMES: readonly KnownFrame[] = (
     ],
     [{ frame: 'stream', prev: 'e.0.0', position: 'e.1.b', runs: [] }, []],
     [{ frame: 'cast', events: [header] }, ['null']],
+    [
+      {
+        frame: 'presence',
+        whole: true,
+        devices: [
+          {
+            device: 'd',
+            subject: 'u',
+            members: [{ id: 'far', kind: 'page', source: 'x', leader: true }],
+          },
+          { device: 'e', members: [] },
+        ],
+      },
+      [],
+    ],
     [{ frame: 'heartbeat', head: 'e.1.a' }, []],
     [{ frame: 'goaway', afterMs: 1, jitterMs: 0 }, []],
     [{ frame: 'error', code: 'rate_limited', message: 'no' }, []],
@@ -185,6 +200,7 @@ test('whatever a relay sends, the device reports it by name and works on', {
       }
       await setImmediate()
       expect(device.reported.filter((error) => !isBusError(error))).toEqual([])
+      expect(device.other.presence.get().map(({ origin }) => origin)).toContain('device')
       await device.talk()
       const own = (await device.log.read(1, 1_000)).filter(({ kind }) => kind === 'own')
       expect(own.map(({ data }) => data)).toEqual([['1'], ['2']])

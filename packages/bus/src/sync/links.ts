@@ -163,6 +163,8 @@ export class UserLinks implements Links {
       case 'submit':
       case 'taken':
       case 'declined':
+      case 'where':
+      case 'placed':
         end.logs.add(frame.log)
         this.#events.frame(frame, data, end)
         return

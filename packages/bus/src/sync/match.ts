@@ -126,6 +126,7 @@ function split(
     let events: EventHeader[] = []
     let place = run.place
     let indexes: number[] = []
+    let revisions: number[] = []
     let batch = 0
     const endEvents = (next: number): void => {
       if (events.length > 0)
@@ -134,8 +135,13 @@ function split(
     }
     const endHeld = (next: number): void => {
       if (indexes.length > 0)
-        matched.push({ place: next - indexes.length, time: run.time, held: { batch, indexes } })
+        matched.push({
+          place: next - indexes.length,
+          time: run.time,
+          held: { batch, indexes, ...(revisions.some((one) => one > 0) && { revisions }) },
+        })
       indexes = []
+      revisions = []
     }
     for (const header of run.events) {
       const found = held.get(header)
@@ -148,6 +154,7 @@ function split(
         if (found.batch !== batch) endHeld(place)
         batch = found.batch
         indexes.push(found.index)
+        revisions.push(header.revision ?? 0)
       } else {
         endHeld(place)
         events.push(header)

@@ -121,6 +121,7 @@ export class Outgoing {
         ),
       ]),
     )
+    const lost = new Set(placements.flatMap((one) => (one.lost ? [one.batch] : [])))
     for (const batch of batches) {
       if (batch.damaged) report(batch.damaged)
       if (batch.kind !== 'own' || batch.roomEvents === 0) continue
@@ -129,7 +130,11 @@ export class Outgoing {
       batch.headers.forEach((header, index) => {
         if (header.scope !== 'device' && !done?.has(index)) indexes.push(index)
       })
-      if (indexes.length > 0) readied.set(batch.batch, { batch, indexes })
+      if (indexes.length === 0) continue
+      readied.set(batch.batch, {
+        batch: lost.has(batch.batch) ? unexpecting(batch) : batch,
+        indexes,
+      })
     }
     return readied
   }
@@ -151,4 +156,9 @@ export class Outgoing {
       ),
     )
   }
+}
+
+/** What the room had taken and lost is not judged a second time: it must not be refused now. */
+function unexpecting(batch: StoredOwnBatch): StoredOwnBatch {
+  return { ...batch, headers: batch.headers.map(({ expected: _, ...header }) => header) }
 }

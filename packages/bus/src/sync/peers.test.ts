@@ -196,6 +196,7 @@ test('a commit is told with its number and its time', async () => {
   a.peers.postCommitted(batch, 9, ownBatch(batch.persisted, 123))
   await setImmediate()
   expect(b.news).toEqual([{ time: 123 }, { committed: 9, roomEvents: 1 }])
+  expect(b.heads).toEqual([9])
 })
 
 test('events that were withdrawn are reported one by one, with the reason', async () => {
@@ -246,6 +247,7 @@ describe('a batch of the room', () => {
       [5 * 4096 + 4, `e.5.${checkOf('r-3')}`, '3'],
     ])
     expect(b.heard.every(({ origin }) => origin === 'room')).toBe(true)
+    expect([a.heads, b.heads]).toEqual([[5], [5]])
     expect(b.confirmed).toEqual([
       { batch: 4, epoch: 'e', place: 2, indexes: [0, 1], refused: own.refused, whole: true },
     ])

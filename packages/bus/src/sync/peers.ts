@@ -165,6 +165,8 @@ export class Peers implements PeerContexts {
       case 'taken':
       case 'declined':
       case 'present':
+      case 'where':
+      case 'placed':
         events.linked(frame, data)
         return
       case 'here':

@@ -21,6 +21,7 @@ import type {
   PresentFrame,
   SubmitFrame,
   TakenFrame,
+  WhereFrame,
 } from '../protocol/link-frames.ts'
 import type {
   BeatFrame,
@@ -32,7 +33,14 @@ import type {
 } from '../protocol/peer-frames.ts'
 import type { Gap, Observable, PresenceMember, RelayState } from '../types.ts'
 
-export type { HostFrame, LinkFrame, PresentFrame, Told } from '../protocol/link-frames.ts'
+export type {
+  HostFrame,
+  LinkFrame,
+  PlacedFrame,
+  PresentFrame,
+  Told,
+} from '../protocol/link-frames.ts'
+
 export type { BeatFrame, HereFrame, JoinFrame, Seen } from '../protocol/peer-frames.ts'
 
 /** What a session needs: the term under which this context leads, and whom to tell. */
@@ -96,6 +104,8 @@ export interface Confirmation {
   readonly epoch: string
   readonly place: number
   readonly indexes: readonly number[]
+  /** Of these events, 0 where one has no stream; absent where none has. */
+  readonly revisions?: readonly number[]
   readonly refused: readonly Refusal[]
   /** Events that the room had before this confirmation. */
   readonly earlier?: readonly Earlier[]
@@ -235,7 +245,7 @@ export interface Guest {
   readonly host: string | undefined
   /**
    * Resolves when the events are in the host's log, with the record that has them, if one has them
-   * all; or when it is known that nobody keeps a log.
+   * all; with 0 when it is known that nobody keeps a log.
    *
    * @throws {BusError} unavailable, closed, and what the host's log says
    */
@@ -274,11 +284,15 @@ export interface HostOptions {
   readonly tell: (text: string) => void
   /** Whether what waits for the relay fills the log. */
   readonly outboxFull: () => boolean
+  /** Own batches up to this one are in the room, or were, as the last welcome said. */
+  readonly confirmed: () => number
 }
 
 /** A context that keeps the events of others in its log. */
 export interface Host {
   submitted(frame: SubmitFrame, data: readonly string[], way: Way): void
+  /** Answers where the room has what the log keeps. */
+  asked(frame: WhereFrame, way: Way): void
 }
 
 /** Who is here: what this context knows of others, and tells them of itself. */

@@ -66,7 +66,7 @@ export class RelayedWaiters implements Waiters {
   }
 
   confirm(confirmation: Confirmation): void {
-    const { batch, epoch, place, indexes, refused, earlier = [], whole } = confirmation
+    const { batch, epoch, place, indexes, revisions, refused, earlier = [], whole } = confirmation
     const unconfirmed = this.#unconfirmed.get(batch)
     if (!unconfirmed) {
       this.#early.push(confirmation)
@@ -79,17 +79,18 @@ export class RelayedWaiters implements Waiters {
         const entry = entries[index]
         if (!entry) return
         entry.event.position ??= positionOf(epoch, place + k, checkOf(entry.event.id))
+        if (revisions?.[k]) entry.event.revision ??= revisions[k]
         if (entry.ticket.until === 'relayed') entry.ticket.resolve()
       })
       for (const [index, at] of earlier) {
         const event = entries[index]?.event
         if (event) event.position ??= positionOf(epoch, at, checkOf(event.id))
       }
-      for (const [index, code] of refused) {
+      for (const [index, code, currentRevision] of refused) {
         const entry = entries[index]
         if (entry?.ticket.until !== 'relayed') continue
         const { id, type } = entry.event
-        const context = { stage: 'sync', eventId: id, eventType: type } as const
+        const context = { stage: 'sync', eventId: id, eventType: type, currentRevision } as const
         entry.ticket.reject(new BusError(code, `the relay refused ${type}: ${code}`, context))
       }
     }

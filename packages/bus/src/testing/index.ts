@@ -17,6 +17,7 @@ export type { TestDevice } from './network/device.ts'
 export { createTestNetwork, type TestNetwork, type TestNetworkOptions } from './network/network.ts'
 export { Random } from './network/random.ts'
 export type {
+  PostedEvent,
   RelayHost,
   RelayProcess,
   RelayProgram,

@@ -114,7 +114,11 @@ export function roomContract(test: LogTest): void {
       }),
     )
     mustEqual(await placesOf(log, mine), ['0@E.1', '1@E.2'], 'the places before the cut hold')
-    must((await log.placement(other)) === undefined, 'those after it do not, nor what was refused')
+    mustEqual(
+      await log.placement(other),
+      { batch: other, parts: [], lost: true },
+      'those after it do not, nor what was refused',
+    )
     mustEqual((await log.state()).room.pending, 2, 'what lost its place is pending again')
     await log.appendRoom(
       room('E.2.x', 'E.5.y', [heldRun(3, mine, [2]), ownRun(4, other, [0, 1])]),
@@ -123,7 +127,7 @@ export function roomContract(test: LogTest): void {
     mustEqual(await placesOf(log, mine), ['0@E.1', '1@E.2', '2@E.3'], 'new places hold')
     mustEqual(await placesOf(log, other), ['0@E.4', '1@E.5'], 'also instead of a refusal')
     await log.welcomed(welcome(term, { cursor: 'F.0.0', cut: { epoch: 'E', place: 0 } }))
-    must((await log.placement(mine)) === undefined, 'with its epoch all places are gone')
+    mustEqual(await placesOf(log, mine), [], 'with its epoch all places are gone')
     await log.appendRoom(room('F.0.0', 'F.3.x', [heldRun(1, mine, [0, 1, 2])], 'F'), term)
     mustEqual(await placesOf(log, mine), ['0@F.1', '1@F.2', '2@F.3'], 'and come anew')
   })

@@ -50,6 +50,26 @@ export function upkeepContract(test: LogTest, share?: (log: Log) => Log | Promis
     )
   })
 
+  test('keeps snapshots by name, a hundred at most', async (log) => {
+    mustEqual(await log.snapshot('a'), undefined, 'there is none at first')
+    const number = await log.append(own([['a-1']]))
+    await log.keepSnapshot('a', 'one\nand "more"')
+    await log.keepSnapshot('b', '')
+    await log.keepSnapshot('a', 'two')
+    mustEqual(
+      [await log.snapshot('a'), await log.snapshot('b')],
+      ['two', ''],
+      'the last one counts',
+    )
+    for (let n = 0; n < 99; n++) await log.keepSnapshot(`n-${n}`, 'text')
+    mustEqual(
+      [await log.snapshot('a'), await log.snapshot('b'), await log.snapshot('n-0')],
+      ['two', undefined, 'text'],
+      'the one that was kept longest ago goes',
+    )
+    mustEqual((await log.state()).head.batch, number, 'they are no records')
+  })
+
   test('removes by size and by time of writing', async (log) => {
     const batches = [1, 2, 3, 4].map((n) => own([[`a-${n}`]], undefined, 1_000 * n))
     for (const batch of batches) await log.append(batch)
@@ -130,6 +150,7 @@ export function upkeepContract(test: LogTest, share?: (log: Log) => Log | Promis
     mustEqual((await other.open()).logId, logId, 'both use one log')
     const number = await log.append(own([['a-1']]))
     mustEqual((await other.read(0, 10))[0]?.batch, number, 'what one writes, the other reads')
+    await log.keepSnapshot('view', 'text')
     const lost = new Promise<unknown>((resolve) => other.watch((error) => resolve(error.code)))
     await log.clear()
     mustEqual(await lost, 'log_cleared', 'the other is told')
@@ -146,6 +167,7 @@ export function upkeepContract(test: LogTest, share?: (log: Log) => Log | Promis
     mustEqual([state.first, state.head.batch, state.room.term], [0, 0, 0], 'and holds nothing')
     must((await next.append(own([['a-3']]))) > 0, 'it can be used')
     must((await next.find('a-1')) === undefined, 'nothing of the old one is found')
+    mustEqual(await next.snapshot('view'), undefined, 'nor a snapshot of it')
     await next.close()
   })
 }

@@ -2,6 +2,7 @@
 import type { Log, StoredBatch } from '../log/log.ts'
 import type { Run } from '../protocol/frames.ts'
 import { roomContract } from './log-contract-room.ts'
+import { streamContract } from './log-contract-streams.ts'
 import { upkeepContract } from './log-contract-upkeep.ts'
 import { header, joined, own, promised, room } from './log-records.ts'
 import { codeOf, must, mustEqual, type Runner } from './suite.ts'
@@ -304,6 +305,7 @@ export function logContract(name: string, runner: Runner, options: LogContractOp
 
     roomContract(test)
     upkeepContract(test, options.share)
+    streamContract(test, options.share)
 
     const { reopen } = options
     if (!reopen) return

@@ -22,7 +22,10 @@ export class Gone extends BusError {
   }
 }
 
-/** The JSON answer to an error: `{ error: { code, message } }` with the status that goes with it. */
+/**
+ * The JSON answer to an error: `{ error: { code, message } }` with the status that goes with it; a
+ * conflict has the stream's `currentRevision` beside.
+ */
 export function errorResponse(
   c: Context,
   error: unknown,
@@ -35,7 +38,11 @@ export function errorResponse(
   if (error instanceof Gone) return c.json({ error: { code, message } }, 410)
   const status = STATUS[code] ?? (code === 'unavailable' ? 503 : 400)
   if (status === 401) c.header('WWW-Authenticate', 'Bearer')
-  return c.json({ error: { code, message } }, status)
+  const { currentRevision } = shown ?? {}
+  return c.json(
+    { error: { code, message, ...(currentRevision !== undefined && { currentRevision }) } },
+    status,
+  )
 }
 
 /** A value of a request that is not what it must be. */

@@ -1,5 +1,11 @@
 /** `POST /rooms/:room/events`: for publishers that have no log, and so no device. */
-import { type EventHeader, headerFault, isEventType, isHeaderText } from '@crosstown/bus/protocol'
+import {
+  type EventHeader,
+  type Expected,
+  headerFault,
+  isEventType,
+  isHeaderText,
+} from '@crosstown/bus/protocol'
 import type { PostedEvent } from '../commands.ts'
 import type { Platform } from '../platform.ts'
 import { badRequest } from './errors.ts'
@@ -22,6 +28,7 @@ const FIELDS: ReadonlySet<string> = new Set([
   'id',
   'source',
   'stream',
+  'expectedRevision',
   'time',
   'version',
   'correlationId',
@@ -76,6 +83,7 @@ async function parseEvent(
     source,
     time: fields['time'] === undefined ? defaults.time : timeOf(fields['time'], `event${at}.time`),
     ...optional('stream', fields['stream']),
+    ...optional('expected', expectedOf(fields, at)),
     ...(fields['version'] !== 1 && optional('version', fields['version'])),
     ...optional('correlationId', correlationId),
     ...optional('causationId', fields['causationId']),
@@ -92,6 +100,18 @@ async function parseEvent(
     header: header as PostedHeader,
     data: data === undefined ? UNDEFINED_TEXT : textOf(data, `event${at}.data`),
   }
+}
+
+/** What the event expects of its stream. @throws {BusError} invalid_options */
+function expectedOf(fields: Record<string, unknown>, at: string): Expected | undefined {
+  const { stream, expectedRevision: expected } = fields
+  if (expected === undefined) return undefined
+  if (stream === undefined) throw badRequest(`event${at}.expectedRevision needs a stream`)
+  if (expected === 'any') return undefined
+  if (expected === 0) return 'none'
+  if (expected === 'none' || expected === 'exists') return expected
+  if (Number.isSafeInteger(expected) && (expected as number) > 0) return expected as number
+  throw badRequest(`event${at}.expectedRevision must be 'any', 'none', 'exists' or a revision`)
 }
 
 /**

@@ -2,11 +2,13 @@ import { BusError, type Durability, idPairs, parseId } from '@crosstown/bus/prot
 import {
   firstAfter,
   lastPlace,
+  publishersIn,
   type RoomFirst,
   type RoomHead,
   type RoomRecord,
   UNTRIMMED,
 } from '../record.ts'
+import { STREAM_KEY } from '../revisions.ts'
 import {
   type Append,
   DEVICE_KEY,
@@ -17,6 +19,7 @@ import {
   type ReadLimit,
   type RoomStats,
   type Store,
+  TRIMMED_PREFIXES,
 } from './store.ts'
 
 interface MemoryRoom {
@@ -28,6 +31,8 @@ interface MemoryRoom {
   readonly state: Map<string, string>
   /** By prefix, in order of counter: the highest counter of a record, and its index from the start. */
   readonly ids: Map<string, { counter: number; index: number }[]>
+  /** How far each publisher was trimmed; the one that was trimmed last comes last. */
+  readonly trimmedTo: Map<string, number>
   events: number
   bytes: number
 }
@@ -51,7 +56,14 @@ class MemoryStore implements Store {
 
   async load(room: string): Promise<LoadedRoom | undefined> {
     const found = this.#room(room)
-    return found && { head: found.head, state: [...found.state] }
+    if (!found) return undefined
+    const state = [...found.state].filter(([key]) => !key.startsWith(STREAM_KEY))
+    return { head: found.head, state }
+  }
+
+  async state(room: string, keys: readonly string[]): Promise<readonly (string | undefined)[]> {
+    const found = this.#room(room)
+    return keys.map((key) => found?.state.get(key))
   }
 
   async head(room: string): Promise<RoomHead | undefined> {
@@ -69,6 +81,7 @@ class MemoryStore implements Store {
         records: [],
         state: new Map(),
         ids: new Map(),
+        trimmedTo: new Map(),
         events: 0,
         bytes: 0,
       }
@@ -122,6 +135,10 @@ class MemoryStore implements Store {
     return undefined
   }
 
+  async trimmedTo(name: string, prefix: string): Promise<number> {
+    return this.#room(name)?.trimmedTo.get(prefix) ?? 0
+  }
+
   async findByTime(name: string, time: number): Promise<number | undefined> {
     const records = this.#room(name)?.records ?? []
     return records[firstIndex(records, (record) => record.time >= time)]?.place
@@ -147,6 +164,7 @@ class MemoryStore implements Store {
       if (!over || (count > 0 && (events >= step.events || bytes >= step.bytes))) break
       over = false
       dropIds(room, record, room.trimmed + count)
+      noteTrimmed(room, record)
       count += 1
       events += record.headers.length
       bytes += record.bytes
@@ -214,6 +232,18 @@ function dropIds(room: MemoryRoom, record: RoomRecord, index: number): void {
     const at = pairs.findIndex((pair, i) => i >= from && pair.index === index)
     pairs.splice(at, 1)
     if (pairs.length === 0) room.ids.delete(prefix)
+  }
+}
+
+function noteTrimmed({ trimmedTo }: MemoryRoom, record: RoomRecord): void {
+  for (const [prefix, counter] of publishersIn(record)) {
+    const before = trimmedTo.get(prefix) ?? 0
+    trimmedTo.delete(prefix)
+    trimmedTo.set(prefix, Math.max(before, counter))
+  }
+  for (const prefix of trimmedTo.keys()) {
+    if (trimmedTo.size <= TRIMMED_PREFIXES) return
+    trimmedTo.delete(prefix)
   }
 }
 

@@ -1,8 +1,8 @@
 /** Tables and rows of the SQLite store. */
 import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite'
 import { type Earlier, type EventHeader, idPairs, type Refusal } from '@crosstown/bus/protocol'
-import { firstAfter, type Mark, type RoomRecord } from '../record.ts'
-import type { Append, Keep, ReadLimit } from './store.ts'
+import { firstAfter, type Mark, publishersIn, type RoomRecord } from '../record.ts'
+import { type Append, type Keep, type ReadLimit, TRIMMED_PREFIXES } from './store.ts'
 
 /** One row, by column. */
 export type Row = Record<string, SQLOutputValue>
@@ -68,6 +68,14 @@ const TABLES = `
     "check" TEXT NOT NULL,
     chain TEXT NOT NULL DEFAULT ''
   ) STRICT;
+  CREATE TABLE IF NOT EXISTS trimmed (
+    room INTEGER NOT NULL,
+    prefix TEXT NOT NULL,
+    counter INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    PRIMARY KEY (room, prefix)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS trimmed_by_place ON trimmed (room, place);
   CREATE INDEX IF NOT EXISTS records_by_time ON records (room, time, place);
 `
 
@@ -100,6 +108,7 @@ export interface Statements {
   readonly addPair: StatementSync
   readonly putState: StatementSync
   readonly state: StatementSync
+  readonly value: StatementSync
   readonly countState: StatementSync
   readonly recordsFrom: StatementSync
   readonly recordsByPair: StatementSync
@@ -110,6 +119,9 @@ export interface Statements {
   readonly dropRecords: StatementSync
   readonly dropPair: StatementSync
   readonly shrink: StatementSync
+  readonly trimmedTo: StatementSync
+  readonly noteTrimmed: StatementSync
+  readonly forgetTrimmed: StatementSync
   readonly names: StatementSync
 }
 
@@ -131,7 +143,10 @@ export function statementsOf(database: DatabaseSync): Statements {
     ),
     addPair: database.prepare('INSERT INTO ids (room, prefix, counter, place) VALUES (?, ?, ?, ?)'),
     putState: database.prepare('INSERT OR REPLACE INTO state (room, key, value) VALUES (?, ?, ?)'),
-    state: database.prepare('SELECT key, value FROM state WHERE room = ?'),
+    state: database.prepare(
+      'SELECT key, value FROM state WHERE room = ? AND (key < ? OR key >= ?)',
+    ),
+    value: database.prepare('SELECT value FROM state WHERE room = ? AND key = ?'),
     countState: database.prepare(
       'SELECT count(*) AS count FROM state WHERE room = ? AND key GLOB ?',
     ),
@@ -159,6 +174,15 @@ export function statementsOf(database: DatabaseSync): Statements {
     ),
     shrink: database.prepare(
       'UPDATE rooms SET events = events - ?, bytes = bytes - ? WHERE id = ?',
+    ),
+    trimmedTo: database.prepare('SELECT counter FROM trimmed WHERE room = ? AND prefix = ?'),
+    noteTrimmed: database.prepare(
+      `INSERT INTO trimmed (room, prefix, counter, place) VALUES (?, ?, ?, ?)
+       ON CONFLICT DO UPDATE SET counter = max(counter, excluded.counter), place = excluded.place`,
+    ),
+    forgetTrimmed: database.prepare(
+      `DELETE FROM trimmed WHERE room = :room AND prefix IN
+         (SELECT prefix FROM trimmed WHERE room = :room ORDER BY place DESC LIMIT -1 OFFSET :most)`,
     ),
     names: database.prepare('SELECT name FROM rooms WHERE name > ? ORDER BY name LIMIT ?'),
   }
@@ -220,6 +244,7 @@ export function applyTrim(sql: Statements, room: string, keep: Keep, step: ReadL
   let bytes = 0
   let over = false
   let newest: RoomRecord | undefined
+  const publishers = new Map<string, { counter: number; place: number }>()
   for (const row of sql.oldest.iterate(id)) {
     over =
       (found['events'] as number) - events > keep.events ||
@@ -232,12 +257,19 @@ export function applyTrim(sql: Statements, room: string, keep: Keep, step: ReadL
     bytes += newest.bytes
     for (const [prefix, counter] of idPairs(newest.headers))
       sql.dropPair.run(id, prefix, counter, newest.place)
+    for (const [prefix, counter] of publishersIn(newest)) {
+      const before = publishers.get(prefix)?.counter ?? 0
+      publishers.set(prefix, { counter: Math.max(before, counter), place: newest.place })
+    }
   }
   if (!newest) return false
   const first = firstAfter(newest)
   sql.dropRecords.run(id, newest.place)
   sql.moveFirst.run(id, first.place, first.check, first.chain)
   sql.shrink.run(events, bytes, id)
+  for (const [prefix, { counter, place }] of publishers)
+    sql.noteTrimmed.run(id, prefix, counter, place)
+  sql.forgetTrimmed.run({ room: id, most: TRIMMED_PREFIXES })
   return over
 }
 

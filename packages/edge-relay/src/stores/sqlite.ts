@@ -7,6 +7,7 @@ import { dirname, resolve } from 'node:path'
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite'
 import { BusError, type Durability, isBusError, parseId } from '@crosstown/bus/protocol'
 import { type RoomFirst, type RoomHead, type RoomRecord, UNTRIMMED } from '../record.ts'
+import { STREAM_KEY } from '../revisions.ts'
 import {
   applyAppend,
   applyTrim,
@@ -31,6 +32,9 @@ import {
 
 /** How long opening waits for a process that is just letting go of the file. */
 const OPEN_TIMEOUT_MS = 1_000
+
+/** Behind all keys of streams: `0` is what follows the slash. */
+const BEHIND_STREAMS = `${STREAM_KEY.slice(0, -1)}0`
 
 interface Pending {
   readonly room: string
@@ -77,11 +81,20 @@ class SqliteStore implements Store {
     return this.#do('load', () => {
       const row = this.#sql.room.get(room)
       if (!row) return undefined
-      const state = this.#sql.state.all(row['id'] as number)
+      const state = this.#sql.state.all(row['id'] as number, STREAM_KEY, BEHIND_STREAMS)
       return {
         head: headOf(row),
         state: state.map(({ key, value }) => [key as string, value as string] as const),
       }
+    })
+  }
+
+  async state(room: string, keys: readonly string[]): Promise<readonly (string | undefined)[]> {
+    return this.#do('read', () => {
+      const id = this.#id(room)
+      return keys.map((key) =>
+        id === undefined ? undefined : (this.#sql.value.get(id, key)?.['value'] as string),
+      )
     })
   }
 
@@ -136,6 +149,14 @@ class SqliteStore implements Store {
         if (index >= 0) return { record, index }
       }
       return undefined
+    })
+  }
+
+  async trimmedTo(room: string, prefix: string): Promise<number> {
+    return this.#do('read', () => {
+      const id = this.#id(room)
+      const row = id === undefined ? undefined : this.#sql.trimmedTo.get(id, prefix)
+      return (row?.['counter'] as number | undefined) ?? 0
     })
   }
 

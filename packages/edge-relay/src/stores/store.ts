@@ -4,6 +4,7 @@
  */
 import type { Durability } from '@crosstown/bus/protocol'
 import type { RoomFirst, RoomHead, RoomRecord } from '../record.ts'
+import type { STREAM_KEY } from '../revisions.ts'
 
 /** A keyed part of a room's state: the fold of its records, written with them. */
 export type StatePut = readonly [key: string, value: string]
@@ -71,8 +72,14 @@ export interface Store {
   /** What holds of an append that resolved `true`. */
   readonly durability: Durability
 
-  /** The room with its state; `undefined` where it has no log. */
+  /**
+   * The room with its state, but for heads of streams ({@link STREAM_KEY}), of which there may be
+   * many; `undefined` where it has no log.
+   */
   load(room: string): Promise<LoadedRoom | undefined>
+
+  /** Values of the room's state, one for each key; `undefined` for one that it does not have. */
+  state(room: string, keys: readonly string[]): Promise<readonly (string | undefined)[]>
 
   /** The head alone; `undefined` where the room has no log. */
   head(room: string): Promise<RoomHead | undefined>
@@ -96,6 +103,13 @@ export interface Store {
 
   /** The event with this id, as long as it is kept. */
   find(room: string, id: string): Promise<Found | undefined>
+
+  /**
+   * How far events with ids of this prefix were trimmed away: the highest counter among those that
+   * came from devices; 0 where there were none, or too many others since
+   * ({@link TRIMMED_PREFIXES}).
+   */
+  trimmedTo(room: string, prefix: string): Promise<number>
 
   /** Place of the first record written at or after `time`, in milliseconds since 1970. */
   findByTime(room: string, time: number): Promise<number | undefined>
@@ -125,6 +139,12 @@ export interface Store {
 
 /** Key of a device's row in a room's state. */
 export const DEVICE_KEY = 'device/'
+
+/**
+ * Publishers of a room that are remembered after their events were trimmed away: those trimmed
+ * last. A publisher is one life of a page, so these are some months of a busy room.
+ */
+export const TRIMMED_PREFIXES = 10_000
 
 /**
  * Records to look into for one id. A publisher's counters ascend, so the first record whose

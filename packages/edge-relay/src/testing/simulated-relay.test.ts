@@ -44,6 +44,22 @@ describe('the simulated relay', () => {
     expect(await idsIn(network)).toEqual([id])
   })
 
+  it('takes posts, the same one once, and tells nobody what it took when it crashed', async () => {
+    const network = networkOf()
+    const post = { type: 'a', data: 1, id: 'order 7' }
+    const before = network.relay.writes
+    const posted = network.relay.post(ROOM, post)
+    posted.catch(() => {})
+    await network.until(() => network.relay.writes > before)
+    network.relay.crash()
+    await expect(network.until(posted)).rejects.toThrow('the relay did not answer')
+    await expect(network.until(network.relay.post(ROOM, post))).rejects.toThrow('did not answer')
+    network.relay.start()
+    const [first] = await network.until(network.relay.post(ROOM, [post]))
+    expect((await network.relay.room(ROOM)).events).toEqual([{ ...first, type: 'a', data: '1' }])
+    await expect(network.until(network.relay.post(ROOM, { type: '' }))).rejects.toThrow('type')
+  })
+
   it('comes back from a backup without what was written since, and is fed again', async () => {
     const network = networkOf()
     const bus = busOn(network, 'phone')

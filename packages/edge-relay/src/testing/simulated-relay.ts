@@ -5,7 +5,8 @@
  */
 import { checkOf } from '@crosstown/bus/protocol'
 import type { RelayHost, RelayProcess, RelayProgram, RoomContents } from '@crosstown/bus/testing'
-import type { Auth } from '../auth.ts'
+import { type Auth, authenticate } from '../auth.ts'
+import { parsePost } from '../http/publish.ts'
 import { type Limits, resolveLimits } from '../limits.ts'
 import type { Platform } from '../platform.ts'
 import { headPosition, positionIn } from '../record.ts'
@@ -63,16 +64,22 @@ class SimulatedRelay implements RelayProgram {
       this.#journal.push(write)
       this.#committed.add(write.room, write.append?.records ?? [])
     })
-    const rooms = new Rooms({
-      store,
-      auth,
-      limits: resolveLimits(limits),
-      platform: platformOf(host),
-      report: onError,
-    })
+    const platform = platformOf(host)
+    const resolved = resolveLimits(limits)
+    const rooms = new Rooms({ store, auth, limits: resolved, platform, report: onError })
     return {
       accept: (end, room) =>
         this.#committed.watch(room, end, (watched) => rooms.accept(watched, { room })),
+      async post(name, body) {
+        const { subject, rights } = await authenticate(auth, undefined, { room: name }, onError)
+        const defaults = { subject, time: platform.now() }
+        const events = await parsePost(body, resolved.postEvents, defaults, platform.sha256)
+        const room = rooms.host(name)
+        const mayPublish = room.publishRights(rights.publish)
+        const bytes = JSON.stringify(body).length
+        const posted = await room.post({ mayPublish, events }, bytes)
+        return posted.events.map(({ id, position }) => ({ id, position }))
+      },
       drain: () => rooms.close(),
     }
   }
@@ -106,9 +113,11 @@ class SimulatedRelay implements RelayProgram {
       bytes: Number.MAX_SAFE_INTEGER,
     })
     const events = records.flatMap((record) =>
-      record.headers.map(({ id, type }, i) => ({
+      record.headers.map(({ id, type, stream, revision }, i) => ({
         id,
         type,
+        ...(stream !== undefined && { stream }),
+        ...(revision !== undefined && { revision }),
         position: positionIn(head.epoch, record, record.place + i),
         data: record.data[i] as string,
       })),

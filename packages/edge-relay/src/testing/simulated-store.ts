@@ -49,6 +49,10 @@ export class SimulatedStore implements Store {
     return this.#later('store.load', () => this.#store.load(room))
   }
 
+  state(room: string, keys: readonly string[]): Promise<readonly (string | undefined)[]> {
+    return this.#later('store.state', () => this.#store.state(room, keys))
+  }
+
   head(room: string): Promise<RoomHead | undefined> {
     return this.#later('store.head', () => this.#store.head(room))
   }
@@ -87,6 +91,10 @@ export class SimulatedStore implements Store {
 
   find(room: string, id: string): Promise<Found | undefined> {
     return this.#later('store.find', () => this.#store.find(room, id))
+  }
+
+  trimmedTo(room: string, prefix: string): Promise<number> {
+    return this.#later('store.trimmedTo', () => this.#store.trimmedTo(room, prefix))
   }
 
   findByTime(room: string, time: number): Promise<number | undefined> {

@@ -1,6 +1,6 @@
 import { checkOf, type EventHeader, utf8Length } from '@crosstown/bus/protocol'
 import type { Mark, RoomHead, RoomRecord } from '../record.ts'
-import type { Append, Store } from '../stores/store.ts'
+import { type Append, type Store, TRIMMED_PREFIXES } from '../stores/store.ts'
 
 /** What the suite needs of a test runner; vitest's and `node:test` with an `expect` will do. */
 export interface TestRunner {
@@ -107,6 +107,33 @@ export function storeContract(
       const joined = appendOf(EMPTY, [], [['device/a', '1']])
       expect(await store.append('r', joined)).toBe(true)
       expect(await store.load('r')).toEqual({ head: joined.head, state: [['device/a', '1']] })
+    })
+
+    it('gives single values of its state, and loads those of streams no other way', async (store) => {
+      expect(await store.state('r', ['stream/s'])).toEqual([undefined])
+      const first = appendOf(
+        EMPTY,
+        [recordOf(['a-1'])],
+        [
+          ['device/a', '1'],
+          ['stream/s', '[1,"a-1"]'],
+          ['stream/0', 'x'],
+          ['stream/ü 😀', 'y'],
+          ['streams', '2'],
+        ],
+      )
+      expect(await store.append('r', first)).toBe(true)
+      expect(new Map((await store.load('r'))?.state)).toEqual(
+        new Map([
+          ['device/a', '1'],
+          ['streams', '2'],
+        ]),
+      )
+      const keys = ['stream/ü 😀', 'stream/none', 'stream/s', 'streams', 'stream/0']
+      expect(await store.state('r', keys)).toEqual(['y', undefined, '[1,"a-1"]', '2', 'x'])
+      const second = appendOf(first.head, [], [['stream/s', '[2,"a-2"]']])
+      expect(await store.append('r', second)).toBe(true)
+      expect(await store.state('r', ['stream/s'])).toEqual(['[2,"a-2"]'])
     })
 
     it('writes nothing where the head is another', async (store) => {
@@ -264,6 +291,49 @@ export function storeContract(
       expect(await store.first('r')).toEqual(markOf('a-10', 10))
     })
 
+    it('remembers how far the events of each publisher were trimmed away', async (store) => {
+      const records = [
+        recordOf(['a-1', 'a-2', 'b-7'], { device: 'd', batch: 1 }),
+        recordOf(['a-3', 'h-x'], { device: 'd', batch: 2 }),
+        recordOf(['c-1']),
+        recordOf(['a-4', 'b-5'], { device: 'e', batch: 1 }),
+      ]
+      const append = appendOf(EMPTY, records, [])
+      await store.append('r', append)
+      await store.append('other', append)
+      const far = (...prefixes: string[]): Promise<number[]> =>
+        Promise.all(prefixes.map((prefix) => store.trimmedTo('r', prefix)))
+      expect(await far('a', 'b', 'c', 'h-x')).toEqual([0, 0, 0, 0])
+      await store.trim('r', { ...KEEP, events: 5 }, ALL)
+      expect(await far('a', 'b')).toEqual([2, 7])
+      // Posts are known by ids that say nothing of one another.
+      await store.trim('r', { ...KEEP, events: 2 }, ALL)
+      expect(await far('a', 'b', 'c', 'h-x')).toEqual([3, 7, 0, 0])
+      // What came again behind a later one does not make less of it.
+      await store.trim('r', { ...KEEP, events: 0 }, ALL)
+      expect(await far('a', 'b')).toEqual([4, 7])
+      expect(await store.trimmedTo('other', 'a')).toBe(0)
+      expect(await store.trimmedTo('none', 'a')).toBe(0)
+    })
+
+    it('forgets how far a publisher was trimmed when that of many was trimmed since', async (store) => {
+      const early = appendOf(EMPTY, [recordOf(['old-1'], { device: 'd', batch: 1 })], [])
+      await store.append('r', early)
+      const many = Array.from({ length: TRIMMED_PREFIXES / 500 }, (_, k) =>
+        recordOf(
+          Array.from({ length: 500 }, (_, i) => `p${k}x${i}-1`),
+          { device: 'd', batch: k + 2 },
+        ),
+      )
+      await store.append('r', appendOf(early.head, many, []))
+      const keep = (events: number): Promise<boolean> => store.trim('r', { ...KEEP, events }, ALL)
+      await keep(500)
+      expect(await store.trimmedTo('r', 'old')).toBe(1)
+      await keep(0)
+      expect(await store.trimmedTo('r', 'old')).toBe(0)
+      expect(await store.trimmedTo('r', 'p0x0')).toBe(1)
+    })
+
     it('knows nothing to trim in a room without log', async (store) => {
       expect(await store.trim('r', { ...KEEP, events: 0 }, ALL)).toBe(false)
       expect(await store.first('r')).toEqual({ place: 0, check: '0', chain: '' })
@@ -284,7 +354,7 @@ export function storeContract(
       reopen,
     }) => {
       if (!reopen) return
-      const old = appendOf(EMPTY, [recordOf(['o-1'])], [])
+      const old = appendOf(EMPTY, [recordOf(['o-1'], { device: 'd', batch: 1 })], [])
       await store.append('r', old)
       await store.trim('r', { ...KEEP, events: 0 }, ALL)
       const first = appendOf(old.head, [recordOf(['a-1', 'a-2'])], [['device/a', '1']])
@@ -297,6 +367,7 @@ export function storeContract(
         expect(await again.load('r')).toEqual({ head: first.head, state: [['device/a', '1']] })
         expect(await again.read('r', 0, ALL)).toEqual(first.records)
         expect(await again.first('r')).toEqual(markOf('o-1', 1))
+        expect(await again.trimmedTo('r', 'o')).toBe(1)
         expect(await again.append('r', appendOf(first.head, [recordOf(['a-3'])], []))).toBe(true)
       } finally {
         await again.close()
@@ -307,8 +378,10 @@ export function storeContract(
       await store.close()
       for (const call of [
         () => store.load('r'),
+        () => store.state('r', ['stream/s']),
         () => store.read('r', 0, ALL),
         () => store.first('r'),
+        () => store.trimmedTo('r', 'a'),
         () => store.trim('r', KEEP, ALL),
         () => store.rooms('', 1),
         () => store.append('r', appendOf(EMPTY, [recordOf(['a-1'])], [])),

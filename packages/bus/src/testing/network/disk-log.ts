@@ -1,6 +1,7 @@
 /** A context's handle of a log on the disk of its device. */
 import { BusError } from '../../errors.ts'
 import type {
+  ExpectedInLog,
   Log,
   LogSource,
   LogState,
@@ -96,6 +97,29 @@ class DiskLog implements Log, DiskHandle {
     return number
   }
 
+  /** Others hear of it when it is committed: before, nobody can know whether it will be. */
+  async appendExpected(
+    batch: OwnBatch,
+    expected: readonly ExpectedInLog[],
+    begun?: (revisions: ReadonlyMap<string, number>) => void,
+  ): Promise<number> {
+    let revisions: ReadonlyMap<string, number> = new Map()
+    const number = await this.#write(
+      'log.appendExpected',
+      (log) =>
+        log.appendExpected(batch, expected, (found) => {
+          revisions = found
+        }),
+      batch.headers,
+    )
+    begun?.(revisions)
+    return number
+  }
+
+  countStreams(streams: readonly string[], before: number): Promise<number[] | undefined> {
+    return this.#read('log.countStreams', (log) => log.countStreams(streams, before))
+  }
+
   appendRoom(batch: RoomBatch, term: Term): Promise<number> {
     return this.#write('log.appendRoom', (log) => log.appendRoom(batch, term))
   }
@@ -142,6 +166,14 @@ class DiskLog implements Log, DiskHandle {
 
   placements(from: number, to: number): Promise<Placement[]> {
     return this.#read('log.placements', (log) => log.placements(from, to))
+  }
+
+  snapshot(name: string): Promise<string | undefined> {
+    return this.#read('log.snapshot', (log) => log.snapshot(name))
+  }
+
+  keepSnapshot(name: string, text: string): Promise<void> {
+    return this.#write('log.keepSnapshot', (log) => log.keepSnapshot(name, text))
   }
 
   trim(limits: RetentionLimits, outbox?: boolean): Promise<Trimmed> {

@@ -35,7 +35,7 @@ export class TestNetwork {
     const scheduler = new Scheduler()
     scheduler.trace = trace
     const wall = (): number => EPOCH_MS + Math.floor(scheduler.now)
-    this.relay = new TestRelay(relay, scheduler, randomFor(seed, 'relay'), wall)
+    this.relay = new TestRelay(relay, scheduler, (part) => randomFor(seed, part), wall)
     this.#world = { seed, scheduler, relay: this.relay }
     this.#hasRelay = relay !== NO_RELAY
     if (this.#hasRelay) this.relay.start()

@@ -20,16 +20,27 @@ export interface RelayHost {
 export interface RelayProcess {
   /** Takes an open socket. */
   accept(end: RelayEnd, room: string): RelayEndEvents
+  /** Takes what is posted by HTTP: one event, or a list of them. */
+  post(room: string, body: unknown): Promise<readonly PostedEvent[]>
   /** Sends everyone away in good order; resolves when nothing is left to do. */
   drain(): Promise<void>
 }
 
 /** An event as the room has it. */
 export interface RoomEvent {
+  readonly stream?: string
+  /** Of an event with a stream. */
+  readonly revision?: number
   readonly id: string
   readonly position: string
   readonly type: string
   readonly data: string
+}
+
+/** Where the room has an event that was posted. */
+export interface PostedEvent {
+  readonly id: string
+  readonly position: string
 }
 
 /** What a room holds, as its store has it now. */
@@ -63,6 +74,9 @@ export interface RelayProgram {
   readonly violations: readonly string[]
 }
 
+/** Milliseconds of a request, and of its answer. */
+const REQUEST_MS: readonly [number, number] = [2, 30]
+
 /** A device's end of the network: what a partition cuts. */
 export interface Dialer {
   /** Runs `run` in the context that dials, if it lives; later, if it is frozen. */
@@ -79,6 +93,7 @@ export interface Dialer {
 export class TestRelay {
   readonly #scheduler: Scheduler
   readonly #random: Random
+  readonly #requestRandom: Random
   readonly #program: RelayProgram
   readonly #wall: () => number
   /** Connections of whatever state. */
@@ -89,11 +104,20 @@ export class TestRelay {
   /** Counts processes: what an earlier one had begun is not done. */
   #life = 0
   #timers = 0
+  /** How to end the requests that wait for an answer of the process. */
+  readonly #requests = new Set<() => void>()
 
-  constructor(program: RelayProgram, scheduler: Scheduler, random: Random, wall: () => number) {
+  /** `randomOf`: chance of its own for each part. */
+  constructor(
+    program: RelayProgram,
+    scheduler: Scheduler,
+    randomOf: (part: string) => Random,
+    wall: () => number,
+  ) {
     this.#program = program
     this.#scheduler = scheduler
-    this.#random = random
+    this.#random = randomOf('relay')
+    this.#requestRandom = randomOf('requests')
     this.#wall = wall
   }
 
@@ -144,6 +168,7 @@ export class TestRelay {
     this.#life += 1
     this.#timers = 0
     for (const wire of [...this.#wires.keys()]) wire.relayGone()
+    for (const end of [...this.#requests]) end()
   }
 
   /** Ends the process in good order: no command is lost, every device is told to come back. */
@@ -204,6 +229,36 @@ export class TestRelay {
     return this.#most.get(device) ?? 0
   }
 
+  /**
+   * Posts to a room by HTTP, as a publisher without a device: `{ type, data, id, ... }`, or a list
+   * of these, which is taken as a whole.
+   *
+   * @throws {Error} where no answer comes: whether the events are in the room is then not known
+   * @throws {BusError} with which the relay answers
+   */
+  post(room: string, body: unknown): Promise<readonly PostedEvent[]> {
+    const { promise, resolve, reject } = Promise.withResolvers<readonly PostedEvent[]>()
+    const end = (): void => reject(new Error('the relay did not answer'))
+    this.#requests.add(end)
+    promise.then(
+      () => this.#requests.delete(end),
+      () => this.#requests.delete(end),
+    )
+    const later = (label: string, run: () => void): void => {
+      this.#scheduler.schedule(this.#requestRandom.between(...REQUEST_MS), label, run)
+    }
+    later('post', () => {
+      if (!this.#process) end()
+      // What was taken from a process that ended since is not told: the request was ended with it.
+      else
+        this.#process.post(room, body).then(
+          (events) => later('post answered', () => resolve(events)),
+          (error: unknown) => later('post refused', () => reject(error)),
+        )
+    })
+    return promise
+  }
+
   /** Opens a socket. */
   dial(room: string, dialer: Dialer, events: DeviceEndEvents): Wire {
     const life = this.#life
@@ -221,16 +276,21 @@ export class TestRelay {
       events,
     )
     this.#wires.set(wire, dialer)
-    let open = 0
-    for (const [other, { device, runs }] of this.#wires) {
-      if (device === dialer.device && other.deviceOpen && runs()) open += 1
-    }
-    this.#most.set(dialer.device, Math.max(open, this.mostSocketsOf(dialer.device)))
     wire.connect((end) => {
+      this.#countSockets(dialer.device)
       if (life !== this.#life || this.#cut.has(dialer.device)) return undefined
       return this.#process?.accept(end, room)
     })
     return wire
+  }
+
+  /** When one arrives here: a context that thaws may dial before it hears that it leads no more. */
+  #countSockets(of: object): void {
+    let open = 0
+    for (const [wire, { device, runs }] of this.#wires) {
+      if (device === of && wire.deviceOpen && runs()) open += 1
+    }
+    this.#most.set(of, Math.max(open, this.mostSocketsOf(of)))
   }
 
   #host(): RelayHost {
