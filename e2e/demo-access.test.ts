@@ -82,6 +82,21 @@ for (const colorScheme of ['light', 'dark'] as const) {
   }
 }
 
+test('all of it fits a window as narrow as pages have to bear', async ({ browser }) => {
+  const device = await browser.newContext({ viewport: { width: 320, height: 640 } })
+  const page = await device.newPage()
+  await visit(page, 'fits')
+  for (const sku of ['honey', 'bread']) await add(page, sku)
+  await page.getByTestId('status-details-toggle').click()
+  for (const screen of SCREENS) {
+    await show(page, screen)
+    await expect.poll(() => overflow(page), screen).toBeLessThanOrEqual(0)
+  }
+  await page.goto(address('fits', '', 'devices.html'))
+  await expect.poll(() => overflow(page)).toBeLessThanOrEqual(0)
+  await device.close()
+})
+
 /** Goes on with Tab until the element has the focus, which must be seen there. */
 async function tabTo(page: Page, testId: string): Promise<void> {
   for (let presses = 0; presses < 80; presses++) {

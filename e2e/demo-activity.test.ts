@@ -76,7 +76,18 @@ test('the slider gives the cart of any moment back, and a past cart can be had a
   for (const sku of ['tea', 'bread', 'tea', 'oil']) await add(page, sku)
   await page.getByTestId('cart-clear').click()
   await cartIs([page], [])
+  const told = page.evaluate(
+    () =>
+      new Promise<boolean>((resolve) => {
+        new MutationObserver((_changes, observer) => {
+          if (!document.querySelector('progress')) return
+          observer.disconnect()
+          resolve(true)
+        }).observe(document.body, { childList: true, subtree: true })
+      }),
+  )
   await show(page, '#/activity/rewind')
+  expect(await told, 'how far the replay is').toBe(true)
   const place = page.getByTestId('rewind-place')
   await expect(place).toHaveAttribute('data-count', '5')
   const slider = page.getByTestId('rewind-slider')

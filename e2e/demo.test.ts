@@ -235,6 +235,23 @@ test.describe('with both services', () => {
     await Promise.all([home.close(), phone.close()])
   })
 
+  test('what is sold out comes back with a delivery, on every device', async ({ browser }) => {
+    const [home, phone] = [await browser.newContext(), await browser.newContext()]
+    const [page, other] = [await home.newPage(), await phone.newPage()]
+    for (const one of [page, other]) await visit(one, 'demo')
+    const left = page.getByTestId('stock-honey')
+    await expect(left).toHaveAttribute('data-left', '4')
+    for (let i = 0; i < 4; i++) await add(page, 'honey')
+    await expect(orderOf(page, await order(page))).toHaveAttribute('data-state', 'confirmed')
+    await show(page, '#/')
+    await expect(left).toHaveAttribute('data-left', '0')
+    await other.getByTestId('restock-honey').click()
+    for (const one of [page, other]) {
+      await expect(one.getByTestId('stock-honey')).toHaveAttribute('data-left', '12')
+    }
+    await Promise.all([home.close(), phone.close()])
+  })
+
   test('who is here is seen: tabs, workers, other devices and services', async ({ browser }) => {
     const [home, phone] = [await browser.newContext(), await browser.newContext()]
     const [tab, second, other] = [await home.newPage(), await home.newPage(), await phone.newPage()]

@@ -9,7 +9,7 @@ export interface Notifications {
 
 export const NOTIFICATION_TYPES = ['order.confirmed', 'order.failed', 'notification.seen'] as const
 
-export type NotificationEvent = EventOf<Shop, (typeof NOTIFICATION_TYPES)[number]>
+type NotificationEvent = EventOf<Shop, (typeof NOTIFICATION_TYPES)[number]>
 
 export const NO_NOTIFICATIONS: Notifications = { total: 0, unread: 0 }
 

@@ -13,7 +13,7 @@ export const STEPS = [
 ] as const
 
 /** What stops an order; what is taken back then; and the end of it. */
-export const SETBACKS = [
+const SETBACKS = [
   'inventory.missing',
   'payment.declined',
   'shipping.refused',

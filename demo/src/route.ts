@@ -11,7 +11,7 @@ export interface Route {
   readonly query: string
 }
 
-export function routeFrom(hash: string): Route {
+function routeFrom(hash: string): Route {
   const [path = '', query = ''] = hash.replace(/^#\/?/, '').split('?')
   const [first, ...rest] = path.split('/').map(decoded)
   const screen = SCREENS.find((name) => name === first) ?? 'shop'

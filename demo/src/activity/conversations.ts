@@ -2,11 +2,6 @@
 import { bus } from '../bus.ts'
 import type { LogEvent } from './log-search.ts'
 
-export interface Conversation {
-  readonly correlationId: string
-  readonly events: readonly LogEvent[]
-}
-
 /** The events of one, and again whenever there is one more, until it is told to stop. */
 export function watchConversation(
   correlationId: string,
