@@ -16,6 +16,7 @@ const suites = {
   tabs: () => import('./suites/tabs.mjs'),
   append: () => import('./suites/append.mjs'),
   read: () => import('./suites/read.mjs'),
+  relay: () => import('./suites/relay.mjs'),
   catchup: () => import('./suites/catchup.mjs'),
   handover: () => import('./suites/handover.mjs'),
   budgets: () => import('./suites/budgets.mjs'),

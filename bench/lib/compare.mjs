@@ -6,7 +6,7 @@ import { renderBudget, renderRow } from './table.mjs'
  * @typedef {object} Comparison
  * @property {string} work what is done
  * @property {string} against the peer, and what it does
- * @property {'events/s' | 'ms'} unit of what both sides return
+ * @property {'events/s' | 'per CPU s' | 'ms' | 'kB'} unit of what both sides return
  * @property {{ atLeast: number } | { atMost: number }} goal of ours divided by the peer's
  * @property {() => number | Promise<number>} ours measures one round. It MUST throw when the work
  *   was not done in full.

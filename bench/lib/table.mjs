@@ -1,9 +1,9 @@
 // Rows as text.
 
 const scales = [
-  [1e6, ' M/s'],
-  [1e3, ' k/s'],
-  [1, ' /s'],
+  [1e6, 'M'],
+  [1e3, 'k'],
+  [1, ''],
 ]
 
 const digits = (value) => (value >= 100 ? 0 : value >= 10 ? 1 : 2)
@@ -13,7 +13,8 @@ export function amount(value, unit) {
   if (unit === 'ms' && value < 1) return `${(value * 1000).toFixed(digits(value * 1000))} µs`
   if (unit === 'ms') return `${value.toFixed(digits(value))} ms`
   const [scale, name] = scales.find(([scale]) => value >= scale) ?? scales.at(-1)
-  return (value / scale).toFixed(digits(value / scale)) + name
+  const per = unit === 'per CPU s' ? '/CPU s' : '/s'
+  return `${(value / scale).toFixed(digits(value / scale))} ${name}${per}`
 }
 
 const times = (ratio) => `${ratio.toFixed(digits(ratio))}x`
