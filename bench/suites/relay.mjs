@@ -2,8 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createBus, memoryLog, relayLink } from '@crosstown/bus'
-import { io } from 'socket.io-client'
+import { busIn, clientOf, connected } from '../lib/clients.mjs'
 import { startRelay, startScript } from '../lib/processes.mjs'
 import { closeSockets, openDevice, openPlain, openSocketIo } from '../lib/sockets.mjs'
 import { median } from '../lib/stats.mjs'
@@ -11,25 +10,23 @@ import { dataOf, eventOf, TYPE } from '../pages/events.mjs'
 
 const PUBLISHERS = 10
 const SUBSCRIBERS = 100
-/** Of one round; a server that takes more of them is given more. */
-const OUR_EVENTS = 20_000
-const THEIR_EVENTS = 4_000
-/** Events of one publisher that the server has not confirmed. */
-const UNDER_WAY = 100
 const ROUND_TRIPS = 200
 const IDLE = 1_000
 
 const listening = /listening on (\S+)\n/
 
+export const about = {
+  title: 'Through a relay',
+  text: 'The relay is the command `crosstown-relay serve`, a process of its own on Node, and so are its peers. Fan-out: the publishers are real buses, each with at most 100 events under way, and the events for each second of CPU time that the server used (`process.cpuUsage()` of its process) are compared, so that what the clients cost does not count. The publishers of Socket.IO have as many under way, one in a hundred with an acknowledgement. A relay sends what was committed together as one frame; Socket.IO sends a frame for each event. Where each publisher waits for one event before the next, there is little to put together. Round trip: an event from one device to another and one back; devices and clients, with all that they have, are processes of their own. Memory: what the process has resident after a garbage collection, for each connection beyond the first hundred.',
+}
+
 export async function run(bench) {
   const folder = await mkdtemp(join(tmpdir(), 'crosstown-bench-'))
   try {
-    for (const [kept, store, atLeast] of [
-      ['kept in memory', 'memory', 5],
-      ['kept in SQLite, each commit synced', `sqlite:${join(folder, 'events.db')}`, 3],
-    ]) {
-      await fanOut(bench, { kept, store, atLeast })
-    }
+    const sqlite = `sqlite:${join(folder, 'events.db')}`
+    await fanOut(bench, { kept: 'memory', store: 'memory', atLeast: 5, underWay: 100 })
+    await fanOut(bench, { kept: 'SQLite, synced', store: sqlite, atLeast: 3, underWay: 100 })
+    await fanOut(bench, { kept: 'memory', store: 'memory', atLeast: 1, underWay: 1 })
     await roundTrips(bench)
     await idleConnections(bench)
   } finally {
@@ -37,7 +34,10 @@ export async function run(bench) {
   }
 }
 
-async function fanOut(bench, { kept, store, atLeast }) {
+async function fanOut(bench, { kept, store, atLeast, underWay }) {
+  const pace = underWay === 1 ? 'each awaiting one event at a time' : 'saturating'
+  // Enough for a second or two of the server's time.
+  const [ourEvents, theirEvents] = underWay === 1 ? [4_000, 4_000] : [20_000, 4_000]
   const relay = await startRelay(store)
   const server = await startScript('bench/peers/socket-io-server.mjs', [], listening)
   const heard = new Count()
@@ -49,20 +49,21 @@ async function fanOut(bench, { kept, store, atLeast }) {
   const theirs = await Promise.all(
     times(SUBSCRIBERS, () => openSocketIo(`ws://${server.found}`, { heard: heard.add })),
   )
-  const buses = times(PUBLISHERS, (i) => busIn(relay.url, 'room', `publisher${i}`, ['none']))
+  const buses = times(PUBLISHERS, (i) => busIn(relay.url, `publisher${i}`, ['none']))
   const clients = times(PUBLISHERS, () => clientOf(server.found))
   try {
-    await Promise.all(buses.map((bus) => bus.publish('bench.ready', null, { until: 'relayed' })))
-    await Promise.all(clients.map(connected))
+    const ready = heard.until(PUBLISHERS * SUBSCRIBERS)
+    for (const bus of buses) void bus.publish('bench.ready', null)
+    await Promise.all([ready, ...clients.map(connected)])
     await bench.compare({
-      work: `relay fan-out, ${PUBLISHERS} publishers saturating, ${SUBSCRIBERS} subscribers, ${kept}`,
+      work: `relay fan-out, ${PUBLISHERS} publishers ${pace}, ${SUBSCRIBERS} subscribers, kept in ${kept}`,
       against: 'Socket.IO, WebSocket only, keeps nothing',
       unit: 'per CPU s',
       goal: { atLeast },
       rounds: 5,
       warmups: 1,
-      ours: () => deliveries(relay, heard, OUR_EVENTS, (n) => publishAll(buses, n)),
-      peer: () => deliveries(server, heard, THEIR_EVENTS, (n) => emitAll(clients, n)),
+      ours: () => deliveries(relay, heard, ourEvents, (n) => publishAll(buses, n, underWay)),
+      peer: () => deliveries(server, heard, theirEvents, (n) => emitAll(clients, n, underWay)),
     })
   } finally {
     await Promise.all(buses.map((bus) => bus.close()))
@@ -83,11 +84,11 @@ async function deliveries(server, heard, events, publish) {
 }
 
 /** Each as fast as the relay takes it. */
-const publishAll = (buses, each) =>
+const publishAll = (buses, each, underWay) =>
   Promise.all(
     buses.map(async (bus) => {
-      for (let n = 0; n < each; n += UNDER_WAY) {
-        const published = times(UNDER_WAY, (i) =>
+      for (let n = 0; n < each; n += underWay) {
+        const published = times(underWay, (i) =>
           bus.publish(TYPE, dataOf(n + i), { until: 'relayed' }),
         )
         await Promise.all(published)
@@ -95,13 +96,13 @@ const publishAll = (buses, each) =>
     }),
   )
 
-/** The same; every hundredth is confirmed. */
-const emitAll = (clients, each) =>
+/** The same; the last of those under way is confirmed. */
+const emitAll = (clients, each, underWay) =>
   Promise.all(
     clients.map(async (client) => {
-      for (let n = 0; n < each; n += UNDER_WAY) {
-        for (let i = 0; i < UNDER_WAY - 1; i++) client.emit('publish', eventOf(n + i))
-        await client.emitWithAck('publish', eventOf(n + UNDER_WAY - 1))
+      for (let n = 0; n < each; n += underWay) {
+        for (let i = 0; i < underWay - 1; i++) client.emit('publish', eventOf(n + i))
+        await client.emitWithAck('publish', eventOf(n + underWay - 1))
       }
     }),
   )
@@ -109,58 +110,43 @@ const emitAll = (clients, each) =>
 async function roundTrips(bench) {
   const relay = await startRelay('memory')
   const server = await startScript('bench/peers/socket-io-server.mjs', [], listening)
-  const [asking, answering] = times(2, (i) => busIn(relay.url, 'room', `device${i}`))
-  const [caller, echo] = times(2, () => clientOf(server.found))
+  const answering = await Promise.all([
+    startScript('bench/peers/answering.mjs', ['relay', new URL(relay.url).host], /(ready)/),
+    startScript('bench/peers/answering.mjs', ['socket.io', server.found], /(ready)/),
+  ])
+  const bus = busIn(relay.url, 'asking')
+  const client = clientOf(server.found)
+  let answered = () => {}
+  const next = (resolve) => {
+    answered = resolve
+  }
+  bus.subscribe('bench.pong', ({ data }) => answered(data.round))
+  client.on('event', ({ type, data }) => type === 'bench.pong' && answered(data.round))
   try {
-    answering.subscribe('bench.ping', ({ data }) => void answering.publish('bench.pong', data))
-    await Promise.all(
-      [asking, answering].map((bus) => bus.publish('bench.ready', null, { until: 'relayed' })),
-    )
-    await Promise.all([caller, echo].map(connected))
-    await Promise.all([caller, echo].map((client) => client.emitWithAck('join')))
-    echo.on('event', ({ type, data }) => {
-      if (type === 'bench.ping') echo.emit('publish', { ...eventOf(0), type: 'bench.pong', data })
-    })
+    await bus.publish('bench.ready', null, { until: 'relayed' })
+    await connected(client)
+    await client.emitWithAck('join')
     await bench.compare({
       work: 'relay, one event at a time: round trip p50',
       against: 'Socket.IO, WebSocket only, keeps nothing',
       unit: 'ms',
       goal: { atMost: 1.2 },
       rounds: 15,
-      ours: () => {
-        let answered
-        const off = asking.subscribe('bench.pong', ({ data }) => answered(data.round))
-        return roundTripTime(
-          (round) => void asking.publish('bench.ping', { round }),
-          (resolve) => {
-            answered = resolve
-          },
-        ).finally(off)
-      },
-      peer: () => {
-        let answered
-        const hear = ({ type, data }) => type === 'bench.pong' && answered(data.round)
-        caller.on('event', hear)
-        return roundTripTime(
-          (round) => {
-            caller.emit('publish', { ...eventOf(0), type: 'bench.ping', data: { round } })
-          },
-          (resolve) => {
-            answered = resolve
-          },
-        ).finally(() => caller.off('event', hear))
-      },
+      ours: () => roundTripTime(next, (round) => void bus.publish('bench.ping', { round })),
+      peer: () =>
+        roundTripTime(next, (round) =>
+          client.emit('publish', { ...eventOf(0), type: 'bench.ping', data: { round } }),
+        ),
     })
   } finally {
-    await Promise.all([asking.close(), answering.close()])
-    caller.close()
-    echo.close()
-    await Promise.all([relay.stop(), server.stop()])
+    await bus.close()
+    client.close()
+    await Promise.all([...answering, relay, server].map(({ stop }) => stop()))
   }
 }
 
 /** The p50 of one round's round trips, one after the other. */
-async function roundTripTime(send, hear) {
+async function roundTripTime(hear, send) {
   const took = []
   for (let round = 0; round < ROUND_TRIPS; round++) {
     const answer = new Promise(hear)
@@ -217,20 +203,6 @@ async function heldBy(start, open) {
   }
 }
 
-/** A device with all that a real one has, but for a disk. */
-function busIn(url, room, name, types) {
-  const link = relayLink({ url, room, ...(types && { types }) })
-  return createBus({ name, log: memoryLog(), relay: link })
-}
-
-/** A client with all that Socket.IO has. */
-function clientOf(address) {
-  return io(`http://${address}`, { transports: ['websocket'], forceNew: true })
-}
-
-const connected = (client) =>
-  client.connected || new Promise((resolve) => client.once('connect', resolve))
-
 const times = (count, make) => Array.from({ length: count }, (_, i) => make(i))
 
 /** Waits for what many sockets hear. */
@@ -239,7 +211,7 @@ class Count {
   #done
 
   until(count) {
-    this.#missing += count
+    this.#missing = count
     return new Promise((resolve) => {
       this.#done = resolve
     })
