@@ -89,7 +89,7 @@ async function connections(bench) {
         )),
       )
     }
-    const batches = Math.max(5, Math.round(DELIVERIES / n / events))
+    const batches = Math.min(1_000, Math.max(5, Math.round(DELIVERIES / n / events)))
     const before = await relay.cost()
     for (let i = 0; i < batches; i++) {
       missing = n * events

@@ -10,7 +10,7 @@ import { dataOf, eventOf, TYPE } from '../pages/events.mjs'
 
 const PUBLISHERS = 10
 const SUBSCRIBERS = 100
-const ROUND_TRIPS = 200
+const ROUND_TRIPS = 1_000
 const IDLE = 1_000
 
 const listening = /listening on (\S+)\n/
