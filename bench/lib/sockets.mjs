@@ -9,7 +9,7 @@ const light = { perMessageDeflate: false, skipUTF8Validation: true }
 const term = [1, 'bench']
 
 /**
- * A device of a relay that has joined its room. `heard` is called with how many events came.
+ * A device of a relay that has joined its room. `heard` is called with how many events came since.
  *
  * @param types what it reads; all where it is absent
  */
@@ -24,6 +24,7 @@ export async function openDevice(url, room, { id, types, heard = () => {} }) {
     log: `log-${id}`,
     device: { id, secret: `secret-of-${id}` },
     terms: [term],
+    from: 'now',
     ...(types && { types }),
   }
   await joined(socket, (resolve, reject) => {

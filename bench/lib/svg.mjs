@@ -2,7 +2,7 @@
 // is readable wherever it is shown.
 import { amount, goalText, times } from './table.mjs'
 
-const WIDTH = 860
+const WIDTH = 940
 const INK = { light: '#1f2328', dark: '#e6edf3' }
 const curveColors = [
   ['#0b6e99', '#58b6e0'],
@@ -29,7 +29,7 @@ export function goalPlot(rows) {
   return svg(height, 'How each row stands to its goal', parts)
 }
 
-const LABELS = 440
+const LABELS = 510
 const BAR_ROW = 26
 
 function bar({ work, ratio, goal, meets }, score, scale, y) {
@@ -37,7 +37,7 @@ function bar({ work, ratio, goal, meets }, score, scale, y) {
   const [left, right] = [Math.min(from, to), Math.max(from, to)]
   const kind = meets ? 'met' : 'missed'
   return [
-    text(LABELS - 12, y + 16, shortened(work, 66), 'label', 'end'),
+    text(LABELS - 12, y + 16, shortened(work, 78), 'label', 'end'),
     `<rect x="${px(left)}" y="${y + 4}" width="${px(Math.max(2, right - left))}" height="16" rx="2" class="${kind}"/>`,
     text(right + 6, y + 16, `${times(ratio)} (${goalText(goal)})`, 'tick'),
   ]
@@ -47,7 +47,7 @@ function bar({ work, ratio, goal, meets }, score, scale, y) {
 export function growthPlot({ work, per, unit, curves }) {
   const height = 340
   const points = curves.flatMap((curve) => curve.points)
-  const x = logScale(extent(points.map(({ n }) => n)), [78, WIDTH - 24])
+  const x = logScale(extent(points.map(({ n }) => n)), [78, WIDTH - 40])
   const y = logScale(padded(extent(points.flatMap(({ lowest, highest }) => [lowest, highest]))), [
     height - 54,
     72,
@@ -55,13 +55,13 @@ export function growthPlot({ work, per, unit, curves }) {
   const parts = [
     text(16, 26, work, 'title'),
     ...y.ticks.flatMap((tick) => [
-      line(78, y.at(tick), WIDTH - 24, y.at(tick), 'grid'),
+      line(78, y.at(tick), WIDTH - 40, y.at(tick), 'grid'),
       text(70, y.at(tick) + 4, amount(tick, unit), 'tick', 'end'),
     ]),
-    ...x.ticks.map((tick) =>
-      text(x.at(tick), height - 34, tick.toLocaleString('en'), 'tick', 'middle'),
+    ...curves[0].points.map(({ n }) =>
+      text(x.at(n), height - 34, n.toLocaleString('en'), 'tick', 'middle'),
     ),
-    text((78 + WIDTH - 24) / 2, height - 12, per, 'label', 'middle'),
+    text((78 + WIDTH - 40) / 2, height - 12, per, 'label', 'middle'),
     ...curves.flatMap((curve, i) => [
       `<rect x="${78 + i * 250}" y="42" width="12" height="12" rx="2" class="fill${i}"/>`,
       text(96 + i * 250, 52, curve.name, 'label'),

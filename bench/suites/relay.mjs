@@ -35,7 +35,7 @@ export async function run(bench) {
 }
 
 async function fanOut(bench, { kept, store, atLeast, underWay }) {
-  const pace = underWay === 1 ? 'each awaiting one event at a time' : 'saturating'
+  const pace = underWay === 1 ? 'one event at a time each' : 'saturating'
   // Enough for a second or two of the server's time.
   const [ourEvents, theirEvents] = underWay === 1 ? [4_000, 4_000] : [20_000, 4_000]
   const relay = await startRelay(store)
@@ -56,7 +56,7 @@ async function fanOut(bench, { kept, store, atLeast, underWay }) {
     for (const bus of buses) void bus.publish('bench.ready', null)
     await Promise.all([ready, ...clients.map(connected)])
     await bench.compare({
-      work: `relay fan-out, ${PUBLISHERS} publishers ${pace}, ${SUBSCRIBERS} subscribers, kept in ${kept}`,
+      work: `relay fan-out, kept in ${kept}: ${PUBLISHERS} publishers ${pace}, ${SUBSCRIBERS} subscribers`,
       against: 'Socket.IO, WebSocket only, keeps nothing',
       unit: 'per CPU s',
       goal: { atLeast },
