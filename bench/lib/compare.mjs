@@ -1,12 +1,13 @@
-// Rows: two sides measured by turns, round after round; and budgets, which only we have.
-import { summarize, summarizeBudget } from './stats.mjs'
-import { renderBudget, renderRow } from './table.mjs'
+// Rows: two sides measured by turns, round after round; budgets, which only we have; and growths,
+// which say what more of something costs.
+import { summarize, summarizeBudget, summarizePoint } from './stats.mjs'
+import { renderBudget, renderCurves, renderRow } from './table.mjs'
 
 /**
  * @typedef {object} Comparison
  * @property {string} work what is done
  * @property {string} against the peer, and what it does
- * @property {'events/s' | 'ms'} unit of what both sides return
+ * @property {'events/s' | 'per CPU s' | 'ms' | 'kB'} unit of what both sides return
  * @property {{ atLeast: number } | { atMost: number }} goal of ours divided by the peer's
  * @property {() => number | Promise<number>} ours measures one round. It MUST throw when the work
  *   was not done in full.
@@ -27,9 +28,23 @@ import { renderBudget, renderRow } from './table.mjs'
  * @property {number} [warmups] rounds before, which do not
  */
 
+/**
+ * @typedef {object} Growth
+ * @property {string} name of its picture
+ * @property {string} work what is done
+ * @property {string} how it is measured
+ * @property {string} per of what there is more and more, in the plural
+ * @property {'events/s' | 'per CPU s' | 'ms'} unit of what is measured
+ * @property {number[]} sizes how many of them, ascending: all curves at one, then all at the next
+ * @property {{ name: string, measure: (n: number) => number | Promise<number> }[]} curves
+ *   `measure` is one round with `n` of them; it MUST throw when the work was not done in full.
+ * @property {number} [rounds] of each size
+ */
+
 export class Bench {
   rows = []
   budgets = []
+  growths = []
   failures = []
   suite = ''
   #say
@@ -76,6 +91,31 @@ export class Bench {
       const row = { ...budget, suite: this.suite, ...summarizeBudget(values, budget.budget) }
       this.budgets.push(row)
       this.#say(`  ${renderBudget(row)}`)
+    } catch (error) {
+      this.failed(error, work)
+    }
+  }
+
+  /** Measures curves, size after size. */
+  async grow(/** @type {Growth} */ growth) {
+    const { work, sizes, rounds = 5 } = growth
+    const curves = growth.curves.map(({ name }) => ({ name, points: [] }))
+    try {
+      for (const n of sizes) {
+        for (const [i, { measure }] of growth.curves.entries()) {
+          const values = []
+          for (let round = 0; round < rounds; round++) {
+            collectGarbage()
+            const value = await measure(n)
+            if (!(value > 0)) throw new Error(`measured ${value} with ${n}`)
+            values.push(value)
+          }
+          curves[i].points.push({ n, ...summarizePoint(values) })
+        }
+      }
+      const measured = { ...growth, suite: this.suite, curves }
+      this.growths.push(measured)
+      for (const line of renderCurves(measured)) this.#say(`  ${line}`)
     } catch (error) {
       this.failed(error, work)
     }

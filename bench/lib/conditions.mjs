@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { root } from '../../scripts/lib/project.mjs'
 import { chromiumVersion } from './pages.mjs'
 
-const peers = ['mitt', 'emittery', 'dexie', 'idb', 'ws']
+const peers = ['mitt', 'emittery', 'dexie', 'idb', 'ws', 'socket.io']
 
 /** Machine, versions and command, as lines. */
 export async function conditions(command) {

@@ -21,12 +21,14 @@ export async function closeAll() {
 
 /**
  * Starts a script of the repository and waits until its output matches; `found` is what the first
- * group has, and `stop` ends it by its pid.
+ * group has, `stop` ends it by its pid, and `cost` says what it used so far: CPU time, and with
+ * `'memory'` what it holds once its garbage is gone.
  */
 export async function startScript(script, args, ready) {
-  const child = spawn(process.execPath, [script, ...args], {
+  const meter = new URL('meter.mjs', import.meta.url).href
+  const child = spawn(process.execPath, ['--import', meter, script, ...args], {
     cwd: root,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   })
   const stop = untilClosed(async () => {
     if (child.exitCode !== null || child.signalCode !== null) return
@@ -46,13 +48,18 @@ export async function startScript(script, args, ready) {
     child.on('error', reject)
     child.on('exit', () => reject(new Error(`${script} ended before it was ready:\n${output}`)))
   })
-  return { found, stop }
+  const cost = async (what = 'cpu') => {
+    child.send(what)
+    const [answer] = await once(child, 'message')
+    return answer
+  }
+  return { found, stop, cost }
 }
 
 /** A relay; `store` as in `crosstown-relay serve --store`. */
 export async function startRelay(store) {
   const cli = 'packages/edge-relay/dist/cli/main.js'
   const args = ['serve', '--port', '0', '--store', store]
-  const { found, stop } = await startScript(cli, args, /listening on http:\/\/(\S+)/)
-  return { url: `ws://${found}`, stop }
+  const { found, stop, cost } = await startScript(cli, args, /listening on http:\/\/(\S+)/)
+  return { url: `ws://${found}`, stop, cost }
 }

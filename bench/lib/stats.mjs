@@ -36,11 +36,11 @@ export function meets(ratio, { atLeast, atMost }) {
 
 /** What the rounds of a budget come to: their median is what must be within it. */
 export function summarizeBudget(values, budget) {
-  const value = median(values)
-  return {
-    value,
-    lowest: Math.min(...values),
-    highest: Math.max(...values),
-    meets: meets(value, budget),
-  }
+  const point = summarizePoint(values)
+  return { ...point, meets: meets(point.value, budget) }
+}
+
+/** The median of some rounds, and their range. */
+export function summarizePoint(values) {
+  return { value: median(values), lowest: Math.min(...values), highest: Math.max(...values) }
 }

@@ -1,9 +1,9 @@
 // Rows as text.
 
 const scales = [
-  [1e6, ' M/s'],
-  [1e3, ' k/s'],
-  [1, ' /s'],
+  [1e6, 'M'],
+  [1e3, 'k'],
+  [1, ''],
 ]
 
 const digits = (value) => (value >= 100 ? 0 : value >= 10 ? 1 : 2)
@@ -13,12 +13,15 @@ export function amount(value, unit) {
   if (unit === 'ms' && value < 1) return `${(value * 1000).toFixed(digits(value * 1000))} µs`
   if (unit === 'ms') return `${value.toFixed(digits(value))} ms`
   const [scale, name] = scales.find(([scale]) => value >= scale) ?? scales.at(-1)
-  return (value / scale).toFixed(digits(value / scale)) + name
+  const per = unit === 'per CPU s' ? '/CPU s' : '/s'
+  return `${(value / scale).toFixed(digits(value / scale))} ${name}${per}`
 }
 
-const times = (ratio) => `${ratio.toFixed(digits(ratio))}x`
+/** A ratio. */
+export const times = (ratio) => `${ratio.toFixed(digits(ratio))}x`
 
-const goalText = ({ atLeast, atMost }) =>
+/** What a row is to reach. */
+export const goalText = ({ atLeast, atMost }) =>
   atLeast === undefined ? `<= ${atMost}x` : `>= ${atLeast}x`
 
 const columns = [
@@ -59,24 +62,46 @@ export function renderBudget(row) {
   return `${row.work}: ${amount(row.value, row.unit)} (${spread(row)}), ${verdict} ${budget}`
 }
 
-/** A table, and below it the rows that miss. */
-export function render(rows) {
+/** A table, and below it the rows that miss. `inSuite`: of one suite, whose name is said already. */
+export function render(rows, { inSuite = false } = {}) {
   return [
-    table(columns, rows),
+    table(inSuite ? columns.slice(1) : columns, rows),
     '',
-    'Medians; the ratio is the median of the rounds’ ratios, min-max their range.',
+    ...(inSuite
+      ? []
+      : ['Medians; the ratio is the median of the rounds’ ratios, min-max their range.']),
     verdictOn(rows, 'rows', 'miss', 'meet their goals'),
   ].join('\n')
 }
 
 /** The same of budgets. */
-export function renderBudgets(rows) {
+export function renderBudgets(rows, { inSuite = false } = {}) {
   return [
-    table(budgetColumns, rows),
+    table(inSuite ? budgetColumns.slice(1) : budgetColumns, rows),
     '',
     'Medians of the rounds, min-max their range.',
     verdictOn(rows, 'budgets', 'are over', 'are met'),
   ].join('\n')
+}
+
+/** Each curve on a line of its own, while it is fresh. */
+export function renderCurves({ per, unit, curves }) {
+  return curves.map(({ name, points }) => {
+    const values = points.map(({ n, value }) => `${n.toLocaleString('en')}: ${amount(value, unit)}`)
+    return `${name}, by ${per}: ${values.join(', ')}`
+  })
+}
+
+/** A table of a growth: a row for each size, a column for each curve. */
+export function renderGrowth({ per, unit, curves }) {
+  const growthColumns = [
+    [per, (i) => curves[0].points[i].n.toLocaleString('en'), 'right'],
+    ...curves.flatMap(({ name, points }) => [
+      [name, (i) => amount(points[i].value, unit), 'right'],
+      ['min-max', (i) => spread({ ...points[i], unit }), 'right'],
+    ]),
+  ]
+  return table(growthColumns, [...curves[0].points.keys()])
 }
 
 function verdictOn(rows, what, miss, meet) {

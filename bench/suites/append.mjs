@@ -8,6 +8,11 @@ const EVENTS = 20_000
 const CHUNK = 1_000
 const LONE = 60
 
+export const about = {
+  title: 'Writing to the log',
+  text: "A page and its IndexedDB on the disk, `durability: 'relaxed'` on both sides. Dexie writes the same events as rows that can be queried by type and stream, 1,000 a transaction. The lone publish has nothing before and after it; its peer is one `put` in a transaction of its own, awaited.",
+}
+
 export async function run(bench) {
   const { tabs, call, close } = await openPages('append.mjs', 1)
   const [page] = tabs

@@ -11,6 +11,11 @@ const SIZES = [
   ['with a relay', ['createBus', 'relayLink'], 24],
 ]
 
+export const about = {
+  title: 'Start and size',
+  text: 'What a page pays: until it hears something, and what it has to load for it.',
+}
+
 export async function run(bench) {
   const { tabs, open, call, close } = await openPages('start.mjs', 1)
   try {

@@ -13,6 +13,11 @@ const EVENTS = 100_000
 const CHUNK = 1_000
 const ROOM = 'missed'
 
+export const about = {
+  title: 'Catching up',
+  text: 'A new device joins a room with 100,000 events and writes them all to IndexedDB. The peer is a plain server that sends them 1,000 lines a message; the page parses each line and adds a row for each event to a store without indexes, 1,000 a transaction.',
+}
+
 export async function run(bench) {
   const closing = []
   try {

@@ -7,6 +7,11 @@ import { serveSite } from '../lib/site.mjs'
 
 export const needs = ['CROSSTOWN_CHROMIUM']
 
+export const about = {
+  title: 'Hand-over of leadership',
+  text: 'Two tabs in a Chromium that hides and freezes its tabs as it does for people; one of them leads, that is, holds the connection to the relay.',
+}
+
 export async function run(bench) {
   const closing = []
   const kept = async (opening) => {

@@ -12,6 +12,11 @@ const PATTERNS = 10_000
 
 const payloads = Array.from({ length: A_TASK }, (_, n) => dataOf(n))
 
+export const about = {
+  title: 'Within one context',
+  text: 'In Node, log and tabs off: what `publish` costs until the handler ran. Each side has one live subscriber that counts what it hears and in which order. The last row is against ourselves: a type that was seen before must not pay for pattern subscriptions that do not match it.',
+}
+
 export async function run(bench) {
   exposeGarbageCollector()
   const bus = busWith({ patterns: 0 })

@@ -6,6 +6,11 @@ export const needs = ['CROSSTOWN_CHROMIUM']
 const EVENTS = 100_000
 const STREAM = 200
 
+export const about = {
+  title: 'Reading from the log',
+  text: 'A page and 100,000 events in IndexedDB on the disk: all of them, decoded, one by one, and one stream. The peers have the same events as rows.',
+}
+
 export async function run(bench) {
   const { tabs, call, close } = await openPages('read.mjs', 1)
   const [page] = tabs

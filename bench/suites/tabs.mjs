@@ -7,6 +7,11 @@ export const needs = ['CROSSTOWN_CHROMIUM']
 const BURST = 20_000
 const ROUND_TRIPS = 60
 
+export const about = {
+  title: 'Between tabs',
+  text: 'Two tabs of one origin in a real Chromium. The burst: 20,000 events in one task, until a handler of the other tab has the last one; the peer posts each as a message of a native BroadcastChannel. The round trip: an event there and one back, nothing else going on; with the log on, each round waits until both are committed, outside of what is timed.',
+}
+
 export async function run(bench) {
   const { tabs, call, close } = await openPages('tabs.mjs', 2)
   const [sender, hearer] = tabs

@@ -10,7 +10,7 @@ import type { Limits } from './limits.ts'
 import type { Platform } from './platform.ts'
 import { headPosition, type RoomHead, type RoomRecord } from './record.ts'
 import type { Store } from './stores/store.ts'
-import { advanceText, type Chunk, chunksOf, prepare, streamText } from './stream.ts'
+import { advanceText, type Chunk, chunksOf, prepare, type Reader, streamText } from './stream.ts'
 
 /** What one connection may read; connections with the same `key` share encodings. */
 export interface ReadRights {
@@ -119,11 +119,18 @@ export class Delivery {
     if (group.members.size === 0) this.#groups.delete(member.reads.key)
   }
 
-  /** Delivers what was just committed; `head` is the room's head after it. */
-  broadcast(records: readonly RoomRecord[], head: RoomHead): void {
+  /**
+   * Delivers what was just committed to all who published none of it; `head` is the room's head
+   * after it. Those who did are told by what is returned: they wait for nothing but to hear that it
+   * is theirs, the others for the events.
+   */
+  broadcast(records: readonly RoomRecord[], head: RoomHead): () => void {
     const prepared = records.map(prepare)
     const after = (records[0] as RoomRecord).place - 1
     const devices = new Set(records.map((record) => record.device))
+    const publishers: Member[] = []
+    const chunksFor = (reader: Reader): Chunk[] =>
+      chunksOf(head.epoch, prepared, after, reader, this.#chunkLimit())
     for (const { reads, members } of this.#groups.values()) {
       let shared: Chunk[] | undefined
       let sharedPrev: string | undefined
@@ -131,23 +138,23 @@ export class Delivery {
       for (const member of members) {
         if (!member.live) continue
         if (devices.has(member.device)) {
-          const reader = { device: member.device, mayRead: reads.mayRead }
-          const own = chunksOf(head.epoch, prepared, after, reader, this.#chunkLimit())
-          this.#deliver(member, own, textsOf(member.position, own))
+          publishers.push(member)
           continue
         }
-        shared ??= chunksOf(
-          head.epoch,
-          prepared,
-          after,
-          { mayRead: reads.mayRead },
-          this.#chunkLimit(),
-        )
+        shared ??= chunksFor({ mayRead: reads.mayRead })
         if (member.position !== sharedPrev) {
           sharedPrev = member.position
           texts = textsOf(sharedPrev, shared)
         }
         this.#deliver(member, shared, texts)
+      }
+    }
+    return () => {
+      for (const member of publishers) {
+        // An answer between may have found its socket too slow.
+        if (!member.live) continue
+        const own = chunksFor({ device: member.device, mayRead: member.reads.mayRead })
+        this.#deliver(member, own, textsOf(member.position, own))
       }
     }
   }

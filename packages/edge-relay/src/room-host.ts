@@ -10,7 +10,6 @@
 import { BusError, type EventHeader, typeMatcher } from '@crosstown/bus/protocol'
 import type {
   AdmittedReply,
-  Decision,
   DeviceRow,
   HelloCommand,
   PostCommand,
@@ -246,23 +245,25 @@ export class RoomHost {
       }
       this.#state = commit(state, decision)
       this.#head = decision.head
-      for (const [i, entry] of group.entries()) this.#answer(entry, decision.replies[i] as Reply)
-      if (decision.records.length > 0) {
-        this.#broadcast(decision)
-        this.#context.grew?.(this.room, decision.records, decision.head)
-      }
+      const { head, records, replies } = decision
+      const confirm =
+        records.length > 0 && this.#deliver(() => this.delivery.broadcast(records, head))
+      for (const [i, entry] of group.entries()) this.#answer(entry, replies[i] as Reply)
+      if (confirm) this.#deliver(confirm)
+      if (records.length > 0) this.#context.grew?.(this.room, records, head)
       return
     }
     throw new BusError('unavailable', 'other processes wrote to this room first, again and again')
   }
 
-  #broadcast({ records, head }: Decision): void {
+  #deliver<T>(deliver: () => T): T | undefined {
     try {
-      this.delivery.broadcast(records, head)
+      return deliver()
     } catch (error) {
-      // It is committed and answered; whoever did not get it reads it from the store.
+      // It is committed; whoever did not get it reads it from the store.
       this.#context.report(error, this.room)
       this.delivery.pullAll()
+      return undefined
     }
   }
 

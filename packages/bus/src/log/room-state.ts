@@ -125,14 +125,21 @@ export function afterRoomBatch(
 function spread(older: readonly string[]): readonly string[] {
   const newest = placeOf(older[0] ?? '')
   const kept: string[] = []
+  // How far back those are: this runs with every batch of the room.
+  const distances: number[] = []
   for (const position of older) {
     const distance = newest - placeOf(position)
-    while (kept.length >= 2 && distance <= 4 * (newest - placeOf(kept.at(-2) as string))) kept.pop()
+    while (kept.length >= 2 && distance <= 4 * (distances.at(-2) as number)) {
+      kept.pop()
+      distances.pop()
+    }
     kept.push(position)
+    distances.push(distance)
   }
   return kept.slice(0, MAX_OLDER)
 }
 
 function placeOf(position: string): number {
-  return Number(position.split('.')[1])
+  const from = position.indexOf('.') + 1
+  return Number(position.slice(from, position.indexOf('.', from)))
 }

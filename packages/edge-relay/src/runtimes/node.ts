@@ -141,7 +141,7 @@ async function upgrade(
     if (!admission) return await refuse(stream, response)
     sockets.handleUpgrade(request, stream, head, (ws) => {
       stream.off('error', ignore)
-      new NodeSocket(ws).open(relay, admission)
+      new NodeSocket(ws, stream).open(relay, admission)
     })
   } catch {
     // A request line or a Host that is no URL: not even a Request can be made of it.
@@ -183,13 +183,32 @@ function bytesOf(text: string): Buffer {
   return lastBytes
 }
 
+/**
+ * Sockets that were sent something in this turn. What one is sent in a turn, such as an ack and the
+ * stream that follows it, leaves in one write: a write costs more than what is in it.
+ */
+const corked: Duplex[] = []
+
+function cork(stream: Duplex): void {
+  if (stream.writableCorked > 0) return
+  stream.cork()
+  if (corked.push(stream) === 1) process.nextTick(uncorkAll)
+}
+
+function uncorkAll(): void {
+  for (const stream of corked.splice(0)) stream.uncork()
+}
+
 /** A socket of `ws` behind the Socket port. */
 class NodeSocket implements Socket {
   readonly #ws: WebSocket
+  /** What `ws` writes to. */
+  readonly #stream: Duplex
   #events: SocketEvents | undefined
 
-  constructor(ws: WebSocket) {
+  constructor(ws: WebSocket, stream: Duplex) {
     this.#ws = ws
+    this.#stream = stream
   }
 
   open(relay: Relay, admission: Admission): void {
@@ -208,6 +227,7 @@ class NodeSocket implements Socket {
   send(text: string): void {
     if (this.#ws.readyState !== OPEN) return
     const bytes = bytesOf(text)
+    cork(this.#stream)
     // Only a socket that holds much can drain: the others need no callback.
     if (this.#ws.bufferedAmount + bytes.length > LOW_WATER_BYTES)
       this.#ws.send(bytes, TEXT, this.#flushed)

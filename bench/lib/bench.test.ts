@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { Bench } from './compare.mjs'
+import { documentOf } from './document.mjs'
 import { median, quantile, summarize, summarizeBudget } from './stats.mjs'
-import { amount, render, renderBudget, renderBudgets, renderRow } from './table.mjs'
+import { amount, render, renderBudget, renderBudgets, renderGrowth, renderRow } from './table.mjs'
 
 test('a quantile lies between its neighbours, whatever the order', () => {
   expect(median([9, 1, 5])).toBe(5)
@@ -105,4 +106,78 @@ test('warm-ups of a budget do not count, and one that fails is told, not thrown'
   ])
   expect(bench.budgets).toHaveLength(1)
   expect(said.at(-1)).toBe('  ✗ an end: the page is gone')
+})
+
+test('curves are measured size after size, and a median stands with its range', async () => {
+  const asked: string[] = []
+  const said: string[] = []
+  const bench = new Bench((text: string) => said.push(text))
+  const values = [30, 10, 20]
+  const growth = {
+    name: 'log',
+    work: 'Reading',
+    how: 'by hand',
+    per: 'events',
+    unit: 'ms',
+  } as const
+  await bench.grow({
+    ...growth,
+    rounds: 3,
+    sizes: [1, 1_000],
+    curves: [
+      { name: 'a', measure: (n: number) => n * (values[asked.push(`a${n}`) % 3] as number) },
+      { name: 'b', measure: (n: number) => asked.push(`b${n}`) && 0.5 },
+    ],
+  })
+  expect(asked).toEqual(['a1', 'b1', 'a1000', 'b1000'].flatMap((name) => [name, name, name]))
+  const [measured] = bench.growths
+  expect(measured?.curves[0].points).toEqual([
+    { n: 1, value: 20, lowest: 10, highest: 30 },
+    { n: 1_000, value: 20_000, lowest: 10_000, highest: 30_000 },
+  ])
+  expect(said).toEqual([
+    '  a, by events: 1: 20.0 ms, 1,000: 20000 ms',
+    '  b, by events: 1: 500 µs, 1,000: 500 µs',
+  ])
+  const lines = renderGrowth(measured).split('\n')
+  expect(lines[2]).toMatch(/^\| +1 \| +20.0 ms \| +10.0 ms-30.0 ms \| 500 µs \|/)
+
+  await bench.grow({ ...growth, sizes: [1], curves: [{ name: 'none', measure: () => 0 }] })
+  expect(bench.failures).toMatchObject([
+    { work: 'Reading', error: { message: 'measured 0 with 1' } },
+  ])
+  expect(bench.growths).toHaveLength(1)
+})
+
+test('the document has a section for each suite, with its pictures', () => {
+  const points = [
+    { n: 1, value: 2, lowest: 1, highest: 3 },
+    { n: 100, value: 4, lowest: 3, highest: 5 },
+  ]
+  const growth = {
+    ...{ suite: 'growth', name: 'log', work: 'Reading < & writing', how: 'by hand', per: 'events' },
+    unit: 'ms',
+    curves: [{ name: 'a', points }],
+  }
+  const about = {
+    tabs: { title: 'Between tabs', text: 'Two tabs.' },
+    growth: { title: 'Growth', text: 'Curves.' },
+  }
+  const { text, pictures } = documentOf({
+    rows: [row],
+    budgets: [],
+    growths: [growth],
+    about,
+    conditions: 'command   npm run bench',
+  })
+  expect([...pictures.keys()]).toEqual(['bench-goals.svg', 'bench-log.svg'])
+  expect(text).toMatch(/```\ncommand {3}npm run bench\n```/)
+  expect(text).toMatch(/## Between tabs\n\nTwo tabs\.\n\n\| work +\|/)
+  expect(text).toContain('![Reading < & writing, by events](images/bench-log.svg)')
+  expect(text).toMatch(/\| events \| +a \| +min-max \|/)
+  expect(pictures.get('bench-goals.svg')).toMatch(/class="missed".*\n.*6\.00x \(&gt;= 10x\)/)
+  const curve = pictures.get('bench-log.svg')
+  expect(curve).toContain('Reading &lt; &amp; writing')
+  expect(curve).toContain('prefers-color-scheme:dark')
+  expect(curve).not.toContain('NaN')
 })
