@@ -185,6 +185,8 @@ export class Projector {
       return
     }
     this.#again = again
+    // It is in the log, and read with the rest.
+    this.#written = []
     const reason = toBusError(error, 'log_failed', 'the log could not be read', { stage: 'read' })
     for (const view of this.#fresh) view.settle(reason)
     if (this.#failure !== reason.code) this.#options.report(reason)
