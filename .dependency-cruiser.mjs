@@ -183,10 +183,14 @@ export default {
     // packages/edge-relay
     {
       name: 'room-is-pure',
-      comment: 'room.ts, judge.ts, revisions.ts and chain.ts run nothing but themselves and the protocol.',
+      comment:
+        'room.ts, judge.ts, revisions.ts and chain.ts run nothing but themselves and the protocol.',
       severity: 'error',
       from: { path: pureRoom },
-      to: { pathNot: [protocolDoor, `${relay}/(judge|revisions|chain)[.]ts$`], dependencyTypesNot: asTypes },
+      to: {
+        pathNot: [protocolDoor, `${relay}/(judge|revisions|chain)[.]ts$`],
+        dependencyTypesNot: asTypes,
+      },
     },
     {
       name: 'room-knows-no-surroundings',

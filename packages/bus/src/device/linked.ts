@@ -321,5 +321,9 @@ export class Linked {
 }
 
 function incomingOf(headers: readonly EventHeader[], data: readonly string[]): Incoming[] {
-  return headers.map((header, i) => ({ header, dataText: data[i] as string }))
+  return headers.map((header, i) => {
+    const { revision } = header
+    const incoming = { header, dataText: data[i] as string }
+    return revision === undefined ? incoming : { ...incoming, revision }
+  })
 }
