@@ -5,7 +5,7 @@ import { type Bus, createBus, memoryLog, relayLink } from '@crosstown/bus'
 import { sqliteLog } from '@crosstown/bus/log/sqlite'
 import type { Shop } from '../src/events.ts'
 import type { Service } from '../src/orders.ts'
-import type { Pace } from './order-history.ts'
+import type { Pace } from './turn.ts'
 
 const {
   CROSSTOWN_RELAY: url = 'ws://127.0.0.1:8787',

@@ -88,6 +88,20 @@ test('of two orders at once for the last pieces one gets them', async () => {
   expect((await place(orderOf('C', honey(5)))).types).toContain('order.confirmed')
 })
 
+test('services that run twice answer once', async () => {
+  takeOrders(bus, async () => {})
+  runWarehouse(bus, async () => {})
+  expect((await place(orderOf('A', honey(2)))).types).toEqual([
+    'order.created',
+    'order.validated',
+    'inventory.reserved',
+    'payment.completed',
+    'shipping.arranged',
+    'order.confirmed',
+  ])
+  expect((await place(orderOf('B', honey(2)))).types).toContain('order.confirmed')
+})
+
 test('an order whose total is wrong is refused at once', async () => {
   const { types, end } = await place(orderOf('A', honey(1), { total: 1 }))
   expect(types).toEqual(['order.created', 'order.failed'])
