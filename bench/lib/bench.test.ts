@@ -172,6 +172,7 @@ test('the document has a section for each suite, with its pictures', () => {
   })
   expect([...pictures.keys()]).toEqual(['bench-goals.svg', 'bench-log.svg'])
   expect(text).toMatch(/```\ncommand {3}npm run bench\n```/)
+  expect(text).toContain('\n\n1 of 1 rows miss: a burst.\n\n## Between tabs')
   expect(text).toMatch(/## Between tabs\n\nTwo tabs\.\n\n\| work +\|/)
   expect(text).toContain('![Reading < & writing, by events](images/bench-log.svg)')
   expect(text).toMatch(/\| events \| +a \| +min-max \|/)

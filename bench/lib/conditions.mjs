@@ -1,9 +1,12 @@
 // Under which conditions the numbers were taken.
 import { readFileSync } from 'node:fs'
-import { cpus, platform, release, totalmem } from 'node:os'
+import { cpus, loadavg, platform, release, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { root } from '../../scripts/lib/project.mjs'
 import { chromiumVersion } from './pages.mjs'
+
+/** Before anything was measured: what else the machine was doing. */
+const loadBefore = loadavg()[0]
 
 const peers = ['mitt', 'emittery', 'dexie', 'idb', 'ws', 'socket.io']
 
@@ -18,6 +21,7 @@ export async function conditions(command) {
       [['bus', 'packages/bus'], ...peers.map((name) => [name, `node_modules/${name}`])]
         .map(([name, folder]) => `${name} ${versionIn(folder)}`)
         .join(', '),
+    `load      ${loadBefore.toFixed(1)} before the run`,
     `date      ${new Date().toISOString()}`,
   ].join('\n')
 }

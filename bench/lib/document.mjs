@@ -2,7 +2,7 @@
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { goalPlot, growthPlot } from './svg.mjs'
-import { render, renderBudgets, renderGrowth } from './table.mjs'
+import { budgetsInSuite, budgetVerdict, renderGrowth, tableInSuite, verdict } from './table.mjs'
 
 const PICTURE = /^bench-.*\.svg$/
 
@@ -41,13 +41,14 @@ export function documentOf({ rows, budgets, growths, about, conditions }) {
   ]
   if (rows.length > 0) {
     pictures.set('bench-goals.svg', goalPlot(rows))
-    text.push(picture('bench-goals.svg', 'How each row stands to its goal'), '')
+    text.push(picture('bench-goals.svg', 'How each row stands to its goal'), '', verdict(rows), '')
   }
+  if (budgets.length > 0) text.push(budgetVerdict(budgets), '')
   for (const suite of suites) {
     const of = (all) => all.filter((row) => row.suite === suite)
     text.push(`## ${about[suite].title}`, '', about[suite].text, '')
-    if (of(rows).length > 0) text.push(render(of(rows), { inSuite: true }), '')
-    if (of(budgets).length > 0) text.push(renderBudgets(of(budgets), { inSuite: true }), '')
+    if (of(rows).length > 0) text.push(tableInSuite(of(rows)), '')
+    if (of(budgets).length > 0) text.push(budgetsInSuite(of(budgets)), '')
     for (const growth of of(growths)) {
       const name = `bench-${growth.name}.svg`
       pictures.set(name, growthPlot(growth))

@@ -2,14 +2,15 @@
 // sockets: who loads a server must not be what holds it up. Only what arrives is counted.
 import { encodeFrame, SUBPROTOCOL } from '@crosstown/bus/protocol'
 import { WebSocket } from 'ws'
-import { dataOf, TYPE } from '../pages/events.mjs'
+import { dataOf, eventOf, TYPE } from '../pages/events.mjs'
 
 const NEWLINE = 10
 const light = { perMessageDeflate: false, skipUTF8Validation: true }
 const term = [1, 'bench']
 
 /**
- * A device of a relay that has joined its room. `heard` is called with how many events came since.
+ * A device of a relay that has joined its room. `heard` is called with how many events came since,
+ * and with the message.
  *
  * @param types what it reads; all where it is absent
  */
@@ -32,8 +33,11 @@ export async function openDevice(url, room, { id, types, heard = () => {} }) {
     socket.on('close', notWelcome)
     socket.on('message', (bytes) => {
       const name = bytes.toString('latin1', 10, 16)
-      if (name === 'stream') heard(countOf(bytes, NEWLINE))
-      else if (name.startsWith('ack')) {
+      if (name === 'stream') {
+        // Its own events come as their positions only.
+        const count = countOf(bytes, NEWLINE)
+        if (count > 0) heard(count, bytes)
+      } else if (name.startsWith('ack')) {
         const ack = JSON.parse(bytes.toString())
         acked.get(ack.batch)?.()
         acked.delete(ack.batch)
@@ -69,11 +73,12 @@ export async function openDevice(url, room, { id, types, heard = () => {} }) {
 /** A client of Socket.IO that has joined the room everyone is sent to. */
 export async function openSocketIo(url, { heard = () => {} }) {
   const socket = new WebSocket(`${url}/socket.io/?EIO=4&transport=websocket`, light)
+  let published = 0
   await joined(socket, (resolve, reject) => {
     socket.on('message', (bytes) => {
       // 0: the connection is open, 2: a ping, 40: the namespace is joined, 42: an event
       const kind = bytes.toString('latin1', 0, 2)
-      if (kind === '42') heard(1)
+      if (kind === '42') heard(1, bytes)
       else if (kind[0] === '0') socket.send('40')
       else if (kind === '40') socket.send('420["join"]')
       else if (kind[0] === '2') socket.send('3')
@@ -81,8 +86,18 @@ export async function openSocketIo(url, { heard = () => {} }) {
       else reject(new Error(`Socket.IO sent ${bytes}`))
     })
   })
-  return { socket }
+  return {
+    socket,
+    /** Publishes one event. */
+    publish() {
+      published += 1
+      socket.send(`42["publish",${JSON.stringify(eventOf(published))}]`)
+    },
+  }
 }
+
+/** The number of the event in a message that has one. */
+export const numberIn = (bytes) => Number(/"n":(\d+)/.exec(bytes.toString())?.[1])
 
 /** A plain client. */
 export async function openPlain(url) {

@@ -62,27 +62,33 @@ export function renderBudget(row) {
   return `${row.work}: ${amount(row.value, row.unit)} (${spread(row)}), ${verdict} ${budget}`
 }
 
-/** A table, and below it the rows that miss. `inSuite`: of one suite, whose name is said already. */
-export function render(rows, { inSuite = false } = {}) {
+/** A table, and below it the rows that miss. */
+export function render(rows) {
   return [
-    table(inSuite ? columns.slice(1) : columns, rows),
+    table(columns, rows),
     '',
-    ...(inSuite
-      ? []
-      : ['Medians; the ratio is the median of the rounds’ ratios, min-max their range.']),
-    verdictOn(rows, 'rows', 'miss', 'meet their goals'),
+    'Medians; the ratio is the median of the rounds’ ratios, min-max their range.',
+    verdict(rows),
   ].join('\n')
 }
 
 /** The same of budgets. */
-export function renderBudgets(rows, { inSuite = false } = {}) {
+export function renderBudgets(rows) {
   return [
-    table(inSuite ? budgetColumns.slice(1) : budgetColumns, rows),
+    table(budgetColumns, rows),
     '',
     'Medians of the rounds, min-max their range.',
-    verdictOn(rows, 'budgets', 'are over', 'are met'),
+    budgetVerdict(rows),
   ].join('\n')
 }
+
+/** The table alone, of rows of one suite whose name is said already. */
+export const tableInSuite = (rows) => table(columns.slice(1), rows)
+export const budgetsInSuite = (rows) => table(budgetColumns.slice(1), rows)
+
+/** How many meet their goals, and which do not. */
+export const verdict = (rows) => verdictOn(rows, 'rows', 'miss', 'meet their goals')
+export const budgetVerdict = (rows) => verdictOn(rows, 'budgets', 'are over', 'are met')
 
 /** Each curve on a line of its own, while it is fresh. */
 export function renderCurves({ per, unit, curves }) {

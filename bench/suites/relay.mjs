@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { busIn, clientOf, connected } from '../lib/clients.mjs'
 import { startRelay, startScript } from '../lib/processes.mjs'
-import { closeSockets, openDevice, openPlain, openSocketIo } from '../lib/sockets.mjs'
+import { closeSockets, numberIn, openDevice, openPlain, openSocketIo } from '../lib/sockets.mjs'
 import { median } from '../lib/stats.mjs'
 import { dataOf, eventOf, TYPE } from '../pages/events.mjs'
 
@@ -17,7 +17,7 @@ const listening = /listening on (\S+)\n/
 
 export const about = {
   title: 'Through a relay',
-  text: 'The relay is the command `crosstown-relay serve`, a process of its own on Node, and so are its peers. Fan-out: the publishers are real buses, each with at most 100 events under way, and the events for each second of CPU time that the server used (`process.cpuUsage()` of its process) are compared, so that what the clients cost does not count. The publishers of Socket.IO have as many under way, one in a hundred with an acknowledgement. A relay sends what was committed together as one frame; Socket.IO sends a frame for each event. Where each publisher waits for one event before the next, there is little to put together. Round trip: an event from one device to another and one back; devices and clients, with all that they have, are processes of their own. Memory: what the process has resident after a garbage collection, for each connection beyond the first hundred.',
+  text: 'The relay is the command `crosstown-relay serve`, a process of its own on Node, and so are its peers. Fan-out: the publishers are real buses, each with at most 100 events under way, and the events for each second of CPU time that the server used (`process.cpuUsage()` of its process) are compared, so that what the clients cost does not count. The publishers of Socket.IO have as many under way, one in a hundred with an acknowledgement. A relay sends what was committed together as one frame; Socket.IO sends a frame for each event. Where each publisher waits for one event before the next, there is little to put together. Round trip: an event from one to the other and one back, each a process of its own: once between bare sockets on both sides, which is what the relay takes, and once between buses and clients of Socket.IO with all that they have; a bus commits to its log before it sends and before it hands on. Memory: what the process has resident after a garbage collection, for each connection beyond the first hundred.',
 }
 
 export async function run(bench) {
@@ -110,37 +110,69 @@ const emitAll = (clients, each, underWay) =>
 async function roundTrips(bench) {
   const relay = await startRelay('memory')
   const server = await startScript('bench/peers/socket-io-server.mjs', [], listening)
-  const answering = await Promise.all([
-    startScript('bench/peers/answering.mjs', ['relay', new URL(relay.url).host], /(ready)/),
-    startScript('bench/peers/answering.mjs', ['socket.io', server.found], /(ready)/),
-  ])
-  const bus = busIn(relay.url, 'asking')
-  const client = clientOf(server.found)
+  const answering = []
+  const answer = async (over, address) => {
+    answering.push(await startScript('bench/peers/answering.mjs', [over, address], /(ready)/))
+  }
   let answered = () => {}
   const next = (resolve) => {
     answered = resolve
   }
-  bus.subscribe('bench.pong', ({ data }) => answered(data.round))
-  client.on('event', ({ type, data }) => type === 'bench.pong' && answered(data.round))
+  const row = { against: 'Socket.IO, WebSocket only, keeps nothing', unit: 'ms', rounds: 15 }
+  const relayAddress = new URL(relay.url).host
+
+  async function bare() {
+    const heard = (_, bytes) => answered(numberIn(bytes) - 1)
+    await answer('relay-bare', relayAddress)
+    const device = await openDevice(relay.url, 'bare', { id: 'asking', heard })
+    let client
+    try {
+      await answer('socket.io-bare', server.found)
+      client = await openSocketIo(`ws://${server.found}`, { heard })
+      await bench.compare({
+        ...row,
+        work: 'relay, one event at a time: round trip p50 between bare sockets',
+        goal: { atMost: 1.2 },
+        ours: () => roundTripTime(next, () => void device.publish(1)),
+        peer: () => roundTripTime(next, () => client.publish()),
+      })
+    } finally {
+      await closeSockets(client ? [device, client] : [device])
+    }
+  }
+
+  async function whole() {
+    await answer('relay', relayAddress)
+    await answer('socket.io', server.found)
+    const bus = busIn(relay.url, 'asking')
+    const client = clientOf(server.found)
+    bus.subscribe('bench.pong', ({ data }) => answered(data.round))
+    client.on('event', ({ type, data }) => type === 'bench.pong' && answered(data.round))
+    try {
+      await bus.publish('bench.ready', null, { until: 'relayed' })
+      await connected(client)
+      await client.emitWithAck('join')
+      await bench.compare({
+        ...row,
+        work: 'relay, one event at a time: round trip p50 between devices',
+        goal: { atMost: 1.2 },
+        ours: () => roundTripTime(next, (round) => void bus.publish('bench.ping', { round })),
+        peer: () =>
+          roundTripTime(next, (round) =>
+            client.emit('publish', { ...eventOf(0), type: 'bench.ping', data: { round } }),
+          ),
+      })
+    } finally {
+      await bus.close()
+      client.close()
+    }
+  }
+
   try {
-    await bus.publish('bench.ready', null, { until: 'relayed' })
-    await connected(client)
-    await client.emitWithAck('join')
-    await bench.compare({
-      work: 'relay, one event at a time: round trip p50',
-      against: 'Socket.IO, WebSocket only, keeps nothing',
-      unit: 'ms',
-      goal: { atMost: 1.2 },
-      rounds: 15,
-      ours: () => roundTripTime(next, (round) => void bus.publish('bench.ping', { round })),
-      peer: () =>
-        roundTripTime(next, (round) =>
-          client.emit('publish', { ...eventOf(0), type: 'bench.ping', data: { round } }),
-        ),
-    })
+    await bare()
+    await Promise.all(answering.splice(0).map(({ stop }) => stop()))
+    await whole()
   } finally {
-    await bus.close()
-    client.close()
     await Promise.all([...answering, relay, server].map(({ stop }) => stop()))
   }
 }
@@ -148,13 +180,16 @@ async function roundTrips(bench) {
 /** The p50 of one round's round trips, one after the other. */
 async function roundTripTime(hear, send) {
   const took = []
+  // Bare sockets count on, from one call to the next.
+  let first
   for (let round = 0; round < ROUND_TRIPS; round++) {
     const answer = new Promise(hear)
     const began = performance.now()
     send(round)
     const heard = await answer
     took.push(performance.now() - began)
-    if (heard !== round) throw new Error(`the answer to ${round} was ${heard}`)
+    first ??= heard
+    if (heard !== first + round) throw new Error(`the answer to ${round} was ${heard}`)
   }
   return median(took)
 }

@@ -4,11 +4,11 @@ import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { BusError, MAX_FRAME_BYTES, SUBPROTOCOL } from '@crosstown/bus/protocol'
 import { createAdaptorServer } from '@hono/node-server'
-import { type WebSocket, WebSocketServer } from 'ws'
+import { WebSocketServer } from 'ws'
 import type { Admission } from '../connection.ts'
 import { isLoopbackHost } from '../origins.ts'
 import type { Relay } from '../relay.ts'
-import { LOW_WATER_BYTES, type Socket, type SocketEvents } from '../socket.ts'
+import { NodeSocket } from './node-socket.ts'
 
 /** Where to listen. */
 export interface ServeOptions {
@@ -166,79 +166,4 @@ async function refuse(stream: Duplex, response: Response): Promise<void> {
     `HTTP/1.1 ${response.status} Refused\r\nConnection: close\r\nContent-Type: ${type}\r\n` +
       `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   )
-}
-
-const TEXT = { binary: false } as const
-const OPEN = 1
-
-/** A broadcast is the same string for many sockets: its bytes are made once. */
-let lastText = ''
-let lastBytes: Buffer = Buffer.alloc(0)
-
-function bytesOf(text: string): Buffer {
-  if (text !== lastText) {
-    lastBytes = Buffer.from(text)
-    lastText = text
-  }
-  return lastBytes
-}
-
-/**
- * Sockets that were sent something in this turn. What one is sent in a turn, such as an ack and the
- * stream that follows it, leaves in one write: a write costs more than what is in it.
- */
-const corked: Duplex[] = []
-
-function cork(stream: Duplex): void {
-  if (stream.writableCorked > 0) return
-  stream.cork()
-  if (corked.push(stream) === 1) process.nextTick(uncorkAll)
-}
-
-function uncorkAll(): void {
-  for (const stream of corked.splice(0)) stream.uncork()
-}
-
-/** A socket of `ws` behind the Socket port. */
-class NodeSocket implements Socket {
-  readonly #ws: WebSocket
-  /** What `ws` writes to. */
-  readonly #stream: Duplex
-  #events: SocketEvents | undefined
-
-  constructor(ws: WebSocket, stream: Duplex) {
-    this.#ws = ws
-    this.#stream = stream
-  }
-
-  open(relay: Relay, admission: Admission): void {
-    const events = relay.accept(this, admission)
-    this.#events = events
-    this.#ws.on('message', (data, isBinary) => events.onMessage(isBinary ? data : data.toString()))
-    this.#ws.on('close', () => events.onClose())
-    // What went wrong with a socket ends it, and 'close' follows.
-    this.#ws.on('error', () => {})
-  }
-
-  get bufferedAmount(): number {
-    return this.#ws.bufferedAmount
-  }
-
-  send(text: string): void {
-    if (this.#ws.readyState !== OPEN) return
-    const bytes = bytesOf(text)
-    cork(this.#stream)
-    // Only a socket that holds much can drain: the others need no callback.
-    if (this.#ws.bufferedAmount + bytes.length > LOW_WATER_BYTES)
-      this.#ws.send(bytes, TEXT, this.#flushed)
-    else this.#ws.send(bytes, TEXT)
-  }
-
-  close(code: number, reason: string): void {
-    this.#ws.close(code, reason)
-  }
-
-  readonly #flushed = (): void => {
-    if (this.#ws.bufferedAmount <= LOW_WATER_BYTES) this.#events?.onDrain()
-  }
 }
