@@ -75,6 +75,8 @@ export class Ledger {
   readonly publications: Publication[] = []
   readonly instances: Instance[] = []
   readonly posts: Post[] = []
+  /** Devices whose power was cut: they may have lost what they had heard of the room. */
+  readonly cut = new Set<TestDevice>()
   /** How often the relay lost a part of its room. */
   losses = 0
   /** What went wrong in a way no check at the end would see. */

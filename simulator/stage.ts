@@ -241,6 +241,7 @@ export class Stage {
 
   #cutPower({ device, lost }: Of<'power'>): void {
     const hit = this.#device({ device })
+    this.ledger.cut.add(hit)
     for (const [key, { instance }] of this.#places) {
       if (instance.device !== hit) continue
       instance.left = true

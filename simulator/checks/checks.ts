@@ -72,7 +72,7 @@ function* promises({ ledger, devices, room }: View): Iterable<string> {
     if (position === undefined) {
       // What a room lost it gets again from a device that is there and has it as its own.
       // One that lost its last commits may not know any more that the room had decided for it.
-      const isForgotten = found?.refused === 'conflict' && (log?.gone.size ?? 0) > 0
+      const isForgotten = found?.refused === 'conflict' && ledger.cut.has(by.device)
       const isThere = found?.own && isLogOpen(by.device) && !isForgotten
       if (losses === ledger.losses || isThere)
         yield `${id} (${key}) was relayed and is not in the room`

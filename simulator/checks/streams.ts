@@ -47,9 +47,8 @@ export function* streams({ ledger, devices, room }: View): Iterable<string> {
     }
   }
   // With its last commits a device may have lost that its event was refused, and so sends it again.
-  const cut = new Set(devices.flatMap(({ device, gone }) => (gone.size > 0 ? [device] : [])))
   for (const { key, state, code, event, by } of ledger.publications) {
-    if (state === 'rejected' && code === 'conflict' && keys.has(key) && !cut.has(by.device))
+    if (state === 'rejected' && code === 'conflict' && keys.has(key) && !ledger.cut.has(by.device))
       yield `${key} of ${by.name} was refused by a conflict and is in the room`
     const told = event?.revision
     const revision = event && revisions.get(event.id)
