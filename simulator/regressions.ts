@@ -740,4 +740,17 @@ export const REGRESSIONS: readonly Regression[] = [
       { at: 5083, do: 'open', device: 0, slot: 0, kind: 'page' },
     ],
   },
+  {
+    found:
+      'a device that lost in a power cut whose log it had was taken, as a fork, for that of the user who signed in next',
+    seed: 2008483,
+    profile: 'mixed',
+    partial: [],
+    actions: [
+      { at: 52, do: 'open', device: 0, slot: 0, kind: 'page' },
+      { at: 367, do: 'power', device: 0, lost: 5 },
+      { at: 706, do: 'open', device: 0, slot: 0, kind: 'page' },
+      { at: 1645, do: 'user', device: 0, user: 'bob' },
+    ],
+  },
 ]

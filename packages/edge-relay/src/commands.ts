@@ -26,12 +26,19 @@ export interface DeviceRow {
   readonly refused?: readonly Refusal[]
 }
 
+/** What a room knows of one log. */
+export interface LogRow {
+  /** How many devices came with it: more than one after a fork. */
+  readonly devices: number
+  readonly subject: string
+}
+
 /** The fold of a room's log, and what this process needs beside it. */
 export interface RoomState {
   readonly head: RoomHead
   readonly devices: Map<string, DeviceRow>
-  /** How many devices have a log. */
-  readonly logs: Map<string, number>
+  /** The logs that devices came with. */
+  readonly logs: Map<string, LogRow>
   /**
    * Heads of streams, of all those that commands to decide on have events of; `undefined` for one
    * that never had an event.

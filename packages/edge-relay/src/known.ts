@@ -52,7 +52,7 @@ export function decidable(waiting: readonly { readonly command: Waiting }[]): nu
 
 function sharesLog({ devices, logs }: RoomState, device: string): boolean {
   const row = devices.get(device)
-  return row !== undefined && (logs.get(row.log) ?? 0) > 1
+  return row !== undefined && (logs.get(row.log)?.devices ?? 0) > 1
 }
 
 async function knownPosts(

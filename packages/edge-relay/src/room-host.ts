@@ -26,7 +26,7 @@ import type { Platform } from './platform.ts'
 import { Presence } from './presence.ts'
 import { type RoomHead, type RoomRecord, START } from './record.ts'
 import { headText, STREAM_KEY } from './revisions.ts'
-import { commit, decide, isWrite } from './room.ts'
+import { commit, countLog, decide, isWrite } from './room.ts'
 import { DEVICE_KEY, type LoadedRoom, type Store } from './stores/store.ts'
 
 /** What a room needs of its relay. */
@@ -295,8 +295,8 @@ export class RoomHost {
     }
     const before = this.#head
     const devices = rowsOf(loaded)
-    const logs = new Map<string, number>()
-    for (const { log } of devices.values()) logs.set(log, (logs.get(log) ?? 0) + 1)
+    const logs: RoomState['logs'] = new Map()
+    for (const row of devices.values()) countLog(logs, row)
     this.#state = {
       head,
       devices,

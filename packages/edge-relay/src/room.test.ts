@@ -104,6 +104,17 @@ describe('hello', () => {
     expect(room.do(hello({ owner: 'ann' }))).toMatchObject({ kind: 'admitted' })
   })
 
+  it('refuses a new device with the log of another subject, be it just joining', () => {
+    const room = joined({ log: 'shared' })
+    const bob = hello({ device: 'e', log: 'shared', subject: 'bob' })
+    expect(room.do(bob)).toMatchObject({ code: 'subject_changed' })
+    expect(isWrite(room.last)).toBe(false)
+    expect(room.do(hello({ device: 'f', log: 'new' }), { ...bob, log: 'new' })).toMatchObject({
+      code: 'subject_changed',
+    })
+    expect(room.do(hello({ device: 'g', log: 'shared' }))).toMatchObject({ kind: 'admitted' })
+  })
+
   const terms: [string, Term[], Term][] = [
     ['takes a higher term of a device that knows the last one', [TERM, [8, 'b']], [8, 'b']],
     ['keeps the last term where it is still the newest', [TERM], TERM],
@@ -421,8 +432,8 @@ describe('publish from a device whose log another one has too', () => {
     const room = joined()
     room.do(hello({ device: 'e' }), hello({ device: 'f', log: 'other' }), hello())
     expect([...room.state.logs]).toEqual([
-      ['log', 2],
-      ['other', 1],
+      ['log', { devices: 2, subject: 'ann' }],
+      ['other', { devices: 1, subject: 'ann' }],
     ])
   })
 })

@@ -63,7 +63,7 @@ export function isWrite(decision: Decision): boolean {
 export function commit(state: RoomState, decision: Decision): RoomState {
   const { devices, logs, streams } = state
   for (const [device, row] of decision.devices) {
-    if (!devices.has(device)) logs.set(row.log, (logs.get(row.log) ?? 0) + 1)
+    if (!devices.has(device)) countLog(logs, row)
     devices.set(device, row)
   }
   for (const [stream, head] of decision.streams) streams.set(stream, head)
@@ -74,6 +74,12 @@ export function commit(state: RoomState, decision: Decision): RoomState {
     streams,
     ids: { prefix: state.ids.prefix, counter: decision.counter },
   }
+}
+
+/** Counts a device in the log it came with. */
+export function countLog(logs: RoomState['logs'], { log, subject }: DeviceRow): void {
+  const known = logs.get(log)
+  logs.set(log, { subject: known?.subject ?? subject, devices: (known?.devices ?? 0) + 1 })
 }
 
 /** The pending changes of one decision, over a state that is only read. */
@@ -99,6 +105,14 @@ class Draft {
 
   device(id: string): DeviceRow | undefined {
     return this.#devices.get(id) ?? this.#state.devices.get(id)
+  }
+
+  /** The subject that a log came with first. */
+  ownerOf(log: string): string | undefined {
+    const known = this.#state.logs.get(log)
+    if (known) return known.subject
+    for (const row of this.#devices.values()) if (row.log === log) return row.subject
+    return undefined
   }
 
   put(id: string, row: DeviceRow): void {
@@ -192,6 +206,8 @@ function hello(draft: Draft, command: HelloCommand): Reply {
   const row = draft.device(command.device)
   const newest = command.terms.at(-1) as Term
   if (!row) {
+    // A fork may have lost the welcome that said whose log it is.
+    if ((draft.ownerOf(command.log) ?? subject) !== subject) return subjectChanged()
     draft.put(command.device, {
       secretHash: command.secretHash,
       subject: command.subject,
