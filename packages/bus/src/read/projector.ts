@@ -24,6 +24,8 @@ export interface ProjectorOptions {
   readonly hasRelay: boolean
   /** Decodes an event; `undefined` for one that is damaged and was reported. */
   readonly decode: (event: Incoming) => BusEvent | undefined
+  /** Whether an event is of a newer version of its type than this context knows. */
+  readonly isNewer?: ((header: EventHeader) => boolean) | undefined
   /** Of states, for the log. */
   readonly codec: Codec
   /** Whether this context leads its device. */
@@ -275,13 +277,18 @@ export class Projector {
     isFor: (view: View) => boolean,
     over: () => boolean,
   ): Promise<boolean> {
+    const { decode, isNewer } = this.#options
     for await (const portion of walk.to(state)) {
       if (over()) return false
       for (const logged of portion.events) {
+        const views = this.#viewsOf(logged.header.type)
+        // Who knows that version makes another state of it.
+        if (isNewer?.(logged.header))
+          for (const view of views) if (isFor(view) && !view.has(portion)) view.keeps = false
         let event: BusEvent | undefined
-        for (const view of this.#viewsOf(logged.header.type)) {
+        for (const view of views) {
           if (!isFor(view) || view.has(portion)) continue
-          event ??= this.#options.decode(logged)
+          event ??= decode(logged)
           // One that is damaged is not asked for again.
           if (!event) break
           view.fold(event)
