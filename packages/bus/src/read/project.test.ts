@@ -400,7 +400,7 @@ describe('a view with a key', () => {
   test('keeps states that are more than JSON', async () => {
     const last = (_: unknown, { data }: { data: unknown }) => new Map([[data, new Set([1n])]])
     const first = bus()
-    first.project('n', last, new Map(), { key: 'last' })
+    await first.project('n', last, new Map(), { key: 'last' }).ready
     for (let n = 0; n < 30; n++) await first.publish('n', n)
     await first.close()
     disk.reads = []
