@@ -5,7 +5,9 @@
  */
 import { type EventHeader, offsetOf } from '../event.ts'
 import type { Log, StoredBatch } from '../log/log.ts'
-import type { Wanted } from './walk.ts'
+
+/** Whether an event is wanted. */
+type Wanted = (header: EventHeader, offset: number) => boolean
 
 export class StreamCounts {
   readonly #log: Pick<Log, 'countStreams'>
