@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createBusOn } from '../bus.ts'
 import type { BusError } from '../errors.ts'
+import type { BusEvent } from '../event.ts'
 import type { LogSource, StoredBatch } from '../log/log.ts'
 import { MemoryLog, memoryLog } from '../log/memory.ts'
 import { MemoryRows } from '../log/memory-rows.ts'
@@ -134,6 +135,35 @@ describe('a view', () => {
     data.n = 2
     await published
     expect(view.get()).toEqual({ n: 1 })
+  })
+
+  test('has the revisions that the log gives, without reading it for each event', async () => {
+    const on = bus()
+    const revisions = (state: readonly unknown[], { type, revision }: BusEvent) => [
+      ...state,
+      `${type} ${revision}`,
+    ]
+    await on.publish('a', 1, { stream: 's' })
+    await on.publish('other', 1, { stream: 's' })
+    const view = on.project(['a', 'b'], revisions, [])
+    await view.ready
+    await on.publish('a', 1, { stream: 's', expectedRevision: 2 })
+    disk.reads = []
+    await on.publishBatch([
+      { type: 'other', stream: 's' },
+      { type: 'b', stream: 's' },
+    ])
+    expect(view.get()).toEqual(['a 1', 'a 3', 'b 5'])
+    expect(disk.reads).toEqual([])
+    // Of one that was not seen yet the log says it.
+    await on.publish('a', 1, { stream: 't' })
+    await bus().publish('a', 1, { stream: 't' })
+    await on.publish('b', 1, { stream: 's' })
+    const whole = ['a 1', 'a 3', 'b 5', 'a 1', 'a 2', 'b 6']
+    const again = bus().project(['a', 'b'], revisions, [])
+    await again.ready
+    expect(again.get()).toEqual(whole)
+    await expect.poll(() => view.get()).toEqual(whole)
   })
 
   test('takes what matches its patterns only', async () => {

@@ -9,13 +9,14 @@
  */
 import type { Incoming } from '../dispatch/dispatch.ts'
 import { type BusError, type BusErrorCode, isBusError, toBusError } from '../errors.ts'
-import { type BusEvent, type EventHeader, offsetOf } from '../event.ts'
+import { type BusEvent, type EventHeader, offsetOf, slotOf } from '../event.ts'
 import type { Encoded, LogState } from '../log/log.ts'
 import type { ProjectOptions } from '../types.ts'
 import { type Point, pointOf, stands } from './point.ts'
 import { RoomWalk } from './room-order.ts'
 import { begin, type Codec, keep } from './snapshot.ts'
 import { type OpenLog, steadyLog, type ViewableLog } from './steady-log.ts'
+import type { StreamHeader } from './stream-counts.ts'
 import { View } from './view.ts'
 
 export interface ProjectorOptions {
@@ -38,6 +39,8 @@ interface Written {
   readonly batch: number
   readonly offsets: readonly number[]
   readonly events: readonly BusEvent[]
+  /** Of all its events, wanted or not. */
+  readonly headers: readonly StreamHeader[]
 }
 
 /**
@@ -130,12 +133,14 @@ export class Projector {
       const event = decode({ header, dataText, offset })
       if (event) events.push(event)
     })
-    this.#written.push({ batch, offsets, events })
-    if (!this.#running && this.#walk?.through === batch - 1) {
-      this.#show(this.#takeIn())
-      return
-    }
-    this.#tell((view) => view.push(events))
+    const headers = hasRelay
+      ? []
+      : entries.map(({ event: { type, stream } }) =>
+          stream === undefined ? { type } : { type, stream },
+        )
+    this.#written.push({ batch, offsets, events, headers })
+    if (!this.#running && this.#walk?.through === batch - 1) this.#show(this.#takeIn())
+    else this.#tell((view) => view.push(events))
     this.changed(batch)
   }
 
@@ -331,19 +336,31 @@ export class Projector {
   #takeIn(): number {
     const same = this.#rest.length
     const walk = this.#walk
-    while (walk && this.#written[0]?.batch === walk.through + 1) {
-      const { batch, offsets, events } = this.#written.shift() as Written
+    for (
+      let [next] = this.#written;
+      walk && next?.batch === walk.through + 1;
+      [next] = this.#written
+    ) {
+      const { batch, offsets, events, headers } = next
       if (this.#options.hasRelay) {
         walk.wrote(batch, offsets)
         for (const offset of offsets) this.#known.set(offset, undefined)
         for (const event of events) this.#known.set(event.offset as number, event)
         this.#rest.push(...events)
       } else {
+        const revisions = walk.revisionsNext(headers, ({ type }) => this.#viewsOf(type).length > 0)
+        if (!revisions) {
+          this.#head = Math.max(this.#head, batch)
+          break
+        }
         walk.wrote(batch, [])
         for (const event of events) {
-          for (const view of this.#viewsOf(event.type)) if (!this.#fresh.has(view)) view.fold(event)
+          const revision = revisions[slotOf(event.offset as number).index]
+          const said = revision ? { ...event, revision } : event
+          for (const view of this.#viewsOf(event.type)) if (!this.#fresh.has(view)) view.fold(said)
         }
       }
+      this.#written.shift()
     }
     return same
   }

@@ -14,6 +14,7 @@ import type {
   StoredRun,
 } from '../log/log.ts'
 import { type Cut, isCut } from '../protocol/position.ts'
+import { StreamCounts, type StreamHeader } from './stream-counts.ts'
 import {
   ALL,
   eventsOf,
@@ -75,6 +76,8 @@ export class RoomWalk {
   readonly #options: RoomWalkOptions
   #head = 0
   #cuts: readonly Cut[] = []
+  /** Absent where the room gives revisions. */
+  readonly #counts: StreamCounts | undefined
   /** The least recently used first. */
   readonly #kept = new Map<number, PlacedRecord>()
   /** When the room wrote what the walk came by last. */
@@ -92,6 +95,7 @@ export class RoomWalk {
   constructor(log: ReadableLog, options: RoomWalkOptions) {
     this.#log = log
     this.#options = options
+    this.#counts = options.hasRoom === false ? new StreamCounts(log) : undefined
     this.through = options.through ?? 0
     this.position = options.position
   }
@@ -101,7 +105,7 @@ export class RoomWalk {
    * that concern what was walked. Then `rest` has what stands behind all that.
    */
   async *to({ head, first, room }: LogState): AsyncGenerator<RoomPortion, void, void> {
-    const { hasRoom = true, report } = this.#options
+    const { hasRoom = true, report, wanted } = this.#options
     const confirmed = room.confirmed?.batch ?? 0
     this.#head = head.batch
     this.#cuts = room.cuts
@@ -109,7 +113,8 @@ export class RoomWalk {
     this.#kept.clear()
     const next = Math.max(first, this.through + 1)
     if (next <= head.batch) {
-      for await (const record of recordsFrom(this.#log, next, room.cuts, report)) {
+      const counts = this.#counts
+      for await (const record of recordsFrom(this.#log, next, room.cuts, report, counts, wanted)) {
         const { batch, placement } = record
         if (batch.batch > head.batch) break
         this.#keep(record)
@@ -133,6 +138,17 @@ export class RoomWalk {
   /** Whether a walk from the beginning would give something else than this one did. */
   get astray(): boolean {
     return this.#astray
+  }
+
+  /**
+   * Revisions of the events in the next record, which need not be read; `undefined` where it must,
+   * for one that is wanted.
+   */
+  revisionsNext(
+    headers: readonly StreamHeader[],
+    wanted: (header: StreamHeader) => boolean,
+  ): readonly number[] | undefined {
+    return this.#counts?.revisionsNext(this.through + 1, headers, wanted)
   }
 
   /** Own events that wait to be confirmed, in a record that need not be read. */
@@ -295,10 +311,11 @@ export class RoomWalk {
     return first?.batch.batch === number ? first : undefined
   }
 
-  #eventsOf({ batch, placement }: PlacedRecord, wanted = this.#options.wanted): LoggedEvent[] {
+  #eventsOf(record: PlacedRecord, wanted = this.#options.wanted): LoggedEvent[] {
+    const { batch, placement, revisions } = record
     const parts = this.#partsIn(placement?.parts)
     const known = parts.length === 0 ? undefined : { batch: batch.batch, parts }
-    return eventsOf(batch, known, this.#cuts, wanted)
+    return eventsOf(batch, known, this.#cuts, wanted, revisions)
   }
 
   /** Those at some offsets. */

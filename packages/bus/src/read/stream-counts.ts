@@ -9,6 +9,12 @@ import type { Log, StoredBatch } from '../log/log.ts'
 /** Whether an event is wanted. */
 type Wanted = (header: EventHeader, offset: number) => boolean
 
+/** What of a header counts. */
+export type StreamHeader = Pick<EventHeader, 'type' | 'stream'>
+
+/** Streams counted on at most; past it, the log is asked anew. */
+const MAX_STREAMS = 10_000
+
 export class StreamCounts {
   readonly #log: Pick<Log, 'countStreams'>
   /** Events of each stream in the records up to number `#through`. */
@@ -42,11 +48,29 @@ export class StreamCounts {
     return revisions
   }
 
+  /**
+   * The revisions of all events in a record that was written here and comes next; `undefined` where
+   * the log has to be asked for a wanted one.
+   */
+  revisionsNext(
+    batch: number,
+    headers: readonly StreamHeader[],
+    wanted: (header: StreamHeader) => boolean,
+  ): readonly number[] | undefined {
+    const known = batch === this.#through + 1
+    const has = ({ stream }: StreamHeader): boolean =>
+      stream === undefined || (known && this.#counts.has(stream))
+    if (!headers.every((header) => has(header) || !wanted(header))) return undefined
+    if (!known) this.#counts.clear()
+    this.#through = batch
+    return headers.map((header) => this.#next(header))
+  }
+
   /** Asks the log for what is wanted of these records and not counted yet. */
   async #count(records: readonly StoredBatch[], wanted: Wanted): Promise<void> {
     const { batch: first } = records[0] as StoredBatch
     // What was trimmed meanwhile comes by here in no record.
-    if (first !== this.#through + 1) this.#counts.clear()
+    if (first !== this.#through + 1 || this.#counts.size > MAX_STREAMS) this.#counts.clear()
     const unknown = new Set<string>()
     for (const { batch, headers } of records) {
       headers.forEach((header, index) => {
@@ -61,7 +85,7 @@ export class StreamCounts {
     for (const [i, count] of (counts ?? []).entries()) this.#counts.set(names[i] as string, count)
   }
 
-  #next({ stream }: EventHeader): number {
+  #next({ stream }: StreamHeader): number {
     const count = stream === undefined ? undefined : this.#counts.get(stream)
     if (count === undefined) return 0
     this.#counts.set(stream as string, count + 1)
