@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { createBusOn } from './bus.ts'
-import { type BusError, isBusError } from './errors.ts'
+import { BusError, isBusError } from './errors.ts'
 import type { BusEvent } from './event.ts'
 import type { LogSource } from './log/log.ts'
 import { MemoryLog, memoryLog } from './log/memory.ts'
@@ -119,6 +119,58 @@ describe('without a relay', () => {
     ]
     await expect.poll(() => heard).toEqual([[0, undefined], ...whole])
     await expect.poll(() => theirs).toEqual([[0, undefined], ...whole])
+  })
+
+  /** Two contexts of a device; the first judged write is cut off, and then `meanwhile` happens. */
+  function cutOff(meanwhile: (other: AnyBus) => Promise<unknown> = async () => {}) {
+    const rows = new MemoryRows(runtimePlatform())
+    const name = `cut${++made}`
+    const reported: BusError[] = []
+    let cut = false
+    const create = (): MemoryLog => {
+      const log = new MemoryLog(runtimePlatform(), rows)
+      const lost = Promise.withResolvers<BusError>()
+      const watch = log.watch.bind(log)
+      log.watch = (tell) => {
+        watch(tell)
+        void lost.promise.then(tell)
+      }
+      const append = log.appendExpected.bind(log)
+      log.appendExpected = async (expected, make, begun) => {
+        if (cut) return append(expected, make, begun)
+        cut = true
+        make(new Map([['s', 0]]))
+        begun?.()
+        await meanwhile(other)
+        const error = new BusError('log_lost', 'cut off', { stage: 'log' })
+        lost.resolve(error)
+        throw error
+      }
+      return log
+    }
+    const log: LogSource = { kind: 'memory', required: true, available: () => true, create }
+    const bus = busOf({ name, log })
+    const other = busOf({ name, log, onError: (error) => reported.push(error) })
+    return { bus, other, reported }
+  }
+
+  test('an event whose write was cut off is written again, and what follows goes on', async () => {
+    const { bus } = cutOff()
+    await bus.publish('begin')
+    const all = await Promise.all([bus.publish('a', 1, at('none')), bus.publish('a', 2, at(1))])
+    expect(all.map(({ revision }) => revision)).toEqual([1, 2])
+    expect((await bus.loadStream('s')).map(({ data }) => data)).toEqual([1, 2])
+  })
+
+  test('an event that others heard before its write was cut off is withdrawn if it is refused', async () => {
+    const { bus, other, reported } = cutOff((faster) => faster.publish('a', 2, { stream: 's' }))
+    const heard: unknown[] = []
+    other.subscribe('a', ({ data }) => heard.push(data))
+    await Promise.all([bus, other].map((one) => one.publish('begin')))
+    expect(await failure(bus.publish('a', 1, at('none')))).toMatchObject({ code: 'conflict' })
+    await expect.poll(() => heard).toContain(1)
+    await expect.poll(() => reported).toMatchObject([{ code: 'conflict', stage: 'log' }])
+    expect((await other.loadStream('s')).map(({ data }) => data)).toEqual([2])
   })
 
   test('a refused publish is told with the event type and the revision there is', async () => {
