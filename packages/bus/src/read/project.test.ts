@@ -155,8 +155,9 @@ describe('a view', () => {
     ])
     expect(view.get()).toEqual(['a 1', 'a 3', 'b 5'])
     expect(disk.reads).toEqual([])
-    // Of one that was not seen yet the log says it.
-    await on.publish('a', 1, { stream: 't' })
+    // Of one that was not seen yet the log says it: at once where it judged.
+    await on.publish('a', 1, { stream: 't', expectedRevision: 'none' })
+    expect(view.get()).toEqual(['a 1', 'a 3', 'b 5', 'a 1'])
     await bus().publish('a', 1, { stream: 't' })
     await on.publish('b', 1, { stream: 's' })
     const whole = ['a 1', 'a 3', 'b 5', 'a 1', 'a 2', 'b 6']

@@ -123,14 +123,15 @@ export class Projector {
     const { decode, hasRelay } = this.#options
     const offsets: number[] = []
     const events: BusEvent[] = []
-    entries.forEach(({ event: { type, scope }, headerText, dataText }, index) => {
+    entries.forEach(({ event: { type, scope, revision }, headerText, dataText }, index) => {
       if (hasRelay && scope !== 'room') return
       const offset = offsetOf(batch, index)
       offsets.push(offset)
       if (this.#viewsOf(type).length === 0) return
       // What the publisher has may have been changed since; its text has not.
       const header = JSON.parse(headerText) as EventHeader
-      const event = decode({ header, dataText, offset })
+      const said = revision === undefined ? undefined : { revision }
+      const event = decode({ header, dataText, offset, ...said })
       if (event) events.push(event)
     })
     const headers = hasRelay
