@@ -265,3 +265,24 @@ describe('what this context does not know', () => {
     expect(await all(now.replay())).toEqual([])
   })
 })
+
+describe.each<UnknownPolicy>(['deliver', 'ignore', 'error'])(
+  'a view of a page that was not reloaded, with unknown %s',
+  (unknown) => {
+    it('leaves no snapshot without the newer events to the page that knows them', async () => {
+      name = `versions-${++tests}`
+      const now = open(third)
+      const before = open(first, unknown)
+      for (let n = 0; n < 30; n++) await now.publish('cart.added', { sku: 'A1', quantity: 1 })
+      for (let n = 0; n < 30; n++) await before.publish('cart.added', { item: 'B1' })
+      const quantity = (sum: number, { data }: BusEvent): number =>
+        sum + ((data as { quantity?: number } | undefined)?.quantity ?? 0)
+      const old = before.project('cart.*', quantity, 0, { key: 'quantity' })
+      await old.ready
+      await before.close()
+      const view = now.project('cart.*', quantity, 0, { key: 'quantity' })
+      await view.ready
+      expect(view.get()).toBe(60)
+    })
+  },
+)

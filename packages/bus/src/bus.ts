@@ -196,6 +196,7 @@ export function createBusOn(
     open: openLog,
     hasRelay: relay !== undefined,
     decode: (event) => dispatcher.open(event),
+    isNewer: types && ((header) => types.isNewer(header)),
     codec: {
       encode: encodeValue,
       decode: (text, encoding, name) => decodeValue(text, encoding, { type: name, id: 'a view' }),

@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { createBusOn } from './bus.ts'
-import { type BusError, isBusError } from './errors.ts'
+import { BusError, isBusError } from './errors.ts'
 import type { BusEvent } from './event.ts'
 import type { LogSource } from './log/log.ts'
-import { memoryLog } from './log/memory.ts'
+import { MemoryLog, memoryLog } from './log/memory.ts'
+import { MemoryRows } from './log/memory-rows.ts'
 import { sqliteLog } from './log/sqlite.ts'
 import type { BusOptions } from './options.ts'
 import { runtimePlatform } from './platform.ts'
@@ -120,6 +121,58 @@ describe('without a relay', () => {
     await expect.poll(() => theirs).toEqual([[0, undefined], ...whole])
   })
 
+  /** Two contexts of a device; the first judged write is cut off, and then `meanwhile` happens. */
+  function cutOff(meanwhile: (other: AnyBus) => Promise<unknown> = async () => {}) {
+    const rows = new MemoryRows(runtimePlatform())
+    const name = `cut${++made}`
+    const reported: BusError[] = []
+    let cut = false
+    const create = (): MemoryLog => {
+      const log = new MemoryLog(runtimePlatform(), rows)
+      const lost = Promise.withResolvers<BusError>()
+      const watch = log.watch.bind(log)
+      log.watch = (tell) => {
+        watch(tell)
+        void lost.promise.then(tell)
+      }
+      const append = log.appendExpected.bind(log)
+      log.appendExpected = async (expected, make, begun) => {
+        if (cut) return append(expected, make, begun)
+        cut = true
+        make(new Map([['s', 0]]))
+        begun?.()
+        await meanwhile(other)
+        const error = new BusError('log_lost', 'cut off', { stage: 'log' })
+        lost.resolve(error)
+        throw error
+      }
+      return log
+    }
+    const log: LogSource = { kind: 'memory', required: true, available: () => true, create }
+    const bus = busOf({ name, log })
+    const other = busOf({ name, log, onError: (error) => reported.push(error) })
+    return { bus, other, reported }
+  }
+
+  test('an event whose write was cut off is written again, and what follows goes on', async () => {
+    const { bus } = cutOff()
+    await bus.publish('begin')
+    const all = await Promise.all([bus.publish('a', 1, at('none')), bus.publish('a', 2, at(1))])
+    expect(all.map(({ revision }) => revision)).toEqual([1, 2])
+    expect((await bus.loadStream('s')).map(({ data }) => data)).toEqual([1, 2])
+  })
+
+  test('an event that others heard before its write was cut off is withdrawn if it is refused', async () => {
+    const { bus, other, reported } = cutOff((faster) => faster.publish('a', 2, { stream: 's' }))
+    const heard: unknown[] = []
+    other.subscribe('a', ({ data }) => heard.push(data))
+    await Promise.all([bus, other].map((one) => one.publish('begin')))
+    expect(await failure(bus.publish('a', 1, at('none')))).toMatchObject({ code: 'conflict' })
+    await expect.poll(() => heard).toContain(1)
+    await expect.poll(() => reported).toMatchObject([{ code: 'conflict', stage: 'log' }])
+    expect((await other.loadStream('s')).map(({ data }) => data)).toEqual([2])
+  })
+
   test('a refused publish is told with the event type and the revision there is', async () => {
     const bus = busOf()
     await bus.publish('a', 1, at('none'))
@@ -201,6 +254,63 @@ describe('without a relay', () => {
     expect((await bus.loadStream('s')).map(({ revision }) => revision)).toEqual([6])
     const [event] = await bus.loadStream('s')
     expect(await bus.get(event?.id ?? '')).toMatchObject({ revision: 6 })
+  })
+})
+
+describe('a revision that is read', () => {
+  /** A bus, and the log that it has. */
+  function logged(): { bus: AnyBus; log: MemoryLog; rows: MemoryRows } {
+    const rows = new MemoryRows(runtimePlatform())
+    const log = new MemoryLog(runtimePlatform(), rows)
+    const source = { kind: 'memory', required: true, available: () => true, create: () => log }
+    return { bus: busOf({ log: source as LogSource, tabs: false }), log, rows }
+  }
+  const revisionsOf = async (events: AsyncIterable<BusEvent>): Promise<unknown[]> => {
+    const found: unknown[] = []
+    for await (const { revision } of events) found.push(revision)
+    return found
+  }
+
+  test('is right where retention takes what a slow replay has not come to', async () => {
+    const { bus, log } = logged()
+    for (let n = 0; n < 100; n++) await bus.publish('a', n, { stream: 's' })
+    const found: unknown[][] = []
+    for await (const { data, revision } of bus.replay()) {
+      found.push([data, revision])
+      const limits = { events: 10, bytes: Number.POSITIVE_INFINITY, before: 0 }
+      while (found.length === 1 && (await log.trim(limits, false)).more);
+    }
+    expect(found.length).toBeLessThan(100)
+    expect(found).toEqual(found.map(([data]) => [data, (data as number) + 1]))
+  })
+
+  test('is the same in every reading, also behind a record that is damaged', async () => {
+    const { bus, rows } = logged()
+    for (let n = 0; n < 4; n++) await bus.publish('a', n, { stream: 's' })
+    Object.assign(rows.batches[1] ?? {}, { headers: '[' })
+    const loaded = await bus.loadStream('s')
+    expect(loaded.map(({ revision }) => revision)).toEqual([1, 3, 4])
+    expect(await revisionsOf(bus.replay())).toEqual([1, 3, 4])
+    expect(await bus.get(loaded[2]?.id ?? '')).toMatchObject({ revision: 4 })
+    expect(await bus.publish('a', 4, at(4))).toMatchObject({ revision: 5 })
+  })
+
+  test('counts no streams but those of the events that are read', async () => {
+    const { bus, log } = logged()
+    const streams = ['s', 't', 'u', 'v']
+    await bus.publishBatch(streams.map((stream) => ({ type: stream, stream })))
+    const more = await bus.publishBatch(streams.map((stream) => ({ type: stream, stream })))
+    const asked: (readonly string[])[] = []
+    const count = log.countStreams.bind(log)
+    log.countStreams = (names, before) => {
+      asked.push(names)
+      return count(names, before)
+    }
+    expect(await bus.get(more[1]?.id ?? '')).toMatchObject({ revision: 2 })
+    expect(await revisionsOf(bus.replay({ pattern: 'u' }))).toEqual([1, 2])
+    expect(await revisionsOf(bus.replay({ from: { last: 1 } }))).toEqual([2])
+    expect(await revisionsOf(bus.replay({ stream: 'none' }))).toEqual([])
+    expect(asked).toEqual([['t'], ['u'], ['v']])
   })
 })
 

@@ -227,6 +227,25 @@ describe('an event that expects a revision', () => {
     expect((await network.relay.room(ROOM)).events).toHaveLength(1)
   })
 
+  it('that is too large for the room with what it expects is so at publish', async () => {
+    const network = networkOf()
+    const phone = await online(network, 'phone')
+    await network.until(phone.publish('order.created', 1, at('none')))
+    const refused: unknown[] = []
+    phone.subscribe('$event.refused', ({ data }) => refused.push(data))
+    const taken: boolean[] = []
+    for (let length = 7_600; length < 8_200; length += 20) {
+      const metadata = { note: 'x'.repeat(length) }
+      const current = (await network.until(phone.loadStream('order-7'))).length
+      const [result] = await network.until(
+        Promise.allSettled([phone.publish('order.paid', 2, { ...at(current), metadata })]),
+      )
+      taken.push(result.status === 'fulfilled')
+    }
+    expect(new Set(taken)).toEqual(new Set([true, false]))
+    expect(refused).toEqual([])
+  })
+
   it('must be for the room', async () => {
     const network = networkOf()
     const phone = await online(network, 'phone')

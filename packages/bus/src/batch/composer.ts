@@ -40,6 +40,8 @@ export interface ComposerOptions {
 }
 
 const PREFIX_LENGTH = 12
+/** What an event expects is said in its header later on: an id of 256 characters at most. */
+const EXPECTED_BYTES = 276
 /** Types known to be types: checked once, not per event. Emptied when it grows past this. */
 const MAX_KNOWN_TYPES = 1_000
 
@@ -194,16 +196,18 @@ export class Composer {
       said +
       (encoding === undefined ? '' : ',"encoding":"devalue"') +
       (group === undefined ? '}' : `,"group":${group}}`)
+    const expected = expectationOf(own?.expectedRevision)
     // Ids and types are ASCII, and so is the source most of the time.
     const headerBytes =
-      said === '' ? headerText.length + this.#sourceExcess : utf8Length(headerText)
+      said === ''
+        ? headerText.length + this.#sourceExcess
+        : utf8Length(headerText) + (expected === undefined ? 0 : EXPECTED_BYTES)
     if (headerBytes > MAX_HEADER_BYTES)
       throw tooLarge(type, 'header', headerBytes, MAX_HEADER_BYTES)
     const bytes = headerBytes + utf8Length(dataText)
     if (bytes > MAX_EVENT_BYTES) throw tooLarge(type, 'data', bytes, MAX_EVENT_BYTES)
     if (persisted) this.#counter = counter
     else this.#castCounter = counter
-    const expected = expectationOf(own?.expectedRevision)
     return expected === undefined
       ? { event, headerText, dataText, bytes, persisted, ticket }
       : { event, headerText, dataText, bytes, persisted, ticket, expected }

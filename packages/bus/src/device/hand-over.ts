@@ -75,6 +75,8 @@ export class HandOver implements BatchSinks {
   #cancelTell: (() => void) | undefined
   /** The last batch that waits for the log. */
   #line: Promise<void> | undefined
+  /** Batches that have a place in that line: who has one must not wait behind itself. */
+  readonly #lined = new Set<Batch>()
   /** Logs that were cleared while this context had them. */
   #cleared = 0
 
@@ -95,6 +97,7 @@ export class HandOver implements BatchSinks {
     }
     const { writer } = this.#options
     if (this.gate === 'open' && !this.#line && writer() && !batch.judged) return this.#write(batch)
+    this.#lined.add(batch)
     return this.#inLine(() => this.#begin(batch))
   }
 
@@ -116,24 +119,31 @@ export class HandOver implements BatchSinks {
 
   /** Waits for the log, one batch behind the other: a log that is late or gone changes no order. */
   #inLine(write: () => Promise<number | undefined>): Promise<number | undefined> {
-    const { open, writer } = this.#options
-    const cleared = this.#cleared
-    // All that wait for the same opening hear the same of it.
-    const opened = open()
-    opened.catch(ignore)
-    const written = (this.#line ?? Promise.resolve())
-      .then(() => opened)
-      .then(() => writer() ?? open())
-      .then(() => {
-        if (cleared !== this.#cleared) throw clearedBefore()
-        return write()
-      })
+    const written = this.#whenOpen(write, this.#line)
     const line = written.then(ignore, ignore)
     this.#line = line
     void line.then(() => {
       if (this.#line === line) this.#line = undefined
     })
     return written
+  }
+
+  #whenOpen(
+    write: () => Promise<number | undefined>,
+    before: Promise<void> = Promise.resolve(),
+  ): Promise<number | undefined> {
+    const { open, writer } = this.#options
+    const cleared = this.#cleared
+    // All that wait for the same opening hear the same of it.
+    const opened = open()
+    opened.catch(ignore)
+    return before
+      .then(() => opened)
+      .then(() => writer() ?? open())
+      .then(() => {
+        if (cleared !== this.#cleared) throw clearedBefore()
+        return write()
+      })
   }
 
   #write(
@@ -168,7 +178,8 @@ export class HandOver implements BatchSinks {
       return written.catch((error: unknown) => {
         const unseen = isBusError(error, 'log_lost') || isBusError(error, 'closed')
         if (!unseen || writing.tries > 1) throw error
-        return this.#inLine(() => this.#writeAgain(batch, record, id))
+        const again = (): Promise<number | undefined> => this.#writeAgain(batch, record, id)
+        return this.#lined.has(batch) ? this.#whenOpen(again) : this.#inLine(again)
       })
     } catch (error) {
       return Promise.reject(error)
@@ -209,6 +220,7 @@ export class HandOver implements BatchSinks {
     const { hasRelay, waiters, settleHandled, grew, logged, written, linked } = this.#options
     const record = this.#writing.get(batch)?.record
     this.#writing.delete(batch)
+    this.#lined.delete(batch)
     if (number) {
       for (let i = 0; i < batch.persisted.length; i++) {
         ;(batch.persisted[i] as Entry).event.offset = offsetOf(number, i)
@@ -244,12 +256,14 @@ export class HandOver implements BatchSinks {
     const reason = toBusError(error, 'log_failed', 'the batch could not be written', {
       stage: 'log',
     })
-    this.#writing.delete(batch)
-    // What is refused was posted nowhere, and nothing is wrong with the log.
-    if (reason.code !== 'conflict') {
+    const refused = reason.code === 'conflict'
+    // What is refused was posted nowhere, unless a write of it was cut off before.
+    if (!refused || this.#writing.get(batch)?.posted)
       this.#options.peers.postWithdrawn(batch, reason)
-      this.#options.failed(reason)
-    }
+    this.#writing.delete(batch)
+    this.#lined.delete(batch)
+    // Nothing is wrong with the log then.
+    if (!refused) this.#options.failed(reason)
     // A `publishBatch` has one ticket, which fails with any of its events.
     const lost = new Set(batch.persisted.map((entry) => entry.ticket))
     for (const ticket of lost) {

@@ -16,8 +16,8 @@ function open(): Log {
   return log
 }
 
-function own(id: string): OwnBatch {
-  const event = { id, type: 'a', source: 'x', time: 1 }
+function own(id: string, stream?: string): OwnBatch {
+  const event = { id, type: 'a', source: 'x', time: 1, ...(stream && { stream }) }
   return ownBatch([{ event, headerText: JSON.stringify(event), dataText: '1' }], 1)
 }
 
@@ -25,7 +25,7 @@ function own(id: string): OwnBatch {
 async function rewrite(
   log: Log,
   store: string,
-  key: number,
+  key: IDBValidKey,
   change: (row: Record<string, unknown>) => unknown,
 ): Promise<void> {
   const database = await new Promise<IDBDatabase>((resolve, reject) => {
@@ -73,6 +73,19 @@ describe('indexeddb log', () => {
       expect(read[1]?.damaged).toMatchObject({ code: 'log_damaged' })
       await rewrite(log, 'batches', 3, () => row)
       expect((await log.state()).head).toEqual({ batch: 3, time: 0 })
+      await log.close()
+    }
+  })
+
+  it('is trimmed where the copy of a stream is no such thing', async () => {
+    for (const row of [null, 7, {}, { streams: 7 }, { streams: [7, 's'] }]) {
+      const log = open()
+      await log.open()
+      for (const n of [1, 2, 3, 4]) await log.append(own(`p-${n}`, 's'))
+      await rewrite(log, 'streams', [2, 0], () => row)
+      const limits = { events: 1, bytes: Number.POSITIVE_INFINITY, before: 0 }
+      while ((await log.trim(limits, false)).more);
+      expect((await log.read(0, 9)).map(({ batch }) => batch)).toEqual([4])
       await log.close()
     }
   })

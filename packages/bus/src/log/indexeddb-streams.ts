@@ -1,7 +1,7 @@
 /** Counting the events of streams in a log's database: see `stream-mark.ts`. */
 
 import { BATCH_SLOTS } from '../event.ts'
-import { isList } from '../protocol/checks.ts'
+import { isList, isObject } from '../protocol/checks.ts'
 import {
   quiet,
   type ReadTransaction,
@@ -103,7 +103,10 @@ export async function noteTrimmed(
     const [keys, rows] = await Promise.all([store.getAllKeys(range), store.getAll(range)])
     for (const [i, row] of rows.entries()) {
       const batch = (keys[i] as [number, number])[0]
-      for (const stream of row.streams) {
+      // Not found by its streams: it may be anything.
+      const { streams }: Partial<Record<keyof StreamsRow, unknown>> = isObject(row) ? row : {}
+      for (const stream of isList(streams, BATCH_SLOTS) ? streams : []) {
+        if (typeof stream !== 'string') continue
         const known = gone.get(stream) ?? []
         gone.set(stream, known)
         known.push({ batch, events: eventsIn(row, stream) })

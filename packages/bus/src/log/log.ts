@@ -439,6 +439,7 @@ export interface Encoded {
     readonly type: string
     readonly stream?: string
     readonly scope?: Scope
+    readonly revision?: number
   }
   readonly headerText: string
   readonly dataText: string

@@ -23,6 +23,9 @@ export interface Row {
 }
 
 /** Tables with rows of a log. */
+/** Of a row of `streams`, which may be damaged. */
+const EVENTS = 'CASE WHEN json_valid(indexes) THEN json_array_length(indexes) ELSE 0 END'
+
 const TABLES = ['batches', 'ids', 'streams', 'room', 'meta', 'snapshots'] as const
 
 /** Open logs of this process, by connection and name: who clears one tells the others. */
@@ -208,7 +211,7 @@ export class SqliteRows {
   /** Events of a stream in the own records between two numbers. */
   countStream(stream: string, after: number, before: number): number {
     const row = this.#get(
-      `SELECT coalesce(sum(json_array_length(indexes)), 0) AS events FROM crosstown_streams
+      `SELECT coalesce(sum(${EVENTS}), 0) AS events FROM crosstown_streams
        WHERE log = ? AND stream = ? AND batch > ? AND batch < ?`,
       [stream, after, Math.min(before, Number.MAX_SAFE_INTEGER)],
     )
@@ -219,7 +222,7 @@ export class SqliteRows {
   streamsIn(batches: readonly number[]): Map<string, StreamEvents[]> {
     const found = new Map<string, StreamEvents[]>()
     for (const { stream, batch, events } of this.#all<StreamEvents & { stream: string }>(
-      `SELECT stream, batch, json_array_length(indexes) AS events FROM crosstown_streams
+      `SELECT stream, batch, ${EVENTS} AS events FROM crosstown_streams
        WHERE log = ? AND batch IN (SELECT value FROM json_each(?)) ORDER BY stream, batch`,
       [JSON.stringify(batches)],
     )) {

@@ -1,6 +1,6 @@
 import type { Log } from '../log/log.ts'
 import { StreamCounts } from './stream-counts.ts'
-import { eventsOf, type LoggedEvent, placementOf } from './walk.ts'
+import { eventsOf, type LoggedEvent, placementOf, type Wanted } from './walk.ts'
 
 /** The event with this id, where the log has it. */
 export async function eventById(
@@ -13,7 +13,7 @@ export async function eventById(
   const { batch } = found
   const { cuts } = (await log.state(false)).room
   const placement = await placementOf(log, batch, cuts)
-  const [revisions] = hasRelay ? [] : await new StreamCounts(log).revisionsIn([batch])
-  const events = eventsOf(batch, placement, cuts, undefined, revisions)
-  return events.find((event) => event.header.id === id)
+  const wanted: Wanted = (header) => header.id === id
+  const [revisions] = hasRelay ? [] : await new StreamCounts(log).revisionsIn([batch], wanted)
+  return eventsOf(batch, placement, cuts, wanted, revisions)[0]
 }

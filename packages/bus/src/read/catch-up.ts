@@ -6,7 +6,7 @@
 import type { Delivery, Origin } from '../dispatch/dispatch.ts'
 import { type BusError, type BusErrorCode, isBusError } from '../errors.ts'
 import type { BusEvent } from '../event.ts'
-import { parseId } from '../event.ts'
+import { type EventHeader, parseId } from '../event.ts'
 import type { Log } from '../log/log.ts'
 import type { ReadFrom } from '../types.ts'
 import { startOffset } from './bounds.ts'
@@ -100,6 +100,7 @@ export class CatchUp {
     const { matches, open, where, deliver, ended, hasRelay, report } = this.#options
     /** Offsets of events that do not open, which was reported. */
     const passedOver = new Set<number>()
+    const ofType = ({ type }: EventHeader): boolean => matches(type)
     const wanted = (event: LoggedEvent) => {
       if (!matches(event.header.type)) return false
       if (!where) return true
@@ -117,7 +118,7 @@ export class CatchUp {
     do {
       this.#overflowed = false
       const counts = hasRelay ? undefined : new StreamCounts(log)
-      for await (const events of walk(log, start, report, counts)) {
+      for await (const events of walk(log, start, report, counts, ofType)) {
         for (const event of events) {
           if (ended()) return true
           if (renewed()) return false

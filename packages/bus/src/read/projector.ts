@@ -9,13 +9,14 @@
  */
 import type { Incoming } from '../dispatch/dispatch.ts'
 import { type BusError, type BusErrorCode, isBusError, toBusError } from '../errors.ts'
-import { type BusEvent, type EventHeader, offsetOf } from '../event.ts'
+import { type BusEvent, type EventHeader, offsetOf, slotOf } from '../event.ts'
 import type { Encoded, LogState } from '../log/log.ts'
 import type { ProjectOptions } from '../types.ts'
 import { type Point, pointOf, stands } from './point.ts'
 import { RoomWalk } from './room-order.ts'
 import { begin, type Codec, keep } from './snapshot.ts'
 import { type OpenLog, steadyLog, type ViewableLog } from './steady-log.ts'
+import type { StreamHeader } from './stream-counts.ts'
 import { View } from './view.ts'
 
 export interface ProjectorOptions {
@@ -24,6 +25,8 @@ export interface ProjectorOptions {
   readonly hasRelay: boolean
   /** Decodes an event; `undefined` for one that is damaged and was reported. */
   readonly decode: (event: Incoming) => BusEvent | undefined
+  /** Whether an event is of a newer version of its type than this context knows. */
+  readonly isNewer?: ((header: EventHeader) => boolean) | undefined
   /** Of states, for the log. */
   readonly codec: Codec
   /** Whether this context leads its device. */
@@ -36,8 +39,8 @@ interface Written {
   readonly batch: number
   readonly offsets: readonly number[]
   readonly events: readonly BusEvent[]
-  /** Whether the log has to say of some which revision of their stream they are. */
-  readonly counted: boolean
+  /** Of all its events, wanted or not. */
+  readonly headers: readonly StreamHeader[]
 }
 
 /**
@@ -120,23 +123,25 @@ export class Projector {
     const { decode, hasRelay } = this.#options
     const offsets: number[] = []
     const events: BusEvent[] = []
-    entries.forEach(({ event: { type, scope }, headerText, dataText }, index) => {
+    entries.forEach(({ event: { type, scope, revision }, headerText, dataText }, index) => {
       if (hasRelay && scope !== 'room') return
       const offset = offsetOf(batch, index)
       offsets.push(offset)
       if (this.#viewsOf(type).length === 0) return
       // What the publisher has may have been changed since; its text has not.
       const header = JSON.parse(headerText) as EventHeader
-      const event = decode({ header, dataText, offset })
+      const said = revision === undefined ? undefined : { revision }
+      const event = decode({ header, dataText, offset, ...said })
       if (event) events.push(event)
     })
-    const counted = !hasRelay && events.some(({ stream }) => stream !== undefined)
-    this.#written.push({ batch, offsets, events, counted })
-    if (!counted && !this.#running && this.#walk?.through === batch - 1) {
-      this.#show(this.#takeIn())
-      return
-    }
-    this.#tell((view) => view.push(events))
+    const headers = hasRelay
+      ? []
+      : entries.map(({ event: { type, stream } }) =>
+          stream === undefined ? { type } : { type, stream },
+        )
+    this.#written.push({ batch, offsets, events, headers })
+    if (!this.#running && this.#walk?.through === batch - 1) this.#show(this.#takeIn())
+    else this.#tell((view) => view.push(events))
     this.changed(batch)
   }
 
@@ -280,13 +285,18 @@ export class Projector {
     isFor: (view: View) => boolean,
     over: () => boolean,
   ): Promise<boolean> {
+    const { decode, isNewer } = this.#options
     for await (const portion of walk.to(state)) {
       if (over()) return false
       for (const logged of portion.events) {
+        const views = this.#viewsOf(logged.header.type)
+        // Who knows that version makes another state of it.
+        if (isNewer?.(logged.header))
+          for (const view of views) if (isFor(view) && !view.has(portion)) view.keeps = false
         let event: BusEvent | undefined
-        for (const view of this.#viewsOf(logged.header.type)) {
+        for (const view of views) {
           if (!isFor(view) || view.has(portion)) continue
-          event ??= this.#options.decode(logged)
+          event ??= decode(logged)
           // One that is damaged is not asked for again.
           if (!event) break
           view.fold(event)
@@ -329,21 +339,31 @@ export class Projector {
   #takeIn(): number {
     const same = this.#rest.length
     const walk = this.#walk
-    for (let next = this.#written[0]; walk && next; next = this.#written[0]) {
-      const { batch, offsets, events, counted } = next
-      if (counted || batch !== walk.through + 1) break
-      this.#written.shift()
+    for (
+      let [next] = this.#written;
+      walk && next?.batch === walk.through + 1;
+      [next] = this.#written
+    ) {
+      const { batch, offsets, events, headers } = next
       if (this.#options.hasRelay) {
         walk.wrote(batch, offsets)
         for (const offset of offsets) this.#known.set(offset, undefined)
         for (const event of events) this.#known.set(event.offset as number, event)
         this.#rest.push(...events)
       } else {
+        const revisions = walk.revisionsNext(headers, ({ type }) => this.#viewsOf(type).length > 0)
+        if (!revisions) {
+          this.#head = Math.max(this.#head, batch)
+          break
+        }
         walk.wrote(batch, [])
         for (const event of events) {
-          for (const view of this.#viewsOf(event.type)) if (!this.#fresh.has(view)) view.fold(event)
+          const revision = revisions[slotOf(event.offset as number).index]
+          const said = revision ? { ...event, revision } : event
+          for (const view of this.#viewsOf(event.type)) if (!this.#fresh.has(view)) view.fold(said)
         }
       }
+      this.#written.shift()
     }
     return same
   }

@@ -14,7 +14,7 @@ import type {
   StoredRun,
 } from '../log/log.ts'
 import { type Cut, isCut } from '../protocol/position.ts'
-import { StreamCounts } from './stream-counts.ts'
+import { StreamCounts, type StreamHeader } from './stream-counts.ts'
 import {
   ALL,
   eventsOf,
@@ -76,6 +76,8 @@ export class RoomWalk {
   readonly #options: RoomWalkOptions
   #head = 0
   #cuts: readonly Cut[] = []
+  /** Absent where the room gives revisions. */
+  readonly #counts: StreamCounts | undefined
   /** The least recently used first. */
   readonly #kept = new Map<number, PlacedRecord>()
   /** When the room wrote what the walk came by last. */
@@ -93,6 +95,7 @@ export class RoomWalk {
   constructor(log: ReadableLog, options: RoomWalkOptions) {
     this.#log = log
     this.#options = options
+    this.#counts = options.hasRoom === false ? new StreamCounts(log) : undefined
     this.through = options.through ?? 0
     this.position = options.position
   }
@@ -102,7 +105,7 @@ export class RoomWalk {
    * that concern what was walked. Then `rest` has what stands behind all that.
    */
   async *to({ head, first, room }: LogState): AsyncGenerator<RoomPortion, void, void> {
-    const { hasRoom = true, report } = this.#options
+    const { hasRoom = true, report, wanted } = this.#options
     const confirmed = room.confirmed?.batch ?? 0
     this.#head = head.batch
     this.#cuts = room.cuts
@@ -110,9 +113,8 @@ export class RoomWalk {
     this.#kept.clear()
     const next = Math.max(first, this.through + 1)
     if (next <= head.batch) {
-      // What was counted behind the head is counted again.
-      const counts = hasRoom ? undefined : new StreamCounts(this.#log)
-      for await (const record of recordsFrom(this.#log, next, room.cuts, report, counts)) {
+      const counts = this.#counts
+      for await (const record of recordsFrom(this.#log, next, room.cuts, report, counts, wanted)) {
         const { batch, placement } = record
         if (batch.batch > head.batch) break
         this.#keep(record)
@@ -136,6 +138,17 @@ export class RoomWalk {
   /** Whether a walk from the beginning would give something else than this one did. */
   get astray(): boolean {
     return this.#astray
+  }
+
+  /**
+   * Revisions of the events in the next record, which need not be read; `undefined` where it must,
+   * for one that is wanted.
+   */
+  revisionsNext(
+    headers: readonly StreamHeader[],
+    wanted: (header: StreamHeader) => boolean,
+  ): readonly number[] | undefined {
+    return this.#counts?.revisionsNext(this.through + 1, headers, wanted)
   }
 
   /** Own events that wait to be confirmed, in a record that need not be read. */

@@ -46,7 +46,7 @@ export async function* inDeviceOrder(
   const wanted = (header: EventHeader, offset: number): boolean =>
     offset >= start && offset <= end && matches(header)
   const counts = hasRelay ? undefined : new StreamCounts(log)
-  for await (const record of recordsFrom(log, begin, room.cuts, report, counts)) {
+  for await (const record of recordsFrom(log, begin, room.cuts, report, counts, wanted)) {
     const { batch, placement, revisions } = record
     if (batch.batch > last) return
     const events = eventsOf(batch, placement, room.cuts, wanted, revisions)

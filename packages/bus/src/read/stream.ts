@@ -34,12 +34,18 @@ export async function streamEvents(
   const [first, last] = [parts[0], parts.at(-1)]
   if (!first || !last) return []
   if (!hasRelay) {
-    const counts = await log.countStreams([stream], first.batch)
-    // Trimmed since: what is left is read anew.
-    if (!counts) return streamEvents(log, stream, hasRelay, report)
-    const events = parts.flatMap((part) => found(part).map(({ event }) => event))
+    const events: LoggedEvent[] = []
+    let count: number | undefined
+    for (const part of parts) {
+      count ??= (await log.countStreams([stream], part.batch))?.[0]
+      // Trimmed since: what is left is read anew.
+      if (count === undefined) return streamEvents(log, stream, hasRelay, report)
+      for (const { event } of found(part)) events.push({ ...event, revision: ++count })
+      // How many events one that cannot be read has, the log knows.
+      if (part.damaged) count = undefined
+    }
     for (const { damaged } of parts) if (damaged) report(damaged)
-    return events.map((event, i) => ({ ...event, revision: (counts[0] as number) + i + 1 }))
+    return events
   }
   for (const { damaged } of parts) if (damaged) report(damaged)
   const { cuts } = (await log.state(false)).room

@@ -26,7 +26,10 @@ export class View {
   /** The last record that a snapshot has, and the events folded since. */
   kept = 0
   folded = 0
-  /** Whether it can be kept: one that once could not is not tried again. */
+  /**
+   * Whether it can be kept: one that once could not is not tried again, and one with events of newer
+   * versions is for those who know them to keep.
+   */
   keeps: boolean
   /** Settles when the log is folded for the first time. */
   readonly ready: Promise<void>

@@ -152,13 +152,14 @@ export async function readRecords(
   from: number,
   cuts: readonly Cut[],
   counts?: StreamCounts,
+  wanted: Wanted = ALL,
 ): Promise<{ readonly records: readonly PlacedRecord[]; readonly more: boolean }> {
   const batches = await log.read(from, CHUNK)
   const may = batches.filter((batch) => mayBePlaced(batch, cuts))
   const [first, last] = [may[0], may.at(-1)]
   const placements = first && last ? await log.placements(first.batch, last.batch) : []
   const found = new Map(placements.map((placement) => [placement.batch, placement]))
-  const revisions = await counts?.revisionsIn(batches)
+  const revisions = await counts?.revisionsIn(batches, wanted)
   return {
     records: batches.map((batch, i) => ({
       batch,
@@ -179,9 +180,10 @@ export async function* recordsFrom(
   cuts: readonly Cut[],
   report: (error: BusError) => void,
   counts?: StreamCounts,
+  wanted?: Wanted,
 ): AsyncGenerator<PlacedRecord, void, void> {
   for (let next = from; ; ) {
-    const { records, more } = await readRecords(log, next, cuts, counts)
+    const { records, more } = await readRecords(log, next, cuts, counts, wanted)
     for (const record of records) {
       if (record.batch.damaged) report(record.batch.damaged)
       yield record
@@ -200,10 +202,11 @@ export async function* walk(
   from: number,
   report: (error: BusError) => void,
   counts?: StreamCounts,
+  wanted?: Wanted,
 ): AsyncGenerator<readonly LoggedEvent[], void, void> {
   const start = slotOf(from).batch
   const { cuts } = (await log.state(false)).room
-  for await (const record of recordsFrom(log, start, cuts, report, counts)) {
+  for await (const record of recordsFrom(log, start, cuts, report, counts, wanted)) {
     const { batch, placement, revisions } = record
     const events = eventsOf(batch, placement, cuts, ALL, revisions)
     yield batch.batch === start ? events.filter((event) => event.offset >= from) : events

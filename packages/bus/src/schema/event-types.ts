@@ -64,6 +64,10 @@ export class EventTypes implements ReadTypes {
     throw new BusError('needs_upgrade', what, { ...subject, stage: 'schema' })
   }
 
+  isNewer({ type, version = 1 }: EventHeader): boolean {
+    return version > (this.#types.get(type)?.version ?? version)
+  }
+
   current(event: BusEvent): BusEvent {
     const known = this.#types.get(event.type)
     return known && event.version < known.version ? upcast(event, known) : event

@@ -75,6 +75,8 @@ export interface ReadTypes {
   hears(type: string): boolean
   /** Whether this event is, by its header. @throws {BusError} invalid_type, needs_upgrade */
   admits(header: EventHeader): boolean
+  /** Whether it is of a newer version of its type than the one here. */
+  isNewer(header: EventHeader): boolean
   /** The event in the current version of its type. @throws {BusError} schema_failed */
   current(event: BusEvent): BusEvent
 }

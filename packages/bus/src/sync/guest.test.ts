@@ -244,6 +244,19 @@ describe('what a guest publishes', () => {
     expect(await world.inLog()).toEqual(['g-2'])
   })
 
+  test.each<Partial<EventHeader>>([
+    { stream: 's', revision: 99 },
+    { stream: 's', expected: 'none' },
+  ])('is declined where it says what only a log can say: %j', async (said) => {
+    const events: EventHeader[] = [{ id: 'g-1', type: 'a', source: 'x', time: 1, ...said }]
+    const of = a().keeper.id
+    const frame = { frame: 'submit', log: 'none', to: 'a', of, prefix: 'g', events } as const
+    a().host.submitted(frame, ['1'], a().way)
+    await setImmediate()
+    expect(await world.inLog()).toEqual([])
+    expect(world.messages.at(-1)?.frame).toMatchObject({ frame: 'declined', code: 'bad_frame' })
+  })
+
   test('stays out of the log once it was declined, also when an earlier one comes again after it', async () => {
     a().log.full = true
     b().up = false

@@ -156,5 +156,14 @@ export class LogHost implements Host {
 /** Whether the ids are the guest's, one after the other. */
 function isChain({ prefix, events }: SubmitFrame): boolean {
   const first = parseId(events[0]?.id ?? '')[1]
-  return first > 0 && events.every((header, i) => header.id === `${prefix}-${first + i}`)
+  return (
+    first > 0 &&
+    events.every(
+      ({ id, revision, expected }, i) =>
+        id === `${prefix}-${first + i}` &&
+        // The one is for the log to say, and for the other nobody looks here.
+        revision === undefined &&
+        expected === undefined,
+    )
+  )
 }
