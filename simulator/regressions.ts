@@ -740,4 +740,18 @@ export const REGRESSIONS: readonly Regression[] = [
       { at: 5083, do: 'open', device: 0, slot: 0, kind: 'page' },
     ],
   },
+  {
+    found:
+      'contexts of the room were forgotten after 150 s, for good, where a context that had led before it was frozen told the new leader of them',
+    seed: 300696,
+    profile: 'lifecycle',
+    partial: [],
+    actions: [
+      { at: 26, do: 'open', device: 2, slot: 1, kind: 'worker' },
+      { at: 87, do: 'open', device: 2, slot: 0, kind: 'page' },
+      { at: 6708, do: 'freeze', device: 2, slot: 1 },
+      { at: 8399, do: 'open', device: 1, slot: 0, kind: 'page' },
+      { at: 199033, do: 'show', device: 2, slot: 1 },
+    ],
+  },
 ]
