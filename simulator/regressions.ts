@@ -754,4 +754,18 @@ export const REGRESSIONS: readonly Regression[] = [
       { at: 199033, do: 'show', device: 2, slot: 1 },
     ],
   },
+  {
+    found:
+      'no fault of the bus: a log that lost whose it is with a power cut, in a room that was restored from before it joined, was not to join as another user',
+    seed: 1869,
+    profile: 'mixed',
+    partial: [0],
+    actions: [
+      { at: 12, do: 'open', device: 0, slot: 0, kind: 'page' },
+      { at: 6777, do: 'relayRestore', lost: 7 },
+      { at: 7396, do: 'power', device: 0, lost: 7 },
+      { at: 7510, do: 'user', device: 0, user: 'bob' },
+      { at: 11176, do: 'open', device: 0, slot: 1, kind: 'page' },
+    ],
+  },
 ]
