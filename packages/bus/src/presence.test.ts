@@ -395,6 +395,34 @@ describe('what is heard', () => {
     expect(ids()).toEqual(['self'])
   })
 
+  test('of a relay stays, whatever a context that led before tells of it', async () => {
+    view.leads(true)
+    const members = [told('one')]
+    view.room({ frame: 'presence', whole: true, devices: [{ device: 'b', members }] }, 'nown')
+    place.clock.advance(1_000)
+    hear({ here: [told('former'), told('one', { device: 'b', age: 0 })] })
+    hear({ here: [told('former')], gone: [{ id: 'one', device: 'b' }] })
+    expect(ids()).toEqual(['self', 'former', 'one'])
+    await place.pass(SILENCE_MS + 2 * BEAT_MS)
+    expect(ids()).toEqual(['self', 'one'])
+  })
+
+  test('of a relay stays, though one behind a link tells it back', async () => {
+    view.leads(true)
+    const members = [told('one')]
+    view.room({ frame: 'presence', whole: true, devices: [{ device: 'b', members }] }, 'nown')
+    place.clock.advance(1_000)
+    hear({ here: [told('far'), told('one', { device: 'b', age: 500 })] }, true)
+    await place.pass(SILENCE_MS + 2 * BEAT_MS)
+    expect(ids()).toEqual(['self', 'one'])
+  })
+
+  test('of one that led before does not rename the device of who leads', () => {
+    view.leads(true)
+    hear({ device: 'nformer', here: [told('former', { leader: true })] })
+    expect(view.get()[0]?.device).toBe('nown')
+  })
+
   test('is nothing for one that is closed', () => {
     view.close()
     hear({ here: [told('a')], ask: true })

@@ -132,12 +132,18 @@ export class PresenceView implements Presence {
       return named === this.#device ? undefined : named
     }
     this.#adopt(frame, way === 'log')
-    for (const { id, device } of frame.gone ?? []) this.#forget(keyOf(id, deviceOf(device)), change)
+    // Whom the relay told of, it alone knows: others have it from here, or from before they stood still.
+    const ofRelay = (key: string): boolean => this.#known.get(key)?.from === 'relay'
+    for (const { id, device } of frame.gone ?? []) {
+      const key = keyOf(id, deviceOf(device))
+      if (!ofRelay(key)) this.#forget(key, change)
+    }
     for (const told of frame.here) {
       const { age } = told
       const heardAt = this.#now - (age ?? 0)
       const device = deviceOf(told.device)
       const key = keyOf(told.id, device)
+      if (ofRelay(key)) continue
       const last = this.#known.get(key)?.heardAt ?? this.#left.get(key)
       const isNews = age === undefined || (age < SILENCE_MS && (last ?? -Infinity) < heardAt)
       if (isNews) this.#note(told, device, heardAt, from, change)
@@ -234,7 +240,7 @@ export class PresenceView implements Presence {
     const sender = here.find(({ age }) => age === undefined)
     if (device === undefined || !sender) return
     // A device that turned out to be a copy goes on as another one: its leader says so.
-    const ledBy = sameLog && sender.leader === true
+    const ledBy = sameLog && sender.leader === true && !this.#leads
     const free = this.#device === undefined || !this.#known.has(this.#namer)
     if (!ledBy && (this.#named || !(free || sender.id === this.#namer))) return
     this.#namer = sender.id

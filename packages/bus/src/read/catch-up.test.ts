@@ -218,3 +218,34 @@ test('a record that cannot be read is reported and passed over', async () => {
   expect(heard).toEqual([1, 3])
   expect(reported).toMatchObject([{ code: 'log_damaged' }])
 })
+
+describe('in a log that takes the place of another', () => {
+  /** What a room has of this publisher, as it comes into the next log. */
+  function past(...counters: number[]): void {
+    for (const n of counters) {
+      const header = { id: `${maker.composer.prefix}-${n}`, type: 'a', source: 's', time: 1 }
+      dispatcher.past({ header, dataText: String(n), offset: 4096 + n, position: `e.${n}.c` })
+    }
+  }
+
+  test('what was published before the subscription began is heard, what it heard is not', async () => {
+    for (const n of [1, 2]) maker.entry('a', n)
+    for (const n of [3, 4]) await publish(n)
+    const { heard, catchUp } = subscribe('start')
+    await catchUp.run(log)
+    await publish(5)
+    catchUp.renewed()
+    past(1, 2, 3, 4, 5, 6)
+    past(1, 2, 3, 4, 5, 6)
+    expect(heard).toEqual([3, 4, 5, 1, 2, 6])
+  })
+
+  test('what was before the point it was to begin at is not heard', async () => {
+    for (const n of [1, 2, 3]) await publish(n)
+    const { heard, catchUp } = subscribe({ last: 1 })
+    await catchUp.run(log)
+    catchUp.renewed()
+    past(1, 2, 3, 4)
+    expect(heard).toEqual([3, 4])
+  })
+})

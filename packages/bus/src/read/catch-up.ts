@@ -39,8 +39,11 @@ export class CatchUp {
   readonly #options: CatchUpOptions
   #waiting: Delivery[] | undefined = []
   #overflowed = false
-  /** Highest counter read or heard of each publisher: what a room gives again after a clear is old. */
-  readonly #counters = new Map<string, number>()
+  /**
+   * Counters read or heard of each publisher, from first to last of each row of them, in order. What
+   * a room gives again after a clear is old, but for what was never heard here.
+   */
+  readonly #heard = new Map<string, [first: number, last: number][]>()
   /** The offset behind the last event read. */
   #next = 0
   /** Where reading begins, or goes on. */
@@ -160,15 +163,28 @@ export class CatchUp {
 
   #remember(id: string): void {
     const [prefix, counter] = parseId(id)
-    this.#counters.set(prefix, Math.max(counter, this.#counters.get(prefix) ?? 0))
+    const rows = this.#heard.get(prefix)
+    if (!rows) {
+      // What is before the point to begin at is not for this subscription in any log.
+      const first = this.#options.from === 'start' ? counter : 0
+      this.#heard.set(prefix, [[first, counter]])
+      return
+    }
+    // Events of a publisher come in order: between the row's last and this one there is nothing else.
+    const row = rows.findLast(([first]) => first <= counter)
+    if (row) row[1] = Math.max(row[1], counter)
+    else rows.unshift([counter, counter])
   }
 
   #wasRead({ id, offset }: BusEvent): boolean {
-    return offset !== undefined && this.#logs === 0 ? offset < this.#next : this.#isKnown(id)
+    const read = offset !== undefined && this.#logs === 0 && offset < this.#next
+    return read || this.#isKnown(id)
   }
 
   #isKnown(id: string): boolean {
     const [prefix, counter] = parseId(id)
-    return counter > 0 && counter <= (this.#counters.get(prefix) ?? 0)
+    if (counter === 0) return false
+    const rows = this.#heard.get(prefix)
+    return rows?.some(([first, last]) => first <= counter && counter <= last) ?? false
   }
 }

@@ -122,14 +122,18 @@ export class Delivery {
     at?: Pick<Incoming, 'offset' | 'position' | 'revision'>,
   ): void {
     const [prefix, counter] = parseId(header.id)
+    const incoming: Incoming = { header, dataText, ...at }
+    if (origin === 'past') {
+      // Heard only by who asked for it, who knows what of it is old. In a log that comes after, it
+      // may be news, and may stand behind what was heard in the last one.
+      this.#events.past(incoming)
+      return
+    }
     if (counter > 0) {
       if (counter <= this.highest(prefix) || prefix === this.#prefix) return
-      // The past is heard only by who asked for it: in a log that comes after, it may be news.
-      if (origin !== 'past') this.#remember(prefix, counter)
+      this.#remember(prefix, counter)
     }
-    const incoming: Incoming = { header, dataText, ...at }
-    if (origin === 'past') this.#events.past(incoming)
-    else this.#events.deliver(incoming, origin)
+    this.#events.deliver(incoming, origin)
   }
 
   #remember(prefix: string, counter: number): void {

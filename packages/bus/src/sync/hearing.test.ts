@@ -416,6 +416,31 @@ test('what was past in a log is heard where it is news in the next one', async (
   expect(other.heard).toEqual(['r-1'])
 })
 
+test('what a room brings into the next log is past, though later events of its publisher were heard', async () => {
+  await a.publish(3)
+  await setImmediate()
+  expect(b.heard).toEqual(a.ids(1, 2, 3))
+  b.peers.detach()
+  const next = new MemoryLog(b.platform, new MemoryRows(b.platform))
+  const { logId } = await next.state()
+  b.peers.attach(b.link, { id: logId, log: next, past: 0, renewed: true })
+  const ids = [...a.ids(1, 2), ...b.ids(1)]
+  const events: EventHeader[] = ids.map((id) => ({ id, type: 'a', source: 'x', time: 1 }))
+  const runs = [{ place: 1, time: 1, events }]
+  const frame = {
+    frame: 'room',
+    log: logId,
+    batch: 1,
+    time: 1,
+    epoch: 'f',
+    liveAfter: 3,
+    runs,
+  } as const
+  for (let n = 0; n < 2; n++) b.peers.receive(encodePeerFrame(frame, ['1', '2', '3']))
+  expect(b.past).toEqual(ids)
+  expect(b.heard).toEqual(a.ids(1, 2, 3))
+})
+
 type Step =
   | { do: 'publish'; who: number; count: number }
   | { do: 'room'; from: string[]; own: boolean }

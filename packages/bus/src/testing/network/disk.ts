@@ -54,6 +54,8 @@ export class SimulatedDisk {
   faults: DiskFaults = CALM
   /** Ids of own events that were in the log, and went with a power cut or with the log. */
   readonly gone: string[] = []
+  /** Ids of logs that forgot whose they are, as that went with a power cut. */
+  readonly disowned: string[] = []
   /** Ids of all events of the logs it had before, with when each was cleared. */
   readonly former: { readonly at: number; readonly ids: ReadonlySet<string> }[] = []
   /** Of no other disk. */
@@ -162,7 +164,12 @@ export class SimulatedDisk {
     this.#boot += 1
     this.#handles.clear()
     const written = this.#journal.splice(Math.max(0, this.#journal.length - lost))
-    if (written.length > 0) this.#log = await this.#replayed()
+    if (written.length > 0) {
+      const { logId, room } = await this.#log.state(false)
+      this.#log = await this.#replayed()
+      const left = await this.#log.state(false)
+      if (room.subject !== left.room.subject) this.disowned.push(logId)
+    }
     return this.#forget(written)
   }
 
