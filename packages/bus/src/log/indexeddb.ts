@@ -207,9 +207,9 @@ class IndexedDbLog implements Log {
   }
 
   async fork(term: Term, device: LogState['device']): Promise<void> {
-    return this.#changeRoom((state) => {
+    return this.#changeRoom((state, head) => {
       assertTerm(state, term)
-      return { state: afterFork(state, term), result: undefined, device }
+      return { state: afterFork(state, term, head), result: undefined, device }
     })
   }
 

@@ -213,6 +213,11 @@ export interface RoomState {
   readonly confirmed?: BatchRef
   /** Positions that are true no longer, the newest last. */
   readonly cuts: readonly Cut[]
+  /**
+   * The newest record when this device took its id from a fork; what older ones hold may stand in the
+   * room under another id. Absent where it never forked.
+   */
+  readonly forked?: number
   /** The last gaps, the newest last. */
   readonly gaps: readonly StoredGap[]
   /** Terms taken since the last one that was welcomed. */

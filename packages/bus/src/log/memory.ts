@@ -202,14 +202,18 @@ export class MemoryLog implements Log {
     this.#assertOpen()
     const rows = this.#rows
     assertTerm(rows.room, update.term)
-    rows.room = afterWelcome(rows.room, update, rows.batches.at(-1)?.batch ?? 0)
+    rows.room = afterWelcome(rows.room, update, this.#head())
   }
 
   async fork(term: Term, device: LogState['device']): Promise<void> {
     this.#assertOpen()
     assertTerm(this.#rows.room, term)
-    this.#rows.room = afterFork(this.#rows.room, term)
+    this.#rows.room = afterFork(this.#rows.room, term, this.#head())
     this.#rows.device = device
+  }
+
+  #head(): number {
+    return this.#rows.batches.at(-1)?.batch ?? 0
   }
 
   async state(outbox = true): Promise<LogState> {

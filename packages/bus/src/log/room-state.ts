@@ -82,9 +82,12 @@ export function afterWelcome(
   const { confirmed: before, settled, ...rest } = state
   const { term, cursor, liveAfter, subject, reads, confirmed, cut, gap } = update
   const lost = cut !== undefined || (confirmed?.batch ?? 0) < (before?.batch ?? 0)
+  // Where the relay has nothing of a fork, it sends all of its log that is not placed, as a new one does.
+  const forked = state.forked !== undefined && confirmed === undefined ? head : state.forked
   return {
     ...rest,
     ...(settled === undefined || lost ? undefined : { settled }),
+    ...(forked === undefined ? undefined : { forked }),
     cursor,
     liveAfter,
     subject,
@@ -97,9 +100,9 @@ export function afterWelcome(
 }
 
 /** The device is another from now on: what the relay knew of the old one says nothing of it. */
-export function afterFork(state: WrittenRoomState, term: Term): WrittenRoomState {
+export function afterFork(state: WrittenRoomState, term: Term, head: number): WrittenRoomState {
   const { confirmed: _, settled: __, ...rest } = state
-  return { ...rest, terms: [term] }
+  return { ...rest, forked: head, terms: [term] }
 }
 
 /** `confirmed` is the pair of the last confirmed own batch as it is after the room batch. */

@@ -188,7 +188,7 @@ class SqliteLog implements Log {
     this.#rows.write(() => {
       const state = this.#room()
       assertTerm(state, term)
-      this.#rows.setMeta('room', afterFork(state, term))
+      this.#rows.setMeta('room', afterFork(state, term, this.#rows.edge('newest').batch))
       this.#rows.setMeta('device', device)
     })
   }

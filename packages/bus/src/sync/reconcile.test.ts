@@ -117,6 +117,30 @@ describe('going on', () => {
     })
   })
 
+  test('a restored room, after a fork that may not read all: what went out under the old id is asked for', () => {
+    const types = ['a.*']
+    const room = { ...JOINED, forked: 6, reads: JSON.stringify([['**'], types]) }
+    const restored = { recovered: false, reason: 'restored', from: 'e.4.c4' } as const
+    expect(goOn({ room, types }, restored).send).toBe('anew')
+    const cut = { epoch: 'e', record: 7, place: 4 }
+    expect(goOn({ room: { ...room, cuts: [cut] }, types }).send).toBe('anew')
+    const rights = { publish: ['**'], subscribe: ['a.*'] }
+    expect(goOn({ room }, { ...restored, rights }).send).toBe('anew')
+  })
+
+  test('whoever reads all, or never forked, or asked since the room was restored, goes on as it is', () => {
+    const types = ['a.*']
+    const room = { ...JOINED, forked: 6 }
+    const restored = { recovered: false, reason: 'restored', from: 'e.4.c4' } as const
+    expect(goOn({ room }, restored).send).toBe('now')
+    expect(goOn({ types }, restored).send).toBe('now')
+    expect(goOn({ room, types }).send).toBe('now')
+    const cut = { epoch: 'e', record: 6, place: 4 }
+    expect(goOn({ room: { ...room, cuts: [cut] }, types }).send).toBe('now')
+    const { taken: _, ...unknown } = welcome(restored)
+    expect(reconcile(held({ room, types }), unknown)).toMatchObject({ send: 'atHead' })
+  })
+
   test('a room made anew: no position holds, and all that is new in it is live', () => {
     const anew = { epoch: 'f', from: 'f.0.0', head: 'f.3.c', recovered: false } as const
     const { taken: _, term: __, ...frame } = welcome({ ...anew, reason: 'new_epoch' })

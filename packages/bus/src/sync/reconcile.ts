@@ -8,6 +8,10 @@
  *                      from before it, trimmed .............. gap
  *                      from before it, same room ............ cut: the room went back (restored)
  *                      another epoch ........................ cut: none of our positions hold
+ *
+ * After a cut the stream says again where own events stand, but only of what went out under this
+ * device's id. What went out under the one before a fork comes as anybody's, and not at all where the
+ * device may not read it: then it forks once more at the head, and hears it in answer to sending it.
  */
 import { BusError } from '../errors.ts'
 import type { RoomState } from '../log/log.ts'
@@ -39,9 +43,9 @@ export type Verdict =
       /**
        * Whether own batches may go out at once. Where the relay has no chain of this device, what
        * it sent under an older id, or before the room was made anew, may still come by in the
-       * stream: only what is not placed at the head is sent.
+       * stream: only what is not placed at the head is sent; `anew`, under a new id.
        */
-      readonly send: 'now' | 'atHead'
+      readonly send: 'now' | 'atHead' | 'anew'
     }
 
 export function reconcile(held: Held, welcome: WelcomeFrame): Verdict {
@@ -53,15 +57,26 @@ export function reconcile(held: Held, welcome: WelcomeFrame): Verdict {
   }
   if (isFork(held, welcome)) return { do: 'fork' }
   const reads = JSON.stringify([welcome.rights.subscribe, types])
+  const cut = cutOf(room, welcome)
   return {
     do: 'goOn',
     liveAfter: liveAfter(room, welcome),
     reads,
     confirmed: welcome.taken,
-    cut: cutOf(room, welcome),
+    cut,
     gap: gapOf(room, welcome, reads),
-    send: welcome.taken === undefined && room.cursor !== undefined ? 'atHead' : 'now',
+    send: sendOf(held, welcome, cut !== undefined),
   }
+}
+
+function sendOf(
+  { room: { cursor, cuts, forked }, types }: Held,
+  { rights, taken }: WelcomeFrame,
+  cutNow: boolean,
+): 'now' | 'atHead' | 'anew' {
+  if (taken === undefined) return cursor === undefined ? 'now' : 'atHead'
+  if (forked === undefined || (types === undefined && rights.subscribe.includes('**'))) return 'now'
+  return cutNow || cuts.some(({ record }) => record > forked) ? 'anew' : 'now'
 }
 
 /**

@@ -279,11 +279,16 @@ export class Session implements RelaySession {
   /** Goes on as another device; all that this log holds stays where it is. */
   async #fork(round: number): Promise<void> {
     const { log, platform, term } = this.#options
-    await log.fork(term, {
-      id: platform.randomText(ID_LENGTH),
-      secret: platform.randomText(SECRET_LENGTH),
-    })
-    if (round === this.#round) this.#again()
+    if (round !== this.#round) return
+    try {
+      await log.fork(term, {
+        id: platform.randomText(ID_LENGTH),
+        secret: platform.randomText(SECRET_LENGTH),
+      })
+      if (round === this.#round) this.#again()
+    } catch (error) {
+      if (round === this.#round) this.#failed(error)
+    }
   }
 
   async #goOn(
@@ -320,6 +325,11 @@ export class Session implements RelaySession {
       liveAfter,
       restored: cut !== undefined || room.cuts.length > 0,
       atHead: () => {
+        if (send === 'anew') {
+          // Who waits for what was taken hears where it stands when the new id has sent it.
+          this.#incoming.after(() => this.#fork(round))
+          return
+        }
         if (taken) events.confirmedThrough(taken.batch)
         if (send === 'atHead') this.#outgoing.begin(undefined, head.batch)
       },

@@ -265,11 +265,17 @@ export function roomContract(test: LogTest): void {
     const { logId, device: now, head, room: after } = await log.state()
     mustEqual([logId, now, head], [before.logId, device, before.head], 'the log stays what it was')
     mustEqual([after.cursor, after.subject], ['E.1.x', 'u'], 'so do its cursor and its owner')
+    mustEqual([before.room.forked, after.forked], [undefined, head.batch], 'it knows since when')
     mustEqual(after.terms, [next], 'the new device has taken one term')
     must(after.confirmed === undefined, 'and no batch of it is confirmed')
     mustEqual(await placesOf(log, number), ['0@E.1'], 'what the room has stays placed')
     mustEqual(after.pending, 0, 'and is not sent again')
-    must((await log.append(own([['a-2']]))) > number, 'numbers go on')
+    const newer = await log.append(own([['a-2']]))
+    must(newer > number, 'numbers go on')
+    await log.welcomed(welcome(next, { confirmed: { batch: newer, id: 'a-2' } }))
+    mustEqual((await log.state()).room.forked, head.batch, 'a welcome changes nothing of that')
+    await log.welcomed(welcome(next))
+    mustEqual((await log.state()).room.forked, newer, 'but where all is sent under the new id')
   })
 
   test('finds each id of a publisher whose numbers came out of order', async (log) => {

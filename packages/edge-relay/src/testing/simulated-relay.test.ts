@@ -72,6 +72,55 @@ describe('the simulated relay', () => {
     expect(await idsIn(network)).toEqual([first.id, second.id])
   })
 
+  it('tells a fork that may not read what it publishes where its events of before stand in a restored room', async () => {
+    const network = networkOf()
+    const phone = network.device('phone')
+    const open = () =>
+      phone.open().createBus({ name: 'shop', room: ROOM, onError, types: ['other'] })
+    const relayed = (bus: ReturnType<typeof open>, count: number) => {
+      const events = Array.from({ length: count }, (_, n) => ({ type: 'a', data: n }))
+      return network.until(bus.publishBatch(events, { until: 'relayed' }))
+    }
+    const one = open()
+    await relayed(one, 1)
+    await network.until(one.close())
+    // The relay takes this one's term, and the log loses it.
+    const two = open()
+    await network.until(() => two.status.relay === 'online')
+    const state = () => phone.disk('shop', ROOM).log.state()
+    const before = (await state()).device.id
+    await phone.cutPower(2)
+    const three = open()
+    await relayed(three, 1)
+    const forked = (await state()).device.id
+    expect(forked).not.toBe(before)
+    const backup = network.relay.writes
+    // So many that no position between the first one and these is remembered.
+    for (const count of [1, 40, 1]) await relayed(three, count)
+
+    await network.relay.restore(backup)
+    expect(await network.settle()).toBe(true)
+    const { events } = await network.relay.room(ROOM)
+    expect(new Set(events.map(({ id }) => id)).size).toBe(44)
+    expect(events).toHaveLength(44)
+    const { log } = phone.disk('shop', ROOM)
+    const placed = async () => {
+      const parts = (await log.placements(1, 100)).flatMap((placement) => placement.parts)
+      return parts.flatMap(({ place, indexes }) => indexes.map((_, k) => place + k))
+    }
+    const places = events.map(({ position }) => Number(position.split('.')[1]))
+    expect((await placed()).sort((a, b) => a - b)).toEqual(places)
+    expect((await state()).room.pending).toBe(0)
+
+    // Once is enough: it is the same device when it comes again.
+    const again = (await state()).device.id
+    expect(again).not.toBe(forked)
+    network.relay.crash()
+    expect(await network.settle()).toBe(true)
+    await relayed(three, 1)
+    expect((await state()).device.id).toBe(again)
+  })
+
   it('lets a user go on after another one signed in while the room was lost', async () => {
     const auth = (token = '') => ({
       subject: token,
