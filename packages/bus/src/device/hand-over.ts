@@ -8,7 +8,7 @@ import { BusError, isBusError, toBusError } from '../errors.ts'
 import { offsetOf, parseId } from '../event.ts'
 import type { Encoded, ExpectedInLog, Log, OwnBatch, Writer } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
-import type { PeerContexts, Waiters } from '../sync/sync.ts'
+import type { PeerContexts, Waiters, Written } from '../sync/sync.ts'
 
 /** What the device gives: what is open by now, and whom to tell. */
 export interface HandOverOptions {
@@ -38,7 +38,13 @@ export interface HandOverOptions {
   /** Own events are in the log, as record `batch`. */
   readonly logged: (batch: number, entries: readonly Entry[]) => void
   /** An own batch is in the log. */
-  readonly grew: (batch: number, roomEvents: number, bytes: number, prefix: string) => void
+  readonly grew: (
+    batch: number,
+    roomEvents: number,
+    bytes: number,
+    prefix: string,
+    written: Written,
+  ) => void
   readonly written: () => void
   readonly failed: (error: BusError) => void
   readonly settleHandled: (batch: Batch) => void
@@ -52,6 +58,7 @@ const TELL_AFTER_MS = 20
 
 /** A batch on its way into the log. */
 interface Writing {
+  log: Log
   record: OwnBatch
   /** Whether the others were told of it. */
   posted: boolean
@@ -151,17 +158,16 @@ export class HandOver implements BatchSinks {
     entries: readonly Encoded[] = batch.persisted,
     expected?: readonly ExpectedInLog[],
   ): Promise<number | undefined> {
-    const { writer: current, logId } = this.#options
-    const writer = current()
-    const id = logId()
-    if (!writer) {
-      const { linked } = this.#options
+    const { linked, log: opened, writer: current, logId } = this.#options
+    const [log, writer, id] = [opened(), current(), logId()]
+    if (!log || !writer) {
       return linked.isGuest ? linked.submit(batch.persisted) : Promise.reject(lostAgain())
     }
     try {
       const record = writer.record(entries)
-      const writing = this.#writing.get(batch) ?? { record, posted: false, tries: 0 }
+      const writing = this.#writing.get(batch) ?? { log, record, posted: false, tries: 0 }
       this.#writing.set(batch, writing)
+      writing.log = log
       writing.record = record
       writing.tries += 1
       const begun = (): void => {
@@ -218,7 +224,7 @@ export class HandOver implements BatchSinks {
 
   committed(batch: Batch, number: number | undefined): void {
     const { hasRelay, waiters, settleHandled, grew, logged, written, linked } = this.#options
-    const record = this.#writing.get(batch)?.record
+    const writing = this.#writing.get(batch)
     this.#writing.delete(batch)
     this.#lined.delete(batch)
     if (number) {
@@ -226,7 +232,7 @@ export class HandOver implements BatchSinks {
         ;(batch.persisted[i] as Entry).event.offset = offsetOf(number, i)
       }
     }
-    if (number !== undefined && record) logged(number, batch.persisted)
+    if (number !== undefined && writing) logged(number, batch.persisted)
     let waiting = false
     for (const { ticket } of batch.entries) {
       const { named, until } = ticket
@@ -243,12 +249,13 @@ export class HandOver implements BatchSinks {
       else void this.#lookUp(number)
     }
     // Of what another context keeps, that one tells.
-    if (!record) return
+    if (!writing) return
+    const { record } = writing
     this.#options.peers.wrote(number)
     linked.told(batch.persisted)
     this.#tell({ batch, number, record })
     const [prefix] = parseId(record.lastId)
-    grew(number, record.roomEvents, record.headers.length + record.data.length, prefix)
+    grew(number, record.roomEvents, record.headers.length + record.data.length, prefix, writing)
     written()
   }
 

@@ -14,6 +14,7 @@ import type {
   RelaySession,
   RelaySource,
   SessionEvents,
+  Written,
 } from '../sync/sync.ts'
 import type { Gap, StatusSnapshot, SystemEvents } from '../types.ts'
 import type { Store } from './status.ts'
@@ -219,13 +220,13 @@ export class Lead {
     this.#session?.presence(this.#options.presence.members)
   }
 
-  /** An own batch is in the log, of whatever context. */
-  grew(batch: number, roomEvents: number, bytes: number, prefix: string): void {
+  /** An own batch is in the log, of whatever context; `written` where it is of this one. */
+  grew(batch: number, roomEvents: number, bytes: number, prefix: string, written?: Written): void {
     this.#grewTo(batch)
     if (roomEvents === 0) return
     // What the log was asked for may have it already, before its writer says so.
     if (batch > this.#counted) this.#change(roomEvents, bytes, 0)
-    this.#session?.outboxGrew(batch, prefix)
+    this.#session?.outboxGrew(batch, prefix, written)
   }
 
   #grewTo(batch: number): void {

@@ -1,13 +1,16 @@
 /**
  * The outbox on its way out: does what `sender.ts` decides. It reads own batches from the log,
- * leaves out what the room has already, and puts the rest into publish frames.
+ * leaves out what the room has already, and puts the rest into publish frames. What this context
+ * just wrote is sent as it was written, where nothing before it waits.
  */
 import type { BusError } from '../errors.ts'
-import type { Log, StoredBatch, StoredOwnBatch } from '../log/log.ts'
+import type { EventHeader } from '../event.ts'
+import type { Log, StoredBatch } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
 import type { RejectFrame, Term } from '../protocol/frames.ts'
 import { encodePublish } from '../protocol/text.ts'
 import { OFFLINE_SENDER, type SenderInput, type SenderOutput, stepSender } from './sender.ts'
+import type { Written } from './sync.ts'
 
 export interface OutgoingOptions {
   readonly log: Log
@@ -18,10 +21,14 @@ export interface OutgoingOptions {
   readonly report: (error: BusError) => void
 }
 
-/** An own batch read from the log, with the indexes of what is to be sent of it. */
+/** What is to be sent of an own batch. */
 interface Readied {
-  readonly batch: StoredOwnBatch
-  readonly indexes: readonly number[]
+  /** As JSON text: `[{...},{...}]`. */
+  readonly headers: string
+  /** Value texts, a line each. */
+  readonly data: string
+  /** Which events of the batch; absent for all. */
+  readonly indexes?: readonly number[]
 }
 
 export class Outgoing {
@@ -40,8 +47,16 @@ export class Outgoing {
     this.#step({ kind: 'welcomed', taken, newest })
   }
 
-  grew(newest: number): void {
-    this.#step({ kind: 'grew', newest })
+  grew(newest: number, written?: Written): void {
+    const record = written?.log === this.#options.log ? written.record : undefined
+    // A number committed after the welcome was never sent, so that the room has nothing of it.
+    if (!record || record.roomEvents < record.count) this.#step({ kind: 'grew', newest })
+    else this.#step({ kind: 'grew', newest, atHand: true }, new Map([[newest, record]]))
+  }
+
+  /** A batch of the room is in the log. */
+  passed(batch: number): void {
+    this.#step({ kind: 'passed', batch })
   }
 
   acknowledged(batch: number): void {
@@ -73,7 +88,7 @@ export class Outgoing {
 
   #do(output: SenderOutput, readied: ReadonlyMap<number, Readied>): void {
     if (output.do === 'send') {
-      this.#send(readied.get(output.batch) as Readied, output.prev)
+      this.#send(output.batch, output.prev, readied.get(output.batch) as Readied)
     } else if (output.do === 'read') void this.#read(output.from, output.limit)
     else {
       this.#cancelRetry = this.#options.platform.timer(output.ms, () => {
@@ -131,34 +146,30 @@ export class Outgoing {
         if (header.scope !== 'device' && !done?.has(index)) indexes.push(index)
       })
       if (indexes.length === 0) continue
+      const headers = lost.has(batch.batch) ? batch.headers.map(unexpecting) : batch.headers
       readied.set(batch.batch, {
-        batch: lost.has(batch.batch) ? unexpecting(batch) : batch,
-        indexes,
+        headers: JSON.stringify(indexes.map((index) => headers[index])),
+        data: indexes.map((index) => batch.data[index]).join('\n'),
+        ...(indexes.length < headers.length && { indexes }),
       })
     }
     return readied
   }
 
-  #send({ batch, indexes }: Readied, prev: number | undefined): void {
+  #send(batch: number, prev: number | undefined, { headers, data, indexes }: Readied): void {
     const { send, term } = this.#options
-    const whole = indexes.length === batch.headers.length
-    send(
-      encodePublish(
-        {
-          frame: 'publish',
-          batch: batch.batch,
-          ...(prev === undefined ? undefined : { prev }),
-          term,
-          ...(whole ? undefined : { indexes }),
-        },
-        JSON.stringify(indexes.map((index) => batch.headers[index])),
-        indexes.map((index) => batch.data[index]).join('\n'),
-      ),
-    )
+    const frame = {
+      frame: 'publish' as const,
+      batch,
+      ...(prev === undefined ? undefined : { prev }),
+      term,
+      ...(indexes && { indexes }),
+    }
+    send(encodePublish(frame, headers, data))
   }
 }
 
 /** What the room had taken and lost is not judged a second time: it must not be refused now. */
-function unexpecting(batch: StoredOwnBatch): StoredOwnBatch {
-  return { ...batch, headers: batch.headers.map(({ expected: _, ...header }) => header) }
+function unexpecting({ expected: _, ...header }: EventHeader): EventHeader {
+  return header
 }

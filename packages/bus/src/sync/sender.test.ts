@@ -95,6 +95,29 @@ test('with everything sent nothing is read until the log grows', () => {
   expect(run.reads).toEqual([{ do: 'read', from: 2, limit: 15 }])
 })
 
+describe('a record of the room', () => {
+  test('is passed over without being read', () => {
+    const run = new Run().welcomed(undefined, 0).step({ kind: 'passed', batch: 1 })
+    expect(run.step({ kind: 'grew', newest: 2, atHand: true }).look()).toEqual([
+      '2 after undefined',
+    ])
+    expect(run.reads).toEqual([])
+  })
+
+  test('is not passed over with one before it that nobody told of', () => {
+    const run = new Run().welcomed(undefined, 0).step({ kind: 'passed', batch: 2 })
+    run.step({ kind: 'grew', newest: 3, atHand: true })
+    expect(run.reads).toEqual([{ do: 'read', from: 1, limit: 16 }])
+    expect(run.read('ror').look()).toEqual(['1 after undefined', '3 after 1'])
+  })
+
+  test('that comes while the log is read does not spoil the read', () => {
+    const run = new Run().welcomed(undefined, 2).step({ kind: 'passed', batch: 1 })
+    expect(run.read('or').look()).toEqual(['2 after undefined'])
+    expect(run.reads).toEqual([])
+  })
+})
+
 test('one read is under way at most', () => {
   const run = new Run().welcomed(undefined, 1)
   run.step({ kind: 'grew', newest: 2 }).step({ kind: 'grew', newest: 3 })

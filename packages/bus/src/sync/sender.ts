@@ -25,7 +25,10 @@ export interface SenderState {
 
 export type SenderInput =
   | { readonly kind: 'welcomed'; readonly taken: number | undefined; readonly newest: number }
-  | { readonly kind: 'grew'; readonly newest: number }
+  /** `atHand`: that batch was just committed here, and all of it is for the room. */
+  | { readonly kind: 'grew'; readonly newest: number; readonly atHand?: boolean }
+  /** A record without anything for the room is in the log. */
+  | { readonly kind: 'passed'; readonly batch: number }
   | {
       readonly kind: 'read'
       readonly from: number
@@ -84,7 +87,11 @@ export function stepSender(state: SenderState, input: SenderInput): [SenderState
         newest: Math.max(state.newest, input.newest),
       })
     case 'grew':
-      return more({ ...state, newest: Math.max(state.newest, input.newest) })
+      return grown(state, input)
+    case 'passed':
+      // A read under way goes by where it began.
+      if (state.reading || input.batch !== state.scanned + 1) return [state, []]
+      return [{ ...state, scanned: input.batch }, []]
     case 'read':
       return sendRead(state, input)
     case 'acknowledged':
@@ -99,6 +106,18 @@ export function stepSender(state: SenderState, input: SenderInput): [SenderState
     case 'closed':
       return [{ ...OFFLINE_SENDER, newest: state.newest }, []]
   }
+}
+
+/** What is at hand goes out unread where nothing lies between it and what was sent. */
+function grown(
+  state: SenderState,
+  { newest, atHand }: Extract<SenderInput, { kind: 'grew' }>,
+): [SenderState, SenderOutput[]] {
+  const next = { ...state, newest: Math.max(state.newest, newest) }
+  if (!atHand || !isFree(state) || newest !== state.scanned + 1) return more(next)
+  const sent = { batch: newest, prev: state.prev }
+  const unacknowledged = [...state.unacknowledged, sent]
+  return [{ ...next, scanned: newest, prev: newest, unacknowledged }, [{ do: 'send', ...sent }]]
 }
 
 function sendRead(
@@ -140,15 +159,12 @@ function rewind(
 }
 
 function more(state: SenderState): [SenderState, SenderOutput[]] {
-  const room = WINDOW - state.unacknowledged.length
-  if (
-    !state.online ||
-    state.waiting ||
-    state.reading ||
-    room <= 0 ||
-    state.scanned >= state.newest
-  ) {
-    return [state, []]
-  }
-  return [{ ...state, reading: true }, [{ do: 'read', from: state.scanned + 1, limit: room }]]
+  if (!isFree(state) || state.scanned >= state.newest) return [state, []]
+  const limit = WINDOW - state.unacknowledged.length
+  return [{ ...state, reading: true }, [{ do: 'read', from: state.scanned + 1, limit }]]
+}
+
+/** Whether a batch can go out now: then all that was known of is sent, or a read is to begin. */
+function isFree({ online, waiting, reading, unacknowledged }: SenderState): boolean {
+  return online && !waiting && !reading && unacknowledged.length < WINDOW
 }

@@ -30,7 +30,7 @@ import { decodeFrame, encodeFrame } from '../protocol/text.ts'
 import { Incoming } from './incoming.ts'
 import { Outgoing } from './outgoing.ts'
 import { reconcile, type Verdict } from './reconcile.ts'
-import type { RelaySession, SessionStart } from './sync.ts'
+import type { RelaySession, SessionStart, Written } from './sync.ts'
 
 /** Silence after which a socket counts as dead. Hidden pages get a timer once a minute only. */
 const SILENCE_MS = 150_000
@@ -91,6 +91,7 @@ export class Session implements RelaySession {
       term,
       committed: (...news) => {
         this.#attempts = 0
+        this.#outgoing.passed(news[0])
         events.committed(...news)
       },
       failed: (error) => this.#failed(error),
@@ -117,9 +118,9 @@ export class Session implements RelaySession {
     await this.#incoming.idle()
   }
 
-  outboxGrew(newest: number, prefix: string): void {
+  outboxGrew(newest: number, prefix: string, written?: Written): void {
     this.#incoming.publishedHere(prefix)
-    this.#outgoing.grew(newest)
+    this.#outgoing.grew(newest, written)
   }
 
   cast(headersText: string, data: readonly string[]): void {

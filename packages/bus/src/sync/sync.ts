@@ -65,12 +65,21 @@ export interface RelaySession {
   start(): void
   /** Ends the session; resolves when nothing is being written any more. */
   stop(): Promise<void>
-  /** There is an own batch of this number in the log, of the publisher with this prefix. */
-  outboxGrew(newest: number, prefix: string): void
+  /**
+   * There is an own batch of this number in the log, of the publisher with this prefix; `written`
+   * where it was just committed by this context, so that it need not be read.
+   */
+  outboxGrew(newest: number, prefix: string, written?: Written): void
   /** Unpersisted events: sent if that is possible now, else dropped. */
   cast(headersText: string, data: readonly string[]): void
   /** Who of this device is there, from now on: told when the relay is there, and when it changes. */
   presence(members: readonly Present[]): void
+}
+
+/** An own batch, and the log it was committed to. */
+export interface Written {
+  readonly log: Log
+  readonly record: OwnBatch
 }
 
 /** What a session tells the device that leads. */
