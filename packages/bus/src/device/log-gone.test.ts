@@ -159,6 +159,24 @@ describe('a log that does not open again', () => {
   })
 })
 
+test.each(['log_lost', 'log_cleared'] as const)(
+  'a log that goes (%s) while it first opens is opened again',
+  async (code) => {
+    disk.broken = new BusError(code, 'it went while it opened')
+    disk.opened = 0
+    const late = open()
+    const published = late.publish('a', 1)
+    published.catch(() => {})
+    await setImmediate()
+    expect(disk.opened).toBe(1)
+    disk.broken = undefined
+    disk.platform.advance(100)
+    await published
+    expect(reported).toEqual([])
+    expect(await stored(late)).toEqual([0, 1])
+  },
+)
+
 test('a bus that is closed while its log is opened anew closes, and rejects what waits', async () => {
   disk.breaks = ['before', 'before', 'before']
   const lost = bus.publish('a', 1)

@@ -107,8 +107,10 @@ export class LogKeeper {
       try {
         found = await log.open(outbox)
       } catch (error) {
-        // While it clears the data of a site, a browser opens nothing.
-        if (!boot && !this.#closed && platform.monotonic() - began < AGAIN_FOR_MS) {
+        // While it clears the data of a site, a browser opens nothing. One that went while it opened
+        // was there: memory is not to stand in for it.
+        const wasThere = !boot || isBusError(error, 'log_lost') || isBusError(error, 'log_cleared')
+        if (wasThere && !this.#closed && platform.monotonic() - began < AGAIN_FOR_MS) {
           await pause(platform, MIN_AGAIN_MS * 2 ** tries)
           continue
         }
