@@ -23,6 +23,9 @@ const protocolUsers = '(sync|links|log|read|dispatch)'
 
 const reactPackage = ['^react$', '^node_modules/react/', '^node_modules/@types/react/']
 
+/** The door for inspectors: it exports the codec beside the frames, and the stage does not import it. */
+const inspectDoor = `${bus}/inspect/index[.]ts$`
+
 const asTypes = ['type-only', 'type-import']
 
 /** The core of the relay. */
@@ -81,7 +84,7 @@ export default {
       name: 'stages-know-interfaces-as-types',
       comment: 'Interface files of other stages are imported as types only.',
       severity: 'error',
-      from: { path: `${bus}/${stages}/`, pathNot: tests },
+      from: { path: `${bus}/${stages}/`, pathNot: [tests, inspectDoor] },
       to: { path: interfaces, pathNot: [`${bus}/$1/`, protocol], dependencyTypesNot: asTypes },
     },
     {
