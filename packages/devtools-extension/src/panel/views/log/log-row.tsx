@@ -47,6 +47,7 @@ function LogRowShown(props: LogRowProps): ReactNode {
   }
   if (row.kind !== 'event')
     return (
+      // biome-ignore lint/a11y/useAriaPropsSupportedByRole: its role is in `shared`, row
       <div {...shared} className={`log-row note note-${row.severity}`} aria-selected={active}>
         <div role="gridcell" className="note-cell" aria-colspan={columns.length}>
           <Icon name={NOTE_ICONS[row.kind]} label={row.kind} />
@@ -58,6 +59,7 @@ function LogRowShown(props: LogRowProps): ReactNode {
       </div>
     )
   return (
+    // biome-ignore lint/a11y/useAriaPropsSupportedByRole: its role is in `shared`, row
     <div
       {...shared}
       className={

@@ -102,10 +102,9 @@ export function LogView(props: ViewProps): ReactNode {
   }
 
   function goToRow(row: Row | undefined, otherwise: string): void {
-    if (!row) return panel.say(otherwise)
-    const index = filtered.indexOf(row.row)
-    if (index < 0) return panel.say('It is there, but the filter hides it')
-    goTo(index)
+    const index = row ? filtered.indexOf(row.row) : -1
+    if (index >= 0) goTo(index)
+    else panel.say(row ? 'It is there, but the filter hides it' : otherwise)
   }
 
   function openRowMenu(row: Row, at: MenuAt, column?: string): void {
