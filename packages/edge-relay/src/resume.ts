@@ -22,16 +22,24 @@ export interface Span {
 /**
  * Finds where the stream goes on: at the newest position of the cursor and the older ones that the
  * room recognises, at its first one where it recognises none; a log without cursor starts at `from`.
+ * Without a right to history it starts at the head, but for where a position proves it was before.
  */
 export async function resumeAt(
   store: Store,
   room: string,
   head: RoomHead,
   hello: Pick<HelloFrame, 'cursor' | 'older' | 'from'>,
+  history = true,
 ): Promise<Resume> {
   while (true) {
     const span = { head, first: await store.first(room) }
-    const resume = await resumeIn(store, room, span, hello)
+    const resume = await resumeIn(
+      store,
+      room,
+      span,
+      history ? hello : withoutHistory(hello),
+      history,
+    )
     // What was trimmed while positions were looked up must not pass for what a room lost.
     if ((await store.first(room)).place === span.first.place) return resume
   }
@@ -42,6 +50,7 @@ async function resumeIn(
   room: string,
   span: Span,
   hello: Pick<HelloFrame, 'cursor' | 'older' | 'from'>,
+  history: boolean,
 ): Promise<Resume> {
   const { head } = span
   const first = cursorAt(head.epoch, span.first)
@@ -54,7 +63,22 @@ async function resumeIn(
     const reason = recovered ? {} : { reason: reasonOf(hello.cursor, span) }
     return { first, ...begin(head, known), recovered, ...reason }
   }
-  return { first, ...atFirst(span), recovered: false, reason: reasonOf(hello.cursor, span) }
+  const begins = history ? atFirst(span) : await at(store, room, span, head.place)
+  return { first, ...begins, recovered: false, reason: reasonOf(hello.cursor, span) }
+}
+
+/** Anybody can name the room's beginning; a cursor's chain is known to whom the relay told it only. */
+function withoutHistory({
+  cursor,
+  older = [],
+}: Pick<HelloFrame, 'cursor' | 'older'>): Pick<HelloFrame, 'cursor' | 'older' | 'from'> {
+  if (cursor === undefined) return { from: 'now' }
+  const proves = (position: string): boolean => {
+    const { place = 0, chain } = parsePosition(position) ?? {}
+    return place > 0 && chain !== undefined
+  }
+  // One that proves nothing is kept where it stands, as one that is not recognised.
+  return { cursor: proves(cursor) ? cursor : 'none', older: older.filter(proves) }
 }
 
 /**

@@ -68,7 +68,10 @@ const FRAMES: {
     reason: 'optional',
     limits: 'required',
     durability: 'required',
+    expiresInMs: 'optional',
   },
+  token: { token: 'required' },
+  renewed: { expiresInMs: 'optional' },
   publish: {
     batch: 'required',
     prev: 'optional',
@@ -217,6 +220,8 @@ const SENDERS: {
 } = {
   hello: 'device',
   welcome: 'relay',
+  token: 'device',
+  renewed: 'relay',
   publish: 'device',
   ack: 'relay',
   reject: 'relay',
