@@ -28,7 +28,7 @@ export const phases = [
   {
     name: 'unit',
     built: true,
-    uses: ['deno'],
+    uses: ['deno', 'bun'],
     files: () =>
       filesUnder(['packages', 'scripts', 'bench', 'demo'])
         .filter(isTest)
