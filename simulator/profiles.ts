@@ -160,7 +160,7 @@ export const PROFILES: Readonly<Record<ProfileName, readonly (keyof typeof TROUB
   lifecycle: ['freeze', 'freeze', 'cache', 'hide', 'leave', 'cut'],
   restore: ['restore', 'restore', 'wipe', 'cut', 'leave', 'user'],
   full: ['cut', 'cut', 'relayCrash', 'leave', 'tabs', 'disk'],
-  trimmed: ['cut', 'cut', 'cut', 'relayCrash', 'leave', 'power', 'power', 'clone'],
+  trimmed: ['cut', 'cut', 'cut', 'relayCrash', 'leave', 'power', 'power', 'clone', 'clone', 'restore'],
   clones: ['clone', 'cut', 'leave'],
   mixed: Object.keys(TROUBLES),
   guests: ['leave', 'leave', 'tabs', 'disk', 'freeze', 'cut', 'relayCrash'],

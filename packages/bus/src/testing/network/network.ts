@@ -180,7 +180,7 @@ const NO_RELAY: RelayProgram = {
   wipe() {},
   fail() {},
   writes: 0,
-  room: async () => ({ head: undefined, trimmed: 0, events: [] }),
+  room: async () => ({ head: undefined, trimmed: 0, events: [], came: new Map(), ever: new Set() }),
   head: async () => undefined,
   joined: [],
   violations: [],
