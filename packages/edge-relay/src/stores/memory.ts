@@ -2,10 +2,10 @@ import { BusError, type Durability, idPairs, parseId } from '@crosstown/bus/prot
 import {
   firstAfter,
   lastPlace,
-  publishersIn,
   type RoomFirst,
   type RoomHead,
   type RoomRecord,
+  rangesIn,
   UNTRIMMED,
 } from '../record.ts'
 import { STREAM_KEY } from '../revisions.ts'
@@ -19,8 +19,8 @@ import {
   type ReadLimit,
   type RoomStats,
   type Store,
-  TRIMMED_PREFIXES,
 } from './store.ts'
+import { TrimmedIds } from './trimmed-ids.ts'
 
 interface MemoryRoom {
   head: RoomHead
@@ -31,8 +31,7 @@ interface MemoryRoom {
   readonly state: Map<string, string>
   /** By prefix, in order of counter: the highest counter of a record, and its index from the start. */
   readonly ids: Map<string, { counter: number; index: number }[]>
-  /** How far each publisher was trimmed; the one that was trimmed last comes last. */
-  readonly trimmedTo: Map<string, number>
+  readonly gone: TrimmedIds
   events: number
   bytes: number
 }
@@ -81,7 +80,7 @@ class MemoryStore implements Store {
         records: [],
         state: new Map(),
         ids: new Map(),
-        trimmedTo: new Map(),
+        gone: new TrimmedIds(),
         events: 0,
         bytes: 0,
       }
@@ -135,8 +134,8 @@ class MemoryStore implements Store {
     return undefined
   }
 
-  async trimmedTo(name: string, prefix: string): Promise<number> {
-    return this.#room(name)?.trimmedTo.get(prefix) ?? 0
+  async wasTrimmed(name: string, id: string): Promise<boolean> {
+    return this.#room(name)?.gone.has(id) ?? false
   }
 
   async findByTime(name: string, time: number): Promise<number | undefined> {
@@ -164,7 +163,7 @@ class MemoryStore implements Store {
       if (!over || (count > 0 && (events >= step.events || bytes >= step.bytes))) break
       over = false
       dropIds(room, record, room.trimmed + count)
-      noteTrimmed(room, record)
+      for (const range of rangesIn(record)) room.gone.add(range)
       count += 1
       events += record.headers.length
       bytes += record.bytes
@@ -232,18 +231,6 @@ function dropIds(room: MemoryRoom, record: RoomRecord, index: number): void {
     const at = pairs.findIndex((pair, i) => i >= from && pair.index === index)
     pairs.splice(at, 1)
     if (pairs.length === 0) room.ids.delete(prefix)
-  }
-}
-
-function noteTrimmed({ trimmedTo }: MemoryRoom, record: RoomRecord): void {
-  for (const [prefix, counter] of publishersIn(record)) {
-    const before = trimmedTo.get(prefix) ?? 0
-    trimmedTo.delete(prefix)
-    trimmedTo.set(prefix, Math.max(before, counter))
-  }
-  for (const prefix of trimmedTo.keys()) {
-    if (trimmedTo.size <= TRIMMED_PREFIXES) return
-    trimmedTo.delete(prefix)
   }
 }
 

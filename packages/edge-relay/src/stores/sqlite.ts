@@ -12,12 +12,12 @@ import {
   applyAppend,
   applyTrim,
   markOf,
-  prepareFile,
   type Row,
   recordOf,
   type Statements,
   statementsOf,
 } from './sqlite-rows.ts'
+import { prepareFile } from './sqlite-tables.ts'
 import {
   type Append,
   DEVICE_KEY,
@@ -152,11 +152,13 @@ class SqliteStore implements Store {
     })
   }
 
-  async trimmedTo(room: string, prefix: string): Promise<number> {
+  async wasTrimmed(room: string, id: string): Promise<boolean> {
     return this.#do('read', () => {
-      const id = this.#id(room)
-      const row = id === undefined ? undefined : this.#sql.trimmedTo.get(id, prefix)
-      return (row?.['counter'] as number | undefined) ?? 0
+      const roomId = this.#id(room)
+      if (roomId === undefined) return false
+      const [prefix, counter] = parseId(id)
+      const row = this.#sql.trimmedFrom.get(roomId, prefix, counter)
+      return row !== undefined && counter <= (row['last'] as number)
     })
   }
 

@@ -105,11 +105,10 @@ export interface Store {
   find(room: string, id: string): Promise<Found | undefined>
 
   /**
-   * How far events with ids of this prefix were trimmed away: the highest counter among those that
-   * came from devices; 0 where there were none, or too many others since
-   * ({@link TRIMMED_PREFIXES}).
+   * Whether a device brought the event with this id, and it was trimmed away since: as long as it is
+   * in one of the ranges that are remembered ({@link TRIMMED_RANGES}).
    */
-  trimmedTo(room: string, prefix: string): Promise<number>
+  wasTrimmed(room: string, id: string): Promise<boolean>
 
   /** Place of the first record written at or after `time`, in milliseconds since 1970. */
   findByTime(room: string, time: number): Promise<number | undefined>
@@ -141,10 +140,11 @@ export interface Store {
 export const DEVICE_KEY = 'device/'
 
 /**
- * Publishers of a room that are remembered after their events were trimmed away: those trimmed
- * last. A publisher is one life of a page, so these are some months of a busy room.
+ * Ranges of ids of a room that are remembered after their events were trimmed away: those trimmed
+ * last. Ranges that touch are one. A publisher is one life of a page, and has one range as long as
+ * all it persists is for the room: these are some months of a busy room.
  */
-export const TRIMMED_PREFIXES = 10_000
+export const TRIMMED_RANGES = 10_000
 
 /**
  * Records to look into for one id. A publisher's counters ascend, so the first record whose

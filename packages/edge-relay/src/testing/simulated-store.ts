@@ -93,8 +93,8 @@ export class SimulatedStore implements Store {
     return this.#later('store.find', () => this.#store.find(room, id))
   }
 
-  trimmedTo(room: string, prefix: string): Promise<number> {
-    return this.#later('store.trimmedTo', () => this.#store.trimmedTo(room, prefix))
+  wasTrimmed(room: string, id: string): Promise<boolean> {
+    return this.#later('store.wasTrimmed', () => this.#store.wasTrimmed(room, id))
   }
 
   findByTime(room: string, time: number): Promise<number | undefined> {
