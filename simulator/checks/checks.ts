@@ -164,7 +164,8 @@ function* convergence({ devices, room }: View): Iterable<string> {
     const byId = new Map(events.map((event) => [event.id, event]))
     for (const { id, position, type } of room.events) {
       const found = byId.get(id)
-      if (!found && (trimmed || !reads(type))) continue
+      // Whoever joined, or came back, while it was trimmed away went on behind it.
+      if (!found && (trimmed || !reads(type) || room.returned.has(id))) continue
       if (!found) yield `${id} of the room is not in the log of ${name}`
       else if (found.position !== position)
         yield `${id} stands at ${position}, and in the log of ${name} at ${found.position}`

@@ -2,6 +2,7 @@ import { BusError, type Durability, idPairs, parseId } from '@crosstown/bus/prot
 import {
   firstAfter,
   lastPlace,
+  type Mark,
   type RoomFirst,
   type RoomHead,
   type RoomRecord,
@@ -19,6 +20,7 @@ import {
   type ReadLimit,
   type RoomStats,
   type Store,
+  TRIMMED_MARKS,
 } from './store.ts'
 import { TrimmedIds } from './trimmed-ids.ts'
 
@@ -32,6 +34,8 @@ interface MemoryRoom {
   /** By prefix, in order of counter: the highest counter of a record, and its index from the start. */
   readonly ids: Map<string, { counter: number; index: number }[]>
   readonly gone: TrimmedIds
+  /** Where records ended that were trimmed away, in order of place. */
+  readonly marks: Mark[]
   events: number
   bytes: number
 }
@@ -81,6 +85,7 @@ class MemoryStore implements Store {
         state: new Map(),
         ids: new Map(),
         gone: new TrimmedIds(),
+        marks: [UNTRIMMED],
         events: 0,
         bytes: 0,
       }
@@ -119,6 +124,11 @@ class MemoryStore implements Store {
 
   async first(name: string): Promise<RoomFirst> {
     return this.#room(name)?.first ?? UNTRIMMED
+  }
+
+  async trimmedAt(name: string, place: number): Promise<Mark | undefined> {
+    const marks = this.#room(name)?.marks ?? []
+    return marks[firstIndex(marks, (mark) => mark.place > place) - 1]
   }
 
   async find(name: string, id: string): Promise<Found | undefined> {
@@ -170,8 +180,10 @@ class MemoryStore implements Store {
       room.events -= record.headers.length
       room.bytes -= record.bytes
       room.first = firstAfter(record)
+      room.marks.push(room.first)
     }
     room.records.splice(0, count)
+    room.marks.splice(0, Math.max(0, room.marks.length - TRIMMED_MARKS))
     room.trimmed += count
     return over
   }

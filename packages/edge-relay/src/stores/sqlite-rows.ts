@@ -1,8 +1,15 @@
 /** Rows and statements of the SQLite store. */
 import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite'
 import { type Earlier, type EventHeader, idPairs, type Refusal } from '@crosstown/bus/protocol'
-import { firstAfter, type IdRange, type Mark, type RoomRecord, rangesIn } from '../record.ts'
-import { type Append, type Keep, type ReadLimit, TRIMMED_RANGES } from './store.ts'
+import {
+  firstAfter,
+  type IdRange,
+  type Mark,
+  type RoomRecord,
+  rangesIn,
+  UNTRIMMED,
+} from '../record.ts'
+import { type Append, type Keep, type ReadLimit, TRIMMED_MARKS, TRIMMED_RANGES } from './store.ts'
 
 /** One row, by column. */
 export type Row = Record<string, SQLOutputValue>
@@ -27,6 +34,9 @@ export interface Statements {
   readonly dropRecords: StatementSync
   readonly dropPair: StatementSync
   readonly shrink: StatementSync
+  readonly trimmedAt: StatementSync
+  readonly addMark: StatementSync
+  readonly forgetMarks: StatementSync
   readonly trimmedFrom: StatementSync
   readonly trimmedNear: StatementSync
   readonly dropTrimmed: StatementSync
@@ -84,6 +94,18 @@ export function statementsOf(database: DatabaseSync): Statements {
     ),
     shrink: database.prepare(
       'UPDATE rooms SET events = events - ?, bytes = bytes - ? WHERE id = ?',
+    ),
+    trimmedAt: database.prepare(
+      `SELECT place, "check", chain FROM trimmed_marks WHERE room = ? AND place <= ?
+       ORDER BY place DESC LIMIT 1`,
+    ),
+    addMark: database.prepare(
+      'INSERT OR IGNORE INTO trimmed_marks (room, place, "check", chain) VALUES (?, ?, ?, ?)',
+    ),
+    forgetMarks: database.prepare(
+      `DELETE FROM trimmed_marks WHERE room = :room AND place <=
+         (SELECT place FROM trimmed_marks WHERE room = :room
+          ORDER BY place DESC LIMIT 1 OFFSET :most)`,
     ),
     trimmedFrom: database.prepare(
       'SELECT last FROM trimmed_ids WHERE room = ? AND prefix = ? AND first <= ? ORDER BY first DESC LIMIT 1',
@@ -163,6 +185,7 @@ export function applyTrim(sql: Statements, room: string, keep: Keep, step: ReadL
   let bytes = 0
   let over = false
   let newest: RoomRecord | undefined
+  let first: Mark | undefined
   const gone: { readonly range: IdRange; readonly place: number }[] = []
   for (const row of sql.oldest.iterate(id)) {
     over =
@@ -176,14 +199,19 @@ export function applyTrim(sql: Statements, room: string, keep: Keep, step: ReadL
     bytes += newest.bytes
     for (const [prefix, counter] of idPairs(newest.headers))
       sql.dropPair.run(id, prefix, counter, newest.place)
+    first = firstAfter(newest)
+    sql.addMark.run(id, first.place, first.check, first.chain)
     for (const range of rangesIn(newest)) gone.push({ range, place: newest.place })
   }
-  if (!newest) return false
-  const first = firstAfter(newest)
+  if (!newest || !first) return false
+  const before = sql.first.get(id)
+  const { place, check, chain } = before ? markOf(before) : UNTRIMMED
+  sql.addMark.run(id, place, check, chain)
   sql.dropRecords.run(id, newest.place)
   sql.moveFirst.run(id, first.place, first.check, first.chain)
   sql.shrink.run(events, bytes, id)
   for (const { range, place } of gone) noteTrimmed(sql, id, range, place)
+  sql.forgetMarks.run({ room: id, most: TRIMMED_MARKS })
   sql.forgetTrimmed.run({ room: id, most: TRIMMED_RANGES })
   return over
 }

@@ -62,6 +62,13 @@ const TABLES = `
     "check" TEXT NOT NULL,
     chain TEXT NOT NULL DEFAULT ''
   ) STRICT;
+  CREATE TABLE IF NOT EXISTS trimmed_marks (
+    room INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    "check" TEXT NOT NULL,
+    chain TEXT NOT NULL,
+    PRIMARY KEY (room, place)
+  ) STRICT, WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS trimmed_ids (
     room INTEGER NOT NULL,
     prefix TEXT NOT NULL,

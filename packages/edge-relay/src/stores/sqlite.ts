@@ -6,7 +6,7 @@ import { existsSync, mkdirSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite'
 import { BusError, type Durability, isBusError, parseId } from '@crosstown/bus/protocol'
-import { type RoomFirst, type RoomHead, type RoomRecord, UNTRIMMED } from '../record.ts'
+import { type Mark, type RoomFirst, type RoomHead, type RoomRecord, UNTRIMMED } from '../record.ts'
 import { STREAM_KEY } from '../revisions.ts'
 import {
   applyAppend,
@@ -135,6 +135,14 @@ class SqliteStore implements Store {
       const id = this.#id(room)
       const row = id === undefined ? undefined : this.#sql.first.get(id)
       return row ? markOf(row) : UNTRIMMED
+    })
+  }
+
+  async trimmedAt(room: string, place: number): Promise<Mark | undefined> {
+    return this.#do('read', () => {
+      const id = this.#id(room)
+      const row = id === undefined ? undefined : this.#sql.trimmedAt.get(id, place)
+      return row && markOf(row)
     })
   }
 

@@ -3,7 +3,7 @@
  * keep headers and data as the texts they came as and never look into data.
  */
 import type { Durability } from '@crosstown/bus/protocol'
-import type { RoomFirst, RoomHead, RoomRecord } from '../record.ts'
+import type { Mark, RoomFirst, RoomHead, RoomRecord } from '../record.ts'
 import type { STREAM_KEY } from '../revisions.ts'
 
 /** A keyed part of a room's state: the fold of its records, written with them. */
@@ -101,6 +101,12 @@ export interface Store {
   /** Where the kept history begins; {@link UNTRIMMED} where nothing was trimmed, or there is no log. */
   first(room: string): Promise<RoomFirst>
 
+  /**
+   * Of the trimmed history, the newest place at or before `place` at which a record ended, or
+   * {@link UNTRIMMED}; `undefined` where nothing is remembered so far back ({@link TRIMMED_MARKS}).
+   */
+  trimmedAt(room: string, place: number): Promise<Mark | undefined>
+
   /** The event with this id, as long as it is kept. */
   find(room: string, id: string): Promise<Found | undefined>
 
@@ -145,6 +151,9 @@ export const DEVICE_KEY = 'device/'
  * all it persists is for the room: these are some months of a busy room.
  */
 export const TRIMMED_RANGES = 10_000
+
+/** Ends of records that are remembered after the records were trimmed away: those trimmed last. */
+export const TRIMMED_MARKS = 10_000
 
 /**
  * Records to look into for one id. A publisher's counters ascend, so the first record whose

@@ -47,6 +47,8 @@ class SimulatedRelay implements RelayProgram {
   readonly #journal: Write[] = []
   /** Ids of what rooms lost, by room. */
   readonly #lost = new Map<string, Set<string>>()
+  /** Ids of what they had trimmed away when they were restored. */
+  readonly #returned = new Map<string, Set<string>>()
   readonly #committed = new Committed()
   readonly joined: Joined[] = []
   readonly #faults: StoreFaults = { failure: 0 }
@@ -105,6 +107,12 @@ class SimulatedRelay implements RelayProgram {
   }
 
   async restore(writes: number): Promise<void> {
+    for (const name of new Set(this.#journal.map(({ room }) => room))) {
+      const { came, events, returned } = await this.room(name)
+      const kept = new Set(events.map(({ id }) => id))
+      const gone = [...came.keys()].filter((id) => !kept.has(id))
+      this.#returned.set(name, new Set([...returned, ...gone]))
+    }
     this.#lose(writes)
     this.#store = memoryStore()
     this.#committed.clear()
@@ -129,7 +137,8 @@ class SimulatedRelay implements RelayProgram {
     const head = await this.#store.head(name)
     const came = this.#came(name)
     const ever = new Set([...came.keys(), ...(this.#lost.get(name) ?? [])])
-    if (!head) return { head: undefined, trimmed: 0, events: [], came, ever }
+    const returned = this.#returned.get(name) ?? new Set()
+    if (!head) return { head: undefined, trimmed: 0, events: [], came, ever, returned }
     const records = await this.#store.read(name, 0, {
       events: Number.MAX_SAFE_INTEGER,
       bytes: Number.MAX_SAFE_INTEGER,
@@ -145,7 +154,7 @@ class SimulatedRelay implements RelayProgram {
       })),
     )
     const { place: trimmed } = await this.#store.first(name)
-    return { head: headPosition(head), trimmed, events, came, ever }
+    return { head: headPosition(head), trimmed, events, came, ever, returned }
   }
 
   #lose(from: number): void {

@@ -1,7 +1,7 @@
 /** A store that takes its time: between a commit and the answer the process may end. */
 import { BusError, type Durability } from '@crosstown/bus/protocol'
 import type { RelayHost } from '@crosstown/bus/testing'
-import type { RoomFirst, RoomHead, RoomRecord } from '../record.ts'
+import type { Mark, RoomFirst, RoomHead, RoomRecord } from '../record.ts'
 import type {
   Append,
   Found,
@@ -75,6 +75,10 @@ export class SimulatedStore implements Store {
 
   first(room: string): Promise<RoomFirst> {
     return this.#later('store.first', () => this.#store.first(room))
+  }
+
+  trimmedAt(room: string, place: number): Promise<Mark | undefined> {
+    return this.#later('store.trimmedAt', () => this.#store.trimmedAt(room, place))
   }
 
   trim(room: string, keep: Keep, step: ReadLimit): Promise<boolean> {

@@ -61,6 +61,8 @@ export interface RoomContents {
   readonly came: ReadonlyMap<string, number>
   /** Ids of all that came into it, and of what it lost. */
   readonly ever: ReadonlySet<string>
+  /** Ids of what it had trimmed away when it was restored from a copy that may have it. */
+  readonly returned: ReadonlySet<string>
 }
 
 /**
