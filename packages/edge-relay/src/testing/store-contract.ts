@@ -1,6 +1,6 @@
 import { checkOf, type EventHeader, utf8Length } from '@crosstown/bus/protocol'
 import type { Mark, RoomHead, RoomRecord } from '../record.ts'
-import { type Append, type Store, TRIMMED_RANGES } from '../stores/store.ts'
+import { type Append, type Store, TRIMMED_MARKS, TRIMMED_RANGES } from '../stores/store.ts'
 
 /** What the suite needs of a test runner; vitest's and `node:test` with an `expect` will do. */
 export interface TestRunner {
@@ -323,6 +323,35 @@ export function storeContract(
       expect(await gone()).toBe('a-1 a-2 a-3 a-5 a-6 a-7 a-8 a-9 b-4 b-5 b-7')
       expect(await gone('other')).toBe('')
       expect(await gone('none')).toBe('')
+    })
+
+    it('remembers where the records ended that were trimmed away', async (store) => {
+      const records = [recordOf(['a-1']), recordOf(['a-2', 'a-3']), recordOf(['a-4'])]
+      await store.append('r', appendOf(EMPTY, records, []))
+      const at = (...places: number[]): Promise<unknown[]> =>
+        Promise.all(places.map((place) => store.trimmedAt('r', place)))
+      const start = { place: 0, check: '0', chain: '' }
+      await store.trim('r', { ...KEEP, events: 3 }, ALL)
+      expect(await at(0, 1)).toEqual([start, markOf('a-1', 1)])
+      await store.trim('r', { ...KEEP, events: 0 }, ALL)
+      expect(await at(0, 1, 2, 3, 4, 9)).toEqual([
+        start,
+        markOf('a-1', 1),
+        markOf('a-1', 1),
+        markOf('a-3', 3),
+        markOf('a-4', 4),
+        markOf('a-4', 4),
+      ])
+      expect(await store.trimmedAt('none', 1)).toBe(undefined)
+    })
+
+    it('forgets where records ended when that many were trimmed since', async (store) => {
+      const one = (_: unknown, i: number): RoomRecord => recordOf([`a-${i + 1}`])
+      const records = Array.from({ length: TRIMMED_MARKS + 2 }, one)
+      await store.append('r', appendOf(EMPTY, records, []))
+      await store.trim('r', { ...KEEP, events: 0 }, ALL)
+      expect(await store.trimmedAt('r', 2)).toBe(undefined)
+      expect(await store.trimmedAt('r', 3)).toEqual(markOf('a-3', 3))
     })
 
     it('forgets what was trimmed away when much else was trimmed since', async (store) => {
