@@ -1,6 +1,14 @@
 /** Where a device's stream goes on: which of the positions it names this room still has. */
 import { type GapReason, type HelloFrame, parsePosition } from '@crosstown/bus/protocol'
-import { cursorAt, lastPlace, type Mark, markIn, type RoomFirst, type RoomHead } from './record.ts'
+import {
+  cursorAt,
+  lastPlace,
+  type Mark,
+  markIn,
+  type RoomFirst,
+  type RoomHead,
+  START,
+} from './record.ts'
 import type { Store } from './stores/store.ts'
 
 /** A place of the room, and how the stream came to begin there. */
@@ -11,6 +19,11 @@ export interface Resume {
   readonly first: string
   readonly recovered: boolean
   readonly reason?: GapReason
+  /**
+   * Of a room that went back: the newest position up to which it had what the device had, where that
+   * was trimmed away since.
+   */
+  readonly common?: string
 }
 
 /** A room as far as positions can be looked up in it. */
@@ -64,7 +77,36 @@ async function resumeIn(
     return { first, ...begin(head, known), recovered, ...reason }
   }
   const begins = history ? atFirst(span) : await at(store, room, span, head.place)
-  return { first, ...begins, recovered: false, reason: reasonOf(hello.cursor, span) }
+  return { first, ...begins, recovered: false, ...(await lost(store, room, span, hello)) }
+}
+
+/** Why nothing of what the device has is kept: it was trimmed away, or never was in this room. */
+async function lost(
+  store: Store,
+  room: string,
+  span: Span,
+  { cursor = '', older = [] }: Pick<HelloFrame, 'cursor' | 'older'>,
+): Promise<Pick<Resume, 'reason' | 'common'>> {
+  const reason = reasonOf(cursor, span)
+  if (reason === 'new_epoch' || reason === 'unknown_position') return { reason }
+  const { epoch } = span.head
+  let common: Mark = START
+  for (const position of [cursor, ...older]) {
+    const parsed = parsePosition(position)
+    if (parsed?.epoch !== epoch || parsed.place > span.first.place) continue
+    const { place, check, chain } = parsed
+    const mark = await store.trimmedAt(room, place)
+    // So far back nobody remembers what the room had.
+    if (!mark && position === cursor) return { reason }
+    if (mark?.place !== place || mark.check !== check || (chain ?? mark.chain) !== mark.chain)
+      continue
+    if (position === cursor) return { reason }
+    common = mark
+    break
+  }
+  // What the stream goes on from is the newest of all that they have in common.
+  if (common.place === span.first.place) return { reason: 'restored' }
+  return { reason: 'restored', common: cursorAt(epoch, common) }
 }
 
 /** Anybody can name the room's beginning; a cursor's chain is known to whom the relay told it only. */

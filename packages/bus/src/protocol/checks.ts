@@ -40,6 +40,7 @@ export const FRAME_FAULTS: { [F in Frame['frame']]: (frame: Fields) => string | 
       need(f, 'from', isPosition),
       need(f, 'recovered', (v) => typeof v === 'boolean'),
       optional(f, 'reason', (v) => typeof v === 'string' && GAP_REASONS.has(v)),
+      optional(f, 'common', isPosition),
       need(
         f,
         'limits',

@@ -89,6 +89,8 @@ export interface WelcomeFrame {
   readonly recovered: boolean
   /** Why not. */
   readonly reason?: GapReason
+  /** With `restored`: up to where the room had what the device has; absent where that is `from`. */
+  readonly common?: string
   readonly limits: {
     readonly frameBytes: number
     readonly batchEvents: number

@@ -66,6 +66,7 @@ const FRAMES: {
     from: 'required',
     recovered: 'required',
     reason: 'optional',
+    common: 'optional',
     limits: 'required',
     durability: 'required',
     expiresInMs: 'optional',
