@@ -85,11 +85,12 @@ export class Session implements RelaySession {
 
   constructor(options: SessionOptions) {
     this.#options = options
-    const { events, log, platform, term, writer } = options
+    const { events, log, platform, taps, term, writer } = options
     this.#outgoing = new Outgoing({
       log,
       term,
       platform,
+      taps,
       send: (text) => this.#send(text),
       failed: (error) => this.#failed(error),
       report: events.report,
@@ -133,7 +134,12 @@ export class Session implements RelaySession {
   }
 
   cast(headersText: string, data: readonly string[]): void {
-    if (this.#online) this.#send(`{"frame":"cast","events":${headersText}}\n${data.join('\n')}`)
+    const { tap } = this.#options.taps
+    if (this.#online) {
+      const text = `{"frame":"cast","events":${headersText}}\n${data.join('\n')}`
+      this.#send(text)
+      tap?.told(headersText, text.length, 'relay')
+    } else tap?.told(headersText, 0, undefined)
   }
 
   presence(members: readonly Present[]): void {
@@ -325,6 +331,7 @@ export class Session implements RelaySession {
       ...(gap && { gap: { ...gap, at: head.batch, time: platform.now() } }),
     })
     if (gap) events.gap(gap)
+    this.#options.taps.tap?.rights(frame.rights)
     if (round !== this.#round) return
     this.#online = true
     events.state('online')
