@@ -2,6 +2,8 @@
  * What a tap and an inspector say to each other, for those who write an inspector, and for a bus that
  * must not tell all of it.
  */
+
+export { decodeValue, encodeValue, type ValueText } from '../codec/codec.ts'
 export { readInspectorFrame } from './checks.ts'
 export * from './frames.ts'
 export { packIds, unpackIds } from './ids.ts'
