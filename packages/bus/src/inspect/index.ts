@@ -5,6 +5,8 @@
  * @example
  * inspection(bus, { redact: { 'user.**': ['password', 'card.*'] } })
  */
+
+export { decodeValue, encodeValue, type ValueText } from '../codec/codec.ts'
 export { isTapFrame, readInspectorFrame } from './checks.ts'
 export * from './frames.ts'
 export { packIds, unpackIds } from './ids.ts'
