@@ -230,9 +230,9 @@ export function createBusOn(
     nameOf: deviceName,
     subscriptions: dispatcher.subscriptions,
     queued: () => pipeline.waiting,
-    encode: ({ data, type }) => encodeValue(data, type),
     asks: {
       open: openLog,
+      encode: encodeValue,
       decode: (text, encoding) => decodeValue(text, encoding, { type: name, id: 'asked for' }),
       byId: (opened, id) => eventById(opened, id, relay !== undefined),
       walk: (opened, from) => walk(opened, from, report),

@@ -151,6 +151,18 @@ describe('a payload', () => {
     expect(tree.preview.length).toBeLessThanOrEqual(120)
   })
 
+  it('is given whole, as text', async () => {
+    const inspected = await new Inspected().attach()
+    const plain = await inspected.publish('a.b', { n: 1 })
+    expect(await inspected.ask({ what: 'text', event: plain.id })).toEqual({ text: '{"n":1}' })
+    const rich = await inspected.publish('a.b', 5n)
+    expect(await inspected.ask({ what: 'text', event: rich.id })).toEqual({
+      text: '[["BigInt","5"]]',
+      encoding: 'devalue',
+    })
+    expect(await inspected.code({ what: 'text', event: 'x-1' })).toBe('not_found')
+  })
+
   it('comes from the log where the ring never had the event', async () => {
     const inspected = new Inspected()
     const { id } = await inspected.publish('a.b', { sku: 'A1' })
@@ -350,6 +362,11 @@ describe('redaction', () => {
     ])
       await inspected.ask({ what: 'payload', event: id, path, depth: 6 })
     await inspected.ask({ what: 'headers', ids: [id] })
+    const { text, redacted } = await inspected.ask({ what: 'text', event: id })
+    expect([JSON.parse(text as string), redacted]).toEqual([
+      { name: 'ann', cards: [{ kind: 'x' }], later: { password: 'shown' } },
+      2,
+    ])
     await inspected.ask({ what: 'log', limit: 10 })
     await inspected.ask({ what: 'view', view: 1 })
     await inspected.ask({ what: 'view', view: 1, at: offset as number, path: ['last'] })

@@ -32,6 +32,7 @@ export interface AskedView extends TappedView {
 export interface AsksOptions {
   /** The log, where there is one. */
   readonly open: () => Promise<Log | undefined>
+  readonly encode: (data: unknown, type: string) => { text: string; encoding?: 'devalue' }
   readonly decode: (text: string, encoding: 'devalue' | undefined) => unknown
   readonly byId: (log: Log, id: string) => Promise<Incoming | undefined>
   /** Events of the log from an offset on. */
@@ -78,6 +79,8 @@ export class Asks {
     switch (ask.what) {
       case 'payload':
         return this.#payload(ask)
+      case 'text':
+        return this.#text(ask.event)
       case 'headers':
         return this.#headers(ask.ids)
       case 'search':
@@ -142,9 +145,8 @@ export class Asks {
   }
 
   async #payload({ event: id, path, depth, from }: Of<'payload'>): Promise<Tree> {
-    check(isText(id) && isPath(path) && isNumber(depth) && isNumber(from))
-    const event = await this.#find(id)
-    if (!event) throw new AskError('not_found', `neither ring nor log has event ${id}`)
+    check(isPath(path) && isNumber(depth) && isNumber(from))
+    const event = await this.#event(id)
     const hides = this.#hides(event.type)
     const tree = openTree(this.#dataOf(event), { path, depth, from, hides })
     if (path?.length) return tree
@@ -153,6 +155,23 @@ export class Asks {
       bytes: utf8Length(event.dataText),
       encoding: headerOf(event).encoding ?? 'json',
     }
+  }
+
+  async #text(id: string): Promise<Answers['text']> {
+    const event = await this.#event(id)
+    const redactor = this.#options.redactor()
+    const { encoding } = headerOf(event)
+    if (!redactor) return { ...asText(event.dataText, encoding) }
+    const { data, redacted } = redactor.without(event.type, this.#dataOf(event))
+    const encoded = this.#options.encode(data, event.type)
+    return { ...asText(encoded.text, encoded.encoding), ...(redacted > 0 && { redacted }) }
+  }
+
+  async #event(id: string): Promise<KeptEvent> {
+    check(isText(id))
+    const event = await this.#find(id)
+    if (!event) throw new AskError('not_found', `neither ring nor log has event ${id}`)
+    return event
   }
 
   async #headers(ids: Ids): Promise<Answers['headers']> {
@@ -357,6 +376,10 @@ function keptOf({ header, dataText, offset, position }: Incoming): KeptEvent {
   const { id, type } = header
   const more = { ...(offset !== undefined && { offset }), ...(position && { position }) }
   return { id, type, header, dataText, cast: false, more }
+}
+
+function asText(text: string, encoding: 'devalue' | undefined): Answers['text'] {
+  return { ...(text !== '' && { text }), ...(encoding && { encoding }) }
 }
 
 function headerOf({ header }: KeptEvent): EventHeader {

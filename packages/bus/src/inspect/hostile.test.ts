@@ -36,6 +36,7 @@ const ASKS: unknown[] = [
   { what: 'payload', event: 'a-1', path: 'x' },
   { what: 'payload', event: 'a-1', path: [{}] },
   { what: 'payload', event: 'a-1', depth: -1 },
+  { what: 'text' },
   { what: 'headers' },
   { what: 'headers', ids: [['a', 1]] },
   { what: 'search', terms: 'x', limit: 1 },

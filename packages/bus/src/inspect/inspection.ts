@@ -75,9 +75,57 @@ function redactorOf(rules: readonly Rule[], messages: boolean): Redactor {
       data.flatMap((path) => path.findLast((name) => name !== '*') ?? []),
     ),
   )
+  const hides = (type: string, names: readonly string[]): boolean =>
+    rules.some(({ matches, data }) => matches(type) && data.some((path) => covers(path, names)))
   return {
-    hides: (type, names) =>
-      rules.some(({ matches, data }) => matches(type) && data.some((path) => covers(path, names))),
+    hides,
+    without(type, data) {
+      let redacted = 0
+      const seen = new Map<unknown, unknown>()
+      const copy = (value: unknown, names: readonly string[]): unknown => {
+        if (seen.has(value)) return seen.get(value)
+        if (Array.isArray(value)) return fill(value, [], names)
+        if (value instanceof Map) return fillMap(value, names)
+        if (value instanceof Set) {
+          const set = new Set()
+          seen.set(value, set)
+          let at = 0
+          for (const one of value) add([...names, String(at++)], one, (item) => set.add(item))
+          return set
+        }
+        const prototype: unknown =
+          value instanceof Object ? Object.getPrototypeOf(value) : undefined
+        return prototype === Object.prototype || prototype === null
+          ? fill(value as object, Object.create(prototype), names)
+          : value
+      }
+      const add = (
+        names: readonly string[],
+        value: unknown,
+        put: (value: unknown) => void,
+      ): void => {
+        if (hides(type, names)) redacted += 1
+        else put(copy(value, names))
+      }
+      const fill = (from: object, to: object, names: readonly string[]): object => {
+        seen.set(from, to)
+        for (const [key, value] of Object.entries(from))
+          add([...names, key], value, (item) => {
+            ;(to as Record<string, unknown>)[key] = item
+          })
+        return to
+      }
+      const fillMap = (from: Map<unknown, unknown>, names: readonly string[]): unknown => {
+        const to = new Map<unknown, unknown>()
+        seen.set(from, to)
+        for (const [key, value] of from) {
+          const below = [...names, String(key)]
+          add(below, value, (item) => to.set(copy(key, below), item))
+        }
+        return to
+      }
+      return { data: copy(data, []), redacted }
+    },
     hidesName: (names) => names.some((name) => lastNames.has(name)),
     header(text, type) {
       const hidden = rules.flatMap(({ matches, metadata }) => (matches(type) ? metadata : []))

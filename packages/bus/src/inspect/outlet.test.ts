@@ -11,7 +11,7 @@ class Setup {
   readonly left: string[] = []
   readonly outlet: Outlet
 
-  constructor(ring?: OutletOptions['ring']) {
+  constructor(ring?: OutletOptions['ring'], first?: number) {
     this.outlet = new Outlet({
       peer: 'p',
       library: '1',
@@ -23,6 +23,7 @@ class Setup {
       answer: async () => ({}),
       left: (session) => this.left.push(session),
       ring,
+      first,
     })
   }
 
@@ -135,6 +136,16 @@ describe('an outlet', () => {
     setup.send({ frame: 'grant', credit: 1 })
     expect(setup.frames.slice(before)).toMatchObject([{ frame: 'hello' }])
     expect(setup.platform.timers).toBe(0)
+  })
+
+  it('numbers from where it is told to, and drops nothing that was before', () => {
+    const setup = new Setup(undefined, 100)
+    setup.send({ frame: 'attach', credit: 9, resume: { p: 40 } })
+    setup.add(1)
+    setup.outlet.flush()
+    expect(setup.batches).toEqual([
+      { inspect: INSPECT_VERSION, frame: 'batch', peer: 'p', first: 100, records: [1] },
+    ])
   })
 
   it('waits a minute for an inspector that is expected', () => {

@@ -2,7 +2,6 @@
  * A bus as its inspectors see it: who it is, what it records while one is attached, and what it
  * answers. Made with the bus; it does nothing before the bus is used.
  */
-import type { BusEvent } from '../event.ts'
 import { ownPlace, type Platform, sessionText } from '../platform.ts'
 import type { LeaderSnapshot, Observable, StatusSnapshot } from '../types.ts'
 import { agentOn, type Inspected } from './agent.ts'
@@ -38,7 +37,6 @@ export interface PeerOptions {
   readonly subscriptions: Iterable<TappedSubscription>
   /** Events that wait in the pipeline. */
   readonly queued: () => number
-  readonly encode: (event: BusEvent) => { text: string; encoding?: 'devalue' }
   /** The function of the bus that the application called. */
   readonly called: (kind: SubscriptionInfo['kind']) => unknown
   readonly asks: AsksOptions
@@ -153,14 +151,14 @@ export class Peer implements Inspected {
   }
 
   #record(): void {
-    const { taps, platform, device, encode, called } = this.#options
+    const { taps, platform, device, asks, called } = this.#options
     const recorder = new Recorder({
       outlet: this.#outlet as Outlet<Source>,
       now: () => platform.monotonic(),
       redactor: () => this.#settings.redactor,
       encode: (event) => {
         try {
-          return encode(event)
+          return asks.encode(event.data, event.type)
         } catch {
           return undefined
         }
