@@ -64,7 +64,7 @@ function EventDetail(
   return (
     <div className="detail">
       <Head title={row.event.type} onClose={onClose}>
-        {count > 1 && <span className="hint">{count} selected</span>}
+        {count > 1 && <span className="hint">{plural(count, 'selected', 'selected')}</span>}
         <button
           type="button"
           className="tool"
