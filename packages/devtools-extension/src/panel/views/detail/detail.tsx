@@ -14,15 +14,12 @@ import { Chain } from './chain.tsx'
 import { Delivery } from './delivery.tsx'
 import './detail.css'
 import { Envelope } from './envelope.tsx'
+import type { EventDetailProps } from './event-detail.ts'
 import { Payload } from './payload.tsx'
 import { Timeline } from './timeline.tsx'
 
 export interface DetailProps extends ViewProps {
   onClose(): void
-}
-
-export interface EventDetailProps extends ViewProps {
-  readonly row: EventRow
 }
 
 const TABS = ['payload', 'envelope', 'delivery', 'chain', 'timeline'] as const

@@ -10,7 +10,7 @@ import { Icon } from '../../ui/icon.tsx'
 import type { MenuItem } from '../../ui/menu.tsx'
 import { type Path, pathText, valueAt } from '../../ui/tree/lines.ts'
 import { ValueTree } from '../../ui/tree/value-tree.tsx'
-import type { EventDetailProps } from './detail.tsx'
+import type { EventDetailProps } from './event-detail.ts'
 
 type Asked =
   | { readonly state: 'asking' }
