@@ -10,7 +10,7 @@ import {
 } from 'react'
 import type { Row } from '../../model/model.ts'
 import { type Command, commandOf } from '../../shell/keys.ts'
-import { useStore, useVersion } from '../../state/store.ts'
+import { usePacedVersion, useStore } from '../../state/store.ts'
 import { plural } from '../../ui/format.ts'
 import { Icon } from '../../ui/icon.tsx'
 import { Menu, type MenuAt, type MenuItem } from '../../ui/menu.tsx'
@@ -41,8 +41,7 @@ interface OpenMenu {
 
 export function LogView(props: ViewProps): ReactNode {
   const { session, filtered, selection, panel } = props
-  useVersion(session)
-  useVersion(filtered)
+  usePacedVersion(session, filtered)
   const selected = useStore(selection)
   const settings = useStore(panel.settings)
   const paused = useStore(panel.paused)
