@@ -2,7 +2,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { endWorkers, socketOf, startWorker } from './worker-process.ts'
+import { type Flags, type RelayProcessHandle, socketOf } from './relay-handle.ts'
+import { endWorkers, startWorker } from './worker-process.ts'
+
+export type { Flags, RelayProcessHandle } from './relay-handle.ts'
 
 const MAIN = fileURLToPath(new URL('../../bin/crosstown-relay.js', import.meta.url))
 
@@ -13,23 +16,6 @@ export interface Runtime {
   readonly start: ((flags: Flags) => Promise<RelayProcessHandle>) | undefined
   /** Whether it has processes, which can be asked to end, and files, which can be copied. */
   readonly hasProcesses: boolean
-}
-
-/** How a relay is started. */
-export interface Flags {
-  /** A path; what is kept there outlives the relay. @default kept in memory */
-  readonly file?: string
-  /** A module whose default export is the auth function. */
-  readonly auth?: string
-}
-
-/** One relay that serves. */
-export interface RelayProcessHandle {
-  readonly url: string
-  /** Of room `42`. */
-  readonly socket: string
-  /** Sends a signal; resolves with the exit code, `null` where the signal ended it. */
-  end(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null>
 }
 
 const DENO_FLAGS = [

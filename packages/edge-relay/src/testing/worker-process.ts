@@ -3,16 +3,11 @@ import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { Log, LogLevel, Miniflare } from 'miniflare'
-import type { Flags, RelayProcessHandle } from './relay-process.ts'
+import { type Flags, type RelayProcessHandle, socketOf } from './relay-handle.ts'
 
 const RELAY = fileURLToPath(new URL('../runtimes/cloudflare.ts', import.meta.url))
 
 const running = new Set<Miniflare>()
-
-/** Of room `42`. */
-export function socketOf(url: string): string {
-  return `${url.replace('http', 'ws')}/rooms/42/socket`
-}
 
 /** A Worker with its Durable Objects, and what outlives them in a folder beside `file`. */
 export async function startWorker({ file, auth }: Flags): Promise<RelayProcessHandle> {
