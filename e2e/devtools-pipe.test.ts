@@ -15,7 +15,7 @@ const serve = (context: BrowserContext, url: string, body: string): Promise<unkn
 
 declare global {
   /** Of a page: what it heard on the inspect channel. */
-  var heard: string[]
+  var tapHeard: string[]
   /** Of a panel: its pipes, with what came over each. */
   var panelPipes: { port: chrome.runtime.Port; origin: string; opened: boolean; texts: string[] }[]
   var panelOpenings: number
@@ -26,9 +26,9 @@ declare global {
 /** Lets a page say and hear what a tap would. */
 function tap(page: Pick<Page, 'evaluate'>): Promise<void> {
   return page.evaluate(() => {
-    globalThis.heard = []
+    globalThis.tapHeard = []
     globalThis.inspectChannel = new BroadcastChannel('crosstown:inspect')
-    inspectChannel.onmessage = ({ data }) => heard.push(data)
+    inspectChannel.onmessage = ({ data }) => tapHeard.push(data)
   })
 }
 
@@ -162,7 +162,7 @@ test('frames of taps go up, frames of inspectors go down, and nothing else does'
   ]) {
     await post(panel, message)
   }
-  await expect.poll(() => page.evaluate(() => heard)).toEqual([attach])
+  await expect.poll(() => page.evaluate(() => tapHeard)).toEqual([attach])
 })
 
 test('a frame longer than a message may be arrives whole', async ({
