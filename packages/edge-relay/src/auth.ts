@@ -4,8 +4,17 @@ import { BusError, isHeaderText, isPattern, type Rights } from '@crosstown/bus/p
 export interface Identity {
   /** Names the user or service; 1 to 256 characters. A log belongs to the first one it joined with. */
   readonly subject: string
-  /** Patterns of the event types it may publish, and of those it may read. */
-  readonly rights: Rights
+  readonly rights: IdentityRights
+}
+
+/** Patterns of the event types a token may publish, and of those it may read. */
+export interface IdentityRights extends Rights {
+  /**
+   * Whether it may inspect the room: see all that all of its devices do, whatever their rights, the
+   * data of events that do not leave them included, and publish through each of them.
+   * @default false
+   */
+  readonly inspect?: boolean
 }
 
 /** What an {@link Auth} function is told beside the token. */
@@ -33,7 +42,7 @@ export type Auth = (
 /** Who everyone is on a relay without auth, which serves its own machine only. */
 export const ANONYMOUS: Identity = {
   subject: 'anonymous',
-  rights: { publish: ['**'], subscribe: ['**'] },
+  rights: { publish: ['**'], subscribe: ['**'], inspect: true },
 }
 
 /**
@@ -84,5 +93,8 @@ function identityFault(identity: unknown): string | undefined {
       return `rights.${key} must be a list of patterns`
     }
   }
+  const { inspect } = rights as Record<string, unknown>
+  if (inspect !== undefined && typeof inspect !== 'boolean')
+    return 'rights.inspect must be true or false'
   return undefined
 }

@@ -3,3 +3,4 @@
  */
 export * from './frames.ts'
 export { packIds, unpackIds } from './ids.ts'
+export * from './relay-frames.ts'

@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { INSPECT_SUBPROTOCOL } from '@crosstown/bus/inspect'
 import { BusError, MAX_FRAME_BYTES, SUBPROTOCOL } from '@crosstown/bus/protocol'
 import { createAdaptorServer } from '@hono/node-server'
 import { WebSocketServer } from 'ws'
@@ -58,7 +59,8 @@ export async function serve(
     noServer: true,
     maxPayload: MAX_PAYLOAD_BYTES,
     perMessageDeflate: false,
-    handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
+    // What was admitted offered the one of its route.
+    handleProtocols: (_, request) => (inspecting.has(request) ? INSPECT_SUBPROTOCOL : SUBPROTOCOL),
   })
   const server = createAdaptorServer({
     fetch: (request, { incoming, outgoing }) =>
@@ -118,6 +120,9 @@ async function close(
   await stopped
 }
 
+/** Upgrades that were admitted to inspect. */
+const inspecting = new WeakSet<IncomingMessage>()
+
 /** Lets the app decide over the request, then makes it a socket or sends the app's answer. */
 async function upgrade(
   relay: Relay,
@@ -139,6 +144,7 @@ async function upgrade(
     if (stream.destroyed) return
     const admission = admitted
     if (!admission) return await refuse(stream, response)
+    if (admission.inspect) inspecting.add(request)
     sockets.handleUpgrade(request, stream, head, (ws) => {
       stream.off('error', ignore)
       new NodeSocket(ws, stream).open(relay, admission)
