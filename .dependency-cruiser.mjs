@@ -4,6 +4,7 @@
 
 const bus = '^packages/bus/src'
 const relay = '^packages/edge-relay/src'
+const devtools = '^packages/devtools-extension/src'
 const tests = '[.](test|test-d)[.]tsx?$'
 
 const foundation = `${bus}/(options|types|errors|event|platform)[.]ts$`
@@ -15,13 +16,16 @@ const stages = '(codec|batch|dispatch|log|consume|read|sync|device|links|schema|
 const stageFiles = '(request|presence)[.]ts'
 
 /** What stages may know of each other, as types. */
-const interfaces = `${bus}/(log/log|log/record|links/link|codec/codec|protocol/frames|schema/schema|batch/batch|dispatch/dispatch|sync/sync)[.]ts$`
+const interfaces = `${bus}/(log/log|log/record|links/link|codec/codec|protocol/frames|schema/schema|batch/batch|dispatch/dispatch|sync/sync|inspect/tap|inspect/frames)[.]ts$`
 
 /** Pure functions shared with the relay: these may be run by some. */
 const protocol = `${bus}/protocol/`
-const protocolUsers = '(sync|links|log|read|dispatch)'
+const protocolUsers = '(sync|links|log|read|dispatch|inspect)'
 
 const reactPackage = ['^react$', '^node_modules/react/', '^node_modules/@types/react/']
+
+/** The door for inspectors: it exports the codec beside the frames, and the stage does not import it. */
+const inspectDoor = `${bus}/inspect/index[.]ts$`
 
 const asTypes = ['type-only', 'type-import']
 
@@ -81,7 +85,7 @@ export default {
       name: 'stages-know-interfaces-as-types',
       comment: 'Interface files of other stages are imported as types only.',
       severity: 'error',
-      from: { path: `${bus}/${stages}/`, pathNot: tests },
+      from: { path: `${bus}/${stages}/`, pathNot: [tests, inspectDoor] },
       to: { path: interfaces, pathNot: [`${bus}/$1/`, protocol], dependencyTypesNot: asTypes },
     },
     {
@@ -213,6 +217,48 @@ export default {
       severity: 'error',
       from: { path: `${relay}/stores/`, pathNot: tests },
       to: { path: [`${relay}/(runtimes|cli)/`, `${relay}/(relay|connection|index)[.]ts$`] },
+    },
+
+    // packages/devtools-extension
+    {
+      name: 'panel-knows-sources-by-interface',
+      comment:
+        'The panel is given sources: it knows neither browsers’ extensions, sockets nor files.',
+      severity: 'error',
+      from: { path: `${devtools}/panel/`, pathNot: tests },
+      to: { path: `${devtools}/sources/`, pathNot: `${devtools}/sources/source[.]ts$` },
+    },
+    {
+      name: 'sources-know-no-panel',
+      comment: 'A source carries frames; what is made of them is not its matter.',
+      severity: 'error',
+      from: { path: `${devtools}/sources/`, pathNot: tests },
+      to: { path: `${devtools}/panel/` },
+    },
+    {
+      name: 'wiring-is-outermost',
+      comment: 'extension/ and page/ put panel and sources together; nothing knows them.',
+      severity: 'error',
+      from: { path: `${devtools}/(panel|sources)/` },
+      to: { path: `${devtools}/(extension|page)/` },
+    },
+    {
+      name: 'devtools-have-no-bus',
+      comment: 'Inspectors speak with taps; of the bus they have the door for that.',
+      severity: 'error',
+      from: { path: devtools, pathNot: tests },
+      to: {
+        path: '^((packages/bus|node_modules/@crosstown/bus)/dist/|@crosstown/bus)',
+        pathNot:
+          '^((packages/bus|node_modules/@crosstown/bus)/dist/inspect/|@crosstown/bus/inspect$)',
+      },
+    },
+    {
+      name: 'product-knows-no-devtools',
+      comment: 'What ships works without the devtools.',
+      severity: 'error',
+      from: { path: '^(packages/(bus|edge-relay)|demo)/' },
+      to: { path: ['^packages/devtools-extension/', '^(node_modules/)?@crosstown/devtools'] },
     },
 
     // Between packages

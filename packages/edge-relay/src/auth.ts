@@ -1,20 +1,34 @@
-import { BusError, isHeaderText, isPattern, type Rights } from '@crosstown/bus/protocol'
+import { BusError, isBusError, isHeaderText, isPattern, type Rights } from '@crosstown/bus/protocol'
+
+/** What a token allows in a room. */
+export interface RelayRights extends Rights {
+  /**
+   * Whether it may read what was in the room before: a new device begins at the head without, and
+   * HTTP gives it nothing but what comes. A device that was there before goes on where it was.
+   * @default true
+   */
+  readonly history?: boolean
+  /** Whether it may hear who is there. @default true */
+  readonly presence?: boolean
+  /**
+   * Whether it may inspect the room and its devices: see all that all of them do, whatever their
+   * rights, the data of events that never leave them included, and publish through each of them.
+   * @default false
+   */
+  readonly inspect?: boolean
+}
 
 /** Who a token belongs to, and what it allows. */
 export interface Identity {
   /** Names the user or service; 1 to 256 characters. A log belongs to the first one it joined with. */
   readonly subject: string
-  readonly rights: IdentityRights
-}
-
-/** Patterns of the event types a token may publish, and of those it may read. */
-export interface IdentityRights extends Rights {
+  /** Patterns of the event types it may publish, and of those it may read, and more. */
+  readonly rights: RelayRights
   /**
-   * Whether it may inspect the room: see all that all of its devices do, whatever their rights, the
-   * data of events that do not leave them included, and publish through each of them.
-   * @default false
+   * When the token ends, in milliseconds since 1970; who is connected is asked for a fresh one before,
+   * and closed with `token_expired` then. @default never
    */
-  readonly inspect?: boolean
+  readonly expiresAt?: number
 }
 
 /** What an {@link Auth} function is told beside the token. */
@@ -62,6 +76,9 @@ export async function authenticate(
   try {
     identity = await auth(token, request)
   } catch (error) {
+    // What it says of itself, of a token that is in order.
+    if (isBusError(error, 'forbidden'))
+      throw new BusError('forbidden', 'the token does not allow this room')
     report(error)
   }
   if (identity === undefined || identity === null) throw unauthorized()
@@ -84,7 +101,7 @@ function unauthorized(): BusError {
 
 function identityFault(identity: unknown): string | undefined {
   if (typeof identity !== 'object') return 'it is no object'
-  const { subject, rights } = identity as Record<string, unknown>
+  const { subject, rights, expiresAt } = identity as Record<string, unknown>
   if (!isHeaderText(subject)) return 'subject must be 1 to 256 characters'
   if (typeof rights !== 'object' || rights === null) return 'rights is missing'
   for (const key of ['publish', 'subscribe'] as const) {
@@ -93,8 +110,11 @@ function identityFault(identity: unknown): string | undefined {
       return `rights.${key} must be a list of patterns`
     }
   }
-  const { inspect } = rights as Record<string, unknown>
-  if (inspect !== undefined && typeof inspect !== 'boolean')
-    return 'rights.inspect must be true or false'
+  for (const key of ['history', 'presence', 'inspect'] as const) {
+    const may = (rights as Record<string, unknown>)[key]
+    if (may !== undefined && typeof may !== 'boolean') return `rights.${key} must be true or false`
+  }
+  if (expiresAt !== undefined && !Number.isFinite(expiresAt))
+    return 'expiresAt must be milliseconds since 1970'
   return undefined
 }

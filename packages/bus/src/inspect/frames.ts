@@ -185,6 +185,8 @@ export type Ask =
       readonly depth?: number
       readonly from?: number
     }
+  /** The whole data of an event as value text, redacted as payloads are: to copy it, or into a file. */
+  | { readonly what: 'text'; readonly event: string }
   /** Headers of events that the inspector has only the ids of, from the ring or the log. */
   | { readonly what: 'headers'; readonly ids: Ids }
   /** Ids of events, newest first, of which the data fulfil all terms; in parts (`more`). */
@@ -231,6 +233,12 @@ export type Ask =
 
 export interface Answers {
   readonly payload: Tree
+  /** `text` is absent where the data is `undefined`; `redacted`: how many values were left out. */
+  readonly text: {
+    readonly text?: string
+    readonly encoding?: 'devalue'
+    readonly redacted?: number
+  }
   readonly headers: { readonly events: readonly InspectedEvent[]; readonly missing: Ids }
   readonly search: { readonly ids: readonly string[]; readonly searched: number }
   readonly watch: Record<string, never>

@@ -15,6 +15,8 @@ export type Reducer = (state: unknown, event: BusEvent) => unknown
 const MAX_TOLD = 1_000
 
 export class View {
+  /** Of the views of its bus, from 1. */
+  number = 0
   readonly patterns: readonly string[]
   readonly matches: (type: string) => boolean
   readonly key: string | undefined

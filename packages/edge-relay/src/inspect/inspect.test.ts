@@ -1,6 +1,6 @@
 import { deviceName, type Rights } from '@crosstown/bus/protocol'
 import { afterEach, describe, expect, it } from 'vitest'
-import type { Auth, IdentityRights } from '../auth.ts'
+import type { Auth, RelayRights } from '../auth.ts'
 import type { Limits } from '../limits.ts'
 import { createRelay, type Relay } from '../relay.ts'
 import { memoryStore } from '../stores/memory.ts'
@@ -55,7 +55,7 @@ const turns = async (): Promise<void> => {
 }
 
 const tokens =
-  (rights: Record<string, IdentityRights>): Auth =>
+  (rights: Record<string, RelayRights>): Auth =>
   (token) => {
     const found = rights[token ?? '']
     return found && { subject: token as string, rights: found }
@@ -107,6 +107,26 @@ describe('joining', () => {
     first.drop()
     await inspector().probe.join()
     await inspector('another').probe.join()
+  })
+
+  it('ends with the token', async () => {
+    const { inspector, platform, relay } = setup({
+      auth: (token) => ({
+        subject: token as string,
+        rights: { ...ALL, inspect: true },
+        ...(token === 'short' && { expiresAt: 1_700_000_000_000 + 5_000 }),
+      }),
+    })
+    const { probe } = inspector()
+    await probe.join('short')
+    platform.advance(4_500)
+    expect(probe.closed).toBeUndefined()
+    platform.advance(1_000)
+    expect(await probe.next('error')).toMatchObject({ code: 'token_expired' })
+    const other = inspector().probe
+    await other.join('other')
+    expect(relay.revoke(({ subject }) => subject === 'other')).toBe(1)
+    expect(await other.next('error')).toMatchObject({ code: 'token_expired' })
   })
 
   it('has its time', async () => {

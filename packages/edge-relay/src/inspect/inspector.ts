@@ -6,7 +6,7 @@
  * waiting --join--> joining --joined--> open --close, error--> closed
  * ```
  */
-import type { InspectErrorFrame } from '@crosstown/bus/inspect'
+import { type InspectErrorFrame, readInspectorFrame } from '@crosstown/bus/inspect'
 import {
   BUS_ERROR_CODES,
   BusError,
@@ -15,12 +15,11 @@ import {
   MAX_INSPECT_LENGTH,
   utf8Length,
 } from '@crosstown/bus/protocol'
-import { type Auth, authenticate } from '../auth.ts'
+import { type Auth, authenticate, type Identity } from '../auth.ts'
 import type { Limits } from '../limits.ts'
 import type { Platform } from '../platform.ts'
 import type { RoomHost } from '../room-host.ts'
 import type { Socket, SocketEvents } from '../socket.ts'
-import { readInspectorFrame } from './checks.ts'
 import { controlText, type RoomInspector } from './room.ts'
 
 export interface InspectorContext {
@@ -54,6 +53,8 @@ export class Inspector implements RoomInspector, SocketEvents {
   #release: (() => void) | undefined
   readonly #openedMs: number
   #lastHeardMs: number
+  #identity: Identity | undefined
+  #expiresMs = Number.POSITIVE_INFINITY
   #windowMs = 0
   #frames = 0
   #length = 0
@@ -97,7 +98,16 @@ export class Inspector implements RoomInspector, SocketEvents {
         this.fail(new BusError('timeout', `no join within ${helloMs} ms`))
     } else if (nowMs - this.#lastHeardMs >= silenceMs) {
       this.fail(new BusError('silent', `nothing was heard for ${silenceMs} ms`))
+    } else if (nowMs >= this.#expiresMs) {
+      this.fail(new BusError('token_expired', 'the token has ended'))
     }
+  }
+
+  /** Ends the connection if its token is one that was called back. */
+  revoke(isRevoked: (identity: Identity) => boolean): boolean {
+    if (this.#state === 'closed' || !this.#identity || !isRevoked(this.#identity)) return false
+    this.fail(new BusError('token_expired', 'the token was called back'))
+    return true
   }
 
   onMessage(message: unknown): void {
@@ -160,13 +170,16 @@ export class Inspector implements RoomInspector, SocketEvents {
   }
 
   async #join(token: string | undefined): Promise<void> {
-    const { auth, host: hostOf, limits, report } = this.#context
+    const { auth, host: hostOf, limits, platform, report } = this.#context
     const { room } = this.#admission
-    const { rights } = await authenticate(auth, token, this.#admission, (error) =>
+    const identity = await authenticate(auth, token, this.#admission, (error) =>
       report(error, room),
     )
     if (this.#state === 'closed') return
-    if (rights.inspect !== true)
+    this.#identity = identity
+    if (identity.expiresAt !== undefined)
+      this.#expiresMs = platform.monotonic() + identity.expiresAt - platform.now()
+    if (identity.rights.inspect !== true)
       throw new BusError('forbidden', 'the token does not allow inspecting')
     const host = hostOf(room)
     if (!host.inspection.join(this)) {

@@ -8,9 +8,11 @@
  * ```
  */
 import {
+  AskError,
   type AttachFrame,
   INSPECT_VERSION,
   type InspectorFrame,
+  Outlet,
   type RelayInspectFrame,
 } from '@crosstown/bus/inspect'
 import { encodeFrame, MAX_INSPECT_LENGTH } from '@crosstown/bus/protocol'
@@ -18,7 +20,6 @@ import type { Limits } from '../limits.ts'
 import type { Platform } from '../platform.ts'
 import type { Store } from '../stores/store.ts'
 import { VERSION } from '../version.ts'
-import { AskError, Outlet } from './outlet.ts'
 import { storeInfo } from './store-info.ts'
 import { type InspectedDevice, RelayTap } from './tap.ts'
 

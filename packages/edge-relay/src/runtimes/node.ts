@@ -2,38 +2,23 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { INSPECT_SUBPROTOCOL } from '@crosstown/bus/inspect'
-import { BusError, MAX_FRAME_BYTES, SUBPROTOCOL } from '@crosstown/bus/protocol'
 import { createAdaptorServer } from '@hono/node-server'
 import { WebSocketServer } from 'ws'
 import type { Admission } from '../connection.ts'
-import { isLoopbackHost } from '../origins.ts'
 import type { Relay } from '../relay.ts'
 import { NodeSocket } from './node-socket.ts'
+import {
+  assertHost,
+  CLOSE_MS,
+  cannotListen,
+  MAX_PAYLOAD_BYTES,
+  protocolOf,
+  type RelayServer,
+  type ServeOptions,
+  urlOf,
+} from './server.ts'
 
-/** Where to listen. */
-export interface ServeOptions {
-  /** @default '127.0.0.1' */
-  readonly host?: string
-  /**
-   * 0 picks a free one.
-   * @default 8787
-   */
-  readonly port?: number
-}
-
-/** A relay that is being served. */
-export interface RelayServer {
-  readonly url: string
-  readonly port: number
-  /** Sends every device away, closes the relay and its store, and stops listening. */
-  close(): Promise<void>
-}
-
-/** A frame over the protocol's limit is still read, so that it can be answered; not much more is. */
-const MAX_PAYLOAD_BYTES = 2 * MAX_FRAME_BYTES
-/** How long sockets have to answer a close, and readers to take an answer, before they are cut. */
-const CLOSE_MS = 1_000
+export type { RelayServer, ServeOptions } from './server.ts'
 
 /**
  * Serves a relay on Node.
@@ -49,18 +34,12 @@ export async function serve(
   relay: Relay,
   { host = '127.0.0.1', port = 8787 }: ServeOptions = {},
 ): Promise<RelayServer> {
-  if (relay.loopbackOnly && !isLoopbackHost(host)) {
-    throw new BusError(
-      'invalid_options',
-      `without auth the relay serves its own machine only: listen on 127.0.0.1 instead of ${host}, or give it an auth function`,
-    )
-  }
+  assertHost(relay, host)
   const sockets = new WebSocketServer({
     noServer: true,
     maxPayload: MAX_PAYLOAD_BYTES,
     perMessageDeflate: false,
-    // What was admitted offered the one of its route.
-    handleProtocols: (_, request) => (inspecting.has(request) ? INSPECT_SUBPROTOCOL : SUBPROTOCOL),
+    handleProtocols: (_, request) => protocols.get(request) ?? false,
   })
   const server = createAdaptorServer({
     fetch: (request, { incoming, outgoing }) =>
@@ -79,7 +58,7 @@ export async function serve(
   const { port: chosen } = await listen(server, host, port)
   let closing: Promise<void> | undefined
   return {
-    url: `http://${host.includes(':') ? `[${host}]` : host}:${chosen}`,
+    url: urlOf(host, chosen),
     port: chosen,
     close: () => (closing ??= close(relay, sockets, answering, server)),
   }
@@ -87,13 +66,7 @@ export async function serve(
 
 async function listen(server: Server, host: string, port: number): Promise<AddressInfo> {
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause) => {
-      reject(
-        new BusError('unavailable', `cannot listen on ${host}:${port}: ${cause.message}`, {
-          cause,
-        }),
-      )
-    })
+    server.once('error', (cause) => reject(cannotListen(host, port, cause)))
     server.listen(port, host, resolve)
   })
   return server.address() as AddressInfo
@@ -120,8 +93,8 @@ async function close(
   await stopped
 }
 
-/** Upgrades that were admitted to inspect. */
-const inspecting = new WeakSet<IncomingMessage>()
+/** The subprotocols of upgrades that were admitted. */
+const protocols = new WeakMap<IncomingMessage, string>()
 
 /** Lets the app decide over the request, then makes it a socket or sends the app's answer. */
 async function upgrade(
@@ -144,7 +117,7 @@ async function upgrade(
     if (stream.destroyed) return
     const admission = admitted
     if (!admission) return await refuse(stream, response)
-    if (admission.inspect) inspecting.add(request)
+    protocols.set(request, protocolOf(admission))
     sockets.handleUpgrade(request, stream, head, (ws) => {
       stream.off('error', ignore)
       new NodeSocket(ws, stream).open(relay, admission)

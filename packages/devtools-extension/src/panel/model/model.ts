@@ -14,7 +14,7 @@ import type {
   Via,
   ViewInfo,
 } from '@crosstown/bus/inspect'
-import type { SourceState } from '../../sources/source.ts'
+import type { InspectSource, SourceState } from '../../sources/source.ts'
 
 /** Everything captured; one object for the panel's life, changed in place. */
 export interface Session {
@@ -152,6 +152,10 @@ export interface Hub {
     ask: Extract<Ask, { what: What }>,
     options?: { signal?: AbortSignal; onPart?: (part: Answers[What]) => void },
   ): Promise<Answers[What]>
+  /** One source more, while the panel is open: a relay that was typed in, a file. */
+  add(source: InspectSource): void
+  /** Closes a source; what it told stays. */
+  remove(source: InspectSource): void
   setRecording(on: boolean): void
   /** Forgets all rows. */
   clear(): void

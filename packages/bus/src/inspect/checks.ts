@@ -1,5 +1,5 @@
 /** What came from an inspector: anybody on the origin can post it, so every field is looked at. */
-import { type Ask, INSPECT_VERSION, type InspectorFrame } from '@crosstown/bus/inspect'
+import { type Ask, INSPECT_VERSION, type InspectorFrame } from './frames.ts'
 
 /** Characters of a frame at most: an event that is published has 256 KiB at most. */
 const MAX_LENGTH = 1024 * 1024

@@ -3,8 +3,8 @@
  * granted, told as dropped where the ring went over them. In come records as text and frames of
  * inspectors, out go frames. It knows nothing of buses: a relay's tap is built on it, too.
  */
-import type { Ask, AttachFrame, HelloFrame, InspectorFrame, PeerId } from '@crosstown/bus/inspect'
-import { INSPECT_VERSION } from '@crosstown/bus/inspect'
+import type { Ask, AttachFrame, HelloFrame, InspectorFrame, PeerId } from './frames.ts'
+import { INSPECT_VERSION } from './frames.ts'
 
 /** A session without a sign of life ends after this. */
 const SILENT_MS = 60_000
@@ -34,9 +34,11 @@ export interface OutletOptions {
   /** An inspector went. */
   readonly left?: (session: string) => void
   /** Kept at most. @default 20,000 events, 8 MiB */
-  /** Number of the first record. @default 1 */
+  /** Number of the first record: of one who is who it was after a restart. @default 1 */
   readonly first?: number
-  readonly ring?: { readonly events?: number | undefined; readonly bytes?: number | undefined }
+  readonly ring?:
+    | { readonly events?: number | undefined; readonly bytes?: number | undefined }
+    | undefined
 }
 
 /** A record in the ring. */
