@@ -100,9 +100,11 @@ class SimulatedRelay implements RelayProgram {
   #join(state: readonly StatePut[]): void {
     for (const [key, value] of state) {
       if (!key.startsWith(DEVICE_KEY)) continue
+      const device = key.slice(DEVICE_KEY.length)
       const { log, subject } = JSON.parse(value) as DeviceRow
-      if (!this.joined.some((one) => one.log === log && one.subject === subject))
-        this.joined.push({ log, subject })
+      const known = this.joined.find((one) => one.device === device && one.subject === subject)
+      if (known) known.lost = false
+      else this.joined.push({ device, log, subject, lost: false })
     }
   }
 
@@ -158,6 +160,8 @@ class SimulatedRelay implements RelayProgram {
   }
 
   #lose(from: number): void {
+    for (const one of this.joined) one.lost = true
+    for (const { append } of this.#journal.slice(0, from)) this.#join(append?.state ?? [])
     for (const { room, append } of this.#journal.splice(from)) {
       const lost = this.#lost.get(room) ?? new Set()
       this.#lost.set(room, lost)
