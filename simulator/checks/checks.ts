@@ -62,7 +62,9 @@ function* promises({ ledger, devices, room }: View): Iterable<string> {
     const logged = found !== undefined
     // What was trimmed away must have reached the room before.
     const kept =
-      logged || (log?.trimmed && (room.ever.has(id) || scope === 'device' || type === REFUSED))
+      logged ||
+      (log?.trimmed &&
+        (room.came.has(id) || room.lost.has(id) || scope === 'device' || type === REFUSED))
     if (!kept && !log?.gone.has(id)) yield `${id} (${key}) was ${until} and is not in its log`
     if (until !== 'relayed' || scope !== 'room') continue
     if (type === REFUSED) yield `${id} (${key}) was relayed, and the relay refuses its type`
@@ -233,16 +235,18 @@ function* views({ shown, room, devices }: View): Iterable<string> {
 }
 
 function* causes({ devices, ledger }: View): Iterable<string> {
-  // A room that lost a cause gets it again when it comes, after the effect perhaps.
+  // A room that lost a cause gets it again when it comes, after the effect perhaps; so does a log that was
+  // cleared when the cause had been heard.
   if (ledger.losses > 0) return
-  for (const { name, events } of devices) {
+  for (const { name, events, former } of devices) {
     const seen = new Set<string>()
     const ids = new Set(events.map(({ id }) => id))
     for (const { id, header } of events) {
       const cause = header.causationId
-      if (cause !== undefined && ids.has(cause) && !seen.has(cause))
-        yield `${id} stands before its cause ${cause} in the log of ${name}`
       seen.add(id)
+      if (cause === undefined || !ids.has(cause) || seen.has(cause)) continue
+      if (!former.some((log) => log.ids.has(cause)))
+        yield `${id} stands before its cause ${cause} in the log of ${name}`
     }
   }
 }

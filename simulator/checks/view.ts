@@ -214,9 +214,14 @@ export function keyOf(data: string): string {
 }
 
 /**
- * Whether it is a post with an id of its publisher's that was sent again when the room had trimmed it:
- * it is known by that id as long as it is kept.
+ * Whether it is a post with an id of its publisher's that was sent again when the room had trimmed it.
+ * It has no counter, and is known by that id as long as it is kept.
  */
 export function isForgetful(id: string, { came, trimmed }: View['room']): boolean {
-  return id.startsWith('h-') && trimmed > 0 && (came.get(id) ?? 0) > 1
+  return isPostedId(id) && trimmed > 0 && (came.get(id) ?? 0) > 1
+}
+
+/** Whether it is derived from an id that a publisher without a device gave. */
+export function isPostedId(id: string): boolean {
+  return id.startsWith('h-')
 }

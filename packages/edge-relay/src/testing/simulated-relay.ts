@@ -138,9 +138,9 @@ class SimulatedRelay implements RelayProgram {
   async room(name: string): Promise<RoomContents> {
     const head = await this.#store.head(name)
     const came = this.#came(name)
-    const ever = new Set([...came.keys(), ...(this.#lost.get(name) ?? [])])
+    const lost = this.#lost.get(name) ?? new Set()
     const returned = this.#returned.get(name) ?? new Set()
-    if (!head) return { head: undefined, trimmed: 0, events: [], came, ever, returned }
+    if (!head) return { head: undefined, trimmed: 0, events: [], came, lost, returned }
     const records = await this.#store.read(name, 0, {
       events: Number.MAX_SAFE_INTEGER,
       bytes: Number.MAX_SAFE_INTEGER,
@@ -156,7 +156,7 @@ class SimulatedRelay implements RelayProgram {
       })),
     )
     const { place: trimmed } = await this.#store.first(name)
-    return { head: headPosition(head), trimmed, events, came, ever, returned }
+    return { head: headPosition(head), trimmed, events, came, lost, returned }
   }
 
   #lose(from: number): void {
