@@ -34,6 +34,8 @@ export interface OutletOptions {
   /** An inspector went. */
   readonly left?: (session: string) => void
   /** Kept at most. @default 20,000 events, 8 MiB */
+  /** Number of the first record: of one who is who it was after a restart. @default 1 */
+  readonly first?: number
   readonly ring?:
     | { readonly events?: number | undefined; readonly bytes?: number | undefined }
     | undefined
@@ -66,7 +68,7 @@ export class Outlet<Source = never> {
   #events = 0
   #bytes = 0
   /** Number of the next record. */
-  #next = 1
+  #next: number
   #unsent = 0
   #active = false
   #cancelFlush: (() => void) | undefined
@@ -76,6 +78,7 @@ export class Outlet<Source = never> {
 
   constructor(options: OutletOptions) {
     this.#options = options
+    this.#next = options.first ?? 1
     this.#maxEvents = options.ring?.events ?? 20_000
     this.#maxBytes = options.ring?.bytes ?? 8 * 1024 * 1024
   }
@@ -166,7 +169,7 @@ export class Outlet<Source = never> {
         other.next = next
       }
       const dropped =
-        first === asked
+        first === asked || asked < (this.#options.first ?? 1)
           ? ''
           : `,"dropped":{"count":${first - asked},"from":${asked},"to":${first - 1}}`
       this.#post(`"batch",${this.#name},"first":${first}${dropped},"records":[${texts.join()}]`)
@@ -274,6 +277,9 @@ export class Outlet<Source = never> {
   }
 
   #end(session: string): void {
+    const ended = this.#sessions.get(session)
+    // It may end while it is being sent to.
+    if (ended) ended.credit = 0
     this.#sessions.delete(session)
     this.#options.left?.(session)
     this.#rest()
