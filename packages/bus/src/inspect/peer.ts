@@ -60,7 +60,6 @@ export class Peer implements Inspected {
   #passed: Source[] = []
   #used = false
   #closed = false
-  #rights: PeerStatus['rights']
   #unsubscribe: (() => void)[] = []
   /** The status that was told last, and when. */
   #told: StatusSnapshot | undefined
@@ -164,9 +163,6 @@ export class Peer implements Inspected {
         }
       },
       site: (kind) => callSite(called(kind)),
-      rights: (rights) => {
-        this.#rights = rights
-      },
       passes: (events) => this.#passed.push(events),
     })
     this.#recorder = recorder
@@ -218,7 +214,7 @@ export class Peer implements Inspected {
   }
 
   #status(): PeerStatus {
-    const { device, queued } = this.#options
+    const { device, queued, taps } = this.#options
     const { lastError, ...status } = device.status.get()
     const message = this.#settings.redactor?.message
     return {
@@ -227,7 +223,7 @@ export class Peer implements Inspected {
       ...(lastError && {
         error: { code: lastError.code, message: message?.(lastError) ?? lastError.message },
       }),
-      ...(this.#rights && { rights: this.#rights }),
+      ...(taps.rights && { rights: taps.rights }),
       queued: queued(),
     }
   }

@@ -12,6 +12,8 @@ import type { InspectRecord, PeerStatus, SubscriptionInfo, Via } from './frames.
 /** Handed to the stages of one bus; `tap` comes and goes with its inspectors. */
 export interface TapHolder {
   tap: Tap | undefined
+  /** What the last welcome allowed, while this context is connected. */
+  rights?: PeerStatus['rights'] | undefined
 }
 
 /** A live subscription, as far as an inspector is told of it. */
@@ -54,8 +56,8 @@ export interface Tap {
   now(): number
   /** A batch is handed on; its commit begins in this task. */
   published(batch: Batch): void
-  /** An event of a bus that encodes nothing. */
-  passed(event: BusEvent): void
+  /** Events of a bus that encodes nothing. */
+  passed(events: readonly BusEvent[]): void
   committed(batch: Batch, number: number): void
   /** A batch turned out not to be committed. */
   withdrawn(batch: Batch, error: BusError): void
@@ -80,8 +82,6 @@ export interface Tap {
   viewed(view: TappedView): void
   error(error: BusError): void
   life(state: LifeState): void
-  /** What the welcome said this device may do. */
-  rights(rights: PeerStatus['rights']): void
 }
 
 /**

@@ -331,9 +331,9 @@ export class Session implements RelaySession {
       ...(gap && { gap: { ...gap, at: head.batch, time: platform.now() } }),
     })
     if (gap) events.gap(gap)
-    this.#options.taps.tap?.rights(frame.rights)
     if (round !== this.#round) return
     this.#online = true
+    this.#options.taps.rights = frame.rights
     events.state('online')
     this.#tellPresent()
     this.#stopHeartbeat?.()
@@ -423,6 +423,7 @@ export class Session implements RelaySession {
   #end(): void {
     this.#round += 1
     this.#online = false
+    this.#options.taps.rights = undefined
     this.#toldPresent = ''
     this.#pinged = undefined
     this.#stopHeartbeat?.()
