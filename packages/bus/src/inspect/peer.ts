@@ -6,6 +6,7 @@ import { ownPlace, type Platform, sessionText } from '../platform.ts'
 import type { LeaderSnapshot, Observable, StatusSnapshot } from '../types.ts'
 import { agentOn, type Inspected } from './agent.ts'
 import { Asks, type AsksOptions } from './asks.ts'
+import { Faults } from './fault.ts'
 import type { InspectorFrame, PeerStatus, SubscriptionInfo } from './frames.ts'
 import { INSPECTED_KEY } from './frames.ts'
 import { packIds } from './ids.ts'
@@ -111,6 +112,7 @@ export class Peer implements Inspected {
       redactor: () => this.#settings.redactor,
       inspected: (event) => this.#recorder?.inspected(event) ?? '{}',
       attached: (session) => outlet.has(session),
+      faults: new Faults(this.#options.taps, platform),
     })
     this.#asks = asks
     this.#outlet = outlet

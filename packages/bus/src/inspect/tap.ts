@@ -9,11 +9,18 @@ import type { BusEvent } from '../event.ts'
 import type { Gap } from '../types.ts'
 import type { InspectRecord, PeerStatus, SubscriptionInfo, Via } from './frames.ts'
 
+/** Lets a text on its way go, or not, or later. */
+export type Gate = (way: 'tabs' | 'relay', text: string, go: (text: string) => void) => void
+
 /** Handed to the stages of one bus; `tap` comes and goes with its inspectors. */
 export interface TapHolder {
   tap: Tap | undefined
   /** What the last welcome allowed, while this context is connected. */
   rights?: PeerStatus['rights'] | undefined
+  /** The connection to the relay, of the context that leads. */
+  relay?: { reconnect(): void } | undefined
+  /** What goes over a link goes through here while an inspector has a fault in force. */
+  gate?: Gate | undefined
 }
 
 /** A live subscription, as far as an inspector is told of it. */

@@ -114,15 +114,21 @@ export class Session implements RelaySession {
     this.#connection = source.connect(
       {
         opened: () => void this.#hello(),
-        received: (text) => this.#receive(text),
+        received: (text) => {
+          const { gate } = this.#options.taps
+          if (gate) gate('relay', text, (passed) => this.#receive(passed))
+          else this.#receive(text)
+        },
         closed: (code, final) => this.#closed(code, final),
       },
       platform,
     )
+    this.#options.taps.relay = this.#connection
   }
 
   async stop(): Promise<void> {
     this.#stopped = true
+    this.#options.taps.relay = undefined
     this.#end()
     this.#connection?.close()
     await this.#incoming.idle()
@@ -476,7 +482,9 @@ export class Session implements RelaySession {
   }
 
   #send(text: string): void {
-    this.#connection?.send(text)
+    const { gate } = this.#options.taps
+    if (gate) gate('relay', text, (passed) => this.#connection?.send(passed))
+    else this.#connection?.send(text)
   }
 }
 

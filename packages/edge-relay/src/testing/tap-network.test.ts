@@ -1,6 +1,7 @@
 /** What taps tell of a room, over whole networks: real buses and a real relay on a virtual clock. */
 import type { Bus } from '@crosstown/bus'
 import {
+  type Ask,
   INSPECT_CHANNEL,
   INSPECT_VERSION,
   type InspectRecord,
@@ -36,6 +37,11 @@ class Inspected {
 
   attach(): void {
     const frame = { frame: 'attach', session: 's', credit: 1_000 }
+    this.#send(JSON.stringify({ inspect: INSPECT_VERSION, ...frame }))
+  }
+
+  ask(ask: Ask): void {
+    const frame = { frame: 'ask', session: 's', to: this.hello?.peer, id: 1, ask }
     this.#send(JSON.stringify({ inspect: INSPECT_VERSION, ...frame }))
   }
 
@@ -125,4 +131,34 @@ describe('a tap in a room', () => {
     await network.run(500)
     expect(phone.of('gap')).toMatchObject([{ gap: { reason: 'new_epoch' } }])
   })
+})
+
+it('an inspector cuts a device off the relay, and lets it come back', async () => {
+  const { network, phone, laptop } = await two()
+  const heard: unknown[] = []
+  laptop.bus.subscribe('a.*', ({ data }) => heard.push(data))
+  phone.ask({ what: 'fault', set: { link: 'relay', do: 'cut', forMs: 600_000 } })
+  await network.until(() => phone.bus.status.get().relay !== 'online')
+  await network.until(phone.bus.publish('a.b', 1))
+  await network.run(60_000)
+  expect([heard, phone.bus.outbox.get().pending]).toEqual([[], 1])
+  phone.attach()
+  phone.ask({ what: 'fault', set: null })
+  await network.until(() => heard.length === 1)
+  await network.until(() => phone.bus.outbox.get().pending === 0)
+})
+
+it('what a fault loses between a device and its relay is sent again when it ends', async () => {
+  const { network, phone, laptop } = await two()
+  const heard: unknown[] = []
+  laptop.bus.subscribe('a.*', ({ data }) => heard.push(data))
+  phone.ask({ what: 'fault', set: { link: 'relay', do: 'drop', share: 0.5, forMs: 20_000 } })
+  await network.run(100)
+  for (let n = 0; n < 20; n++) {
+    await network.until(phone.bus.publish('a.b', n))
+    await network.run(500)
+  }
+  await network.run(20_000)
+  await network.settle()
+  expect(heard).toEqual(Array.from({ length: 20 }, (_, n) => n))
 })
