@@ -34,8 +34,6 @@ export interface OutletOptions {
   /** An inspector went. */
   readonly left?: (session: string) => void
   /** Kept at most. @default 20,000 events, 8 MiB */
-  /** Number of the first record: of one who is who it was after a restart. @default 1 */
-  readonly first?: number
   readonly ring?:
     | { readonly events?: number | undefined; readonly bytes?: number | undefined }
     | undefined
@@ -68,7 +66,7 @@ export class Outlet<Source = never> {
   #events = 0
   #bytes = 0
   /** Number of the next record. */
-  #next: number
+  #next = 1
   #unsent = 0
   #active = false
   #cancelFlush: (() => void) | undefined
@@ -78,7 +76,6 @@ export class Outlet<Source = never> {
 
   constructor(options: OutletOptions) {
     this.#options = options
-    this.#next = options.first ?? 1
     this.#maxEvents = options.ring?.events ?? 20_000
     this.#maxBytes = options.ring?.bytes ?? 8 * 1024 * 1024
   }
@@ -169,7 +166,7 @@ export class Outlet<Source = never> {
         other.next = next
       }
       const dropped =
-        first === asked || asked < (this.#options.first ?? 1)
+        first === asked
           ? ''
           : `,"dropped":{"count":${first - asked},"from":${asked},"to":${first - 1}}`
       this.#post(`"batch",${this.#name},"first":${first}${dropped},"records":[${texts.join()}]`)

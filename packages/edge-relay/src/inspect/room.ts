@@ -60,6 +60,8 @@ interface PeerSeen {
   next: number
 }
 
+/** Tells this start of the relay from others. */
+const NONCE_LENGTH = 8
 /** Sessions of one inspector at most. */
 const MAX_SESSIONS = 8
 const MAX_SESSION_LENGTH = 200
@@ -86,7 +88,7 @@ export class RoomInspection {
 
   constructor(options: RoomInspectionOptions) {
     this.#options = options
-    this.#peer = `relay:${options.room}`
+    this.#peer = `relay:${options.room}:${options.platform.randomName(NONCE_LENGTH)}`
   }
 
   /** Takes an inspector in; `false` where there are as many as there may be. */
@@ -196,7 +198,6 @@ export class RoomInspection {
     const outlet: Outlet = new Outlet({
       peer: this.#peer,
       library: VERSION,
-      first: Math.floor(platform.now()) * 1_000,
       clock: {
         monotonic: () => platform.monotonic(),
         timer(ms, run) {
@@ -227,8 +228,7 @@ export class RoomInspection {
       }),
       active: (active) => {
         this.tap = active ? new RelayTap({ platform, add }) : undefined
-        if (this.tap) for (const device of this.#devices) this.tap.device(device, true)
-        else this.#outlet = undefined
+        for (const device of this.#devices) this.tap?.device(device, true)
       },
       settle: () => {},
       answer: (ask) =>
