@@ -27,11 +27,15 @@ export interface ExtensionSourceOptions {
 
 const FIRST_RETRY_MS = 100
 const LAST_RETRY_MS = 5_000
+/** So long after the pipe by which they were heard has ended, peers have to be heard again. */
+const DOUBT_MS = 3_000
 
 export function extensionSource(options: ExtensionSourceOptions): InspectSource {
   const { doors, tab, later = (run, ms) => setTimeout(run, ms) } = options
   /** Pipes that carry, each with the peers heard through it. */
   const open = new Map<Pipe, Set<string>>()
+  /** Heard through a pipe that has ended, and not since: gone with its page, or about to be heard. */
+  const doubted = new Set<string>()
   let sink: SourceSink
   let closed = false
   let wasOpen = false
@@ -53,16 +57,26 @@ export function extensionSource(options: ExtensionSourceOptions): InspectSource 
       const peers = open.get(pipe)
       if (!peers || !isTapFrame(text)) return
       const peer = peerOf(text)
-      if (peer !== undefined) peers.add(peer)
+      if (peer !== undefined) {
+        peers.add(peer)
+        doubted.delete(peer)
+      }
       sink.frame(text)
     })
     pipe.onClose(() => {
       const peers = open.get(pipe)
       if (closed || !peers) return
       open.delete(pipe)
-      sink.gone([...peers])
+      for (const peer of peers) doubted.add(peer)
+      later(() => give(peers), DOUBT_MS)
       if (open.size === 0) lost()
     })
+  }
+
+  /** Who of these was not heard again is gone. */
+  function give(peers: ReadonlySet<string>): void {
+    const gone = [...peers].filter((peer) => doubted.delete(peer))
+    if (!closed && gone.length > 0) sink.gone(gone)
   }
 
   function lost(): void {
