@@ -7,7 +7,6 @@ import { mount } from '../panel/main.tsx'
 import { directDoors, routedDoors } from '../sources/doors.ts'
 import { extensionSource } from '../sources/extension.ts'
 import { relaySource } from '../sources/relay.ts'
-import { relaySource } from '../sources/relay.ts'
 import { siteOf } from './site.ts'
 import { devtoolsTheme } from './theme.ts'
 
@@ -26,7 +25,6 @@ mount(document.querySelector('#panel') as Element, {
     ...browserEnv(),
     ...(theme === undefined ? {} : { theme }),
     enableSite: site.enable,
-    openRelay: relaySource,
     openRelay: relaySource,
   },
 })
