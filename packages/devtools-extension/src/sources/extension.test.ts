@@ -8,7 +8,7 @@ import type { PipeMessage } from './wire.ts'
 class Frame {
   readonly posted: PipeMessage[] = []
   #heard: (message: unknown) => void = () => {}
-  #closed: () => void = () => {}
+  #closed: (cut: boolean) => void = () => {}
   readonly pipe: Pipe = {
     post: (message) => this.posted.push(message),
     onMessage: (heard) => {
@@ -21,8 +21,8 @@ class Frame {
   say(message: unknown): void {
     this.#heard(message)
   }
-  go(): void {
-    this.#closed()
+  go(cut = false): void {
+    this.#closed(cut)
   }
 }
 
@@ -153,6 +153,19 @@ describe('the pages of a tab', () => {
     await page.rest()
     expect(page.told.at(-1)).toBe('reconnecting')
     expect(page.waits.map(({ ms }) => ms)).toContain(100)
+  })
+
+  it('that were only cut off are the same pages, attached to once more', async () => {
+    const page = tab()
+    page.woken = true
+    await page.rest()
+    const frame = page.join()
+    frame.say({ open: true })
+    frame.go(true)
+    page.join().say({ open: true })
+    await page.rest()
+    expect(page.told.slice(-2)).toEqual(['open', 'open'])
+    expect(page.told).not.toContain('reconnecting')
   })
 
   it('are left alone by a source that is closed', async () => {

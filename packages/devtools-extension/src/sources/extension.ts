@@ -63,13 +63,16 @@ export function extensionSource(options: ExtensionSourceOptions): InspectSource 
       }
       sink.frame(text)
     })
-    pipe.onClose(() => {
+    pipe.onClose((cut) => {
       const peers = open.get(pipe)
       if (closed || !peers) return
       open.delete(pipe)
       for (const peer of peers) doubted.add(peer)
       later(() => give(peers), DOUBT_MS)
-      if (open.size === 0) lost()
+      if (open.size > 0) return
+      // The page that was cut off is still there, and comes back.
+      if (!cut) sink.state('reconnecting')
+      void retry()
     })
   }
 
@@ -77,11 +80,6 @@ export function extensionSource(options: ExtensionSourceOptions): InspectSource 
   function give(peers: ReadonlySet<string>): void {
     const gone = [...peers].filter((peer) => doubted.delete(peer))
     if (!closed && gone.length > 0) sink.gone(gone)
-  }
-
-  function lost(): void {
-    sink.state(wasOpen ? 'reconnecting' : 'connecting')
-    void retry()
   }
 
   /** Wakes the tab until a frame of it carries. A page that is loaded now dials by itself before. */
@@ -113,7 +111,8 @@ export function extensionSource(options: ExtensionSourceOptions): InspectSource 
     start(to) {
       sink = to
       doors.open(joined)
-      lost()
+      sink.state('connecting')
+      void retry()
     },
     send(text) {
       for (const pipe of open.keys()) for (const part of partsOf(text)) pipe.post(part)
