@@ -7,7 +7,18 @@ import { type BusEvent, type EventHeader, offsetOf, utf8Length } from '../event.
 import type { Log } from '../log/log.ts'
 import { storageQuota } from '../platform.ts'
 import type { OutboxSnapshot, PublishOptions } from '../types.ts'
-import { areTerms, isIds, isLimit, isNumber, isPath, isPublish, isText, isTexts } from './checks.ts'
+import {
+  areTerms,
+  isFault,
+  isIds,
+  isLimit,
+  isNumber,
+  isPath,
+  isPublish,
+  isText,
+  isTexts,
+} from './checks.ts'
+import type { Faults } from './fault.ts'
 import type { Answers, Ask, DataTerm, Ids, InspectedEvent, StoreInfo, Tree } from './frames.ts'
 import { packIds, unpackIds } from './ids.ts'
 import { AskError } from './outlet.ts'
@@ -55,6 +66,7 @@ export interface AsksState {
   /** As an `InspectedEvent`, as JSON. */
   readonly inspected: (event: KeptEvent) => string
   readonly attached: (session: string) => boolean
+  readonly faults: Faults
 }
 
 const MAX_EVENTS = 1_000
@@ -101,6 +113,12 @@ export class Asks {
         return this.#publish(ask)
       case 'replay':
         return this.#replay(ask)
+      case 'fault': {
+        const { faults } = this.#options
+        check(ask.set === undefined || ask.set === null || isFault(ask.set))
+        if (ask.set !== undefined) faults.set(ask.set)
+        return { fault: faults.fault }
+      }
       default:
         throw new AskError('unknown_ask', 'this peer does not know that question')
     }
@@ -114,6 +132,7 @@ export class Asks {
   /** Nobody is there any more. */
   rest(): void {
     this.#watched.clear()
+    this.#options.faults.set(null)
     for (const view of this.#options.views) view.showInstead()
   }
 

@@ -22,7 +22,10 @@ export const INSPECTED_KEY = 'crosstown:inspected'
  */
 export type Ids = readonly (string | readonly [prefix: string, first: number, count: number])[]
 
-/** A peer's name for itself: the prefix of its event ids; `relay:<room>` for a relay. */
+/**
+ * A peer's name for itself: the prefix of its event ids; `relay:<room>:<nonce>` for a relay, another
+ * one each time it is started, as its clock and its numbers are.
+ */
 export type PeerId = string
 
 /** Who a peer is. Sent when it starts, when an inspector attaches, and when something of it changed. */

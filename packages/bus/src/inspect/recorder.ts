@@ -8,7 +8,7 @@ import type { Incoming, Origin } from '../dispatch/dispatch.ts'
 import { type BusError, type BusErrorCode, toBusError } from '../errors.ts'
 import { type BusEvent, type EventHeader, utf8Length } from '../event.ts'
 import type { Gap } from '../types.ts'
-import type { InspectRecord, PeerStatus, SubscriptionInfo, Via, ViewInfo } from './frames.ts'
+import type { InspectRecord, SubscriptionInfo, Via, ViewInfo } from './frames.ts'
 import { packIds } from './ids.ts'
 import type { Outlet } from './outlet.ts'
 import type { Redactor } from './redactor.ts'
@@ -35,7 +35,6 @@ export interface RecorderOptions {
   readonly encode: (event: BusEvent) => { text: string; encoding?: 'devalue' } | undefined
   /** Where the application called from, as `file:line:column`. */
   readonly site: (kind: SubscriptionInfo['kind']) => string | undefined
-  readonly rights: (rights: PeerStatus['rights']) => void
   /** Events go by, newest last. */
   readonly passes: (events: Source) => void
 }
@@ -79,12 +78,16 @@ export class Recorder implements Tap {
     this.#publish(batch.entries.map(keptOf))
   }
 
-  passed(event: BusEvent): void {
-    const { data: _, ...header } = event
-    const { text, encoding } = this.#options.encode(event) ?? { text: '' }
-    const { id, type } = event
-    const said = encoding ? { ...header, encoding } : header
-    this.#publish([{ id, type, header: said as EventHeader, dataText: text, cast: true }])
+  passed(events: readonly BusEvent[]): void {
+    this.#publish(
+      events.map((event) => {
+        const { data: _, ...header } = event
+        const { text, encoding } = this.#options.encode(event) ?? { text: '' }
+        const { id, type } = event
+        const said = (encoding ? { ...header, encoding } : header) as EventHeader
+        return { id, type, header: said, dataText: text, cast: true }
+      }),
+    )
   }
 
   #publish(events: readonly KeptEvent[]): void {
@@ -254,10 +257,6 @@ export class Recorder implements Tap {
   life(state: LifeState): void {
     if (state === 'cleared') this.#batches.clear()
     this.record({ is: 'life', state })
-  }
-
-  rights(rights: PeerStatus['rights']): void {
-    this.#options.rights(rights)
   }
 
   /** What an error says, as far as it may be told. */

@@ -37,8 +37,8 @@ async function inspector(server: RelayServer, room = 'shop') {
   closing.push(panel)
   await panel.join()
   panel.attach()
-  await panel.hello(`relay:${room}`)
-  return panel
+  const { peer } = await panel.next('hello', ({ kind }) => kind === 'relay')
+  return Object.assign(panel, { relay: peer })
 }
 
 const online = (bus: Bus<Shop>): Promise<void> =>
@@ -78,9 +78,9 @@ describe('an inspector of a room', () => {
       ({ peer, events }) => peer === from.peer && events[0]?.id === id,
     )
     await panel.record('committed', of(from.peer))
-    await panel.record('received', of('relay:shop'))
-    await panel.record('confirmed', of('relay:shop'))
-    const posted = await panel.record('posted', of('relay:shop'))
+    await panel.record('received', of(panel.relay))
+    await panel.record('confirmed', of(panel.relay))
+    const posted = await panel.record('posted', of(panel.relay))
     expect(posted.to).toBe(to.device ?? deviceName(''))
     await panel.record('received', of(to.peer))
     await panel.record('handled', of(to.peer))
@@ -160,7 +160,7 @@ describe('an inspector of a room', () => {
     const panel = await inspector(server)
     await helloOf(panel, 'shown')
     await hidden.publish('order.created', { id: 'o1' }, { until: 'relayed' })
-    await panel.record('received', ({ peer }) => peer === 'relay:shop')
+    await panel.record('received', ({ peer }) => peer === panel.relay)
     expect(panel.unread.some((frame) => 'source' in frame && frame.source === 'hidden')).toBe(false)
   })
 })

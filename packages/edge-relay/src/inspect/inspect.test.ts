@@ -13,16 +13,25 @@ const relays: Relay[] = []
 afterEach(() => Promise.all(relays.splice(0).map((relay) => relay.close())))
 
 const FLUSH_MS = 50
-const RELAY = 'relay:r'
 
 interface Setup {
   readonly auth?: Auth
   readonly limits?: Partial<Limits>
   readonly store?: Store
+  readonly platform?: ManualPlatform
 }
 
-function setup({ auth, limits = {}, store = memoryStore() }: Setup = {}) {
-  const platform = new ManualPlatform()
+/** Chance of its own in each relay. */
+class NoncePlatform extends ManualPlatform {
+  #count = 0
+  override randomName(length: number): string {
+    this.#count += 1
+    return String(this.#count).padStart(length, '0')
+  }
+}
+
+function setup(given: Setup = {}) {
+  const { auth, limits = {}, store = memoryStore(), platform = new ManualPlatform() } = given
   const errors: unknown[] = []
   const relay = createRelay({
     platform,
@@ -44,8 +53,8 @@ function setup({ auth, limits = {}, store = memoryStore() }: Setup = {}) {
     const socket = inspector()
     await socket.probe.join(token)
     socket.probe.attach()
-    await socket.probe.hello(RELAY)
-    return Object.assign(socket.probe, { socket })
+    const { peer } = await socket.probe.next('hello', ({ kind }) => kind === 'relay')
+    return Object.assign(socket.probe, { socket, relay: peer })
   }
   return { relay, platform, errors, join, inspector, attached }
 }
@@ -148,7 +157,7 @@ describe("the relay's own tap", () => {
     platform.advance(FLUSH_MS)
     const received = await panel.record('received')
     expect(received).toMatchObject({
-      peer: RELAY,
+      peer: panel.relay,
       via: 'relay',
       origin: 'room',
       from: deviceName('one'),
@@ -329,55 +338,74 @@ describe("the relay's own tap", () => {
     one.send(publishOf(1, undefined, ['a-1']), ['1'])
     await one.next('ack')
     const panel = await attached()
-    panel.ask(RELAY, 1, { what: 'store' })
+    panel.ask(panel.relay, 1, { what: 'store' })
     expect(await panel.next('answer')).toMatchObject({
       session: 'panel',
       id: 1,
       result: { kind: 'memory', head: 1, events: 1 },
     })
-    panel.ask(RELAY, 2, { what: 'travel' })
+    panel.ask(panel.relay, 2, { what: 'travel' })
     expect(await panel.next('answer')).toMatchObject({ id: 2, error: { code: 'unsupported' } })
     panel.ask('nobody', 3, { what: 'store' })
     expect(await panel.next('answer')).toMatchObject({ id: 3, error: { code: 'not_found' } })
   })
 
-  it('numbers on from higher after the relay was started anew', async () => {
-    const first = setup()
-    const panel = await first.attached()
-    first.platform.advance(FLUSH_MS)
-    const { next } = await (async () => {
-      panel.attach('again')
-      return panel.hello(RELAY)
-    })()
-    const second = setup()
-    second.platform.advance(1)
-    const again = second.inspector().probe
-    await again.join()
-    again.attach('panel', 10, { [RELAY]: next })
-    const hello = await again.hello(RELAY)
-    expect(hello.oldest).toBeGreaterThan(next)
-    await second.join('late')
-    second.platform.advance(FLUSH_MS)
-    const batch = await again.next('batch')
-    expect(batch.first).toBe(hello.oldest)
-    expect(batch.dropped).toBeUndefined()
+  it('is another peer after the relay was started anew', async () => {
+    const platform = new NoncePlatform()
+    const peers = await Promise.all(
+      [setup({ platform }), setup({ platform })].map(
+        async ({ attached }) => (await attached()).relay,
+      ),
+    )
+    expect(new Set(peers).size).toBe(2)
+    for (const peer of peers) expect(peer).toMatch(/^relay:r:/)
   })
 })
 
 describe('nobody inspects', () => {
-  it('and nothing is recorded, no timer runs; again after the last one went', async () => {
-    const { attached, join, platform, relay } = setup()
+  it('and nothing is recorded, no timer runs; again as soon as the last one said so', async () => {
+    const { attached, join, platform } = setup()
     await join('one')
     const idle = platform.timers
     const panel = await attached()
     expect(platform.timers).toBeGreaterThan(idle)
-    panel.say({ frame: 'detach', session: 'panel' } as never)
+    panel.say({ frame: 'detach', session: 'panel' })
     expect(platform.timers).toBe(idle)
     panel.attach()
     expect(platform.timers).toBeGreaterThan(idle)
+  })
+
+  it('for a while, after a connection ended; devices are told that it is over', async () => {
+    const { attached, join, platform } = setup()
+    const one = await join('one')
+    const idle = platform.timers
+    const panel = await attached()
+    await one.next('inspect')
     panel.socket.drop()
+    platform.advance(40_000)
+    expect(platform.timers).toBeGreaterThan(idle)
+    expect(one.unread.filter(({ frame }) => frame.frame === 'inspect')).toEqual([])
+    platform.advance(10_000)
     expect(platform.timers).toBe(idle)
-    expect(relay).toBeDefined()
+    const { frame } = await one.next('inspect')
+    expect(JSON.parse(frame.text)).toMatchObject({ frame: 'detach', session: '1.panel' })
+  })
+
+  it('and who comes back in time gets what happened meanwhile', async () => {
+    const { attached, inspector, join, platform } = setup()
+    const one = await join('one')
+    const panel = await attached()
+    platform.advance(FLUSH_MS)
+    const { first, records } = await panel.next('batch')
+    panel.socket.drop()
+    one.send(publishOf(1, undefined, ['a-1']), ['1'])
+    await one.next('ack')
+    const again = inspector().probe
+    await again.join()
+    again.attach('panel', 10, { [panel.relay]: first + records.length })
+    const batch = await again.next('batch')
+    expect(batch.first).toBe(first + records.length)
+    expect(batch.records.map(({ is }) => is)).toContain('confirmed')
   })
 })
 
@@ -455,7 +483,7 @@ describe('an inspector', () => {
     const other = inspector('other').probe
     await other.join()
     other.attach()
-    await other.hello('relay:other')
+    await other.hello()
     const panel = await attached()
     one.send(publishOf(1, undefined, ['a-1']), ['1'])
     await one.next('ack')
@@ -463,7 +491,7 @@ describe('an inspector', () => {
     await panel.record('confirmed')
     await turns()
     expect(other.records).toEqual([])
-    other.ask(RELAY, 1, { what: 'store' })
+    other.ask(panel.relay, 1, { what: 'store' })
     expect(await other.next('answer')).toMatchObject({ error: { code: 'not_found' } })
   })
 
