@@ -104,5 +104,4 @@ const DROP_WORDS = {
   withdrawn: 'they could not be written',
   closed: 'the bus was closed',
   fault: 'a fault was set here',
-  unwanted: 'the device asked not to read them',
 } as const
