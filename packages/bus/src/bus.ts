@@ -31,6 +31,7 @@ import {
 } from './options.ts'
 import { type Platform, runtimePlatform } from './platform.ts'
 import { PresenceView } from './presence.ts'
+import { parsePatterns, typeMatcher } from './protocol/pattern.ts'
 import { deviceName } from './protocol/presence.ts'
 import { eventById } from './read/by-id.ts'
 import { withExpected } from './read/expected.ts'
@@ -40,6 +41,7 @@ import { replay } from './read/replay.ts'
 import { unreadable, withLog } from './read/steady-log.ts'
 import { fromRevisionOn, streamEvents } from './read/stream.ts'
 import { Subscriber } from './read/subscriber.ts'
+import { walk } from './read/walk.ts'
 import { EventTypes } from './schema/event-types.ts'
 import type { EventSchemas, SchemaEvents, SchemaInput } from './schema/schema.ts'
 import { Submitter } from './sync/guest.ts'
@@ -228,13 +230,24 @@ export function createBusOn(
     device,
     nameOf: deviceName,
     subscriptions: dispatcher.subscriptions,
-    views: projector.views,
     queued: () => pipeline.waiting,
-    encode: ({ data, type }) => encodeValue(data, type),
     asks: {
       open: openLog,
+      encode: encodeValue,
       decode: (text, encoding) => decodeValue(text, encoding, { type: name, id: 'asked for' }),
       byId: (opened, id) => eventById(opened, id, relay !== undefined),
+      walk: (opened, from) => walk(opened, from, report),
+      past: (pattern, to) =>
+        bus.replay({ pattern, to, order: relay === undefined ? 'device' : 'room' }),
+      views: projector.views,
+      limits: { events: limits.logEvents, bytes: limits.logBytes, days: limits.logDays },
+      outbox: () => device.status.get().outbox,
+      publish,
+      again(incoming, patterns, sub) {
+        const { type } = incoming.header
+        if (patterns && !typeMatcher(parsePatterns(patterns))(type)) return 0
+        return dispatcher.again(incoming, ({ order }) => sub === undefined || sub === order)
+      },
     },
     called: (kind) => (kind === 'loop' ? bus.events : kind === 'once' ? bus.once : bus.subscribe),
   })

@@ -158,3 +158,17 @@ export function sessionText(key: string): string | undefined {
     return undefined
   }
 }
+
+/** How much of its room the origin uses, in bytes, and whether the browser keeps it. */
+export async function storageQuota(): Promise<
+  { usage: number; quota: number; persisted: boolean } | undefined
+> {
+  try {
+    const { storage } = (globalThis as { navigator?: Navigator }).navigator ?? {}
+    if (storage?.estimate === undefined) return undefined
+    const { usage = 0, quota = 0 } = await storage.estimate()
+    return { usage, quota, persisted: await storage.persisted() }
+  } catch {
+    return undefined
+  }
+}

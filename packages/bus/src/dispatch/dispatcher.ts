@@ -105,6 +105,15 @@ export class Dispatcher implements Dispatch {
     }
   }
 
+  /** Gives an event of the log to its subscriptions, or to one, once more; how many were called. */
+  again(incoming: Incoming, isFor: (subscription: LiveSubscription) => boolean): number {
+    const matching = this.subscriptions.of(incoming.header.type).filter(isFor)
+    const event = matching.length === 0 ? undefined : this.open(incoming)
+    if (!event) return 0
+    for (const one of matching) this.call(one, { event, origin: 'device', replaying: true })
+    return matching.length
+  }
+
   deliver(subscription: LiveSubscription, delivery: Delivery, handled?: Promise<unknown>[]): void {
     if (!subscription.intercept?.(delivery)) this.call(subscription, delivery, handled)
   }

@@ -63,3 +63,65 @@ export function isCount(value: unknown): value is number {
 function isName(value: unknown): value is string {
   return typeof value === 'string' && value !== '' && value.length <= 256
 }
+
+export function isText(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= 256
+}
+
+function isListOf(value: unknown, is: (one: unknown) => boolean, limit: number): boolean {
+  return Array.isArray(value) && value.length <= limit && value.every(is)
+}
+
+/** A whole number from 0, or none. */
+export function isNumber(value: unknown): boolean {
+  return value === undefined || isCount(value)
+}
+
+export function isLimit(value: unknown): boolean {
+  return isCount(value) && value > 0
+}
+
+export function isTexts(value: unknown): boolean {
+  return value === undefined || isListOf(value, isText, 100)
+}
+
+export function isPath(path: unknown): boolean {
+  return (
+    path === undefined || isListOf(path, (step) => typeof step === 'string' || isCount(step), 100)
+  )
+}
+
+export function isIds(ids: unknown): boolean {
+  const isRun = (one: unknown): boolean =>
+    Array.isArray(one) && isText(one[0]) && isCount(one[1]) && isCount(one[2])
+  return isListOf(ids, (one) => isText(one) || isRun(one), 10_000)
+}
+
+const OPS: ReadonlySet<unknown> = new Set([':', '=', '>', '>=', '<', '<='])
+
+export function areTerms(terms: unknown): boolean {
+  return isListOf(
+    terms,
+    (term) =>
+      isObject(term) &&
+      isListOf(term['path'], isText, 100) &&
+      OPS.has(term['op']) &&
+      isText(term['value']),
+    20,
+  )
+}
+
+/** What of it is an event is for `publish` to check. */
+export function isPublish({
+  type,
+  data,
+  encoding,
+  options,
+}: Extract<Ask, { what: 'publish' }>): boolean {
+  return (
+    isText(type) &&
+    (data === undefined || typeof data === 'string') &&
+    (encoding === undefined || encoding === 'devalue') &&
+    (options === undefined || isObject(options))
+  )
+}

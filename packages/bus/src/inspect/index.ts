@@ -1,12 +1,16 @@
 /**
- * What a tap and an inspector say to each other, for those who write an inspector, and for a bus that
- * must not tell all of it.
+ * What a bus tells its inspectors, and what it does not; and what taps and inspectors say to each
+ * other, for those who write one of them.
+ *
+ * @example
+ * inspection(bus, { redact: { 'user.**': ['password', 'card.*'] } })
  */
 
 export { decodeValue, encodeValue, type ValueText } from '../codec/codec.ts'
-export { readInspectorFrame } from './checks.ts'
+export { isTapFrame, readInspectorFrame } from './checks.ts'
 export * from './frames.ts'
 export { packIds, unpackIds } from './ids.ts'
+export { type InspectionOptions, inspection } from './inspection.ts'
 export { AskError, Outlet, type OutletOptions } from './outlet.ts'
 export * from './relay-frames.ts'
 export type { Inspection } from './tap.ts'

@@ -34,6 +34,8 @@ export interface OutletOptions {
   /** An inspector went. */
   readonly left?: (session: string) => void
   /** Kept at most. @default 20,000 events, 8 MiB */
+  /** Number of the first record: what is before it was none of this outlet's. @default 1 */
+  readonly first?: number | undefined
   readonly ring?:
     | { readonly events?: number | undefined; readonly bytes?: number | undefined }
     | undefined
@@ -65,8 +67,9 @@ export class Outlet<Source = never> {
   #head = 0
   #events = 0
   #bytes = 0
+  readonly #first: number
   /** Number of the next record. */
-  #next = 1
+  #next: number
   #unsent = 0
   #active = false
   #cancelFlush: (() => void) | undefined
@@ -76,6 +79,7 @@ export class Outlet<Source = never> {
 
   constructor(options: OutletOptions) {
     this.#options = options
+    this.#next = this.#first = options.first ?? 1
     this.#maxEvents = options.ring?.events ?? 20_000
     this.#maxBytes = options.ring?.bytes ?? 8 * 1024 * 1024
   }
@@ -219,7 +223,7 @@ export class Outlet<Source = never> {
     const next = resume && Object.hasOwn(resume, peer) ? resume[peer] : undefined
     const session: Session = {
       credit: Math.min(MAX_CREDIT, credit),
-      next: Math.min(this.#next, next ?? this.#oldest),
+      next: Math.max(this.#first, Math.min(this.#next, next ?? this.#oldest)),
       heard: clock.monotonic(),
     }
     this.#sessions.set(name, session)

@@ -2,17 +2,17 @@
  * A bus as its inspectors see it: who it is, what it records while one is attached, and what it
  * answers. Made with the bus; it does nothing before the bus is used.
  */
-import type { BusEvent } from '../event.ts'
 import { ownPlace, type Platform, sessionText } from '../platform.ts'
 import type { LeaderSnapshot, Observable, StatusSnapshot } from '../types.ts'
 import { agentOn, type Inspected } from './agent.ts'
 import { Asks, type AsksOptions } from './asks.ts'
 import type { InspectorFrame, PeerStatus, SubscriptionInfo } from './frames.ts'
 import { INSPECTED_KEY } from './frames.ts'
-import { Outlet } from './outlet.ts'
+import { packIds } from './ids.ts'
+import { Outlet, type OutletOptions } from './outlet.ts'
 import { Recorder, type Source, subscriptionInfo, viewInfo } from './recorder.ts'
 import type { Redactor } from './redactor.ts'
-import type { Inspection, LifeState, TapHolder, TappedSubscription, TappedView } from './tap.ts'
+import type { Inspection, LifeState, TapHolder, TappedSubscription } from './tap.ts'
 
 /** Version of the package. */
 export const LIBRARY = '0.1.0'
@@ -35,20 +35,18 @@ export interface PeerOptions {
   /** The name by which a room knows a device. */
   readonly nameOf: (device: string) => string
   readonly subscriptions: Iterable<TappedSubscription>
-  readonly views: Iterable<TappedView>
   /** Events that wait in the pipeline. */
   readonly queued: () => number
-  readonly encode: (event: BusEvent) => { text: string; encoding?: 'devalue' }
   /** The function of the bus that the application called. */
   readonly called: (kind: SubscriptionInfo['kind']) => unknown
-  readonly asks: Omit<AsksOptions, 'ring' | 'redactor' | 'inspected'>
+  readonly asks: AsksOptions
 }
 
 /** What of a peer its owner may decide. */
 export interface PeerSettings {
   readonly enabled?: boolean | undefined
   readonly redactor?: Redactor | undefined
-  readonly ring?: { readonly events?: number | undefined; readonly bytes?: number | undefined }
+  readonly ring?: OutletOptions['ring']
 }
 
 export class Peer implements Inspected {
@@ -57,6 +55,9 @@ export class Peer implements Inspected {
   #settings: PeerSettings = {}
   #outlet: Outlet<Source> | undefined
   #recorder: Recorder | undefined
+  #asks: Asks | undefined
+  /** Events that nobody looked at for those who watch. */
+  #passed: Source[] = []
   #used = false
   #closed = false
   #rights: PeerStatus['rights']
@@ -102,14 +103,17 @@ export class Peer implements Inspected {
       hello: () => this.#hello(),
       active: (active) => (active ? this.#record() : this.#rest()),
       settle: () => this.#settle(),
-      answer: (ask) => asks.answer(ask),
+      answer: (...asked) => asks.answer(...asked),
+      left: (session) => asks.left(session),
     })
     const asks = new Asks({
       ...this.#options.asks,
       ring: () => outlet.sources(),
       redactor: () => this.#settings.redactor,
       inspected: (event) => this.#recorder?.inspected(event) ?? '{}',
+      attached: (session) => outlet.has(session),
     })
+    this.#asks = asks
     this.#outlet = outlet
     if (sessionText(INSPECTED_KEY) === '1') outlet.expect()
     agent.add(this)
@@ -147,14 +151,14 @@ export class Peer implements Inspected {
   }
 
   #record(): void {
-    const { taps, platform, device, encode, called } = this.#options
+    const { taps, platform, device, asks, called } = this.#options
     const recorder = new Recorder({
       outlet: this.#outlet as Outlet<Source>,
       now: () => platform.monotonic(),
       redactor: () => this.#settings.redactor,
       encode: (event) => {
         try {
-          return encode(event)
+          return asks.encode(event.data, event.type)
         } catch {
           return undefined
         }
@@ -163,7 +167,7 @@ export class Peer implements Inspected {
       rights: (rights) => {
         this.#rights = rights
       },
-      passes: () => {},
+      passes: (events) => this.#passed.push(events),
     })
     this.#recorder = recorder
     taps.tap = recorder
@@ -184,6 +188,8 @@ export class Peer implements Inspected {
     this.#cancelTell = undefined
     this.#options.taps.tap = undefined
     this.#recorder = undefined
+    this.#passed = []
+    this.#asks?.rest()
   }
 
   /** What changes the state is told at once; counts are gathered. */
@@ -207,6 +213,8 @@ export class Peer implements Inspected {
 
   #settle(): void {
     this.#recorder?.settle()
+    const found = this.#passed.splice(0).flatMap((events) => this.#asks?.found(events) ?? [])
+    if (found.length > 0) this.#recorder?.record({ is: 'found', ids: packIds(found) })
   }
 
   #status(): PeerStatus {
@@ -225,7 +233,7 @@ export class Peer implements Inspected {
   }
 
   #hello(): ReturnType<ConstructorParameters<typeof Outlet>[0]['hello']> {
-    const { name, source, platform, relay, device, nameOf, subscriptions, views } = this.#options
+    const { name, source, platform, relay, device, nameOf, subscriptions, asks } = this.#options
     const { identity } = device
     return {
       bus: name,
@@ -237,7 +245,7 @@ export class Peer implements Inspected {
       now: [platform.now(), platform.monotonic()],
       status: this.#status(),
       subscriptions: [...subscriptions].map(subscriptionInfo),
-      views: [...views].map(viewInfo),
+      views: [...asks.views].map(viewInfo),
     }
   }
 }

@@ -124,7 +124,7 @@ describe('the pages of a tab', () => {
   })
 
   it('are woken at once when the last one goes', async () => {
-    const page = tab({ access: 'granted' })
+    const page = tab({ access: 'granted', site: 'http://localhost' })
     page.woken = true
     await page.rest()
     const frame = page.join()
@@ -152,7 +152,7 @@ describe('the pages of a tab', () => {
   })
 
   it.each([
-    [{ access: 'none' }, 'connecting: This tab shows no page that a bus could run in.'],
+    [{ access: 'none' }, 'connecting: This tab shows no page that the extension can look at.'],
     [
       { access: 'site', site: 'https://shop.example' },
       'refused: The extension has no access to https://shop.example.',

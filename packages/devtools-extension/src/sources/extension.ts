@@ -13,7 +13,9 @@ export interface TabAccess {
    * `none`: no site, or one of the browser's own; `site`: the extension was not given this one;
    * `granted`: it should have been heard, so its page is older than the extension.
    */
-  state(): Promise<{ readonly access: 'none' | 'site' | 'granted'; readonly site?: string }>
+  state(): Promise<
+    { readonly access: 'none' } | { readonly access: 'site' | 'granted'; readonly site: string }
+  >
 }
 
 export interface ExtensionSourceOptions {
@@ -110,8 +112,8 @@ export function extensionSource(options: ExtensionSourceOptions): InspectSource 
   }
 }
 
-function inWords({ access, site }: Awaited<ReturnType<TabAccess['state']>>): string {
-  if (access === 'none') return 'This tab shows no page that a bus could run in.'
-  if (access === 'site') return `The extension has no access to ${site ?? 'this site'}.`
+function inWords(found: Awaited<ReturnType<TabAccess['state']>>): string {
+  if (found.access === 'none') return 'This tab shows no page that the extension can look at.'
+  if (found.access === 'site') return `The extension has no access to ${found.site}.`
   return 'The page does not answer: it was loaded before the extension was installed or updated. Reload it.'
 }
