@@ -21,9 +21,7 @@ import {
   COMMITTED,
   CONFIRMED,
   Entries,
-  MANY,
   Names,
-  PUBLISHED,
   REFUSED,
   UNWRITTEN,
 } from './store/entries.ts'
