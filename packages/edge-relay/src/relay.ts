@@ -2,6 +2,7 @@
  * The relay as a Hono app: routes, origin, auth, limits. It knows no runtime: one of `runtimes/`
  * serves it and hands it sockets.
  */
+import { INSPECT_SUBPROTOCOL } from '@crosstown/bus/inspect'
 import { BusError, isRoom, SUBPROTOCOL } from '@crosstown/bus/protocol'
 import { type Context, Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
@@ -13,7 +14,13 @@ import { badRequest, errorResponse } from './http/errors.ts'
 import { TRACING_HEADERS, tracingHeaders, tracingOf } from './http/headers.ts'
 import { parsePost } from './http/publish.ts'
 import { type Limits, resolveLimits } from './limits.ts'
-import { hostName, isLoopbackHost, type OriginPolicy, originPolicy } from './origins.ts'
+import {
+  hostName,
+  isLoopbackHost,
+  mayAskToInspect,
+  type OriginPolicy,
+  originPolicy,
+} from './origins.ts'
 import { type Platform, systemPlatform } from './platform.ts'
 import { cursorAt, headEvent } from './record.ts'
 import { Rooms } from './rooms.ts'
@@ -149,7 +156,8 @@ export class Relay extends Hono<RelayEnv> {
       await next()
     })
     // The socket route stands before everything that changes headers: a 101 must not be touched.
-    this.get('/rooms/:room/socket', (c) => this.#upgrade(c))
+    this.get('/rooms/:room/socket', (c) => this.#upgrade(c, SUBPROTOCOL))
+    this.get('/rooms/:room/inspect', (c) => this.#upgrade(c, INSPECT_SUBPROTOCOL))
     this.use(
       cors({
         origin: (origin) => (origin !== '' && this.#maySee(origin) ? origin : null),
@@ -211,7 +219,7 @@ export class Relay extends Hono<RelayEnv> {
 
   #checkOrigin(c: Context<RelayEnv>): void {
     const origin = c.req.header('origin')
-    if (origin !== undefined && !this.#maySee(origin)) {
+    if (origin !== undefined && !this.#maySee(origin) && !this.#mayInspect(c, origin)) {
       throw new BusError(
         'bad_origin',
         `pages of ${origin.slice(0, 200)} are not served; see the option origins`,
@@ -229,11 +237,17 @@ export class Relay extends Hono<RelayEnv> {
     }
   }
 
-  #upgrade(c: Context<RelayEnv>): Response | Promise<Response> {
+  #mayInspect(c: Context<RelayEnv>, origin: string): boolean {
+    return (
+      /^\/rooms\/[^/]+\/inspect$/.test(c.req.path) && mayAskToInspect(origin, c.req.header('host'))
+    )
+  }
+
+  #upgrade(c: Context<RelayEnv>, protocol: string): Response | Promise<Response> {
     const room = roomOf(c)
     if (c.req.header('upgrade')?.toLowerCase() !== 'websocket') {
       c.header('Upgrade', 'websocket')
-      const message = `connect with a WebSocket of subprotocol ${SUBPROTOCOL}`
+      const message = `connect with a WebSocket of subprotocol ${protocol}`
       return c.json({ error: { code: 'unsupported_version', message } }, 426)
     }
     const offered =
@@ -241,14 +255,18 @@ export class Relay extends Hono<RelayEnv> {
         .header('sec-websocket-protocol')
         ?.split(',')
         .map((name) => name.trim()) ?? []
-    if (!offered.includes(SUBPROTOCOL)) {
-      throw new BusError('unsupported_version', `offer the subprotocol ${SUBPROTOCOL}`)
+    if (!offered.includes(protocol)) {
+      throw new BusError('unsupported_version', `offer the subprotocol ${protocol}`)
     }
     if (this.#rooms.closing) throw new BusError('going_away', 'the relay is closing')
     if (!c.env?.upgrade)
       throw new BusError('unavailable', 'this server was started without sockets')
     const origin = c.req.header('origin')
-    return c.env.upgrade({ room, ...(origin !== undefined && { origin }) })
+    return c.env.upgrade({
+      room,
+      ...(origin !== undefined && { origin }),
+      ...(protocol === INSPECT_SUBPROTOCOL && { inspect: true }),
+    })
   }
 
   async #identify(c: Context<RelayEnv>): Promise<Identity> {

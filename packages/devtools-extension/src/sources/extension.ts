@@ -78,8 +78,11 @@ export function extensionSource(options: ExtensionSourceOptions): InspectSource 
       return
     }
     if (!woken) {
-      const detail = inWords(await tab.state())
-      if (!closed && open.size === 0) sink.state(wasOpen ? 'reconnecting' : 'connecting', detail)
+      const found = await tab.state()
+      if (!closed && open.size === 0) {
+        const state = found.access === 'site' ? 'refused' : wasOpen ? 'reconnecting' : 'connecting'
+        sink.state(state, inWords(found))
+      }
     }
     const ms = Math.min(FIRST_RETRY_MS * 2 ** attempts++, LAST_RETRY_MS)
     later(() => {

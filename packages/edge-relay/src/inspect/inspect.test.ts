@@ -1,0 +1,475 @@
+import { deviceName, type Rights } from '@crosstown/bus/protocol'
+import { afterEach, describe, expect, it } from 'vitest'
+import type { Auth, RelayRights } from '../auth.ts'
+import type { Limits } from '../limits.ts'
+import { createRelay, type Relay } from '../relay.ts'
+import { memoryStore } from '../stores/memory.ts'
+import type { Store } from '../stores/store.ts'
+import { InspectorSocket } from '../testing/inspector.ts'
+import { ManualPlatform } from '../testing/manual-platform.ts'
+import { headerOf, type Probe, ProbeSocket, publishOf } from '../testing/probe.ts'
+
+const relays: Relay[] = []
+afterEach(() => Promise.all(relays.splice(0).map((relay) => relay.close())))
+
+const FLUSH_MS = 50
+
+interface Setup {
+  readonly auth?: Auth
+  readonly limits?: Partial<Limits>
+  readonly store?: Store
+  readonly platform?: ManualPlatform
+}
+
+/** Chance of its own in each relay. */
+class NoncePlatform extends ManualPlatform {
+  #count = 0
+  override randomName(length: number): string {
+    this.#count += 1
+    return String(this.#count).padStart(length, '0')
+  }
+}
+
+function setup(given: Setup = {}) {
+  const { auth, limits = {}, store = memoryStore(), platform = new ManualPlatform() } = given
+  const errors: unknown[] = []
+  const relay = createRelay({
+    platform,
+    store,
+    limits,
+    ...(auth && { auth }),
+    onError: (error) => errors.push(error),
+  })
+  relays.push(relay)
+  const join = async (device: string, extra = {}): Promise<Probe & { socket: ProbeSocket }> => {
+    const socket = new ProbeSocket()
+    const { probe } = socket.open(relay.accept(socket, { room: 'r' }))
+    await probe.join(device, extra)
+    return Object.assign(probe, { socket })
+  }
+  const inspector = (room?: string) => new InspectorSocket(relay, room)
+  /** An inspector that is attached, and heard the relay. */
+  const attached = async (token?: string) => {
+    const socket = inspector()
+    await socket.probe.join(token)
+    socket.probe.attach()
+    const { peer } = await socket.probe.next('hello', ({ kind }) => kind === 'relay')
+    return Object.assign(socket.probe, { socket, relay: peer })
+  }
+  return { relay, platform, errors, join, inspector, attached }
+}
+
+const turns = async (): Promise<void> => {
+  for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+const tokens =
+  (rights: Record<string, RelayRights>): Auth =>
+  (token) => {
+    const found = rights[token ?? '']
+    return found && { subject: token as string, rights: found }
+  }
+const ALL: Rights = { publish: ['**'], subscribe: ['**'] }
+
+describe('joining', () => {
+  it('tells how many devices are there', async () => {
+    const { join, inspector } = setup()
+    await join('d')
+    expect(await inspector().probe.join()).toEqual({ frame: 'joined', room: 'r', peers: 1 })
+  })
+
+  it('is for those whose token allows it', async () => {
+    const { inspector } = setup({
+      auth: tokens({ may: { ...ALL, inspect: true }, not: ALL, no: { ...ALL, inspect: false } }),
+    })
+    await inspector().probe.join('may')
+    for (const token of ['not', 'no']) {
+      const { probe } = inspector()
+      probe.sendRaw(JSON.stringify({ frame: 'join', token }))
+      expect(await probe.next('error')).toMatchObject({ code: 'forbidden' })
+      expect(await probe.end()).toEqual({ code: 3503, reason: 'forbidden' })
+    }
+    const { probe } = inspector()
+    probe.sendRaw('{"frame":"join"}')
+    expect(await probe.next('error')).toMatchObject({ code: 'unauthorized' })
+  })
+
+  it('needs rights that are well-formed', async () => {
+    const { inspector, errors } = setup({
+      auth: () => ({ subject: 's', rights: { ...ALL, inspect: 'yes' as unknown as boolean } }),
+    })
+    const { probe } = inspector()
+    probe.sendRaw('{"frame":"join"}')
+    expect(await probe.next('error')).toMatchObject({ code: 'unauthorized' })
+    expect(String(errors[0])).toContain('rights.inspect')
+  })
+
+  it('is for so many at a time', async () => {
+    const { inspector } = setup({ limits: { inspectors: 2 } })
+    const first = inspector()
+    await first.probe.join()
+    await inspector().probe.join()
+    const third = inspector().probe
+    third.sendRaw('{"frame":"join"}')
+    expect(await third.next('error')).toMatchObject({ code: 'rate_limited' })
+    expect((await third.end()).code).toBeLessThan(3500)
+    first.drop()
+    await inspector().probe.join()
+    await inspector('another').probe.join()
+  })
+
+  it('ends with the token', async () => {
+    const { inspector, platform, relay } = setup({
+      auth: (token) => ({
+        subject: token as string,
+        rights: { ...ALL, inspect: true },
+        ...(token === 'short' && { expiresAt: 1_700_000_000_000 + 5_000 }),
+      }),
+    })
+    const { probe } = inspector()
+    await probe.join('short')
+    platform.advance(4_500)
+    expect(probe.closed).toBeUndefined()
+    platform.advance(1_000)
+    expect(await probe.next('error')).toMatchObject({ code: 'token_expired' })
+    const other = inspector().probe
+    await other.join('other')
+    expect(relay.revoke(({ subject }) => subject === 'other')).toBe(1)
+    expect(await other.next('error')).toMatchObject({ code: 'token_expired' })
+  })
+
+  it('has its time', async () => {
+    const { inspector, platform } = setup({ limits: { helloMs: 1_000 } })
+    const { probe } = inspector()
+    platform.advance(1_500)
+    expect(await probe.next('error')).toMatchObject({ code: 'timeout' })
+  })
+})
+
+describe("the relay's own tap", () => {
+  it('says what became of a batch: received, confirmed, posted', async () => {
+    const { attached, join, platform } = setup()
+    const one = await join('one')
+    await join('two')
+    const panel = await attached()
+    one.send(publishOf(1, undefined, ['a-1', 'a-2']), ['1', '{"x":22}'])
+    await one.next('ack')
+    platform.advance(FLUSH_MS)
+    const received = await panel.record('received')
+    expect(received).toMatchObject({
+      peer: panel.relay,
+      via: 'relay',
+      origin: 'room',
+      from: deviceName('one'),
+      ids: [['a', 1, 2]],
+      events: [{ id: 'a-1', type: 'cart.item_added', source: 'test', time: 1 }, { id: 'a-2' }],
+    })
+    const [first, second] = received.events ?? []
+    expect((second?.bytes ?? 0) - (first?.bytes ?? 0)).toBe('{"x":22}'.length - 1)
+    expect(await panel.record('confirmed')).toMatchObject({ ids: [['a', 1, 2]], place: 1 })
+    const posted = panel.records.filter(({ is }) => is === 'posted')
+    expect(posted).toMatchObject([{ to: deviceName('two'), ids: [['a', 1, 2]], via: 'relay' }])
+    expect(panel.records.map(({ is }) => is).filter((is) => is !== 'device')).toEqual([
+      'received',
+      'confirmed',
+      'posted',
+    ])
+  })
+
+  it('says what was refused, with the code', async () => {
+    const { attached, join, platform } = setup({
+      auth: tokens({
+        w: { publish: ['fine.*'], subscribe: ['**'] },
+        p: { ...ALL, inspect: true },
+      }),
+    })
+    const one = await join('one', { token: 'w' })
+    const panel = await attached('p')
+    one.send(
+      publishOf(1, undefined, [headerOf('a-1', 'fine.one'), headerOf('a-2', 'bad.one')], {
+        indexes: [3, 5],
+      }),
+      ['1', '2'],
+    )
+    await one.next('ack')
+    platform.advance(FLUSH_MS)
+    expect(await panel.record('refused')).toMatchObject({
+      ids: [['a', 2, 1]],
+      code: 'forbidden',
+      final: true,
+    })
+    expect(await panel.record('confirmed')).toMatchObject({ ids: [['a', 1, 1]] })
+  })
+
+  it('says which device may not read, and which does not want to', async () => {
+    const { attached, join, platform } = setup({
+      auth: tokens({
+        w: ALL,
+        r: { publish: [], subscribe: ['fine.*'] },
+        p: { ...ALL, inspect: true },
+      }),
+    })
+    const one = await join('one', { token: 'w' })
+    await join('may-not', { token: 'r' })
+    await join('unwanting', { token: 'w', types: ['other.*'] })
+    const panel = await attached('p')
+    one.send(publishOf(1, undefined, [headerOf('a-1', 'secret.thing')]), ['1'])
+    await one.next('ack')
+    platform.advance(FLUSH_MS)
+    expect(await panel.record('dropped', ({ why }) => why === 'no_right')).toMatchObject({
+      ids: [['a', 1, 1]],
+      count: 1,
+      to: deviceName('may-not'),
+    })
+    expect(await panel.record('dropped', ({ why }) => why === 'unwanted')).toMatchObject({
+      to: deviceName('unwanting'),
+    })
+    expect(panel.records.some(({ is }) => is === 'posted')).toBe(false)
+  })
+
+  it('tells what is posted to one who reads behind the head', async () => {
+    const { attached, join, platform } = setup()
+    const one = await join('one')
+    one.send(publishOf(1, undefined, ['a-1', 'a-2']), ['1', '2'])
+    await one.next('ack')
+    const panel = await attached()
+    const late = await join('late')
+    await late.next('stream')
+    platform.advance(FLUSH_MS)
+    expect(await panel.record('posted')).toMatchObject({
+      ids: [['a', 1, 2]],
+      to: deviceName('late'),
+    })
+  })
+
+  it('tells of casts, and of those whose socket is too full for them', async () => {
+    const { attached, join, platform } = setup()
+    const one = await join('one')
+    await join('two')
+    const slow = await join('slow')
+    slow.socket.bufferedAmount = 2 * 1024 * 1024
+    const panel = await attached()
+    one.send({ frame: 'cast', events: [headerOf('c-1', 'cursor.moved')] }, ['1'])
+    platform.advance(FLUSH_MS)
+    expect(await panel.record('received')).toMatchObject({ events: [{ persist: false }] })
+    expect(await panel.record('posted')).toMatchObject({ to: deviceName('two') })
+    expect(await panel.record('dropped')).toMatchObject({
+      to: deviceName('slow'),
+      why: 'overflow',
+      count: 1,
+    })
+  })
+
+  it('tells of devices that are there, that come and that go, with their rights and queues', async () => {
+    const { attached, join, platform } = setup({
+      auth: tokens({
+        r: { publish: ['a.*'], subscribe: ['b.*'] },
+        p: { ...ALL, inspect: true },
+      }),
+    })
+    const one = await join('one', { token: 'r' })
+    const panel = await attached('p')
+    platform.advance(FLUSH_MS)
+    expect(await panel.record('device')).toMatchObject({
+      device: deviceName('one'),
+      online: true,
+      subject: 'r',
+      rights: { publish: ['a.*'], subscribe: ['b.*'] },
+      queued: 0,
+    })
+    one.socket.bufferedAmount = 1_000
+    platform.advance(600)
+    platform.advance(FLUSH_MS)
+    await panel.record('device', ({ queued }) => queued === 1_000)
+    one.socket.drop()
+    await join('two', { token: 'r' })
+    platform.advance(FLUSH_MS)
+    await panel.record('device', ({ online }) => !online)
+    await panel.record('device', ({ device }) => device === deviceName('two'))
+  })
+
+  it('tells of a batch that was rejected for now, and came again', async () => {
+    const store = memoryStore()
+    const { attached, join, platform } = setup({ store })
+    const one = await join('one')
+    const panel = await attached()
+    const append = store.append.bind(store)
+    store.append = () => Promise.reject(new Error('no disk'))
+    one.send(publishOf(1, undefined, ['a-1']), ['1'])
+    expect((await one.next('reject')).frame.code).toBe('unavailable')
+    store.append = append
+    one.send(publishOf(1, undefined, ['a-1']), ['1'])
+    await one.next('ack')
+    platform.advance(FLUSH_MS)
+    expect(await panel.record('refused')).toMatchObject({ code: 'unavailable', final: false })
+    expect(await panel.record('retried')).toMatchObject({ ids: [['a', 1, 1]], attempt: 2 })
+  })
+
+  it('tells of what was posted over HTTP', async () => {
+    const { attached, relay, platform } = setup()
+    const panel = await attached()
+    const response = await relay.request('http://localhost/rooms/r/events', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"type":"order.created","data":1}',
+    })
+    expect(response.status).toBe(201)
+    platform.advance(FLUSH_MS)
+    const received = await panel.record('received')
+    expect(received).toMatchObject({ events: [{ type: 'order.created' }] })
+    expect(received.from).toBeUndefined()
+    await panel.record('confirmed')
+  })
+
+  it('tells of a stream that does not go on where the device stands', async () => {
+    const { attached, join, platform } = setup()
+    const panel = await attached()
+    await join('one', { cursor: 'other0000000.7.abc.def' })
+    platform.advance(FLUSH_MS)
+    expect(await panel.record('gap')).toMatchObject({
+      gap: { reason: 'new_epoch', lost: 'other0000000.7.abc.def' },
+      device: deviceName('one'),
+    })
+  })
+
+  it('answers what the room holds, and refuses what it has not', async () => {
+    const { attached, join } = setup()
+    const one = await join('one')
+    one.send(publishOf(1, undefined, ['a-1']), ['1'])
+    await one.next('ack')
+    const panel = await attached()
+    panel.ask(panel.relay, 1, { what: 'store' })
+    expect(await panel.next('answer')).toMatchObject({
+      session: 'panel',
+      id: 1,
+      result: { kind: 'memory', head: 1, events: 1 },
+    })
+    panel.ask(panel.relay, 2, { what: 'travel' })
+    expect(await panel.next('answer')).toMatchObject({ id: 2, error: { code: 'unsupported' } })
+    panel.ask('nobody', 3, { what: 'store' })
+    expect(await panel.next('answer')).toMatchObject({ id: 3, error: { code: 'not_found' } })
+  })
+
+  it('is another peer after the relay was started anew', async () => {
+    const platform = new NoncePlatform()
+    const peers = await Promise.all(
+      [setup({ platform }), setup({ platform })].map(
+        async ({ attached }) => (await attached()).relay,
+      ),
+    )
+    expect(new Set(peers).size).toBe(2)
+    for (const peer of peers) expect(peer).toMatch(/^relay:r:/)
+  })
+})
+
+describe('nobody inspects', () => {
+  it('and nothing is recorded, no timer runs; again after the last one went', async () => {
+    const { attached, join, platform, relay } = setup()
+    await join('one')
+    const idle = platform.timers
+    const panel = await attached()
+    expect(platform.timers).toBeGreaterThan(idle)
+    panel.say({ frame: 'detach', session: 'panel' } as never)
+    expect(platform.timers).toBe(idle)
+    panel.attach()
+    expect(platform.timers).toBeGreaterThan(idle)
+    panel.socket.drop()
+    expect(platform.timers).toBe(idle)
+    expect(relay).toBeDefined()
+  })
+})
+
+describe('an inspector', () => {
+  it('that does not read is told, and closed so that it may come back; the room goes on', async () => {
+    const { attached, join, platform } = setup()
+    const one = await join('one')
+    const panel = await attached()
+    panel.socket.bufferedAmount = 9 * 1024 * 1024
+    one.send(publishOf(1, undefined, ['a-1']), ['1'])
+    await one.next('ack')
+    platform.advance(FLUSH_MS)
+    expect(await panel.next('error')).toMatchObject({ code: 'slow_reader' })
+    expect(await panel.end()).toEqual({ code: 3002, reason: 'slow_reader' })
+    one.send(publishOf(2, 1, ['a-2']), ['1'])
+    await one.next('ack')
+  })
+
+  const garbage: [string, string, string][] = [
+    ['no JSON', '{', 'bad_frame'],
+    ['a list', '[]', 'bad_frame'],
+    ['a frame of a tap', '{"inspect":1,"frame":"hello","peer":"x"}', 'bad_frame'],
+    [
+      'a batch',
+      '{"inspect":1,"frame":"batch","peer":"relay:r","first":1,"records":[]}',
+      'bad_frame',
+    ],
+    ['a frame of a device', '{"frame":"publish","batch":1}', 'bad_frame'],
+    ['credit that is none', '{"inspect":1,"frame":"grant","session":"s","credit":-1}', 'bad_frame'],
+    ['an ask to nobody', '{"inspect":1,"frame":"ask","session":"s","id":1,"ask":{}}', 'bad_frame'],
+    [
+      'another version',
+      '{"inspect":2,"frame":"attach","session":"s","credit":1}',
+      'unsupported_version',
+    ],
+    ['too much', `"${'x'.repeat(300_000)}"`, 'too_large'],
+  ]
+  it.each(garbage)('that sends %s is closed, and nobody else notices', async (_, text, code) => {
+    const { attached, errors, join, platform } = setup()
+    const one = await join('one')
+    const other = await attached()
+    const panel = await attached()
+    panel.sendRaw(text)
+    expect(await panel.next('error')).toMatchObject({ code })
+    await panel.end()
+    one.send(publishOf(1, undefined, ['a-1']), ['1'])
+    await one.next('ack')
+    platform.advance(FLUSH_MS)
+    await other.record('confirmed')
+    expect(errors).toEqual([])
+  })
+
+  it('that floods is closed so that it may come back', async () => {
+    const { attached } = setup()
+    const panel = await attached()
+    for (let i = 0; i < 600; i++) panel.sendRaw('{"frame":"ping"}')
+    expect(await panel.next('error')).toMatchObject({ code: 'rate_limited' })
+  })
+
+  it('that says nothing for long is closed', async () => {
+    const { attached, platform } = setup()
+    const panel = await attached()
+    platform.advance(179_000)
+    panel.sendRaw('{"frame":"ping"}')
+    await panel.next('heartbeat')
+    platform.advance(179_000)
+    expect(panel.closed).toBeUndefined()
+    platform.advance(2_000)
+    expect(await panel.next('error')).toMatchObject({ code: 'silent' })
+  })
+
+  it('hears nothing of another room', async () => {
+    const { attached, inspector, join, platform } = setup()
+    const one = await join('one')
+    const other = inspector('other').probe
+    await other.join()
+    other.attach()
+    await other.hello()
+    const panel = await attached()
+    one.send(publishOf(1, undefined, ['a-1']), ['1'])
+    await one.next('ack')
+    platform.advance(FLUSH_MS)
+    await panel.record('confirmed')
+    await turns()
+    expect(other.records).toEqual([])
+    other.ask(panel.relay, 1, { what: 'store' })
+    expect(await other.next('answer')).toMatchObject({ error: { code: 'not_found' } })
+  })
+
+  it('is asked to come back when the relay closes', async () => {
+    const { attached, relay } = setup()
+    const panel = await attached()
+    await relay.close()
+    expect(await panel.next('goaway')).toMatchObject({ afterMs: 500 })
+    expect((await panel.end()).reason).toBe('going_away')
+  })
+})
