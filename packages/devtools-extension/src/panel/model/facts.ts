@@ -152,7 +152,8 @@ function fact(
       if (record.final) entries.flags[entry]! |= REFUSED
       break
     case 'dropped':
-      if (record.why === 'duplicate') break
+      // What a device did not ask for, or has already, is not missing there.
+      if (record.why === 'duplicate' || record.why === 'unwanted') break
       entries.drops[entry] = Math.min(entries.drops[entry]! + 1, 65_535)
       if (record.why === 'withdrawn' || record.why === 'closed') entries.flags[entry]! |= UNWRITTEN
       break
@@ -201,7 +202,13 @@ function facetOf(peer: number, record: Exclude<EventRecord, { is: 'found' }>): F
     case 'refused':
       return { peer, is: 'refused', code: record.code, final: record.final }
     case 'dropped':
-      return { peer, is: 'dropped', why: record.why, ...some('sub', record.sub) }
+      return {
+        peer,
+        is: 'dropped',
+        why: record.why,
+        ...some('sub', record.sub),
+        ...some('to', record.to),
+      }
     case 'filtered':
       return { peer, is: 'filtered', why: record.why, sub: record.sub }
   }
