@@ -7,7 +7,7 @@ import type {
   ViewInfo,
 } from '@crosstown/bus/inspect'
 import { typeMatcher } from '@crosstown/bus/protocol'
-import type { Peer } from './model.ts'
+import type { Pause, Peer } from './model.ts'
 import { type Numbered, nameOf } from './names.ts'
 import { Rates } from './rates.ts'
 
@@ -16,6 +16,7 @@ export const MAX_PEERS = 1_000
 /** Matches no type. */
 const NOTHING = ['-']
 const MAX_ENDED_SUBSCRIPTIONS = 500
+const MAX_PAUSES = 20
 
 export type KnownSubscription = {
   -readonly [Key in keyof SubscriptionInfo]: SubscriptionInfo[Key]
@@ -48,6 +49,7 @@ export class KnownPeer implements Numbered {
   goneAt: number | undefined
   /** Times in which it was gone, and came back. */
   readonly away: { readonly from: number; readonly to: number }[] = []
+  readonly pauses: Pause[] = []
   lost = 0
   /** Number of the next record: those before were taken in, or are lost. */
   next: number
@@ -139,6 +141,17 @@ export class KnownPeer implements Numbered {
     return !this.away.some(({ from, to }) => ms >= from && ms < to)
   }
 
+  /** It begins to be without the relay, or frozen, or that ends. */
+  pause(why: Pause['why'], paused: boolean, ms: number): void {
+    const index = this.pauses.findLastIndex((pause) => pause.why === why && pause.to === undefined)
+    const open = this.pauses[index]
+    if (paused === (open !== undefined)) return
+    if (open) this.pauses[index] = { ...open, to: Math.max(ms, open.from) }
+    else this.pauses.push({ why, from: ms })
+    if (this.pauses.length > MAX_PAUSES) this.pauses.shift()
+    this.changed()
+  }
+
   gone(now: number): boolean {
     if (this.goneAt !== undefined) return false
     this.goneAt = now
@@ -191,6 +204,7 @@ export class KnownPeer implements Numbered {
       ...(this.goneAt === undefined ? {} : { goneAt: this.goneAt }),
       ...(this.detail === undefined ? {} : { detail: this.detail }),
       away: [...this.away],
+      pauses: [...this.pauses],
       skew,
       rate,
       lost: this.lost,

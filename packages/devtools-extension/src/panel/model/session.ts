@@ -192,6 +192,10 @@ export class SessionStore implements Session, FactSink {
     return this.skew.between(this.book.find(one)?.index ?? 0, this.book.find(other)?.index ?? 0)
   }
 
+  msOf(peer: PeerId, at: number): number {
+    return this.skew.msOf(this.book.find(peer)?.index ?? 0, at)
+  }
+
   rowAt(row: number): Row | undefined {
     const entry = this.ring.at(row)
     if (entry === NOTE) return this.notes.get(row)
