@@ -4,6 +4,7 @@
 
 const bus = '^packages/bus/src'
 const relay = '^packages/edge-relay/src'
+const devtools = '^packages/devtools-extension/src'
 const tests = '[.](test|test-d)[.]tsx?$'
 
 const foundation = `${bus}/(options|types|errors|event|platform)[.]ts$`
@@ -216,6 +217,48 @@ export default {
       severity: 'error',
       from: { path: `${relay}/stores/`, pathNot: tests },
       to: { path: [`${relay}/(runtimes|cli)/`, `${relay}/(relay|connection|index)[.]ts$`] },
+    },
+
+    // packages/devtools-extension
+    {
+      name: 'panel-knows-sources-by-interface',
+      comment:
+        'The panel is given sources: it knows neither browsers’ extensions, sockets nor files.',
+      severity: 'error',
+      from: { path: `${devtools}/panel/`, pathNot: tests },
+      to: { path: `${devtools}/sources/`, pathNot: `${devtools}/sources/source[.]ts$` },
+    },
+    {
+      name: 'sources-know-no-panel',
+      comment: 'A source carries frames; what is made of them is not its matter.',
+      severity: 'error',
+      from: { path: `${devtools}/sources/`, pathNot: tests },
+      to: { path: `${devtools}/panel/` },
+    },
+    {
+      name: 'wiring-is-outermost',
+      comment: 'extension/ and page/ put panel and sources together; nothing knows them.',
+      severity: 'error',
+      from: { path: `${devtools}/(panel|sources)/` },
+      to: { path: `${devtools}/(extension|page)/` },
+    },
+    {
+      name: 'devtools-have-no-bus',
+      comment: 'Inspectors speak with taps; of the bus they have the door for that.',
+      severity: 'error',
+      from: { path: devtools, pathNot: tests },
+      to: {
+        path: '^((packages/bus|node_modules/@crosstown/bus)/dist/|@crosstown/bus)',
+        pathNot:
+          '^((packages/bus|node_modules/@crosstown/bus)/dist/inspect/|@crosstown/bus/inspect$)',
+      },
+    },
+    {
+      name: 'product-knows-no-devtools',
+      comment: 'What ships works without the devtools.',
+      severity: 'error',
+      from: { path: '^(packages/(bus|edge-relay)|demo)/' },
+      to: { path: ['^packages/devtools-extension/', '^(node_modules/)?@crosstown/devtools'] },
     },
 
     // Between packages

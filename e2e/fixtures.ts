@@ -16,7 +16,7 @@ export interface Relay {
   readonly http: string
 }
 
-interface Shared {
+export interface Shared {
   relay: Relay
   /** Origin of the pages in e2e/pages. */
   site: string

@@ -7,6 +7,7 @@ import { root } from './lib/project.mjs'
 const folders = [
   'packages/bus/src',
   'packages/edge-relay/src',
+  'packages/devtools-extension/src',
   'demo',
   'e2e',
   'bench',

@@ -7,6 +7,7 @@ import { checkImports } from './lib/cruiser.mjs'
 
 const bus = 'packages/bus/src'
 const relay = 'packages/edge-relay/src'
+const devtools = 'packages/devtools-extension/src'
 const folders: string[] = []
 
 afterEach(() => {
@@ -21,9 +22,14 @@ async function broken(files: Record<string, string>): Promise<string[]> {
     mkdirSync(dirname(join(root, path)), { recursive: true })
     writeFileSync(join(root, path), text)
   }
-  const exports = { '.': './dist/index.js', './protocol': './dist/protocol/index.js' }
+  const exports = {
+    '.': './dist/index.js',
+    './inspect': './dist/inspect/index.js',
+    './protocol': './dist/protocol/index.js',
+  }
   write('packages/bus/package.json', JSON.stringify({ name: '@crosstown/bus', exports }))
   write('packages/bus/dist/index.js', '')
+  write('packages/bus/dist/inspect/index.js', '')
   write('packages/bus/dist/protocol/index.js', '')
   for (const name of ['hono', 'ws', 'react']) {
     write(`node_modules/${name}/package.json`, JSON.stringify({ name, main: 'index.js' }))
@@ -41,7 +47,7 @@ async function broken(files: Record<string, string>): Promise<string[]> {
     }
     write(path, `${text}\n`)
   }
-  const tops = ['packages/bus/src', 'packages/edge-relay/src', 'demo', 'e2e']
+  const tops = [bus, relay, devtools, 'demo', 'e2e']
   for (const top of tops) mkdirSync(join(root, top), { recursive: true })
   const { violations } = await checkImports(root, tops)
   return [...new Set(violations.map(({ rule }) => rule))].sort()
@@ -78,6 +84,15 @@ const violating: Record<string, Record<string, string>> = {
     [`${relay}/room.ts`]: "import type { Hono } from 'hono'\nexport type H = Hono",
   },
   'stores-know-no-server': { [`${relay}/stores/memory.ts`]: types('../relay.ts') },
+  'panel-knows-sources-by-interface': {
+    [`${devtools}/panel/app.tsx`]: types('../sources/extension.ts'),
+  },
+  'sources-know-no-panel': { [`${devtools}/sources/file.ts`]: types('../panel/model/model.ts') },
+  'wiring-is-outermost': { [`${devtools}/sources/doors.ts`]: values('../extension/site.ts') },
+  'devtools-have-no-bus': { [`${devtools}/sources/file.ts`]: "import '@crosstown/bus'" },
+  'product-knows-no-devtools': {
+    [`${relay}/relay.ts`]: types('../../devtools-extension/src/page/page.ts'),
+  },
   'published-doors-only': { 'demo/src/main.ts': values('../../packages/bus/src/index.ts') },
 }
 
@@ -114,6 +129,10 @@ test('what is allowed passes', async () => {
       'export const w = (t: T) => encode(t)',
     ].join('\n'),
     [`${relay}/runtimes/node.ts`]: `${values('../relay.ts')}\nimport 'ws'`,
+    [`${devtools}/panel/app.tsx`]: types('../sources/source.ts'),
+    [`${devtools}/sources/file.ts`]: `${types('./source.ts')}\nimport '@crosstown/bus/inspect'`,
+    [`${devtools}/extension/panel.ts`]:
+      "import '../panel/app.tsx'\nimport '../sources/file.ts'\nexport {}",
     'demo/src/main.ts': "import '@crosstown/bus'",
   })
   expect(rulesBroken).toEqual([])
