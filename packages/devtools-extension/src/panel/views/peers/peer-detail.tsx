@@ -3,7 +3,14 @@ import type { PeerId } from '@crosstown/bus/inspect'
 import type { Peer } from '../../model/model.ts'
 import { count } from '../shared/format.ts'
 import { type Fact, Facts, Notice } from '../shared/notice.tsx'
-import { clockInWords, KINDS, logInWords, mismatchInWords, relayInWords, waitingInWords } from './words.ts'
+import {
+  clockInWords,
+  KINDS,
+  logInWords,
+  mismatchInWords,
+  relayInWords,
+  waitingInWords,
+} from './words.ts'
 
 export function PeerDetail({
   peer,
@@ -106,7 +113,12 @@ function Subscriptions({
                 </td>
                 <td>
                   {kind}
-                  {where && <span title="It has a where, which lets only some events through"> · where</span>}
+                  {where && (
+                    <span title="It has a where, which lets only some events through">
+                      {' '}
+                      · where
+                    </span>
+                  )}
                   {ended !== undefined && ' · ended'}
                 </td>
                 <td className={`numeric ${calls === 0 ? 'state-warning' : ''}`}>

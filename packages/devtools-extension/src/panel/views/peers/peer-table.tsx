@@ -24,7 +24,10 @@ export function PeerTable({
           <tr>
             <th scope="col">Context</th>
             <th scope="col">State</th>
-            <th scope="col" title="Of its device, the one context that holds the connection to the relay">
+            <th
+              scope="col"
+              title="Of its device, the one context that holds the connection to the relay"
+            >
               Leads
             </th>
             <th scope="col" title="Its connection to the relay, and the round trip">
@@ -36,7 +39,11 @@ export function PeerTable({
             <th scope="col" title="Events published and received, over the last minute">
               Rate
             </th>
-            <th scope="col" className="numeric" title="Records its ring lost before this panel had them">
+            <th
+              scope="col"
+              className="numeric"
+              title="Records its ring lost before this panel had them"
+            >
               Lost
             </th>
             <th scope="col" className="numeric" title="Its clock against this one">
@@ -84,7 +91,9 @@ export function PeerTable({
                       </>
                     )}
                   </td>
-                  <td className={!gone && peer.status.relay === 'refused' ? 'state-error' : undefined}>
+                  <td
+                    className={!gone && peer.status.relay === 'refused' ? 'state-error' : undefined}
+                  >
                     {gone ? '' : relayInWords(peer)}
                   </td>
                   <td className={waiting === '' ? 'quiet' : undefined}>

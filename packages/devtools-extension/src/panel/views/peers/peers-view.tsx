@@ -38,8 +38,8 @@ export function PeersView({ session, panel }: ViewProps): ReactNode {
         <Empty title="No bus has answered yet">
           <p>
             Each context in which a page, worker or server has made a bus with{' '}
-            <code>createBus()</code> and used it appears here: with its device, its link to the relay
-            and its subscriptions.
+            <code>createBus()</code> and used it appears here: with its device, its link to the
+            relay and its subscriptions.
           </p>
           <p>Servers and other devices appear once the panel is connected to their relay.</p>
         </Empty>
@@ -78,7 +78,9 @@ export function PeersView({ session, panel }: ViewProps): ReactNode {
             onExplain={(of, sub) => ask({ about: 'subscription', peer: of, sub })}
           />
         ) : (
-          <p className="part quiet">Choose a context to see its subscriptions and what it may do.</p>
+          <p className="part quiet">
+            Choose a context to see its subscriptions and what it may do.
+          </p>
         )}
       </div>
     </section>

@@ -112,7 +112,8 @@ export function layOut(peers: ReadonlyMap<PeerId, Peer>, width: number): Topolog
           state: peer.state === 'live' ? 'online' : 'offline',
         })
       }
-      const linked = shown.find(({ status, state }) => status.lead.self && state !== 'gone') ?? first
+      const linked =
+        shown.find(({ status, state }) => status.lead.self && state !== 'gone') ?? first
       const relay = linked?.hello.relay && relayAt.get(linked.hello.relay.room)
       if (!linked || !relay || linked.state === 'gone' || linked.status.relay === 'off') continue
       const relayY = relay.y + RELAY.height

@@ -1,9 +1,9 @@
 /** Who is linked with whom, drawn: contexts around the leader of their device, devices around the relay. */
 import type { PeerId } from '@crosstown/bus/inspect'
-import { useMemo } from 'react'
+import { useMemo, useRef } from 'react'
 import type { Peer } from '../../model/model.ts'
+import { useSize } from '../../ui/use-size.ts'
 import { duration, list, plural, shorten } from '../shared/format.ts'
-import { useSize } from '../shared/use-size.ts'
 import { layOut, type Topology as Placed } from './topology-layout.ts'
 
 const CHARACTERS = 17
@@ -19,7 +19,8 @@ export function Topology({
   chosen: PeerId | undefined
   onChoose(peer: PeerId): void
 }) {
-  const [ref, { width }] = useSize<HTMLDivElement>()
+  const ref = useRef<HTMLDivElement>(null)
+  const { width } = useSize(ref)
   // biome-ignore lint/correctness/useExhaustiveDependencies: peers change in place; the version says so
   const placed = useMemo(() => layOut(peers, Math.max(180, width)), [peers, width, version])
   return (
@@ -41,7 +42,11 @@ export function Topology({
           </g>
         ))}
         {placed.lines.map(({ from, to, path, link, state }) => (
-          <path key={`${from} ${to}`} className={`topology-line link-${link} line-${state}`} d={path} />
+          <path
+            key={`${from} ${to}`}
+            className={`topology-line link-${link} line-${state}`}
+            d={path}
+          />
         ))}
         {placed.lines
           .filter(({ link }) => link === 'relay')
@@ -51,8 +56,7 @@ export function Topology({
             </text>
           ))}
         {placed.relays.map(({ relay, x, y, width: w, height: h }) => (
-          // biome-ignore lint/a11y/useKeyWithClickEvents: the table below does the same, by keyboard
-          // biome-ignore lint/a11y/noStaticElementInteractions: as above
+          // biome-ignore lint/a11y/noStaticElementInteractions: the table below does the same, by keyboard
           <g
             key={relay.key}
             className={`topology-relay ${relay.peer && relay.peer === chosen ? 'chosen' : ''}`}
@@ -66,8 +70,7 @@ export function Topology({
           </g>
         ))}
         {placed.contexts.map(({ peer, x, y, width: w, height: h }) => (
-          // biome-ignore lint/a11y/useKeyWithClickEvents: the table below does the same, by keyboard
-          // biome-ignore lint/a11y/noStaticElementInteractions: as above
+          // biome-ignore lint/a11y/noStaticElementInteractions: the table below does the same, by keyboard
           <g
             key={peer.id}
             className={`topology-context is-${peer.state} ${peer.id === chosen ? 'chosen' : ''}`}

@@ -141,7 +141,12 @@ function Answer({
             <span>
               {text}{' '}
               {links.map(({ to, id, label }) => (
-                <button key={`${to} ${id}`} type="button" className="link" onClick={() => onLink(to, id)}>
+                <button
+                  key={`${to} ${id}`}
+                  type="button"
+                  className="link"
+                  onClick={() => onLink(to, id)}
+                >
                   {label}
                 </button>
               ))}

@@ -14,11 +14,17 @@ export const KINDS: { readonly [kind in Peer['hello']['kind']]: string } = {
   relay: 'relay',
 }
 
-export const STATES: { readonly [state in Peer['state']]: { sign: string; text: string; title: string } } = {
+export const STATES: {
+  readonly [state in Peer['state']]: { sign: string; text: string; title: string }
+} = {
   live: { sign: '●', text: 'live', title: 'It answers' },
   silent: { sign: '◐', text: 'silent', title: 'Not heard for a while: frozen, put away, or busy' },
   gone: { sign: '○', text: 'gone', title: 'Its page was closed, or its process ended' },
-  mismatch: { sign: '⚠', text: 'other version', title: 'It speaks another version of the inspection protocol' },
+  mismatch: {
+    sign: '⚠',
+    text: 'other version',
+    title: 'It speaks another version of the inspection protocol',
+  },
 }
 
 const RELAY: { readonly [state in PeerStatus['relay']]: string } = {
@@ -32,7 +38,8 @@ const RELAY: { readonly [state in PeerStatus['relay']]: string } = {
 /** The state of the connection to the relay; of a context that does not lead, whose it uses. */
 export function relayInWords({ status, hello }: Peer): string {
   if (hello.kind === 'relay') return ''
-  if (status.relay === 'online' && status.rtt !== undefined) return `online, ${duration(status.rtt)}`
+  if (status.relay === 'online' && status.rtt !== undefined)
+    return `online, ${duration(status.rtt)}`
   return RELAY[status.relay]
 }
 

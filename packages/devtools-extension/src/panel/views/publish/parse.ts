@@ -38,7 +38,8 @@ const WORDS: ReadonlyMap<string, unknown> = new Map<string, unknown>([
   ['Infinity', Number.POSITIVE_INFINITY],
 ])
 const NAME = /[\p{L}_$][\p{L}\p{N}_$]*/uy
-const NUMBER = /[+-]?(?:0[xX][\da-fA-F]+|0[bB][01]+|0[oO][0-7]+|(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)/y
+const NUMBER =
+  /[+-]?(?:0[xX][\da-fA-F]+|0[bB][01]+|0[oO][0-7]+|(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)/y
 const REGEXP = /\/((?:[^\\/[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])+)\/([a-z]*)/y
 const BLANK = /(?:\s|\/\/[^\n]*|\/\*[\s\S]*?\*\/)*/y
 const DEPTH = 200
@@ -63,7 +64,8 @@ export function parseLiteral(text: string): Parsed {
   }
   const blank = (): void => {
     match(BLANK)
-    if (text.startsWith('/*', at)) throw new Unreadable(at, 'This comment is not closed: */ is missing')
+    if (text.startsWith('/*', at))
+      throw new Unreadable(at, 'This comment is not closed: */ is missing')
   }
   const take = (sign: string): boolean => {
     blank()
@@ -101,21 +103,29 @@ export function parseLiteral(text: string): Parsed {
 
   const object = (depth: number): object => {
     at++
-    // Of no prototype while it is filled: `__proto__` is a key like any other.
     const entries: [string, unknown][] = []
     list('}', () => {
       blank()
       const from = at
-      const sign = text[at]
-      const key =
-        sign === '"' || sign === "'" ? string(sign) : (name() ?? match(/\d+/y)?.[0])
-      if (key === undefined)
-        throw new Unreadable(at, `Expected a key here${butFound()}`)
-      if (key === '__proto__') throw new Unreadable(from, 'A key cannot be __proto__')
+      const computed = take('[')
+      const key = keyAt()
+      if (key === undefined) throw new Unreadable(at, `Expected a key here${butFound()}`)
+      if (computed) expect(']', `after the key ${key}`)
+      else if (key === '__proto__')
+        throw new Unreadable(
+          from,
+          "As a key, write ['__proto__']: JavaScript takes this for a prototype",
+        )
       expect(':', `after the key ${key}`)
       entries.push([key, value(depth + 1)])
     })
     return Object.fromEntries(entries)
+  }
+
+  const keyAt = (): string | undefined => {
+    blank()
+    const sign = text[at]
+    return sign === '"' || sign === "'" ? string(sign) : (name() ?? match(/\d+/y)?.[0])
   }
 
   const array = (depth: number): unknown[] => {
@@ -123,7 +133,8 @@ export function parseLiteral(text: string): Parsed {
     const values: unknown[] = []
     list(']', () => {
       blank()
-      if (text[at] === ',') throw new Unreadable(at, 'Expected a value here; for a hole write undefined')
+      if (text[at] === ',')
+        throw new Unreadable(at, 'Expected a value here; for a hole write undefined')
       values.push(value(depth + 1))
     })
     return values
@@ -139,14 +150,16 @@ export function parseLiteral(text: string): Parsed {
       at++
       if (sign === quote) return out
       if (sign === '$' && quote === '`' && text[at] === '{')
-        throw new Unreadable(at - 1, 'Nothing is run here: a text in backticks cannot have ${…}')
-      out += sign === '\\' ? escape() : sign
+        throw new Unreadable(at - 1, 'Nothing is run here: a text in backticks has no placeholders')
+      out += sign === '\\' ? escaped() : sign
     }
   }
 
-  const escape = (): string => {
+  const escaped = (): string => {
     const sign = text[at++]
-    const simple = { n: '\n', t: '\t', r: '\r', b: '\b', f: '\f', v: '\v', '0': '\0', '\n': '' }[sign ?? '']
+    const simple = { n: '\n', t: '\t', r: '\r', b: '\b', f: '\f', v: '\v', '0': '\0', '\n': '' }[
+      sign ?? ''
+    ]
     if (simple !== undefined) return simple
     const code = match(sign === 'x' ? /[\da-fA-F]{2}/y : /[\da-fA-F]{4}|\{[\da-fA-F]{1,6}\}/y)?.[0]
     if (sign !== 'x' && sign !== 'u') {
@@ -154,7 +167,8 @@ export function parseLiteral(text: string): Parsed {
       return sign ?? ''
     }
     const point = code === undefined ? Number.NaN : Number.parseInt(code.replace(/[{}]/g, ''), 16)
-    if (!(point <= 0x10ffff)) throw new Unreadable(at - 2, `\\${sign} needs the number of a character`)
+    if (!(point <= 0x10ffff))
+      throw new Unreadable(at - 2, `\\${sign} needs the number of a character`)
     return String.fromCodePoint(point)
   }
 
@@ -196,6 +210,7 @@ export function parseLiteral(text: string): Parsed {
   const named = (word: string, depth: number): unknown => {
     const from = at - word.length
     if (WORDS.has(word)) return WORDS.get(word)
+    if (word === 'Number' && match(/\.NaN\b/y)) return Number.NaN
     let kind = word
     if (word === 'new') {
       blank()
@@ -237,24 +252,34 @@ function make(kind: string, argument: unknown, count: number): unknown {
         if (typeof argument !== 'string' && typeof argument !== 'number')
           return new Error("Date takes a text or a number: new Date('2026-01-31T12:00:00Z')")
         const date = new Date(argument)
-        return Number.isNaN(date.getTime()) ? new Error(`${JSON.stringify(argument)} is no date`) : date
+        return Number.isNaN(date.getTime()) && !Number.isNaN(argument)
+          ? new Error(`${JSON.stringify(argument)} is no date`)
+          : date
       }
       case 'BigInt':
         return BigInt(argument as string)
       case 'URL':
         return new URL(argument as string)
       case 'Set':
-        if (argument !== undefined && !Array.isArray(argument)) return new Error('Set takes a list: new Set([1, 2])')
+        if (argument !== undefined && !Array.isArray(argument))
+          return new Error('Set takes a list: new Set([1, 2])')
         return new Set(argument)
       case 'Map':
         if (argument !== undefined && !isPairs(argument))
           return new Error("Map takes a list of pairs: new Map([['key', 1]])")
         return new Map(argument)
+      case 'DataView':
+        if (!(argument instanceof ArrayBuffer))
+          return new Error('DataView takes a buffer: new DataView(new Uint8Array([1, 2]).buffer)')
+        return new DataView(argument)
       case 'ArrayBuffer':
         return new Error('Write new Uint8Array([…]).buffer for an ArrayBuffer')
     }
     const Kind = Object.hasOwn(ARRAYS, kind) ? ARRAYS[kind as keyof typeof ARRAYS] : undefined
-    if (!Kind) return new Error(`new ${kind} is not known here: use Date, Map, Set, URL, or an array such as Uint8Array`)
+    if (!Kind)
+      return new Error(
+        `new ${kind} is not known here: use Date, Map, Set, URL, or an array such as Uint8Array`,
+      )
     if (!Array.isArray(argument)) return new Error(`${kind} takes a list: new ${kind}([1, 2])`)
     return new (Kind as new (values: unknown[]) => object)(argument)
   } catch (error) {

@@ -40,7 +40,9 @@ export function Arrow({
   const [type, took] = labelOf(message, Math.floor(room / CHARACTER))
   const textX = self ? fromX + 12 : fromX + way * 8
   // Ends where the head of the arrow begins to cover it.
-  const [endX, endY] = message.failed ? [fromX + (toX - fromX) * 0.82, top + (bottom - top) * 0.82] : [toX, bottom]
+  const [endX, endY] = message.failed
+    ? [fromX + (toX - fromX) * 0.82, top + (bottom - top) * 0.82]
+    : [toX, bottom]
   const spread = Math.min(24, message.plusMinus * pxPerMs)
   const classes = [
     'arrow',
@@ -55,8 +57,6 @@ export function Arrow({
     ? `M${fromX} ${top}h9v${Math.max(6, bottom - top)}h-5`
     : `M${fromX} ${top}L${endX} ${endY}`
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: the keys are the list's, which has the focus
-    // biome-ignore lint/a11y/useFocusableInteractive: the list has the focus, and names its active option
     <g
       id={id}
       role="option"
@@ -80,10 +80,7 @@ export function Arrow({
       <path className="arrow-line" d={path} />
       {!message.failed && <Head x={endX} y={endY} fromX={fromX} fromY={top} self={self} />}
       {message.failed && (
-        <path
-          className="arrow-cross"
-          d={`M${endX - 4} ${endY - 4}l8 8m0 -8l-8 8`}
-        />
+        <path className="arrow-cross" d={`M${endX - 4} ${endY - 4}l8 8m0 -8l-8 8`} />
       )}
       {spread >= 2 && !message.failed && (
         <path
@@ -100,10 +97,28 @@ export function Arrow({
   )
 }
 
-function Head({ x, y, fromX, fromY, self }: { x: number; y: number; fromX: number; fromY: number; self: boolean }) {
+function Head({
+  x,
+  y,
+  fromX,
+  fromY,
+  self,
+}: {
+  x: number
+  y: number
+  fromX: number
+  fromY: number
+  self: boolean
+}) {
   if (self) return null
   const angle = (Math.atan2(y - fromY, x - fromX) * 180) / Math.PI
-  return <path className="arrow-head" d="M0 0l-7 -3.5v7z" transform={`translate(${x} ${y}) rotate(${angle})`} />
+  return (
+    <path
+      className="arrow-head"
+      d="M0 0l-7 -3.5v7z"
+      transform={`translate(${x} ${y}) rotate(${angle})`}
+    />
+  )
 }
 
 /** A handler that ran. */
@@ -122,8 +137,7 @@ export function HandlerBar({
 }) {
   const { x, top, bottom } = bar
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: the table beside it says the same, by keyboard
-    // biome-ignore lint/a11y/noStaticElementInteractions: as above
+    // biome-ignore lint/a11y/noAriaHiddenOnFocusable: a g has no focus
     <g
       aria-hidden="true"
       className={`bar ${failed ? 'failed' : ''} ${selected ? 'selected' : ''}`}

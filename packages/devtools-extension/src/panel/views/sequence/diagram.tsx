@@ -1,8 +1,16 @@
 /** A sequence diagram: lanes that stay in sight, and of the rest what is scrolled to. */
-import { type KeyboardEvent, type ReactNode, useEffect, useId, useMemo, useState } from 'react'
+import {
+  type KeyboardEvent,
+  type ReactNode,
+  useEffect,
+  useId,
+  useMemo,
+  useRef,
+  useState,
+} from 'react'
 import type { Peer, Sequence } from '../../model/model.ts'
+import { useSize } from '../../ui/use-size.ts'
 import { duration, since } from '../shared/format.ts'
-import { useSize } from '../shared/use-size.ts'
 import { destination } from '../shared/virtual-table.tsx'
 import { Arrow, HandlerBar } from './arrows.tsx'
 import { GUTTER, place, windowOf } from './layout.ts'
@@ -29,7 +37,8 @@ export function Diagram({
   peers: ReadonlyMap<string, Peer>
 }): ReactNode {
   const id = useId()
-  const [ref, { width, height }] = useSize<HTMLDivElement>()
+  const ref = useRef<HTMLDivElement>(null)
+  const { width, height } = useSize(ref)
   const [scroll, setScroll] = useState(0)
   const [active, setActive] = useState(-1)
   const [pointed, setPointed] = useState<number>()
@@ -60,7 +69,7 @@ export function Diagram({
     const right = Math.max(at.fromX, at.toX) + 24
     if (left < box.scrollLeft) box.scrollLeft = left
     else if (right > box.scrollLeft + box.clientWidth) box.scrollLeft = right - box.clientWidth
-  }, [active, placed, ref])
+  }, [active, placed])
 
   useEffect(() => {
     const box = ref.current
@@ -73,7 +82,7 @@ export function Diagram({
     // React's own listener is passive, and the page would zoom.
     box.addEventListener('wheel', wheel, { passive: false })
     return () => box.removeEventListener('wheel', wheel)
-  }, [onZoom, ref])
+  }, [onZoom])
 
   const choose = (index: number) => {
     setActive(placed.messages.findIndex((at) => at.index === index))
@@ -108,7 +117,11 @@ export function Diagram({
           setScroll((before) => (Math.abs(now - before) > MARGIN / 2 || now === 0 ? now : before))
         }}
       >
-        <div className="sequence-lanes" aria-hidden="true" style={{ inlineSize: placed.width, blockSize: HEADER }}>
+        <div
+          className="sequence-lanes"
+          aria-hidden="true"
+          style={{ inlineSize: placed.width, blockSize: HEADER }}
+        >
           {placed.groups.map((group) => (
             <div
               key={`${group.name}-${group.x}`}
@@ -131,7 +144,10 @@ export function Diagram({
             </div>
           ))}
         </div>
-        <div role="presentation" style={{ inlineSize: placed.width, blockSize: placed.height, position: 'relative' }}>
+        <div
+          role="presentation"
+          style={{ inlineSize: placed.width, blockSize: placed.height, position: 'relative' }}
+        >
           <svg
             role="presentation"
             className="sequence-svg"
@@ -140,6 +156,7 @@ export function Diagram({
             viewBox={`0 ${top} ${placed.width} ${Math.max(1, bottom - top)}`}
             style={{ insetBlockStart: top }}
           >
+            {/* biome-ignore lint/a11y/noAriaHiddenOnFocusable: a g has no focus */}
             <g aria-hidden="true">
               {placed.groups.map((group, i) => (
                 <rect
@@ -152,7 +169,14 @@ export function Diagram({
                 />
               ))}
               {placed.lanes.map(({ x }, i) => (
-                <line key={sequence.lanes[i]?.peer} className="lifeline" x1={x} x2={x} y1={top} y2={bottom} />
+                <line
+                  key={sequence.lanes[i]?.peer}
+                  className="lifeline"
+                  x1={x}
+                  x2={x}
+                  y1={top}
+                  y2={bottom}
+                />
               ))}
               {placed.ticks
                 .filter(({ y }) => y >= top && y <= bottom)
@@ -160,7 +184,13 @@ export function Diagram({
                   <g key={y} className="tick">
                     {skipped !== undefined && (
                       <>
-                        <line className="tick-break" x1={0} x2={placed.width} y1={y - 24} y2={y - 24} />
+                        <line
+                          className="tick-break"
+                          x1={0}
+                          x2={placed.width}
+                          y1={y - 24}
+                          y2={y - 24}
+                        />
                         <text x={GUTTER - 10} y={y - 27} textAnchor="end" className="tick-skipped">
                           ⋮ {duration(skipped)}
                         </text>

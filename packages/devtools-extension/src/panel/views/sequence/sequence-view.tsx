@@ -65,7 +65,11 @@ export function SequenceView({ session, filtered, selection, panel }: ViewProps)
           onChange={setChosen}
           options={[
             { value: 'selection', label: `Selected (${count(anchor.ids.size)})` },
-            { value: 'conversation', label: 'Conversation', title: 'All events of the conversation of the current event' },
+            {
+              value: 'conversation',
+              label: 'Conversation',
+              title: 'All events of the conversation of the current event',
+            },
             { value: 'shown', label: 'All shown', title: 'What the log shows' },
           ]}
         />
@@ -81,13 +85,33 @@ export function SequenceView({ session, filtered, selection, panel }: ViewProps)
         {shape === 'diagram' && (
           <fieldset className="zoom">
             <legend className="unseen">Zoom</legend>
-            <button type="button" className="tool" onClick={() => zoomBy(-1)} disabled={zoom === 0} aria-label="Zoom out" title="Zoom out (-)">
+            <button
+              type="button"
+              className="tool"
+              onClick={() => zoomBy(-1)}
+              disabled={zoom === 0}
+              aria-label="Zoom out"
+              title="Zoom out (-)"
+            >
               −
             </button>
-            <button type="button" className="tool zoom-now" onClick={() => zoomBy(0)} aria-label={`Zoom ${percent(zoom)}, reset`} title="Reset zoom (0)">
+            <button
+              type="button"
+              className="tool zoom-now"
+              onClick={() => zoomBy(0)}
+              aria-label={`Zoom ${percent(zoom)}, reset`}
+              title="Reset zoom (0)"
+            >
               {percent(zoom)}
             </button>
-            <button type="button" className="tool" onClick={() => zoomBy(1)} disabled={zoom === ZOOMS.length - 1} aria-label="Zoom in" title="Zoom in (+)">
+            <button
+              type="button"
+              className="tool"
+              onClick={() => zoomBy(1)}
+              disabled={zoom === ZOOMS.length - 1}
+              aria-label="Zoom in"
+              title="Zoom in (+)"
+            >
               +
             </button>
           </fieldset>
@@ -100,7 +124,11 @@ export function SequenceView({ session, filtered, selection, panel }: ViewProps)
         </Notice>
       )}
       {!anything ? (
-        <NothingToDraw scope={scope} any={session.rows.next > session.rows.first} onAll={() => setChosen('shown')} />
+        <NothingToDraw
+          scope={scope}
+          any={session.rows.next > session.rows.first}
+          onAll={() => setChosen('shown')}
+        />
       ) : shape === 'diagram' ? (
         <Diagram
           sequence={sequence}

@@ -16,9 +16,9 @@ export function Segmented<Value extends string>({
   onChange,
 }: {
   label: string
-  options: readonly Option<Value>[]
+  options: readonly Option<NoInfer<Value>>[]
   value: Value
-  onChange(value: Value): void
+  onChange(value: NoInfer<Value>): void
 }) {
   const name = useId()
   return (
@@ -51,9 +51,9 @@ export function Tabs<Value extends string>({
   children,
 }: {
   label: string
-  options: readonly Option<Value>[]
+  options: readonly Option<NoInfer<Value>>[]
   value: Value
-  onChange(value: Value): void
+  onChange(value: NoInfer<Value>): void
   children: ReactNode
 }) {
   const id = useId()
@@ -91,7 +91,12 @@ export function Tabs<Value extends string>({
           </button>
         ))}
       </div>
-      <div role="tabpanel" id={`${id}-panel`} aria-labelledby={`${id}-${value}`} className="tab-panel">
+      <div
+        role="tabpanel"
+        id={`${id}-panel`}
+        aria-labelledby={`${id}-${value}`}
+        className="tab-panel"
+      >
         {children}
       </div>
     </div>

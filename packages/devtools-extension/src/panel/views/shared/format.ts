@@ -1,45 +1,14 @@
-/** Quantities as people read them. */
+/** Quantities as people read them: what `ui/format.ts` has, and what only these views need. */
+import { count, duration } from '../../ui/format.ts'
 
-const counts = new Intl.NumberFormat('en')
-
-/** `12,345` */
-export function count(n: number): string {
-  return counts.format(n)
-}
-
-/** `1 event`, `12,345 events` */
-export function plural(n: number, one: string, many: string = `${one}s`): string {
-  return `${count(n)} ${n === 1 ? one : many}`
-}
-
-/** `0.42 ms`, `12.3 ms`, `340 ms`, `1.24 s`, `2 min 03 s`: three digits that mean something. */
-export function duration(ms: number): string {
-  if (!Number.isFinite(ms)) return '?'
-  const size = Math.abs(ms)
-  if (size < 0.005) return '0 ms'
-  if (size < 9.995) return `${ms.toFixed(2)} ms`
-  if (size < 99.95) return `${ms.toFixed(1)} ms`
-  if (size < 999.5) return `${ms.toFixed(0)} ms`
-  if (size < 59_950) return `${(ms / 1000).toFixed(size < 9_995 ? 2 : 1)} s`
-  const seconds = Math.round(size / 1000)
-  const sign = ms < 0 ? '-' : ''
-  if (seconds < 3600)
-    return `${sign}${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, '0')} s`
-  const minutes = Math.round(seconds / 60)
-  return `${sign}${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, '0')} min`
-}
-
-/** `+12.3 ms`: since something else. */
-export function since(ms: number): string {
-  return `${ms < 0 ? '' : '+'}${duration(ms)}`
-}
+export { clockTime, count, duration, plural, signedDuration as since } from '../../ui/format.ts'
 
 /** `12.3 ms`, and `12.3 ms ± 4.0 ms` where two clocks were compared. */
 export function measured(ms: number, plusMinus: number): string {
   return plusMinus > 0 ? `${duration(ms)} ± ${duration(plusMinus)}` : duration(ms)
 }
 
-/** `312 B`, `1.2 kB`, `34 MB` */
+/** `312 B`, `1.2 kB`, `34 MB`, `60 GB`: also what disks have. */
 export function bytes(n: number): string {
   if (n < 1000) return `${n} B`
   const units = ['kB', 'MB', 'GB', 'TB']
@@ -52,7 +21,7 @@ export function bytes(n: number): string {
   return `${value.toFixed(value < 9.95 ? 1 : 0)} ${units[unit]}`
 }
 
-/** `87 %`; nothing that is not whole is shown as 0 % or 100 %. */
+/** `87 %`; what is not whole is never shown as 0 % or 100 %. */
 export function share(part: number, whole: number): string {
   if (whole <= 0) return '0 %'
   const percent = (part / whole) * 100
@@ -63,16 +32,7 @@ export function share(part: number, whole: number): string {
 
 /** `5,214/s`, `0.4/s` */
 export function rate(perSecond: number): string {
-  return `${perSecond > 0 && perSecond < 10 ? perSecond.toFixed(1) : count(Math.round(perSecond))}/s`
-}
-
-/** `14:03:22.123` */
-export function clockTime(wall: number): string {
-  const date = new Date(wall)
-  if (Number.isNaN(date.getTime())) return '?'
-  const two = (n: number) => String(n).padStart(2, '0')
-  const time = [date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(':')
-  return `${time}.${String(date.getMilliseconds()).padStart(3, '0')}`
+  return `${perSecond > 0 && perSecond < 9.95 ? perSecond.toFixed(1) : count(Math.round(perSecond))}/s`
 }
 
 /** At most `length` characters, cut in the middle: both ends of a type tell something. */

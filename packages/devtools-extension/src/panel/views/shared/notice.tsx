@@ -63,7 +63,17 @@ export function Facts({ facts }: { facts: readonly Fact[] }) {
 }
 
 /** How much of a limit is used, as a bar and in words. */
-export function Meter({ label, value, max, text }: { label: string; value: number; max: number; text: string }) {
+export function Meter({
+  label,
+  value,
+  max,
+  text,
+}: {
+  label: string
+  value: number
+  max: number
+  text: string
+}) {
   const used = max > 0 ? Math.min(1, value / max) : 0
   const level = used > 0.95 ? 'error' : used > 0.8 ? 'warning' : 'ok'
   return (

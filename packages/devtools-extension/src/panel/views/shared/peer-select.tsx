@@ -11,8 +11,7 @@ const SAID: { readonly [state in Peer['state']]: string } = {
 
 /** Peers that can be asked, the leader of a device first. */
 export function askable(peers: Iterable<Peer>, servers = true): Peer[] {
-  const rank = (peer: Peer) =>
-    (peer.state === 'live' ? 0 : 2) + (peer.status.lead.self ? 0 : 1)
+  const rank = (peer: Peer) => (peer.state === 'live' ? 0 : 2) + (peer.status.lead.self ? 0 : 1)
   return [...peers]
     .filter((peer) => peer.state !== 'gone' && peer.state !== 'mismatch')
     .filter((peer) => servers || peer.hello.kind !== 'relay')

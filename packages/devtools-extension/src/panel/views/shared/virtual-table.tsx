@@ -114,7 +114,6 @@ export function VirtualTable<Row>({
           const row = at(index)
           return (
             // biome-ignore lint/a11y/useKeyWithClickEvents: the keys are the grid's, which has the focus
-            // biome-ignore lint/a11y/useFocusableInteractive: the grid has the focus, and names its active row
             <div
               key={index}
               id={`${id}-${index}`}

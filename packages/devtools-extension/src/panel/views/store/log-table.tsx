@@ -1,7 +1,6 @@
 /** The events of a log, in its order. */
-import type { Answers } from '@crosstown/bus/inspect'
+import type { Answers, StoreInfo } from '@crosstown/bus/inspect'
 import { type FormEvent, useState } from 'react'
-import type { StoreInfo } from '@crosstown/bus/inspect'
 import { bytes, clockTime, count, plural } from '../shared/format.ts'
 import { Empty, Notice } from '../shared/notice.tsx'
 import { type Column, VirtualTable } from '../shared/virtual-table.tsx'
@@ -12,7 +11,13 @@ const BATCH = 4096
 const BATCHES_BACK = 64
 
 const COLUMNS: readonly Column<LogEntry>[] = [
-  { id: 'offset', head: 'Offset', width: '96px', numeric: true, cell: ({ offset }) => count(offset) },
+  {
+    id: 'offset',
+    head: 'Offset',
+    width: '96px',
+    numeric: true,
+    cell: ({ offset }) => count(offset),
+  },
   { id: 'time', head: 'Published', width: '96px', cell: ({ time }) => clockTime(time) },
   {
     id: 'type',
@@ -136,18 +141,40 @@ export function LogTable({
       )}
       <div className="view-bar store-actions">
         <span className="ellipsis">
-          {entry ? `${entry.type}, offset ${count(entry.offset)}` : 'Choose an event for what can be done with it.'}
+          {entry
+            ? `${entry.type}, offset ${count(entry.offset)}`
+            : 'Choose an event for what can be done with it.'}
         </span>
-        <button type="button" className="tool" disabled={!entry} onClick={() => entry && onReveal(entry.id)}>
+        <button
+          type="button"
+          className="tool"
+          disabled={!entry}
+          onClick={() => entry && onReveal(entry.id)}
+        >
           Show in the log view
         </button>
-        <button type="button" className="tool" disabled={!entry} onClick={() => entry && onReplay('from', entry.offset)}>
+        <button
+          type="button"
+          className="tool"
+          disabled={!entry}
+          onClick={() => entry && onReplay('from', entry.offset)}
+        >
           Replay from here
         </button>
-        <button type="button" className="tool" disabled={!entry} onClick={() => entry && onReplay('to', entry.offset)}>
+        <button
+          type="button"
+          className="tool"
+          disabled={!entry}
+          onClick={() => entry && onReplay('to', entry.offset)}
+        >
           Replay to here
         </button>
-        <button type="button" className="tool" disabled={!entry} onClick={() => entry && onTravel(entry.offset)}>
+        <button
+          type="button"
+          className="tool"
+          disabled={!entry}
+          onClick={() => entry && onTravel(entry.offset)}
+        >
           Projections as of here
         </button>
       </div>

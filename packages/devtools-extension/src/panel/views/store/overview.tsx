@@ -91,7 +91,10 @@ function roomFacts({ outbox: { pending, refused, bytes: waiting }, room }: Store
   const facts: Fact[] = [
     {
       name: 'Pending',
-      value: pending === 0 ? 'nothing waits for the room' : `${plural(pending, 'event')}, ${bytes(waiting)}`,
+      value:
+        pending === 0
+          ? 'nothing waits for the room'
+          : `${plural(pending, 'event')}, ${bytes(waiting)}`,
     },
     {
       name: 'Refused',
@@ -104,7 +107,10 @@ function roomFacts({ outbox: { pending, refused, bytes: waiting }, room }: Store
     ...facts,
     { name: 'Cursor', value: room.cursor ? <code>{room.cursor}</code> : 'nothing of the room yet' },
     { name: 'Epoch', value: room.epoch ? <code>{room.epoch}</code> : 'not known' },
-    { name: 'Confirmed', value: room.confirmed === undefined ? 'none' : `up to batch ${count(room.confirmed)}` },
+    {
+      name: 'Confirmed',
+      value: room.confirmed === undefined ? 'none' : `up to batch ${count(room.confirmed)}`,
+    },
     { name: 'Belongs to', value: room.subject ?? 'nobody: joined without a token' },
     { name: 'Gaps', value: room.gaps.length === 0 ? 'none' : plural(room.gaps.length, 'gap') },
   ]

@@ -2,10 +2,10 @@
 import type { Answers } from '@crosstown/bus/inspect'
 import { type FormEvent, useId, useState } from 'react'
 import type { Hub, Peer } from '../../model/model.ts'
+import { subscriptionInWords } from '../peers/words.ts'
 import { plural } from '../shared/format.ts'
 import { Notice } from '../shared/notice.tsx'
 import { troubleInWords } from '../shared/trouble.ts'
-import { subscriptionInWords } from '../peers/words.ts'
 import { calledBy, planInWords, planOf, type ReplayForm } from './replay-plan.ts'
 import { useRangeCount } from './use-range-count.ts'
 
@@ -43,7 +43,7 @@ export function ReplayPart({
   const run = () => {
     if (!plan.ask) return
     setProgress({ is: 'running' })
-    hub.ask(peer.id, plan.ask).then(
+    hub.ask<'replay'>(peer.id, plan.ask).then(
       (result) => setProgress({ is: 'done', result }),
       (error) => setProgress({ is: 'failed', words: troubleInWords(error, hub, peer.id) }),
     )
@@ -102,22 +102,37 @@ export function ReplayPart({
           </select>
         </label>
         <div className="button-row">
-          <button type="submit" className="button" disabled={!plan.ask || nobody || progress.is === 'running'}>
+          <button
+            type="submit"
+            className="button"
+            disabled={!plan.ask || nobody || progress.is === 'running'}
+          >
             Replay…
           </button>
         </div>
       </form>
       {plan.ask && progress.is === 'planning' && (
-        <Notice severity={nobody ? 'warning' : 'info'}>{planInWords(peer, plan.ask, events)}</Notice>
+        <Notice severity={nobody ? 'warning' : 'info'}>
+          {planInWords(peer, plan.ask, events)}
+        </Notice>
       )}
       {plan.ask && progress.is === 'confirming' && (
         <Notice severity="warning" live>
           <p>{planInWords(peer, plan.ask, events)}</p>
           <div className="button-row confirm-row">
-            <button type="button" className="button button-main" onClick={run} ref={(button) => button?.focus()}>
+            <button
+              type="button"
+              className="button button-main"
+              onClick={run}
+              ref={(button) => button?.focus()}
+            >
               Replay now
             </button>
-            <button type="button" className="button" onClick={() => setProgress({ is: 'planning' })}>
+            <button
+              type="button"
+              className="button"
+              onClick={() => setProgress({ is: 'planning' })}
+            >
               Cancel
             </button>
           </div>
@@ -126,7 +141,8 @@ export function ReplayPart({
       {progress.is === 'running' && <Notice live>Replaying…</Notice>}
       {progress.is === 'done' && (
         <Notice severity="ok" live>
-          Replayed: {plural(progress.result.events, 'event')}, {plural(progress.result.calls, 'handler call')}.
+          Replayed: {plural(progress.result.events, 'event')},{' '}
+          {plural(progress.result.calls, 'handler call')}.
         </Notice>
       )}
       {progress.is === 'failed' && (

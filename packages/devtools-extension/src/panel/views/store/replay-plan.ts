@@ -1,6 +1,6 @@
 /** What a replay would do, said before it does it. */
 import type { Ask } from '@crosstown/bus/inspect'
-import { isPattern, typeMatcher } from '@crosstown/bus/protocol'
+import { isPattern } from '@crosstown/bus/protocol'
 import type { Peer } from '../../model/model.ts'
 import { count, plural } from '../shared/format.ts'
 
@@ -15,14 +15,14 @@ export interface ReplayForm {
 
 export type ReplayPlan =
   | { readonly ask: Extract<Ask, { what: 'replay' }>; readonly faults?: undefined }
-  | { readonly faults: { readonly [field in keyof ReplayForm]?: string } }
+  | { readonly ask?: undefined; readonly faults: { readonly [field in keyof ReplayForm]?: string } }
 
 export function planOf(form: ReplayForm): ReplayPlan {
   const from = offsetIn(form.from)
   const to = offsetIn(form.to)
   const patterns = patternsIn(form.patterns)
   const bad = patterns.find((pattern) => !isPattern(pattern))
-  const faults: { [field in keyof ReplayForm]?: string } = {}
+  const faults: { -readonly [field in keyof ReplayForm]?: string } = {}
   if (from === undefined) faults.from = 'Give an offset of the log: a whole number.'
   if (to === undefined) faults.to = 'Give an offset of the log: a whole number.'
   else if (from !== undefined && to < from) faults.to = 'The end is before the beginning.'
@@ -61,13 +61,22 @@ export function calledBy(
     .map((one) => one.sub)
 }
 
-/** Whether some type may match both; says yes where it is not sure. */
+/** Whether some type matches one of each. */
 function mayMeet(a: readonly string[], b: readonly string[]): boolean {
-  const wild = (pattern: string) => pattern.includes('*')
-  const exact = [...a, ...b].filter((pattern) => !wild(pattern))
-  if ([...a].some(wild) && [...b].some(wild)) return true
-  const [inA, inB] = [typeMatcher(a), typeMatcher(b)]
-  return exact.some((type) => inA(type) && inB(type))
+  return a.some((one) => b.some((other) => meet(one, other)))
+}
+
+function meet(a: string, b: string): boolean {
+  const all = (pattern: string) => pattern === '*' || pattern === '**'
+  if (all(a) || all(b)) return true
+  const [left, right] = [a.split('.'), b.split('.')]
+  for (let i = 0; i < Math.max(left.length, right.length); i++) {
+    const [l, r] = [left[i], right[i]]
+    if (l === undefined || r === undefined) return false
+    if (l === '**' || r === '**') return true
+    if (l !== '*' && r !== '*' && l !== r) return false
+  }
+  return true
 }
 
 /** @param events how many there are in the range, `more` where that is not all */
@@ -79,7 +88,9 @@ export function planInWords(
   const subs = calledBy(peer, ask)
   const which = ask.patterns ? ` that match ${ask.patterns.join(', ')}` : ''
   const range = `offsets ${count(ask.from)} to ${count(ask.to)}`
-  const many = events ? `${events.more ? 'more than ' : ''}${plural(events.matching, 'event')}` : 'the events'
+  const many = events
+    ? `${events.more ? 'more than ' : ''}${plural(events.matching, 'event')}`
+    : 'the events'
   const to =
     ask.sub === undefined
       ? `${plural(subs.length, 'live subscription')} of ${peer.name}`

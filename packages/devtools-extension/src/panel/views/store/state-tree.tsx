@@ -55,7 +55,8 @@ function Node({
     if (children || loaded.words) return
     load(path).then(
       (found) => setLoaded({ tree: found }),
-      (error: unknown) => setLoaded({ words: error instanceof Error ? error.message : String(error) }),
+      (error: unknown) =>
+        setLoaded({ words: error instanceof Error ? error.message : String(error) }),
     )
   }
   return (

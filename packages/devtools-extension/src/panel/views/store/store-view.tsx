@@ -1,8 +1,8 @@
 /** The log of a device: what is in it, what of it to replay, and how projections were. */
 import type { PeerId } from '@crosstown/bus/inspect'
 import { type ReactNode, useEffect, useRef, useState } from 'react'
-import { useVersion } from '../../state/store.ts'
 import type { Peer } from '../../model/model.ts'
+import { useVersion } from '../../state/store.ts'
 import { Tabs } from '../shared/choice.tsx'
 import { Empty, Notice } from '../shared/notice.tsx'
 import { askable, PeerSelect } from '../shared/peer-select.tsx'
@@ -35,8 +35,8 @@ export function StoreView(props: ViewProps): ReactNode {
       <section className="view" aria-label="Store">
         <Empty title="No context to ask">
           <p>
-            The log of a device is read through one of its contexts. Open a page that uses Crosstown,
-            or connect to the relay of a server.
+            The log of a device is read through one of its contexts. Open a page that uses
+            Crosstown, or connect to the relay of a server.
           </p>
         </Empty>
       </section>
@@ -57,7 +57,10 @@ function StoreOf({
   const [form, setForm] = useState<ReplayForm>({ from: '', to: '', patterns: '', sub: '' })
   const [store, askAgain] = useAsk<'store'>(hub, peer.id, STORE)
   const pages = useLogPages(hub, peer.id)
-  useWhenChanged(`${peer.status.log.bytes} ${peer.status.outbox.pending} ${peer.status.outbox.refused}`, askAgain)
+  useWhenChanged(
+    `${peer.status.log.bytes} ${peer.status.outbox.pending} ${peer.status.outbox.refused}`,
+    askAgain,
+  )
   const info = store.value
   const filled: ReplayForm = {
     ...form,
@@ -86,7 +89,11 @@ function StoreOf({
       )}
       <Tabs label="Parts of the store" options={PARTS} value={part} onChange={setPart}>
         {part === 'overview' &&
-          (info ? <Overview store={info} /> : store.state === 'asking' && <p className="part quiet">Asking {peer.name}…</p>)}
+          (info ? (
+            <Overview store={info} />
+          ) : (
+            store.state === 'asking' && <p className="part quiet">Asking {peer.name}…</p>
+          ))}
         {part === 'log' && (
           <LogTable
             pages={pages}
@@ -96,7 +103,9 @@ function StoreOf({
             onReveal={(id) =>
               session.event(id)
                 ? panel.reveal(id)
-                : panel.say('That event was not captured: it was published before the panel was there')
+                : panel.say(
+                    'That event was not captured: it was published before the panel was there',
+                  )
             }
             onReplay={(bound, offset) => {
               setForm({ ...form, [bound]: String(offset) })

@@ -11,7 +11,9 @@ export function TravelBanner({ hub, session }: { hub: Hub; session: Session }): 
   const travels = useStore(travelsOf(hub))
   useVersion(session)
   const [trouble, setTrouble] = useState<string>()
-  const shown = [...travels.values()].filter(({ peer }) => session.peers.get(peer)?.state !== 'gone')
+  const shown = [...travels.values()].filter(
+    ({ peer }) => session.peers.get(peer)?.state !== 'gone',
+  )
   if (shown.length === 0) return null
   return (
     <div className="travel-banner" role="alert">
@@ -20,7 +22,8 @@ export function TravelBanner({ hub, session }: { hub: Hub; session: Session }): 
           <span aria-hidden="true">⏪</span>
           <p>
             <strong>{nameOf(session.peers, peer)} shows an old state</strong>: its{' '}
-            {plural(views, 'projection')} as of {after}. New events are captured, and not shown there.
+            {plural(views, 'projection')} as of {after}. New events are captured, and not shown
+            there.
           </p>
           <button
             type="button"

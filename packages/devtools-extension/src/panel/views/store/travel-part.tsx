@@ -50,27 +50,32 @@ export function TravelPart({
   const at = stepAt(steps, offset)
   const step = steps[at]
 
-  const ask = view && step && ({ what: 'view', view: view.view, at: step.offset } as const)
+  const shown = view?.view
+  const moment = step?.offset
+  const ask =
+    shown !== undefined && moment !== undefined
+      ? ({ what: 'view', view: shown, at: moment } as const)
+      : undefined
   const [was] = useAsk<'view'>(hub, peer.id, ask)
   const [now] = useAsk<'view'>(hub, peer.id, view && { what: 'view', view: view.view })
   const load = useCallback(
     async (path: Path): Promise<Tree> => {
-      if (!ask) throw new Error('There is nothing to open.')
-      const { tree } = await hub.ask(peer.id, { ...ask, path }).catch((error: unknown) => {
+      if (shown === undefined || moment === undefined) throw new Error('There is nothing to open.')
+      const asked = { what: 'view', view: shown, at: moment, path } as const
+      const { tree } = await hub.ask(peer.id, asked).catch((error: unknown) => {
         throw new Error(troubleInWords(error, hub, peer.id))
       })
       return tree
     },
-    // biome-ignore lint/correctness/useExhaustiveDependencies: a question by what it asks
-    [hub, peer.id, JSON.stringify(ask)],
+    [hub, peer.id, shown, moment],
   )
 
   if (!view)
     return (
       <Empty title={`${peer.name} has no projections`}>
         <p>
-          A projection is made with <code>bus.project(pattern, reducer, initial)</code>. Here you can
-          see its state after each event of the log, and show it to the application.
+          A projection is made with <code>bus.project(pattern, reducer, initial)</code>. Here you
+          can see its state after each event of the log, and show it to the application.
         </p>
       </Empty>
     )
@@ -103,7 +108,13 @@ export function TravelPart({
           </p>
         ) : (
           <div className="slider">
-            <button type="button" className="tool" aria-label="One event back" disabled={at <= 0} onClick={() => go(at - 1)}>
+            <button
+              type="button"
+              className="tool"
+              aria-label="One event back"
+              disabled={at <= 0}
+              onClick={() => go(at - 1)}
+            >
               ◀
             </button>
             <input
@@ -143,12 +154,20 @@ export function TravelPart({
             Show the application this state
           </button>
           {travelling && (
-            <button type="button" className="button" onClick={() => attempt(travelBack(hub, peer.id))}>
+            <button
+              type="button"
+              className="button"
+              onClick={() => attempt(travelBack(hub, peer.id))}
+            >
               Back to now
             </button>
           )}
           <label className="check">
-            <input type="checkbox" checked={compare} onChange={(event) => setCompare(event.target.checked)} />
+            <input
+              type="checkbox"
+              checked={compare}
+              onChange={(event) => setCompare(event.target.checked)}
+            />
             Differences from now
           </label>
         </div>
@@ -221,7 +240,10 @@ function Differences({ before, after }: { before: Tree; after: Tree }) {
 }
 
 /** The last step not after an offset; the newest where there is none. */
-export function stepAt(steps: readonly Pick<LogEntry, 'offset'>[], offset: number | undefined): number {
+export function stepAt(
+  steps: readonly Pick<LogEntry, 'offset'>[],
+  offset: number | undefined,
+): number {
   if (offset === undefined) return steps.length - 1
   return Math.max(
     0,

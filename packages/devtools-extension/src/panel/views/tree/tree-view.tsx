@@ -1,4 +1,6 @@
 /** What led to what: a conversation as a tree, with the way to its last event. */
+
+import type { InspectedEvent } from '@crosstown/bus/inspect'
 import { useVirtualizer } from '@tanstack/react-virtual'
 import {
   type KeyboardEvent,
@@ -9,7 +11,6 @@ import {
   useRef,
   useState,
 } from 'react'
-import type { InspectedEvent } from '@crosstown/bus/inspect'
 import type { CausalNode, Session } from '../../model/model.ts'
 import type { Selected } from '../../state/selection.ts'
 import { useStore } from '../../state/store.ts'
@@ -19,7 +20,16 @@ import { Empty } from '../shared/notice.tsx'
 import { useCalmVersion } from '../shared/use-calm.ts'
 import { ROW_HEIGHT } from '../shared/virtual-table.tsx'
 import type { ViewProps } from '../view.ts'
-import { type Branch, branchesOf, everyNode, nameOfNode, type Span, spanOf, stateOf, summaryOf } from './branches.ts'
+import {
+  type Branch,
+  branchesOf,
+  everyNode,
+  nameOfNode,
+  type Span,
+  spanOf,
+  stateOf,
+  summaryOf,
+} from './branches.ts'
 import { moveOf } from './tree-keys.ts'
 import './tree.css'
 import { useHeaders } from './use-headers.ts'
@@ -71,7 +81,12 @@ export function TreeView({ hub, session, selection, panel }: ViewProps): ReactNo
         <button
           type="button"
           className="tool"
-          onClick={() => fold(nodes.filter(({ children }) => children.length > 0).map(({ id }) => id), true)}
+          onClick={() =>
+            fold(
+              nodes.filter(({ children }) => children.length > 0).map(({ id }) => id),
+              true,
+            )
+          }
         >
           Fold all
         </button>
@@ -152,7 +167,8 @@ function TreeList({
     if (event.altKey || event.ctrlKey || event.metaKey) return
     const branch = branches[active]
     const move = moveOf(event.key, active, branches)
-    if (event.key === 'Enter' && branch) event.shiftKey ? onReveal(branch.node) : onChoose(branch.node)
+    if (event.key === 'Enter' && branch)
+      event.shiftKey ? onReveal(branch.node) : onChoose(branch.node)
     else if (event.key === ' ' && branch) onChoose(branch.node)
     else if (!move) return
     else if ('to' in move) setActiveId(branches[move.to]?.node.id)
@@ -179,7 +195,6 @@ function TreeList({
           const { node } = branch
           return (
             // biome-ignore lint/a11y/useKeyWithClickEvents: the keys are the tree's, which has the focus
-            // biome-ignore lint/a11y/useFocusableInteractive: the tree has the focus, and names its active item
             <div
               key={node.id}
               id={`${id}-${index}`}
@@ -223,7 +238,6 @@ function TreeRow({
     <>
       <span className="tree-name" style={{ paddingInlineStart: Math.min(level - 1, 24) * 16 }}>
         {node.children.length > 0 ? (
-          // biome-ignore lint/a11y/useKeyWithClickEvents: the arrow keys of the tree do it
           <span
             aria-hidden="true"
             className="tree-twist"
@@ -237,7 +251,11 @@ function TreeRow({
         ) : (
           <span aria-hidden="true" className="tree-twist" />
         )}
-        <span aria-hidden="true" className="tree-mark" title={node.critical ? 'On the way to the last event' : undefined}>
+        <span
+          aria-hidden="true"
+          className="tree-mark"
+          title={node.critical ? 'On the way to the last event' : undefined}
+        >
           {node.critical ? '◆' : '·'}
         </span>
         <span className="ellipsis" title={node.id}>
@@ -249,7 +267,10 @@ function TreeRow({
       <span className="tree-from ellipsis" title={node.publisher}>
         {node.publisher ?? event?.source ?? ''}
       </span>
-      <span className={`tree-state ellipsis ${state.bad ? 'state-error' : 'quiet'}`} title={state.text}>
+      <span
+        className={`tree-state ellipsis ${state.bad ? 'state-error' : 'quiet'}`}
+        title={state.text}
+      >
         {state.bad && <span aria-hidden="true">✕ </span>}
         {event && !node.event ? 'from a log' : state.text}
       </span>
@@ -271,9 +292,15 @@ function Waterfall({ node: { event, after }, span }: { node: CausalNode; span: S
       title={`${since(event.ms - span.from)}${length > 0 ? `, handled within ${duration(length)}` : ''}`}
     >
       {after !== undefined && after > 0 && (
-        <span className="fall-wait" style={{ insetInlineStart: part(event.ms - after - span.from), inlineSize: part(after) }} />
+        <span
+          className="fall-wait"
+          style={{ insetInlineStart: part(event.ms - after - span.from), inlineSize: part(after) }}
+        />
       )}
-      <span className="fall-bar" style={{ insetInlineStart: part(event.ms - span.from), inlineSize: part(length) }} />
+      <span
+        className="fall-bar"
+        style={{ insetInlineStart: part(event.ms - span.from), inlineSize: part(length) }}
+      />
     </span>
   )
 }
