@@ -58,7 +58,7 @@ export const COLUMNS: readonly Column[] = [
     id: 'type',
     label: 'Type',
     title: 'Type of the event',
-    width: 116,
+    width: 150,
     leaves: 0,
     text: (row) => row.event.type,
     cell: (row) => <TypeCell row={row} />,
@@ -194,7 +194,7 @@ function trimmed(ms: number): string {
   return String(Number(ms.toPrecision(3)))
 }
 
-/** Who got it: the names where they are few, how many where not, and until then how far it goes. */
+/** Who got it: the first, and how many more; until somebody did, how far it goes. */
 function reached(session: Session, row: EventRow): string {
   const scope = row.event.scope ?? 'room'
   if (row.delivered === 0) return scope
@@ -203,7 +203,6 @@ function reached(session: Session, row: EventRow): string {
     if ((step.is === 'handled' || step.is === 'received') && step.peer !== row.publisher)
       names.add(peerName(session, step.peer))
   if (names.size === 0) return scope === 'context' ? 'context' : 'itself'
-  const [first, second] = names
-  if (names.size <= 2) return second === undefined ? `${first}` : `${first}, ${second}`
-  return `${names.size} peers`
+  const [first] = names
+  return names.size === 1 ? `${first}` : `${first} +${names.size - 1}`
 }
