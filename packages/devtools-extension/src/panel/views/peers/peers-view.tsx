@@ -1,7 +1,7 @@
 /** Who is there, how they are linked, what they listen to, and why nothing happened. */
 import type { PeerId } from '@crosstown/bus/inspect'
 import { type ReactNode, useMemo, useRef, useState } from 'react'
-import { Empty, Notice } from '../shared/notice.tsx'
+import { Empty } from '../shared/notice.tsx'
 import { useCalmVersion } from '../shared/use-calm.ts'
 import { useTypes } from '../shared/use-types.ts'
 import type { ViewProps } from '../view.ts'
@@ -12,7 +12,6 @@ import './peers.css'
 import { Topology } from './topology.tsx'
 import { useRates } from './use-rates.ts'
 import { type Question, Why } from './why.tsx'
-import { mismatchInWords } from './words.ts'
 
 const CALM_MS = 250
 
@@ -34,7 +33,7 @@ export function PeersView({ session, panel }: ViewProps): ReactNode {
   }
   if (session.peers.size === 0)
     return (
-      <section className="view" aria-label="Peers">
+      <div className="sheet">
         <Empty title="No bus has answered yet">
           <p>
             Each context in which a page, worker or server has made a bus with{' '}
@@ -43,18 +42,11 @@ export function PeersView({ session, panel }: ViewProps): ReactNode {
           </p>
           <p>Servers and other devices appear once the panel is connected to their relay.</p>
         </Empty>
-      </section>
+      </div>
     )
   return (
-    <section className="view peers" aria-label="Peers">
+    <div className="sheet peers">
       <div className="view-scroll" ref={top}>
-        {[...session.peers.values()]
-          .filter(({ state }) => state === 'mismatch')
-          .map((other) => (
-            <Notice key={other.id} severity="warning">
-              {mismatchInWords(other)}
-            </Notice>
-          ))}
         <Why
           session={session}
           version={version}
@@ -83,7 +75,7 @@ export function PeersView({ session, panel }: ViewProps): ReactNode {
           </p>
         )}
       </div>
-    </section>
+    </div>
   )
 }
 

@@ -2,7 +2,7 @@
 import type { PeerId } from '@crosstown/bus/inspect'
 import { type FormEvent, useId, useMemo } from 'react'
 import type { Explanation, Session } from '../../model/model.ts'
-import { useConclusions } from '../conclusions.ts'
+import { explainSubscription, explainType } from '../conclusions.ts'
 import { type Severity, SIGNS } from '../shared/notice.tsx'
 import { subscriptionInWords } from './words.ts'
 
@@ -40,14 +40,13 @@ export function Why({
   onPeer(peer: PeerId): void
 }) {
   const id = useId()
-  const conclusions = useConclusions()
   // biome-ignore lint/correctness/useExhaustiveDependencies: the session changes in place; its version says so
   const explanation = useMemo(() => {
     if (!question) return undefined
     return question.about === 'type'
-      ? conclusions.explainType(session, question.type)
-      : conclusions.explainSubscription(session, question.peer, question.sub)
-  }, [question, conclusions, session, version])
+      ? explainType(session, question.type)
+      : explainSubscription(session, question.peer, question.sub)
+  }, [question, session, version])
   const submit = (event: FormEvent) => {
     event.preventDefault()
     const type = text.trim()

@@ -95,18 +95,18 @@ export function PublishView({ hub, session, selection, panel }: ViewProps): Reac
   }
   if (!peer)
     return (
-      <section className="view" aria-label="Publish">
+      <div className="sheet">
         <Empty title="No context to publish through">
           <p>
             An event is published by a context that is there. Open a page that uses Crosstown, or
             connect to the relay of a server.
           </p>
         </Empty>
-      </section>
+      </div>
     )
   const typeFault = (touched || draft.type !== '') && order.faults.type
   return (
-    <section className="view publish" aria-label="Publish">
+    <div className="sheet publish">
       <div className="view-bar">
         <PeerSelect
           label="Through"
@@ -260,6 +260,6 @@ export function PublishView({ hub, session, selection, panel }: ViewProps): Reac
           onCopy={copy}
         />
       </div>
-    </section>
+    </div>
   )
 }

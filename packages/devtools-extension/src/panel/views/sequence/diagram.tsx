@@ -109,6 +109,7 @@ export function Diagram({
         role="listbox"
         aria-label={`Sequence diagram. ${summary(sequence)}`}
         aria-activedescendant={activeIn ? `${id}-${active}` : undefined}
+        data-keys="grid"
         tabIndex={0}
         onKeyDown={keys}
         onScroll={(event) => {

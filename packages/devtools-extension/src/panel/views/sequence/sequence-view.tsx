@@ -3,7 +3,7 @@ import { type ReactNode, useCallback, useMemo, useState } from 'react'
 import type { Sequence } from '../../model/model.ts'
 import type { Selected } from '../../state/selection.ts'
 import { useStore } from '../../state/store.ts'
-import { useConclusions } from '../conclusions.ts'
+import { sequenceOf } from '../conclusions.ts'
 import { Segmented } from '../shared/choice.tsx'
 import { count, plural } from '../shared/format.ts'
 import { Empty, Notice } from '../shared/notice.tsx'
@@ -19,7 +19,6 @@ const AS_READ_BEST = 3
 const CALM_MS = 250
 
 export function SequenceView({ session, filtered, selection, panel }: ViewProps): ReactNode {
-  const conclusions = useConclusions()
   const selected = useStore(selection)
   const [chosen, setChosen] = useState<Scope>()
   const [shape, setShape] = useState<'diagram' | 'table'>('diagram')
@@ -39,8 +38,8 @@ export function SequenceView({ session, filtered, selection, panel }: ViewProps)
   const key = subject.ids.join(' ')
   // biome-ignore lint/correctness/useExhaustiveDependencies: as above, and ids are compared by their text
   const sequence: Sequence = useMemo(
-    () => conclusions.sequenceOf(session, subject.ids),
-    [conclusions, session, key, version],
+    () => sequenceOf(session, subject.ids),
+    [session, key, version],
   )
   const select = useCallback(
     (event: string) => {
@@ -57,7 +56,7 @@ export function SequenceView({ session, filtered, selection, panel }: ViewProps)
 
   const anything = sequence.messages.length > 0 || sequence.bars.length > 0
   return (
-    <section className="view sequence" aria-label="Sequence">
+    <div className="sheet sequence">
       <div className="view-bar">
         <Segmented
           label="Events to draw"
@@ -141,7 +140,7 @@ export function SequenceView({ session, filtered, selection, panel }: ViewProps)
       ) : (
         <MessageTable sequence={sequence} selected={selected.ids} onSelect={select} />
       )}
-    </section>
+    </div>
   )
 }
 

@@ -1,5 +1,6 @@
 /** One of a few: a row of buttons for views, tabs for the parts of a view. */
-import { type KeyboardEvent, type ReactNode, useId, useRef } from 'react'
+import { type ReactNode, useId } from 'react'
+import { Tabs } from '../../ui/tabs.tsx'
 
 export interface Option<Value extends string> {
   readonly value: Value
@@ -40,65 +41,42 @@ export function Segmented<Value extends string>({
   )
 }
 
-const STEPS: { readonly [key: string]: number } = { ArrowRight: 1, ArrowLeft: -1 }
-
 /** Tabs, and the panel of the chosen one. */
-export function Tabs<Value extends string>({
+export function TabbedParts<Value extends string>({
   label,
+  prefix,
   options,
   value,
   onChange,
   children,
 }: {
   label: string
-  options: readonly Option<NoInfer<Value>>[]
+  /** Of the ids of elements. */
+  prefix: string
+  options: readonly { readonly value: NoInfer<Value>; readonly label: string }[]
   value: Value
   onChange(value: NoInfer<Value>): void
   children: ReactNode
 }) {
-  const id = useId()
-  const row = useRef<HTMLDivElement>(null)
-  const move = (event: KeyboardEvent) => {
-    const at = options.findIndex((option) => option.value === value)
-    const step = STEPS[event.key]
-    const to =
-      step !== undefined
-        ? (at + step + options.length) % options.length
-        : { Home: 0, End: options.length - 1 }[event.key]
-    const next = to === undefined ? undefined : options[to]
-    if (!next) return
-    event.preventDefault()
-    onChange(next.value)
-    row.current?.querySelector<HTMLElement>(`[data-tab="${next.value}"]`)?.focus()
-  }
   return (
-    <div className="tabs">
-      <div role="tablist" aria-label={label} className="tab-row" ref={row} onKeyDown={move}>
-        {options.map((option) => (
-          <button
-            key={option.value}
-            type="button"
-            role="tab"
-            id={`${id}-${option.value}`}
-            data-tab={option.value}
-            aria-selected={value === option.value}
-            aria-controls={`${id}-panel`}
-            tabIndex={value === option.value ? 0 : -1}
-            title={option.title}
-            onClick={() => onChange(option.value)}
-          >
-            {option.label}
-          </button>
-        ))}
+    <>
+      <div className="view-bar part-tabs">
+        <Tabs
+          label={label}
+          prefix={prefix}
+          tabs={options.map((option) => ({ id: option.value, label: option.label }))}
+          current={value}
+          onShow={(id) => onChange(id as Value)}
+        />
       </div>
       <div
         role="tabpanel"
-        id={`${id}-panel`}
-        aria-labelledby={`${id}-${value}`}
+        id={`${prefix}-panel`}
+        aria-labelledby={`${prefix}-tab-${value}`}
         className="tab-panel"
       >
         {children}
       </div>
-    </div>
+    </>
   )
 }

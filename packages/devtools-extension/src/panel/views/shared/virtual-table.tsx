@@ -86,6 +86,7 @@ export function VirtualTable<Row>({
       aria-rowcount={length + 1}
       aria-colcount={columns.length}
       aria-activedescendant={active >= 0 && inPage ? `${id}-${active}` : undefined}
+      data-keys="grid"
       tabIndex={0}
       onKeyDown={keys}
     >

@@ -3,7 +3,7 @@ import type { PeerId } from '@crosstown/bus/inspect'
 import { type ReactNode, useEffect, useRef, useState } from 'react'
 import type { Peer } from '../../model/model.ts'
 import { useVersion } from '../../state/store.ts'
-import { Tabs } from '../shared/choice.tsx'
+import { TabbedParts } from '../shared/choice.tsx'
 import { Empty, Notice } from '../shared/notice.tsx'
 import { askable, PeerSelect } from '../shared/peer-select.tsx'
 import { useAsk } from '../shared/use-ask.ts'
@@ -32,14 +32,14 @@ export function StoreView(props: ViewProps): ReactNode {
   const peer = (chosen === undefined ? undefined : props.session.peers.get(chosen)) ?? peers[0]
   if (!peer)
     return (
-      <section className="view" aria-label="Store">
+      <div className="sheet">
         <Empty title="No context to ask">
           <p>
             The log of a device is read through one of its contexts. Open a page that uses
             Crosstown, or connect to the relay of a server.
           </p>
         </Empty>
-      </section>
+      </div>
     )
   return <StoreOf key={peer.id} {...props} peer={peer} peers={peers} onPeer={setChosen} />
 }
@@ -68,7 +68,7 @@ function StoreOf({
     to: form.to === '' && info ? String(info.head) : form.to,
   }
   return (
-    <section className="view store" aria-label="Store">
+    <div className="sheet store">
       <div className="view-bar">
         <PeerSelect label="Through" peers={peers} value={peer.id} onChange={onPeer} />
         <button
@@ -87,7 +87,13 @@ function StoreOf({
           {store.words}
         </Notice>
       )}
-      <Tabs label="Parts of the store" options={PARTS} value={part} onChange={setPart}>
+      <TabbedParts
+        label="Parts of the store"
+        prefix="store"
+        options={PARTS}
+        value={part}
+        onChange={setPart}
+      >
         {part === 'overview' &&
           (info ? (
             <Overview store={info} />
@@ -121,8 +127,8 @@ function StoreOf({
         {part === 'travel' && (
           <TravelPart hub={hub} peer={peer} pages={pages} offset={active} onOffset={setActive} />
         )}
-      </Tabs>
-    </section>
+      </TabbedParts>
+    </div>
   )
 }
 

@@ -4,12 +4,13 @@ import { typeMatcher } from '@crosstown/bus/protocol'
 import { type ReactNode, useCallback, useEffect, useId, useMemo, useState } from 'react'
 import type { Hub, Peer } from '../../model/model.ts'
 import { useStore } from '../../state/store.ts'
+import type { Path } from '../../ui/tree/lines.ts'
+import { ValueTree } from '../../ui/tree/value-tree.tsx'
 import { clockTime, count, plural } from '../shared/format.ts'
 import { Empty, Notice } from '../shared/notice.tsx'
 import { troubleInWords } from '../shared/trouble.ts'
 import { useAsk } from '../shared/use-ask.ts'
 import type { LogEntry, LogPages } from './log-pages.ts'
-import { type Path, StateTree } from './state-tree.tsx'
 import { travelBack, travelsOf, travelTo } from './travel-state.ts'
 import { differenceOf } from './tree-diff.ts'
 
@@ -183,7 +184,7 @@ export function TravelPart({
           {was.state === 'failed' ? (
             <Notice severity="error">{was.words}</Notice>
           ) : was.value ? (
-            <StateTree tree={was.value.tree} label="State then" load={load} />
+            <ValueTree root={was.value.tree} name="state" label="State then" load={load} />
           ) : (
             <p className="quiet">{step ? 'asking…' : 'Choose a moment.'}</p>
           )}

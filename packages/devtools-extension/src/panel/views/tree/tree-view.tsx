@@ -14,7 +14,7 @@ import {
 import type { CausalNode, Session } from '../../model/model.ts'
 import type { Selected } from '../../state/selection.ts'
 import { useStore } from '../../state/store.ts'
-import { useConclusions } from '../conclusions.ts'
+import { causalTree } from '../conclusions.ts'
 import { duration, since } from '../shared/format.ts'
 import { Empty } from '../shared/notice.tsx'
 import { useCalmVersion } from '../shared/use-calm.ts'
@@ -39,7 +39,6 @@ const CALM_MS = 250
 const MOST_ROOTS = 50
 
 export function TreeView({ hub, session, selection, panel }: ViewProps): ReactNode {
-  const { causalTree } = useConclusions()
   const selected = useStore(selection)
   const version = useCalmVersion(session, CALM_MS)
   const [folded, setFolded] = useState<ReadonlySet<string>>(new Set())
@@ -47,7 +46,7 @@ export function TreeView({ hub, session, selection, panel }: ViewProps): ReactNo
   // biome-ignore lint/correctness/useExhaustiveDependencies: the session changes in place; its version says so
   const roots = useMemo(
     () => rootsOf(of.split(' ').filter(Boolean), (id) => causalTree(session, id)),
-    [of, session, causalTree, version],
+    [of, session, version],
   )
   const nodes = useMemo(() => everyNode(roots), [roots])
   const branches = useMemo(() => branchesOf(roots, folded), [roots, folded])
@@ -58,7 +57,7 @@ export function TreeView({ hub, session, selection, panel }: ViewProps): ReactNo
   )
   if (nodes.length === 0)
     return (
-      <section className="view" aria-label="Causes and effects">
+      <div className="sheet">
         <Empty title="No event is selected">
           <p>
             Select an event in the log. Here you will see what led to it and what it led to: each
@@ -66,7 +65,7 @@ export function TreeView({ hub, session, selection, panel }: ViewProps): ReactNo
             published with <code>ctx.publish</code> or a <code>causationId</code>.
           </p>
         </Empty>
-      </section>
+      </div>
     )
   const fold = (ids: Iterable<string>, away: boolean) =>
     setFolded((before) => {
@@ -75,7 +74,7 @@ export function TreeView({ hub, session, selection, panel }: ViewProps): ReactNo
       return after
     })
   return (
-    <section className="view tree" aria-label="Causes and effects">
+    <div className="sheet tree">
       <div className="view-bar">
         <p className="grow">{summaryOf(roots, nodes)}</p>
         <button
@@ -107,7 +106,7 @@ export function TreeView({ hub, session, selection, panel }: ViewProps): ReactNo
         }}
         onReveal={(node) => node.event && panel.reveal(node.id)}
       />
-    </section>
+    </div>
   )
 }
 
@@ -185,6 +184,7 @@ function TreeList({
       role="tree"
       aria-label="Events by their causes"
       aria-activedescendant={inPage ? `${id}-${active}` : undefined}
+      data-keys="grid"
       tabIndex={0}
       onKeyDown={keys}
     >
