@@ -112,6 +112,15 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
     profile: 'trimmed',
   },
   {
+    name: 'presumptuous-room',
+    invariant: 4,
+    fault: 'the relay takes all before what it trimmed of a publisher for what it had',
+    file: 'edge-relay/dist/stores/trimmed-ids.js',
+    find: 'first <= counter && counter <= last',
+    replace: 'counter <= last',
+    profile: 'trimmed',
+  },
+  {
     name: 'two-cursors',
     invariant: 4,
     fault: 'a batch of the room is committed without moving the cursor',
@@ -218,6 +227,15 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
     find: '(chain ?? mark.chain) !== mark.chain',
     replace: 'false',
     profile: 'restore',
+  },
+  {
+    name: 'credulous-room',
+    invariant: 6,
+    fault: 'a restored room takes what it trimmed away for what a device had of it',
+    file: 'edge-relay/dist/resume.js',
+    find: 'if (!mark && position === cursor)',
+    replace: 'if (position === cursor)',
+    profile: 'trimmed',
   },
   {
     name: 'stale-view',

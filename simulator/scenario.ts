@@ -34,6 +34,9 @@ export function makeScenario(seed: number, profile: ProfileName): Scenario {
   const partial = scene.random.chance(0.3) ? [scene.device()] : []
   const limits = {
     ...(profile === 'trimmed' && { kept: 10 + scene.random.below(40) }),
+    // Where logs are trimmed as well, a room that is restored does not get all again.
+    ...(profile === 'trimmed' &&
+      scene.random.chance(0.5) && { logEvents: 5 + scene.random.below(40) }),
     ...(profile === 'full' && { logEvents: 20 + scene.random.below(60) }),
   }
   scene.posts(profile === 'trimmed')

@@ -10,6 +10,7 @@ import { root, run, runNode, tool, which, windows } from './project.mjs'
 export const capabilities = {
   chromium: { variable: 'CROSSTOWN_CHROMIUM', find: findChromium },
   deno: { variable: 'CROSSTOWN_DENO', find: findDeno },
+  bun: { variable: 'CROSSTOWN_BUN', find: findBun },
 }
 
 /** Finds the named capabilities; returns the variables to set and why others are missing. */
@@ -89,4 +90,12 @@ async function findDeno(given) {
     if (path && existsSync(path) && (await answers(path))) return { value: path }
   }
   return { missing: 'no Deno that starts here (the npm package deno has none for this machine?)' }
+}
+
+async function findBun(given) {
+  const own = join(root, 'node_modules', 'bun', 'bin', 'bun.exe')
+  for (const path of [given, own, which('bun')]) {
+    if (path && existsSync(path) && (await answers(path))) return { value: path }
+  }
+  return { missing: 'no Bun that starts here (the npm package bun has none for this machine?)' }
 }

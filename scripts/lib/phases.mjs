@@ -39,7 +39,7 @@ export const phases = [
   {
     name: 'unit',
     built: true,
-    uses: ['deno'],
+    uses: ['deno', 'bun'],
     files: () =>
       filesUnder(['packages', 'scripts', 'bench', 'demo'])
         .filter(isTest)

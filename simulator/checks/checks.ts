@@ -5,7 +5,7 @@ import { NAME, PRISTINE, QUEUE_EVENTS, ROOM } from '../place.ts'
 import { fromStart, live, publishersOrder } from './hearing.ts'
 import { posts } from './posts.ts'
 import { streams } from './streams.ts'
-import { keyOf, placeOf, sameOrigin, type View } from './view.ts'
+import { keyOf, sameOrigin, type View } from './view.ts'
 
 /** The type that the relay refuses. */
 const REFUSED = 'secret.told'
@@ -63,12 +63,13 @@ function* promises({ ledger, devices, room }: View): Iterable<string> {
     const logged = found !== undefined
     // What was trimmed away must have reached the room before.
     const kept =
-      logged || (log?.trimmed && (placed.has(id) || scope === 'device' || type === REFUSED))
+      logged || (log?.trimmed && (room.ever.has(id) || scope === 'device' || type === REFUSED))
     if (!kept && !log?.gone.has(id)) yield `${id} (${key}) was ${until} and is not in its log`
     if (until !== 'relayed' || scope !== 'room') continue
     if (type === REFUSED) yield `${id} (${key}) was relayed, and the relay refuses its type`
     const position = placed.get(id)
-    if (position === undefined && placeOf(event.position) <= room.trimmed) continue
+    // It was trimmed away since.
+    if (position === undefined && room.came.has(id)) continue
     if (position === undefined) {
       // What a room lost it gets again from a device that is there and has it as its own.
       // One that lost its last commits may not know any more that the room had decided for it.
@@ -127,6 +128,9 @@ function* scopes({ ledger }: View): Iterable<string> {
 
 function* roomOnce({ ledger, room }: View): Iterable<string> {
   const published = new Map(ledger.publications.map((one) => [one.key, one]))
+  // A post is known by its id as long as it is kept.
+  for (const [id, times] of room.came)
+    if (times > 1 && !id.startsWith('h-')) yield `${id} came into the room ${times} times`
   const seen = new Set<string>()
   for (const { id, data } of room.events) {
     if (seen.has(id)) yield `${id} is twice in the room`
@@ -155,21 +159,20 @@ function* users({ network, devices }: View): Iterable<string> {
 }
 
 function* convergence({ devices, room }: View): Iterable<string> {
-  const placed = new Map(room.events.map(({ id, position }) => [id, position]))
   for (const { name, events, device, cursor, reads, trimmed } of devices) {
     if (!isLogOpen(device) || cursor === undefined) continue
     const byId = new Map(events.map((event) => [event.id, event]))
     for (const { id, position, type } of room.events) {
       const found = byId.get(id)
-      if (!found && (trimmed || !reads(type))) continue
+      // Whoever joined, or came back, while it was trimmed away went on behind it.
+      if (!found && (trimmed || !reads(type) || room.returned.has(id))) continue
       if (!found) yield `${id} of the room is not in the log of ${name}`
       else if (found.position !== position)
         yield `${id} stands at ${position}, and in the log of ${name} at ${found.position}`
     }
     for (const { id, header, own, position, refused } of events) {
-      if (header.scope === 'device' || header.type === REFUSED || placed.has(id)) continue
+      if (header.scope === 'device' || header.type === REFUSED || room.came.has(id)) continue
       if (refused === 'conflict' && header.expected !== undefined) continue
-      if (room.trimmed > 0 && placeOf(position) <= room.trimmed) continue
       if (own) yield `${id} of ${name} never reached the room`
       else if (position !== undefined)
         yield `${id} in the log of ${name} stands at ${position}, where the room has it not`

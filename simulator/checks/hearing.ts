@@ -11,7 +11,7 @@ export function* live({ ledger, devices }: View): Iterable<string> {
     if (!view?.former.length) yield* twice(all, `${name} from the start`)
     yield* disorder(live, `${name} live`)
     if (isOver(instance) || instance.ready === undefined) continue
-    const heard = new Set([...live.map(({ id }) => id), ...(view ? late(view) : [])])
+    const heard = new Set([...live.map(({ id }) => id), ...(view ? late(view, live) : [])])
     for (const event of view?.events ?? []) {
       if (event.header.type.startsWith('$')) continue
       if (isKnown(event.id, instance, view)) continue
@@ -34,10 +34,19 @@ function isPast({ said }: Logged, view: View['devices'][number] | undefined): bo
 
 /**
  * Events that came to a log behind a later one of their publisher: a copied profile may bring what
- * its original lost. Nobody hears them live, as each publisher's order holds.
+ * its original lost, and a room that is made anew what it had trimmed away. Nobody hears them, as each
+ * publisher's order holds. Of a log that was trimmed the later one may be gone, and was `heard`.
  */
-function* late({ events }: DeviceView): Iterable<string> {
+function* late(
+  { events, trimmed }: DeviceView,
+  heard: readonly { readonly id: string }[] = [],
+): Iterable<string> {
   const highest = new Map<string, number>()
+  const kept = new Set(events.map(({ id }) => id))
+  for (const { id } of trimmed ? heard : []) {
+    const [prefix, counter] = partsOf(id)
+    if (!kept.has(id)) highest.set(prefix, Math.max(counter, highest.get(prefix) ?? 0))
+  }
   for (const { id } of events) {
     const [prefix, counter] = partsOf(id)
     if (counter < (highest.get(prefix) ?? 0)) yield id
@@ -86,7 +95,7 @@ export function* fromStart({ ledger, devices }: View): Iterable<string> {
     const { name, all, device, ready } = instance
     if (isOver(instance) || ready === undefined) continue
     const view = devices.find((one) => one.device === device)
-    const heard = new Set([...all.map(({ id }) => id), ...(view ? late(view) : [])])
+    const heard = new Set([...all.map(({ id }) => id), ...(view ? late(view, all) : [])])
     for (const { id, header } of view?.events ?? []) {
       if (!heard.has(id) && !header.type.startsWith('$'))
         yield `${id} is in the log of ${view?.name}, and ${name} did not hear it from the start`

@@ -1,5 +1,5 @@
 // Whether the room has what was posted by HTTP as the relay answered.
-import { keyOf, placeOf, type View } from './view.ts'
+import { keyOf, type View } from './view.ts'
 
 export function* posts({ ledger, room }: View): Iterable<string> {
   const byKey = Map.groupBy(room.events, ({ data }) => keyOf(data))
@@ -15,7 +15,7 @@ export function* posts({ ledger, room }: View): Iterable<string> {
     for (const [i, key] of keys.entries()) {
       const answered = events?.[i]
       const found = byKey.get(key)?.[0]
-      if (!found && placeOf(answered?.position) <= room.trimmed) continue
+      if (!found && room.came.has(answered?.id ?? '')) continue
       if (found?.position !== answered?.position || found?.id !== answered?.id)
         yield `${key} was posted at ${answered?.position} and stands at ${found?.position}`
     }

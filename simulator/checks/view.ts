@@ -65,18 +65,7 @@ export interface View {
   readonly present:
     | readonly { readonly name: string; readonly sees: readonly string[] }[]
     | undefined
-  readonly room: {
-    readonly head: string | undefined
-    readonly trimmed: number
-    readonly events: readonly {
-      readonly id: string
-      readonly position: string
-      readonly type: string
-      readonly data: string
-      readonly stream?: string
-      readonly revision?: number
-    }[]
-  }
+  readonly room: Awaited<ReturnType<TestNetwork['relay']['room']>>
 }
 
 export async function viewOf(stage: Stage, rested: boolean): Promise<View> {

@@ -14,6 +14,9 @@ import { type AnyHandler, Handlers } from './dispatch/handlers.ts'
 import { iterate, nextEvent } from './dispatch/iterate.ts'
 import { BusError } from './errors.ts'
 import { type BusEvent, isHeaderText } from './event.ts'
+import { Peer } from './inspect/peer.ts'
+import { inspectable } from './inspect/peers.ts'
+import type { TapHolder } from './inspect/tap.ts'
 import { tabsLink } from './links/tabs.ts'
 import { indexedDbLog } from './log/indexeddb.ts'
 import type { Log } from './log/log.ts'
@@ -28,6 +31,7 @@ import {
 } from './options.ts'
 import { type Platform, runtimePlatform } from './platform.ts'
 import { PresenceView } from './presence.ts'
+import { parsePatterns, typeMatcher } from './protocol/pattern.ts'
 import { deviceName } from './protocol/presence.ts'
 import { eventById } from './read/by-id.ts'
 import { withExpected } from './read/expected.ts'
@@ -37,6 +41,7 @@ import { replay } from './read/replay.ts'
 import { unreadable, withLog } from './read/steady-log.ts'
 import { fromRevisionOn, streamEvents } from './read/stream.ts'
 import { Subscriber } from './read/subscriber.ts'
+import { walk } from './read/walk.ts'
 import { EventTypes } from './schema/event-types.ts'
 import type { EventSchemas, SchemaEvents, SchemaInput } from './schema/schema.ts'
 import { Submitter } from './sync/guest.ts'
@@ -88,7 +93,9 @@ export function createBusOn(
     resolved
   const direct = !log && !tabs && !relay && !events && links.length === 0
 
+  const taps: TapHolder = { tap: undefined }
   const report = (error: BusError): void => {
+    taps.tap?.error(error)
     const { stage = 'batch', eventId, eventType } = error
     try {
       onError(error, {
@@ -101,11 +108,12 @@ export function createBusOn(
     }
   }
   const later = (run: () => void): void => void platform.timer(0, run)
-  const handlers = new Handlers()
+  const handlers = new Handlers(taps, () => platform.monotonic())
   const types = events && new EventTypes(events, unknown)
   const dispatcher = new Dispatcher({
     decode: decodeValue,
     types,
+    taps,
     report,
     context: (event, subscription, delivery) => handlers.context(event, subscription, delivery),
   })
@@ -123,6 +131,7 @@ export function createBusOn(
     name,
     prefix: composer.prefix,
     platform,
+    taps,
     log,
     tabs,
     relay,
@@ -148,11 +157,12 @@ export function createBusOn(
     stages: {
       dispatcher,
       waiters,
-      peers: (peerEvents) => new Peers(composer.prefix, platform, relay !== undefined, peerEvents),
+      peers: (peerEvents) =>
+        new Peers(composer.prefix, platform, relay !== undefined, peerEvents, taps),
       presence: (presenceEvents) => new PresenceView(presence, presenceEvents),
       writer: (opened) => new LogWriter(opened, platform),
       takeTurn,
-      links: (linkedEvents) => new UserLinks(linkedEvents),
+      links: (linkedEvents) => new UserLinks(linkedEvents, taps),
       guest: (options) => new Submitter(options),
       host: (options) => new LogHost(options),
       fallbackLog: () => new MemoryLog(platform),
@@ -160,7 +170,7 @@ export function createBusOn(
       withExpected: (opened, entries) => withExpected(opened, entries, report),
     },
   })
-  const pipeline = new Pipeline(device.sinks, limits)
+  const pipeline = new Pipeline(device.sinks, limits, taps)
   const publisher = new Publisher({
     composer,
     pipeline,
@@ -180,11 +190,15 @@ export function createBusOn(
   const queue = new DirectQueue(
     (event, handled) => dispatcher.own(event, handled),
     (ticket) => void settleHandled(ticket),
+    taps,
   )
   const directly = new DirectPublisher({ composer, queue, later, report })
-  const openLog = async (): Promise<Log | undefined> => (direct ? undefined : device.open())
+  const openLog = async (): Promise<Log | undefined> => {
+    inspected.use()
+    return direct ? undefined : device.open()
+  }
   const subscriber = new Subscriber<AnyHandler>({
-    attach: (patterns, handler, where) => handlers.attach(dispatcher, patterns, handler, where),
+    attach: (...made) => handlers.attach(dispatcher, ...made),
     decode: (event) => dispatcher.open(event),
     hasLog: log !== undefined,
     hasRelay: relay !== undefined,
@@ -205,8 +219,43 @@ export function createBusOn(
     report,
   })
   let closed: Promise<void> | undefined
+  const inspected = new Peer({
+    taps,
+    prefix: composer.prefix,
+    name,
+    source,
+    platform,
+    relay,
+    device,
+    nameOf: deviceName,
+    subscriptions: dispatcher.subscriptions,
+    queued: () => pipeline.waiting,
+    asks: {
+      open: openLog,
+      encode: encodeValue,
+      decode: (text, encoding) => decodeValue(text, encoding, { type: name, id: 'asked for' }),
+      byId: (opened, id) => eventById(opened, id, relay !== undefined),
+      walk: (opened, from) => walk(opened, from, report),
+      past: (pattern, to) =>
+        bus.replay({ pattern, to, order: relay === undefined ? 'device' : 'room' }),
+      views: projector.views,
+      limits: { events: limits.logEvents, bytes: limits.logBytes, days: limits.logDays },
+      outbox: () => device.status.get().outbox,
+      publish,
+      again(incoming, patterns, sub) {
+        const { type } = incoming.header
+        if (patterns && !typeMatcher(parsePatterns(patterns))(type)) return 0
+        return dispatcher.again(incoming, ({ order }) => sub === undefined || sub === order)
+      },
+    },
+    called: (kind) => (kind === 'loop' ? bus.events : kind === 'once' ? bus.once : bus.subscribe),
+  })
+  const opening = (): void => {
+    inspected.use()
+    if (!direct) device.opening()
+  }
   const use = (): void => {
-    if (!closed && !direct) device.opening()
+    if (!closed) opening()
   }
 
   /** Tickets whose handlers have not settled. */
@@ -223,8 +272,8 @@ export function createBusOn(
 
   function publish(type: string, data?: unknown, options?: PublishOptions): Promise<BusEvent> {
     if (closed) return rejectedTicket(closedError(), later, report)
+    opening()
     if (direct) return directly.publish(type, data, options)
-    device.opening()
     return publisher.publish(type, data, options)
   }
 
@@ -274,6 +323,7 @@ export function createBusOn(
     waiters.abandon(closedError())
     for (const ticket of handling) ticket.reject(closedError())
     await Promise.race([device.close(), limit])
+    inspected.close()
     cancel()
   }
 
@@ -311,7 +361,7 @@ export function createBusOn(
         const what = 'publishBatch takes a list of { type, data }'
         return rejectedTicket(new BusError('invalid_options', what), later, report)
       }
-      if (!direct) device.opening()
+      opening()
       const drafts: Draft[] = entries.map(({ type, data, ...rest }) => ({
         type,
         data,
@@ -319,23 +369,30 @@ export function createBusOn(
       }))
       return (direct ? directly : publisher).publishBatch(drafts, level)
     },
-    subscribe: (patterns: string, handler: AnyHandler, options: SubscribeOptions<BusEvent> = {}) =>
-      unsubscriber(subscriber.subscribe(patterns, handler, options)),
-    once: (patterns: string, { where, signal }: SubscribeOptions<BusEvent> = {}) =>
-      nextEvent((handler, failed) => subscriber.subscribe(patterns, handler, { where, failed }), {
-        signal,
-        onClose: subscriber.onClose,
-        abortError,
-      }),
-    events: (patterns: string, options: EventsOptions<BusEvent> = {}) => {
+    subscribe(patterns: string, handler: AnyHandler, options: SubscribeOptions<BusEvent> = {}) {
+      inspected.use()
+      return unsubscriber(subscriber.subscribe(patterns, handler, options))
+    },
+    once(patterns: string, { where, signal }: SubscribeOptions<BusEvent> = {}) {
+      inspected.use()
+      const options = { where, kind: 'once' } as const
+      return nextEvent(
+        (handler, failed) => subscriber.subscribe(patterns, handler, { ...options, failed }),
+        { signal, onClose: subscriber.onClose, abortError },
+      )
+    },
+    events(patterns: string, options: EventsOptions<BusEvent> = {}) {
+      inspected.use()
       const { where, from, signal, buffer = 1_000, overflow = 'error' } = options
+      const about = { where, from, kind: 'loop' } as const
       return iterate(
-        (handler, failed) => subscriber.subscribe(patterns, handler, { where, from, failed }),
+        (handler, failed) => subscriber.subscribe(patterns, handler, { ...about, failed }),
         {
           signal,
           buffer,
           overflow,
           report,
+          dropped: ({ id }) => taps.tap?.dropped([id], 'overflow'),
           onClose: subscriber.onClose,
         },
       )
@@ -354,7 +411,9 @@ export function createBusOn(
     project(patterns: string, reducer: unknown, initial: unknown, options: ProjectOptions = {}) {
       if (closed) throw closedError()
       if (!log) throw unreadable()
+      inspected.use()
       const view = projector.project(patterns, reducer, initial, options)
+      taps.tap?.viewed(view)
       const close = (): void => projector.end(view)
       return {
         ready: view.ready,
@@ -388,6 +447,7 @@ export function createBusOn(
     [Symbol.asyncDispose]: () => close(),
   }
   handlers.publish = publish
+  inspectable.set(bus, inspected)
   return bus as unknown as Bus<Record<string, unknown>>
 }
 

@@ -34,6 +34,10 @@ export const BUS_ERROR_CODES = {
   outbox_full: 3013,
   /** A buffer with `overflow: 'error'` was full. */
   buffer_overflow: 3014,
+  /** The token has ended, or was called back: come back with a fresh one. */
+  token_expired: 3015,
+  /** A fresh token allows other things than the one before: join anew with it. */
+  rights_changed: 3016,
 
   /** The first frame, or one after it, is not a frame of this protocol. */
   bad_frame: 3500,

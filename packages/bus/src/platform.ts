@@ -139,3 +139,36 @@ export function runtimePlatform(): Platform {
     WebSocket: scope.WebSocket,
   }
 }
+
+/** Address, without query and fragment, and title of this page or worker; nothing on servers. */
+export function ownPlace(): { url?: string; title?: string } {
+  const { location, document } = globalThis as { location?: Location; document?: Document }
+  // Deno has a location of no meaning where it was given one.
+  if (location === undefined || location.origin === undefined) return {}
+  const title = document?.title
+  return { url: location.origin + location.pathname, ...(title && { title }) }
+}
+
+/** A text of the page's session storage, where it has one that can be read. */
+export function sessionText(key: string): string | undefined {
+  try {
+    // Node warns of a storage without a file at the first look.
+    return ownWindow()?.sessionStorage.getItem(key) ?? undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** How much of its room the origin uses, in bytes, and whether the browser keeps it. */
+export async function storageQuota(): Promise<
+  { usage: number; quota: number; persisted: boolean } | undefined
+> {
+  try {
+    const { storage } = (globalThis as { navigator?: Navigator }).navigator ?? {}
+    if (storage?.estimate === undefined) return undefined
+    const { usage = 0, quota = 0 } = await storage.estimate()
+    return { usage, quota, persisted: await storage.persisted() }
+  } catch {
+    return undefined
+  }
+}

@@ -1,11 +1,30 @@
-import { BusError, isHeaderText, isPattern, type Rights } from '@crosstown/bus/protocol'
+import { BusError, isBusError, isHeaderText, isPattern, type Rights } from '@crosstown/bus/protocol'
+
+/** What a token allows in a room. */
+export interface RelayRights extends Rights {
+  /**
+   * Whether it may read what was in the room before: a new device begins at the head without, and
+   * HTTP gives it nothing but what comes. A device that was there before goes on where it was.
+   * @default true
+   */
+  readonly history?: boolean
+  /** Whether it may hear who is there. @default true */
+  readonly presence?: boolean
+  /** Whether it may inspect the room and its devices. @default false */
+  readonly inspect?: boolean
+}
 
 /** Who a token belongs to, and what it allows. */
 export interface Identity {
   /** Names the user or service; 1 to 256 characters. A log belongs to the first one it joined with. */
   readonly subject: string
-  /** Patterns of the event types it may publish, and of those it may read. */
-  readonly rights: Rights
+  /** Patterns of the event types it may publish, and of those it may read, and more. */
+  readonly rights: RelayRights
+  /**
+   * When the token ends, in milliseconds since 1970; who is connected is asked for a fresh one before,
+   * and closed with `token_expired` then. @default never
+   */
+  readonly expiresAt?: number
 }
 
 /** What an {@link Auth} function is told beside the token. */
@@ -53,6 +72,9 @@ export async function authenticate(
   try {
     identity = await auth(token, request)
   } catch (error) {
+    // What it says of itself, of a token that is in order.
+    if (isBusError(error, 'forbidden'))
+      throw new BusError('forbidden', 'the token does not allow this room')
     report(error)
   }
   if (identity === undefined || identity === null) throw unauthorized()
@@ -75,7 +97,7 @@ function unauthorized(): BusError {
 
 function identityFault(identity: unknown): string | undefined {
   if (typeof identity !== 'object') return 'it is no object'
-  const { subject, rights } = identity as Record<string, unknown>
+  const { subject, rights, expiresAt } = identity as Record<string, unknown>
   if (!isHeaderText(subject)) return 'subject must be 1 to 256 characters'
   if (typeof rights !== 'object' || rights === null) return 'rights is missing'
   for (const key of ['publish', 'subscribe'] as const) {
@@ -84,5 +106,11 @@ function identityFault(identity: unknown): string | undefined {
       return `rights.${key} must be a list of patterns`
     }
   }
+  for (const key of ['history', 'presence', 'inspect'] as const) {
+    const may = (rights as Record<string, unknown>)[key]
+    if (may !== undefined && typeof may !== 'boolean') return `rights.${key} must be true or false`
+  }
+  if (expiresAt !== undefined && !Number.isFinite(expiresAt))
+    return 'expiresAt must be milliseconds since 1970'
   return undefined
 }

@@ -28,7 +28,7 @@ import {
   type Term,
   utf8Length,
 } from '@crosstown/bus/protocol'
-import { type Auth, authenticate, type Identity } from './auth.ts'
+import { type Auth, authenticate, type Identity, type RelayRights } from './auth.ts'
 import type { AdmittedReply } from './commands.ts'
 import type { Member, ReadRights } from './delivery.ts'
 import { faultOf, linesOf } from './judge.ts'
@@ -85,6 +85,9 @@ export class Connection implements Member, Viewer, SocketEvents {
   #pausedSinceMs = 0
   readonly #openedMs: number
   #lastHeardMs: number
+  #identity: Identity | undefined
+  /** When the token ends, by the clock that nobody sets. */
+  #expiresMs = Number.POSITIVE_INFINITY
 
   constructor(socket: Socket, admission: Admission, context: ConnectionContext) {
     this.#socket = socket
@@ -141,6 +144,8 @@ export class Connection implements Member, Viewer, SocketEvents {
     if (this.#state !== 'open') {
       if (nowMs - this.#openedMs >= helloMs)
         this.fail(new BusError('timeout', `no hello within ${helloMs} ms`))
+    } else if (nowMs >= this.#expiresMs) {
+      this.fail(new BusError('token_expired', 'the token has ended'))
     } else if (nowMs - this.#lastHeardMs >= silenceMs) {
       this.fail(new BusError('silent', `nothing was heard for ${silenceMs} ms`))
     } else if (this.#drained) {
@@ -201,6 +206,8 @@ export class Connection implements Member, Viewer, SocketEvents {
     else if (frame.frame === 'publish') this.#publish(host, frame, data, bytes)
     else if (frame.frame === 'cast') this.#cast(host, frame, data)
     else if (frame.frame === 'presence') this.#presence(host, frame, bytes)
+    else if (frame.frame === 'token')
+      this.#renew(frame.token).catch((error: unknown) => this.#failWith(error))
     else throw new BusError('bad_frame', `${frame.frame} is not for the relay, or not now`)
   }
 
@@ -248,15 +255,52 @@ export class Connection implements Member, Viewer, SocketEvents {
     if (this.attached) presence.said(this, own.members)
   }
 
+  #identify(token: string | undefined): Promise<Identity> {
+    const { auth, report } = this.#context
+    return authenticate(auth, token, this.#admission, (error) =>
+      report(error, this.#admission.room),
+    )
+  }
+
+  /** Goes on with a fresh token; one that allows something else is for a connection of its own. */
+  async #renew(token: string): Promise<void> {
+    const identity = await this.#identify(token)
+    const before = this.#identity
+    if (this.closed || !before) return
+    if (identity.subject !== before.subject)
+      throw new BusError('subject_changed', 'the fresh token is of another subject')
+    if (!isSameRights(identity.rights, before.rights))
+      throw new BusError('rights_changed', 'the fresh token allows other things: join anew')
+    this.send(encodeFrame({ frame: 'renewed', ...this.#takeOn(identity) }))
+  }
+
+  /** Keeps who this is; returns for how long. */
+  #takeOn(identity: Identity): { readonly expiresInMs?: number } {
+    const { platform } = this.#context
+    this.#identity = identity
+    this.#expiresMs = Number.POSITIVE_INFINITY
+    if (identity.expiresAt === undefined) return {}
+    const expiresInMs = Math.max(0, identity.expiresAt - platform.now())
+    this.#expiresMs = platform.monotonic() + expiresInMs
+    return { expiresInMs }
+  }
+
+  /** Ends the connection if its token is one that was called back. */
+  revoke(isRevoked: (identity: Identity) => boolean): boolean {
+    if (this.closed || !this.#identity || !isRevoked(this.#identity)) return false
+    this.fail(new BusError('token_expired', 'the token was called back'))
+    return true
+  }
+
   async #join(hello: HelloFrame): Promise<void> {
-    const { auth, host: hostOf, platform, report, store } = this.#context
+    const { host: hostOf, platform, store } = this.#context
     const { room } = this.#admission
     if (hello.types?.some((pattern) => !isPattern(pattern))) {
       throw new BusError('invalid_pattern', 'hello: types has something that is not a pattern')
     }
-    const identity = await authenticate(auth, hello.token, this.#admission, (error) =>
-      report(error, room),
-    )
+    const identity = await this.#identify(hello.token)
+    // Known from now on, so that a token that is called back meanwhile is found.
+    this.#identity = identity
     const secretHash = await platform.sha256(hello.device.secret)
     if (this.closed) return
     const host = hostOf(room)
@@ -267,7 +311,7 @@ export class Connection implements Member, Viewer, SocketEvents {
       const who = { device: device.id, secretHash, subject }
       const admitted = await host.hello({ ...who, log, owner, terms })
       if (this.closed) return
-      const resume = await resumeAt(store, room, host.head, hello)
+      const resume = await resumeAt(store, room, host.head, hello, identity.rights.history)
       if (!this.closed) this.#welcome(host, hello, identity, admitted, resume)
     } finally {
       release()
@@ -277,11 +321,12 @@ export class Connection implements Member, Viewer, SocketEvents {
   #welcome(
     host: RoomHost,
     hello: HelloFrame,
-    { subject, rights }: Identity,
+    identity: Identity,
     { term, copy }: AdmittedReply,
     resume: Resume,
   ): void {
     const { limits, store } = this.#context
+    const { subject, rights } = identity
     const { head } = host
     const row = host.device(hello.device.id)
     if (row && !copy && !isSameTerm(row.term, hello.terms.at(-1) as Term)) {
@@ -296,7 +341,7 @@ export class Connection implements Member, Viewer, SocketEvents {
     this.device = hello.device.id
     this.name = deviceName(this.device)
     if (this.#context.auth) this.subject = subject
-    this.sees = rights.subscribe.length > 0
+    this.sees = rights.subscribe.length > 0 && rights.presence !== false
     this.reads = host.delivery.rights(rights.subscribe, hello.types)
     this.place = place
     this.position = resume.from
@@ -318,6 +363,7 @@ export class Connection implements Member, Viewer, SocketEvents {
           heartbeatMs: limits.heartbeatMs,
         },
         durability: store.durability,
+        ...this.#takeOn(identity),
       }),
     )
     // A copy learns that it is one, and no more: what is the other's own must not reach it as its.
@@ -351,4 +397,17 @@ export class Connection implements Member, Viewer, SocketEvents {
     this.onDrain()
     this.#context.left(this)
   }
+}
+
+/** Whether two tokens allow the same, in whatever order they say it. */
+function isSameRights(a: RelayRights, b: RelayRights): boolean {
+  const text = ({
+    publish,
+    subscribe,
+    history = true,
+    presence = true,
+    inspect = false,
+  }: RelayRights) =>
+    JSON.stringify([[...publish].sort(), [...subscribe].sort(), history, presence, inspect])
+  return text(a) === text(b)
 }

@@ -38,15 +38,20 @@ function hostOf(store: Store, taken: string[] = []): RoomHost {
   })
 }
 
+interface Batch {
+  readonly number: number
+  readonly ids: readonly string[]
+}
+
 /** One of the devices that came of one log: it sends the events of that log, batch by batch. */
 class Copy {
   readonly id: string
-  readonly #batches: readonly (readonly string[])[]
+  readonly #batches: Batch[]
   #next = 0
 
   constructor(id: string, batches: readonly (readonly string[])[]) {
     this.id = id
-    this.#batches = batches
+    this.#batches = batches.map((ids, i) => ({ number: i + 1, ids }))
   }
 
   get done(): boolean {
@@ -58,14 +63,19 @@ class Copy {
     return host.hello({ device: id, secretHash: 'h', subject: 's', log: 'one log', terms: [TERM] })
   }
 
+  /** Its log has the next so many batches no more. */
+  forget(batches: number): void {
+    this.#batches.splice(this.#next, batches)
+  }
+
   /** Sends the next batch; `again` the last one once more, as after a lost ack. */
   async send(host: RoomHost, again: boolean): Promise<void> {
     if (again && this.#next > 0) this.#next -= 1
     if (this.done) return
-    const ids = this.#batches[this.#next] as readonly string[]
+    const { number, ids } = this.#batches[this.#next] as Batch
+    const prev = this.#batches[this.#next - 1]?.number
     this.#next += 1
-    const number = this.#next
-    const frame = publishOf(number, number === 1 ? undefined : number - 1, ids, { term: TERM })
+    const frame = publishOf(number, prev, ids, { term: TERM })
     const command = {
       device: this.id,
       mayPublish: () => true,
@@ -180,6 +190,35 @@ test.each([
       [6, 2, [2, 3], [[1, 4]], ['p-4', 'q-2']],
       [8, 3, [0], undefined, ['p-5']],
     ])
+    expect(errors).toEqual([])
+    await store.close()
+  },
+)
+
+test.each([
+  ['memory', memoryStore],
+  ['SQLite', () => sqliteStore(join(folder, `${++files}.db`))],
+] as const)(
+  'what a room in %s lost, and its publisher had trimmed, comes into it from a copy, though what followed it was trimmed away there',
+  async (_, open) => {
+    const store = open()
+    const taken: string[] = []
+    const host = hostOf(store, taken)
+    // The room is restored from a backup that has batch 1 only; of batches 2 and 3 the original's log
+    // has nothing any more, so that it goes on with batch 4.
+    const all = [['p-1'], ['p-2', 'p-3'], ['p-4'], ['p-5'], ['p-6']]
+    const original = new Copy('original', all)
+    await original.join(host)
+    await original.send(host, false)
+    original.forget(2)
+    while (!original.done) await original.send(host, false)
+    await store.trim('r', { ...ALL, since: 0, events: 1 }, ALL)
+    expect(taken).toEqual(['p-1', 'p-5', 'p-6'])
+
+    const copy = new Copy('copy', all)
+    await copy.join(host)
+    while (!copy.done) await copy.send(host, false)
+    expect(taken).toEqual(['p-1', 'p-5', 'p-6', 'p-2', 'p-3', 'p-4'])
     expect(errors).toEqual([])
     await store.close()
   },

@@ -3,7 +3,7 @@
  * a second time under another name: with posts, whose ids are those of their publishers, and from
  * devices that share a log, since a copy of a device sends what the other one may have sent before.
  */
-import { type EventHeader, parseId } from '@crosstown/bus/protocol'
+import type { EventHeader } from '@crosstown/bus/protocol'
 import type { Command, Known, PostCommand, Posted, PublishCommand, RoomState } from './commands.ts'
 import { positionIn } from './record.ts'
 import type { Store } from './stores/store.ts'
@@ -98,13 +98,6 @@ async function knownEvents(
     }
   }
   // Asked after all were looked for: retention may take them away meanwhile.
-  const trimmed = new Map<string, number>()
-  for (const id of missing) {
-    const [prefix, counter] = parseId(id)
-    const to = trimmed.get(prefix) ?? (await store.trimmedTo(room, prefix))
-    trimmed.set(prefix, to)
-    // A publisher's events come in order: before a later one, this one was taken, or refused.
-    if (counter > 0 && counter <= to) known.set(id, 'trimmed')
-  }
+  for (const id of missing) if (await store.wasTrimmed(room, id)) known.set(id, 'trimmed')
   return { known, revisions }
 }

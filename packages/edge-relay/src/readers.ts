@@ -2,7 +2,9 @@
  * Those who wait over HTTP for a room to grow. They have no connection and no state in the room:
  * each reads from the store, and is only woken when there is something to read.
  */
+
 import { BusError } from '@crosstown/bus/protocol'
+import type { Identity } from './auth.ts'
 import type { Platform } from './platform.ts'
 import type { RoomHead, RoomRecord } from './record.ts'
 
@@ -36,7 +38,7 @@ export class Readers {
    * reader is to come back; the watch has to be stopped then
    * @throws {BusError} going_away
    */
-  watch(room: string, onEnd: (backMs: number) => void): Watch {
+  watch(room: string, identity: Identity, onEnd: (backMs: number) => void): Watch {
     if (this.#closing) throw new BusError('going_away', 'the relay is closing')
     let entry = this.#rooms.get(room)
     if (!entry) {
@@ -44,7 +46,7 @@ export class Readers {
       this.#rooms.set(room, entry)
     }
     const { watches } = entry
-    const watch = new Watch(this.#platform, onEnd, () => {
+    const watch = new Watch(this.#platform, identity, onEnd, () => {
       if (!watches.delete(watch) || watches.size > 0) return
       this.#rooms.delete(room)
       if (this.#rooms.size === 0) this.#ended()
@@ -73,6 +75,14 @@ export class Readers {
     for (const watch of [...(this.#rooms.get(room)?.watches ?? [])]) watch.end(backMs)
   }
 
+  /** Ends the watches of those whose token was called back; returns how many. */
+  revoke(isRevoked: (identity: Identity) => boolean, backMs: number): number {
+    const all = [...this.#rooms.values()].flatMap(({ watches }) => [...watches])
+    const revoked = all.filter(({ identity }) => isRevoked(identity))
+    for (const watch of revoked) watch.end(backMs)
+    return revoked.length
+  }
+
   /**
    * Ends every watch; resolves when the last one is stopped.
    *
@@ -92,6 +102,7 @@ export class Readers {
 
 /** One reader's eye on a room. */
 export class Watch {
+  readonly identity: Identity
   readonly #platform: Platform
   readonly #onEnd: (backMs: number) => void
   readonly #onStop: () => void
@@ -99,8 +110,14 @@ export class Watch {
   #over = false
   #resolve: (() => void) | undefined
 
-  constructor(platform: Platform, onEnd: (backMs: number) => void, onStop: () => void) {
+  constructor(
+    platform: Platform,
+    identity: Identity,
+    onEnd: (backMs: number) => void,
+    onStop: () => void,
+  ) {
     this.#platform = platform
+    this.identity = identity
     this.#onEnd = onEnd
     this.#onStop = onStop
   }

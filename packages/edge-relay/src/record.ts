@@ -5,7 +5,7 @@ import {
   checkOf,
   type Earlier,
   type EventHeader,
-  idPairs,
+  parseId,
   positionOf,
   type Refusal,
 } from '@crosstown/bus/protocol'
@@ -99,10 +99,29 @@ export function firstAfter(record: RoomRecord): RoomFirst {
   return markIn(record, lastPlace(record))
 }
 
-/** The highest counter of each publisher whose events a device brought in this record. */
-export function publishersIn({ device, headers }: RoomRecord): [prefix: string, counter: number][] {
+/** Events of one publisher: their ids are the prefix and the counters from `first` to `last`. */
+export interface IdRange {
+  readonly prefix: string
+  readonly first: number
+  readonly last: number
+}
+
+/**
+ * The range of each publisher whose events a device brought in this record. What is between two of
+ * them and not in the record was in their batch, too: it is not for the room, or was refused, or the
+ * room has it already.
+ */
+export function rangesIn({ device, headers }: RoomRecord): readonly IdRange[] {
   // Ids without a counter say nothing of one another, and the relay's own are given once only.
-  return device === undefined ? [] : idPairs(headers).filter(([, counter]) => counter > 0)
+  if (device === undefined) return []
+  const ranges = new Map<string, IdRange>()
+  for (const { id } of headers) {
+    const [prefix, counter] = parseId(id)
+    if (counter === 0) continue
+    const { first = counter, last = counter } = ranges.get(prefix) ?? {}
+    ranges.set(prefix, { prefix, first: Math.min(first, counter), last: Math.max(last, counter) })
+  }
+  return [...ranges.values()]
 }
 
 /** A place that the record takes. */

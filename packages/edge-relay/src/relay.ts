@@ -118,6 +118,17 @@ export class Relay extends Hono<RelayEnv> {
     return this.#rooms.accept(socket, admission)
   }
 
+  /**
+   * Ends the connections and event streams of tokens that were called back, here and now: they may
+   * come back with another. Have the `auth` refuse such a token, too, or it is back at once.
+   *
+   * @returns how many ended
+   * @example relay.revoke(({ subject }) => subject === 'ann')
+   */
+  revoke(isRevoked: (identity: Identity) => boolean): number {
+    return this.#rooms.revoke(isRevoked)
+  }
+
   /** Answers what was asked, sends every device away to come back later, and closes the store. */
   async close(): Promise<void> {
     await this.#rooms.close()
@@ -174,13 +185,13 @@ export class Relay extends Hono<RelayEnv> {
       report: this.#report,
     }
     this.get('/rooms/:room/events', (c) => {
-      const { rights } = c.var.identity
+      const { identity } = c.var
       return wantsStream(c)
-        ? answerStream(c, reads, { room: roomOf(c), rights, cut: c.env?.cut })
-        : answerPage(c, reads, { room: roomOf(c), rights })
+        ? answerStream(c, reads, { room: roomOf(c), identity, cut: c.env?.cut })
+        : answerPage(c, reads, { room: roomOf(c), identity })
     })
     this.get('/rooms/:room/events/:id', (c) =>
-      answerEvent(c, reads, { room: roomOf(c), rights: c.var.identity.rights }),
+      answerEvent(c, reads, { room: roomOf(c), identity: c.var.identity }),
     )
     this.get('/rooms/:room/stats', async (c) => {
       const stats = await this.#store.stats(roomOf(c))

@@ -136,6 +136,24 @@ describe('a cursor of a device that slept', () => {
     })
   })
 
+  it('does not pass for trimmed away where a restored room trimmed other events than the device had', async () => {
+    const known = ['a-1', 'b-1', 'c-1', 'd-1']
+    const { position: cursor } = await new Room().take(...known)
+    const older = [cursorAfter('e', ['a-1', 'b-1', 'c-1']), cursorAfter('e', ['a-1', 'b-1'])]
+    const at = async (lost: number, ...more: string[]) => {
+      const room = await new Room().take(...known.slice(0, 4 - lost), ...more)
+      await room.store.trim('r', { events: 1, bytes: 1e6, since: 0 }, { events: 99, bytes: 1e6 })
+      const { recovered, reason, common, from, first } = await room.resume(cursor, older)
+      return [recovered, reason, common, from === first]
+    }
+    expect(await at(0, 'x-1', 'x-2')).toEqual([false, 'trimmed', undefined, true])
+    expect(await at(1, 'x-1', 'x-2')).toEqual([false, 'restored', older[0], true])
+    expect(await at(2, 'x-1', 'x-2', 'x-3')).toEqual([false, 'restored', older[1], true])
+    // Where the stream goes on from what they have in common, that says it.
+    expect(await at(2, 'x-1')).toEqual([false, 'restored', undefined, true])
+    expect(await at(3, 'x-1', 'x-2', 'x-3', 'x-4')).toEqual([false, 'restored', 'e.0.0', true])
+  })
+
   it('that is the position of an event is good where that event is, and becomes a whole one', async () => {
     const room = await new Room().take('a-1', 'b-1', 'c-1')
     for (const [place, ids] of [

@@ -1,6 +1,14 @@
 /** Where a device's stream goes on: which of the positions it names this room still has. */
 import { type GapReason, type HelloFrame, parsePosition } from '@crosstown/bus/protocol'
-import { cursorAt, lastPlace, type Mark, markIn, type RoomFirst, type RoomHead } from './record.ts'
+import {
+  cursorAt,
+  lastPlace,
+  type Mark,
+  markIn,
+  type RoomFirst,
+  type RoomHead,
+  START,
+} from './record.ts'
 import type { Store } from './stores/store.ts'
 
 /** A place of the room, and how the stream came to begin there. */
@@ -11,6 +19,11 @@ export interface Resume {
   readonly first: string
   readonly recovered: boolean
   readonly reason?: GapReason
+  /**
+   * Of a room that went back: the newest position up to which it had what the device had, where that
+   * was trimmed away since.
+   */
+  readonly common?: string
 }
 
 /** A room as far as positions can be looked up in it. */
@@ -22,16 +35,24 @@ export interface Span {
 /**
  * Finds where the stream goes on: at the newest position of the cursor and the older ones that the
  * room recognises, at its first one where it recognises none; a log without cursor starts at `from`.
+ * Without a right to history it starts at the head, but for where a position proves it was before.
  */
 export async function resumeAt(
   store: Store,
   room: string,
   head: RoomHead,
   hello: Pick<HelloFrame, 'cursor' | 'older' | 'from'>,
+  history = true,
 ): Promise<Resume> {
   while (true) {
     const span = { head, first: await store.first(room) }
-    const resume = await resumeIn(store, room, span, hello)
+    const resume = await resumeIn(
+      store,
+      room,
+      span,
+      history ? hello : withoutHistory(hello),
+      history,
+    )
     // What was trimmed while positions were looked up must not pass for what a room lost.
     if ((await store.first(room)).place === span.first.place) return resume
   }
@@ -42,6 +63,7 @@ async function resumeIn(
   room: string,
   span: Span,
   hello: Pick<HelloFrame, 'cursor' | 'older' | 'from'>,
+  history: boolean,
 ): Promise<Resume> {
   const { head } = span
   const first = cursorAt(head.epoch, span.first)
@@ -54,7 +76,51 @@ async function resumeIn(
     const reason = recovered ? {} : { reason: reasonOf(hello.cursor, span) }
     return { first, ...begin(head, known), recovered, ...reason }
   }
-  return { first, ...atFirst(span), recovered: false, reason: reasonOf(hello.cursor, span) }
+  const begins = history ? atFirst(span) : await at(store, room, span, head.place)
+  return { first, ...begins, recovered: false, ...(await lost(store, room, span, hello)) }
+}
+
+/** Why nothing of what the device has is kept: it was trimmed away, or never was in this room. */
+async function lost(
+  store: Store,
+  room: string,
+  span: Span,
+  { cursor = '', older = [] }: Pick<HelloFrame, 'cursor' | 'older'>,
+): Promise<Pick<Resume, 'reason' | 'common'>> {
+  const reason = reasonOf(cursor, span)
+  if (reason === 'new_epoch' || reason === 'unknown_position') return { reason }
+  const { epoch } = span.head
+  let common: Mark = START
+  for (const position of [cursor, ...older]) {
+    const parsed = parsePosition(position)
+    if (parsed?.epoch !== epoch || parsed.place > span.first.place) continue
+    const { place, check, chain } = parsed
+    const mark = await store.trimmedAt(room, place)
+    // So far back nobody remembers what the room had.
+    if (!mark && position === cursor) return { reason }
+    if (mark?.place !== place || mark.check !== check || (chain ?? mark.chain) !== mark.chain)
+      continue
+    if (position === cursor) return { reason }
+    common = mark
+    break
+  }
+  // What the stream goes on from is the newest of all that they have in common.
+  if (common.place === span.first.place) return { reason: 'restored' }
+  return { reason: 'restored', common: cursorAt(epoch, common) }
+}
+
+/** Anybody can name the room's beginning; a cursor's chain is known to whom the relay told it only. */
+function withoutHistory({
+  cursor,
+  older = [],
+}: Pick<HelloFrame, 'cursor' | 'older'>): Pick<HelloFrame, 'cursor' | 'older' | 'from'> {
+  if (cursor === undefined) return { from: 'now' }
+  const proves = (position: string): boolean => {
+    const { place = 0, chain } = parsePosition(position) ?? {}
+    return place > 0 && chain !== undefined
+  }
+  // One that proves nothing is kept where it stands, as one that is not recognised.
+  return { cursor: proves(cursor) ? cursor : 'none', older: older.filter(proves) }
 }
 
 /**

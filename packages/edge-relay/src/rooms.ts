@@ -1,5 +1,6 @@
 /** The rooms and connections of one relay in this process, and the one timer they share. */
 import { BusError } from '@crosstown/bus/protocol'
+import type { Identity } from './auth.ts'
 import { type Admission, Connection, type ConnectionContext } from './connection.ts'
 import { Readers } from './readers.ts'
 import { Retention, type RetentionContext } from './retention.ts'
@@ -82,6 +83,12 @@ export class Rooms {
     if (this.#closing) this.#sendAway([connection])
     else this.#stopTimer ??= this.#context.platform.every(TICK_MS, () => this.#tick())
     return connection
+  }
+
+  /** Ends what goes on with tokens that were called back; returns how many. */
+  revoke(isRevoked: (identity: Identity) => boolean): number {
+    const ended = [...this.#connections].filter((connection) => connection.revoke(isRevoked))
+    return ended.length + this.readers.revoke(isRevoked, GOAWAY_AFTER_MS)
   }
 
   /** Answers what was asked, then sends everyone away. */

@@ -4,6 +4,7 @@
  */
 import { BusError, toBusError } from '../errors.ts'
 import type { BusEvent } from '../event.ts'
+import type { TapHolder } from '../inspect/tap.ts'
 import type { PublishOptions } from '../types.ts'
 import type { Composer } from './composer.ts'
 import type { Draft } from './publisher.ts'
@@ -15,13 +16,16 @@ export class DirectQueue {
   #scheduled = false
   readonly #deliver: (event: BusEvent, handled?: Promise<unknown>[]) => void
   readonly #settle: (ticket: Ticket) => void
+  readonly #taps: TapHolder
 
   constructor(
     deliver: (event: BusEvent, handled?: Promise<unknown>[]) => void,
     settle: (ticket: Ticket) => void,
+    taps: TapHolder = { tap: undefined },
   ) {
     this.#deliver = deliver
     this.#settle = settle
+    this.#taps = taps
   }
 
   add(event: BusEvent, ticket?: Ticket): void {
@@ -44,6 +48,7 @@ export class DirectQueue {
     for (let i = 0; i < events.length; i++) {
       const event = events[i] as BusEvent
       const ticket = tickets?.get(event)
+      this.#taps.tap?.passed(event)
       this.#deliver(event, ticket?.handled)
       // Events of one `publishBatch` share a ticket; the last of them settles it.
       if (ticket && tickets?.get(events[i + 1] as BusEvent) !== ticket) this.#settle(ticket)

@@ -5,6 +5,7 @@
  */
 import { BusError } from '../errors.ts'
 import { MAX_BATCH_BYTES, MAX_BATCH_EVENTS } from '../event.ts'
+import type { TapHolder } from '../inspect/tap.ts'
 import type { Batch, BatchSinks, Entry } from './batch.ts'
 
 /** Items at the front of the queue that are let go of together. */
@@ -19,6 +20,7 @@ export interface PipelineLimits {
 export class Pipeline {
   readonly #sinks: BatchSinks
   readonly #limits: PipelineLimits
+  readonly #taps: TapHolder
   /** Entries waiting; a `publishBatch` is one item, so that it never straddles batches. */
   #queue: (Entry | Entry[])[] = []
   #taken = 0
@@ -32,14 +34,20 @@ export class Pipeline {
   readonly #judging: (() => void)[][] = []
   readonly #idle: (() => void)[] = []
 
-  constructor(sinks: BatchSinks, limits: PipelineLimits) {
+  constructor(sinks: BatchSinks, limits: PipelineLimits, taps: TapHolder = { tap: undefined }) {
     this.#sinks = sinks
     this.#limits = limits
+    this.#taps = taps
   }
 
   /** Events not yet committed: waiting or in flight. */
   get busy(): boolean {
     return this.#events > 0 || this.#inFlight.size > 0
+  }
+
+  /** Events that wait. */
+  get waiting(): number {
+    return this.#events
   }
 
   /** @throws {BusError} buffer_overflow */
@@ -108,6 +116,7 @@ export class Pipeline {
     const lost = this.#queue.splice(0).slice(this.#taken).flat()
     const waiting = [...this.#inFlight].flatMap((batch) => batch.entries)
     for (const { ticket } of [...waiting, ...lost]) ticket.reject(error)
+    this.#taps.tap?.dropped(idsOf(lost), 'closed')
     this.#taken = 0
     this.#events = 0
     this.#bytes = 0
@@ -151,6 +160,7 @@ export class Pipeline {
   }
 
   #hand(batch: Batch, deliverLater = false): void {
+    this.#taps.tap?.published(batch)
     const commit = this.#commit(batch)
     const deliver = (): void => {
       this.#sinks.deliver(batch)
@@ -208,6 +218,10 @@ export class Pipeline {
   #rest(): void {
     if (!this.busy) for (const resolve of this.#idle.splice(0)) resolve()
   }
+}
+
+function idsOf(entries: readonly Entry[]): string[] {
+  return entries.map(({ event }) => event.id)
 }
 
 function bytesOf(next: Entry | readonly Entry[]): number {

@@ -29,6 +29,8 @@ export class Device {
   readonly status: Store<StatusSnapshot>
   readonly leader: Store<LeaderSnapshot>
   readonly presence: Presence
+  /** Of the log that is open, or was last. */
+  identity: { readonly log: string; readonly device: string } | undefined
   readonly #options: DeviceOptions
   readonly #news: News
   readonly #peers: PeerContexts
@@ -76,6 +78,7 @@ export class Device {
     this.#keeper = log && this.#makeKeeper(log)
     this.#linked = this.#makeLinked()
     this.#news = new News({
+      taps: options.taps,
       status: this.status,
       outbox: this.#outbox,
       waiters: stages.waiters,
@@ -92,6 +95,7 @@ export class Device {
     this.#peers = stages.peers(this.#news)
     const shared = {
       platform,
+      taps: options.taps,
       dispatcher: this.#linked.dispatcher,
       peers: this.#peers,
       written: () => this.#logStatus(this.status.get().log.state),
@@ -208,6 +212,7 @@ export class Device {
     const { platform, prefix, name, links, log, stages } = this.#options
     return new Linked({
       platform,
+      taps: this.#options.taps,
       prefix,
       name,
       stages,
@@ -276,6 +281,7 @@ export class Device {
   #logOpened(state: LogState, renewed: boolean): void {
     const { relay } = this.#options
     const log = this.#keeper?.log
+    this.identity = { log: state.logId, device: state.device.id }
     if (renewed) this.#startAnew(clearedError())
     if (relay) {
       const { refused } = this.status.get().outbox
@@ -335,7 +341,8 @@ export class Device {
 
   /** The log is another one: what was known of the last one is true no longer. */
   #startAnew(reason: BusError): void {
-    const { relay, stages } = this.#options
+    const { relay, stages, taps } = this.#options
+    taps.tap?.life('cleared')
     stages.waiters.abandon(reason)
     this.#options.renewed()
     this.#news.startAnew()
@@ -404,6 +411,7 @@ export class Device {
   }
 
   #tellGap(gap: Gap): void {
+    this.#options.taps.tap?.gap(gap)
     try {
       this.#options.onGap(gap)
     } catch (cause) {

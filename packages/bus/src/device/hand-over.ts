@@ -6,6 +6,7 @@ import type { Batch, BatchSinks, Entry } from '../batch/batch.ts'
 import type { Dispatch } from '../dispatch/dispatch.ts'
 import { BusError, isBusError, toBusError } from '../errors.ts'
 import { offsetOf, parseId } from '../event.ts'
+import type { TapHolder } from '../inspect/tap.ts'
 import type { Encoded, ExpectedInLog, Log, OwnBatch, Writer } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
 import type { PeerContexts, Waiters, Written } from '../sync/sync.ts'
@@ -13,6 +14,7 @@ import type { PeerContexts, Waiters, Written } from '../sync/sync.ts'
 /** What the device gives: what is open by now, and whom to tell. */
 export interface HandOverOptions {
   readonly platform: Platform
+  readonly taps: TapHolder
   readonly dispatcher: Dispatch
   readonly peers: PeerContexts
   readonly waiters: Waiters
@@ -231,6 +233,7 @@ export class HandOver implements BatchSinks {
       for (let i = 0; i < batch.persisted.length; i++) {
         ;(batch.persisted[i] as Entry).event.offset = offsetOf(number, i)
       }
+      this.#options.taps.tap?.committed(batch, number)
     }
     if (number !== undefined && writing) logged(number, batch.persisted)
     let waiting = false
@@ -264,6 +267,7 @@ export class HandOver implements BatchSinks {
       stage: 'log',
     })
     const refused = reason.code === 'conflict'
+    this.#options.taps.tap?.withdrawn(batch, reason)
     // What is refused was posted nowhere, unless a write of it was cut off before.
     if (!refused || this.#writing.get(batch)?.posted)
       this.#options.peers.postWithdrawn(batch, reason)

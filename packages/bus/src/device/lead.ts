@@ -5,6 +5,7 @@
 import type { Dispatch } from '../dispatch/dispatch.ts'
 import { BusError, toBusError } from '../errors.ts'
 import { offsetOf } from '../event.ts'
+import type { TapHolder } from '../inspect/tap.ts'
 import type { Log, Writer } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
 import type {
@@ -27,6 +28,7 @@ export interface OutboxSize {
 
 export interface LeadOptions {
   readonly platform: Platform
+  readonly taps: TapHolder
   readonly relay: RelaySource | undefined
   readonly status: Store<StatusSnapshot>
   readonly peers: PeerContexts
@@ -119,13 +121,13 @@ export class Lead {
   }
 
   async #begin(log: Log, writer: Writer, signal: AbortSignal): Promise<void> {
-    const { relay, platform, status } = this.#options
+    const { relay, platform, status, taps } = this.#options
     if (relay) {
       const term = await log.takeTerm(platform.randomText(8))
       this.#term = term[0]
       await this.#count()
       if (signal.aborted) return
-      this.#session = relay.session({ log, writer, term, platform, events: this.#events() })
+      this.#session = relay.session({ log, writer, term, platform, taps, events: this.#events() })
     }
     if (signal.aborted) return
     status.update({ leader: true })
@@ -186,7 +188,9 @@ export class Lead {
       cast: (frame, data) => {
         peers.postRoomCast(frame.events, data)
         frame.events.forEach((header, i) => {
-          dispatcher.incoming({ header, dataText: data[i] as string }, 'room')
+          const incoming = { header, dataText: data[i] as string }
+          this.#options.taps.tap?.received('relay', 'room', incoming)
+          dispatcher.incoming(incoming, 'room')
         })
       },
       presence: (frame, own) => presence.room(frame, own),

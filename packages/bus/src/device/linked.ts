@@ -7,6 +7,7 @@ import type { Entry } from '../batch/batch.ts'
 import type { Dispatch, Incoming, Origin } from '../dispatch/dispatch.ts'
 import { type BusError, toBusError } from '../errors.ts'
 import type { EventHeader } from '../event.ts'
+import type { TapHolder } from '../inspect/tap.ts'
 import type { Link, LinkSource } from '../links/link.ts'
 import type { Platform } from '../platform.ts'
 import type {
@@ -35,6 +36,7 @@ export interface LinkedStages {
 
 export interface LinkedOptions {
   readonly platform: Platform
+  readonly taps: TapHolder
   /** This context among those of the device. */
   readonly prefix: string
   readonly name: string
@@ -126,7 +128,10 @@ export class Linked {
       past: (incoming) => dispatcher.past(incoming),
       incoming: (incoming, origin) => {
         if (this.#active) {
-          if (!this.#links.fresh(incoming.header.id)) return
+          if (!this.#links.fresh(incoming.header.id)) {
+            options.taps.tap?.dropped([incoming.header.id], 'duplicate')
+            return
+          }
           this.#links.tell(incoming, origin)
         }
         dispatcher.incoming(incoming, origin)
@@ -228,6 +233,7 @@ export class Linked {
     }
     this.#others = true
     for (const incoming of incomingOf(frame.events, data)) {
+      this.#options.taps.tap?.received('link', frame.room ? 'room' : 'device', incoming)
       this.dispatcher.incoming(incoming, frame.room ? 'room' : 'device')
     }
   }
@@ -243,6 +249,7 @@ export class Linked {
     const fresh = incomingOf(headers, data).filter(({ header }) => this.#links.fresh(header.id))
     if (fresh.length === 0) return
     for (const incoming of fresh) {
+      this.#options.taps.tap?.received('link', origin, incoming)
       this.#links.tell(incoming, origin, from)
       dispatcher.incoming(incoming, origin)
     }

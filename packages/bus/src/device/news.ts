@@ -5,6 +5,7 @@
 import type { Incoming, Origin } from '../dispatch/dispatch.ts'
 import { BusError } from '../errors.ts'
 import type { EventHeader } from '../event.ts'
+import type { TapHolder } from '../inspect/tap.ts'
 import type {
   BeatFrame,
   Confirmation,
@@ -24,6 +25,7 @@ import type { Store } from './status.ts'
 
 /** Those it concerns; some are made later than this. */
 export interface NewsOptions {
+  readonly taps: TapHolder
   readonly status: Store<StatusSnapshot>
   readonly outbox: OutboxSize
   readonly waiters: Waiters
@@ -84,6 +86,7 @@ export class News implements PeerEvents {
   }
 
   confirmed(confirmation: Confirmation): void {
+    this.#options.taps.tap?.confirmed(confirmation)
     this.#options.waiters.confirm(confirmation)
     this.#options.lead().confirmed(confirmation)
   }

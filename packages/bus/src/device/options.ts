@@ -2,6 +2,7 @@
 import type { Batch, Entry } from '../batch/batch.ts'
 import type { Dispatch } from '../dispatch/dispatch.ts'
 import type { BusError } from '../errors.ts'
+import type { TapHolder } from '../inspect/tap.ts'
 import type { Link, LinkSource } from '../links/link.ts'
 import type { Encoded, Log, LogSource, Writer } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
@@ -37,6 +38,7 @@ export interface DeviceOptions {
   /** This context among those of the device. */
   readonly prefix: string
   readonly platform: Platform
+  readonly taps: TapHolder
   readonly log: LogSource | undefined
   readonly tabs: LinkSource | undefined
   readonly relay: RelaySource | undefined

@@ -17,6 +17,7 @@ beforeEach(() => {
   decoded = 0
   handlers = new Handlers()
   dispatcher = new Dispatcher({
+    taps: { tap: undefined },
     decode: (...args) => {
       decoded += 1
       return decodeValue(...args)

@@ -6,6 +6,7 @@
 import type { decodeValue } from '../codec/codec.ts'
 import { BusError, type ErrorContext } from '../errors.ts'
 import type { BusEvent, EventHeader } from '../event.ts'
+import type { TapHolder, TappedSubscription } from '../inspect/tap.ts'
 import type { ReadTypes } from '../schema/schema.ts'
 import type { Delivery, Dispatch, Incoming, Intercept, Origin } from './dispatch.ts'
 import { type Subscription, Subscriptions } from './subscriptions.ts'
@@ -17,7 +18,7 @@ export interface HandlerContextLike {
   readonly replaying: boolean
 }
 
-export interface LiveSubscription extends Subscription {
+export interface LiveSubscription extends Subscription, Omit<TappedSubscription, 'order'> {
   readonly handler: (event: BusEvent, context: HandlerContextLike) => unknown
   readonly where: ((event: BusEvent) => boolean) | undefined
   readonly signal: () => AbortSignal
@@ -31,6 +32,7 @@ export interface DispatcherOptions {
   readonly decode: typeof decodeValue
   /** What makes events current, where types have versions. */
   readonly types?: ReadTypes | undefined
+  readonly taps: TapHolder
   readonly report: (error: BusError, context: ErrorContext) => void
   /** Makes what a handler gets beside the event. */
   readonly context: (
@@ -53,6 +55,7 @@ export class Dispatcher implements Dispatch {
   /** An own event, by reference. `handled` gathers the handlers' promises where somebody waits. */
   own(event: BusEvent, handled?: Promise<unknown>[]): void {
     const matching = this.subscriptions.of(event.type)
+    this.#options.taps.tap?.matched(event.id, matching)
     if (matching.length === 0) return
     const delivery: Delivery = { event, origin: 'self', replaying: false }
     for (let i = 0; i < matching.length; i++) {
@@ -63,6 +66,7 @@ export class Dispatcher implements Dispatch {
   /** An event of another context. */
   incoming(incoming: Incoming, origin: Origin): void {
     const matching = this.subscriptions.of(incoming.header.type)
+    this.#options.taps.tap?.matched(incoming.header.id, matching)
     if (matching.length === 0) return
     const event = this.open(incoming)
     if (!event) return
@@ -101,23 +105,43 @@ export class Dispatcher implements Dispatch {
     }
   }
 
+  /** Gives an event of the log to its subscriptions, or to one, once more; how many were called. */
+  again(incoming: Incoming, isFor: (subscription: LiveSubscription) => boolean): number {
+    const matching = this.subscriptions.of(incoming.header.type).filter(isFor)
+    const event = matching.length === 0 ? undefined : this.open(incoming)
+    if (!event) return 0
+    for (const one of matching) this.call(one, { event, origin: 'device', replaying: true })
+    return matching.length
+  }
+
   deliver(subscription: LiveSubscription, delivery: Delivery, handled?: Promise<unknown>[]): void {
     if (!subscription.intercept?.(delivery)) this.call(subscription, delivery, handled)
   }
 
   /** Calls the handler, whatever the subscription is waiting for. */
   call(subscription: LiveSubscription, delivery: Delivery, handled?: Promise<unknown>[]): void {
-    if (subscription.ended) return
     const { event } = delivery
+    const { tap } = this.#options.taps
+    if (subscription.ended) {
+      tap?.filtered(subscription, event.id, 'ended')
+      return
+    }
+    let began = 0
     try {
-      if (subscription.where && !subscription.where(event)) return
+      if (subscription.where && !subscription.where(event)) {
+        tap?.filtered(subscription, event.id, 'where')
+        return
+      }
+      subscription.calls += 1
+      if (tap) began = tap.now()
       const result = subscription.handler(
         event,
         this.#options.context(event, subscription, delivery),
       )
-      if (isThenable(result)) this.#watch(result, event, handled)
+      if (isThenable(result)) this.#watch(result, subscription, event, began, handled)
+      else tap?.handled(subscription, event.id, began)
     } catch (error) {
-      this.#failed(error, event)
+      this.#failed(error, subscription, event, began)
       if (handled) {
         const failed = Promise.reject(error)
         // Whoever waits looks at it only after the commit; until then it is not unhandled.
@@ -127,13 +151,24 @@ export class Dispatcher implements Dispatch {
     }
   }
 
-  #watch(result: PromiseLike<unknown>, event: BusEvent, handled?: Promise<unknown>[]): void {
+  #watch(
+    result: PromiseLike<unknown>,
+    subscription: LiveSubscription,
+    event: BusEvent,
+    began: number,
+    handled?: Promise<unknown>[],
+  ): void {
     const settled = Promise.resolve(result)
     handled?.push(settled)
-    settled.catch((error: unknown) => this.#failed(error, event))
+    settled.then(
+      () => this.#options.taps.tap?.handled(subscription, event.id, began),
+      (error: unknown) => this.#failed(error, subscription, event, began),
+    )
   }
 
-  #failed(error: unknown, event: BusEvent): void {
+  #failed(error: unknown, subscription: LiveSubscription, event: BusEvent, began: number): void {
+    subscription.failures += 1
+    this.#options.taps.tap?.failed(subscription, event.id, began, error)
     this.#options.report(
       new BusError('handler_failed', `a handler of ${event.type} failed on event ${event.id}`, {
         stage: 'dispatch',

@@ -1,5 +1,6 @@
 /** Subscriptions as their callers make them, and what a handler gets beside the event. */
 import type { BusEvent } from '../event.ts'
+import type { TapHolder, TappedSubscription } from '../inspect/tap.ts'
 import { parsePatterns, typeMatcher } from '../protocol/pattern.ts'
 import type { PublishOptions } from '../types.ts'
 import type { Delivery, Origin, Subscribed } from './dispatch.ts'
@@ -20,18 +21,31 @@ export interface OwnedSubscription extends LiveSubscription {
 
 export class Handlers {
   readonly #controllers = new WeakMap<LiveSubscription, AbortController>()
+  readonly #taps: TapHolder
+  readonly #now: () => number
   /** Set once the bus is made. */
   publish: PublishInternal = () => Promise.reject(new Error('the bus is not made yet'))
+
+  constructor(taps: TapHolder = { tap: undefined }, now: () => number = () => 0) {
+    this.#taps = taps
+    this.#now = now
+  }
 
   subscription(
     patterns: readonly string[],
     handler: AnyHandler,
     where: ((event: BusEvent) => boolean) | undefined,
+    kind: TappedSubscription['kind'] = 'handler',
   ): OwnedSubscription {
     const subscription: OwnedSubscription = {
       patterns,
       handler,
       where,
+      kind,
+      since: this.#now(),
+      site: undefined,
+      calls: 0,
+      failures: 0,
       order: 0,
       ended: false,
       intercept: undefined,
@@ -46,11 +60,13 @@ export class Handlers {
     patterns: unknown,
     handler: AnyHandler,
     where: ((event: BusEvent) => boolean) | undefined,
+    kind?: TappedSubscription['kind'],
   ): Subscribed {
-    const subscription = this.subscription(parsePatterns(patterns), handler, where)
+    const subscription = this.subscription(parsePatterns(patterns), handler, where, kind)
     const { subscriptions } = dispatcher
     const matches = typeMatcher(subscription.patterns)
     subscriptions.add(subscription)
+    this.#taps.tap?.subscribed(subscription)
     return {
       get ended() {
         return subscription.ended
@@ -64,6 +80,7 @@ export class Handlers {
       matches: (type) => subscriptions.hears(type) && matches(type),
       call: (delivery) => dispatcher.call(subscription, delivery),
       end: () => {
+        if (!subscription.ended) this.#taps.tap?.unsubscribed(subscription)
         subscriptions.remove(subscription)
         this.end(subscription)
       },

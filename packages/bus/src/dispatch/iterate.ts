@@ -13,6 +13,8 @@ export interface IterateOptions {
   readonly buffer: number
   readonly overflow: 'drop-oldest' | 'drop-newest' | 'error'
   readonly report: (error: BusError) => void
+  /** Told of each event that is lost because the buffer is full. */
+  readonly dropped?: (event: BusEvent) => void
   /** Calls back when the bus closes. */
   readonly onClose: (run: () => void) => () => void
 }
@@ -120,13 +122,16 @@ export function iterate(
       },
     )
     if (overflow === 'error') {
+      options.dropped?.(event)
       end(error)
       return
     }
+    let lost = event
     if (overflow === 'drop-oldest') {
-      waiting.shift()
+      lost = waiting.shift() ?? event
       waiting.push(event)
     }
+    options.dropped?.(lost)
     if (!overflowing) report(error)
     overflowing = true
   }

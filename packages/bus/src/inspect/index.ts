@@ -1,6 +1,15 @@
 /**
- * What a tap and an inspector say to each other, for those who write an inspector.
+ * What a bus tells its inspectors, and what it does not; and what taps and inspectors say to each
+ * other, for those who write one of them.
+ *
+ * @example
+ * inspection(bus, { redact: { 'user.**': ['password', 'card.*'] } })
  */
+
 export { decodeValue, encodeValue, type ValueText } from '../codec/codec.ts'
+export { isTapFrame, readInspectorFrame } from './checks.ts'
 export * from './frames.ts'
 export { packIds, unpackIds } from './ids.ts'
+export { type InspectionOptions, inspection } from './inspection.ts'
+export { AskError, Outlet, type OutletOptions } from './outlet.ts'
+export type { Inspection } from './tap.ts'

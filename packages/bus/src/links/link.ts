@@ -52,6 +52,8 @@ export interface RelayEvents {
 /** Where and as whom to connect. */
 export interface RelayAddress {
   readonly room: string
+  /** For people. */
+  readonly url?: string
   readonly from: ReadStart
   /** Patterns of what is read; absent: everything the token allows. */
   readonly types: readonly string[] | undefined

@@ -50,6 +50,7 @@ export function relaySocket(options: RelayLinkOptions): RelaySocket {
   let paused = false
   return {
     room: options.room,
+    url: shownUrl(url),
     from: readStart(options.from),
     types,
     token: async () => (typeof token === 'function' ? token() : token),
@@ -106,6 +107,12 @@ function socketUrl(url: string, room: string): string {
   }
   parsed.pathname = `${parsed.pathname.replace(/\/+$/, '')}/rooms/${room}/socket`
   return parsed.href
+}
+
+/** Without what is nobody else's business. */
+function shownUrl(url: string): string {
+  const { protocol, host, pathname } = new URL(url)
+  return `${protocol}//${host}${pathname.replace(/\/rooms\/[^/]+\/socket$/, '')}`
 }
 
 function readStart(from: RelayLinkOptions['from']): ReadStart {

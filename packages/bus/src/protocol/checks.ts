@@ -12,7 +12,7 @@ type Fields = Record<string, unknown>
 export const FRAME_FAULTS: { [F in Frame['frame']]: (frame: Fields) => string | undefined } = {
   hello: (f) =>
     first(
-      optional(f, 'token', (v) => typeof v === 'string' && v.length <= 16_384),
+      optional(f, 'token', isToken),
       need(f, 'log', isName),
       optional(f, 'subject', (v) => typeof v === 'string'),
       need(f, 'device', (v) => isObject(v) && isName(v['id']) && isName(v['secret'])),
@@ -40,6 +40,7 @@ export const FRAME_FAULTS: { [F in Frame['frame']]: (frame: Fields) => string | 
       need(f, 'from', isPosition),
       need(f, 'recovered', (v) => typeof v === 'boolean'),
       optional(f, 'reason', (v) => typeof v === 'string' && GAP_REASONS.has(v)),
+      optional(f, 'common', isPosition),
       need(
         f,
         'limits',
@@ -50,7 +51,10 @@ export const FRAME_FAULTS: { [F in Frame['frame']]: (frame: Fields) => string | 
           isCount(v['heartbeatMs']),
       ),
       need(f, 'durability', (v) => v === 'memory' || v === 'disk'),
+      optional(f, 'expiresInMs', isAmount),
     ),
+  token: (f) => need(f, 'token', isToken),
+  renewed: (f) => optional(f, 'expiresInMs', isAmount),
   publish: (f) =>
     first(
       need(f, 'batch', isCount),
@@ -300,6 +304,10 @@ function isPresentDevice(value: unknown): boolean {
     isList(value['members'], MAX_PRESENT) &&
     value['members'].every(isPresent)
   )
+}
+
+function isToken(value: unknown): boolean {
+  return typeof value === 'string' && value.length <= 16_384
 }
 
 function isBatchRef(value: unknown): boolean {

@@ -89,12 +89,29 @@ export interface WelcomeFrame {
   readonly recovered: boolean
   /** Why not. */
   readonly reason?: GapReason
+  /** With `restored`: up to where the room had what the device has; absent where that is `from`. */
+  readonly common?: string
   readonly limits: {
     readonly frameBytes: number
     readonly batchEvents: number
     readonly heartbeatMs: number
   }
   readonly durability: Durability
+  /** How long the token still is good for, in milliseconds; absent where it does not end. */
+  readonly expiresInMs?: number
+}
+
+/** A fresh token, before the last one ends: of the same subject, and with the same rights. */
+export interface TokenFrame {
+  readonly frame: 'token'
+  readonly token: string
+}
+
+/** The fresh token is in force. */
+export interface RenewedFrame {
+  readonly frame: 'renewed'
+  /** As in `welcome`. */
+  readonly expiresInMs?: number
 }
 
 /** One original batch's room-scoped events. */
@@ -224,9 +241,16 @@ export interface ErrorFrame {
   readonly message: string
 }
 
-export type ClientFrame = HelloFrame | PublishFrame | CastFrame | PresenceFrame | PingFrame
+export type ClientFrame =
+  | HelloFrame
+  | TokenFrame
+  | PublishFrame
+  | CastFrame
+  | PresenceFrame
+  | PingFrame
 export type RelayFrame =
   | WelcomeFrame
+  | RenewedFrame
   | AckFrame
   | RejectFrame
   | StreamFrame

@@ -66,9 +66,13 @@ const FRAMES: {
     from: 'required',
     recovered: 'required',
     reason: 'optional',
+    common: 'optional',
     limits: 'required',
     durability: 'required',
+    expiresInMs: 'optional',
   },
+  token: { token: 'required' },
+  renewed: { expiresInMs: 'optional' },
   publish: {
     batch: 'required',
     prev: 'optional',
@@ -217,6 +221,8 @@ const SENDERS: {
 } = {
   hello: 'device',
   welcome: 'relay',
+  token: 'device',
+  renewed: 'relay',
   publish: 'device',
   ack: 'relay',
   reject: 'relay',

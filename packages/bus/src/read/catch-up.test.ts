@@ -25,6 +25,7 @@ beforeEach(async () => {
   handlers = new Handlers()
   reported = []
   dispatcher = new Dispatcher({
+    taps: { tap: undefined },
     decode: decodeValue,
     report: () => {},
     context: (event, subscription, delivery) => handlers.context(event, subscription, delivery),

@@ -57,6 +57,7 @@ const MAX_TYPES = 10_000
 export class Projector {
   readonly #options: ProjectorOptions
   readonly #views = new Set<View>()
+  #made = 0
   /** Those whose base is not what was walked. */
   readonly #fresh = new Set<View>()
   readonly #byType = new Map<string, readonly View[]>()
@@ -88,11 +89,17 @@ export class Projector {
   /** @throws {BusError} invalid_pattern, invalid_options */
   project(patterns: unknown, reducer: unknown, initial: unknown, options: ProjectOptions): View {
     const view = new View(patterns, reducer, initial, options, this.#options.report)
+    view.number = ++this.#made
     this.#views.add(view)
     this.#fresh.add(view)
     this.#byType.clear()
     this.changed()
     return view
+  }
+
+  /** The views that are open. */
+  get views(): ReadonlySet<View> {
+    return this.#views
   }
 
   /** Ends a view. */

@@ -5,6 +5,7 @@
 import type { Incoming, Subscribed } from '../dispatch/dispatch.ts'
 import { BusError, isBusError, toBusError } from '../errors.ts'
 import type { BusEvent } from '../event.ts'
+import type { TappedSubscription } from '../inspect/tap.ts'
 import type { Log } from '../log/log.ts'
 import type { ReadFrom } from '../types.ts'
 import { CatchUp } from './catch-up.ts'
@@ -15,6 +16,7 @@ export interface SubscriberOptions<Handler> {
     patterns: unknown,
     handler: Handler,
     where: ((event: BusEvent) => boolean) | undefined,
+    kind: TappedSubscription['kind'] | undefined,
   ) => Subscribed
   /** Decodes an event; `undefined` for one that is damaged and was reported. */
   readonly decode: (event: Incoming) => BusEvent | undefined
@@ -31,6 +33,7 @@ export interface Subscription {
   readonly signal?: AbortSignal | undefined
   readonly from?: ReadFrom | undefined
   readonly where?: ((event: BusEvent) => boolean) | undefined
+  readonly kind?: TappedSubscription['kind']
   /** Told instead of `onError` when reading the log fails. */
   readonly failed?: (error: BusError) => void
 }
@@ -48,7 +51,7 @@ export class Subscriber<Handler> {
 
   /** @throws {BusError} closed, invalid_pattern, unreachable */
   subscribe(patterns: unknown, handler: Handler, options: Subscription): () => void {
-    const { signal, from, where, failed } = options
+    const { signal, from, where, failed, kind } = options
     const { attach, hasLog, open } = this.#options
     this.#assertOpen()
     const reads = from !== undefined && from !== 'now'
@@ -56,7 +59,7 @@ export class Subscriber<Handler> {
       const what = "subscribe with 'from' reads the log, and this bus has none"
       throw new BusError('unreachable', what, { stage: 'read' })
     }
-    const subscribed = attach(patterns, handler, where)
+    const subscribed = attach(patterns, handler, where, kind)
     const end = (): void => {
       subscribed.end()
       this.#catchUps.delete(subscribed)

@@ -15,6 +15,8 @@ export type Reducer = (state: unknown, event: BusEvent) => unknown
 const MAX_TOLD = 1_000
 
 export class View {
+  /** Of the views of its bus, from 1. */
+  number = 0
   readonly patterns: readonly string[]
   readonly matches: (type: string) => boolean
   readonly key: string | undefined
@@ -43,6 +45,8 @@ export class View {
   /** The base with the first events of the rest; `undefined` where it has to be folded anew. */
   #top: { readonly state: unknown; readonly events: number } | undefined
   #state: unknown
+  /** What is shown in its place. */
+  #instead: { readonly was: unknown } | undefined
   readonly #callbacks = new Set<(state: unknown) => void>()
   readonly #told = new Set<string>()
 
@@ -73,7 +77,26 @@ export class View {
   }
 
   get(): unknown {
+    return this.#instead ? this.#instead.was : this.#state
+  }
+
+  /** What was folded, whatever is shown. */
+  get state(): unknown {
     return this.#state
+  }
+
+  /** The state that these events make. */
+  async stateOf(events: AsyncIterable<BusEvent>): Promise<unknown> {
+    let state = this.#initial
+    for await (const event of events) state = this.#add(state, event)
+    return state
+  }
+
+  /** Shows another state than it has; without one, its own again. */
+  showInstead(instead?: { readonly was: unknown }): void {
+    if (instead === this.#instead) return
+    this.#instead = instead
+    this.#tellAll()
   }
 
   subscribe(callback: (state: unknown) => void): () => void {
@@ -149,6 +172,10 @@ export class View {
 
   /** Tells those who follow it. */
   tell(): void {
+    if (!this.#instead) this.#tellAll()
+  }
+
+  #tellAll(): void {
     for (const callback of [...this.#callbacks]) {
       if (this.#callbacks.has(callback)) this.#call(callback)
     }
@@ -192,7 +219,7 @@ export class View {
 
   #call(callback: (state: unknown) => void): void {
     try {
-      callback(this.#state)
+      callback(this.get())
     } catch (cause) {
       const what = 'a subscriber of a view threw'
       this.#report(new BusError('handler_failed', what, { stage: 'read', cause }))

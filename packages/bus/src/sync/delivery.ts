@@ -5,6 +5,8 @@
  */
 import type { Incoming, Origin } from '../dispatch/dispatch.ts'
 import { type EventHeader, offsetOf, parseId } from '../event.ts'
+import type { Via } from '../inspect/frames.ts'
+import type { TapHolder } from '../inspect/tap.ts'
 import type { RoomState, StoredBatch, StoredOwnBatch, StoredRoomBatch } from '../log/log.ts'
 import type { BatchFrame } from '../protocol/peer-frames.ts'
 import { checkOf, parsePosition, positionOf } from '../protocol/position.ts'
@@ -19,11 +21,13 @@ export class Delivery {
   readonly #prefix: string
   readonly #events: DeliveryEvents
   readonly #highest = new Map<string, number>()
+  readonly #taps: TapHolder
 
   /** `prefix` is that of this context, whose own events are handed on elsewhere. */
-  constructor(prefix: string, events: DeliveryEvents) {
+  constructor(prefix: string, events: DeliveryEvents, taps: TapHolder) {
     this.#prefix = prefix
     this.#events = events
+    this.#taps = taps
   }
 
   /** The highest counter heard of a publisher. */
@@ -39,19 +43,25 @@ export class Delivery {
     for (let i = 0; i < events.length; i++) {
       const header = events[i] as EventHeader
       if (!header.id.startsWith(`${prefix}-`)) {
-        this.#once(header, data[i] as string, 'device')
+        this.#once(header, data[i] as string, 'device', 'tabs')
         continue
       }
       const counter = Number(header.id.slice(prefix.length + 1))
-      if (!(counter > highest)) continue
+      const { tap } = this.#taps
+      if (!(counter > highest)) {
+        if (tap) tap.dropped([header.id], 'duplicate')
+        continue
+      }
       highest = counter
-      this.#events.deliver({ header, dataText: data[i] as string, ...saidIn(header) }, 'device')
+      const incoming = { header, dataText: data[i] as string, ...saidIn(header) }
+      if (tap) tap.received('tabs', 'device', incoming, prefix)
+      this.#events.deliver(incoming, 'device')
     }
     if (highest > known) this.#remember(prefix, highest)
   }
 
   /** A batch of the room, as the leader tells it. */
-  room({ batch, epoch, liveAfter, runs }: RoomNews, data: readonly string[]): void {
+  room({ batch, epoch, liveAfter, runs }: RoomNews, data: readonly string[], via: Via): void {
     let slot = 0
     let line = 0
     for (const run of runs) {
@@ -62,7 +72,7 @@ export class Delivery {
       }
       run.events.forEach((header, k) => {
         const at = { batch, slot: slot++, epoch, place: run.place + k }
-        this.#fromRoom(header, data[line++] as string, at, liveAfter)
+        this.#fromRoom(header, data[line++] as string, at, liveAfter, via)
       })
     }
   }
@@ -77,7 +87,7 @@ export class Delivery {
   #ownRecord({ batch, headers, data }: StoredOwnBatch): void {
     headers.forEach((header, index) => {
       const at = { offset: offsetOf(batch, index), ...saidIn(header) }
-      this.#once(header, data[index] as string, 'device', at)
+      this.#once(header, data[index] as string, 'device', 'log', at)
     })
   }
 
@@ -91,7 +101,7 @@ export class Delivery {
       if ('events' in run) {
         for (let k = 0; k < run.events; k++, line++) {
           const at = { batch, slot: slot++, epoch, place: run.place + k }
-          this.#fromRoom(headers[line] as EventHeader, data[line] as string, at, liveAfter)
+          this.#fromRoom(headers[line] as EventHeader, data[line] as string, at, liveAfter, 'log')
         }
         continue
       }
@@ -107,32 +117,46 @@ export class Delivery {
     this.#events.confirmed({ batch, epoch, place, indexes, refused, ...more, whole })
   }
 
-  #fromRoom(header: EventHeader, dataText: string, at: RoomPlace, liveAfter: number): void {
+  #fromRoom(
+    header: EventHeader,
+    dataText: string,
+    at: RoomPlace,
+    liveAfter: number,
+    via: Via,
+  ): void {
     const { batch, slot, epoch, place } = at
     const position = positionOf(epoch, place, checkOf(header.id))
     const origin = place <= liveAfter ? 'past' : 'room'
     const told = { offset: offsetOf(batch, slot), position, ...saidIn(header) }
-    this.#once(header, dataText, origin, told)
+    this.#once(header, dataText, origin, via, told)
   }
 
   #once(
     header: EventHeader,
     dataText: string,
     origin: Origin | 'past',
+    via: Via,
     at?: Pick<Incoming, 'offset' | 'position' | 'revision'>,
   ): void {
     const [prefix, counter] = parseId(header.id)
     const incoming: Incoming = { header, dataText, ...at }
+    const { tap } = this.#taps
     if (origin === 'past') {
       // Heard only by who asked for it, who knows what of it is old. In a log that comes after, it
       // may be news, and may stand behind what was heard in the last one.
+      tap?.received(via, origin, incoming)
       this.#events.past(incoming)
       return
     }
     if (counter > 0) {
-      if (counter <= this.highest(prefix) || prefix === this.#prefix) return
+      if (counter <= this.highest(prefix) || prefix === this.#prefix) {
+        // What the log has of what was heard is no second copy of it.
+        if (tap && via !== 'log' && prefix !== this.#prefix) tap.dropped([header.id], 'duplicate')
+        return
+      }
       this.#remember(prefix, counter)
     }
+    tap?.received(via, origin, incoming)
     this.#events.deliver(incoming, origin)
   }
 

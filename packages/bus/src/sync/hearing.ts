@@ -10,6 +10,8 @@
  */
 import { toBusError } from '../errors.ts'
 import { parseId } from '../event.ts'
+import type { Via } from '../inspect/frames.ts'
+import type { TapHolder } from '../inspect/tap.ts'
 import type { Log, StoredBatch } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
 import type { BatchFrame, CommittedFrame } from '../protocol/peer-frames.ts'
@@ -21,6 +23,7 @@ export interface HearingOptions {
   readonly prefix: string
   readonly platform: Platform
   readonly events: PeerEvents
+  readonly taps: TapHolder
 }
 
 /** How long a hole may be one before the log is read: what fills it is mostly on its way. */
@@ -38,7 +41,12 @@ const CHUNK = 32
 
 type Held =
   | { readonly kind: 'batch'; readonly frame: BatchFrame; readonly data: readonly string[] }
-  | { readonly kind: 'room'; readonly frame: RoomNews; readonly data: readonly string[] }
+  | {
+      readonly kind: 'room'
+      readonly frame: RoomNews
+      readonly data: readonly string[]
+      readonly via: Via
+    }
 
 const NOTHING: ReadonlyMap<string, number> = new Map()
 
@@ -66,7 +74,7 @@ export class Hearing {
 
   constructor(options: HearingOptions) {
     this.#options = options
-    this.#delivery = new Delivery(options.prefix, options.events)
+    this.#delivery = new Delivery(options.prefix, options.events, options.taps)
   }
 
   /** The log is open; what is in it up to record `past` is past. */
@@ -136,15 +144,15 @@ export class Hearing {
   }
 
   /** A batch of the room is in the log. */
-  room(frame: RoomNews, data: readonly string[]): void {
+  room(frame: RoomNews, data: readonly string[], via: Via = 'tabs'): void {
     if (!this.#log) {
-      this.#hearOnce(frame, data)
+      this.#hearOnce(frame, data, via)
       return
     }
     this.#options.events.sawTime(frame.time)
     if (frame.batch <= this.#room) return
-    if (this.#follows(frame)) this.#hearRoom(frame, data)
-    else this.#hold({ kind: 'room', frame, data }, frame.prev === undefined ? HOLE_MS : 0)
+    if (this.#follows(frame)) this.#hearRoom(frame, data, via)
+    else this.#hold({ kind: 'room', frame, data, via }, frame.prev === undefined ? HOLE_MS : 0)
     this.#release()
   }
 
@@ -261,17 +269,17 @@ export class Hearing {
     return prev !== undefined && prev <= Math.max(this.#room, this.#through)
   }
 
-  #hearRoom(frame: RoomNews, data: readonly string[]): void {
+  #hearRoom(frame: RoomNews, data: readonly string[], via: Via): void {
     this.#room = frame.batch
-    this.#delivery.room(frame, data)
+    this.#delivery.room(frame, data, via)
     this.wrote(frame.batch)
   }
 
   /** Without a log there is no order to hold up to, but what is posted by HTTP has no counter. */
-  #hearOnce(frame: RoomNews, data: readonly string[]): void {
+  #hearOnce(frame: RoomNews, data: readonly string[], via: Via): void {
     if (this.#heard.has(frame.batch)) return
     this.#heard.add(frame.batch)
-    this.#delivery.room(frame, data)
+    this.#delivery.room(frame, data, via)
     for (const oldest of this.#heard) {
       if (this.#heard.size <= MAX_HEARD) return
       this.#heard.delete(oldest)
@@ -292,7 +300,7 @@ export class Hearing {
       if (!this.#connects(held, inLog)) continue
       this.#held.splice(i, 1)
       if (held.kind === 'batch') this.#delivery.batch(held.frame, held.data)
-      else if (held.frame.batch > this.#room) this.#hearRoom(held.frame, held.data)
+      else if (held.frame.batch > this.#room) this.#hearRoom(held.frame, held.data, held.via)
       // One may have waited for the other.
       i = -1
     }

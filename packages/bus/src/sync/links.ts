@@ -7,6 +7,7 @@ import type { Entry } from '../batch/batch.ts'
 import type { Incoming, Origin } from '../dispatch/dispatch.ts'
 import { BusError, toBusError } from '../errors.ts'
 import { MAX_BATCH_BYTES, MAX_BATCH_EVENTS } from '../event.ts'
+import type { TapHolder } from '../inspect/tap.ts'
 import type { Link } from '../links/link.ts'
 import { type LinkFrame, NO_LOG } from '../protocol/link-frames.ts'
 import { decodePeerFrame, encodeEvents, encodePeerFrame } from '../protocol/peer-frames.ts'
@@ -37,6 +38,7 @@ interface End extends Way {
 
 export class UserLinks implements Links {
   readonly #events: LinkedEvents
+  readonly #taps: TapHolder
   readonly #ends: End[] = []
   readonly #ids = new Set<string>()
   readonly #untold: Told[] = []
@@ -44,8 +46,9 @@ export class UserLinks implements Links {
   #logId: string | undefined
   #closed = false
 
-  constructor(events: LinkedEvents) {
+  constructor(events: LinkedEvents, taps: TapHolder = { tap: undefined }) {
     this.#events = events
+    this.#taps = taps
   }
 
   add(link: Link): void {
@@ -125,6 +128,7 @@ export class UserLinks implements Links {
         const headers = `[${part.map((told) => told.headerText).join()}]`
         const data = part.map((told) => told.dataText).join('\n')
         this.#send(end, encodeEvents({ frame: 'heard', log, ...part[0]?.kind }, headers, data))
+        this.#taps.tap?.told(headers, data.length, 'link')
       }
     }
   }

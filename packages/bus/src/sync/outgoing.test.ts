@@ -28,6 +28,7 @@ class Leader {
   readonly #term: Term = [1, 'n']
   readonly #sent: string[] = []
   readonly outgoing: Outgoing = new Outgoing({
+    taps: { tap: undefined },
     log: this.log,
     term: this.#term,
     platform: this.#maker.platform,

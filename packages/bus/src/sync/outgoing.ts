@@ -5,6 +5,7 @@
  */
 import type { BusError } from '../errors.ts'
 import type { EventHeader } from '../event.ts'
+import type { TapHolder } from '../inspect/tap.ts'
 import type { Log, StoredBatch } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
 import type { RejectFrame, Term } from '../protocol/frames.ts'
@@ -16,6 +17,7 @@ export interface OutgoingOptions {
   readonly log: Log
   readonly term: Term
   readonly platform: Platform
+  readonly taps: TapHolder
   readonly send: (text: string) => void
   readonly failed: (error: unknown) => void
   readonly report: (error: BusError) => void
@@ -64,6 +66,7 @@ export class Outgoing {
   }
 
   rejected({ batch, code, taken, retryAfterMs }: RejectFrame): void {
+    this.#options.taps.tap?.rejected(batch, code)
     this.#step({
       kind: 'rejected',
       batch,
@@ -157,7 +160,7 @@ export class Outgoing {
   }
 
   #send(batch: number, prev: number | undefined, { headers, data, indexes }: Readied): void {
-    const { send, term } = this.#options
+    const { send, taps, term } = this.#options
     const frame = {
       frame: 'publish' as const,
       batch,
@@ -166,6 +169,7 @@ export class Outgoing {
       ...(indexes && { indexes }),
     }
     send(encodePublish(frame, headers, data))
+    taps.tap?.sent(batch, headers, headers.length + data.length)
   }
 }
 

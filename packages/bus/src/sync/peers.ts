@@ -6,6 +6,7 @@
 import type { Batch, Entry } from '../batch/batch.ts'
 import { BusError, toBusError } from '../errors.ts'
 import { type EventHeader, parseId } from '../event.ts'
+import type { TapHolder } from '../inspect/tap.ts'
 import type { Link } from '../links/link.ts'
 import type { OwnBatch } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
@@ -39,14 +40,22 @@ export class Peers implements PeerContexts {
   /** Whether a room brings what other devices publish. */
   readonly #hasRoom: boolean
   readonly #hearing: Hearing
+  readonly #taps: TapHolder
   #lastId: string | undefined
   #posted = 0
 
-  constructor(prefix: string, platform: Platform, hasRoom: boolean, events: PeerEvents) {
+  constructor(
+    prefix: string,
+    platform: Platform,
+    hasRoom: boolean,
+    events: PeerEvents,
+    taps: TapHolder = { tap: undefined },
+  ) {
     this.#prefix = prefix
     this.#hasRoom = hasRoom
     this.#events = events
-    this.#hearing = new Hearing({ prefix, platform, events })
+    this.#taps = taps
+    this.#hearing = new Hearing({ prefix, platform, events, taps })
   }
 
   attach(link: Link | undefined, { id, log, past, renewed, seeking = false }: Attached): void {
@@ -148,7 +157,10 @@ export class Peers implements PeerContexts {
         return
       case 'cast':
         frame.events.forEach((header, i) => {
-          events.deliver({ header, dataText: data[i] as string }, frame.room ? 'room' : 'device')
+          const incoming = { header, dataText: data[i] as string }
+          const origin = frame.room ? 'room' : 'device'
+          this.#taps.tap?.received('tabs', origin, incoming)
+          events.deliver(incoming, origin)
         })
         if (!frame.room) events.cast(frame.events, data)
         return
@@ -199,6 +211,7 @@ export class Peers implements PeerContexts {
     if (record) {
       const frame = { frame: 'batch', log: this.#logId, prefix: this.#prefix, prev } as const
       this.#transmit(encodeEvents(frame, record.headers, record.data))
+      this.#taps.tap?.posted('tabs', batch.persisted, record.headers.length + record.data.length)
     }
     if (batch.casts.length > 0) {
       let headers = '['
@@ -209,6 +222,7 @@ export class Peers implements PeerContexts {
         data += i === 0 ? dataText : `\n${dataText}`
       }
       this.#transmit(encodeEvents({ frame: 'cast', log: this.#logId }, `${headers}]`, data))
+      this.#taps.tap?.posted('tabs', batch.casts, headers.length + data.length)
     }
   }
 
@@ -231,7 +245,7 @@ export class Peers implements PeerContexts {
 
   room(news: RoomNews, data: readonly string[]): void {
     this.#send({ frame: 'room', log: this.#logId ?? '', ...news }, data)
-    this.#hearing.room(news, data)
+    this.#hearing.room(news, data, 'relay')
     this.#events.changed(news.batch)
   }
 

@@ -96,6 +96,14 @@ describe('going on', () => {
     })
   })
 
+  test('a restored room that trimmed where it has the same: positions above that are cut, not above where it goes on', () => {
+    const trimmed = { recovered: false, reason: 'restored', from: 'e.20.c20' } as const
+    expect(goOn({}, { ...trimmed, common: 'e.4.c4' })).toMatchObject({
+      cut: { epoch: 'e', place: 4 },
+      gap: { reason: 'restored', lost: 'e.9.c9', from: 'e.20.c20' },
+    })
+  })
+
   test('a restored room: positions above the one it knows are cut, and the kept pair moves back', () => {
     const taken = { batch: 3, id: 'p-3' }
     const verdict = goOn({}, { recovered: false, reason: 'restored', from: 'e.4.c4', taken })

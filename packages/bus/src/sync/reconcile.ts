@@ -98,12 +98,12 @@ function liveAfter(room: RoomState, { epoch, head }: WelcomeFrame): number {
 
 function cutOf(
   { cursor }: RoomState,
-  { recovered, reason, epoch, from }: WelcomeFrame,
+  { recovered, reason, epoch, from, common = from }: WelcomeFrame,
 ): Pick<Cut, 'epoch' | 'place'> | undefined {
   if (recovered || cursor === undefined || reason === 'trimmed') return undefined
   const lost = parsePosition(cursor)
   if (!lost) return undefined
-  const kept = lost.epoch === epoch ? (parsePosition(from)?.place ?? 0) : 0
+  const kept = lost.epoch === epoch ? (parsePosition(common)?.place ?? 0) : 0
   return { epoch: lost.epoch, place: kept }
 }
 

@@ -10,6 +10,7 @@
 import {
   BUS_ERROR_CODES,
   BusError,
+  type BusErrorCode,
   codeOfClose,
   isBusError,
   isRetryable,
@@ -42,6 +43,11 @@ const MIN_AGAIN_MS = 500
 const MAX_AGAIN_MS = 30_000
 /** How long a relay may take to answer a hello. */
 const WELCOME_MS = 30_000
+/** So long before its end a token is renewed, or at half of its time; and not more often than this. */
+const RENEWAL_MS = 60_000
+const MIN_RENEWAL_MS = 1_000
+/** Why a relay ends a connection whose device is to come back with another token. */
+const TOKEN_CODES: ReadonlySet<string> = new Set<BusErrorCode>(['token_expired', 'rights_changed'])
 /** Letters and digits of a device's id and of its secret. */
 const ID_LENGTH = 22
 const SECRET_LENGTH = 43
@@ -68,6 +74,9 @@ export class Session implements RelaySession {
   #pinged: number | undefined
   #heard = 0
   #stopHeartbeat: (() => void) | undefined
+  #stopRenewal: (() => void) | undefined
+  /** The token that the relay has. */
+  #token: string | undefined
   /** What the relay said before it closed the connection for good. */
   #refusal: BusError | undefined
   /** Failures since the last stream batch that was written. */
@@ -76,11 +85,12 @@ export class Session implements RelaySession {
 
   constructor(options: SessionOptions) {
     this.#options = options
-    const { events, log, platform, term, writer } = options
+    const { events, log, platform, taps, term, writer } = options
     this.#outgoing = new Outgoing({
       log,
       term,
       platform,
+      taps,
       send: (text) => this.#send(text),
       failed: (error) => this.#failed(error),
       report: events.report,
@@ -124,7 +134,12 @@ export class Session implements RelaySession {
   }
 
   cast(headersText: string, data: readonly string[]): void {
-    if (this.#online) this.#send(`{"frame":"cast","events":${headersText}}\n${data.join('\n')}`)
+    const { tap } = this.#options.taps
+    if (this.#online) {
+      const text = `{"frame":"cast","events":${headersText}}\n${data.join('\n')}`
+      this.#send(text)
+      tap?.told(headersText, text.length, 'relay')
+    } else tap?.told(headersText, 0, undefined)
   }
 
   presence(members: readonly Present[]): void {
@@ -151,6 +166,7 @@ export class Session implements RelaySession {
         return
       }
       this.#heard = platform.monotonic()
+      this.#token = token
       this.#send(encodeFrame(this.#helloFrame(state, token)))
       this.#stopHeartbeat = platform.timer(WELCOME_MS, () => {
         if (round === this.#round && !this.#online) this.#connection?.reconnect()
@@ -208,6 +224,9 @@ export class Session implements RelaySession {
       case 'welcome':
         this.#incoming.after(() => this.#welcome(frame, round))
         return
+      case 'renewed':
+        this.#renewIn(frame.expiresInMs)
+        return
       case 'ack':
         this.#outgoing.acknowledged(frame.batch)
         return
@@ -241,7 +260,8 @@ export class Session implements RelaySession {
         const error = new BusError(frame.code, `the relay says: ${frame.message}`, {
           stage: 'links',
         })
-        events.report(error)
+        // A fresh token is asked for at the next hello: nothing went wrong.
+        if (!TOKEN_CODES.has(frame.code)) events.report(error)
         if (!isRetryable(frame.code)) this.#refusal = error
       }
     }
@@ -311,12 +331,14 @@ export class Session implements RelaySession {
       ...(gap && { gap: { ...gap, at: head.batch, time: platform.now() } }),
     })
     if (gap) events.gap(gap)
+    this.#options.taps.tap?.rights(frame.rights)
     if (round !== this.#round) return
     this.#online = true
     events.state('online')
     this.#tellPresent()
     this.#stopHeartbeat?.()
     this.#beat(round, frame.limits.heartbeatMs)
+    this.#renewIn(frame.expiresInMs)
     const { taken } = frame
     if (send === 'now') this.#outgoing.begin(taken?.batch, head.batch)
     this.#incoming.begin({
@@ -405,6 +427,8 @@ export class Session implements RelaySession {
     this.#pinged = undefined
     this.#stopHeartbeat?.()
     this.#stopHeartbeat = undefined
+    this.#stopRenewal?.()
+    this.#stopRenewal = undefined
     this.#outgoing.end()
     this.#incoming.end()
   }
@@ -421,6 +445,33 @@ export class Session implements RelaySession {
     this.#send('{"frame":"ping"}')
     const wait = Math.max(MIN_HEARTBEAT_MS, heartbeatMs)
     this.#stopHeartbeat = platform.timer(wait, () => this.#beat(round, heartbeatMs))
+  }
+
+  /** Asks for a fresh token in time, so that the connection outlives this one. */
+  #renewIn(expiresInMs: number | undefined): void {
+    this.#stopRenewal?.()
+    if (expiresInMs === undefined) return
+    const ms = Math.max(MIN_RENEWAL_MS, expiresInMs - Math.min(RENEWAL_MS, expiresInMs / 2))
+    this.#stopRenewal = this.#options.platform.timer(ms, () => void this.#renew(expiresInMs - ms))
+  }
+
+  async #renew(leftMs: number): Promise<void> {
+    const round = this.#round
+    const { source, events } = this.#options
+    try {
+      const token = await source.token()
+      if (round !== this.#round) return
+      // One that is always the same ends when it ends.
+      if (token !== undefined && token !== this.#token)
+        this.#send(encodeFrame({ frame: 'token', token }))
+      this.#token = token
+    } catch (error) {
+      if (round !== this.#round) return
+      events.report(
+        toBusError(error, 'unauthorized', 'the token function failed', { stage: 'links' }),
+      )
+      if (leftMs > MIN_RENEWAL_MS) this.#renewIn(leftMs)
+    }
   }
 
   #send(text: string): void {

@@ -2,6 +2,7 @@ import type { Batch, Entry } from '../batch/batch.ts'
 import type { Incoming, Origin } from '../dispatch/dispatch.ts'
 import type { BusError } from '../errors.ts'
 import type { EventHeader } from '../event.ts'
+import type { TapHolder } from '../inspect/tap.ts'
 import type { Link, RelayAddress } from '../links/link.ts'
 import type { Encoded, Log, OwnBatch, RoomBatch, Writer } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
@@ -50,6 +51,7 @@ export interface SessionStart {
   readonly term: Term
   readonly platform: Platform
   readonly events: SessionEvents
+  readonly taps: TapHolder
 }
 
 /**

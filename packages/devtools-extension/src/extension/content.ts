@@ -31,6 +31,7 @@ globalThis.crosstownPipes = () => {
 }
 
 chrome.runtime.onMessage.addListener(heard)
+chrome.runtime.onConnect.addListener(joined)
 const { signal } = ended
 addEventListener('pagehide', closeAll, { signal })
 addEventListener(
@@ -50,12 +51,12 @@ function heard(
 ): void {
   if (message?.crosstown !== 'wake' || signal.aborted) return
   answer(true)
-  dial(message.panel)
+  void announce(message)
 }
 
-/** A panel that inspects this tab answers, and wakes this frame. */
-async function announce(): Promise<void> {
-  const here: Here = { crosstown: 'here' }
+/** A panel that inspects this tab answers, and dials. */
+async function announce(to?: Wake): Promise<void> {
+  const here: Here = { crosstown: 'here', ...(to && { panel: to.panel }) }
   let inspected: unknown
   try {
     inspected = await chrome.runtime.sendMessage(here)
@@ -65,24 +66,19 @@ async function announce(): Promise<void> {
   if (!inspected && pipes.size === 0) mark(false)
 }
 
-function dial(panel: string): void {
+function joined(port: chrome.runtime.Port): void {
+  if (!port.name.startsWith(PIPE) || signal.aborted) return
+  // A panel that dials again has lost the pipe it had.
+  const panel = port.name
   pipes.get(panel)?.()
-  let port: chrome.runtime.Port
-  try {
-    port = chrome.runtime.connect({ name: PIPE + panel })
-  } catch {
-    // The extension was removed or updated under this page.
-    globalThis.crosstownPipes?.()
-    return
-  }
   const post = (message: PipeMessage) => {
     try {
       port.postMessage(message)
     } catch {
-      close()
+      // It is closing, which `onDisconnect` tells.
     }
   }
-  const unpipe = alone(`${PIPE}${panel}`, () => carry(post, port))
+  const unpipe = alone(panel, () => carry(post, port))
   const close = () => {
     if (pipes.get(panel) === close) pipes.delete(panel)
     unpipe()

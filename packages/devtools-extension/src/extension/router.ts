@@ -1,8 +1,16 @@
 /**
- * Firefox only: pages cannot dial a panel in its DevTools, so both dial this. It joins what belongs
- * together and keeps nothing: when Firefox suspends it all ports close, and panels dial anew.
+ * Firefox only: a panel in its DevTools reaches no tab and hears no frame, so this stands between. It
+ * joins what belongs together and keeps nothing: when Firefox suspends it all ports close, and panels
+ * dial anew.
  */
-import { type FromRouter, PANEL, PIPE, type ToRouter, type Wake } from '../sources/wire.ts'
+import {
+  type FromRouter,
+  type Here,
+  PANEL,
+  PIPE,
+  type ToRouter,
+  type Wake,
+} from '../sources/wire.ts'
 
 interface Panel {
   readonly tab: number
@@ -11,42 +19,40 @@ interface Panel {
   readonly pipes: Map<number, chrome.runtime.Port>
 }
 
-const panels = new Map<string, Panel>()
+const panels = new Set<Panel>()
 let numbers = 0
 
 chrome.runtime.onConnect.addListener((port) => {
-  if (port.name.startsWith(PANEL) && isOwnPage(port.sender)) joinPanel(port)
-  else if (port.name.startsWith(PIPE)) joinPipe(port)
+  const ours = port.sender?.url?.startsWith(chrome.runtime.getURL(''))
+  if (ours && port.name.startsWith(PANEL)) joinPanel(port)
 })
 
-chrome.runtime.onMessage.addListener((_, sender, answer) => {
-  const tab = sender.tab?.id
-  const inspecting = [...panels.values()].filter((panel) => panel.tab === tab)
-  for (const panel of inspecting) void wake(panel, sender.frameId)
-  if (inspecting.length > 0) answer(true)
+chrome.runtime.onMessage.addListener((message: Here, sender, answer) => {
+  if (message?.crosstown !== 'here') return
+  for (const panel of panels) {
+    if (panel.tab !== sender.tab?.id || (message.panel ?? panel.name) !== panel.name) continue
+    answer(true)
+    joinFrame(panel, sender.frameId ?? 0)
+  }
 })
 
 function joinPanel(port: chrome.runtime.Port): void {
   const [tab, name = ''] = port.name.slice(PANEL.length).split(':')
   const panel: Panel = { tab: Number(tab), name, port, pipes: new Map() }
-  panels.set(name, panel)
+  panels.add(panel)
   port.onDisconnect.addListener(() => {
-    if (panels.get(name) === panel) panels.delete(name)
+    panels.delete(panel)
     for (const pipe of panel.pipes.values()) pipe.disconnect()
   })
   port.onMessage.addListener(async (message: ToRouter) => {
     if ('wake' in message) tell(panel, { woken: await wake(panel) })
-    else panel.pipes.get(message.pipe)?.postMessage(message.message)
+    else post(panel.pipes.get(message.pipe), message.message)
   })
 }
 
-function joinPipe(port: chrome.runtime.Port): void {
-  const panel = panels.get(port.name.slice(PIPE.length))
-  if (!panel || port.sender?.tab?.id !== panel.tab) {
-    port.disconnect()
-    return
-  }
+function joinFrame(panel: Panel, frameId: number): void {
   const pipe = ++numbers
+  const port = chrome.tabs.connect(panel.tab, { name: PIPE + panel.name, frameId })
   panel.pipes.set(pipe, port)
   tell(panel, { pipe, opened: true })
   port.onMessage.addListener((message: unknown) => tell(panel, { pipe, message }))
@@ -56,23 +62,21 @@ function joinPipe(port: chrome.runtime.Port): void {
   })
 }
 
-function tell({ port }: Panel, message: FromRouter): void {
+const tell = ({ port }: Panel, message: FromRouter): void => post(port, message)
+
+function post(port: chrome.runtime.Port | undefined, message: unknown): void {
   try {
-    port.postMessage(message)
+    port?.postMessage(message)
   } catch {
     // It is going, and its end is on the way.
   }
 }
 
-/** Whether anybody heard it. */
-async function wake({ tab, name }: Panel, frameId?: number): Promise<boolean> {
+/** Whether any frame heard it. */
+function wake({ tab, name }: Panel): Promise<boolean> {
   const message: Wake = { crosstown: 'wake', panel: name }
-  const frame = frameId === undefined ? {} : { frameId }
-  return chrome.tabs.sendMessage(tab, message, frame).then(
-    () => true,
+  return chrome.tabs.sendMessage(tab, message).then(
+    (woken) => woken === true,
     () => false,
   )
 }
-
-const isOwnPage = (sender: chrome.runtime.MessageSender | undefined): boolean =>
-  sender?.url?.startsWith(chrome.runtime.getURL('')) === true

@@ -9,11 +9,11 @@ import {
   type Wake,
 } from './wire.ts'
 
-/** Frames dial; a pipe each. */
+/** A pipe to each frame of the tab. */
 export interface Doors {
   /** Begins to listen; called once. */
   open(joined: (pipe: Pipe) => void): void
-  /** Asks all frames of the tab to dial; whether any heard it. */
+  /** Asks all frames of the tab whether they are there; whether any heard it. */
   wake(): Promise<boolean>
   close(): void
 }
@@ -21,44 +21,45 @@ export interface Doors {
 export interface Pipe {
   post(message: PipeMessage): void
   onMessage(heard: (message: unknown) => void): void
-  /** Called once, when the frame is gone, put away or cut off. */
+  /** Called once, when the frame is gone, put away or cut off. Not after the panel's own `close`. */
   onClose(closed: () => void): void
 }
 
-/** Chromium: frames dial the panel itself. */
+/**
+ * Chromium: the panel dials each frame that says it is there. (Frames could dial the panel; but such
+ * a port goes to all panels of the browser, and is not closed before the last of them is.)
+ */
 export function directDoors(tab: number, panel: string): Doors {
-  const wakeUp: Wake = { crosstown: 'wake', panel }
-  let dialled: (port: chrome.runtime.Port) => void
-  const announced = (
-    message: Here,
-    { tab: from, frameId = 0 }: chrome.runtime.MessageSender,
-    answer: (inspected: true) => void,
-  ) => {
-    if (message?.crosstown !== 'here' || from?.id !== tab) return
-    answer(true)
-    // It may be gone again by then.
-    chrome.tabs.sendMessage(tab, wakeUp, { frameId }).catch(() => {})
-  }
+  let heard: (message: Here, sender: Sender, answer: (inspected: true) => void) => void
+  const ports = new Set<chrome.runtime.Port>()
   return {
     open(joined) {
-      dialled = (port) => {
-        // Ports of other panels' pages come by here too, and disconnecting one would cut those off.
-        if (port.name === PIPE + panel && port.sender?.tab?.id === tab) joined(pipeOf(port))
+      heard = (message, { tab: from, documentId }, answer) => {
+        if (message?.crosstown !== 'here' || from?.id !== tab || !documentId) return
+        if ((message.panel ?? panel) !== panel) return
+        answer(true)
+        const port = chrome.tabs.connect(tab, { name: PIPE + panel, documentId })
+        ports.add(port)
+        port.onDisconnect.addListener(() => ports.delete(port))
+        joined(pipeOf(port))
       }
-      chrome.runtime.onConnect.addListener(dialled)
-      chrome.runtime.onMessage.addListener(announced)
+      chrome.runtime.onMessage.addListener(heard)
     },
-    wake: () =>
-      chrome.tabs.sendMessage(tab, wakeUp).then(
+    wake() {
+      const message: Wake = { crosstown: 'wake', panel }
+      return chrome.tabs.sendMessage(tab, message).then(
         (woken) => woken === true,
         () => false,
-      ),
+      )
+    },
     close() {
-      chrome.runtime.onConnect.removeListener(dialled)
-      chrome.runtime.onMessage.removeListener(announced)
+      chrome.runtime.onMessage.removeListener(heard)
+      for (const port of ports) port.disconnect()
     },
   }
 }
+
+type Sender = chrome.runtime.MessageSender
 
 function pipeOf(port: chrome.runtime.Port): Pipe {
   return {
@@ -84,7 +85,7 @@ interface RoutedPipe extends Pipe {
   closed?(): void
 }
 
-/** Firefox: panel and frames dial the router, which is suspended whenever Firefox likes. */
+/** Firefox: the panel dials the router, which dials frames, and is suspended when Firefox likes. */
 export function routedDoors(tab: number, panel: string): Doors {
   const pipes = new Map<number, RoutedPipe>()
   let port: chrome.runtime.Port | undefined

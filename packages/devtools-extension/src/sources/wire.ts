@@ -4,17 +4,21 @@
  */
 import type { InspectFrame } from '@crosstown/bus/inspect'
 
-/** Name of a page's port to a panel, followed by the panel's name. */
+/** Name of a panel's port to a frame, followed by the panel's name. */
 export const PIPE = 'crosstown:pipe:'
 /** Name of a panel's port to Firefox's router, followed by its tab and its name. */
 export const PANEL = 'crosstown:panel:'
 
-/** A page to whoever inspects its tab: it is there. Answered `true` by a panel, and by a `Wake`. */
+/**
+ * A frame to whoever inspects its tab, or to the panel that woke it: it is there. A panel answers
+ * `true`, and dials.
+ */
 export interface Here {
   readonly crosstown: 'here'
+  readonly panel?: string
 }
 
-/** A panel to the frames of its tab: dial it. */
+/** A panel to the frames of its tab: who is there? Answered `true`, and by a `Here`. */
 export interface Wake {
   readonly crosstown: 'wake'
   readonly panel: string
@@ -22,7 +26,7 @@ export interface Wake {
 
 /**
  * Over a pipe: a frame's text, or a part of it, all but the last with `more`. From the page first
- * `open`, when this pipe is the one that carries what its part of the tab hears.
+ * `open`, when this pipe is the one of its part of the tab that carries.
  */
 export type PipeMessage = string | { readonly more: string } | { readonly open: true }
 

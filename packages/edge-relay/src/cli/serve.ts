@@ -3,8 +3,8 @@ import { pathToFileURL } from 'node:url'
 import { BusError } from '@crosstown/bus/protocol'
 import { Command, InvalidArgumentError } from 'commander'
 import type { Auth } from '../auth.ts'
-import { createRelay } from '../relay.ts'
-import { serve } from '../runtimes/node.ts'
+import { createRelay, type Relay } from '../relay.ts'
+import type { RelayServer, ServeOptions } from '../runtimes/server.ts'
 import type { Store } from '../stores/store.ts'
 
 interface ServeFlags {
@@ -49,6 +49,7 @@ async function run(flags: ServeFlags): Promise<void> {
     ...(origins && { origins }),
   }
   const relay = createRelay({ ...options, store: await openStore(store) })
+  const serve = await serveHere()
   const server = await serve(relay, { host, port }).catch(async (error: unknown) => {
     await relay.close()
     throw error
@@ -62,6 +63,13 @@ async function run(flags: ServeFlags): Promise<void> {
   })
   console.log(`${signal}: closing`)
   await server.close()
+}
+
+/** How the runtime at hand serves. */
+async function serveHere(): Promise<(relay: Relay, options: ServeOptions) => Promise<RelayServer>> {
+  if ('Bun' in globalThis) return (await import('../runtimes/bun.ts')).serve
+  if ('Deno' in globalThis) return (await import('../runtimes/deno.ts')).serve
+  return (await import('../runtimes/node.ts')).serve
 }
 
 async function openStore(spec: string): Promise<Store> {

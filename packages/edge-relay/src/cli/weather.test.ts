@@ -1,62 +1,19 @@
 /** What a relay process keeps when it is killed, asked to end, or given an older copy of its file. */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { cpSync, rmSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { RawDevice } from '../testing/raw-device.ts'
+import { endAll, type RelayProcessHandle, RUNTIMES, startRelay } from '../testing/relay-process.ts'
 
-const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url))
-const running = new Set<ChildProcess>()
 let folder = ''
 let files = 0
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'relay-weather-'))
 })
-afterEach(() => {
-  for (const child of running) child.kill('SIGKILL')
-})
+afterEach(endAll)
 afterAll(() => rm(folder, { recursive: true, force: true }))
-
-interface Process {
-  readonly socket: string
-  readonly http: string
-  /** Sends a signal, and resolves with the exit code: null where the signal ended it. */
-  end(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null>
-}
-
-/** A relay in a process of its own, on one file, that listens. */
-async function start(file: string): Promise<Process> {
-  const child = spawn(
-    process.execPath,
-    [MAIN, 'serve', '--port', '0', '--store', `sqlite:${file}`],
-    {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  )
-  running.add(child)
-  const exited = once(child, 'close').then(([code]) => {
-    running.delete(child)
-    return code as number | null
-  })
-  let out = ''
-  while (!out.includes('listening on ')) {
-    out += String((await once(child.stdout, 'data'))[0])
-  }
-  child.stdout.resume()
-  const http = /listening on (http:\S+)/.exec(out)?.[1] ?? ''
-  return {
-    http,
-    socket: `${http.replace('http', 'ws')}/rooms/r/socket`,
-    end(signal) {
-      child.kill(signal)
-      return exited
-    },
-  }
-}
 
 const newFile = (): string => join(folder, `${++files}.db`)
 
@@ -66,7 +23,7 @@ async function readRoom(http: string): Promise<string[]> {
   let after = ''
   for (;;) {
     const query = `limit=1000${after && `&after=${encodeURIComponent(after)}`}`
-    const response = await fetch(`${http}/rooms/r/events?${query}`)
+    const response = await fetch(`${http}/rooms/42/events?${query}`)
     const page = (await response.json()) as { events: { id: string }[]; next?: string }
     ids.push(...page.events.map(({ id }) => id))
     if (page.next === undefined) return ids
@@ -97,7 +54,7 @@ class Devices {
     )
   }
 
-  async run(relay: () => Promise<Process>): Promise<void> {
+  async run(relay: () => Promise<RelayProcessHandle>): Promise<void> {
     await Promise.all(
       this.all.map(async (device) => {
         do await device.connect((await relay()).socket)
@@ -112,96 +69,106 @@ class Devices {
   }
 }
 
-describe('a relay that is killed', { timeout: 30_000 }, () => {
-  it('at any moment under load, again and again: has every acknowledged event once, and in order', async () => {
-    const KILLS = 5
-    const BATCHES = 120
-    const file = newFile()
-    let relay = start(file)
-    let acks = 0
-    let kills = 0
-    // A different number of acks after each start, so that it dies in a different place.
-    let next = 17
-    const onAck = (): void => {
-      acks += 1
-      if (kills === KILLS || acks < next) return
-      kills += 1
-      next = acks + 13 + kills * 7
-      const dying = relay
-      relay = dying.then((process) => process.end('SIGKILL')).then(() => start(file))
-    }
-    const devices = new Devices('abcd', onAck)
-    for (const device of devices.all) device.add(BATCHES)
-    await devices.run(() => relay)
-    expect(kills).toBe(KILLS)
-    for (const { codes } of devices.all) expect(codes.length).toBeGreaterThan(1)
-    const last = await relay
-    expectWhole(await readRoom(last.http), devices.all)
-    expect(await last.end('SIGTERM')).toBe(0)
-  })
-})
+describe.each(RUNTIMES)('on $name', (runtime) => {
+  const start = (file: string): Promise<RelayProcessHandle> =>
+    startRelay(runtime, ['--store', `sqlite:${file}`])
+  const describeHere = describe.skipIf(runtime.command === undefined)
 
-describe('a relay that is asked to end', { timeout: 30_000 }, () => {
-  it('answers what it took, sends everyone away to come back at different times, and ends with 0', async () => {
-    const file = newFile()
-    const first = await start(file)
-    let acks = 0
-    let exited: Promise<number | null> | undefined
-    const devices = new Devices('abcd', () => {
-      if (++acks === 40) exited = first.end('SIGTERM')
+  describeHere('a relay that is killed', { timeout: 60_000 }, () => {
+    it('at any moment under load, again and again: has every acknowledged event once, and in order', async () => {
+      const KILLS = 5
+      const BATCHES = 120
+      const file = newFile()
+      let relay = start(file)
+      let acks = 0
+      let kills = 0
+      // A different number of acks after each start, so that it dies in a different place.
+      let next = 17
+      const onAck = (): void => {
+        acks += 1
+        if (kills === KILLS || acks < next) return
+        kills += 1
+        next = acks + 13 + kills * 7
+        const dying = relay
+        relay = dying.then((process) => process.end('SIGKILL')).then(() => start(file))
+      }
+      const devices = new Devices('abcd', onAck)
+      for (const device of devices.all) device.add(BATCHES)
+      await devices.run(() => relay)
+      expect(kills).toBe(KILLS)
+      for (const { codes } of devices.all) expect(codes.length).toBeGreaterThan(1)
+      const last = await relay
+      expectWhole(await readRoom(last.url), devices.all)
+      expect(await last.end('SIGTERM')).toBe(0)
     })
-    for (const device of devices.all) device.add(300)
-    await Promise.all(devices.all.map((device) => device.connect(first.socket)))
-    expect(await exited).toBe(0)
-    for (const { codes, goaways, done } of devices.all) {
-      expect(done).toBe(false)
-      expect(codes).toEqual([3000])
-      expect(goaways).toEqual([{ frame: 'goaway', afterMs: 500, jitterMs: 2_000 }])
-    }
-    const second = await start(file)
-    // Nothing was taken without an answer: what was committed was acknowledged before the end.
-    const acked = devices.all.flatMap((device) => device.acked)
-    expect((await readRoom(second.http)).sort()).toEqual(acked.sort())
-    await devices.run(async () => second)
-    expectWhole(await readRoom(second.http), devices.all)
-    expect(await second.end('SIGTERM')).toBe(0)
   })
-})
 
-describe('a relay that is given an older copy of its file', { timeout: 30_000 }, () => {
-  it('says that it was restored, and is fed again by its devices: nothing lost, nothing twice', async () => {
-    const file = newFile()
-    const copy = newFile()
-    const devices = new Devices('abc')
-    const [a, b, c] = devices.all as [RawDevice, RawDevice, RawDevice]
-    const first = await start(file)
-    for (const device of devices.all) device.add(20)
-    await devices.run(async () => first)
-    expect(await first.end('SIGTERM')).toBe(0)
-    cpSync(file, copy)
+  describeHere('a relay that is asked to end', { timeout: 60_000 }, () => {
+    it('answers what it took, sends everyone away to come back at different times, and ends with 0', async () => {
+      const file = newFile()
+      const first = await start(file)
+      let acks = 0
+      let exited: Promise<number | null> | undefined
+      const devices = new Devices('abcd', () => {
+        if (++acks === 40) exited = first.end('SIGTERM')
+      })
+      for (const device of devices.all) device.add(300)
+      await Promise.all(devices.all.map((device) => device.connect(first.socket)))
+      expect(await exited).toBe(0)
+      for (const { codes, goaways, done } of devices.all) {
+        expect(done).toBe(false)
+        expect(codes).toEqual([3000])
+        expect(goaways).toEqual([{ frame: 'goaway', afterMs: 500, jitterMs: 2_000 }])
+      }
+      const second = await start(file)
+      // Nothing was taken without an answer: what was committed was acknowledged before the end.
+      const acked = devices.all.flatMap((device) => device.acked)
+      expect((await readRoom(second.url)).sort()).toEqual(acked.sort())
+      await devices.run(async () => second)
+      expectWhole(await readRoom(second.url), devices.all)
+      expect(await second.end('SIGTERM')).toBe(0)
+    })
+  })
 
-    const second = await start(file)
-    a.add(10)
-    b.add(10)
-    await devices.run(async () => second)
-    const { head: before } = (await (await fetch(`${second.http}/rooms/r/stats`)).json()) as Stats
-    expect(await second.end('SIGTERM')).toBe(0)
-    rmSync(file)
-    cpSync(copy, file)
+  describeHere('a relay that is given an older copy of its file', { timeout: 60_000 }, () => {
+    it('says that it was restored, and is fed again by its devices: nothing lost, nothing twice', async () => {
+      const file = newFile()
+      const copy = newFile()
+      const devices = new Devices('abc')
+      const [a, b, c] = devices.all as [RawDevice, RawDevice, RawDevice]
+      const first = await start(file)
+      for (const device of devices.all) device.add(20)
+      await devices.run(async () => first)
+      expect(await first.end('SIGTERM')).toBe(0)
+      cpSync(file, copy)
 
-    const third = await start(file)
-    const stats = (await (await fetch(`${third.http}/rooms/r/stats`)).json()) as Stats
-    expect(stats).toMatchObject({ devices: 3 })
-    expect(stats.head).not.toBe(before)
-    await devices.run(async () => third)
-    for (const device of devices.all) {
-      const welcome = device.welcomes.find(({ reason }) => reason !== undefined)
-      expect(welcome).toMatchObject({ recovered: false, reason: 'restored', taken: { batch: 20 } })
-      expect(welcome?.epoch).toBe(device.welcomes[0]?.epoch)
-    }
-    expect(c.published.length).toBeLessThan(a.published.length)
-    expectWhole(await readRoom(third.http), devices.all)
-    expect(await third.end('SIGTERM')).toBe(0)
+      const second = await start(file)
+      a.add(10)
+      b.add(10)
+      await devices.run(async () => second)
+      const { head: before } = (await (await fetch(`${second.url}/rooms/42/stats`)).json()) as Stats
+      expect(await second.end('SIGTERM')).toBe(0)
+      rmSync(file)
+      cpSync(copy, file)
+
+      const third = await start(file)
+      const stats = (await (await fetch(`${third.url}/rooms/42/stats`)).json()) as Stats
+      expect(stats).toMatchObject({ devices: 3 })
+      expect(stats.head).not.toBe(before)
+      await devices.run(async () => third)
+      for (const device of devices.all) {
+        const welcome = device.welcomes.find(({ reason }) => reason !== undefined)
+        expect(welcome).toMatchObject({
+          recovered: false,
+          reason: 'restored',
+          taken: { batch: 20 },
+        })
+        expect(welcome?.epoch).toBe(device.welcomes[0]?.epoch)
+      }
+      expect(c.published.length).toBeLessThan(a.published.length)
+      expectWhole(await readRoom(third.url), devices.all)
+      expect(await third.end('SIGTERM')).toBe(0)
+    })
   })
 })
 

@@ -1,18 +1,19 @@
 /** The answers to reads: what was read, with the headers that go with it. */
-import { BusError, isHeaderText, type Rights, typeMatcher } from '@crosstown/bus/protocol'
+import { BusError, isHeaderText, parsePosition, typeMatcher } from '@crosstown/bus/protocol'
 import type { Context } from 'hono'
 import { accepts } from 'hono/accepts'
+import type { Identity } from '../auth.ts'
 import { positionIn } from '../record.ts'
 import { type EventStreamContext, openEventStream } from './event-stream.ts'
 import { eventText } from './event-text.ts'
 import { tracingHeaders, unchanged } from './headers.ts'
-import { parseQuery } from './query.ts'
+import { type Beginning, NOW, parseQuery } from './query.ts'
 import { readPage } from './read.ts'
 
 /** Who reads which room. */
 export interface ReadRequest {
   readonly room: string
-  readonly rights: Rights
+  readonly identity: Identity
 }
 
 const EVENT_STREAM = 'text/event-stream'
@@ -30,6 +31,7 @@ export async function answerPage(
   request: ReadRequest,
 ): Promise<Response> {
   const query = parseQuery(searchOf(c), 'page', context.limits.pageEvents)
+  assertHistory(request, query)
   const { text, tag } = await readPage(context, {
     ...request,
     query: c.req.method === 'HEAD' ? { ...query, waitMs: 0 } : query,
@@ -45,12 +47,11 @@ export async function answerStream(
   context: EventStreamContext,
   request: ReadRequest & { readonly cut: (() => void) | undefined },
 ): Promise<Response> {
-  const stream = await openEventStream(context, {
-    ...request,
-    query: parseQuery(searchOf(c), 'stream', context.limits.pageEvents),
-    // Who has no last event may say so by an empty one.
-    lastEventId: c.req.header('last-event-id') || undefined,
-  })
+  const query = parseQuery(searchOf(c), 'stream', context.limits.pageEvents)
+  // Who has no last event may say so by an empty one.
+  const lastEventId = c.req.header('last-event-id') || undefined
+  assertHistory(request, lastEventId === undefined ? query : { after: lastEventId })
+  const stream = await openEventStream(context, { ...request, query, lastEventId })
   c.header('Content-Type', EVENT_STREAM)
   c.header('Cache-Control', 'private, no-cache, no-transform')
   c.header('Vary', 'Accept', { append: true })
@@ -65,8 +66,9 @@ export async function answerStream(
 export async function answerEvent(
   c: Context,
   { store }: EventStreamContext,
-  { room, rights }: ReadRequest,
+  { room, identity: { rights } }: ReadRequest,
 ): Promise<Response> {
+  if (rights.history === false) throw noHistory()
   const id = c.req.param('id') ?? ''
   const found = isHeaderText(id) ? await store.find(room, id) : undefined
   const head = found && (await store.head(room))
@@ -84,6 +86,26 @@ export async function answerEvent(
   for (const [name, value] of Object.entries(tracing)) c.header(name, value)
   const isKnown = unchanged(tag, c.req.header('if-none-match'))
   return tagged(c, tag, isKnown ? undefined : eventText(head.epoch, record, index))
+}
+
+/**
+ * Without a right to history a reader begins with what comes, or goes on behind an event that it had:
+ * whoever did not cannot name its position.
+ *
+ * @throws {BusError} forbidden
+ */
+function assertHistory(
+  { identity: { rights } }: Pick<ReadRequest, 'identity'>,
+  { after, since }: Beginning,
+): void {
+  if (rights.history !== false || (after === NOW && since === undefined)) return
+  const { place = 0 } = (after !== undefined && parsePosition(after)) || {}
+  if (place === 0 || since !== undefined) throw noHistory()
+}
+
+function noHistory(): BusError {
+  const what = 'the token gives no right to history: read with after=now, and go on from there'
+  return new BusError('forbidden', what)
 }
 
 /** JSON with its tag, or nothing where the reader has that already. */

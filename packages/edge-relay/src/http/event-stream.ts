@@ -6,7 +6,8 @@
  * reader asks -> chunk of the tail or the store -> reader asks -> ... -> at the head: wait, beat
  * ```
  */
-import { BusError, type GapReason, parsePosition, type Rights } from '@crosstown/bus/protocol'
+import { BusError, type GapReason, parsePosition } from '@crosstown/bus/protocol'
+import type { Identity } from '../auth.ts'
 import type { Limits } from '../limits.ts'
 import type { Platform } from '../platform.ts'
 import type { Readers, Watch } from '../readers.ts'
@@ -30,7 +31,7 @@ export interface EventStreamContext {
 /** One request for an event stream. */
 export interface EventStreamRequest {
   readonly room: string
-  readonly rights: Rights
+  readonly identity: Identity
   readonly query: EventQuery
   /** Where the reader was when its last connection ended: `Last-Event-ID`. */
   readonly lastEventId: string | undefined
@@ -80,6 +81,8 @@ class EventStream {
   #pulling = false
   #stopTimer: (() => void) | undefined
   #gaveMs: number
+  /** When the token ends. */
+  readonly #expiresMs: number
   /** What the reader is told first. */
   #intro = retryBlock(RETRY_MS)
   /** Of the room that it reads; absent while the room has no log. */
@@ -92,10 +95,13 @@ class EventStream {
   constructor(context: EventStreamContext, request: EventStreamRequest) {
     this.#context = context
     this.#request = request
-    this.#matches = matcherOf(request.rights, request.query)
+    this.#matches = matcherOf(request.identity.rights, request.query)
     this.#gaveMs = context.platform.monotonic()
     // First of all, so that nothing is committed unseen between the look at the head and the wait.
-    this.#watch = context.readers.watch(request.room, (backMs) => this.#goAway(backMs))
+    const { identity, room } = request
+    const { expiresAt = Number.POSITIVE_INFINITY } = identity
+    this.#expiresMs = context.platform.monotonic() + expiresAt - context.platform.now()
+    this.#watch = context.readers.watch(room, identity, (backMs) => this.#goAway(backMs))
   }
 
   /** Finds where to begin. */
@@ -164,8 +170,15 @@ class EventStream {
     this.#intro = ''
     if (intro !== '') return intro
     while (!this.#watch.over) {
-      const leftMs = this.#gaveMs + limits.heartbeatMs - platform.monotonic()
-      const isDue = leftMs <= 0
+      const nowMs = platform.monotonic()
+      // Who comes back with a fresh token goes on where this one ended.
+      if (nowMs >= this.#expiresMs) {
+        this.#watch.end(RETRY_MS)
+        break
+      }
+      const beatMs = this.#gaveMs + limits.heartbeatMs - nowMs
+      const isDue = beatMs <= 0
+      const leftMs = Math.min(beatMs, this.#expiresMs - nowMs)
       const text = await this.#read(isDue)
       if (text) return text
       if (isDue) return this.#beat()

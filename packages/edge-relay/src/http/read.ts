@@ -1,5 +1,5 @@
 /** `GET /rooms/:room/events` as JSON: a room's log for those who may read it, in pages. */
-import type { Rights } from '@crosstown/bus/protocol'
+import type { Identity } from '../auth.ts'
 import type { Platform } from '../platform.ts'
 import type { Readers, Watch } from '../readers.ts'
 import { cursorAt, headEvent, headPosition, markIn, type RoomRecord } from '../record.ts'
@@ -24,7 +24,7 @@ export interface PageContext {
 /** One request for a page. */
 export interface PageRequest {
   readonly room: string
-  readonly rights: Rights
+  readonly identity: Identity
   readonly query: EventQuery
   /** The tags of what the reader has: `If-None-Match`. */
   readonly known: string | undefined
@@ -51,11 +51,14 @@ export async function readPage(context: PageContext, request: PageRequest): Prom
   if (waitMs === 0) return new PageReader(context, request).read()
   const { platform, readers } = context
   const { room, signal } = request
-  const watch = readers.watch(room, () => {})
+  const { identity, query } = request
+  const watch = readers.watch(room, identity, () => {})
   const leave = (): void => watch.stop()
   signal.addEventListener('abort', leave)
   try {
-    return await new PageReader(context, request).wait(watch, platform.monotonic() + waitMs)
+    const leftMs = (identity.expiresAt ?? Number.POSITIVE_INFINITY) - platform.now()
+    const untilMs = platform.monotonic() + Math.max(0, Math.min(query.waitMs, leftMs))
+    return await new PageReader(context, request).wait(watch, untilMs)
   } finally {
     signal.removeEventListener('abort', leave)
     watch.stop()
@@ -127,9 +130,9 @@ class PageReader {
   async #scan(): Promise<void> {
     if (!this.#span) return
     const { store } = this.#context
-    const { query, rights, room } = this.#request
+    const { identity, query, room } = this.#request
     const { head } = this.#span
-    const matches = matcherOf(rights, query)
+    const matches = matcherOf(identity.rights, query)
     const end = Math.min(head.place, this.#place + SCAN_EVENTS)
     while (this.#place < end && this.#events.length < query.limit) {
       const records = await store.read(room, this.#place, READ_CHUNK)
@@ -151,7 +154,7 @@ class PageReader {
 
   /** Names all that a page is made of, but for the query, which is in the address. */
   async #tag(): Promise<string> {
-    const { subscribe } = this.#request.rights
+    const { subscribe } = this.#request.identity.rights
     const ends = this.#span && [
       cursorAt(this.#span.head.epoch, this.#span.first),
       headPosition(this.#span.head),

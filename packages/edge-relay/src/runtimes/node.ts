@@ -2,37 +2,23 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { BusError, MAX_FRAME_BYTES, SUBPROTOCOL } from '@crosstown/bus/protocol'
+import { SUBPROTOCOL } from '@crosstown/bus/protocol'
 import { createAdaptorServer } from '@hono/node-server'
 import { WebSocketServer } from 'ws'
 import type { Admission } from '../connection.ts'
-import { isLoopbackHost } from '../origins.ts'
 import type { Relay } from '../relay.ts'
 import { NodeSocket } from './node-socket.ts'
+import {
+  assertHost,
+  CLOSE_MS,
+  cannotListen,
+  MAX_PAYLOAD_BYTES,
+  type RelayServer,
+  type ServeOptions,
+  urlOf,
+} from './server.ts'
 
-/** Where to listen. */
-export interface ServeOptions {
-  /** @default '127.0.0.1' */
-  readonly host?: string
-  /**
-   * 0 picks a free one.
-   * @default 8787
-   */
-  readonly port?: number
-}
-
-/** A relay that is being served. */
-export interface RelayServer {
-  readonly url: string
-  readonly port: number
-  /** Sends every device away, closes the relay and its store, and stops listening. */
-  close(): Promise<void>
-}
-
-/** A frame over the protocol's limit is still read, so that it can be answered; not much more is. */
-const MAX_PAYLOAD_BYTES = 2 * MAX_FRAME_BYTES
-/** How long sockets have to answer a close, and readers to take an answer, before they are cut. */
-const CLOSE_MS = 1_000
+export type { RelayServer, ServeOptions } from './server.ts'
 
 /**
  * Serves a relay on Node.
@@ -48,12 +34,7 @@ export async function serve(
   relay: Relay,
   { host = '127.0.0.1', port = 8787 }: ServeOptions = {},
 ): Promise<RelayServer> {
-  if (relay.loopbackOnly && !isLoopbackHost(host)) {
-    throw new BusError(
-      'invalid_options',
-      `without auth the relay serves its own machine only: listen on 127.0.0.1 instead of ${host}, or give it an auth function`,
-    )
-  }
+  assertHost(relay, host)
   const sockets = new WebSocketServer({
     noServer: true,
     maxPayload: MAX_PAYLOAD_BYTES,
@@ -77,7 +58,7 @@ export async function serve(
   const { port: chosen } = await listen(server, host, port)
   let closing: Promise<void> | undefined
   return {
-    url: `http://${host.includes(':') ? `[${host}]` : host}:${chosen}`,
+    url: urlOf(host, chosen),
     port: chosen,
     close: () => (closing ??= close(relay, sockets, answering, server)),
   }
@@ -85,13 +66,7 @@ export async function serve(
 
 async function listen(server: Server, host: string, port: number): Promise<AddressInfo> {
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause) => {
-      reject(
-        new BusError('unavailable', `cannot listen on ${host}:${port}: ${cause.message}`, {
-          cause,
-        }),
-      )
-    })
+    server.once('error', (cause) => reject(cannotListen(host, port, cause)))
     server.listen(port, host, resolve)
   })
   return server.address() as AddressInfo

@@ -2,10 +2,11 @@ import { BusError, type Durability, idPairs, parseId } from '@crosstown/bus/prot
 import {
   firstAfter,
   lastPlace,
-  publishersIn,
+  type Mark,
   type RoomFirst,
   type RoomHead,
   type RoomRecord,
+  rangesIn,
   UNTRIMMED,
 } from '../record.ts'
 import { STREAM_KEY } from '../revisions.ts'
@@ -19,8 +20,9 @@ import {
   type ReadLimit,
   type RoomStats,
   type Store,
-  TRIMMED_PREFIXES,
+  TRIMMED_MARKS,
 } from './store.ts'
+import { TrimmedIds } from './trimmed-ids.ts'
 
 interface MemoryRoom {
   head: RoomHead
@@ -31,8 +33,9 @@ interface MemoryRoom {
   readonly state: Map<string, string>
   /** By prefix, in order of counter: the highest counter of a record, and its index from the start. */
   readonly ids: Map<string, { counter: number; index: number }[]>
-  /** How far each publisher was trimmed; the one that was trimmed last comes last. */
-  readonly trimmedTo: Map<string, number>
+  readonly gone: TrimmedIds
+  /** Where records ended that were trimmed away, in order of place. */
+  readonly marks: Mark[]
   events: number
   bytes: number
 }
@@ -81,7 +84,8 @@ class MemoryStore implements Store {
         records: [],
         state: new Map(),
         ids: new Map(),
-        trimmedTo: new Map(),
+        gone: new TrimmedIds(),
+        marks: [UNTRIMMED],
         events: 0,
         bytes: 0,
       }
@@ -122,6 +126,11 @@ class MemoryStore implements Store {
     return this.#room(name)?.first ?? UNTRIMMED
   }
 
+  async trimmedAt(name: string, place: number): Promise<Mark | undefined> {
+    const marks = this.#room(name)?.marks ?? []
+    return marks[firstIndex(marks, (mark) => mark.place > place) - 1]
+  }
+
   async find(name: string, id: string): Promise<Found | undefined> {
     const room = this.#room(name)
     const [prefix, counter] = parseId(id)
@@ -135,8 +144,8 @@ class MemoryStore implements Store {
     return undefined
   }
 
-  async trimmedTo(name: string, prefix: string): Promise<number> {
-    return this.#room(name)?.trimmedTo.get(prefix) ?? 0
+  async wasTrimmed(name: string, id: string): Promise<boolean> {
+    return this.#room(name)?.gone.has(id) ?? false
   }
 
   async findByTime(name: string, time: number): Promise<number | undefined> {
@@ -164,15 +173,17 @@ class MemoryStore implements Store {
       if (!over || (count > 0 && (events >= step.events || bytes >= step.bytes))) break
       over = false
       dropIds(room, record, room.trimmed + count)
-      noteTrimmed(room, record)
+      for (const range of rangesIn(record)) room.gone.add(range)
       count += 1
       events += record.headers.length
       bytes += record.bytes
       room.events -= record.headers.length
       room.bytes -= record.bytes
       room.first = firstAfter(record)
+      room.marks.push(room.first)
     }
     room.records.splice(0, count)
+    room.marks.splice(0, Math.max(0, room.marks.length - TRIMMED_MARKS))
     room.trimmed += count
     return over
   }
@@ -232,18 +243,6 @@ function dropIds(room: MemoryRoom, record: RoomRecord, index: number): void {
     const at = pairs.findIndex((pair, i) => i >= from && pair.index === index)
     pairs.splice(at, 1)
     if (pairs.length === 0) room.ids.delete(prefix)
-  }
-}
-
-function noteTrimmed({ trimmedTo }: MemoryRoom, record: RoomRecord): void {
-  for (const [prefix, counter] of publishersIn(record)) {
-    const before = trimmedTo.get(prefix) ?? 0
-    trimmedTo.delete(prefix)
-    trimmedTo.set(prefix, Math.max(before, counter))
-  }
-  for (const prefix of trimmedTo.keys()) {
-    if (trimmedTo.size <= TRIMMED_PREFIXES) return
-    trimmedTo.delete(prefix)
   }
 }
 

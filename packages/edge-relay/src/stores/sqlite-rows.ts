@@ -1,103 +1,18 @@
-/** Tables and rows of the SQLite store. */
+/** Rows and statements of the SQLite store. */
 import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite'
 import { type Earlier, type EventHeader, idPairs, type Refusal } from '@crosstown/bus/protocol'
-import { firstAfter, type Mark, publishersIn, type RoomRecord } from '../record.ts'
-import { type Append, type Keep, type ReadLimit, TRIMMED_PREFIXES } from './store.ts'
+import {
+  firstAfter,
+  type IdRange,
+  type Mark,
+  type RoomRecord,
+  rangesIn,
+  UNTRIMMED,
+} from '../record.ts'
+import { type Append, type Keep, type ReadLimit, TRIMMED_MARKS, TRIMMED_RANGES } from './store.ts'
 
 /** One row, by column. */
 export type Row = Record<string, SQLOutputValue>
-
-/**
- * The exclusive lock is taken first and kept: it is what makes a second process fail at its start
- * instead of somewhere in its work, and WAL needs no shared memory under it.
- */
-const MODES = `
-  PRAGMA locking_mode = EXCLUSIVE;
-  PRAGMA journal_mode = WAL;
-  PRAGMA synchronous = FULL;
-  BEGIN IMMEDIATE;
-`
-
-const TABLES = `
-  CREATE TABLE IF NOT EXISTS rooms (
-    id INTEGER PRIMARY KEY,
-    name TEXT NOT NULL UNIQUE,
-    epoch TEXT NOT NULL,
-    version INTEGER NOT NULL,
-    place INTEGER NOT NULL,
-    "check" TEXT NOT NULL,
-    chain TEXT NOT NULL DEFAULT '',
-    time REAL NOT NULL,
-    events INTEGER NOT NULL,
-    bytes INTEGER NOT NULL
-  ) STRICT;
-  CREATE TABLE IF NOT EXISTS records (
-    room INTEGER NOT NULL,
-    place INTEGER NOT NULL,
-    count INTEGER NOT NULL,
-    time REAL NOT NULL,
-    bytes INTEGER NOT NULL,
-    device TEXT,
-    batch INTEGER,
-    last_id TEXT NOT NULL,
-    indexes TEXT,
-    refused TEXT,
-    earlier TEXT,
-    headers TEXT NOT NULL,
-    data TEXT NOT NULL,
-    before TEXT NOT NULL DEFAULT '',
-    chain TEXT NOT NULL DEFAULT '',
-    PRIMARY KEY (room, place)
-  ) STRICT;
-  CREATE TABLE IF NOT EXISTS ids (
-    room INTEGER NOT NULL,
-    prefix TEXT NOT NULL,
-    counter INTEGER NOT NULL,
-    place INTEGER NOT NULL,
-    PRIMARY KEY (room, prefix, counter, place)
-  ) STRICT, WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS state (
-    room INTEGER NOT NULL,
-    key TEXT NOT NULL,
-    value TEXT NOT NULL,
-    PRIMARY KEY (room, key)
-  ) STRICT, WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS firsts (
-    room INTEGER PRIMARY KEY,
-    place INTEGER NOT NULL,
-    "check" TEXT NOT NULL,
-    chain TEXT NOT NULL DEFAULT ''
-  ) STRICT;
-  CREATE TABLE IF NOT EXISTS trimmed (
-    room INTEGER NOT NULL,
-    prefix TEXT NOT NULL,
-    counter INTEGER NOT NULL,
-    place INTEGER NOT NULL,
-    PRIMARY KEY (room, prefix)
-  ) STRICT, WITHOUT ROWID;
-  CREATE INDEX IF NOT EXISTS trimmed_by_place ON trimmed (room, place);
-  CREATE INDEX IF NOT EXISTS records_by_time ON records (room, time, place);
-`
-
-/**
- * Format 1 had no chains, and no places of what came before. Chains cannot be had of what was trimmed, and reading all the rest would
- * make the first start as long as the file: such rooms begin theirs with what they take next.
- */
-const FROM_FORMAT_1 = `
-  ALTER TABLE rooms ADD COLUMN chain TEXT NOT NULL DEFAULT '';
-  ALTER TABLE records ADD COLUMN earlier TEXT;
-  ALTER TABLE records ADD COLUMN before TEXT NOT NULL DEFAULT '';
-  ALTER TABLE records ADD COLUMN chain TEXT NOT NULL DEFAULT '';
-  ALTER TABLE firsts ADD COLUMN chain TEXT NOT NULL DEFAULT '';
-`
-
-/** Takes the file for this process, and makes in it what is missing. */
-export function prepareFile(database: DatabaseSync): void {
-  database.exec(MODES)
-  const format = database.prepare('PRAGMA user_version').get()?.['user_version']
-  if (format === 1) database.exec(FROM_FORMAT_1)
-  database.exec(`${TABLES} PRAGMA user_version = 2; COMMIT;`)
-}
 
 /** All statements of the store, prepared once. */
 export interface Statements {
@@ -119,7 +34,12 @@ export interface Statements {
   readonly dropRecords: StatementSync
   readonly dropPair: StatementSync
   readonly shrink: StatementSync
-  readonly trimmedTo: StatementSync
+  readonly trimmedAt: StatementSync
+  readonly addMark: StatementSync
+  readonly forgetMarks: StatementSync
+  readonly trimmedFrom: StatementSync
+  readonly trimmedNear: StatementSync
+  readonly dropTrimmed: StatementSync
   readonly noteTrimmed: StatementSync
   readonly forgetTrimmed: StatementSync
   readonly names: StatementSync
@@ -175,14 +95,35 @@ export function statementsOf(database: DatabaseSync): Statements {
     shrink: database.prepare(
       'UPDATE rooms SET events = events - ?, bytes = bytes - ? WHERE id = ?',
     ),
-    trimmedTo: database.prepare('SELECT counter FROM trimmed WHERE room = ? AND prefix = ?'),
+    trimmedAt: database.prepare(
+      `SELECT place, "check", chain FROM trimmed_marks WHERE room = ? AND place <= ?
+       ORDER BY place DESC LIMIT 1`,
+    ),
+    addMark: database.prepare(
+      'INSERT OR IGNORE INTO trimmed_marks (room, place, "check", chain) VALUES (?, ?, ?, ?)',
+    ),
+    forgetMarks: database.prepare(
+      `DELETE FROM trimmed_marks WHERE room = :room AND place <=
+         (SELECT place FROM trimmed_marks WHERE room = :room
+          ORDER BY place DESC LIMIT 1 OFFSET :most)`,
+    ),
+    trimmedFrom: database.prepare(
+      'SELECT last FROM trimmed_ids WHERE room = ? AND prefix = ? AND first <= ? ORDER BY first DESC LIMIT 1',
+    ),
+    trimmedNear: database.prepare(
+      `SELECT min(first) AS first, max(last) AS last FROM trimmed_ids
+       WHERE room = ? AND prefix = ? AND first <= ? + 1 AND last >= ? - 1`,
+    ),
+    dropTrimmed: database.prepare(
+      'DELETE FROM trimmed_ids WHERE room = ? AND prefix = ? AND first BETWEEN ? AND ?',
+    ),
     noteTrimmed: database.prepare(
-      `INSERT INTO trimmed (room, prefix, counter, place) VALUES (?, ?, ?, ?)
-       ON CONFLICT DO UPDATE SET counter = max(counter, excluded.counter), place = excluded.place`,
+      'INSERT INTO trimmed_ids (room, prefix, first, last, place) VALUES (?, ?, ?, ?, ?)',
     ),
     forgetTrimmed: database.prepare(
-      `DELETE FROM trimmed WHERE room = :room AND prefix IN
-         (SELECT prefix FROM trimmed WHERE room = :room ORDER BY place DESC LIMIT -1 OFFSET :most)`,
+      `DELETE FROM trimmed_ids WHERE room = :room AND (prefix, first) IN
+         (SELECT prefix, first FROM trimmed_ids WHERE room = :room
+          ORDER BY place DESC LIMIT -1 OFFSET :most)`,
     ),
     names: database.prepare('SELECT name FROM rooms WHERE name > ? ORDER BY name LIMIT ?'),
   }
@@ -244,7 +185,8 @@ export function applyTrim(sql: Statements, room: string, keep: Keep, step: ReadL
   let bytes = 0
   let over = false
   let newest: RoomRecord | undefined
-  const publishers = new Map<string, { counter: number; place: number }>()
+  let first: Mark | undefined
+  const gone: { readonly range: IdRange; readonly place: number }[] = []
   for (const row of sql.oldest.iterate(id)) {
     over =
       (found['events'] as number) - events > keep.events ||
@@ -257,20 +199,31 @@ export function applyTrim(sql: Statements, room: string, keep: Keep, step: ReadL
     bytes += newest.bytes
     for (const [prefix, counter] of idPairs(newest.headers))
       sql.dropPair.run(id, prefix, counter, newest.place)
-    for (const [prefix, counter] of publishersIn(newest)) {
-      const before = publishers.get(prefix)?.counter ?? 0
-      publishers.set(prefix, { counter: Math.max(before, counter), place: newest.place })
-    }
+    first = firstAfter(newest)
+    sql.addMark.run(id, first.place, first.check, first.chain)
+    for (const range of rangesIn(newest)) gone.push({ range, place: newest.place })
   }
-  if (!newest) return false
-  const first = firstAfter(newest)
+  if (!newest || !first) return false
+  const before = sql.first.get(id)
+  const { place, check, chain } = before ? markOf(before) : UNTRIMMED
+  sql.addMark.run(id, place, check, chain)
   sql.dropRecords.run(id, newest.place)
   sql.moveFirst.run(id, first.place, first.check, first.chain)
   sql.shrink.run(events, bytes, id)
-  for (const [prefix, { counter, place }] of publishers)
-    sql.noteTrimmed.run(id, prefix, counter, place)
-  sql.forgetTrimmed.run({ room: id, most: TRIMMED_PREFIXES })
+  for (const { range, place } of gone) noteTrimmed(sql, id, range, place)
+  sql.forgetMarks.run({ room: id, most: TRIMMED_MARKS })
+  sql.forgetTrimmed.run({ room: id, most: TRIMMED_RANGES })
   return over
+}
+
+/** Ranges that overlap or touch become one. */
+function noteTrimmed(sql: Statements, room: number, range: IdRange, place: number): void {
+  const { prefix, first, last } = range
+  const near = sql.trimmedNear.get(room, prefix, last, first)
+  const from = Math.min(first, (near?.['first'] as number | null) ?? first)
+  const to = Math.max(last, (near?.['last'] as number | null) ?? last)
+  sql.dropTrimmed.run(room, prefix, from, to)
+  sql.noteTrimmed.run(room, prefix, from, to, place)
 }
 
 /** The record in a row. */

@@ -78,7 +78,36 @@ const FORMAT_1 = `
   PRAGMA user_version = 1;
 `
 
-describe('a file of the former format', () => {
+/** What format 2 had of the room above, where it had trimmed the second batch as well. */
+const FORMAT_2 = `
+  CREATE TABLE trimmed (
+    room INTEGER NOT NULL, prefix TEXT NOT NULL, counter INTEGER NOT NULL, place INTEGER NOT NULL,
+    PRIMARY KEY (room, prefix)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX trimmed_by_place ON trimmed (room, place);
+  INSERT INTO trimmed VALUES (1, 'a', 2, 2);
+  PRAGMA user_version = 2;
+`
+
+describe('a file of a former format', () => {
+  it('opens with what it remembers of what was trimmed away', async () => {
+    const path = join(folder, 'format-2.db')
+    sqliteStore(path).close()
+    const file = new DatabaseSync(path)
+    file.exec(`DROP TABLE trimmed_ids; DROP TABLE trimmed_marks; ${FORMAT_2}
+      INSERT INTO rooms VALUES (1, 'r', 'e', 3, 2, 'c2', 'x', 1000, 0, 0);
+      INSERT INTO firsts VALUES (1, 2, 'c2', 'x');`)
+    file.close()
+    for (let again = 0; again < 2; again++) {
+      const store = sqliteStore(path)
+      const gone = await Promise.all(['a-1', 'a-2', 'a-3'].map((id) => store.wasTrimmed('r', id)))
+      expect(gone).toEqual([true, true, false])
+      // How its history went nobody remembers.
+      expect(await store.trimmedAt('r', 2)).toBe(undefined)
+      await store.close()
+    }
+  })
+
   it('opens with all that is in it, without chains, and takes records with them from then on', async () => {
     const path = join(folder, 'format-1.db')
     const file = new DatabaseSync(path)

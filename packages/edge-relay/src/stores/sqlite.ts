@@ -6,18 +6,18 @@ import { existsSync, mkdirSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite'
 import { BusError, type Durability, isBusError, parseId } from '@crosstown/bus/protocol'
-import { type RoomFirst, type RoomHead, type RoomRecord, UNTRIMMED } from '../record.ts'
+import { type Mark, type RoomFirst, type RoomHead, type RoomRecord, UNTRIMMED } from '../record.ts'
 import { STREAM_KEY } from '../revisions.ts'
 import {
   applyAppend,
   applyTrim,
   markOf,
-  prepareFile,
   type Row,
   recordOf,
   type Statements,
   statementsOf,
 } from './sqlite-rows.ts'
+import { prepareFile } from './sqlite-tables.ts'
 import {
   type Append,
   DEVICE_KEY,
@@ -138,6 +138,14 @@ class SqliteStore implements Store {
     })
   }
 
+  async trimmedAt(room: string, place: number): Promise<Mark | undefined> {
+    return this.#do('read', () => {
+      const id = this.#id(room)
+      const row = id === undefined ? undefined : this.#sql.trimmedAt.get(id, place)
+      return row && markOf(row)
+    })
+  }
+
   async find(room: string, id: string): Promise<Found | undefined> {
     return this.#do('read', () => {
       const roomId = this.#id(room)
@@ -152,11 +160,13 @@ class SqliteStore implements Store {
     })
   }
 
-  async trimmedTo(room: string, prefix: string): Promise<number> {
+  async wasTrimmed(room: string, id: string): Promise<boolean> {
     return this.#do('read', () => {
-      const id = this.#id(room)
-      const row = id === undefined ? undefined : this.#sql.trimmedTo.get(id, prefix)
-      return (row?.['counter'] as number | undefined) ?? 0
+      const roomId = this.#id(room)
+      if (roomId === undefined) return false
+      const [prefix, counter] = parseId(id)
+      const row = this.#sql.trimmedFrom.get(roomId, prefix, counter)
+      return row !== undefined && counter <= (row['last'] as number)
     })
   }
 

@@ -3,7 +3,7 @@
  * keep headers and data as the texts they came as and never look into data.
  */
 import type { Durability } from '@crosstown/bus/protocol'
-import type { RoomFirst, RoomHead, RoomRecord } from '../record.ts'
+import type { Mark, RoomFirst, RoomHead, RoomRecord } from '../record.ts'
 import type { STREAM_KEY } from '../revisions.ts'
 
 /** A keyed part of a room's state: the fold of its records, written with them. */
@@ -101,15 +101,20 @@ export interface Store {
   /** Where the kept history begins; {@link UNTRIMMED} where nothing was trimmed, or there is no log. */
   first(room: string): Promise<RoomFirst>
 
+  /**
+   * Of the trimmed history, the newest place at or before `place` at which a record ended, or
+   * {@link UNTRIMMED}; `undefined` where nothing is remembered so far back ({@link TRIMMED_MARKS}).
+   */
+  trimmedAt(room: string, place: number): Promise<Mark | undefined>
+
   /** The event with this id, as long as it is kept. */
   find(room: string, id: string): Promise<Found | undefined>
 
   /**
-   * How far events with ids of this prefix were trimmed away: the highest counter among those that
-   * came from devices; 0 where there were none, or too many others since
-   * ({@link TRIMMED_PREFIXES}).
+   * Whether a device brought the event with this id, and it was trimmed away since: as long as it is
+   * in one of the ranges that are remembered ({@link TRIMMED_RANGES}).
    */
-  trimmedTo(room: string, prefix: string): Promise<number>
+  wasTrimmed(room: string, id: string): Promise<boolean>
 
   /** Place of the first record written at or after `time`, in milliseconds since 1970. */
   findByTime(room: string, time: number): Promise<number | undefined>
@@ -141,10 +146,14 @@ export interface Store {
 export const DEVICE_KEY = 'device/'
 
 /**
- * Publishers of a room that are remembered after their events were trimmed away: those trimmed
- * last. A publisher is one life of a page, so these are some months of a busy room.
+ * Ranges of ids of a room that are remembered after their events were trimmed away: those trimmed
+ * last. Ranges that touch are one. A publisher is one life of a page, and has one range as long as
+ * all it persists is for the room: these are some months of a busy room.
  */
-export const TRIMMED_PREFIXES = 10_000
+export const TRIMMED_RANGES = 10_000
+
+/** Ends of records that are remembered after the records were trimmed away: those trimmed last. */
+export const TRIMMED_MARKS = 10_000
 
 /**
  * Records to look into for one id. A publisher's counters ascend, so the first record whose

@@ -45,6 +45,10 @@ class SimulatedRelay implements RelayProgram {
   readonly #options: SimulatedRelayOptions
   /** Every write that was committed: the store is made anew from them. */
   readonly #journal: Write[] = []
+  /** Ids of what rooms lost, by room. */
+  readonly #lost = new Map<string, Set<string>>()
+  /** Ids of what they had trimmed away when they were restored. */
+  readonly #returned = new Map<string, Set<string>>()
   readonly #committed = new Committed()
   readonly joined: Joined[] = []
   readonly #faults: StoreFaults = { failure: 0 }
@@ -103,7 +107,13 @@ class SimulatedRelay implements RelayProgram {
   }
 
   async restore(writes: number): Promise<void> {
-    this.#journal.length = Math.min(this.#journal.length, writes)
+    for (const name of new Set(this.#journal.map(({ room }) => room))) {
+      const { came, events, returned } = await this.room(name)
+      const kept = new Set(events.map(({ id }) => id))
+      const gone = [...came.keys()].filter((id) => !kept.has(id))
+      this.#returned.set(name, new Set([...returned, ...gone]))
+    }
+    this.#lose(writes)
     this.#store = memoryStore()
     this.#committed.clear()
     for (const { room, append, to } of this.#journal) {
@@ -113,7 +123,7 @@ class SimulatedRelay implements RelayProgram {
   }
 
   wipe(): void {
-    this.#journal.length = 0
+    this.#lose(0)
     this.#committed.clear()
     this.#store = memoryStore()
   }
@@ -125,7 +135,10 @@ class SimulatedRelay implements RelayProgram {
 
   async room(name: string): Promise<RoomContents> {
     const head = await this.#store.head(name)
-    if (!head) return { head: undefined, trimmed: 0, events: [] }
+    const came = this.#came(name)
+    const ever = new Set([...came.keys(), ...(this.#lost.get(name) ?? [])])
+    const returned = this.#returned.get(name) ?? new Set()
+    if (!head) return { head: undefined, trimmed: 0, events: [], came, ever, returned }
     const records = await this.#store.read(name, 0, {
       events: Number.MAX_SAFE_INTEGER,
       bytes: Number.MAX_SAFE_INTEGER,
@@ -141,7 +154,25 @@ class SimulatedRelay implements RelayProgram {
       })),
     )
     const { place: trimmed } = await this.#store.first(name)
-    return { head: headPosition(head), trimmed, events }
+    return { head: headPosition(head), trimmed, events, came, ever, returned }
+  }
+
+  #lose(from: number): void {
+    for (const { room, append } of this.#journal.splice(from)) {
+      const lost = this.#lost.get(room) ?? new Set()
+      this.#lost.set(room, lost)
+      for (const { headers } of append?.records ?? []) for (const { id } of headers) lost.add(id)
+    }
+  }
+
+  #came(name: string): Map<string, number> {
+    const came = new Map<string, number>()
+    for (const { room, append } of this.#journal) {
+      if (room !== name) continue
+      for (const { headers } of append?.records ?? [])
+        for (const { id } of headers) came.set(id, (came.get(id) ?? 0) + 1)
+    }
+    return came
   }
 }
 

@@ -1,7 +1,7 @@
 /** A store that takes its time: between a commit and the answer the process may end. */
 import { BusError, type Durability } from '@crosstown/bus/protocol'
 import type { RelayHost } from '@crosstown/bus/testing'
-import type { RoomFirst, RoomHead, RoomRecord } from '../record.ts'
+import type { Mark, RoomFirst, RoomHead, RoomRecord } from '../record.ts'
 import type {
   Append,
   Found,
@@ -77,6 +77,10 @@ export class SimulatedStore implements Store {
     return this.#later('store.first', () => this.#store.first(room))
   }
 
+  trimmedAt(room: string, place: number): Promise<Mark | undefined> {
+    return this.#later('store.trimmedAt', () => this.#store.trimmedAt(room, place))
+  }
+
   trim(room: string, keep: Keep, step: ReadLimit): Promise<boolean> {
     return this.#later('store.trim', () => {
       const write = { room, to: (store: Store) => store.trim(room, keep, step) }
@@ -93,8 +97,8 @@ export class SimulatedStore implements Store {
     return this.#later('store.find', () => this.#store.find(room, id))
   }
 
-  trimmedTo(room: string, prefix: string): Promise<number> {
-    return this.#later('store.trimmedTo', () => this.#store.trimmedTo(room, prefix))
+  wasTrimmed(room: string, id: string): Promise<boolean> {
+    return this.#later('store.wasTrimmed', () => this.#store.wasTrimmed(room, id))
   }
 
   findByTime(room: string, time: number): Promise<number | undefined> {

@@ -1,6 +1,6 @@
 import { checkOf, type EventHeader, utf8Length } from '@crosstown/bus/protocol'
 import type { Mark, RoomHead, RoomRecord } from '../record.ts'
-import { type Append, type Store, TRIMMED_PREFIXES } from '../stores/store.ts'
+import { type Append, type Store, TRIMMED_MARKS, TRIMMED_RANGES } from '../stores/store.ts'
 
 /** What the suite needs of a test runner; vitest's and `node:test` with an `expect` will do. */
 export interface TestRunner {
@@ -291,35 +291,73 @@ export function storeContract(
       expect(await store.first('r')).toEqual(markOf('a-10', 10))
     })
 
-    it('remembers how far the events of each publisher were trimmed away', async (store) => {
+    it('remembers which events of devices were trimmed away', async (store) => {
       const records = [
         recordOf(['a-1', 'a-2', 'b-7'], { device: 'd', batch: 1 }),
         recordOf(['a-3', 'h-x'], { device: 'd', batch: 2 }),
         recordOf(['c-1']),
-        recordOf(['a-4', 'b-5'], { device: 'e', batch: 1 }),
+        recordOf(['a-6', 'a-9', 'b-4'], { device: 'd', batch: 4 }),
+        recordOf(['a-5', 'b-5'], { device: 'e', batch: 1 }),
       ]
       const append = appendOf(EMPTY, records, [])
       await store.append('r', append)
       await store.append('other', append)
-      const far = (...prefixes: string[]): Promise<number[]> =>
-        Promise.all(prefixes.map((prefix) => store.trimmedTo('r', prefix)))
-      expect(await far('a', 'b', 'c', 'h-x')).toEqual([0, 0, 0, 0])
-      await store.trim('r', { ...KEEP, events: 5 }, ALL)
-      expect(await far('a', 'b')).toEqual([2, 7])
+      const ids = (prefix: string) => Array.from({ length: 10 }, (_, i) => `${prefix}-${i + 1}`)
+      const gone = async (room = 'r'): Promise<string> => {
+        const found: string[] = []
+        for (const id of [...ids('a'), ...ids('b'), ...ids('c'), 'h-x'])
+          if (await store.wasTrimmed(room, id)) found.push(id)
+        return found.join(' ')
+      }
+      expect(await gone()).toBe('')
+      await store.trim('r', { ...KEEP, events: 8 }, ALL)
+      expect(await gone()).toBe('a-1 a-2 b-7')
       // Posts are known by ids that say nothing of one another.
+      await store.trim('r', { ...KEEP, events: 5 }, ALL)
+      expect(await gone()).toBe('a-1 a-2 a-3 b-7')
+      // Of one batch, what is between two events of a publisher is not missing. Of two it may be.
       await store.trim('r', { ...KEEP, events: 2 }, ALL)
-      expect(await far('a', 'b', 'c', 'h-x')).toEqual([3, 7, 0, 0])
-      // What came again behind a later one does not make less of it.
+      expect(await gone()).toBe('a-1 a-2 a-3 a-6 a-7 a-8 a-9 b-4 b-7')
+      // What came behind a later one closes up.
       await store.trim('r', { ...KEEP, events: 0 }, ALL)
-      expect(await far('a', 'b')).toEqual([4, 7])
-      expect(await store.trimmedTo('other', 'a')).toBe(0)
-      expect(await store.trimmedTo('none', 'a')).toBe(0)
+      expect(await gone()).toBe('a-1 a-2 a-3 a-5 a-6 a-7 a-8 a-9 b-4 b-5 b-7')
+      expect(await gone('other')).toBe('')
+      expect(await gone('none')).toBe('')
     })
 
-    it('forgets how far a publisher was trimmed when that of many was trimmed since', async (store) => {
-      const early = appendOf(EMPTY, [recordOf(['old-1'], { device: 'd', batch: 1 })], [])
+    it('remembers where the records ended that were trimmed away', async (store) => {
+      const records = [recordOf(['a-1']), recordOf(['a-2', 'a-3']), recordOf(['a-4'])]
+      await store.append('r', appendOf(EMPTY, records, []))
+      const at = (...places: number[]): Promise<unknown[]> =>
+        Promise.all(places.map((place) => store.trimmedAt('r', place)))
+      const start = { place: 0, check: '0', chain: '' }
+      await store.trim('r', { ...KEEP, events: 3 }, ALL)
+      expect(await at(0, 1)).toEqual([start, markOf('a-1', 1)])
+      await store.trim('r', { ...KEEP, events: 0 }, ALL)
+      expect(await at(0, 1, 2, 3, 4, 9)).toEqual([
+        start,
+        markOf('a-1', 1),
+        markOf('a-1', 1),
+        markOf('a-3', 3),
+        markOf('a-4', 4),
+        markOf('a-4', 4),
+      ])
+      expect(await store.trimmedAt('none', 1)).toBe(undefined)
+    })
+
+    it('forgets where records ended when that many were trimmed since', async (store) => {
+      const one = (_: unknown, i: number): RoomRecord => recordOf([`a-${i + 1}`])
+      const records = Array.from({ length: TRIMMED_MARKS + 2 }, one)
+      await store.append('r', appendOf(EMPTY, records, []))
+      await store.trim('r', { ...KEEP, events: 0 }, ALL)
+      expect(await store.trimmedAt('r', 2)).toBe(undefined)
+      expect(await store.trimmedAt('r', 3)).toEqual(markOf('a-3', 3))
+    })
+
+    it('forgets what was trimmed away when much else was trimmed since', async (store) => {
+      const early = appendOf(EMPTY, [recordOf(['old-1', 'p0x0-9'], { device: 'd', batch: 1 })], [])
       await store.append('r', early)
-      const many = Array.from({ length: TRIMMED_PREFIXES / 500 }, (_, k) =>
+      const many = Array.from({ length: TRIMMED_RANGES / 500 }, (_, k) =>
         recordOf(
           Array.from({ length: 500 }, (_, i) => `p${k}x${i}-1`),
           { device: 'd', batch: k + 2 },
@@ -327,11 +365,12 @@ export function storeContract(
       )
       await store.append('r', appendOf(early.head, many, []))
       const keep = (events: number): Promise<boolean> => store.trim('r', { ...KEEP, events }, ALL)
+      const gone = (...ids: string[]): Promise<boolean[]> =>
+        Promise.all(ids.map((id) => store.wasTrimmed('r', id)))
       await keep(500)
-      expect(await store.trimmedTo('r', 'old')).toBe(1)
+      expect(await gone('old-1', 'p0x0-9', 'p0x0-1')).toEqual([true, true, true])
       await keep(0)
-      expect(await store.trimmedTo('r', 'old')).toBe(0)
-      expect(await store.trimmedTo('r', 'p0x0')).toBe(1)
+      expect(await gone('old-1', 'p0x0-9', 'p0x0-1')).toEqual([false, false, true])
     })
 
     it('knows nothing to trim in a room without log', async (store) => {
@@ -367,7 +406,7 @@ export function storeContract(
         expect(await again.load('r')).toEqual({ head: first.head, state: [['device/a', '1']] })
         expect(await again.read('r', 0, ALL)).toEqual(first.records)
         expect(await again.first('r')).toEqual(markOf('o-1', 1))
-        expect(await again.trimmedTo('r', 'o')).toBe(1)
+        expect(await again.wasTrimmed('r', 'o-1')).toBe(true)
         expect(await again.append('r', appendOf(first.head, [recordOf(['a-3'])], []))).toBe(true)
       } finally {
         await again.close()
@@ -381,7 +420,7 @@ export function storeContract(
         () => store.state('r', ['stream/s']),
         () => store.read('r', 0, ALL),
         () => store.first('r'),
-        () => store.trimmedTo('r', 'a'),
+        () => store.wasTrimmed('r', 'a-1'),
         () => store.trim('r', KEEP, ALL),
         () => store.rooms('', 1),
         () => store.append('r', appendOf(EMPTY, [recordOf(['a-1'])], [])),

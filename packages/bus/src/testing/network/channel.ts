@@ -1,4 +1,5 @@
 /** The BroadcastChannels of one device, between its contexts. */
+import { INSPECT_CHANNEL } from '../../inspect/frames.ts'
 import type { Random } from './random.ts'
 
 /** What goes wrong on a channel. Each is a probability from 0 to 1 for one message to one receiver. */
@@ -23,11 +24,14 @@ const HELD_BACK: readonly [number, number] = [5, 400]
 export class SimulatedChannels {
   faults: ChannelFaults = CALM
   readonly #random: Random
+  /** For what inspectors are told: it must not change what happens. */
+  readonly #aside: Random
   readonly #now: () => number
   readonly #open = new Map<string, Set<SimulatedChannel>>()
 
-  constructor(random: Random, now: () => number) {
+  constructor(random: Random, aside: Random, now: () => number) {
     this.#random = random
+    this.#aside = aside
     this.#now = now
   }
 
@@ -72,16 +76,17 @@ export class SimulatedChannels {
 
   post(from: SimulatedChannel, data: unknown): void {
     for (const to of this.#open.get(from.name) ?? []) {
-      if (to === from || this.#random.chance(this.faults.drop)) continue
-      this.#carry(from, to, data)
-      if (this.#random.chance(this.faults.duplicate)) this.#carry(from, to, data)
+      const random = from.name === INSPECT_CHANNEL ? this.#aside : this.#random
+      if (to === from || random.chance(this.faults.drop)) continue
+      this.#carry(from, to, data, random)
+      if (random.chance(this.faults.duplicate)) this.#carry(from, to, data, random)
     }
   }
 
-  #carry(from: SimulatedChannel, to: SimulatedChannel, data: unknown): void {
-    const [low, high] = this.#random.chance(this.faults.delay) ? HELD_BACK : LATENCY
+  #carry(from: SimulatedChannel, to: SimulatedChannel, data: unknown, random: Random): void {
+    const [low, high] = random.chance(this.faults.delay) ? HELD_BACK : LATENCY
     const now = this.#now()
-    const at = Math.max(now + this.#random.between(low, high), from.lastAt.get(to) ?? 0)
+    const at = Math.max(now + random.between(low, high), from.lastAt.get(to) ?? 0)
     from.lastAt.set(to, at)
     to.host.enter(at - now, 'channel', () => to.receive(data), String(data))
   }

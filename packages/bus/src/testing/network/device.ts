@@ -31,7 +31,11 @@ export class TestDevice implements ContextHost {
     this.world = world
     this.name = name
     this.random = randomFor(world.seed, name)
-    this.channels = new SimulatedChannels(this.random, () => world.scheduler.now)
+    this.channels = new SimulatedChannels(
+      this.random,
+      randomFor(world.seed, `${name}/inspect`),
+      () => world.scheduler.now,
+    )
     this.locks = new SimulatedLocks()
   }
 

@@ -57,6 +57,12 @@ export interface RoomContents {
   readonly trimmed: number
   /** In room order, as far as they are kept. */
   readonly events: readonly RoomEvent[]
+  /** How often each event came into it, by id: what was trimmed away since, too, but not what it lost. */
+  readonly came: ReadonlyMap<string, number>
+  /** Ids of all that came into it, and of what it lost. */
+  readonly ever: ReadonlySet<string>
+  /** Ids of what it had trimmed away when it was restored from a copy that may have it. */
+  readonly returned: ReadonlySet<string>
 }
 
 /**

@@ -1,0 +1,138 @@
+/**
+ * The inspectors' end of a context: one inspect channel for all buses in it, and the way in for who
+ * brings inspectors from elsewhere. It is open while a bus is in use, and closed while the page is
+ * put away: an open channel would keep it out of the back/forward cache.
+ */
+import type { LifecycleChange, Platform } from '../platform.ts'
+import { isTapFrame, readInspectorFrame } from './checks.ts'
+import { INSPECT_CHANNEL, type InspectorFrame, type PeerId } from './frames.ts'
+import type { Inspection, LifeState } from './tap.ts'
+
+/** A bus, as the agent of its context sees it. */
+export interface Inspected {
+  readonly peer: PeerId
+  receive(frame: InspectorFrame): void
+  mismatch(): void
+  hello(): void
+  bye(): void
+  life(state: LifeState): void
+}
+
+const LIVES: { readonly [Change in LifecycleChange]?: LifeState } = {
+  visible: 'visible',
+  hidden: 'hidden',
+  freeze: 'frozen',
+  resume: 'resumed',
+}
+
+export class Agent implements Inspection {
+  readonly #platform: Platform
+  readonly #buses = new Set<Inspected>()
+  readonly #listeners = new Set<(text: string) => void>()
+  #channel: BroadcastChannel | undefined
+  #unfollow: (() => void) | undefined
+
+  constructor(platform: Platform) {
+    this.#platform = platform
+  }
+
+  add(bus: Inspected): void {
+    if (this.#buses.size === 0) {
+      this.#open()
+      this.#unfollow = this.#platform.lifecycle.on((...change) => this.#lives(...change))
+    }
+    this.#buses.add(bus)
+    bus.hello()
+  }
+
+  /** The bus was closed, and has said so. */
+  remove(bus: Inspected): void {
+    if (!this.#buses.delete(bus) || this.#buses.size > 0) return
+    this.#unfollow?.()
+    this.#close()
+  }
+
+  #open(): void {
+    const { BroadcastChannel: Native } = this.#platform
+    if (!Native || this.#channel) return
+    try {
+      const channel: BroadcastChannel & { unref?(): void } = new Native(INSPECT_CHANNEL)
+      channel.onmessage = ({ data }: MessageEvent) => this.#take(data)
+      channel.unref?.()
+      this.#channel = channel
+    } catch {
+      // Where storage is denied, so are channels: inspected or not, the bus works.
+    }
+  }
+
+  #close(): void {
+    this.#channel?.close()
+    this.#channel = undefined
+  }
+
+  #lives(change: LifecycleChange, persisted: boolean): void {
+    const state = LIVES[change]
+    if (state) for (const bus of this.#buses) bus.life(state)
+    if (change === 'pagehide') {
+      for (const bus of this.#buses) bus.bye()
+      if (persisted) this.#close()
+    } else if (change === 'pageshow' && persisted) {
+      this.#open()
+      for (const bus of this.#buses) bus.hello()
+    }
+  }
+
+  /** A frame of a tap of this context. */
+  readonly post = (text: string): void => {
+    try {
+      this.#channel?.postMessage(text)
+    } catch {
+      // Nobody can be told, and the application is not concerned.
+    }
+    this.#tell(text)
+  }
+
+  #tell(text: string): void {
+    for (const listener of this.#listeners) listener(text)
+  }
+
+  #take(text: unknown): void {
+    if (typeof text !== 'string') return
+    if (isTapFrame(text)) this.#tell(text)
+    else this.#hand(text)
+  }
+
+  #hand(text: string): InspectorFrame | 'mismatch' | undefined {
+    const frame = readInspectorFrame(text)
+    if (frame === undefined) return undefined
+    for (const bus of [...this.#buses]) {
+      if (frame === 'mismatch') bus.mismatch()
+      else if (frame.frame === 'detach' || frame.to === undefined || frame.to === bus.peer)
+        bus.receive(frame)
+    }
+    return frame
+  }
+
+  receive(text: string): void {
+    if (this.#hand(text)) this.#channel?.postMessage(text)
+  }
+
+  onFrame(listener: (text: string) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+}
+
+/** By what is one in a context, and another in the next. */
+const AGENTS = new WeakMap<object, Agent>()
+
+/** The agent of the context that this platform is of. */
+export function agentOn(platform: Platform): Agent {
+  const context = platform.BroadcastChannel ?? platform
+  let agent = AGENTS.get(context)
+  if (!agent) {
+    agent = new Agent(platform)
+    AGENTS.set(context, agent)
+  }
+  return agent
+}

@@ -1,0 +1,6 @@
+/** What views use of the model, beside the interfaces in `model.ts`. */
+export { InspectError } from './asks.ts'
+export { createHub, type HubOptions, type InspectorHub } from './hub.ts'
+export { createFiltered, type FilteredRows } from './query/filtered.ts'
+export { parseQuery } from './query/parse.ts'
+export { pageTiming, type Timing } from './timing.ts'
