@@ -65,7 +65,6 @@ function factsOf(peer: Peer): Fact[] {
     facts.push({ name: 'May read', value: status.rights.subscribe.join(', ') || 'nothing' })
   }
   facts.push({ name: 'Clock', value: clockInWords(peer) })
-  if (peer.sources.length > 0) facts.push({ name: 'Heard over', value: peer.sources.join(', ') })
   return facts
 }
 

@@ -30,7 +30,7 @@ export interface Topology {
 }
 
 const CHIP = { width: 116, height: 22 }
-const GAP = 8
+const GAP = 14
 const PAD = 8
 const TITLE = 16
 const RELAY = { width: 150, height: 26 }
@@ -52,7 +52,7 @@ export function layOut(peers: ReadonlyMap<PeerId, Peer>, width: number): Topolog
   for (const device of devices) {
     const shown = device.peers.slice(0, MOST_CHIPS)
     const fits = Math.max(1, Math.floor((width - PAD * 4 + GAP) / (CHIP.width + GAP)))
-    const columns = Math.min(shown.length > 4 ? 3 : shown.length > 1 ? 2 : 1, fits)
+    const columns = Math.min(shown.length > 1 ? 2 : 1, fits)
     const lines = 1 + Math.ceil(Math.max(0, shown.length - 1) / columns)
     const box = {
       width: columns * (CHIP.width + GAP) - GAP + PAD * 2,
@@ -105,7 +105,7 @@ export function layOut(peers: ReadonlyMap<PeerId, Peer>, width: number): Topolog
         lines.push({
           from: first.id,
           to: peer.id,
-          path: `M${headX} ${head.y + CHIP.height}C${headX} ${chip.y} ${chipX} ${head.y + CHIP.height} ${chipX} ${chip.y}`,
+          path: branch(headX, head.y + CHIP.height, chip),
           labelX: chipX,
           labelY: chip.y,
           link: 'tabs',
@@ -142,4 +142,12 @@ export function layOut(peers: ReadonlyMap<PeerId, Peer>, width: number): Topolog
     contexts,
     lines,
   }
+}
+
+/** From the foot of the leader down, then to the side of the context that looks at it, or to its head. */
+function branch(x: number, y: number, chip: Node): string {
+  const middle = chip.y + chip.height / 2
+  if (chip.x > x) return `M${x} ${y}V${middle - 4}q0 4 4 4H${chip.x}`
+  if (chip.x + chip.width < x) return `M${x} ${y}V${middle - 4}q0 4 -4 4H${chip.x + chip.width}`
+  return `M${x} ${y}V${chip.y}`
 }

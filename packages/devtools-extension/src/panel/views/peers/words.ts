@@ -38,6 +38,7 @@ const RELAY: { readonly [state in PeerStatus['relay']]: string } = {
 /** The state of the connection to the relay; of a context that does not lead, whose it uses. */
 export function relayInWords({ status, hello }: Peer): string {
   if (hello.kind === 'relay') return ''
+  if (status.relay === 'off' && hello.relay && !status.lead.self) return 'through its leader'
   if (status.relay === 'online' && status.rtt !== undefined)
     return `online, ${duration(status.rtt)}`
   return RELAY[status.relay]
@@ -62,7 +63,7 @@ export function mismatchInWords({ name, hello }: Peer): string {
 }
 
 export function clockInWords({ skew: { ms, uncertainty } }: Peer): string {
-  if (Math.abs(ms) < 0.5 && uncertainty < 0.5) return 'as here'
+  if (Math.abs(ms) < 0.5) return uncertainty > 1 ? `as here ± ${duration(uncertainty)}` : 'as here'
   return `${ms < 0 ? '−' : '+'}${duration(Math.abs(ms))} ± ${duration(uncertainty)}`
 }
 

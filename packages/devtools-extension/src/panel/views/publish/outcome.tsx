@@ -74,7 +74,7 @@ export function outcomeOf(row: EventRow | undefined): {
   )
   if (latency !== undefined && delivered > 0) parts.push(`within ${duration(latency)}`)
   if (failures > 0) parts.push(failures === 1 ? 'a handler failed' : `${failures} handlers failed`)
-  if (drops > 0) parts.push(`${drops} dropped`)
+  if (drops > 0) parts.push(`${drops} not delivered`)
   const bad = state === 'refused' || state === 'failed' || failures > 0
   const short = delivered < expected || drops > 0 || expected === 0
   return {

@@ -10,6 +10,8 @@ import {
 } from 'react'
 import type { Peer, Sequence } from '../../model/model.ts'
 import { useSize } from '../../ui/use-size.ts'
+import { devicesOf } from '../peers/devices.ts'
+import { clockInWords } from '../peers/words.ts'
 import { duration, since } from '../shared/format.ts'
 import { destination } from '../shared/virtual-table.tsx'
 import { Arrow, HandlerBar } from './arrows.tsx'
@@ -18,7 +20,7 @@ import { sentence, summary } from './words.ts'
 
 const LEAST_LANE = 92
 const MOST_LANE = 280
-const HEADER = 40
+const HEADER = 54
 const MARGIN = 240
 
 export function Diagram({
@@ -48,6 +50,7 @@ export function Diagram({
   }, [width, sequence.lanes.length, zoom])
   const placed = useMemo(() => place(sequence, { laneWidth, zoom }), [sequence, laneWidth, zoom])
   const start = sequence.messages[0]?.sent ?? 0
+  const devices = useMemo(() => namesOfDevices(peers.values()), [peers])
 
   const top = Math.max(0, scroll - MARGIN)
   const bottom = Math.min(placed.height, scroll + height + MARGIN)
@@ -130,7 +133,7 @@ export function Diagram({
               style={{ insetInlineStart: group.x, inlineSize: group.width }}
               title={group.name}
             >
-              {group.name}
+              {devices.get(group.name) ?? group.name}
             </div>
           ))}
           {sequence.lanes.map((lane, i) => (
@@ -254,9 +257,13 @@ export function Diagram({
   )
 }
 
+/** Names of devices by their ids. */
+function namesOfDevices(peers: Iterable<Peer>): ReadonlyMap<string, string> {
+  return new Map(devicesOf(peers).map(({ id, name }) => [id, name]))
+}
+
 function skewText(peer: Peer | undefined): string {
-  if (!peer || peer.skew.uncertainty < 0.5) return ''
-  return `± ${duration(peer.skew.uncertainty)}`
+  return peer ? `clock ${clockInWords(peer)}` : ''
 }
 
 function laneTitle(name: string, peer: Peer | undefined): string {

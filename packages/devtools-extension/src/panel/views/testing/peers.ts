@@ -25,9 +25,11 @@ export function storyPeers(
         sources: ['this page'],
         since: i,
         lastHeard: i,
-        skew: { ms: cast.ahead ?? 0, uncertainty: cast.ahead ? 4 : 0 },
+        skew:
+          cast.device === 'device-phone' ? { ms: 340, uncertainty: 4 } : { ms: 0, uncertainty: 0 },
         rate: { published: 0, received: 0, handled: 0 },
         lost: 0,
+        away: [],
         ...changed[cast.id],
       }
       return [cast.id, peer]

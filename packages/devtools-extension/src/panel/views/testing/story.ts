@@ -105,7 +105,6 @@ export const CAST: readonly Cast[] = [
     device: 'device-phone',
     leads: true,
     monotonic: 80_000,
-    ahead: 340,
     rtt: 68,
     relay: 'online',
     subscriptions: [handler(['order.*', 'cart.*'], 'https://shop.example/app.js:1:88412')],
@@ -118,7 +117,6 @@ export const CAST: readonly Cast[] = [
     device: 'device-orders',
     leads: true,
     monotonic: 9_000_000,
-    ahead: -12,
     rtt: 2.1,
     relay: 'online',
     subscriptions: [
@@ -132,7 +130,6 @@ export const CAST: readonly Cast[] = [
     source: 'relay',
     device: RELAY_ID,
     monotonic: 4_000_000,
-    ahead: -12,
   },
 ]
 

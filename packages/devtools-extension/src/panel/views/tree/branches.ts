@@ -80,8 +80,8 @@ export function stateOf({ event }: CausalNode): { text: string; bad: boolean } {
   if (!event) return { text: 'not captured', bad: false }
   const bad: string[] = []
   if (event.failures > 0) bad.push(plural(event.failures, 'failure'))
-  if (event.drops > 0) bad.push(`${event.drops} dropped`)
   if (event.state === 'refused') bad.push('refused')
   if (bad.length > 0) return { text: list(bad), bad: true }
-  return { text: `${event.delivered} of ${event.expected}`, bad: false }
+  const missed = event.drops > 0 ? `, ${event.drops} not made` : ''
+  return { text: `${event.delivered} of ${event.expected}${missed}`, bad: false }
 }

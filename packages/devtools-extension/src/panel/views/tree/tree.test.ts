@@ -67,8 +67,8 @@ describe('a tree of causes', () => {
   })
 
   it('names what went wrong before how many got it', () => {
-    expect(stateOf({ ...tree, event: row('a', 0, { failures: 2, drops: 1 }) })).toEqual({
-      text: '2 failures and 1 dropped',
+    expect(stateOf({ ...tree, event: row('a', 0, { failures: 2, state: 'refused' }) })).toEqual({
+      text: '2 failures and refused',
       bad: true,
     })
     expect(stateOf({ id: 'x', children: [], critical: false }).text).toBe('not captured')
