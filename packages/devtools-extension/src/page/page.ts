@@ -1,8 +1,19 @@
 /**
  * The panel as a page, for what no extension is at hand: a relay serves it at `/inspector`, and from
  * a disk it opens session files.
+ *
+ * In its address, `channel` listens to the buses of its own origin, and `demo=10000` shows so many
+ * events that were made up.
  */
 import { browserEnv } from '../panel/browser.ts'
 import { mount } from '../panel/main.tsx'
+import { channelSource } from '../sources/channel.ts'
+import type { InspectSource } from '../sources/source.ts'
 
-mount(document.querySelector('#panel') as Element, { sources: [], env: browserEnv() })
+const address = new URLSearchParams(location.search)
+const sources: InspectSource[] = []
+if (address.has('channel')) sources.push(channelSource(location.host))
+const events = Number(address.get('demo'))
+if (events > 0) sources.push((await import('./demo-source.ts')).demoSource(events))
+
+mount(document.querySelector('#panel') as Element, { sources, env: browserEnv() })

@@ -105,7 +105,7 @@ export function Minimap({ data, range, theme, onRange }: MinimapProps): ReactNod
         onDoubleClick={() => onRange(undefined)}
         title={`${clockTime(data.from)} – ${clockTime(data.to)}: drag to filter by time, double-click for all`}
       >
-        <canvas ref={canvas} className="minimap-canvas" aria-hidden="true" />
+        <canvas ref={canvas} className="minimap-canvas" />
         {shown && (
           <>
             <div className="minimap-out" style={{ left: 0, width: `${shown.from}%` }} />
