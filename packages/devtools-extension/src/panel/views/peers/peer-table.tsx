@@ -1,5 +1,6 @@
 /** The peers, by device. */
 import type { PeerId } from '@crosstown/bus/inspect'
+import { Icon } from '../../ui/icon.tsx'
 import { count, rate } from '../shared/format.ts'
 import type { Device } from './devices.ts'
 import { Sparkline } from './sparkline.tsx'
@@ -86,9 +87,10 @@ export function PeerTable({
                   </td>
                   <td>
                     {peer.status.lead.self && !gone && (
-                      <>
-                        <span aria-hidden="true">♛ </span>leads
-                      </>
+                      <span className="leads">
+                        <Icon name="crown" />
+                        leads
+                      </span>
                     )}
                   </td>
                   <td

@@ -121,7 +121,16 @@ export function layOut(peers: ReadonlyMap<PeerId, Peer>, width: number): Topolog
       lines.push({
         from: linked.id,
         to: linked.hello.relay?.room ?? '',
-        path: `M${headX} ${head.y}L${headX} ${at.y - 12}C${headX} ${middle} ${relay.x} ${middle} ${relay.x} ${relayY}`,
+        path:
+          row === rows[0]
+            ? `M${headX} ${head.y}V${at.y - 12}C${headX} ${middle} ${relay.x} ${middle} ${relay.x} ${relayY}`
+            : aroundTheSide(
+                headX,
+                head.y,
+                at.y - 14,
+                relay.x - RELAY.width / 2,
+                relay.y + RELAY.height / 2,
+              ),
         labelX: headX + 6,
         labelY: at.y - 8,
         link: 'relay',
@@ -150,4 +159,16 @@ function branch(x: number, y: number, chip: Node): string {
   if (chip.x > x) return `M${x} ${y}V${middle - 4}q0 4 4 4H${chip.x}`
   if (chip.x + chip.width < x) return `M${x} ${y}V${middle - 4}q0 4 -4 4H${chip.x + chip.width}`
   return `M${x} ${y}V${chip.y}`
+}
+
+/** Past the boxes that stand between a leader and its relay. */
+function aroundTheSide(
+  x: number,
+  y: number,
+  above: number,
+  relayX: number,
+  relayY: number,
+): string {
+  const side = PAD / 2
+  return `M${x} ${y}V${above + 4}q0 -4 -4 -4H${side + 4}q-4 0 -4 -4V${relayY + 4}q0 -4 4 -4H${relayX}`
 }

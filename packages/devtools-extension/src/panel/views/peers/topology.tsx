@@ -7,6 +7,7 @@ import { duration, list, plural, shorten } from '../shared/format.ts'
 import { layOut, type Topology as Placed } from './topology-layout.ts'
 
 const CHARACTERS = 17
+const CROWN = 'M2.5 5l2.5 3 3-4.5L11 8l2.5-3-1 7.5h-9z'
 
 export function Topology({
   peers,
@@ -77,9 +78,15 @@ export function Topology({
             onClick={() => onChoose(peer.id)}
           >
             <rect x={x} y={y} width={w} height={h} rx={4} />
-            <text x={x + w / 2} y={y + 15} textAnchor="middle">
-              {peer.status.lead.self && peer.state !== 'gone' ? '♛ ' : ''}
-              {shorten(peer.name, peer.status.lead.self ? CHARACTERS - 2 : CHARACTERS)}
+            {leads(peer) && (
+              <path
+                className="topology-crown"
+                d={CROWN}
+                transform={`translate(${x + 5} ${y + 3})`}
+              />
+            )}
+            <text x={x + w / 2 + (leads(peer) ? 8 : 0)} y={y + 15} textAnchor="middle">
+              {shorten(peer.name, leads(peer) ? CHARACTERS - 3 : CHARACTERS)}
             </text>
             <title>{`${peer.name}${peer.status.lead.self ? ', leads its device' : ''}, ${peer.state}`}</title>
           </g>
@@ -87,6 +94,10 @@ export function Topology({
       </svg>
     </div>
   )
+}
+
+function leads({ status, state }: Peer): boolean {
+  return status.lead.self && state !== 'gone'
 }
 
 /** The same in words. */

@@ -2,8 +2,9 @@
 import type { PeerId } from '@crosstown/bus/inspect'
 import { type FormEvent, useId, useMemo } from 'react'
 import type { Explanation, Session } from '../../model/model.ts'
+import { Icon } from '../../ui/icon.tsx'
 import { explainSubscription, explainType } from '../conclusions.ts'
-import { type Severity, SIGNS } from '../shared/notice.tsx'
+import { ICONS, type Severity } from '../shared/notice.tsx'
 import { subscriptionInWords } from './words.ts'
 
 export type Question =
@@ -134,8 +135,7 @@ function Answer({
         {findings.map(({ severity, text, links }) => (
           <li key={text} className={`finding finding-${severity}`}>
             <span className="finding-sign" title={SAID[severity]}>
-              <span aria-hidden="true">{SIGNS[SEVERITY[severity]]}</span>
-              <span className="unseen">{SAID[severity]}: </span>
+              <Icon name={ICONS[SEVERITY[severity]]} label={`${SAID[severity]}: `} />
             </span>
             <span>
               {text}{' '}

@@ -1,11 +1,12 @@
 /** The parts of a sequence diagram, as SVG. */
 import type { Sequence } from '../../model/model.ts'
 import { duration } from '../shared/format.ts'
-import type { Bar, Place } from './layout.ts'
+import { type Bar, GUTTER, type Place } from './layout.ts'
 import { labelOf, sentence } from './words.ts'
 
 /** Of the font of labels, px. */
 const CHARACTER = 6.7
+const LEAST_LABEL = 190
 
 type Message = Sequence['messages'][number]
 
@@ -15,7 +16,7 @@ export function Arrow({
   message,
   at,
   start,
-  laneWidth,
+  right,
   pxPerMs,
   state,
   onPoint,
@@ -26,7 +27,8 @@ export function Arrow({
   message: Message
   at: Place
   start: number
-  laneWidth: number
+  /** Where the diagram ends, px. */
+  right: number
   /** Around where it arrives: for the bounds of what clocks allow. */
   pxPerMs: number
   state: { active: boolean; selected: boolean; kin: boolean }
@@ -36,8 +38,11 @@ export function Arrow({
   const { fromX, toX, top, bottom } = at
   const self = fromX === toX
   const way = toX < fromX ? -1 : 1
-  const room = self ? laneWidth * 0.5 - 14 : Math.abs(toX - fromX) - 16
+  // A label may go on past the lane it leads to: it has a line of its own.
+  const edge = way < 0 ? fromX - GUTTER : right - fromX
+  const room = Math.max(24, Math.min(edge - 12, Math.max(LEAST_LABEL, Math.abs(toX - fromX) - 16)))
   const [type, took] = labelOf(message, Math.floor(room / CHARACTER))
+  const wide = (type.length + took.length + 1) * CHARACTER
   const textX = self ? fromX + 12 : fromX + way * 8
   // Ends where the head of the arrow begins to cover it.
   const [endX, endY] = message.failed
@@ -71,9 +76,9 @@ export function Arrow({
       {!self && (
         <rect
           className="arrow-hit-text"
-          x={Math.min(textX, textX + way * room)}
+          x={way < 0 ? textX - wide : textX}
           y={top - 15}
-          width={room}
+          width={wide}
           height={14}
         />
       )}

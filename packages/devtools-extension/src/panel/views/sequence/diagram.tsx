@@ -106,148 +106,155 @@ export function Diagram({
 
   return (
     <div className="sequence-box">
-      <div
-        className="sequence-scroll"
-        ref={ref}
-        role="listbox"
-        aria-label={`Sequence diagram. ${summary(sequence)}`}
-        aria-activedescendant={activeIn ? `${id}-${active}` : undefined}
-        data-keys="grid"
-        tabIndex={0}
-        onKeyDown={keys}
-        onScroll={(event) => {
-          const now = event.currentTarget.scrollTop
-          // In steps: not every pixel is worth a render.
-          setScroll((before) => (Math.abs(now - before) > MARGIN / 2 || now === 0 ? now : before))
-        }}
-      >
+      <div className="focus-ring">
         <div
-          className="sequence-lanes"
-          aria-hidden="true"
-          style={{ inlineSize: placed.width, blockSize: HEADER }}
+          className="sequence-scroll"
+          ref={ref}
+          role="listbox"
+          aria-label={`Sequence diagram. ${summary(sequence)}`}
+          aria-activedescendant={activeIn ? `${id}-${active}` : undefined}
+          data-keys="grid"
+          tabIndex={0}
+          onKeyDown={keys}
+          onScroll={(event) => {
+            const now = event.currentTarget.scrollTop
+            // In steps: not every pixel is worth a render.
+            setScroll((before) => (Math.abs(now - before) > MARGIN / 2 || now === 0 ? now : before))
+          }}
         >
-          {placed.groups.map((group) => (
-            <div
-              key={`${group.name}-${group.x}`}
-              className="sequence-group"
-              style={{ insetInlineStart: group.x, inlineSize: group.width }}
-              title={group.name}
-            >
-              {devices.get(group.name) ?? group.name}
-            </div>
-          ))}
-          {sequence.lanes.map((lane, i) => (
-            <div
-              key={lane.peer}
-              className="sequence-lane"
-              style={{ insetInlineStart: GUTTER + i * laneWidth, inlineSize: laneWidth }}
-              title={laneTitle(lane.name, peers.get(lane.peer))}
-            >
-              <span>{lane.name}</span>
-              <small>{skewText(peers.get(lane.peer))}</small>
-            </div>
-          ))}
-        </div>
-        <div
-          role="presentation"
-          style={{ inlineSize: placed.width, blockSize: placed.height, position: 'relative' }}
-        >
-          <svg
-            role="presentation"
-            className="sequence-svg"
-            width={placed.width}
-            height={Math.max(0, bottom - top)}
-            viewBox={`0 ${top} ${placed.width} ${Math.max(1, bottom - top)}`}
-            style={{ insetBlockStart: top }}
+          <div
+            className="sequence-lanes"
+            aria-hidden="true"
+            style={{ inlineSize: placed.width, blockSize: HEADER }}
           >
-            {/* biome-ignore lint/a11y/noAriaHiddenOnFocusable: a g has no focus */}
-            <g aria-hidden="true">
-              {placed.groups.map((group, i) => (
-                <rect
-                  key={`${group.name}-${group.x}`}
-                  className={i % 2 ? 'ground ground-odd' : 'ground'}
-                  x={group.x}
-                  y={top}
-                  width={group.width}
-                  height={Math.max(0, bottom - top)}
-                />
-              ))}
-              {placed.lanes.map(({ x }, i) => (
-                <line
-                  key={sequence.lanes[i]?.peer}
-                  className="lifeline"
-                  x1={x}
-                  x2={x}
-                  y1={top}
-                  y2={bottom}
-                />
-              ))}
-              {placed.ticks
-                .filter(({ y }) => y >= top && y <= bottom)
-                .map(({ y, ms, skipped }) => (
-                  <g key={y} className="tick">
-                    {skipped !== undefined && (
-                      <>
-                        <line
-                          className="tick-break"
-                          x1={0}
-                          x2={placed.width}
-                          y1={y - 24}
-                          y2={y - 24}
-                        />
-                        <text x={GUTTER - 10} y={y - 27} textAnchor="end" className="tick-skipped">
-                          ⋮ {duration(skipped)}
-                        </text>
-                      </>
-                    )}
-                    <text x={GUTTER - 10} y={y + 3} textAnchor="end">
-                      {since(ms)}
-                    </text>
-                  </g>
+            {placed.groups.map((group) => (
+              <div
+                key={`${group.name}-${group.x}`}
+                className="sequence-group"
+                style={{ insetInlineStart: group.x, inlineSize: group.width }}
+                title={group.name}
+              >
+                {devices.get(group.name) ?? group.name}
+              </div>
+            ))}
+            {sequence.lanes.map((lane, i) => (
+              <div
+                key={lane.peer}
+                className="sequence-lane"
+                style={{ insetInlineStart: GUTTER + i * laneWidth, inlineSize: laneWidth }}
+                title={laneTitle(lane.name, peers.get(lane.peer))}
+              >
+                <span>{lane.name}</span>
+                <small>{skewText(peers.get(lane.peer))}</small>
+              </div>
+            ))}
+          </div>
+          <div
+            role="presentation"
+            style={{ inlineSize: placed.width, blockSize: placed.height, position: 'relative' }}
+          >
+            <svg
+              role="presentation"
+              className="sequence-svg"
+              width={placed.width}
+              height={Math.max(0, bottom - top)}
+              viewBox={`0 ${top} ${placed.width} ${Math.max(1, bottom - top)}`}
+              style={{ insetBlockStart: top }}
+            >
+              {/* biome-ignore lint/a11y/noAriaHiddenOnFocusable: a g has no focus */}
+              <g aria-hidden="true">
+                {placed.groups.map((group, i) => (
+                  <rect
+                    key={`${group.name}-${group.x}`}
+                    className={i % 2 ? 'ground ground-odd' : 'ground'}
+                    x={group.x}
+                    y={top}
+                    width={group.width}
+                    height={Math.max(0, bottom - top)}
+                  />
                 ))}
-            </g>
-            {placed.bars
-              .filter((bar) => bar.bottom >= top && bar.top <= bottom)
-              .map((bar) => {
-                const of = sequence.bars[bar.index]
+                {placed.lanes.map(({ x }, i) => (
+                  <line
+                    key={sequence.lanes[i]?.peer}
+                    className="lifeline"
+                    x1={x}
+                    x2={x}
+                    y1={top}
+                    y2={bottom}
+                  />
+                ))}
+                {placed.ticks
+                  .filter(({ y }) => y >= top && y <= bottom)
+                  .map(({ y, ms, skipped }) => (
+                    <g key={y} className="tick">
+                      {skipped !== undefined && (
+                        <>
+                          <line
+                            className="tick-break"
+                            x1={0}
+                            x2={placed.width}
+                            y1={y - 24}
+                            y2={y - 24}
+                          />
+                          <text
+                            x={GUTTER - 10}
+                            y={y - 27}
+                            textAnchor="end"
+                            className="tick-skipped"
+                          >
+                            ⋮ {duration(skipped)}
+                          </text>
+                        </>
+                      )}
+                      <text x={GUTTER - 10} y={y + 3} textAnchor="end">
+                        {since(ms)}
+                      </text>
+                    </g>
+                  ))}
+              </g>
+              {placed.bars
+                .filter((bar) => bar.bottom >= top && bar.top <= bottom)
+                .map((bar) => {
+                  const of = sequence.bars[bar.index]
+                  return (
+                    of && (
+                      <HandlerBar
+                        key={bar.index}
+                        bar={bar}
+                        ms={of.to - of.from}
+                        failed={of.failed}
+                        selected={selected.has(of.event)}
+                        onChoose={() => onSelect(of.event)}
+                      />
+                    )
+                  )
+                })}
+              {inSight.map((at, i) => {
+                const message = sequence.messages[at.index]
                 return (
-                  of && (
-                    <HandlerBar
-                      key={bar.index}
-                      bar={bar}
-                      ms={of.to - of.from}
-                      failed={of.failed}
-                      selected={selected.has(of.event)}
-                      onChoose={() => onSelect(of.event)}
+                  message && (
+                    <Arrow
+                      key={at.index}
+                      id={`${id}-${from + i}`}
+                      sequence={sequence}
+                      message={message}
+                      at={at}
+                      start={start}
+                      right={placed.width}
+                      pxPerMs={(at.bottom - at.top) / Math.max(0.1, message.ms)}
+                      state={{
+                        active: from + i === active,
+                        selected: selected.has(message.event),
+                        kin: shown?.event === message.event,
+                      }}
+                      onPoint={setPointed}
+                      onChoose={choose}
                     />
                   )
                 )
               })}
-            {inSight.map((at, i) => {
-              const message = sequence.messages[at.index]
-              return (
-                message && (
-                  <Arrow
-                    key={at.index}
-                    id={`${id}-${from + i}`}
-                    sequence={sequence}
-                    message={message}
-                    at={at}
-                    start={start}
-                    laneWidth={laneWidth}
-                    pxPerMs={(at.bottom - at.top) / Math.max(0.1, message.ms)}
-                    state={{
-                      active: from + i === active,
-                      selected: selected.has(message.event),
-                      kin: shown?.event === message.event,
-                    }}
-                    onPoint={setPointed}
-                    onChoose={choose}
-                  />
-                )
-              )
-            })}
-          </svg>
+            </svg>
+          </div>
         </div>
       </div>
       <p className="sequence-readout" aria-hidden="true">

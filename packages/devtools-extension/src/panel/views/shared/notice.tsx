@@ -1,14 +1,15 @@
 /** What a view says in place of, or above, what it shows. */
 import type { ReactNode } from 'react'
+import { Icon, type IconName } from '../../ui/icon.tsx'
 
 export type Severity = 'info' | 'ok' | 'warning' | 'error'
 
-/** Said beside the colour, which alone says nothing. */
-export const SIGNS: { readonly [severity in Severity]: string } = {
-  info: 'ⓘ',
-  ok: '✓',
-  warning: '⚠',
-  error: '✕',
+/** Drawn beside the colour, which alone says nothing. */
+export const ICONS: { readonly [severity in Severity]: IconName } = {
+  info: 'info',
+  ok: 'check',
+  warning: 'warning',
+  error: 'error',
 }
 
 /** One line, or a few, about something. `live`: read out when it comes. */
@@ -24,8 +25,8 @@ export function Notice({
   const role = live ? (severity === 'error' ? 'alert' : 'status') : undefined
   return (
     <div className={`notice notice-${severity}`} role={role}>
-      <span aria-hidden="true" className="notice-sign">
-        {SIGNS[severity]}
+      <span className="notice-sign">
+        <Icon name={ICONS[severity]} />
       </span>
       <div>{children}</div>
     </div>
@@ -91,7 +92,7 @@ export function Meter({
         <span style={{ inlineSize: `${used * 100}%` }} />
       </span>
       <span className="meter-text">
-        {level !== 'ok' && <span aria-hidden="true">{SIGNS[level]} </span>}
+        {level !== 'ok' && <span aria-hidden="true">⚠ </span>}
         {text}
       </span>
     </div>

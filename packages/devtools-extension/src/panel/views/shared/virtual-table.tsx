@@ -78,67 +78,69 @@ export function VirtualTable<Row>({
   const template = columns.map((column) => column.width).join(' ')
   const inPage = active >= first && active <= last
   return (
-    <div
-      className="vtable"
-      ref={scroller}
-      role="grid"
-      aria-label={label}
-      aria-rowcount={length + 1}
-      aria-colcount={columns.length}
-      aria-activedescendant={active >= 0 && inPage ? `${id}-${active}` : undefined}
-      data-keys="grid"
-      tabIndex={0}
-      onKeyDown={keys}
-    >
+    <div className="focus-ring">
       <div
-        className="vtable-body"
-        role="rowgroup"
-        style={{ blockSize: rows.getTotalSize(), minInlineSize: minWidth }}
+        className="vtable"
+        ref={scroller}
+        role="grid"
+        aria-label={label}
+        aria-rowcount={length + 1}
+        aria-colcount={columns.length}
+        aria-activedescendant={active >= 0 && inPage ? `${id}-${active}` : undefined}
+        data-keys="grid"
+        tabIndex={0}
+        onKeyDown={keys}
       >
         <div
-          className="vtable-head"
-          role="row"
-          aria-rowindex={1}
-          style={{ gridTemplateColumns: template }}
+          className="vtable-body"
+          role="rowgroup"
+          style={{ blockSize: rows.getTotalSize(), minInlineSize: minWidth }}
         >
-          {columns.map((column) => (
-            <span
-              key={column.id}
-              role="columnheader"
-              className={column.numeric ? 'numeric' : undefined}
-            >
-              {column.head}
-            </span>
-          ))}
+          <div
+            className="vtable-head"
+            role="row"
+            aria-rowindex={1}
+            style={{ gridTemplateColumns: template }}
+          >
+            {columns.map((column) => (
+              <span
+                key={column.id}
+                role="columnheader"
+                className={column.numeric ? 'numeric' : undefined}
+              >
+                {column.head}
+              </span>
+            ))}
+          </div>
+          {seen.map(({ index, start }) => {
+            const row = at(index)
+            return (
+              // biome-ignore lint/a11y/useKeyWithClickEvents: the keys are the grid's, which has the focus
+              <div
+                key={index}
+                id={`${id}-${index}`}
+                role="row"
+                aria-rowindex={index + 2}
+                aria-selected={index === active}
+                className={`vtable-row ${index === active ? 'active ' : ''}${(row && rowClass?.(row)) ?? ''}`}
+                style={{ insetBlockStart: start, gridTemplateColumns: template }}
+                onClick={() => onActive(index)}
+                onDoubleClick={() => onOpen?.(index)}
+              >
+                {columns.map((column) => (
+                  <span
+                    key={column.id}
+                    role="gridcell"
+                    className={column.numeric ? 'numeric' : undefined}
+                    title={row && column.title?.(row)}
+                  >
+                    {row === undefined ? '…' : column.cell(row)}
+                  </span>
+                ))}
+              </div>
+            )
+          })}
         </div>
-        {seen.map(({ index, start }) => {
-          const row = at(index)
-          return (
-            // biome-ignore lint/a11y/useKeyWithClickEvents: the keys are the grid's, which has the focus
-            <div
-              key={index}
-              id={`${id}-${index}`}
-              role="row"
-              aria-rowindex={index + 2}
-              aria-selected={index === active}
-              className={`vtable-row ${index === active ? 'active ' : ''}${(row && rowClass?.(row)) ?? ''}`}
-              style={{ insetBlockStart: start, gridTemplateColumns: template }}
-              onClick={() => onActive(index)}
-              onDoubleClick={() => onOpen?.(index)}
-            >
-              {columns.map((column) => (
-                <span
-                  key={column.id}
-                  role="gridcell"
-                  className={column.numeric ? 'numeric' : undefined}
-                  title={row && column.title?.(row)}
-                >
-                  {row === undefined ? '…' : column.cell(row)}
-                </span>
-              ))}
-            </div>
-          )
-        })}
       </div>
     </div>
   )

@@ -18,7 +18,7 @@ const COLUMNS: readonly Column<LogEntry>[] = [
     numeric: true,
     cell: ({ offset }) => count(offset),
   },
-  { id: 'time', head: 'Published', width: '96px', cell: ({ time }) => clockTime(time) },
+  { id: 'time', head: 'Published', width: '104px', cell: ({ time }) => clockTime(time) },
   {
     id: 'type',
     head: 'Type',

@@ -2,6 +2,7 @@
 import { type ReactNode, useState } from 'react'
 import type { Hub, Session } from '../../model/model.ts'
 import { useStore, useVersion } from '../../state/store.ts'
+import { Icon } from '../../ui/icon.tsx'
 import { plural } from '../shared/format.ts'
 import { nameOf, troubleInWords } from '../shared/trouble.ts'
 import './store.css'
@@ -19,7 +20,7 @@ export function TravelBanner({ hub, session }: { hub: Hub; session: Session }): 
     <div className="travel-banner" role="alert">
       {shown.map(({ peer, after, views }) => (
         <div key={peer}>
-          <span aria-hidden="true">⏪</span>
+          <Icon name="warning" />
           <p>
             <strong>{nameOf(session.peers, peer)} shows an old state</strong>: its{' '}
             {plural(views, 'projection')} as of {after}. New events are captured, and not shown

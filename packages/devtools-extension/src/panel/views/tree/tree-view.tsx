@@ -178,44 +178,46 @@ function TreeList({
   const seen = rows.getVirtualItems()
   const inPage = seen.some(({ index }) => index === active)
   return (
-    <div
-      className="tree-scroll"
-      ref={scroller}
-      role="tree"
-      aria-label="Events by their causes"
-      aria-activedescendant={inPage ? `${id}-${active}` : undefined}
-      data-keys="grid"
-      tabIndex={0}
-      onKeyDown={keys}
-    >
-      <div role="presentation" style={{ blockSize: rows.getTotalSize(), position: 'relative' }}>
-        {seen.map(({ index, start }) => {
-          const branch = branches[index]
-          if (!branch) return null
-          const { node } = branch
-          return (
-            // biome-ignore lint/a11y/useKeyWithClickEvents: the keys are the tree's, which has the focus
-            <div
-              key={node.id}
-              id={`${id}-${index}`}
-              role="treeitem"
-              aria-level={branch.level}
-              aria-posinset={branch.position}
-              aria-setsize={branch.siblings}
-              aria-expanded={node.children.length > 0 ? branch.expanded : undefined}
-              aria-selected={selected.ids.has(node.id)}
-              className={`tree-row${index === active ? ' active' : ''}${node.critical ? ' critical' : ''}`}
-              style={{ insetBlockStart: start }}
-              onClick={() => {
-                setActiveId(node.id)
-                onChoose(node)
-              }}
-              onDoubleClick={() => onReveal(node)}
-            >
-              <TreeRow branch={branch} span={span} event={known.get(node.id)} onFold={onFold} />
-            </div>
-          )
-        })}
+    <div className="focus-ring">
+      <div
+        className="tree-scroll"
+        ref={scroller}
+        role="tree"
+        aria-label="Events by their causes"
+        aria-activedescendant={inPage ? `${id}-${active}` : undefined}
+        data-keys="grid"
+        tabIndex={0}
+        onKeyDown={keys}
+      >
+        <div role="presentation" style={{ blockSize: rows.getTotalSize(), position: 'relative' }}>
+          {seen.map(({ index, start }) => {
+            const branch = branches[index]
+            if (!branch) return null
+            const { node } = branch
+            return (
+              // biome-ignore lint/a11y/useKeyWithClickEvents: the keys are the tree's, which has the focus
+              <div
+                key={node.id}
+                id={`${id}-${index}`}
+                role="treeitem"
+                aria-level={branch.level}
+                aria-posinset={branch.position}
+                aria-setsize={branch.siblings}
+                aria-expanded={node.children.length > 0 ? branch.expanded : undefined}
+                aria-selected={selected.ids.has(node.id)}
+                className={`tree-row${index === active ? ' active' : ''}${node.critical ? ' critical' : ''}`}
+                style={{ insetBlockStart: start }}
+                onClick={() => {
+                  setActiveId(node.id)
+                  onChoose(node)
+                }}
+                onDoubleClick={() => onReveal(node)}
+              >
+                <TreeRow branch={branch} span={span} event={known.get(node.id)} onFold={onFold} />
+              </div>
+            )
+          })}
+        </div>
       </div>
     </div>
   )
