@@ -294,7 +294,8 @@ for (const colorScheme of ['light', 'dark'] as const)
       await openPanel()
       const clean = async (state: string) => {
         const { violations } = await new AxeBuilder({ page }).analyze()
-        expect(violations, state).toEqual([])
+        const found = violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)])
+        expect(found, state).toEqual([])
       }
       await clean('empty')
       await page.evaluate(() => {

@@ -2,8 +2,8 @@
  * The panel as a page, for what no extension is at hand: a relay serves it at `/inspector`, and from
  * a disk it opens session files.
  *
- * In its address, `channel` listens to the buses of its own origin, and `demo=10000` shows so many
- * events that were made up.
+ * In its address, `channel` listens to the buses of its own origin. `demo=10000` shows so many events
+ * that were made up; with `speed=1` as fast as they would have come.
  */
 import { browserEnv } from '../panel/browser.ts'
 import { mount } from '../panel/main.tsx'
@@ -14,6 +14,13 @@ const address = new URLSearchParams(location.search)
 const sources: InspectSource[] = []
 if (address.has('channel')) sources.push(channelSource(location.host))
 const events = Number(address.get('demo'))
-if (events > 0) sources.push((await import('./demo-source.ts')).demoSource(events))
+if (events > 0) {
+  const { captureSources, makeCapture } = await import('./demo.ts')
+  const speed = Number(address.get('speed')) || undefined
+  // It has just ended, as if the panel had been open all the time.
+  const { end, start } = makeCapture({ events })
+  const capture = makeCapture({ events, start: Date.now() - (end - start) })
+  sources.push(...captureSources(capture, speed))
+}
 
 mount(document.querySelector('#panel') as Element, { sources, env: browserEnv() })

@@ -85,8 +85,7 @@ export function Minimap({ data, range, theme, onRange }: MinimapProps): ReactNod
     : range && { from: placeOf(range.from), to: placeOf(range.to) }
 
   return (
-    <fieldset className="minimap-frame">
-      <legend className="unseen">Captured time; drag or move the handles to filter by it</legend>
+    <section className="minimap-frame" aria-label="Captured time, to filter by it">
       {/* biome-ignore lint/a11y/noStaticElementInteractions: its handles are for the keyboard */}
       <div
         ref={box}
@@ -131,7 +130,7 @@ export function Minimap({ data, range, theme, onRange }: MinimapProps): ReactNod
           )
         })}
       </div>
-    </fieldset>
+    </section>
   )
 }
 

@@ -200,9 +200,9 @@ function reached(session: Session, row: EventRow): string {
   if (row.delivered === 0) return scope
   const names = new Set<string>()
   for (const step of session.steps(row.id))
-    if ((step.is === 'handled' || step.is === 'received') && step.peer !== row.publisher)
+    if (step.is === 'handled' && step.peer !== row.publisher)
       names.add(peerName(session, step.peer))
-  if (names.size === 0) return scope === 'context' ? 'context' : 'itself'
+  if (names.size === 0) return 'itself'
   const [first] = names
   return names.size === 1 ? `${first}` : `${first} +${names.size - 1}`
 }
