@@ -75,6 +75,8 @@ export function readTree(value: unknown): Tree {
 }
 
 const count = whole()
+const devalue = (value: unknown): 'devalue' =>
+  value === 'devalue' ? value : fail("must be 'devalue'")
 const store = shape(
   {
     kind: oneOf('disk', 'memory', 'none'),
@@ -120,6 +122,7 @@ function logEvent(value: unknown): ReturnType<typeof readEvent> & { offset: numb
 
 const readers: { readonly [What in Ask['what']]: Reader<unknown> } = {
   payload: readTree,
+  text: shape({}, { text: text(1_000_000), encoding: devalue, redacted: count }),
   headers: shape({ events: listOf(readEvent, 10_000), missing: readIds }),
   search: shape({ ids: listOf(headerText, 100_000), searched: count }),
   watch: () => ({}),

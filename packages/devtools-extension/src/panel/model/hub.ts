@@ -50,6 +50,9 @@ export class InspectorHub implements Hub {
   readonly #asks: Asks
   readonly #headers: Headers
   readonly #links = new Map<string, Link>()
+  /** Sources that are not listed any more: frames of theirs may wait still. */
+  readonly #removed = new Set<string>()
+  #lastLink = 0
   /** Of peers that lack something before it. */
   readonly #held = new Map<PeerId, HeldBatch[]>()
   readonly #strangers = new Map<PeerId, HeldBatch[]>()
@@ -79,16 +82,15 @@ export class InspectorHub implements Hub {
       this.ask(peer, { what: 'headers', ids }),
     )
     this.#beatLater()
-    for (const source of sources) this.open(source)
+    for (const source of sources) this.add(source)
   }
 
   get session(): Session {
     return this.#session
   }
 
-  /** One more source, from now on. */
-  open(source: InspectSource): void {
-    const link = new Link(`${this.#links.size + 1}`, source)
+  add(source: InspectSource): void {
+    const link = new Link(`${++this.#lastLink}`, source)
     this.#links.set(link.id, link)
     this.#sourcesChanged()
     source.start({
@@ -96,6 +98,17 @@ export class InspectorHub implements Hub {
       state: (state, detail) => this.#state(link, state, detail),
       gone: (peers) => this.#intake.afterwards(link.id, () => this.#gone(link, peers)),
     })
+  }
+
+  remove(source: InspectSource): void {
+    const link = [...this.#links.values()].find((link) => link.source === source)
+    if (!link) return
+    this.#send(link, { inspect: INSPECT_VERSION, frame: 'detach', session: link.session })
+    source.close()
+    this.#gone(link, 'all')
+    link.state = 'closed'
+    this.#removed.add(link.id)
+    this.#sourcesChanged()
   }
 
   ask<What extends Ask['what']>(
@@ -176,7 +189,9 @@ export class InspectorHub implements Hub {
   }
 
   #sourcesChanged(): void {
-    this.#session.sources = [...this.#links.values()].map((link) => link.info)
+    this.#session.sources = [...this.#links.values()]
+      .filter(({ id }) => !this.#removed.has(id))
+      .map((link) => link.info)
     this.#session.changed()
   }
 

@@ -252,6 +252,13 @@ export class SessionStore implements Session, FactSink {
     return (flags & UNWRITTEN) !== 0 ? 'failed' : 'pending'
   }
 
+  /** Whether a handler failed, or it did not get where it should. */
+  isBad(entry: number): boolean {
+    if (this.entries.failures[entry]! > 0) return true
+    const state = this.stateOf(entry)
+    return state === 'refused' || state === 'failed'
+  }
+
   /** From publishing until the last peer began to handle it for the first time. */
   latencyOf(entry: number): number | undefined {
     const { entries, pool: steps, skew } = this
@@ -398,6 +405,16 @@ export class SessionStore implements Session, FactSink {
     this.timing.frame(() => this.flush())
   }
 
+  /** As `changed`, after a while. */
+  later(ms: number): void {
+    if (this.#ticking) return
+    this.#ticking = true
+    this.timing.later(ms, () => {
+      this.#ticking = false
+      this.changed()
+    })
+  }
+
   /** Tells listeners now. */
   flush(): void {
     this.#pending = false
@@ -413,18 +430,13 @@ export class SessionStore implements Session, FactSink {
 
   /** Rates fall while nothing is heard. */
   #tick(): void {
-    if (this.#ticking) return
     if (
       ![...this.#peers.values()].some(
         ({ rate }) => rate.published + rate.received + rate.handled > 0,
       )
     )
       return
-    this.#ticking = true
-    this.timing.later(1_000, () => {
-      this.#ticking = false
-      this.changed()
-    })
+    this.later(1_000)
   }
 
   // ---- FactSink

@@ -415,8 +415,7 @@ function errorTest(term: Term, session: SessionStore): Test {
   const matches = any ? () => true : anyText(term)
   return {
     event: (entry) => {
-      const state = session.stateOf(entry)
-      const bad = entries.failures[entry]! > 0 || state === 'refused' || state === 'failed'
+      const bad = session.isBad(entry)
       if (!bad || any) return bad
       for (let step = entries.stepHead[entry]!; step >= 0; step = pool.next(step)) {
         const { is, code, detail } = pool.facet(step)
