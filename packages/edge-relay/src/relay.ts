@@ -12,6 +12,7 @@ import type { Admission } from './connection.ts'
 import { answerEvent, answerPage, answerStream, wantsStream } from './http/answers.ts'
 import { badRequest, errorResponse } from './http/errors.ts'
 import { TRACING_HEADERS, tracingHeaders, tracingOf } from './http/headers.ts'
+import { answerInspector, redirectToInspector } from './http/inspector.ts'
 import { parsePost } from './http/publish.ts'
 import { type Limits, resolveLimits } from './limits.ts'
 import {
@@ -43,6 +44,11 @@ export interface RelayOptions {
    */
   readonly origins?: readonly string[]
   readonly limits?: Partial<Limits>
+  /**
+   * Folder of the built panel, which is then served at `/inspector`: `dist/page` of the developer tools.
+   * @default false
+   */
+  readonly inspector?: string | false
   /**
    * Hears of what went wrong behind the scenes.
    * @default console.error
@@ -113,6 +119,11 @@ export class Relay extends Hono<RelayEnv> {
       report: this.#report,
     })
     this.#addRoutes()
+    const { inspector } = options
+    if (inspector) {
+      this.get('/inspector', redirectToInspector)
+      this.get('/inspector/*', (c) => answerInspector(c, inspector))
+    }
   }
 
   /** Whether it may be reached from its own machine only, because it asks nobody for a token. */

@@ -116,7 +116,7 @@ export class Rooms {
     for (const { delivery, presence, inspection } of this.#hosts.values()) {
       delivery.tick(nowMs)
       presence.tick(nowMs)
-      inspection.tap?.tick()
+      inspection.tick(nowMs)
     }
     // Those in a room were seen there; what remains are the ones still waiting for a welcome, and
     // copies, and inspectors.

@@ -5,6 +5,9 @@
 import type { BusErrorCode } from '../errors.ts'
 import type { PeerId } from './frames.ts'
 
+/** UTF-8 bytes of one frame of an inspector at most. */
+export const MAX_INSPECTOR_BYTES: number = 256 * 1024
+
 /** First frame of an inspector. */
 export interface InspectJoinFrame {
   readonly frame: 'join'

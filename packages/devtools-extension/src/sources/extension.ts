@@ -5,7 +5,7 @@
  */
 import type { Doors, Pipe } from './doors.ts'
 import type { InspectSource, SourceSink } from './source.ts'
-import { isTapFrame, Parts, partsOf } from './wire.ts'
+import { isTapFrame, Parts, partsOf, peerOf } from './wire.ts'
 
 /** What the panel can find out about the tab when no frame of it answers. */
 export interface TabAccess {
@@ -115,7 +115,3 @@ function inWords({ access, site }: Awaited<ReturnType<TabAccess['state']>>): str
   if (access === 'site') return `The extension has no access to ${site ?? 'this site'}.`
   return 'The page does not answer: it was loaded before the extension was installed or updated. Reload it.'
 }
-
-/** The peer of a frame, where it is written as our taps write it. */
-const peerOf = (text: string): string | undefined =>
-  /"peer":"([^"\\]{1,256})"/.exec(text.slice(0, 1_000))?.[1]

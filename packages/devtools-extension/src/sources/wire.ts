@@ -118,3 +118,7 @@ function frameName(text: string): unknown {
     return undefined
   }
 }
+
+/** The peer of a frame, where it is written as our taps write it. */
+export const peerOf = (text: string): string | undefined =>
+  /"peer":"([^"\\]{1,256})"/.exec(text.slice(0, 1_000))?.[1]

@@ -363,19 +363,49 @@ describe("the relay's own tap", () => {
 })
 
 describe('nobody inspects', () => {
-  it('and nothing is recorded, no timer runs; again after the last one went', async () => {
-    const { attached, join, platform, relay } = setup()
+  it('and nothing is recorded, no timer runs; again as soon as the last one said so', async () => {
+    const { attached, join, platform } = setup()
     await join('one')
     const idle = platform.timers
     const panel = await attached()
     expect(platform.timers).toBeGreaterThan(idle)
-    panel.say({ frame: 'detach', session: 'panel' } as never)
+    panel.say({ frame: 'detach', session: 'panel' })
     expect(platform.timers).toBe(idle)
     panel.attach()
     expect(platform.timers).toBeGreaterThan(idle)
+  })
+
+  it('for a while, after a connection ended; devices are told that it is over', async () => {
+    const { attached, join, platform } = setup()
+    const one = await join('one')
+    const idle = platform.timers
+    const panel = await attached()
+    await one.next('inspect')
     panel.socket.drop()
+    platform.advance(40_000)
+    expect(platform.timers).toBeGreaterThan(idle)
+    expect(one.unread.filter(({ frame }) => frame.frame === 'inspect')).toEqual([])
+    platform.advance(10_000)
     expect(platform.timers).toBe(idle)
-    expect(relay).toBeDefined()
+    const { frame } = await one.next('inspect')
+    expect(JSON.parse(frame.text)).toMatchObject({ frame: 'detach', session: '1.panel' })
+  })
+
+  it('and who comes back in time gets what happened meanwhile', async () => {
+    const { attached, inspector, join, platform } = setup()
+    const one = await join('one')
+    const panel = await attached()
+    platform.advance(FLUSH_MS)
+    const { first, records } = await panel.next('batch')
+    panel.socket.drop()
+    one.send(publishOf(1, undefined, ['a-1']), ['1'])
+    await one.next('ack')
+    const again = inspector().probe
+    await again.join()
+    again.attach('panel', 10, { [panel.relay]: first + records.length })
+    const batch = await again.next('batch')
+    expect(batch.first).toBe(first + records.length)
+    expect(batch.records.map(({ is }) => is)).toContain('confirmed')
   })
 })
 

@@ -6,13 +6,17 @@
  * waiting --join--> joining --joined--> open --close, error--> closed
  * ```
  */
-import { type InspectErrorFrame, readInspectorFrame } from '@crosstown/bus/inspect'
+import {
+  type InspectErrorFrame,
+  MAX_INSPECTOR_BYTES,
+  readInspectorFrame,
+} from '@crosstown/bus/inspect'
 import {
   BUS_ERROR_CODES,
   BusError,
   type BusErrorCode,
   isBusError,
-  MAX_INSPECT_LENGTH,
+  isRetryable,
   utf8Length,
 } from '@crosstown/bus/protocol'
 import { type Auth, authenticate, type Identity } from '../auth.ts'
@@ -121,7 +125,7 @@ export class Inspector implements RoomInspector, SocketEvents {
   }
 
   onClose(): void {
-    this.#leave()
+    this.#leave(true)
   }
 
   onDrain(): void {
@@ -130,8 +134,8 @@ export class Inspector implements RoomInspector, SocketEvents {
 
   #take(message: unknown): void {
     if (typeof message !== 'string') throw badFrame('frames are text')
-    if (message.length > MAX_INSPECT_LENGTH || utf8Length(message) > MAX_INSPECT_LENGTH)
-      throw new BusError('too_large', `a frame is at most ${MAX_INSPECT_LENGTH} bytes`)
+    if (message.length > MAX_INSPECTOR_BYTES || utf8Length(message) > MAX_INSPECTOR_BYTES)
+      throw new BusError('too_large', `a frame is at most ${MAX_INSPECTOR_BYTES} bytes`)
     this.#count(message.length)
     const frame = parse(message)
     if (this.#state === 'waiting') {
@@ -202,14 +206,14 @@ export class Inspector implements RoomInspector, SocketEvents {
   }
 
   #end(code: BusErrorCode): void {
-    this.#leave()
+    this.#leave(isRetryable(code))
     this.#socket.close(BUS_ERROR_CODES[code], code)
   }
 
-  #leave(): void {
+  #leave(mayComeBack: boolean): void {
     if (this.#state === 'closed') return
     this.#state = 'closed'
-    this.#host?.inspection.leave(this)
+    this.#host?.inspection.leave(this, mayComeBack)
     this.#release?.()
     this.#context.left(this)
   }

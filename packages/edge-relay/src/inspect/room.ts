@@ -43,7 +43,10 @@ export interface RoomInspectionOptions {
 }
 
 interface Session {
-  readonly inspector: RoomInspector
+  /** Absent once its connection ended, by an accident as far as is known. */
+  inspector: RoomInspector | undefined
+  /** Then: when it ends, unless taps ended it before. */
+  endsMs: number
   /** What it is called by taps. */
   readonly name: string
   /** What its inspector calls it. */
@@ -62,6 +65,8 @@ interface PeerSeen {
 
 /** Tells this start of the relay from others. */
 const NONCE_LENGTH = 8
+/** How long taps go on gathering for an inspector whose connection ended. */
+const GRACE_MS = 45_000
 /** Sessions of one inspector at most. */
 const MAX_SESSIONS = 8
 const MAX_SESSION_LENGTH = 200
@@ -104,25 +109,29 @@ export class RoomInspection {
     return this.#devices.size
   }
 
-  /** An inspector is gone: taps need not wait for it. */
-  leave(inspector: RoomInspector): void {
+  /**
+   * An inspector's connection ended. Where it may come back, taps go on for a moment: what happens
+   * meanwhile it gets then.
+   */
+  leave(inspector: RoomInspector, mayComeBack: boolean): void {
     if (!this.#inspectors.delete(inspector)) return
+    const endsMs = this.#options.platform.monotonic() + GRACE_MS
     for (const session of [...this.#sessions.values()]) {
-      if (session.inspector === inspector) this.#detach(session)
+      if (session.inspector !== inspector) continue
+      if (mayComeBack) Object.assign(session, { inspector: undefined, endsMs })
+      else this.#detach(session)
     }
-    if (this.#inspectors.size > 0) return
-    this.#peers.clear()
-    this.#heard.clear()
+    const orphans = [...this.#sessions.values()].filter((session) => !session.inspector)
+    for (const session of orphans.slice(0, -MAX_SESSIONS)) this.#detach(session)
   }
 
   /** Due twice a second. */
-  tick(): void {
+  tick(nowMs: number): void {
     this.tap?.tick()
-  }
-
-  /** The room is given up. */
-  close(): void {
-    for (const inspector of [...this.#inspectors.keys()]) this.leave(inspector)
+    if (this.#sessions.size === 0) return
+    for (const session of [...this.#sessions.values()]) {
+      if (!session.inspector && session.endsMs <= nowMs) this.#detach(session)
+    }
   }
 
   // From inspectors
@@ -151,12 +160,15 @@ export class RoomInspection {
     }
     const all = [...this.#sessions.values()].filter((other) => other.inspector === inspector)
     if (all.length >= MAX_SESSIONS) this.#detach(all[0] as Session)
-    this.#sessions.set(name, { inspector, name, own, attach })
+    this.#sessions.set(name, { inspector, endsMs: 0, name, own, attach })
   }
 
   #detach({ name }: Session): void {
     this.#sessions.delete(name)
     this.#pass({ inspect: INSPECT_VERSION, frame: 'detach', session: name })
+    if (this.#sessions.size > 0) return
+    this.#peers.clear()
+    this.#heard.clear()
   }
 
   /** To the relay's tap, and to the devices: the one of the peer it is for, or all. */
@@ -249,14 +261,14 @@ export class RoomInspection {
     if (this.#sessions.size === 0) return
     const resume: Record<string, number> = {}
     for (const [peer, { name, next }] of this.#peers) if (name === device.name) resume[peer] = next
-    for (const { attach } of this.#sessions.values()) this.#send([device], { ...attach, resume })
+    for (const { attach } of this.#sessions.values())
+      this.#send([device], { ...attach, resume: { ...attach.resume, ...resume } })
   }
 
   left(device: TappedDevice): void {
     if (!this.#devices.delete(device)) return
     this.#heard.delete(device)
     this.tap?.device(device, false)
-    if (this.#inspectors.size === 0) return
     const peers: string[] = []
     for (const [peer, seen] of this.#peers) {
       if (seen.device !== device) continue
@@ -323,7 +335,7 @@ export class RoomInspection {
   /** To the one who asked, in its own words. */
   #answer(frame: Fields): void {
     const session = this.#sessions.get(String(frame['session']))
-    session?.inspector.send(JSON.stringify({ ...frame, session: session.own }))
+    session?.inspector?.send(JSON.stringify({ ...frame, session: session.own }))
   }
 }
 

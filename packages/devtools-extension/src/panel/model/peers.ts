@@ -13,6 +13,8 @@ import { Rates } from './rates.ts'
 
 /** Peers known at most; those that are gone longest make room. */
 export const MAX_PEERS = 1_000
+/** Matches no type. */
+const NOTHING = ['-']
 const MAX_ENDED_SUBSCRIPTIONS = 500
 const MAX_PAUSES = 20
 
@@ -59,6 +61,7 @@ export class KnownPeer implements Numbered {
   number = 0
   load = 1
   #matching = new Map<string, readonly Interval[]>()
+  #readable: { readonly patterns: readonly string[]; readonly matches: (type: string) => boolean } | undefined
   #picture: Peer | undefined
 
   constructor(index: number, hello: HelloFrame, now: number) {
@@ -118,6 +121,18 @@ export class KnownPeer implements Numbered {
       this.#matching.set(type, intervals)
     }
     return intervals
+  }
+
+  /** Whether the room lets it read a type, as far as it was told. */
+  mayRead(type: string): boolean {
+    const { rights } = this.status
+    if (!rights) return true
+    if (this.#readable?.patterns !== rights.subscribe) {
+      const { subscribe } = rights
+      const matches = typeMatcher(subscribe.length > 0 ? subscribe : NOTHING)
+      this.#readable = { patterns: subscribe, matches }
+    }
+    return this.#readable.matches(type)
   }
 
   /** Whether it was there at a time of the inspector's. */
