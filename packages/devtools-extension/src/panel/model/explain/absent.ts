@@ -5,7 +5,15 @@ import { isThere, type Listener, listenersOf, takes } from './matching.ts'
 import { reachOf } from './reach.ts'
 import { apartSince, type Subject } from './subject.ts'
 import { nearWords, numbers, type Verdict } from './verdict.ts'
-import { capital, clockTime, duration, listed, plural, refusalWords, subscriptionWords } from './words.ts'
+import {
+  capital,
+  clockTime,
+  duration,
+  listed,
+  plural,
+  refusalWords,
+  subscriptionWords,
+} from './words.ts'
 
 /** How long an event may be on its way before it is missed, ms. */
 const PATIENCE_MS = 2_000
@@ -211,7 +219,7 @@ export function outboxVerdict(subject: Subject): Outcome | undefined {
         : 'and is sent by itself when the relay is back'
     return {
       outcome: 'waiting',
-      why: `${publisherName} is ${how}${from}${errorWords(leader)}: the event waits in the outbox of its device (${plural(leader.status.outbox.pending, 'event')} there), ${next}.`,
+      why: `${publisherName} is ${how}${from}${errorWords(leader)}: the event waits in the outbox of its device, ${next}.`,
     }
   }
   if (subject.sent) return undefined

@@ -4,7 +4,17 @@ import type { Peer, Step } from '../model.ts'
 import { type Listener, listenersOf } from './matching.ts'
 import type { Subject } from './subject.ts'
 import { nearWords, numbers, type Verdict } from './verdict.ts'
-import { capital, clockTime, duration, listed, measured, plural, quoted, subscriptionWords, viaWords } from './words.ts'
+import {
+  capital,
+  clockTime,
+  duration,
+  listed,
+  measured,
+  plural,
+  quoted,
+  subscriptionWords,
+  viaWords,
+} from './words.ts'
 
 /** What a peer says of an event, put together. */
 interface Arrival {
@@ -91,7 +101,8 @@ function longest(steps: readonly Step[]): { readonly durationMs?: number } {
 /** `12.1 ms after it was published, over the relay`. */
 function afterWords({ subject, peer, base, received }: Arrival): string {
   if (subject.row.publisher === peer.id) return 'where it was published'
-  if (!subject.publisher) return `at ${clockTime(subject.row.ms + base.after)}${viaWords(received?.via)}`
+  if (!subject.publisher)
+    return `at ${clockTime(subject.row.ms + base.after)}${viaWords(received?.via)}`
   const plusMinus = subject.session.uncertainty(subject.publisher.id, peer.id)
   return `${measured(base.after, plusMinus)} after it was published${viaWords(received?.via)}`
 }
@@ -102,10 +113,17 @@ function failedVerdict(
   handled: readonly Step[],
 ): Verdict {
   const [first] = failed as [Step]
-  const message = first.detail === undefined || first.detail === '' ? '' : `: ${quoted(first.detail)}`
+  const message =
+    first.detail === undefined || first.detail === '' ? '' : `: ${quoted(first.detail)}`
   const took = first.durationMs === undefined ? '' : ` after ${duration(first.durationMs)}`
   const who = capital(nameOf(peer, first.sub))
-  const more = failed.length > 1 ? ` So did ${namesOf(peer, failed.slice(1).map(({ sub }) => sub))}.` : ''
+  const more =
+    failed.length > 1
+      ? ` So did ${namesOf(
+          peer,
+          failed.slice(1).map(({ sub }) => sub),
+        )}.`
+      : ''
   const others = handled.length > 0 ? ` ${plural(handled.length, 'other handler')} ran.` : ''
   return {
     ...base,
@@ -246,7 +264,9 @@ function unmatchedVerdict(arrival: Arrival, duplicates: readonly Step[]): Verdic
       why: `It came to ${peer.name}, ${afterWords(arrival)}. What became of it was not heard yet.`,
     }
   const own = subject.row.publisher === peer.id
-  const came = own ? `${peer.name} published it, and` : `It came to ${peer.name}, ${afterWords(arrival)};`
+  const came = own
+    ? `${peer.name} published it, and`
+    : `It came to ${peer.name}, ${afterWords(arrival)};`
   return {
     ...none,
     outcome: 'not_subscribed',

@@ -91,9 +91,8 @@ function overRelay(way: Way, to: PeerId): Step | undefined {
 /** Where it left its publisher's device. */
 function sentUp({ steps, row, isRelay }: Way): Step | undefined {
   return (
-    steps.findLast(
-      ({ is, via, peer }) => is === 'posted' && via === 'relay' && !isRelay(peer),
-    ) ?? firstAt(steps, row.publisher)
+    steps.findLast(({ is, via, peer }) => is === 'posted' && via === 'relay' && !isRelay(peer)) ??
+    firstAt(steps, row.publisher)
   )
 }
 

@@ -23,7 +23,9 @@ export function ledger(subject: Subject): LedgerEntry[] {
     const verdict = verdictOf(subject, peer)
     if (verdict) entries.push({ peer: peer.id, name: peer.name, ...verdict })
   }
-  return late(subject, entries).sort((a, b) => rankOf(a) - rankOf(b) || (a.after ?? 0) - (b.after ?? 0))
+  return late(subject, entries).sort(
+    (a, b) => rankOf(a) - rankOf(b) || (a.after ?? 0) - (b.after ?? 0),
+  )
 }
 
 /** What became of an event at one peer. */
@@ -58,9 +60,7 @@ function late(subject: Subject, entries: readonly LedgerEntry[]): LedgerEntry[] 
   return entries.map((entry) => {
     if (entry.outcome !== 'handled' && entry.outcome !== 'duplicate') return entry
     const words = lateWords(subject, entry, delays)
-    return words === undefined
-      ? entry
-      : { ...entry, outcome: 'late', why: `${entry.why} ${words}` }
+    return words === undefined ? entry : { ...entry, outcome: 'late', why: `${entry.why} ${words}` }
   })
 }
 

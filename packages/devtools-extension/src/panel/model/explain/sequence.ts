@@ -78,7 +78,9 @@ function messageOf(
   }
   const ms = Math.max(0, -backwards)
   if (!Number.isFinite(off))
-    notes.add(`Nothing says how far the clocks of ${names} are apart: times between them are a guess.`)
+    notes.add(
+      `Nothing says how far the clocks of ${names} are apart: times between them are a guess.`,
+    )
   return {
     event: id,
     type: event.type,

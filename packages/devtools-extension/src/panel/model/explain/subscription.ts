@@ -69,9 +69,7 @@ function stateFindings(
         : `It ended at ${at}: it is not called any more.`
     findings.push(finding(kind === 'once' && calls > 0 ? 'ok' : 'hint', why, link))
   } else if (peer.state === 'gone' && peer.goneAt !== undefined)
-    findings.push(
-      finding('problem', `${peer.name} is gone since ${clockTime(peer.goneAt)}.`, link),
-    )
+    findings.push(finding('problem', `${peer.name} is gone since ${clockTime(peer.goneAt)}.`, link))
   else if (peer.state === 'silent')
     findings.push(
       finding(
@@ -99,9 +97,13 @@ function stateFindings(
 function nothingPublished(session: Session, peer: Peer, patterns: readonly string[]): Finding[] {
   const listening = duration(Math.max(0, nowOf(session) - peer.since))
   const near = patterns.flatMap((pattern) =>
-    [...session.types.keys()].flatMap((type) => nearest(type, [pattern]).map((one) => ({ ...one, text: type }))),
+    [...session.types.keys()].flatMap((type) =>
+      nearest(type, [pattern]).map((one) => ({ ...one, text: type })),
+    ),
   )
-  const best = [...new Map(near.sort((a, b) => a.score - b.score).map((one) => [one.text, one])).values()].slice(0, 3)
+  const best = [
+    ...new Map(near.sort((a, b) => a.score - b.score).map((one) => [one.text, one])).values(),
+  ].slice(0, 3)
   const nothing = `Nothing that ${listed(patterns, 6)} takes was published in the ${listening} since this panel first heard ${peer.name}.`
   if (best.length === 0) return [finding('problem', nothing)]
   return [

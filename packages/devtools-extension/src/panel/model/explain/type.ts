@@ -208,4 +208,3 @@ function groupedFindings(outcomes: readonly Outcome[], looked: number): Finding[
     ])
   })
 }
-

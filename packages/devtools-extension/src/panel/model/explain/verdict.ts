@@ -3,6 +3,7 @@ import type { SubscriptionInfo } from '@crosstown/bus/inspect'
 import type { LedgerEntry, Peer } from '../model.ts'
 import { patternsOf } from './matching.ts'
 import { nearest } from './near.ts'
+import { siteWords } from './words.ts'
 
 export type Verdict = Omit<LedgerEntry, 'peer' | 'name'>
 
@@ -13,8 +14,7 @@ export function nearWords(type: string, peer: Peer): string {
   const sub = [...peer.subscriptions.values()].find(
     ({ patterns, ended }) => ended === undefined && patterns.includes(near.text),
   )
-  const site = sub?.site === undefined ? '' : ` (${sub.site})`
-  return ` It subscribes to ${near.text}${site}, which ${near.how}: is it a typo?`
+  return ` It subscribes to ${near.text}${siteWords(sub?.site)}, which ${near.how}: is it a typo?`
 }
 
 export function numbers(subs: Iterable<Pick<SubscriptionInfo, 'sub'>>): readonly number[] {

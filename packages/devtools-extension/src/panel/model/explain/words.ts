@@ -15,8 +15,15 @@ type Described = Pick<SubscriptionInfo, 'kind' | 'patterns' | 'site'>
 
 /** `the handler of order.* (src/cart.ts:12:5)`. */
 export function subscriptionWords({ kind, patterns, site }: Described): string {
-  const where = site === undefined ? '' : ` (${site})`
-  return `${KINDS[kind]} ${listed(patterns, 6)}${where}`
+  return `${KINDS[kind]} ${listed(patterns, 6)}${siteWords(site)}`
+}
+
+/** ` (src/cart.ts:12:5)`: the end of the way to a file; all of it is in the list of subscriptions. */
+export function siteWords(site: string | undefined): string {
+  if (site === undefined) return ''
+  const [, path = site, place = ''] = /^(.*?)((?::\d+){1,2})$/.exec(site) ?? []
+  const file = path.replace(/[?#].*$/, '')
+  return ` (${file.split('/').slice(-2).join('/')}${place})`
 }
 
 const KINDS: { readonly [Kind in SubscriptionInfo['kind']]: string } = {
@@ -53,7 +60,8 @@ const REFUSALS: { readonly [code: string]: (type: string) => string } = {
     `The publisher’s token does not allow publishing ${type}: give it the right in rights.publish.`,
   conflict: () =>
     'Its expectedRevision did not hold, the stream had gone on: load the stream again and publish anew.',
-  too_large: () => 'It is larger than allowed: put the large part elsewhere and publish a link to it.',
+  too_large: () =>
+    'It is larger than allowed: put the large part elsewhere and publish a link to it.',
   schema_failed: () => 'Its data does not match the schema of its type: publish data that does.',
   invalid_type: () => 'Its type is not an event type.',
   invalid_data: () => 'Its data holds something that would not come out the same everywhere.',

@@ -121,7 +121,6 @@ class ChannelSource implements InspectSource {
   }
 
   start(sink: SourceSink): void {
-    if (process.env.DBG) { const f = sink.frame; sink = { ...sink, frame: (t) => { if (/hello|status/.test(t)) console.log(t.slice(0, 700)); f.call(sink, t) } } }
     this.#channel.onmessage = ({ data }: MessageEvent) => sink.frame(data as string)
     sink.state('open')
   }
