@@ -52,3 +52,14 @@ test('Firefox: a router that was suspended is dialled again', async ({ site }) =
   await tap(page, 'after')
   await expect.poll(shown(panel)).toContain('after')
 })
+
+test('Firefox: so it does in the panel of its DevTools', async ({ site }) => {
+  const page = await firefox.browser.newPage()
+  await page.goto(`${site}/tap`)
+  const text = await firefox.openPanel(page)
+  await tap(page, 'before')
+  await expect.poll(text).toContain('before')
+  await page.reload()
+  await tap(page, 'after')
+  await expect.poll(text).toContain('after')
+})
