@@ -86,6 +86,7 @@ export function LogView(props: ViewProps): ReactNode {
     return row ? [{ row, index, top }] : []
   })
   const previews = usePreviews(hub, previewed ? rows.map(({ row }) => row) : [])
+  const atEnd = (virtual.scrollOffset ?? 0) + height >= virtual.getTotalSize() + ROW_HEIGHT
   const activeShown = rows.some(({ row }) => row.row === selected.row)
 
   // Selected elsewhere, by another view or a link: the list goes there.
@@ -262,7 +263,7 @@ export function LogView(props: ViewProps): ReactNode {
         </div>
       </div>
       {length === 0 && <LogEmpty {...props} />}
-      {added > 0 && !follows && (
+      {added > 0 && !follows && !atEnd && (
         <button
           type="button"
           className="log-new"
