@@ -85,8 +85,7 @@ export function Minimap({ data, range, theme, onRange }: MinimapProps): ReactNod
     : range && { from: placeOf(range.from), to: placeOf(range.to) }
 
   return (
-    <fieldset className="minimap-frame">
-      <legend className="unseen">Captured time; drag or move the handles to filter by it</legend>
+    <section className="minimap-frame" aria-label="Captured time, to filter by it">
       {/* biome-ignore lint/a11y/noStaticElementInteractions: its handles are for the keyboard */}
       <div
         ref={box}
@@ -105,7 +104,7 @@ export function Minimap({ data, range, theme, onRange }: MinimapProps): ReactNod
         onDoubleClick={() => onRange(undefined)}
         title={`${clockTime(data.from)} – ${clockTime(data.to)}: drag to filter by time, double-click for all`}
       >
-        <canvas ref={canvas} className="minimap-canvas" aria-hidden="true" />
+        <canvas ref={canvas} className="minimap-canvas" />
         {shown && (
           <>
             <div className="minimap-out" style={{ left: 0, width: `${shown.from}%` }} />
@@ -131,7 +130,7 @@ export function Minimap({ data, range, theme, onRange }: MinimapProps): ReactNod
           )
         })}
       </div>
-    </fieldset>
+    </section>
   )
 }
 

@@ -4,7 +4,7 @@ import { minimapOf } from '../model/index.ts'
 import type { Filtered, Session } from '../model/model.ts'
 import { useVersion } from '../state/store.ts'
 import { Minimap, type TimeRange } from './minimap.tsx'
-import { withRange } from './terms.ts'
+import { timeOf, timeTerm, withRange } from './terms.ts'
 
 /** Slices of the captured time: fine enough for a wide dock. */
 const BUCKETS = 240
@@ -43,10 +43,6 @@ function rangeOf(filtered: Filtered): TimeRange | undefined {
   const [after, before] = ['after', 'before'].map((key) =>
     terms.find((term) => term.key === key && !term.not),
   )
-  const [from, to] = [Date.parse(after?.value ?? ''), Date.parse(before?.value ?? '')]
-  return Number.isNaN(from) || Number.isNaN(to) ? undefined : { from, to }
-}
-
-function timeTerm(ms: number): string {
-  return new Date(ms).toISOString()
+  const [from, to] = [timeOf(after?.value), timeOf(before?.value)]
+  return from === undefined || to === undefined ? undefined : { from, to }
 }

@@ -1,6 +1,7 @@
 /** A value of any type, opened as far as somebody looks: the rest is asked for by path. */
 import type { Tree } from '@crosstown/bus/inspect'
 import { type KeyboardEvent, type ReactNode, useId, useMemo, useRef, useState } from 'react'
+import { errorText } from '../error-text.ts'
 import { Icon } from '../icon.tsx'
 import { Menu, type MenuAt, type MenuItem } from '../menu.tsx'
 import { type Line, type Loaded, linesOf, type Path, pathKey, type TreeState } from './lines.ts'
@@ -50,7 +51,7 @@ export function ValueTree(props: ValueTreeProps): ReactNode {
       const answer = await load(line.path, before.length)
       keep(line.path, { state: 'loaded', children: [...before, ...(answer.children ?? [])] })
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error)
+      const message = errorText(error)
       keep(line.path, { state: 'failed', children: before, message })
     }
   }

@@ -1,5 +1,6 @@
 /** The columns of the log: what stands in them, how wide they are, and which go first where it is narrow. */
 import type { ReactNode } from 'react'
+import { termFor } from '../../model/index.ts'
 import type { EventRow, Session } from '../../model/model.ts'
 import type { ColumnId, Settings, TimeFormat } from '../../state/settings.ts'
 import { bytes, clockTime, count, delta, duration } from '../../ui/format.ts'
@@ -62,7 +63,7 @@ export const COLUMNS: readonly Column[] = [
     leaves: 0,
     text: (row) => row.event.type,
     cell: (row) => <TypeCell row={row} />,
-    term: (row) => `type:${quoted(row.event.type)}`,
+    term: (row) => termFor('type', row.event.type),
   },
   {
     id: 'from',
@@ -71,7 +72,7 @@ export const COLUMNS: readonly Column[] = [
     width: 118,
     leaves: 3,
     text: (row, { session }) => publisherName(session, row),
-    term: (row, { session }) => `from:${quoted(publisherName(session, row))}`,
+    term: (row, { session }) => termFor('from', publisherName(session, row)),
   },
   {
     id: 'to',
@@ -134,8 +135,7 @@ export const COLUMNS: readonly Column[] = [
         : event.revision === undefined
           ? event.stream
           : `${event.stream} #${count(event.revision)}`,
-    term: ({ event }) =>
-      event.stream === undefined ? undefined : `stream:${quoted(event.stream)}`,
+    term: ({ event }) => (event.stream === undefined ? undefined : termFor('stream', event.stream)),
   },
   {
     id: 'state',
@@ -174,11 +174,6 @@ export function template(columns: readonly Column[], settings: Settings): string
     .join(' ')
 }
 
-/** A value as a term has it: in quotes where it would end too early. */
-export function quoted(value: string): string {
-  return /^[\w.$*@#/-]+$/.test(value) ? value : `"${value.replace(/["\\]/g, '\\$&')}"`
-}
-
 function timeText(
   ms: number,
   format: TimeFormat,
@@ -200,9 +195,9 @@ function reached(session: Session, row: EventRow): string {
   if (row.delivered === 0) return scope
   const names = new Set<string>()
   for (const step of session.steps(row.id))
-    if ((step.is === 'handled' || step.is === 'received') && step.peer !== row.publisher)
+    if (step.is === 'handled' && step.peer !== row.publisher)
       names.add(peerName(session, step.peer))
-  if (names.size === 0) return scope === 'context' ? 'context' : 'itself'
+  if (names.size === 0) return 'itself'
   const [first] = names
   return names.size === 1 ? `${first}` : `${first} +${names.size - 1}`
 }
