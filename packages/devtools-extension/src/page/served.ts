@@ -8,7 +8,9 @@ const TOKEN = 'crosstown:relay-token'
  *
  * @example servedBy('http://127.0.0.1:8787/inspector/?room=42') // { url: 'http://127.0.0.1:8787', room: '42' }
  */
-export function servedBy(href: string): { readonly url: string; readonly room?: string } | undefined {
+export function servedBy(
+  href: string,
+): { readonly url: string; readonly room?: string } | undefined {
   const { origin, pathname, protocol, searchParams } = new URL(href)
   const before = /^(.*)\/inspector\/$/.exec(pathname)?.[1]
   if (before === undefined || !/^https?:$/.test(protocol)) return undefined
