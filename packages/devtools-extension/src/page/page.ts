@@ -1,9 +1,10 @@
 /**
- * The panel as a page, for what no extension is at hand: a relay serves it at `/inspector`, and from
- * a disk it opens session files.
+ * The panel as a page, for what no extension is at hand: a relay serves it at `/inspector`, and it
+ * opens session files.
  *
- * In its address, `channel` listens to the buses of its own origin. `demo=10000` shows so many events
- * that were made up; with `speed=1` as fast as they would have come.
+ * In its address, `room` is filled into the form that connects to the relay, and `channel` listens to
+ * the buses of its own origin. `demo=10000` shows so many events that were made up; with `speed=1` as
+ * fast as they would have come.
  */
 import { browserEnv } from '../panel/browser.ts'
 import { mount } from '../panel/main.tsx'

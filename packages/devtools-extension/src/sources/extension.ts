@@ -27,11 +27,15 @@ export interface ExtensionSourceOptions {
 
 const FIRST_RETRY_MS = 100
 const LAST_RETRY_MS = 5_000
+/** So long after the pipe by which they were heard has ended, peers have to be heard again. */
+const DOUBT_MS = 3_000
 
 export function extensionSource(options: ExtensionSourceOptions): InspectSource {
   const { doors, tab, later = (run, ms) => setTimeout(run, ms) } = options
   /** Pipes that carry, each with the peers heard through it. */
   const open = new Map<Pipe, Set<string>>()
+  /** Heard through a pipe that has ended, and not since: gone with its page, or about to be heard. */
+  const doubted = new Set<string>()
   let sink: SourceSink
   let closed = false
   let wasOpen = false
@@ -53,21 +57,29 @@ export function extensionSource(options: ExtensionSourceOptions): InspectSource 
       const peers = open.get(pipe)
       if (!peers || !isTapFrame(text)) return
       const peer = peerOf(text)
-      if (peer !== undefined) peers.add(peer)
+      if (peer !== undefined) {
+        peers.add(peer)
+        doubted.delete(peer)
+      }
       sink.frame(text)
     })
-    pipe.onClose(() => {
+    pipe.onClose((cut) => {
       const peers = open.get(pipe)
       if (closed || !peers) return
       open.delete(pipe)
-      sink.gone([...peers])
-      if (open.size === 0) lost()
+      for (const peer of peers) doubted.add(peer)
+      later(() => give(peers), DOUBT_MS)
+      if (open.size > 0) return
+      // The page that was cut off is still there, and comes back.
+      if (!cut) sink.state('reconnecting')
+      void retry()
     })
   }
 
-  function lost(): void {
-    sink.state(wasOpen ? 'reconnecting' : 'connecting')
-    void retry()
+  /** Who of these was not heard again is gone. */
+  function give(peers: ReadonlySet<string>): void {
+    const gone = [...peers].filter((peer) => doubted.delete(peer))
+    if (!closed && gone.length > 0) sink.gone(gone)
   }
 
   /** Wakes the tab until a frame of it carries. A page that is loaded now dials by itself before. */
@@ -99,7 +111,8 @@ export function extensionSource(options: ExtensionSourceOptions): InspectSource 
     start(to) {
       sink = to
       doors.open(joined)
-      lost()
+      sink.state('connecting')
+      void retry()
     },
     send(text) {
       for (const pipe of open.keys()) for (const part of partsOf(text)) pipe.post(part)
