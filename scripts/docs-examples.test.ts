@@ -14,6 +14,7 @@ const readmes = [
   'packages/bus/README.md',
   'packages/edge-relay/README.md',
   'docs/testing.md',
+  'docs/devtools.md',
   'docs/reading.md',
   'docs/schemas.md',
   'docs/presence.md',

@@ -18,13 +18,14 @@ import {
 } from '../errors.ts'
 import type { RelayAddress, RelayConnection } from '../links/link.ts'
 import type { LogState } from '../log/log.ts'
-import type {
-  BatchRef,
-  HelloFrame,
-  Present,
-  RelayFrame,
-  Term,
-  WelcomeFrame,
+import {
+  type BatchRef,
+  type HelloFrame,
+  MAX_INSPECT_LENGTH,
+  type Present,
+  type RelayFrame,
+  type Term,
+  type WelcomeFrame,
 } from '../protocol/frames.ts'
 import { deviceName, MAX_PRESENCE_LENGTH, MAX_PRESENT } from '../protocol/presence.ts'
 import { decodeFrame, encodeFrame } from '../protocol/text.ts'
@@ -153,6 +154,12 @@ export class Session implements RelaySession {
     this.#tellPresent()
   }
 
+  inspect(text: string): void {
+    if (!this.#online || text.length > MAX_INSPECT_LENGTH) return
+    if ((this.#connection?.buffered ?? 0) <= MAX_INSPECT_LENGTH)
+      this.#send(encodeFrame({ frame: 'inspect', text }))
+  }
+
   #tellPresent(): void {
     if (!this.#online) return
     const text = presenceText(this.#present)
@@ -248,6 +255,14 @@ export class Session implements RelaySession {
         return
       case 'presence':
         events.presence(frame, this.#name)
+        return
+      case 'inspect':
+        // What comes with the welcome can be answered once that is taken in.
+        if (this.#online) events.inspect(frame.text)
+        else
+          this.#incoming.after(async () => {
+            if (round === this.#round) events.inspect(frame.text)
+          })
         return
       case 'heartbeat':
         if (this.#pinged !== undefined) events.rtt(this.#heard - this.#pinged)

@@ -1,47 +1,36 @@
 /** The panel, put into a page. */
+// First, so that the styles of components come after those they build on.
+import './ui/theme.css'
+import './ui/base.css'
 import { createRoot } from 'react-dom/client'
 import type { InspectSource } from '../sources/source.ts'
+import { App } from './app.tsx'
 import type { PanelEnv } from './env.ts'
+import { createFiltered, createHub } from './model/index.ts'
+import { tellReopened } from './shell/reopened.ts'
+import { openSettings } from './state/settings.ts'
 
 export interface PanelOptions {
   readonly sources: readonly InspectSource[]
   readonly env: PanelEnv
 }
 
-export function mount(root: Element, { sources }: PanelOptions): void {
-  const peers = new Map<string, string>()
-  const states = new Map<InspectSource, string>()
-  const react = createRoot(root)
-  const render = () =>
-    react.render(
-      <>
-        <p role="status">{[...states.values()].join('\n')}</p>
-        <ul>
-          {[...peers].map(([peer, text]) => (
-            <li key={peer}>{text}</li>
-          ))}
-        </ul>
-      </>,
-    )
-  for (const source of sources) {
-    source.start({
-      frame(text) {
-        const frame = JSON.parse(text)
-        if (frame.frame === 'hello') peers.set(frame.peer, `${frame.kind} ${frame.source}`)
-        if (frame.frame === 'bye') peers.delete(frame.peer)
-        render()
-      },
-      state(state, detail = '') {
-        states.set(source, `${source.label}: ${state} ${detail}`)
-        if (state === 'open') {
-          source.send('{"inspect":1,"frame":"attach","session":"bare","credit":100}')
-        }
-        render()
-      },
-      gone(gone) {
-        for (const peer of gone === 'all' ? [...peers.keys()] : gone) peers.delete(peer)
-        render()
-      },
-    })
-  }
+/** Shows the panel in an element, and begins to listen to the sources. */
+export async function mount(root: Element, { sources, env }: PanelOptions): Promise<void> {
+  const settings = await openSettings(env.storage)
+  const hub = createHub(
+    sources.map((source) =>
+      source.kind === 'extension'
+        ? tellReopened(source, () => {
+            if (!settings.get().preserve) hub.clear()
+          })
+        : source,
+    ),
+  )
+  const filtered = createFiltered(hub.session, '', hub)
+  createRoot(root).render(<App hub={hub} filtered={filtered} settings={settings} env={env} />)
+  // A tap without an inspector is idle at once, instead of a minute later.
+  addEventListener('pagehide', ({ persisted }) => {
+    if (!persisted) hub.close()
+  })
 }

@@ -1,7 +1,8 @@
 /**
  * What the panel knows, as its views see it. Interfaces only: the store, the query engine and what is
  * concluded from records implement them, views import nothing else of the model but functions named
- * in `index.ts`. All times are `ms` on the inspector's own clock, made of peers' clocks by `skew`.
+ * in `index.ts`. All times are `ms` since 1970 on the inspector's own clock, with fractions, made of
+ * peers' clocks by `skew`.
  */
 import type {
   Answers,
@@ -41,6 +42,16 @@ export interface Session {
   readonly forgotten: number
   /** Rows kept at most. @default 100_000 */
   readonly limit: number
+  /** Types of the events there are, and how many of each. */
+  readonly types: ReadonlyMap<string, number>
+  /** Events of a type, the newest first; without a scan of all rows. */
+  ofType(type: string): Iterable<EventRow>
+  /** How far a time at one peer may be off against one at another, ms; Infinity where unknown. */
+  uncertainty(one: PeerId, other: PeerId): number
+  /** A time by a peer's monotonic clock, as of subscriptions, in ms; NaN of an unknown peer. */
+  msOf(peer: PeerId, at: number): number
+  /** Frames that could not be read, and the first few reasons. */
+  readonly malformed: { readonly count: number; readonly reasons: readonly string[] }
 }
 
 /** A list that grows at its end and may lose its start; rows keep their `row` numbers. */
@@ -107,11 +118,22 @@ export interface Step {
     | 'filtered'
   readonly via?: Via
   readonly sub?: number
+  /** Of `matched`: the subscriptions it has there; none is told too. */
+  readonly subs?: readonly number[]
+  /** Of `received`: whether it came from the device, from the room, or was read later. */
+  readonly origin?: 'device' | 'room' | 'past'
   readonly durationMs?: number
   readonly detail?: string
   readonly why?: string
   readonly code?: string
   readonly to?: string
+  readonly from?: string
+  /** Of `failed`: where in the bus. */
+  readonly stage?: string
+  /** Of `refused`: whether for good. */
+  readonly final?: boolean
+  /** Bytes posted, attempt, events dropped, place in the room, or offset in the log. */
+  readonly number?: number
 }
 
 export interface Peer {
@@ -125,6 +147,12 @@ export interface Peer {
   /** Peers of one device share it; a relay is its own. */
   readonly device: string
   readonly state: 'live' | 'silent' | 'gone' | 'mismatch'
+  /** The state in words, where it needs some: of a mismatch, which side to upgrade. */
+  readonly detail?: string
+  /** Times in which it was gone and came back, ms. */
+  readonly away: readonly { readonly from: number; readonly to: number }[]
+  /** Times, ms, without the relay, or frozen by the browser; `to` is absent while it lasts. */
+  readonly pauses: readonly Pause[]
   readonly sources: readonly string[]
   readonly since: number
   readonly lastHeard: number
@@ -135,6 +163,12 @@ export interface Peer {
   readonly rate: { readonly published: number; readonly received: number; readonly handled: number }
   /** Records lost to the ring. */
   readonly lost: number
+}
+
+export interface Pause {
+  readonly why: 'relay' | 'frozen'
+  readonly from: number
+  readonly to?: number
 }
 
 export interface SourceInfo {

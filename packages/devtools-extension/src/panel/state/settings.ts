@@ -54,7 +54,7 @@ export const DEFAULT_SETTINGS: Settings = {
   hidden: ['latency', 'stream', 'state'],
   widths: {},
   follow: true,
-  preserve: false,
+  preserve: true,
   minimap: true,
   view: 'log',
   detail: { open: true, width: 380, height: 220, tab: 'payload' },

@@ -5,6 +5,7 @@ import type { PanelEnv } from '../env.ts'
 import type { Filtered, Hub, Session } from '../model/model.ts'
 import type { Selection } from '../state/selection.ts'
 import type { SettingsStore } from '../state/settings.ts'
+import type { Store } from '../state/store.ts'
 
 export interface View {
   /** In settings and test ids. */
@@ -16,6 +17,9 @@ export interface View {
   readonly detail: boolean
   readonly Component: ComponentType<ViewProps>
 }
+
+/** What is part of the panel beside its views: a dialog, a banner, a button. */
+export type Extra = ComponentType<ViewProps>
 
 export interface ViewProps {
   readonly hub: Hub
@@ -39,6 +43,12 @@ export interface Panel {
   addTerm(term: string): void
   /** Opens the publish view, with a copy of an event where one is named. */
   publish(copyOf?: string): void
+  /** The event that was named; the publish view takes it and sets `undefined`. */
+  readonly copyOf: Store<string | undefined>
+  /** The list stands still; what is captured meanwhile is shown afterwards. */
+  readonly paused: Store<boolean>
+  /** The list stays at its newest row. Scrolling up ends it, until somebody asks for it again. */
+  readonly following: Store<boolean>
   /** Said once, politely, to a screen reader, and shown for a moment. */
   say(text: string): void
   /** Opens one source more. */

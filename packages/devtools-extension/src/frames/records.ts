@@ -1,0 +1,160 @@
+/** Reads the records of a tap. */
+
+import type { InspectRecord, PeerStatus, SubscriptionInfo, ViewInfo } from '@crosstown/bus/inspect'
+import { isErrorCode } from '@crosstown/bus/protocol'
+import { commonText, eventType, headerText, readEvent, readIds } from './events.ts'
+import {
+  Fault,
+  type Fields,
+  fail,
+  fields,
+  flag,
+  listOf,
+  number,
+  oneOf,
+  type Reader,
+  shape,
+  shownText,
+  text,
+  under,
+  whole,
+} from './reader.ts'
+
+/** Times beyond this are no clock's: a thousand years in ms. */
+export const monotonic: Reader<number> = number(-3.2e13, 3.2e13)
+const duration = number(0, 1e12)
+const message = shownText(500)
+export const pattern: Reader<string> = text(256, 1)
+const patterns = listOf(pattern, 256)
+
+const via = oneOf('tabs', 'relay', 'log', 'link')
+const stage = oneOf(
+  'schema',
+  'codec',
+  'batch',
+  'log',
+  'dispatch',
+  'read',
+  'sync',
+  'device',
+  'links',
+  'protocol',
+)
+const code: Reader<InspectRecordCode> = (value) =>
+  isErrorCode(value) ? value : fail('must be a code of an error')
+type InspectRecordCode = Extract<InspectRecord, { is: 'error' }>['code']
+
+const leader = shape({ self: flag, present: flag })
+const rights = shape({ publish: patterns, subscribe: patterns })
+export const readStatus: Reader<PeerStatus> = shape(
+  {
+    relay: oneOf('off', 'connecting', 'online', 'offline', 'refused'),
+    leader: flag,
+    log: shape({
+      kind: oneOf('disk', 'memory', 'none'),
+      state: oneOf('closed', 'opening', 'open'),
+      bytes: number(0),
+    }),
+    outbox: shape({ pending: whole(), refused: whole() }),
+    lead: leader,
+    queued: whole(),
+  },
+  { rtt: number(0), error: shape({ code, message }), rights },
+) as Reader<PeerStatus>
+
+export const readSubscription: Reader<SubscriptionInfo> = shape(
+  {
+    sub: whole(0, 2 ** 31 - 1),
+    patterns,
+    kind: oneOf('handler', 'once', 'loop', 'view'),
+    at: monotonic,
+    calls: whole(),
+    failures: whole(),
+  },
+  {
+    where: (value: unknown): true => (value === true ? true : fail('must be true')),
+    site: shownText(500),
+  },
+) as Reader<SubscriptionInfo>
+
+export const readView: Reader<ViewInfo> = shape(
+  { view: whole(0, 2 ** 31 - 1), patterns, version: whole() },
+  { key: text(256) },
+)
+
+const gap = shape(
+  {
+    reason: text(64, 1),
+    from: text(256),
+  },
+  { lost: text(256) },
+)
+
+/** What no reader knows: of a newer tap, which may say more in the same version. */
+export const UNKNOWN: unique symbol = Symbol('unknown record')
+
+type Kind = InspectRecord['is']
+type Others<K extends Kind> = Omit<Extract<InspectRecord, { is: K }>, 'is' | 'at'>
+const sub = whole(0, 2 ** 31 - 1)
+const events = listOf(readEvent, 10_000)
+const moments: Reader<number[]> = (value) => {
+  if (!Array.isArray(value)) fail('must be a list')
+  for (const ms of value)
+    if (typeof ms !== 'number' || !(ms >= 0 && ms < 1e12)) fail('must be of ms')
+  return value as number[]
+}
+
+const kinds: { readonly [K in Kind]: Reader<Others<K>> } = {
+  published: shape({ events }),
+  committed: shape({ batch: whole(), ids: readIds, ms: duration }),
+  posted: shape({ via, ids: readIds, bytes: whole() }, { to: headerText }),
+  confirmed: shape({ ids: readIds }, { epoch: headerText, place: whole() }),
+  received: shape(
+    { via, origin: oneOf('device', 'room', 'past'), ids: readIds },
+    { events, from: headerText },
+  ),
+  matched: shape({ ids: readIds, subs: listOf(sub, 10_000) }),
+  handled: shape({ sub, ids: readIds, ms: moments }),
+  failed: shape({ ids: readIds, stage, code, message }, { sub, ms: duration }),
+  retried: shape({ ids: readIds, attempt: whole() }, { sub }),
+  refused: shape({ ids: readIds, code, final: flag }),
+  dropped: shape(
+    {
+      ids: readIds,
+      count: whole(),
+      why: oneOf('overflow', 'offline', 'no_right', 'withdrawn', 'closed', 'fault', 'duplicate'),
+    },
+    { sub },
+  ),
+  filtered: shape({ sub, ids: readIds, why: oneOf('where', 'ended', 'known') }),
+  gap: shape({ gap }) as unknown as Reader<Others<'gap'>>,
+  leader: shape({ lead: leader }, { term: whole() }),
+  status: shape({ status: readStatus }),
+  subscribed: shape({ subscription: readSubscription }),
+  unsubscribed: shape({ sub }),
+  viewed: shape({ view: readView }),
+  error: shape({ code, stage, message }, { event: headerText, type: eventType }),
+  life: shape({ state: oneOf('visible', 'hidden', 'frozen', 'resumed', 'cleared') }),
+  found: shape({ ids: readIds }),
+  device: shape(
+    { device: headerText, online: flag },
+    { subject: commonText, rights, queued: whole() },
+  ),
+}
+const readers = new Map<unknown, Reader<object>>(Object.entries(kinds))
+
+/** A record; {@link UNKNOWN} where it is of a kind that this panel does not know. */
+export function readRecord(value: unknown): InspectRecord | typeof UNKNOWN {
+  const given: Fields = fields(value)
+  const at = under('at', monotonic, given['at'])
+  const is = given['is']
+  const read = readers.get(is)
+  if (!read) {
+    if (typeof is !== 'string') throw new Fault('is must be the kind of a record')
+    return UNKNOWN
+  }
+  const record = read(given) as { at: number; is: unknown }
+  record.at = at
+  record.is = is
+  return record as unknown as InspectRecord
+}

@@ -1,0 +1,536 @@
+/** Speaks with taps: attaches, grants, asks, and takes in what they send. */
+import {
+  type Answers,
+  type Ask,
+  type HelloFrame,
+  INSPECT_VERSION,
+  type InspectorFrame,
+  type InspectRecord,
+  type MismatchFrame,
+  type PeerId,
+} from '@crosstown/bus/inspect'
+import { Fault } from '../../frames/reader.ts'
+import { readMark } from '../../frames/session-lines.ts'
+import type { UnreadBatch } from '../../frames/tap-frames.ts'
+import type { InspectSource, SourceState } from '../../sources/source.ts'
+import { Asks, InspectError } from './asks.ts'
+import { Headers } from './headers.ts'
+import { type Heard, Intake, mismatchWords, type Waiting } from './intake.ts'
+import { Link } from './link.ts'
+import type { Hub, Session } from './model.ts'
+import type { KnownPeer } from './peers.ts'
+import { type SessionOptions, SessionStore } from './session.ts'
+import { pageTiming, type Timing } from './timing.ts'
+
+export interface HubOptions extends Omit<SessionOptions, 'timing'> {
+  readonly timing?: Timing
+}
+
+type HeldBatch = { readonly frame: UnreadBatch; readonly from: Waiting }
+
+/** Batches held back of one peer, until what is missing before them comes. */
+const MAX_HELD = 64
+/** Peers that were heard before they said who they are. */
+const MAX_STRANGERS = 100
+/** How long what is missing is waited for, ms. */
+const MISSING_MS = 2_000
+/** How often a sign of life is given, ms; taps are idle again after 60 s without one. */
+const BEAT_MS = 20_000
+/** Silence after which a peer is asked whether it is there. */
+const QUIET_MS = 25_000
+/** A beat that comes so late had a machine asleep before it. */
+const SLEPT_MS = 50_000
+/** Characters that may wait while more is granted. */
+const GRANT_BELOW = 8 * 1024 * 1024
+
+export class InspectorHub implements Hub {
+  readonly #timing: Timing
+  readonly #session: SessionStore
+  readonly #intake: Intake
+  readonly #asks: Asks
+  readonly #headers: Headers
+  readonly #links = new Map<string, Link>()
+  /** Sources that are not listed any more: frames of theirs may wait still. */
+  readonly #removed = new Set<string>()
+  #lastLink = 0
+  /** Of peers that lack something before it. */
+  readonly #held = new Map<PeerId, HeldBatch[]>()
+  readonly #strangers = new Map<PeerId, HeldBatch[]>()
+  /** The row that says what could not be read, by who sent it. */
+  readonly #complaints = new Map<string, { readonly row: number; count: number; first: string }>()
+  #cancelBeat = () => {}
+  #lastBeat: number
+  #closed = false
+
+  constructor(
+    sources: Iterable<InspectSource>,
+    { timing = pageTiming(), ...options }: HubOptions = {},
+  ) {
+    this.#timing = timing
+    this.#session = new SessionStore({ timing, ...options })
+    this.#asks = new Asks(timing)
+    this.#lastBeat = timing.now()
+    this.#intake = new Intake(timing, {
+      frame: (frame, from) => this.#frame(frame, from),
+      record: (frame, index, record, from) => this.#record(frame, index, record, from),
+      done: (frame, from) => this.#done(frame, from),
+      other: (fields, from) => this.#other(fields, from),
+      malformed: (reason, from, peer) => this.#malformed(reason, from, peer),
+      idle: () => this.#idle(),
+    })
+    this.#headers = new Headers(timing, this.#session, (peer, ids) =>
+      this.ask(peer, { what: 'headers', ids }),
+    )
+    this.#beatLater()
+    for (const source of sources) this.add(source)
+  }
+
+  get session(): Session {
+    return this.#session
+  }
+
+  add(source: InspectSource): void {
+    const link = new Link(`${++this.#lastLink}`, source)
+    this.#links.set(link.id, link)
+    this.#sourcesChanged()
+    source.start({
+      frame: (text) => this.#closed || this.#intake.push(link.id, text),
+      state: (state, detail) => this.#state(link, state, detail),
+      gone: (peers) => this.#intake.afterwards(link.id, () => this.#gone(link, peers)),
+    })
+  }
+
+  remove(source: InspectSource): void {
+    const link = [...this.#links.values()].find((link) => link.source === source)
+    if (!link) return
+    this.#send(link, { inspect: INSPECT_VERSION, frame: 'detach', session: link.session })
+    source.close()
+    this.#gone(link, 'all')
+    link.state = 'closed'
+    this.#removed.add(link.id)
+    this.#sourcesChanged()
+  }
+
+  ask<What extends Ask['what']>(
+    peer: PeerId,
+    ask: Extract<Ask, { what: What }>,
+    options: { signal?: AbortSignal; onPart?: (part: Answers[What]) => void } = {},
+  ): Promise<Answers[What]> {
+    const known = this.#session.book.find(peer)
+    const link = known && this.#linkOf(known)
+    if (this.#closed) return Promise.reject(new InspectError('closed', 'the panel was closed'))
+    if (!known || known.state === 'mismatch' || !link) {
+      const who = known?.name ?? `peer ${peer}`
+      return Promise.reject(new InspectError('unreachable', `there is no way to ${who} now`))
+    }
+    if (known.state === 'gone') {
+      return Promise.reject(new InspectError('unreachable', `${known.name} is gone`))
+    }
+    const { signal, onPart } = options
+    const asked = this.#asks.ask(
+      peer,
+      ask,
+      {
+        ...(signal ? { signal } : {}),
+        ...(onPart ? { onPart: (part) => onPart(part as Answers[What]) } : {}),
+      },
+      (id) =>
+        this.#send(link, {
+          inspect: INSPECT_VERSION,
+          frame: 'ask',
+          session: link.session,
+          to: peer,
+          id,
+          ask,
+        }),
+    )
+    return asked as Promise<Answers[What]>
+  }
+
+  setRecording(on: boolean): void {
+    if (this.#session.recording === on) return
+    this.#session.recording = on
+    this.#intake.pause(!on)
+    this.mark(on ? 'Recording goes on' : 'Recording stopped')
+    if (on) this.#idle()
+  }
+
+  clear(): void {
+    this.#complaints.clear()
+    this.#session.clear()
+  }
+
+  mark(text: string): void {
+    this.#session.note({ kind: 'mark', severity: 'info', text }, undefined, this.#timing.now())
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#cancelBeat()
+    this.#headers.close()
+    for (const link of this.#links.values()) {
+      this.#send(link, { inspect: INSPECT_VERSION, frame: 'detach', session: link.session })
+      link.source.close()
+    }
+    this.#asks.fail(undefined, 'closed', 'the panel was closed')
+  }
+
+  // ---- sources
+
+  #state(link: Link, state: SourceState, detail: string | undefined): void {
+    const opened = state === 'open'
+    link.state = state
+    link.detail = detail
+    this.#sourcesChanged()
+    if (opened) this.#attach(link)
+    // Of a file that ended, nothing more comes that could be waited for.
+    if (state === 'closed') this.#intake.afterwards(link.id, () => this.#releaseAll())
+  }
+
+  #sourcesChanged(): void {
+    this.#session.sources = [...this.#links.values()]
+      .filter(({ id }) => !this.#removed.has(id))
+      .map((link) => link.info)
+    this.#session.changed()
+  }
+
+  #attach(link: Link, to?: KnownPeer): void {
+    const resume = new Map<PeerId, number>()
+    for (const peer of to ? [to] : this.#session.book.all) {
+      if (peer.sources.has(link.id)) resume.set(peer.id, peer.next)
+    }
+    link.attached(to?.id)
+    this.#send(link, {
+      inspect: INSPECT_VERSION,
+      frame: 'attach',
+      session: link.session,
+      ...(to ? { to: to.id } : {}),
+      credit: Link.CREDIT,
+      ...(resume.size > 0 ? { resume: Object.fromEntries(resume) } : {}),
+    })
+  }
+
+  #send(link: Link, frame: InspectorFrame): void {
+    if (link.state === 'open') link.source.send(JSON.stringify(frame))
+  }
+
+  #linkOf(peer: KnownPeer): Link | undefined {
+    for (const id of peer.sources) {
+      const link = this.#links.get(id)
+      if (link?.state === 'open') return link
+    }
+    return undefined
+  }
+
+  #gone(link: Link, peers: readonly string[] | 'all'): void {
+    const now = this.#timing.now()
+    for (const peer of this.#session.book.all) {
+      if (!peer.sources.has(link.id) || (peers !== 'all' && !peers.includes(peer.id))) continue
+      peer.sources.delete(link.id)
+      link.forget(peer.id)
+      if (peer.sources.size === 0) this.#leave(peer, 'is gone', now)
+      else peer.changed()
+    }
+  }
+
+  #leave(peer: KnownPeer, why: string, now: number): void {
+    this.#release(peer)
+    this.#session.gone(peer, why, now)
+    this.#asks.fail(peer.id, 'unreachable', `${peer.name} is gone`)
+  }
+
+  // ---- frames
+
+  /** Whether a batch's records are to be read. */
+  #frame(frame: Heard, from: Waiting): boolean {
+    const link = this.#links.get(from.source)!
+    if (frame.frame === 'mismatch') {
+      this.#mismatch(frame, from)
+      return false
+    }
+    if (frame.frame === 'hello') {
+      this.#hello(frame, link, from)
+      return false
+    }
+    const peer = this.#session.book.find(frame.peer)
+    if (!peer) {
+      if (frame.frame === 'batch') this.#stranger(frame, from)
+      return false
+    }
+    if (peer.state === 'mismatch') return false
+    peer.heard(this.#when(link, peer, from), false)
+    peer.sources.add(link.id)
+    switch (frame.frame) {
+      case 'batch':
+        return this.#batch(frame, peer, link, from)
+      case 'bye': {
+        const why = frame.reason === 'pagehide' ? 'was left' : 'was closed'
+        link.forget(peer.id)
+        this.#leave(peer, why, this.#when(link, peer, from))
+        return false
+      }
+      case 'answer':
+        // Others ask on the same channel.
+        if (frame.session === link.session) this.#asks.answer(frame)
+        return false
+    }
+  }
+
+  #hello(frame: HelloFrame, link: Link, from: Waiting): void {
+    const isFile = link.source.kind === 'file'
+    const isBrowser = frame.url !== undefined
+    const { book } = this.#session
+    const local = isFile ? book.home === undefined && isBrowser : link.source.kind !== 'relay'
+    let peer: KnownPeer
+    try {
+      const now = isFile ? frame.now[0] : from.arrived
+      peer = this.#session.hello(frame, link.id, local, now)
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error
+      throw new Fault(error.message)
+    }
+    // Numbers begin anew where a tap forgot everything; an old hello may have come a long way.
+    if (frame.next < peer.next && frame.now[1] > peer.lastAt) peer.next = frame.oldest
+    if (frame.oldest > peer.next) this.#lost(peer, frame.oldest - peer.next, frame.oldest, from)
+    if (!link.isAttached(peer.id)) this.#attach(link, peer)
+    const waiting = this.#strangers.get(peer.id)
+    if (waiting) {
+      this.#strangers.delete(peer.id)
+      this.#intake.again(waiting)
+    }
+  }
+
+  #batch(frame: UnreadBatch, peer: KnownPeer, link: Link, from: Waiting): boolean {
+    const end = frame.first + frame.records.length
+    if (frame.first > peer.next) {
+      if (frame.dropped) this.#lost(peer, frame.first - peer.next, frame.first, from)
+      else {
+        this.#hold(frame, peer, link, from)
+        return false
+      }
+    }
+    if (end > peer.next) return true
+    // All of it was heard before.
+    this.#granted(link, peer.id)
+    return false
+  }
+
+  #record(frame: UnreadBatch, index: number, record: InspectRecord, from: Waiting): void {
+    const peer = this.#session.book.find(frame.peer)
+    const number = frame.first + index
+    if (!peer || number < peer.next) return
+    peer.next = number + 1
+    peer.lastAt = Math.max(peer.lastAt, record.at)
+    const live = this.#links.get(from.source)!.source.kind !== 'file'
+    if (record.is === 'found') this.#session.found(record.ids)
+    else this.#session.take(peer, record, live ? from.arrived : undefined)
+  }
+
+  #done(frame: UnreadBatch, from: Waiting): void {
+    const peer = this.#session.book.find(frame.peer)
+    if (!peer) return
+    peer.next = Math.max(peer.next, frame.first + frame.records.length)
+    this.#granted(this.#links.get(from.source)!, peer.id)
+    const held = this.#held.get(peer.id)
+    if (held?.some((batch) => batch.frame.first <= peer.next)) {
+      this.#held.delete(peer.id)
+      this.#intake.again(held.sort((a, b) => a.frame.first - b.frame.first))
+    }
+  }
+
+  #granted(link: Link, peer: PeerId): void {
+    if (link.took(peer) && this.#session.recording && this.#intake.waiting < GRANT_BELOW)
+      this.#grant(link, peer)
+  }
+
+  #grant(link: Link, peer: PeerId): void {
+    const credit = link.owed(peer)
+    if (credit === 0) return
+    const { session } = link
+    this.#send(link, { inspect: INSPECT_VERSION, frame: 'grant', session, to: peer, credit })
+  }
+
+  #idle(): void {
+    if (this.#session.recording && this.#intake.waiting < GRANT_BELOW) {
+      for (const link of this.#links.values()) {
+        for (const peer of link.owing()) this.#grant(link, peer)
+      }
+    }
+    this.#headers.look()
+  }
+
+  /** A time for what is not a record: of a file, that of the record before it. */
+  #when(link: Link, peer: KnownPeer, from: Waiting): number {
+    if (link.source.kind !== 'file') return from.arrived
+    const last = this.#session.skew.msOf(peer.index, Math.max(peer.lastAt, peer.hello.now[1]))
+    return Number.isNaN(last) ? from.arrived : last
+  }
+
+  // ---- what is missing
+
+  /** Held until what comes before it is here; it is asked for again. */
+  #hold(frame: UnreadBatch, peer: KnownPeer, link: Link, from: Waiting): void {
+    let held = this.#held.get(peer.id)
+    if (!held) {
+      held = []
+      this.#held.set(peer.id, held)
+      this.#attach(link, peer)
+      if (link.source.kind !== 'file') this.#timing.later(MISSING_MS, () => this.#release(peer))
+    }
+    held.push({ frame, from })
+    if (held.length > MAX_HELD) this.#release(peer)
+  }
+
+  /** What is missing will not come. */
+  #release(peer: KnownPeer): void {
+    const held = this.#held.get(peer.id)
+    if (!held) return
+    this.#held.delete(peer.id)
+    held.sort((a, b) => a.frame.first - b.frame.first)
+    const [first] = held
+    if (first && first.frame.first > peer.next)
+      this.#lost(peer, first.frame.first - peer.next, first.frame.first, first.from)
+    this.#intake.again(held)
+  }
+
+  #releaseAll(): void {
+    for (const id of [...this.#held.keys()]) {
+      const peer = this.#session.book.find(id)
+      if (peer) this.#release(peer)
+    }
+  }
+
+  #lost(peer: KnownPeer, count: number, next: number, from: Waiting): void {
+    // What came before the panel was there was not captured, but not lost either.
+    const began = peer.lastAt === Number.NEGATIVE_INFINITY
+    peer.next = next
+    peer.lost += count
+    peer.changed()
+    const records = count === 1 ? '1 record' : `${count} records`
+    const text = began
+      ? `${peer.name}: ${records} of before are not there any more`
+      : `${peer.name}: ${records} were lost, the panel did not keep up`
+    const link = this.#links.get(from.source)!
+    const ms = this.#when(link, peer, from)
+    this.#session.note({ kind: 'lost', severity: began ? 'info' : 'warning', text }, peer, ms)
+  }
+
+  #stranger(frame: UnreadBatch, from: Waiting): void {
+    let waiting = this.#strangers.get(frame.peer)
+    if (!waiting) {
+      if (this.#strangers.size >= MAX_STRANGERS)
+        throw new Fault('comes from a peer that did not say who it is')
+      waiting = []
+      this.#strangers.set(frame.peer, waiting)
+      const link = this.#links.get(from.source)!
+      const { session } = link
+      const credit = Link.CREDIT
+      this.#send(link, {
+        inspect: INSPECT_VERSION,
+        frame: 'attach',
+        session,
+        to: frame.peer,
+        credit,
+      })
+    }
+    if (waiting.length >= MAX_HELD) throw new Fault('comes from a peer that did not say who it is')
+    waiting.push({ frame, from })
+  }
+
+  // ---- trouble
+
+  #mismatch(frame: MismatchFrame, from: Waiting): void {
+    const link = this.#links.get(from.source)!
+    const detail = mismatchWords(frame.inspect, frame.library)
+    if (this.#session.book.find(frame.peer)?.state === 'mismatch') return
+    let peer: KnownPeer
+    try {
+      peer = this.#session.book.mismatch(frame, link.id, detail, from.arrived)
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error
+      throw new Fault(error.message)
+    }
+    this.#session.note({ kind: 'peer', severity: 'error', text: detail }, peer, from.arrived)
+  }
+
+  /** One row for each that sends what cannot be read, however much it is. */
+  #malformed(reason: string, from: Waiting, peer: string | undefined): void {
+    const link = this.#links.get(from.source)!
+    const known = peer === undefined ? undefined : this.#session.book.find(peer)
+    const who = known?.name ?? link.source.label
+    this.#session.addMalformed(`${who}: ${reason}`)
+    const complaint = this.#complaints.get(who)
+    if (!complaint) {
+      const row = this.#session.note(
+        { kind: 'error', severity: 'warning', text: complaintOf(who, 1, reason) },
+        known,
+        from.arrived,
+      )
+      this.#complaints.set(who, { row, count: 1, first: reason })
+      return
+    }
+    complaint.count++
+    this.#session.renote(complaint.row, complaintOf(who, complaint.count, complaint.first))
+  }
+
+  #other(fields: { readonly [key: string]: unknown }, from: Waiting): boolean {
+    if (fields['frame'] !== 'mark') return false
+    if (this.#links.get(from.source)!.source.kind !== 'file') return false
+    const { text, at } = readMark(fields)
+    this.#session.note({ kind: 'mark', severity: 'info', text }, undefined, at)
+    return true
+  }
+
+  // ---- beats
+
+  #beatLater(): void {
+    this.#cancelBeat = this.#timing.later(BEAT_MS, () => this.#beat())
+  }
+
+  #beat(): void {
+    const now = this.#timing.now()
+    const slept = now - this.#lastBeat > SLEPT_MS
+    this.#lastBeat = now
+    for (const link of this.#links.values()) {
+      const { session } = link
+      if (slept) this.#attach(link)
+      else this.#send(link, { inspect: INSPECT_VERSION, frame: 'grant', session, credit: 0 })
+    }
+    for (const peer of this.#session.book.all) {
+      if (peer.state === 'live' && now - peer.lastHeard > QUIET_MS) this.#probe(peer)
+    }
+    this.#beatLater()
+  }
+
+  /** A tap that has nothing to tell says nothing: it is asked something small. */
+  #probe(peer: KnownPeer): void {
+    const link = this.#linkOf(peer)
+    if (!link || link.source.kind === 'file') return
+    const asked = this.#timing.now()
+    void this.ask(peer.id, { what: 'fault' }).catch((error: unknown) => {
+      if (!(error instanceof InspectError) || error.code !== 'timeout') return
+      if (peer.state !== 'live' || peer.lastHeard > asked) return
+      peer.state = 'silent'
+      peer.changed()
+      this.#session.changed()
+    })
+  }
+
+  /** Takes in all that waits, at once. */
+  drain(): void {
+    this.#intake.drain()
+    this.#session.flush()
+  }
+}
+
+function complaintOf(who: string, count: number, reason: string): string {
+  return count === 1
+    ? `1 frame of ${who} cannot be read: ${reason}`
+    : `${count} frames of ${who} cannot be read; the first: ${reason}`
+}
+
+/** Attaches to all taps that can be heard through the sources, and captures what they tell. */
+export function createHub(sources: Iterable<InspectSource>, options?: HubOptions): InspectorHub {
+  return new InspectorHub(sources, options)
+}

@@ -1,0 +1,8 @@
+/** What views use of the model, beside the interfaces in `model.ts`. */
+export { InspectError } from './asks.ts'
+export { createHub, type HubOptions, type InspectorHub } from './hub.ts'
+export { minimapOf } from './minimap.ts'
+export { complete, quoted, termFor } from './query/complete.ts'
+export { createFiltered, type FilteredRows } from './query/filtered.ts'
+export { parseQuery } from './query/parse.ts'
+export { pageTiming, type Timing } from './timing.ts'

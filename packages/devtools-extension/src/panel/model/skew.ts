@@ -1,0 +1,231 @@
+/**
+ * Turns a peer's monotonic clock into the inspector's: ms since 1970 by the wall clock of the machine
+ * the panel is on. Peers say their wall clock and their monotonic one together, so that those of one
+ * machine agree. How far another device's wall clock is off is bounded by messages: none is received
+ * before it is sent. Of the bounds in both directions the middle is taken, half their distance is the
+ * uncertainty.
+ */
+
+/** Both clocks of a peer were read together here; a machine that slept is read anew. */
+interface Reading {
+  readonly monotonic: number
+  readonly offset: number
+}
+
+interface Clock {
+  readonly readings: Reading[]
+  device: number
+  /** A wall clock counts whole ms: it may say up to one too few, or be set. */
+  early: number
+}
+
+interface Bound {
+  /** The wall clock of the receiver is ahead of the sender's by at least this, ms. */
+  now: number
+  before: number
+  since: number
+}
+
+interface Device {
+  readonly name: string
+  /** Clocks of the machine the panel is on need no messages. */
+  local: boolean
+  /** No more than this is added to its clock, by when its frames arrived. */
+  arrived: number
+  offset: number
+  low: number
+  high: number
+}
+
+/** Bounds of before are forgotten after so long: clocks drift apart. */
+const WINDOW_MS = 300_000
+/** Wall clocks of one machine, read in two contexts. */
+const GRAIN_MS = 1
+const MAX_READINGS = 64
+/** A sleep or a new time of day, rather than the grain of the clock. */
+const STEP_MS = 5
+
+export class Skew {
+  readonly #clocks: (Clock | undefined)[] = []
+  readonly #devices: Device[] = []
+  readonly #bounds = new Map<number, Bound>()
+  #stale = false
+  #version = 0
+
+  /** Grows when times that were given before would be others now. */
+  get version(): number {
+    this.#solve()
+    return this.#version
+  }
+
+  /** A `hello`: both clocks, and whether it is of the machine the panel is on. */
+  hello(
+    peer: number,
+    device: string,
+    [wall, monotonic]: readonly [number, number],
+    local: boolean,
+  ): void {
+    const index = this.#deviceOf(device, local)
+    const offset = wall - monotonic
+    const clock = this.#clocks[peer]
+    if (!clock) {
+      this.#clocks[peer] = { readings: [{ monotonic, offset }], device: index, early: 0 }
+      return
+    }
+    if (clock.device !== index) {
+      clock.device = index
+      this.#version++
+    }
+    const last = clock.readings.at(-1)!
+    if (monotonic <= last.monotonic || Math.abs(offset - last.offset) < STEP_MS) return
+    clock.readings.push({ monotonic, offset })
+    clock.early = 0
+    if (clock.readings.length > MAX_READINGS) clock.readings.shift()
+  }
+
+  /** Something that a peer wrote at `at` was here at `now`. */
+  arrived(peer: number, at: number, now: number): void {
+    const clock = this.#clocks[peer]
+    if (!clock) return
+    const wall = this.#wall(clock, at)
+    const device = this.#devices[clock.device]!
+    const late = now - wall
+    if (device.local) {
+      if (late < 0) {
+        clock.early += late
+        if (late < -STEP_MS) this.#version++
+      }
+    } else if (late < device.arrived) {
+      device.arrived = late
+      this.#stale = true
+    }
+  }
+
+  /** A message left one peer and reached another. */
+  message(from: number, sent: number, to: number, received: number, now: number): void {
+    const sender = this.#clocks[from]
+    const receiver = this.#clocks[to]
+    if (!sender || !receiver || sender.device === receiver.device) return
+    const ahead = this.#wall(sender, sent) - this.#wall(receiver, received)
+    const key = sender.device * 65_536 + receiver.device
+    const bound = this.#bounds.get(key)
+    if (!bound) {
+      this.#bounds.set(key, { now: ahead, before: Number.NEGATIVE_INFINITY, since: now })
+      this.#stale = true
+      return
+    }
+    if (now - bound.since > WINDOW_MS) {
+      bound.before = bound.now
+      bound.now = ahead
+      bound.since = now
+      this.#stale = true
+    } else if (ahead > bound.now) {
+      bound.now = ahead
+      this.#stale = true
+    }
+  }
+
+  /** A time of a peer's, on the inspector's clock; NaN of a peer that never said its clocks. */
+  msOf(peer: number, at: number): number {
+    const clock = this.#clocks[peer]
+    return clock ? this.#wall(clock, at) + this.#devices[clock.device]!.offset : Number.NaN
+  }
+
+  /** The other way, by its newest reading. */
+  atOf(peer: number, ms: number): number {
+    const clock = this.#clocks[peer]
+    if (!clock) return Number.NaN
+    const { offset } = clock.readings.at(-1)!
+    return ms - this.#devices[clock.device]!.offset - offset - clock.early
+  }
+
+  /** Its wall clock minus the inspector's, ms; `uncertainty` is Infinity while nothing bounds it. */
+  of(peer: number): { readonly ms: number; readonly uncertainty: number } {
+    this.#solve()
+    const clock = this.#clocks[peer]
+    if (!clock) return { ms: 0, uncertainty: Number.POSITIVE_INFINITY }
+    const device = this.#devices[clock.device]!
+    // `+ 0` so that no skew is not -0.
+    return {
+      ms: -device.offset + 0,
+      uncertainty: Math.max(GRAIN_MS, Math.abs(device.high - device.low) / 2),
+    }
+  }
+
+  /** How far a hop between two peers may be off, ms. */
+  between(one: number, other: number): number {
+    const first = this.#clocks[one]
+    const second = this.#clocks[other]
+    if (!first || !second) return Number.POSITIVE_INFINITY
+    if (first.device === second.device) return GRAIN_MS
+    return this.of(one).uncertainty + this.of(other).uncertainty
+  }
+
+  #wall(clock: Clock, at: number): number {
+    const { readings } = clock
+    let i = readings.length - 1
+    while (i > 0 && readings[i]!.monotonic > at) i--
+    return at + readings[i]!.offset + clock.early
+  }
+
+  #deviceOf(name: string, local: boolean): number {
+    const known = this.#devices.findIndex((device) => device.name === name)
+    if (known >= 0) {
+      const device = this.#devices[known]!
+      if (local && !device.local) {
+        device.local = true
+        this.#stale = true
+      }
+      return known
+    }
+    const far = Number.POSITIVE_INFINITY
+    this.#devices.push({
+      name,
+      local,
+      arrived: far,
+      offset: 0,
+      low: local ? 0 : -far,
+      high: local ? 0 : far,
+    })
+    return this.#devices.length - 1
+  }
+
+  /**
+   * Each device's interval by what bounds it, over one or more hops. Where bounds contradict each
+   * other a clock was set or drifts: the middle of the contradiction is as good as it gets.
+   */
+  #solve(): void {
+    if (!this.#stale) return
+    this.#stale = false
+    const devices = this.#devices
+    for (const device of devices) {
+      device.low = device.local ? 0 : Number.NEGATIVE_INFINITY
+      device.high = device.local ? 0 : device.arrived
+    }
+    for (let round = 0; round < devices.length; round++) {
+      let moved = false
+      for (const [key, bound] of this.#bounds) {
+        const from = devices[Math.floor(key / 65_536)]!
+        const to = devices[key % 65_536]!
+        const ahead = Math.max(bound.now, bound.before)
+        if (!to.local && from.low + ahead > to.low) {
+          to.low = from.low + ahead
+          moved = true
+        }
+        if (!from.local && to.high - ahead < from.high) {
+          from.high = to.high - ahead
+          moved = true
+        }
+      }
+      if (!moved) break
+    }
+    for (const device of devices) {
+      const { low, high } = device
+      const both = Number.isFinite(low) && Number.isFinite(high)
+      const offset = both ? (low + high) / 2 : Math.min(Math.max(0, low), high)
+      if (Math.abs(offset - device.offset) < 0.01) continue
+      device.offset = offset
+      this.#version++
+    }
+  }
+}

@@ -1,0 +1,48 @@
+/** The minimap, fed by the session and the filter. */
+import { type ReactNode, useMemo } from 'react'
+import { minimapOf } from '../model/index.ts'
+import type { Filtered, Session } from '../model/model.ts'
+import { useVersion } from '../state/store.ts'
+import { Minimap, type TimeRange } from './minimap.tsx'
+import { timeOf, timeTerm, withRange } from './terms.ts'
+
+/** Slices of the captured time: fine enough for a wide dock. */
+const BUCKETS = 240
+
+interface TimeStripProps {
+  readonly session: Session
+  readonly filtered: Filtered
+  readonly theme: string
+  readonly text: string
+  onText(text: string): void
+}
+
+export function TimeStrip({ session, filtered, theme, text, onText }: TimeStripProps): ReactNode {
+  const [version, filteredVersion] = [useVersion(session), useVersion(filtered)]
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the versions stand for what is in them
+  const data = useMemo(
+    () => minimapOf(session, filtered, BUCKETS),
+    [session, filtered, version, filteredVersion],
+  )
+  return (
+    <Minimap
+      data={data}
+      range={rangeOf(filtered)}
+      theme={theme}
+      onRange={(range) =>
+        onText(
+          withRange(text, range && { after: timeTerm(range.from), before: timeTerm(range.to) }),
+        )
+      }
+    />
+  )
+}
+
+function rangeOf(filtered: Filtered): TimeRange | undefined {
+  const { terms } = filtered.query
+  const [after, before] = ['after', 'before'].map((key) =>
+    terms.find((term) => term.key === key && !term.not),
+  )
+  const [from, to] = [timeOf(after?.value), timeOf(before?.value)]
+  return from === undefined || to === undefined ? undefined : { from, to }
+}

@@ -1,0 +1,86 @@
+/** Who should have got the event, who did, when, over which link; and who did not, and why. */
+import type { ReactNode } from 'react'
+import type { LedgerEntry } from '../../model/model.ts'
+import { duration, signedDuration } from '../../ui/format.ts'
+import { Icon, type IconName } from '../../ui/icon.tsx'
+import { deliveriesOf } from './deliveries.ts'
+import type { EventDetailProps } from './event-detail.ts'
+
+const OUTCOMES: Readonly<
+  Record<
+    LedgerEntry['outcome'],
+    { readonly icon: IconName; readonly word: string; readonly bad?: true }
+  >
+> = {
+  handled: { icon: 'check', word: 'handled' },
+  received: { icon: 'in', word: 'received' },
+  failed: { icon: 'error', word: 'failed', bad: true },
+  filtered: { icon: 'filter', word: 'filtered' },
+  dropped: { icon: 'warning', word: 'dropped', bad: true },
+  late: { icon: 'clock', word: 'late' },
+  duplicate: { icon: 'repeat', word: 'twice' },
+  waiting: { icon: 'clock', word: 'waiting' },
+  missing: { icon: 'cross', word: 'missing', bad: true },
+  not_subscribed: { icon: 'partial', word: 'not subscribed' },
+  offline: { icon: 'cross', word: 'offline', bad: true },
+  no_right: { icon: 'lock', word: 'no right', bad: true },
+  wrong_scope: { icon: 'partial', word: 'out of scope' },
+  too_late: { icon: 'clock', word: 'subscribed too late', bad: true },
+  refused: { icon: 'cross', word: 'refused', bad: true },
+}
+
+export function Delivery({ session, row }: EventDetailProps): ReactNode {
+  const ledger = deliveriesOf(session, row)
+  const expected = ledger.filter((entry) => entry.expected)
+  const others = ledger.filter((entry) => !entry.expected)
+  return (
+    <>
+      <p className="detail-words">
+        {row.expected === 0
+          ? 'Nobody who is known here should have got it.'
+          : `${row.delivered} of ${row.expected} deliveries made.`}
+      </p>
+      <Entries title="Expected" entries={expected} />
+      <Entries title="Others" entries={others} />
+    </>
+  )
+}
+
+function Entries({
+  title,
+  entries,
+}: {
+  readonly title: string
+  readonly entries: readonly LedgerEntry[]
+}): ReactNode {
+  if (entries.length === 0) return null
+  return (
+    <>
+      <h3 className="detail-title">{title}</h3>
+      <ul className="ledger">
+        {entries.map((entry, index) => {
+          const { icon, word, bad } = OUTCOMES[entry.outcome]
+          return (
+            // biome-ignore lint/suspicious/noArrayIndexKey: a peer can have several
+            <li key={index} className={bad ? 'ledger-line ledger-bad' : 'ledger-line'}>
+              <p className="ledger-head">
+                <Icon name={icon} />
+                <strong className="ellipsis">{entry.name}</strong>
+                <span className="ledger-outcome">{word}</span>
+                <span className="grow" />
+                {entry.via !== undefined && <span className="hint">{entry.via}</span>}
+                {entry.after !== undefined && (
+                  <span className="mono">{signedDuration(entry.after)}</span>
+                )}
+                {entry.durationMs !== undefined && (
+                  <span className="mono hint">{duration(entry.durationMs)}</span>
+                )}
+              </p>
+              <p className="ledger-why">{entry.why}</p>
+            </li>
+          )
+        })}
+      </ul>
+    </>
+  )
+}

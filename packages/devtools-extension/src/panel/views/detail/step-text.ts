@@ -1,0 +1,85 @@
+/** Steps of an event in words, to stand after the name of the peer. */
+import type { Session, Step } from '../../model/model.ts'
+import { duration } from '../../ui/format.ts'
+import type { IconName } from '../../ui/icon.tsx'
+import { peerName } from '../../ui/peer-name.ts'
+
+export const STEP_ICONS: Readonly<Record<Step['is'], IconName>> = {
+  published: 'send',
+  committed: 'check',
+  posted: 'out',
+  confirmed: 'check',
+  received: 'in',
+  matched: 'filter',
+  handled: 'check',
+  failed: 'error',
+  retried: 'repeat',
+  refused: 'cross',
+  dropped: 'warning',
+  filtered: 'filter',
+}
+
+const VIA_WORDS = {
+  tabs: 'the tabs channel',
+  relay: 'the relay',
+  log: 'the log',
+  link: 'a link',
+} as const
+
+const DROP_WORDS: Readonly<Record<string, string>> = {
+  overflow: 'its queue was full',
+  offline: 'the relay was not connected',
+  no_right: 'it has no right to read it',
+  withdrawn: 'it was withdrawn',
+  closed: 'it was closed',
+  fault: 'a fault was set from the panel',
+  duplicate: 'it had it already',
+  unwanted: 'it did not ask for this type',
+}
+
+const FILTER_WORDS: Readonly<Record<string, string>> = {
+  where: 'its `where` said no',
+  ended: 'it had ended',
+  known: 'it had seen it already',
+}
+
+export function stepText(session: Session, step: Step): string {
+  const handler = step.sub === undefined ? 'a handler' : `handler ${step.sub}`
+  const detail = step.detail === undefined || step.detail === '' ? '' : `: ${step.detail}`
+  const took = step.durationMs === undefined ? '' : ` in ${duration(step.durationMs)}`
+  const via = step.via === undefined ? '' : ` over ${VIA_WORDS[step.via]}`
+  const to = step.to === undefined ? '' : ` to ${peerName(session, step.to)}`
+  const code = step.code === undefined ? '' : ` (${step.code})`
+  switch (step.is) {
+    case 'published':
+      return 'published it'
+    case 'committed':
+      return `committed it to the log${took}${detail}`
+    case 'posted':
+      return `posted it${via}${to}`
+    case 'confirmed':
+      return `has it confirmed by the room${detail}`
+    case 'received':
+      return `received it${via}${detail}`
+    case 'matched':
+      return `looked for subscriptions${detail}`
+    case 'handled':
+      return `ran ${handler}${took}`
+    case 'failed':
+      return step.sub === undefined
+        ? `failed${detail}${code}`
+        : `ran ${handler}, which failed${took}${detail}${code}`
+    case 'retried':
+      return `tries ${step.sub === undefined ? 'it' : handler} again${detail}`
+    case 'refused':
+      return `was refused it${code}${detail}`
+    case 'dropped':
+      return `dropped it${to}: ${DROP_WORDS[step.why ?? ''] ?? step.why ?? 'no reason was told'}`
+    case 'filtered':
+      return `did not run ${handler}: ${FILTER_WORDS[step.why ?? ''] ?? step.why ?? 'filtered'}`
+  }
+}
+
+export function isBadStep(step: Step): boolean {
+  return step.is === 'failed' || step.is === 'refused' || step.is === 'dropped'
+}

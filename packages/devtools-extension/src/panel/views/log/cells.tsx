@@ -1,0 +1,60 @@
+/** Cells that say more than a text: with an icon and a word, never by colour alone. */
+import type { ReactNode } from 'react'
+import type { EventRow } from '../../model/model.ts'
+import { Icon } from '../../ui/icon.tsx'
+
+export function TypeCell({ row }: { readonly row: EventRow }): ReactNode {
+  const dot = row.event.type.lastIndexOf('.') + 1
+  return (
+    <span className="type-cell">
+      <span className="ellipsis">
+        <span className="type-family">{row.event.type.slice(0, dot)}</span>
+        {row.event.type.slice(dot)}
+      </span>
+      {row.failures > 0 && (
+        <span className="badge badge-error">
+          <Icon name="error" />
+          {row.failures === 1 ? 'failed' : `${row.failures} failed`}
+        </span>
+      )}
+      {row.state === 'refused' && (
+        <span className="badge badge-error">
+          <Icon name="cross" />
+          refused
+        </span>
+      )}
+      {row.drops > 0 && (
+        <span className="badge badge-warning">
+          <Icon name="warning" />
+          {row.drops === 1 ? 'dropped' : `${row.drops} dropped`}
+        </span>
+      )}
+      {row.state === 'pending' && (
+        <span className="badge">
+          <Icon name="clock" />
+          pending
+        </span>
+      )}
+    </span>
+  )
+}
+
+export function DeliveredCell({ row }: { readonly row: EventRow }): ReactNode {
+  const { delivered, expected } = row
+  if (expected === 0 && delivered === 0)
+    return (
+      <span className="delivered-none" title="Nobody subscribes to it">
+        0/0
+      </span>
+    )
+  const whole = delivered >= expected
+  return (
+    <span
+      className={whole ? 'delivered' : 'delivered delivered-part'}
+      title={`${delivered} of ${expected} deliveries made`}
+    >
+      {whole ? <Icon name="check" /> : <Icon name={row.failures > 0 ? 'cross' : 'partial'} />}
+      {delivered}/{expected}
+    </span>
+  )
+}

@@ -1,0 +1,203 @@
+/** The columns of the log: what stands in them, how wide they are, and which go first where it is narrow. */
+import type { ReactNode } from 'react'
+import { termFor } from '../../model/index.ts'
+import type { EventRow, Session } from '../../model/model.ts'
+import type { ColumnId, Settings, TimeFormat } from '../../state/settings.ts'
+import { bytes, clockTime, count, delta, duration } from '../../ui/format.ts'
+import { Icon } from '../../ui/icon.tsx'
+import { peerName, publisherName } from '../../ui/peer-name.ts'
+import { DeliveredCell, TypeCell } from './cells.tsx'
+
+export interface CellContext {
+  readonly session: Session
+  readonly time: TimeFormat
+  /** When the row above was, and when the first one: where the time is told from. */
+  readonly above: number | undefined
+  readonly start: number
+}
+
+export interface Column {
+  readonly id: ColumnId
+  readonly label: string
+  /** What the heading stands for, in words. */
+  readonly title: string
+  /** px; of the one column that takes what is left, at least. */
+  readonly width: number
+  readonly numeric?: true
+  /** Where it is narrow, the highest goes first; 0 never. */
+  readonly leaves: number
+  text(row: EventRow, context: CellContext): string
+  cell?(row: EventRow, context: CellContext): ReactNode
+  /** The term that lets rows like this one through. */
+  term?(row: EventRow, context: CellContext): string | undefined
+}
+
+export const COLUMNS: readonly Column[] = [
+  {
+    id: 'time',
+    label: 'Time',
+    title: 'When it was published, by the clock of this panel',
+    width: 92,
+    numeric: true,
+    leaves: 2,
+    text: (row, { time, above, start }) => timeText(row.ms, time, above, start),
+  },
+  {
+    id: 'direction',
+    label: 'Dir',
+    title: 'Published by the inspected device, or come from elsewhere',
+    width: 32,
+    leaves: 6,
+    text: (row) => (row.direction === 'out' ? 'out' : 'in'),
+    cell: (row) => (
+      <span className={`direction-${row.direction}`}>
+        <Icon name={row.direction} label={row.direction} />
+      </span>
+    ),
+  },
+  {
+    id: 'type',
+    label: 'Type',
+    title: 'Type of the event',
+    width: 150,
+    leaves: 0,
+    text: (row) => row.event.type,
+    cell: (row) => <TypeCell row={row} />,
+    term: (row) => termFor('type', row.event.type),
+  },
+  {
+    id: 'from',
+    label: 'From',
+    title: 'Who published it',
+    width: 118,
+    leaves: 3,
+    text: (row, { session }) => publisherName(session, row),
+    term: (row, { session }) => termFor('from', publisherName(session, row)),
+  },
+  {
+    id: 'to',
+    label: 'To',
+    title: 'Who got it, or how far it goes',
+    width: 118,
+    leaves: 5,
+    text: (row, { session }) => reached(session, row),
+    term: (row) => `scope:${row.event.scope ?? 'room'}`,
+  },
+  {
+    id: 'delivered',
+    label: 'Got',
+    title: 'Deliveries made, of those expected',
+    width: 62,
+    numeric: true,
+    leaves: 4,
+    text: (row) => `${row.delivered}/${row.expected}`,
+    cell: (row) => <DeliveredCell row={row} />,
+  },
+  {
+    id: 'duration',
+    label: 'Handler',
+    title: 'The longest handler',
+    width: 72,
+    numeric: true,
+    leaves: 7,
+    text: (row) => (row.duration === undefined ? '' : duration(row.duration)),
+    term: (row) => (row.duration === undefined ? undefined : `dur:>=${trimmed(row.duration)}ms`),
+  },
+  {
+    id: 'size',
+    label: 'Size',
+    title: 'Header and data, UTF-8',
+    width: 64,
+    numeric: true,
+    leaves: 8,
+    text: (row) => bytes(row.event.bytes),
+    term: (row) => `size:>=${row.event.bytes}`,
+  },
+  {
+    id: 'latency',
+    label: 'Latency',
+    title: 'From publishing to the last first handling',
+    width: 72,
+    numeric: true,
+    leaves: 9,
+    text: (row) => (row.latency === undefined ? '' : duration(row.latency)),
+    term: (row) => (row.latency === undefined ? undefined : `latency:>=${trimmed(row.latency)}ms`),
+  },
+  {
+    id: 'stream',
+    label: 'Stream',
+    title: 'Stream of the event, and its revision there',
+    width: 110,
+    leaves: 10,
+    text: ({ event }) =>
+      event.stream === undefined
+        ? ''
+        : event.revision === undefined
+          ? event.stream
+          : `${event.stream} #${count(event.revision)}`,
+    term: ({ event }) => (event.stream === undefined ? undefined : termFor('stream', event.stream)),
+  },
+  {
+    id: 'state',
+    label: 'State',
+    title: 'How far it is: pending, logged, relayed, refused, failed, or cast without a log',
+    width: 70,
+    leaves: 11,
+    text: (row) => row.state,
+    term: (row) => `state:${row.state}`,
+  },
+]
+
+/** The columns there is room for, and the widths of all but `type`, which takes the rest. */
+export function columnsFor(settings: Settings, width: number): readonly Column[] {
+  const wanted = COLUMNS.filter((column) => !settings.hidden.includes(column.id))
+  const dropping = [...wanted].sort((a, b) => b.leaves - a.leaves)
+  const shown = new Set(wanted)
+  let total = wanted.reduce((sum, column) => sum + widthOf(column, settings), 0)
+  for (const column of dropping) {
+    if (total <= width || column.leaves === 0) break
+    shown.delete(column)
+    total -= widthOf(column, settings)
+  }
+  return wanted.filter((column) => shown.has(column))
+}
+
+export function widthOf(column: Column, settings: Settings): number {
+  return column.leaves === 0 ? column.width : (settings.widths[column.id] ?? column.width)
+}
+
+export function template(columns: readonly Column[], settings: Settings): string {
+  return columns
+    .map((column) =>
+      column.leaves === 0 ? `minmax(${column.width}px, 1fr)` : `${widthOf(column, settings)}px`,
+    )
+    .join(' ')
+}
+
+function timeText(
+  ms: number,
+  format: TimeFormat,
+  above: number | undefined,
+  start: number,
+): string {
+  if (format === 'clock') return clockTime(ms)
+  if (format === 'elapsed') return `${((ms - start) / 1000).toFixed(3)} s`
+  return above === undefined ? '0' : delta(ms - above)
+}
+
+function trimmed(ms: number): string {
+  return String(Number(ms.toPrecision(3)))
+}
+
+/** Who got it: the first, and how many more; until somebody did, how far it goes. */
+function reached(session: Session, row: EventRow): string {
+  const scope = row.event.scope ?? 'room'
+  if (row.delivered === 0) return scope
+  const names = new Set<string>()
+  for (const step of session.steps(row.id))
+    if (step.is === 'handled' && step.peer !== row.publisher)
+      names.add(peerName(session, step.peer))
+  if (names.size === 0) return 'itself'
+  const [first] = names
+  return names.size === 1 ? `${first}` : `${first} +${names.size - 1}`
+}

@@ -1,0 +1,53 @@
+/** The ways to copy an event, as lines of a menu. */
+import { asCode, asCurl, asJson } from '../../copy/copy-as.ts'
+import { loadData } from '../../copy/load.ts'
+import type { EventRow, Session } from '../../model/model.ts'
+import { errorText } from '../../ui/error-text.ts'
+import type { MenuItem } from '../../ui/menu.tsx'
+import type { ViewProps } from '../view.ts'
+
+export function copyItems({ hub, session, panel }: ViewProps, row: EventRow): MenuItem[] {
+  const { event } = row
+  function copyData(what: string, write: (data: unknown) => string): void {
+    loadData(hub, row).then(
+      (data) => panel.copy(write(data), what),
+      (error: unknown) => panel.say(`Not copied. ${errorText(error)}`),
+    )
+  }
+  const relay = relayOf(session, row)
+  const curlHint =
+    relay === undefined ? 'no relay' : event.encoding === 'devalue' ? 'not plain JSON' : undefined
+  return [
+    {
+      label: 'Copy as JSON',
+      icon: 'copy',
+      run: () => copyData('the event as JSON', (data) => asJson(event, data)),
+    },
+    {
+      label: 'Copy as publish code',
+      run: () => copyData('the code that publishes it', (data) => asCode(event, data)),
+    },
+    {
+      label: 'Copy as curl to the relay',
+      ...(curlHint !== undefined && { hint: curlHint, disabled: true }),
+      run: () => {
+        if (relay) copyData('the curl command', (data) => asCurl(event, data, relay))
+      },
+    },
+    'line',
+    { label: 'Copy id', hint: event.id, run: () => panel.copy(event.id, 'the id') },
+    { label: 'Copy type', run: () => panel.copy(event.type, 'the type') },
+    {
+      label: 'Copy filter for its conversation',
+      run: () => panel.copy(`corr:${event.correlationId ?? event.id}`, 'the filter'),
+    },
+  ]
+}
+
+/** The relay an event goes to: its publisher's, or any there is. */
+function relayOf(session: Session, row: EventRow): { url: string; room: string } | undefined {
+  const own = session.peers.get(row.publisher)?.hello.relay
+  if (own) return own
+  for (const peer of session.peers.values()) if (peer.hello.relay) return peer.hello.relay
+  return undefined
+}
