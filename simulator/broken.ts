@@ -280,7 +280,7 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
     fault: 'a handler that throws stops the others',
     file: 'bus/dist/dispatch/dispatcher.js',
     find: `        catch (error) {
-            this.#failed(error, event);
+            this.#failed(error, subscription, event, began);
             if (handled) {`,
     replace: `        catch (error) {
             throw error;
