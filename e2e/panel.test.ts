@@ -88,9 +88,11 @@ test('a walk through the log by keyboard alone', async ({ openPanel }) => {
   await expect(grid(page)).toBeFocused()
 
   await page.keyboard.press('Enter')
-  await expect(page.getByRole('complementary', { name: 'Detail' })).toBeVisible()
+  await expect(page.getByRole('tabpanel', { name: 'Payload' })).toBeFocused()
   await page.keyboard.press('Escape')
   await expect(page.getByRole('complementary', { name: 'Detail' })).toBeHidden()
+  await expect(grid(page)).toBeFocused()
+  await expect(selected(page)).toContainText('stock.reserved')
 
   await page.keyboard.press('?')
   await expect(page.getByRole('dialog', { name: 'Keys and queries' })).toBeVisible()
@@ -293,6 +295,8 @@ for (const colorScheme of ['light', 'dark'] as const)
     ['narrow', 320, 600],
   ] as const)
     test(`axe finds nothing: ${name}, ${colorScheme}`, async ({ openPanel, page }) => {
+      // It looks at a dozen states.
+      test.setTimeout(240_000)
       await page.emulateMedia({ colorScheme })
       await page.setViewportSize({ width, height })
       await openPanel()
@@ -334,8 +338,8 @@ for (const colorScheme of ['light', 'dark'] as const)
       })
       await rows(page).filter({ hasText: 'cart.cleared' }).click()
       await page.mouse.move(2, 2)
-      for (const tab of ['Payload', 'Envelope', 'Delivery', 'Causes', 'Timeline']) {
-        await page.getByRole('tab', { name: tab }).click()
+      for (const tab of ['Payload', 'Envelope', 'Delivery', 'Chain', 'Timeline']) {
+        await page.getByRole('tablist', { name: 'Detail' }).getByRole('tab', { name: tab }).click()
         await clean(tab)
       }
       await page.getByRole('combobox', { name: 'Filter' }).fill('dur:>soon ty')
