@@ -18,6 +18,7 @@ const readmes = [
   'docs/reading.md',
   'docs/schemas.md',
   'docs/presence.md',
+  'docs/inspect.md',
   'docs/react.md',
   'docs/frameworks.md',
 ]

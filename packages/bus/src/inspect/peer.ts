@@ -225,9 +225,9 @@ export class Peer implements Inspected {
       ...(lastError && {
         error: { code: lastError.code, message: message?.(lastError) ?? lastError.message },
       }),
-      ...(taps.rights && { rights: taps.rights }),
+      rights: taps.rights,
       queued: queued(),
-    }
+    } as PeerStatus
   }
 
   #hello(): ReturnType<ConstructorParameters<typeof Outlet>[0]['hello']> {

@@ -75,7 +75,7 @@ export class Recorder implements Tap {
 
   published(batch: Batch): void {
     this.#begun.set(batch, this.now())
-    this.#publish(batch.entries.map(keptOf))
+    this.#publish(batch.entries.map(ownOf))
   }
 
   passed(events: readonly BusEvent[]): void {
@@ -114,7 +114,7 @@ export class Recorder implements Tap {
     let text = typeof header === 'string' ? header : JSON.stringify(header)
     const bytes = utf8Length(text) + utf8Length(dataText)
     if (redactor) text = redactor.header(text, event.type)
-    const rest = { bytes, ...(cast && { persist: false }), ...more }
+    const rest = { bytes, persist: cast ? false : undefined, ...more }
     return `${text.slice(0, -1)},${JSON.stringify(rest).slice(1)}`
   }
 
@@ -186,14 +186,9 @@ export class Recorder implements Tap {
   }
 
   received(via: Via, origin: Origin | 'past', incoming: Incoming, from?: string): void {
-    const { header, dataText, offset, position } = incoming
-    const gathered = this.#gather(header.id, ['received', via, origin, from], {
-      via,
-      origin,
-      ...(from !== undefined && { from }),
-    })
-    const more = { ...(offset !== undefined && { offset }), ...(position && { position }) }
-    gathered.events.push({ id: header.id, type: header.type, header, dataText, cast: false, more })
+    const key = ['received', via, origin, from]
+    const gathered = this.#gather(incoming.header.id, key, { via, origin, from })
+    gathered.events.push(keptOf(incoming))
   }
 
   matched(id: string, subscriptions: readonly TappedSubscription[]): void {
@@ -249,8 +244,8 @@ export class Recorder implements Tap {
       code,
       stage,
       message: this.#said(error),
-      ...(eventId !== undefined && { event: eventId }),
-      ...(eventType !== undefined && { type: eventType }),
+      event: eventId,
+      type: eventType,
     })
   }
 
@@ -265,7 +260,7 @@ export class Recorder implements Tap {
   }
 
   /** Adds a record that is whole. */
-  record(record: Untimed, events = 1): void {
+  record(record: Loose<Untimed>, events = 1): void {
     this.settle()
     this.#put(JSON.stringify({ at: stamp(this.now()), ...record }), events)
   }
@@ -297,15 +292,14 @@ export class Recorder implements Tap {
     if (this.#gathered.length === 0) return
     for (const { at, key, fields, ids, ms, events } of this.#gathered.splice(0)) {
       const [is, via] = key
-      const record = {
+      let text = JSON.stringify({
         at: stamp(at),
         is,
         ids: packIds(ids),
         ...fields,
-        ...(is === 'handled' && { ms }),
-        ...(is === 'dropped' && { count: ids.length }),
-      }
-      let text = JSON.stringify(record)
+        ms: ms.length > 0 ? ms : undefined,
+        count: is === 'dropped' ? ids.length : undefined,
+      })
       // What other contexts of the origin publish, they tell themselves.
       if (is === 'received' && via !== 'tabs') {
         const headers = events.map((event) => this.inspected(event)).join()
@@ -332,7 +326,16 @@ type Untimed = InspectRecord extends infer One
     : never
   : never
 
-function keptOf({ event, headerText, dataText, persisted }: Entry): KeptEvent {
+/** What is `undefined` is in no JSON text. */
+type Loose<T> = T extends unknown ? { [Key in keyof T]: T[Key] | undefined } : never
+
+/** An event of another context, or of the log. */
+export function keptOf({ header, dataText, offset, position }: Incoming): KeptEvent {
+  const { id, type } = header
+  return { id, type, header, dataText, cast: false, more: { offset, position } }
+}
+
+function ownOf({ event, headerText, dataText, persisted }: Entry): KeptEvent {
   const { id, type, scope } = event
   const more = scope === 'context' ? { scope } : NONE
   return { id, type, header: headerText, dataText, cast: !persisted, more }
@@ -363,14 +366,14 @@ export function subscriptionInfo(subscription: TappedSubscription): Subscription
     sub: order,
     patterns,
     kind,
-    ...(where !== undefined && { where: true }),
+    where: where ? true : undefined,
     at: stamp(since),
-    ...(site !== undefined && { site }),
+    site,
     calls,
     failures,
-  }
+  } as SubscriptionInfo
 }
 
 export function viewInfo({ number, patterns, key, version }: TappedView): ViewInfo {
-  return { view: number, patterns, ...(key !== undefined && { key }), version }
+  return { view: number, patterns, key, version } as ViewInfo
 }

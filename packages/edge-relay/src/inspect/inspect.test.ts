@@ -1,8 +1,9 @@
 import { deviceName, type Rights } from '@crosstown/bus/protocol'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Auth, RelayRights } from '../auth.ts'
+import type { Admission } from '../connection.ts'
 import type { Limits } from '../limits.ts'
-import { createRelay, type Relay } from '../relay.ts'
+import { createRelay, type Relay, type RelayOptions } from '../relay.ts'
 import { memoryStore } from '../stores/memory.ts'
 import type { Store } from '../stores/store.ts'
 import { InspectorSocket } from '../testing/inspector.ts'
@@ -406,6 +407,215 @@ describe('nobody inspects', () => {
     const batch = await again.next('batch')
     expect(batch.first).toBe(first + records.length)
     expect(batch.records.map(({ is }) => is)).toContain('confirmed')
+  })
+})
+
+/** What a device hears for the taps behind it, as soon as there is more of it. */
+async function heard(device: Probe): Promise<Record<string, unknown>> {
+  const { frame } = await device.next('inspect')
+  return JSON.parse(frame.text) as Record<string, unknown>
+}
+
+const tell = (device: Probe, frame: object): void =>
+  device.send({ frame: 'inspect', text: JSON.stringify({ inspect: 1, ...frame }) })
+const hello = (peer: string, next = 1) => ({ frame: 'hello', peer, kind: 'page', next })
+const batch = (peer: string, first: number, count = 1) => ({
+  frame: 'batch',
+  peer,
+  first,
+  records: Array.from({ length: count }, () => ({ at: 1, is: 'life', state: 'hidden' })),
+})
+
+describe('devices with taps', () => {
+  it('hear whoever attaches, by a name nobody else has; and whom they come after', async () => {
+    const { attached, join } = setup()
+    const early = await join('early')
+    const panel = await attached()
+    expect(await heard(early)).toEqual({
+      inspect: 1,
+      frame: 'attach',
+      session: '1.panel',
+      credit: 1_000,
+    })
+    await attached()
+    expect(await heard(early)).toMatchObject({ session: '2.panel' })
+    const late = await join('late')
+    expect(await heard(late)).toMatchObject({ frame: 'attach', session: '1.panel' })
+    expect(await heard(late)).toMatchObject({ frame: 'attach', session: '2.panel' })
+    panel.say({ frame: 'detach', session: 'panel' })
+    expect(await heard(early)).toMatchObject({ frame: 'detach', session: '1.panel' })
+  })
+
+  it('are asked and granted by peer, and answer the one who asked, in its words', async () => {
+    const { attached, join } = setup()
+    const one = await join('one')
+    const two = await join('two')
+    const panel = await attached()
+    const other = await attached()
+    tell(one, hello('tab1'))
+    tell(two, hello('tab2'))
+    await panel.hello('tab1')
+    await other.hello('tab2')
+    for (const device of [one, two]) device.unread.length = 0
+    panel.ask('tab1', 3, { what: 'store' })
+    expect(await heard(one)).toMatchObject({ frame: 'ask', session: '1.panel', to: 'tab1', id: 3 })
+    panel.say({ frame: 'grant', session: 'panel', to: 'tab2', credit: 5 })
+    expect(await heard(two)).toMatchObject({ frame: 'grant', to: 'tab2', credit: 5 })
+    const answer = { frame: 'answer', peer: 'tab1', session: '1.panel', id: 3, result: 'yes' }
+    tell(one, answer)
+    expect(await panel.next('answer')).toEqual({ inspect: 1, ...answer, session: 'panel' })
+    await turns()
+    expect(other.unread.filter(({ frame }) => frame === 'answer')).toEqual([])
+    expect(one.unread).toEqual([])
+  })
+
+  it('are attached to from where they were heard, when they come back', async () => {
+    const { attached, join } = setup()
+    const one = await join('one')
+    const panel = await attached()
+    tell(one, hello('tab1'))
+    tell(one, batch('tab1', 1, 7))
+    await panel.next('batch', ({ peer }) => peer === 'tab1')
+    one.socket.drop()
+    expect(await panel.next('left')).toEqual({ frame: 'left', peers: ['tab1'] })
+    const other = await join('two')
+    expect(await heard(other)).not.toHaveProperty('resume.tab1')
+    const again = await join('one')
+    expect(await heard(again)).toMatchObject({ frame: 'attach', resume: { tab1: 8 } })
+    tell(again, batch('tab1', 8))
+    await panel.next('batch', ({ first }) => first === 8)
+  })
+
+  it('are heard by all inspectors, and not when nobody inspects', async () => {
+    const { attached, inspector, join } = setup()
+    const one = await join('one')
+    tell(one, hello('tab1'))
+    one.send({ frame: 'ping' })
+    await one.next('heartbeat')
+    const idle = inspector().probe
+    await idle.join()
+    tell(one, hello('tab1'))
+    const [panel, other] = [await attached(), await attached()]
+    tell(one, hello('tab2'))
+    await Promise.all([panel.hello('tab2'), other.hello('tab2'), idle.hello('tab2')])
+    expect([panel, other, idle].flatMap(({ unread }) => unread)).not.toContainEqual(
+      expect.objectContaining({ peer: 'tab1' }),
+    )
+  })
+
+  it('get nothing while they have much to take already', async () => {
+    const { attached, join } = setup()
+    const one = await join('one')
+    one.socket.bufferedAmount = 2 * 1024 * 1024
+    await attached()
+    await turns()
+    expect(one.unread.filter(({ frame }) => frame.frame === 'inspect')).toEqual([])
+  })
+
+  const lies: [string, object | string][] = [
+    ['no JSON', '{'],
+    ['null', 'null'],
+    ['a frame of an inspector', { frame: 'detach', session: 'panel' }],
+    ['one of the relay', { frame: 'joined', room: 'r', peers: 1 }],
+    ['an error for the inspector', { frame: 'error', code: 'forbidden', message: '' }],
+    ['something for the relay', hello('relay:r:1')],
+    ['something for a peer of another', hello('tab2')],
+    ['a bye of another', { frame: 'bye', peer: 'tab2', reason: 'closed' }],
+    ['no peer', { frame: 'hello', peer: 7 }],
+    ['a peer with a long name', hello('x'.repeat(200))],
+    ['an answer that nobody asked for', { frame: 'answer', peer: 'tab1', session: '9.x', id: 1 }],
+    ['an answer without session', { frame: 'answer', peer: 'tab1', id: 1 }],
+    ['a peer called as what objects have', hello('__proto__')],
+  ]
+  it.each(lies)('are not believed %s', async (_, lie) => {
+    const { attached, errors, join } = setup()
+    const one = await join('one')
+    const two = await join('two')
+    const panel = await attached()
+    tell(two, hello('tab2'))
+    await panel.hello('tab2')
+    panel.unread.length = 0
+    if (typeof lie === 'string') one.send({ frame: 'inspect', text: lie })
+    else tell(one, lie)
+    tell(one, hello('tab1'))
+    tell(two, batch('tab2', 1))
+    await panel.hello('tab1')
+    await panel.next('batch')
+    const allowed = JSON.stringify(lie).includes('__proto__') ? ['hello'] : []
+    expect(panel.unread.map(({ frame }) => frame)).toEqual(allowed)
+    expect(panel.closed).toBeUndefined()
+    expect(errors).toEqual([])
+  })
+
+  it('that send more than is good are heard in part, and go on with events', async () => {
+    const { attached, join } = setup()
+    const one = await join('one')
+    const panel = await attached()
+    const filler = 'x'.repeat(200_000)
+    for (let i = 1; i <= 100; i++) tell(one, { ...batch('tab1', i), filler })
+    one.send(publishOf(1, undefined, ['a-1']), ['1'])
+    await one.next('ack')
+    const count = panel.unread.filter(({ frame }) => frame === 'batch').length
+    expect(count).toBeGreaterThan(10)
+    expect(count).toBeLessThan(60)
+  })
+})
+
+describe('pages that may inspect', () => {
+  const ask = (origin: string | undefined, options: RelayOptions = {}, host = 'localhost:8787') => {
+    const relay = createRelay(options)
+    relays.push(relay)
+    const headers = {
+      host,
+      upgrade: 'websocket',
+      'sec-websocket-protocol': 'crosstown.inspect.v1',
+      ...(origin !== undefined && { origin }),
+    }
+    const upgrade = (admission: Admission): Response => Response.json(admission)
+    return (route = 'inspect') =>
+      relay.fetch(new Request(`http://${host}/rooms/r/${route}`, { headers }), { upgrade })
+  }
+  const EXTENSIONS = ['chrome-extension://abcdefghijklmnop', 'moz-extension://4f9c-a1']
+
+  it.each(EXTENSIONS)('are those of the extension %s, on this route only', async (origin) => {
+    const asked = ask(origin)
+    expect(await (await asked()).json()).toEqual({ room: 'r', origin, inspect: true })
+    expect((await asked('socket')).status).toBe(403)
+    expect((await asked('events')).status).toBe(403)
+    // A token decides, where there are tokens.
+    const guarded = ask(origin, { auth: () => undefined, origins: [] }, 'relay.example')
+    expect((await guarded()).status).toBe(200)
+  })
+
+  it("are the relay's own, and those that are served", async () => {
+    const options = { auth: () => undefined, origins: ['https://shop.example'] }
+    for (const [origin, status] of [
+      ['https://relay.example', 200],
+      ['https://shop.example', 200],
+      [undefined, 200],
+      ['https://evil.example', 403],
+      ['https://relay.example.evil.example', 403],
+      ['https://relay.example:444', 403],
+      ['null', 403],
+      ['chrome-extension-not://x', 403],
+    ] as const)
+      expect((await ask(origin, options, 'relay.example')()).status, origin).toBe(status)
+  })
+
+  it('are none that gave this machine a name of their own, without auth', async () => {
+    for (const origin of [undefined, 'http://evil.example:8787', ...EXTENSIONS])
+      expect((await ask(origin, {}, 'evil.example:8787')()).status).toBe(403)
+  })
+
+  it('come with a WebSocket of the right subprotocol', async () => {
+    const relay = createRelay()
+    relays.push(relay)
+    const url = 'http://localhost/rooms/r/inspect'
+    const plain = await relay.request(url)
+    expect(plain.status).toBe(426)
+    expect(await plain.text()).toContain('crosstown.inspect.v1')
+    const headers = { upgrade: 'websocket', 'sec-websocket-protocol': 'crosstown.v1' }
+    expect((await relay.request(url, { headers })).status).toBe(400)
   })
 })
 

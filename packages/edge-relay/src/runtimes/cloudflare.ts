@@ -1,10 +1,11 @@
 /** The relay on Cloudflare: a Worker that finds the room, and a Durable Object that is it. */
-import { BUS_ERROR_CODES, BusError, isRoom, SUBPROTOCOL } from '@crosstown/bus/protocol'
+import { BUS_ERROR_CODES, BusError, isRoom } from '@crosstown/bus/protocol'
 import type { Admission } from '../connection.ts'
 import { jwtAuth } from '../jwt.ts'
 import { createRelay, type Relay, type RelayOptions } from '../relay.ts'
 import type { Socket, SocketEvents } from '../socket.ts'
 import { type DurableObjectStorageLike, durableObjectStore } from '../stores/durable-object.ts'
+import { protocolOf } from './server.ts'
 
 /** Of the context of a Durable Object, what is used here. */
 export interface DurableObjectContext {
@@ -120,7 +121,7 @@ class DurableRoom implements RoomObject {
     socket.events = this.#relay.accept(socket, admission)
     return new Response(null, {
       status: 101,
-      headers: { 'Sec-WebSocket-Protocol': SUBPROTOCOL },
+      headers: { 'Sec-WebSocket-Protocol': protocolOf(admission) },
       webSocket: client,
     } as ResponseInit)
   }

@@ -9,9 +9,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
+import { INSPECT_SUBPROTOCOL } from '@crosstown/bus/inspect'
 import { BUS_ERROR_CODES, encodeFrame, SUBPROTOCOL } from '@crosstown/bus/protocol'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { EventStreamProbe } from '../testing/event-stream-probe.ts'
+import { connectInspector } from '../testing/inspector.ts'
 import { connectProbe, headerOf, helloOf, publishOf } from '../testing/probe.ts'
 import { endAll, type Flags, type RelayProcessHandle, RUNTIMES } from '../testing/relay-process.ts'
 
@@ -184,6 +186,30 @@ const POINTS: readonly Point[] = [
         expect(ws.protocol).toBe(SUBPROTOCOL)
         ws.close()
       }
+    },
+  },
+  {
+    title:
+      'an inspector comes by a route and a subprotocol of its own, and sees what the room does',
+    async run(start) {
+      const { socket } = await start()
+      const route = socket.replace('/socket', '/inspect')
+      expect(await refusal(route, {})).toEqual([400, 'unsupported_version'])
+      const inspect = { 'sec-websocket-protocol': INSPECT_SUBPROTOCOL }
+      expect(await refusal(socket, inspect)).toEqual([400, 'unsupported_version'])
+      const foreign = { ...inspect, origin: 'https://evil.example' }
+      expect(await refusal(route, foreign)).toEqual([403, 'bad_origin'])
+      const one = await joined(socket, 'one')
+      const panel = await connectInspector(route, INSPECT_SUBPROTOCOL, {
+        origin: 'chrome-extension://abcdefghijklmnopabcdefghijklmnop',
+      })
+      expect(panel.protocol).toBe(INSPECT_SUBPROTOCOL)
+      expect(await panel.join()).toMatchObject({ room: '42', peers: 1 })
+      panel.attach()
+      await panel.hello()
+      one.send(publishOf(1, undefined, ['a-1']), ['1'])
+      expect(await panel.record('confirmed')).toMatchObject({ ids: [['a', 1, 1]], place: 1 })
+      panel.close()
     },
   },
   {

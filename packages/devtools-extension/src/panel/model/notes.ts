@@ -53,7 +53,8 @@ export function noteOf(record: InspectRecord, peer: KnownPeer): Note | undefined
       }
     }
     case 'dropped': {
-      if (record.why === 'duplicate' || record.count === 0) return undefined
+      if (record.why === 'duplicate' || record.why === 'unwanted' || record.count === 0)
+        return undefined
       const [first] = record.ids
       const event = first === undefined ? undefined : firstId(first)
       const events = record.count === 1 ? '1 event' : `${record.count} events`

@@ -35,6 +35,12 @@ export function ValueTree(props: ValueTreeProps): ReactNode {
     open: new Set([pathKey([])]),
     loaded: new Map(),
   }))
+  // Another value in the same place: what was open stays so, what was loaded was of the one before.
+  const [loadedOf, setLoadedOf] = useState(root)
+  if (loadedOf !== root) {
+    setLoadedOf(root)
+    setState((now) => ({ ...now, loaded: new Map() }))
+  }
   const [active, setActive] = useState(0)
   const [menuAt, setMenuAt] = useState<{ readonly at: MenuAt; readonly line: Line }>()
   const tree = useRef<HTMLDivElement>(null)

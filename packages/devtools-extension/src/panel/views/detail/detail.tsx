@@ -14,15 +14,12 @@ import { Chain } from './chain.tsx'
 import { Delivery } from './delivery.tsx'
 import './detail.css'
 import { Envelope } from './envelope.tsx'
+import type { EventDetailProps } from './event-detail.ts'
 import { Payload } from './payload.tsx'
 import { Timeline } from './timeline.tsx'
 
 export interface DetailProps extends ViewProps {
   onClose(): void
-}
-
-export interface EventDetailProps extends ViewProps {
-  readonly row: EventRow
 }
 
 const TABS = ['payload', 'envelope', 'delivery', 'chain', 'timeline'] as const
@@ -64,7 +61,7 @@ function EventDetail(
   return (
     <div className="detail">
       <Head title={row.event.type} onClose={onClose}>
-        {count > 1 && <span className="hint">{count} selected</span>}
+        {count > 1 && <span className="hint">{plural(count, 'selected', 'selected')}</span>}
         <button
           type="button"
           className="tool"

@@ -1,5 +1,5 @@
 /** The log: every event and everything else that happened, a row each, the newest at the end. */
-import { useVirtualizer } from '@tanstack/react-virtual'
+import { defaultRangeExtractor, useVirtualizer } from '@tanstack/react-virtual'
 import {
   type KeyboardEvent,
   type MouseEvent,
@@ -61,12 +61,18 @@ export function LogView(props: ViewProps): ReactNode {
 
   const columns = columnsFor(settings, width)
   const room = MOST_ELEMENTS - 2 - Math.ceil(height / ROW_HEIGHT)
+  const overscan = Math.max(0, Math.min(OVERSCAN, Math.floor(room / 2)))
   const virtual = useVirtualizer({
     count: length,
     getScrollElement: () => grid.current,
     estimateSize: () => ROW_HEIGHT,
-    overscan: Math.max(0, Math.min(OVERSCAN, Math.floor(room / 2))),
+    overscan,
     scrollPaddingStart: ROW_HEIGHT,
+    // Where it follows, the end is shown in the frame in which it comes, not one scroll event later.
+    rangeExtractor: (range) =>
+      follows
+        ? lastOf(length, Math.ceil(height / ROW_HEIGHT) + overscan)
+        : defaultRangeExtractor(range),
   })
   const tail = useTail(grid, filtered, ROW_HEIGHT, panel.following, follows)
   const lights = useLights(session)
@@ -234,7 +240,8 @@ export function LogView(props: ViewProps): ReactNode {
         <div role="rowgroup" className="log-rows" style={{ height: virtual.getTotalSize() }}>
           {rows.map(({ row, index, top }) => (
             <LogRow
-              key={row.row}
+              // Elements are used again for other rows, which costs less than new ones.
+              key={index % MOST_ELEMENTS}
               row={row}
               index={index}
               top={top}
@@ -269,6 +276,12 @@ export function LogView(props: ViewProps): ReactNode {
       {menu && <Menu {...menu} onClose={() => setMenu(undefined)} />}
     </div>
   )
+}
+
+/** The positions of the last rows. */
+function lastOf(length: number, count: number): number[] {
+  const first = Math.max(0, length - count)
+  return Array.from({ length: length - first }, (_, index) => first + index)
 }
 
 /** What something was when `on` became true, as long as it is. */
