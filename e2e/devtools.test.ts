@@ -1,9 +1,14 @@
 /** The panel in Chromium's DevTools, with real buses in pages, workers, services and other devices. */
+import { AxeBuilder } from '@axe-core/playwright'
 import type { Frame, Page } from '@playwright/test'
 import { start, stop } from './fixtures.ts'
 import { expect, test } from './lib/devtools.ts'
 
 test.describe.configure({ timeout: 120_000 })
+
+declare global {
+  var told: unknown[]
+}
 
 /** Rows of the log with a text. */
 const rows = (panel: Frame | Page, text: string | RegExp) =>
@@ -97,6 +102,37 @@ test('two tabs, a worker, a service worker, a service and another device stand i
   }
 })
 
+test('what is published in the panel reaches the pages, as one of theirs', async ({
+  context,
+  page,
+  site,
+  openPanel,
+}) => {
+  await page.goto(`${site}/?name=tabA`)
+  const other = await context.newPage()
+  await other.goto(`${site}/?name=tabB`)
+  for (const tab of [page, other]) {
+    await tab.evaluate(() => {
+      globalThis.told = []
+      peer.subscribe('panel.said', ({ data, metadata }) => {
+        const { word, to } = data as { word: string; to: Set<string> }
+        told.push([word, [...to], metadata?.['inspector']])
+      })
+    })
+  }
+  const { panel } = await openPanel(page)
+  await expect(rows(panel, /tab 2.* is here/)).toBeVisible()
+  await panel.getByRole('tab', { name: 'Publish' }).click()
+  await panel.getByRole('textbox', { name: 'Data' }).fill("{ word: 'hi', to: new Set(['all']) }")
+  await panel.getByRole('combobox', { name: /^Type/ }).fill('panel.said')
+  await panel.getByRole('combobox', { name: /^Type/ }).press('Control+Enter')
+  for (const tab of [page, other]) {
+    await expect.poll(() => tab.evaluate(() => told)).toEqual([['hi', ['all'], true]])
+  }
+  await panel.getByRole('tab', { name: 'Log' }).click()
+  await expect(rows(panel, 'panel.said')).toContainText('2/2')
+})
+
 test('a reload, another page, and the way back and forth are survived', async ({
   page,
   site,
@@ -173,3 +209,30 @@ test('the panel is dark where DevTools are', async ({ page, site, openPanel }) =
     contentType: 'image/png',
   })
 })
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  test(`axe finds nothing in any view, and each is reached by its key: ${colorScheme}`, async ({
+    page,
+    site,
+    panelTab,
+  }) => {
+    await page.goto(`${site}/?name=tab&with=worker`)
+    const panel = await panelTab(page)
+    await panel.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+    await call(page, 1)
+    await expect(rows(panel, 'roll.here').first()).toBeVisible()
+    await rows(panel, 'roll.call').click()
+    const views = await panel.getByRole('tablist', { name: 'Views' }).getByRole('tab').all()
+    const found: Record<string, string[]> = {}
+    for (const [index, view] of views.entries()) {
+      await panel.keyboard.press(String(index + 1))
+      await expect(view).toHaveAttribute('aria-selected', 'true')
+      const { violations } = await new AxeBuilder({ page: panel }).analyze()
+      found[String(await view.textContent())] = violations.flatMap(({ id, nodes }) =>
+        nodes.map(({ html }) => `${id}: ${html}`),
+      )
+    }
+    expect(views.length).toBeGreaterThan(0)
+    expect(Object.entries(found).filter(([, all]) => all.length > 0)).toEqual([])
+  })
+}
