@@ -17,6 +17,8 @@ export interface PanelEnv {
   readonly enableSite?: () => Promise<void>
   /** Filled into the connect form: a relay that serves this page, say. */
   readonly relay?: Partial<RelayAddress>
+  /** Whether a token that is typed in is there again after a reload, in this tab only. */
+  readonly keepsToken?: boolean
 }
 
 export interface ThemeSource {
@@ -34,5 +36,5 @@ export interface RelayAddress {
   /** `ws:`, `wss:`, `http:` or `https:`. */
   readonly url: string
   readonly room: string
-  readonly token?: string
+  readonly token?: string | undefined
 }

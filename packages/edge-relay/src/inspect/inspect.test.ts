@@ -278,10 +278,10 @@ describe("the relay's own tap", () => {
       rights: { publish: ['a.*'], subscribe: ['b.*'] },
       queued: 0,
     })
-    one.socket.bufferedAmount = 1_000
+    one.socket.bufferedAmount = 100_000
     platform.advance(600)
     platform.advance(FLUSH_MS)
-    await panel.record('device', ({ queued }) => queued === 1_000)
+    await panel.record('device', ({ queued }) => queued === 100_000)
     one.socket.drop()
     await join('two', { token: 'r' })
     platform.advance(FLUSH_MS)
