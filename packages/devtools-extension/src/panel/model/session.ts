@@ -16,7 +16,7 @@ import { boundClocks } from './pairs.ts'
 import { PeerBook } from './peer-book.ts'
 import type { KnownPeer } from './peers.ts'
 import { Skew } from './skew.ts'
-import { lastFirstOf, stepsOf } from './step-list.ts'
+import { stepsOf } from './step-list.ts'
 import {
   COMMITTED,
   CONFIRMED,
@@ -330,7 +330,7 @@ export class SessionStore implements Session, FactSink {
     if (arrived !== undefined) this.skew.arrived(peer.index, record.at, arrived)
     if (isEventRecord(record)) {
       writeFacts(this, peer, record)
-      if (this.book.devices > 1) boundClocks(this, record, arrived ?? record.at)
+      if (this.book.devices > 1) boundClocks(this, peer, record, arrived ?? record.at)
     }
     const note = noteOf(record, peer)
     if (note) {
@@ -569,7 +569,8 @@ export class SessionStore implements Session, FactSink {
       const entry = ring.at(row)
       if (entry < 0) continue
       entries.ms[entry] = this.skew.msOf(entries.msPeer[entry]!, entries.rawAt[entry]!)
-      if (!Number.isNaN(entries.lastFirst[entry]!)) entries.lastFirst[entry] = lastFirstOf(this, entry)
+      if (!Number.isNaN(entries.lastFirst[entry]!))
+        entries.lastFirst[entry] = this.skew.msOf(entries.lastPeer[entry]!, entries.lastAt[entry]!)
     }
     this.timesVersion++
   }

@@ -148,7 +148,11 @@ export class Skew {
     // `+ 0` so that no skew is not -0.
     return {
       ms: -device.offset + 0,
-      uncertainty: Math.max(GRAIN_MS, Math.abs(device.high - device.low) / 2),
+      uncertainty: Math.max(
+        GRAIN_MS,
+        Math.abs(device.high - device.offset),
+        Math.abs(device.offset - device.low),
+      ),
     }
   }
 
@@ -223,7 +227,11 @@ export class Skew {
       const { low, high } = device
       const both = Number.isFinite(low) && Number.isFinite(high)
       const offset = both ? (low + high) / 2 : Math.min(Math.max(0, low), high)
-      if (Math.abs(offset - device.offset) < 0.01) continue
+      // Times that were given stay as long as they can be true, and are not far from the best guess.
+      const holds = low <= device.offset && device.offset <= high
+      const near = both ? Math.max(1, (high - low) / 4) : 1
+      if (holds && Math.abs(offset - device.offset) < near) continue
+      if (offset === device.offset) continue
       device.offset = offset
       this.#version++
     }
