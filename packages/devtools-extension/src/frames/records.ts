@@ -191,7 +191,10 @@ const kinds: { readonly [K in Kind]: Reader<Others<K>> } = {
   subscribed: shape({ subscription: readSubscription }),
   unsubscribed: shape({ sub }),
   viewed: shape({ view: readView }),
-  error: shape({ code, stage, message }, { event: headerText, type: eventType, device: headerText }),
+  error: shape(
+    { code, stage, message },
+    { event: headerText, type: eventType, device: headerText },
+  ),
   life: shape({ state: oneOf('visible', 'hidden', 'frozen', 'resumed', 'cleared') }),
   found: shape({ ids: readIds }),
   device: shape(

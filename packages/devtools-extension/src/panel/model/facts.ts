@@ -228,8 +228,16 @@ function shortKeyOf(record: EventRecord): string | number | undefined {
       return record.to ?? (record.via === 'tabs' ? 'tabs' : undefined)
     case 'handled':
       return record.sub
+    case 'received':
+      return `${record.via} ${record.origin} ${record.from ?? ''}`
+    case 'confirmed':
+      return `place ${record.epoch ?? ''}`
     case 'matched':
-      return record.subs.length === 0 ? 'none' : record.subs.length === 1 ? -1 - record.subs[0]! : undefined
+      return record.subs.length === 0
+        ? 'none'
+        : record.subs.length === 1
+          ? -1 - record.subs[0]!
+          : undefined
     default:
       return undefined
   }

@@ -65,7 +65,9 @@ export class KnownPeer implements Numbered {
   /** When its messages were last looked at for what they say of clocks. */
   pairedAt: number = Number.NEGATIVE_INFINITY
   #matching = new Map<string, readonly Interval[]>()
-  #readable: { readonly patterns: readonly string[]; readonly matches: (type: string) => boolean } | undefined
+  #readable:
+    | { readonly patterns: readonly string[]; readonly matches: (type: string) => boolean }
+    | undefined
   #picture: Peer | undefined
 
   constructor(index: number, hello: HelloFrame, now: number) {

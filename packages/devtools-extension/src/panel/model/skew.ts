@@ -7,7 +7,7 @@
  */
 
 /** Both clocks of a peer were read together here; a machine that slept is read anew. */
-interface Reading {
+export interface Reading {
   readonly monotonic: number
   readonly offset: number
 }
@@ -129,6 +129,11 @@ export class Skew {
   msOf(peer: number, at: number): number {
     const clock = this.#clocks[peer]
     return clock ? this.#wall(clock, at) + this.#devices[clock.device]!.offset : Number.NaN
+  }
+
+  /** What its clocks said: wall minus monotonic, from a monotonic time on. */
+  readings(peer: number): readonly Reading[] {
+    return this.#clocks[peer]?.readings ?? []
   }
 
   /** The other way, by its newest reading. */

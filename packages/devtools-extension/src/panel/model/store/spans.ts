@@ -150,6 +150,15 @@ export class Spans {
     return place >= 0 && place < chunk.count[span & MASK]! ? place : -1
   }
 
+  /** Counter of its first id, 0 of one without. */
+  firstOf(span: number): number {
+    return this.#chunks[span >> BITS]!.first[span & MASK]!
+  }
+
+  countOf(span: number): number {
+    return this.#chunks[span >> BITS]!.count[span & MASK]!
+  }
+
   at(span: number): number {
     return this.#chunks[span >> BITS]!.at[span & MASK]!
   }
