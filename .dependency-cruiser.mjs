@@ -20,7 +20,7 @@ const interfaces = `${bus}/(log/log|log/record|links/link|codec/codec|protocol/f
 
 /** Pure functions shared with the relay: these may be run by some. */
 const protocol = `${bus}/protocol/`
-const protocolUsers = '(sync|links|log|read|dispatch|inspect)'
+const protocolUsers = '(sync|links|log|read|dispatch|codec|inspect)'
 
 const reactPackage = ['^react$', '^node_modules/react/', '^node_modules/@types/react/']
 

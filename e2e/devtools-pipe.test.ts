@@ -1,5 +1,6 @@
 /** Between pages and a panel: what the content script carries, and what it comes back from. */
 /// <reference types="chrome" />
+import { cp, readFile, writeFile } from 'node:fs/promises'
 import type { BrowserContext, Page } from '@playwright/test'
 import { expect, test } from './lib/devtools.ts'
 
@@ -14,9 +15,10 @@ const serve = (context: BrowserContext, url: string, body: string): Promise<unkn
 
 declare global {
   /** Of a page: what it heard on the inspect channel. */
-  var heard: string[]
+  var tapHeard: string[]
   /** Of a panel: its pipes, with what came over each. */
   var panelPipes: { port: chrome.runtime.Port; origin: string; opened: boolean; texts: string[] }[]
+  var panelOpenings: number
   var wake: () => Promise<unknown>
   var inspectChannel: BroadcastChannel
 }
@@ -24,9 +26,9 @@ declare global {
 /** Lets a page say and hear what a tap would. */
 function tap(page: Pick<Page, 'evaluate'>): Promise<void> {
   return page.evaluate(() => {
-    globalThis.heard = []
+    globalThis.tapHeard = []
     globalThis.inspectChannel = new BroadcastChannel('crosstown:inspect')
-    inspectChannel.onmessage = ({ data }) => heard.push(data)
+    inspectChannel.onmessage = ({ data }) => tapHeard.push(data)
   })
 }
 
@@ -50,13 +52,16 @@ async function barePanel(
     const [front] = await chrome.tabs.query({ active: true, lastFocusedWindow: true })
     const tab = front?.id as number
     globalThis.panelPipes = []
+    globalThis.panelOpenings = 0
     const join = (port: chrome.runtime.Port, origin = '') => {
       const pipe = { port, origin, opened: false, texts: [] as string[] }
       panelPipes.push(pipe)
       let parts = ''
       port.onMessage.addListener((message) => {
-        if (message.open) pipe.opened = true
-        else if (message.more !== undefined) parts += message.more
+        if (message.open) {
+          pipe.opened = true
+          panelOpenings += 1
+        } else if (message.more !== undefined) parts += message.more
         else {
           pipe.texts.push(parts + message)
           parts = ''
@@ -87,6 +92,9 @@ const carrying = (panel: Page): Promise<string[]> =>
       .map(({ origin }) => origin)
       .sort(),
   )
+
+/** How often a pipe began to carry. */
+const openings = (panel: Page): Promise<number> => panel.evaluate(() => panelOpenings)
 
 const texts = (panel: Page): Promise<string[]> =>
   panel.evaluate(() => panelPipes.flatMap(({ texts }) => texts))
@@ -154,7 +162,7 @@ test('frames of taps go up, frames of inspectors go down, and nothing else does'
   ]) {
     await post(panel, message)
   }
-  await expect.poll(() => page.evaluate(() => heard)).toEqual([attach])
+  await expect.poll(() => page.evaluate(() => tapHeard)).toEqual([attach])
 })
 
 test('a frame longer than a message may be arrives whole', async ({
@@ -229,6 +237,7 @@ test('a reload, another page, and the way back and forth are survived', async ({
   await page.reload()
   // Its first script finds that it is inspected.
   expect(await page.evaluate(() => document.documentElement.dataset['inspected'])).toBe('1')
+  await expect.poll(() => openings(panel)).toBe(2)
   await expect.poll(() => carrying(panel)).toEqual([site])
 
   const other = site.replace('127.0.0.1', 'localhost')
@@ -261,9 +270,11 @@ test('panels hear the pages of their own tab, and two panels of one tab both do'
   for (const panel of [first, twin]) await expect.poll(() => carrying(panel)).toEqual([site])
   await expect.poll(() => carrying(elsewhere)).toEqual([other])
 
+  const before = await Promise.all([first, twin].map(openings))
   await page.reload()
   await tap(page)
-  for (const panel of [first, twin]) await expect.poll(() => carrying(panel)).toEqual([site])
+  const after = () => Promise.all([first, twin].map(openings))
+  await expect.poll(after).toEqual(before.map((count) => count + 1))
   await say(page, hello('mine'))
   for (const panel of [first, twin]) await expect.poll(() => texts(panel)).toEqual([hello('mine')])
   expect(await texts(elsewhere)).toEqual([])
@@ -295,4 +306,53 @@ test('a page outlives its extension quietly', async ({ page, site, context, exte
     dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))
   })
   expect(complaints).toEqual([])
+})
+
+test.describe('another site', () => {
+  test.use({ switches: ['--host-resolver-rules=MAP shop.test 127.0.0.1'] })
+  const shopOf = (site: string) => site.replace('127.0.0.1', 'shop.test')
+
+  test('is not touched, and the panel says so', async ({ page, site, context, openPanel }) => {
+    const shop = shopOf(site)
+    await serve(context, `${shop}/tap`, BLANK)
+    await page.goto(`${shop}/tap`)
+    const { panel } = await openPanel(page)
+    await expect(panel.getByText(`The extension has no access to ${shop}.`)).toBeVisible()
+    await tap(page)
+    expect(await mark(page)).toBeNull()
+  })
+
+  test.describe('that the user has allowed', () => {
+    // The question is the browser's own window, which no test can answer.
+    test.use({
+      extension: async ({ extension }, use, info) => {
+        const allowed = info.outputPath('allowed')
+        await cp(extension, allowed, { recursive: true })
+        const file = `${allowed}/manifest.json`
+        const manifest = JSON.parse(await readFile(file, 'utf8'))
+        const access = { host_permissions: ['*://shop.test/*'], permissions: ['scripting'] }
+        await writeFile(file, JSON.stringify({ ...manifest, ...access }))
+        await use(allowed)
+      },
+    })
+
+    test('is heard at once, and after a reload', async ({ page, site, context, openPanel }) => {
+      const shop = shopOf(site)
+      await serve(context, `${shop}/tap`, BLANK)
+      const said = (name: string) => hello(name, `,"kind":"page","source":"${name}"`)
+      await page.goto(`${shop}/tap`)
+      const { panel } = await openPanel(page)
+      await expect.poll(() => mark(page)).toBe('1')
+      await tap(page)
+      await say(page, said('before'))
+      await expect(panel.getByText('page before')).toBeVisible()
+
+      await page.reload()
+      await tap(page)
+      await expect(async () => {
+        await say(page, said('after'))
+        await expect(panel.getByText('page after')).toBeVisible({ timeout: 500 })
+      }).toPass()
+    })
+  })
 })

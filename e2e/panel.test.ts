@@ -14,7 +14,7 @@ test('of 100,000 rows at most 80 are in the page; selection and filter work', as
   const page = await openPanel()
   await page.setViewportSize({ width: 1400, height: 1600 })
   await page.evaluate(() => window.tap().flood(100_500))
-  await expect(page.getByText('100,000 of 100,000')).toBeVisible()
+  await expect(page.getByText('100,000 of 100,000')).toBeVisible({ timeout: 50_000 })
   await expect(page.getByText(/forgotten/)).toBeVisible()
   const most = () => page.locator('[role="row"]').count()
   expect(await most()).toBeLessThanOrEqual(80)
@@ -158,7 +158,7 @@ test('the payload opens level by level, and says why where it cannot be had', as
   })
   await rows(page).filter({ hasText: 'order.placed' }).click()
   const tree = page.getByRole('tree', { name: 'Payload' })
-  await expect(tree.getByRole('treeitem', { name: /^id: 7n/ })).toBeVisible()
+  await expect(tree.getByRole('treeitem').filter({ hasText: 'id: 7n' })).toBeVisible()
   await expect(tree).toContainText('redacted where it was captured')
   await expect(page.getByText('312 B · devalue')).toBeVisible()
 
@@ -176,7 +176,7 @@ test('the payload opens level by level, and says why where it cannot be had', as
   await page.keyboard.press('End')
   await page.keyboard.press('ArrowUp')
   await page.keyboard.press('ArrowRight')
-  await expect(tree.getByRole('treeitem', { name: /a: "coffee"/ })).toBeVisible()
+  await expect(tree.getByRole('treeitem').filter({ hasText: 'a: "coffee"' })).toBeVisible()
   await expect(tree).toContainText('1 more')
   const asked = await page.evaluate(() => window.taps['aaaaaaaaaaaa']?.asked.at(-1))
   expect(asked).toMatchObject({ what: 'payload', path: ['lines'], depth: 1, from: 0 })
@@ -243,8 +243,8 @@ test('a cell is filtered by and left out from its menu', async ({ openPanel }) =
     .filter({ hasText: 'a.one' })
     .locator('[data-column="type"]')
     .click({ button: 'right' })
-  await page.getByRole('menuitem', { name: 'Exclude type:a.one' }).click()
-  await expect(page.getByRole('combobox', { name: 'Filter' })).toHaveValue('-type:a.one')
+  await page.getByRole('menuitem', { name: 'Exclude type:=a.one' }).click()
+  await expect(page.getByRole('combobox', { name: 'Filter' })).toHaveValue('-type:=a.one')
   await expect(rows(page).filter({ hasText: 'a.one' })).toHaveCount(0)
   await expect(rows(page).filter({ hasText: 'b.two' })).toBeVisible()
 })
@@ -262,14 +262,16 @@ test('settings are kept, and damaged ones are not believed', async ({ openPanel 
   expect(kept).toMatchObject({
     theme: 'dark',
     time: 'delta',
-    hidden: ['size', 'latency', 'stream', 'state'].sort(),
+    hidden: ['latency', 'stream', 'state', 'size'],
   })
 })
 
 test('a peer of another version is named, with which side to upgrade', async ({ openPanel }) => {
   const page = await openPanel()
   await page.evaluate(() => window.tap({ version: 2, hello: { library: '9.0.0' } }))
-  await expect(page.getByRole('alert')).toContainText(/version 2.*version 1.*Update the extension/)
+  await expect(page.getByRole('alert')).toContainText(
+    /bus 9\.0\.0, which is newer than this panel.*update the panel/,
+  )
 })
 
 test('what strangers post on the channel breaks nothing', async ({ openPanel }) => {

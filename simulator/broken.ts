@@ -112,15 +112,6 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
     profile: 'trimmed',
   },
   {
-    name: 'presumptuous-room',
-    invariant: 4,
-    fault: 'the relay takes all before what it trimmed of a publisher for what it had',
-    file: 'edge-relay/dist/stores/trimmed-ids.js',
-    find: 'first <= counter && counter <= last',
-    replace: 'counter <= last',
-    profile: 'trimmed',
-  },
-  {
     name: 'two-cursors',
     invariant: 4,
     fault: 'a batch of the room is committed without moving the cursor',

@@ -11,6 +11,7 @@ export const capabilities = {
   chromium: { variable: 'CROSSTOWN_CHROMIUM', find: findChromium },
   deno: { variable: 'CROSSTOWN_DENO', find: findDeno },
   bun: { variable: 'CROSSTOWN_BUN', find: findBun },
+  firefox: { variable: 'CROSSTOWN_FIREFOX', find: findFirefox },
 }
 
 /** Finds the named capabilities; returns the variables to set and why others are missing. */
@@ -49,22 +50,8 @@ async function findChromium(given) {
   const system = onSystem()
   if (system && (await answers(system))) return { value: system }
 
-  if (process.getuid?.() === 0 && which('apt-get')) {
-    console.log('Installing Chromium with apt-get (update, then install chromium) ...')
-    const started = Date.now()
-    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-    const apt = (...args) => run('apt-get', args, { env, timeout: 300_000 })
-    const update = await apt('update')
-    const packages = ['chromium', 'fonts-liberation']
-    const install = await apt('install', '-y', '--no-install-recommends', ...packages)
-    const installed = onSystem()
-    if (installed && (await answers(installed))) {
-      console.log(`  done in ${Math.round((Date.now() - started) / 1000)} s.`)
-      return { value: installed }
-    }
-    console.log(`${update.output}\n${install.output}`.trim().split('\n').slice(-8).join('\n'))
-    console.log('  apt-get did not bring a Chromium that starts.')
-  }
+  const installed = await withApt(['chromium', 'fonts-liberation'], onSystem)
+  if (installed) return { value: installed }
 
   console.log('Installing Chromium with Playwright (playwright install chromium) ...')
   const install = await runNode([tool('@playwright/test', 'playwright'), 'install', 'chromium'], {
@@ -74,6 +61,26 @@ async function findChromium(given) {
   if (downloaded) return { value: downloaded }
   const last = install.output.trim().split('\n').at(-1) ?? ''
   return { missing: `no Chromium found, and none could be installed (${last.trim()})` }
+}
+
+/** What `onSystem` finds, when it starts, after the packages were installed; where that is allowed. */
+async function withApt(packages, onSystem) {
+  if (process.getuid?.() !== 0 || !which('apt-get')) return undefined
+  const [name] = packages
+  console.log(`Installing ${name} with apt-get (update, then install ${name}) ...`)
+  const started = Date.now()
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  const apt = (...args) => run('apt-get', args, { env, timeout: 300_000 })
+  const update = await apt('update')
+  const install = await apt('install', '-y', '--no-install-recommends', ...packages)
+  const installed = onSystem()
+  if (installed && (await answers(installed))) {
+    console.log(`  done in ${Math.round((Date.now() - started) / 1000)} s.`)
+    return installed
+  }
+  console.log(`${update.output}\n${install.output}`.trim().split('\n').slice(-8).join('\n'))
+  console.log(`  apt-get did not bring a ${name} that starts.`)
+  return undefined
 }
 
 /** Playwright's own Chromium, when it is on the disk and starts here. */
@@ -98,4 +105,15 @@ async function findBun(given) {
     if (path && existsSync(path) && (await answers(path))) return { value: path }
   }
   return { missing: 'no Bun that starts here (the npm package bun has none for this machine?)' }
+}
+
+/** A Firefox as its users have it: Playwright's own installs no extension. */
+async function findFirefox(given) {
+  const onSystem = () => which('firefox-esr', 'firefox')
+  for (const path of [given, onSystem()]) {
+    if (path && (await answers(path))) return { value: path }
+  }
+  if (given) return { missing: `CROSSTOWN_FIREFOX=${given} does not start` }
+  const installed = await withApt(['firefox-esr'], onSystem)
+  return installed ? { value: installed } : { missing: 'no Firefox that starts here' }
 }

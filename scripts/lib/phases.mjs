@@ -63,7 +63,7 @@ export const phases = [
     name: 'e2e',
     built: true,
     needs: ['chromium'],
-    uses: ['deno'],
+    uses: ['deno', 'firefox'],
     files: () => filesUnder(['e2e']).filter((path) => /\.(test|spec)\.tsx?$/.test(path)),
     runner: playwright(10 * minutes),
   },

@@ -137,6 +137,7 @@ export function createBusOn(
     relay,
     links,
     retention: { events: limits.logEvents, bytes: limits.logBytes, days: limits.logDays },
+    inspection: () => inspected.inspection,
     report,
     onGap,
     opened: () => pipeline.run(),

@@ -10,7 +10,11 @@ export interface RelayRights extends Rights {
   readonly history?: boolean
   /** Whether it may hear who is there. @default true */
   readonly presence?: boolean
-  /** Whether it may inspect the room and its devices. @default false */
+  /**
+   * Whether it may inspect the room and its devices: see all that all of them do, whatever their
+   * rights, the data of events that never leave them included, and publish through each of them.
+   * @default false
+   */
   readonly inspect?: boolean
 }
 
@@ -52,7 +56,7 @@ export type Auth = (
 /** Who everyone is on a relay without auth, which serves its own machine only. */
 export const ANONYMOUS: Identity = {
   subject: 'anonymous',
-  rights: { publish: ['**'], subscribe: ['**'] },
+  rights: { publish: ['**'], subscribe: ['**'], inspect: true },
 }
 
 /**

@@ -25,12 +25,14 @@ import {
   MAX_PRESENCE_LENGTH,
   type PresenceFrame,
   type PublishFrame,
+  type Rights,
   type Term,
   utf8Length,
 } from '@crosstown/bus/protocol'
 import { type Auth, authenticate, type Identity, type RelayRights } from './auth.ts'
 import type { AdmittedReply } from './commands.ts'
 import type { Member, ReadRights } from './delivery.ts'
+import type { TappedDevice } from './inspect/room.ts'
 import { faultOf, linesOf } from './judge.ts'
 import type { Limits } from './limits.ts'
 import type { Platform } from './platform.ts'
@@ -50,7 +52,7 @@ export interface ConnectionContext {
   readonly auth: Auth | undefined
   readonly host: (room: string) => RoomHost
   /** Called once, when the connection is closed. */
-  readonly left: (connection: Connection) => void
+  readonly left: (connection: SocketEvents) => void
   readonly report: (error: unknown, room: string) => void
 }
 
@@ -58,15 +60,18 @@ export interface ConnectionContext {
 export interface Admission {
   readonly room: string
   readonly origin?: string
+  /** It came to inspect the room, by the subprotocol for that. */
+  readonly inspect?: true
 }
 
 const NO_RIGHTS: ReadRights = { key: '', mayRead: () => false }
 
 /** One connection over the Socket port. */
-export class Connection implements Member, Viewer, SocketEvents {
+export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
   device = ''
   name = ''
   subject: string | undefined
+  rights: Rights | undefined
   sees = false
   /** Whether the room delivers to it. */
   attached = false
@@ -206,6 +211,7 @@ export class Connection implements Member, Viewer, SocketEvents {
     else if (frame.frame === 'publish') this.#publish(host, frame, data, bytes)
     else if (frame.frame === 'cast') this.#cast(host, frame, data)
     else if (frame.frame === 'presence') this.#presence(host, frame, bytes)
+    else if (frame.frame === 'inspect') host.inspection.heard(this, frame.text)
     else if (frame.frame === 'token')
       this.#renew(frame.token).catch((error: unknown) => this.#failWith(error))
     else throw new BusError('bad_frame', `${frame.frame} is not for the relay, or not now`)
@@ -215,12 +221,14 @@ export class Connection implements Member, Viewer, SocketEvents {
     if (frame.indexes?.some((index, i, all) => i > 0 && index <= (all[i - 1] as number))) {
       throw new BusError('bad_frame', 'publish: indexes must ascend')
     }
+    const lines = linesOf(frame.events)
+    host.inspection.tap?.received(this.name, { frame, lines, data })
     host.publish(
       {
         device: this.device,
         mayPublish: this.#mayPublish,
         frame,
-        lines: linesOf(frame.events),
+        lines,
         data,
       },
       bytes,
@@ -342,6 +350,7 @@ export class Connection implements Member, Viewer, SocketEvents {
     this.name = deviceName(this.device)
     if (this.#context.auth) this.subject = subject
     this.sees = rights.subscribe.length > 0 && rights.presence !== false
+    this.rights = rights
     this.reads = host.delivery.rights(rights.subscribe, hello.types)
     this.place = place
     this.position = resume.from
@@ -369,8 +378,10 @@ export class Connection implements Member, Viewer, SocketEvents {
     // A copy learns that it is one, and no more: what is the other's own must not reach it as its.
     if (this.closed || copy) return
     host.delivery.supersede(this.device)
-    host.delivery.attach(this, head.place)
     this.attached = true
+    host.inspection.came(this)
+    if (resume.reason) host.inspection.tap?.gap(this, resume.reason, resume.from, hello.cursor)
+    host.delivery.attach(this, head.place)
   }
 
   #failWith(error: unknown): void {
@@ -384,6 +395,7 @@ export class Connection implements Member, Viewer, SocketEvents {
   }
 
   #end(code: BusErrorCode): void {
+    if (this.attached) this.#host?.inspection.tap?.ended(this, code)
     this.#leave()
     this.#socket.close(BUS_ERROR_CODES[code], code)
   }
@@ -394,6 +406,7 @@ export class Connection implements Member, Viewer, SocketEvents {
     this.live = false
     this.#host?.delivery.detach(this)
     this.#host?.presence.left(this)
+    this.#host?.inspection.left(this)
     this.onDrain()
     this.#context.left(this)
   }

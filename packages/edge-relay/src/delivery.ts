@@ -6,11 +6,20 @@
  * another process wrote has neither a gap nor a double, and no queue of its own.
  */
 import { BusError, type EventHeader, encodeFrame, typeMatcher } from '@crosstown/bus/protocol'
+import type { RelayTap } from './inspect/tap.ts'
 import type { Limits } from './limits.ts'
 import type { Platform } from './platform.ts'
 import { headPosition, type RoomHead, type RoomRecord } from './record.ts'
 import type { Store } from './stores/store.ts'
-import { advanceText, type Chunk, chunksOf, prepare, type Reader, streamText } from './stream.ts'
+import {
+  advanceText,
+  type Chunk,
+  chunksOf,
+  type Prepared,
+  prepare,
+  type Reader,
+  streamText,
+} from './stream.ts'
 
 /** What one connection may read; connections with the same `key` share encodings. */
 export interface ReadRights {
@@ -21,6 +30,8 @@ export interface ReadRights {
 /** A connection, as its room delivers to it. */
 export interface Member {
   readonly device: string
+  /** What others know its device by. */
+  readonly name: string
   readonly reads: ReadRights
   /** Where its stream stands: everything up to here was sent. */
   place: number
@@ -76,6 +87,8 @@ export interface DeliveryContext {
   readonly report: (error: unknown) => void
   /** The room's head, as far as this process knows. */
   readonly head: () => RoomHead
+  /** Has a tap while the room is inspected. */
+  readonly inspection: { readonly tap: RelayTap | undefined }
 }
 
 /** The connections of one room. */
@@ -146,7 +159,7 @@ export class Delivery {
           sharedPrev = member.position
           texts = textsOf(sharedPrev, shared)
         }
-        this.#deliver(member, shared, texts)
+        this.#deliver(member, shared, texts, prepared)
       }
     }
     return () => {
@@ -154,21 +167,28 @@ export class Delivery {
         // An answer between may have found its socket too slow.
         if (!member.live) continue
         const own = chunksFor({ device: member.device, mayRead: member.reads.mayRead })
-        this.#deliver(member, own, textsOf(member.position, own))
+        this.#deliver(member, own, textsOf(member.position, own), prepared)
       }
     }
   }
 
   /** Hands unpersisted events to everyone who may read them, but not to their sender. */
   cast(from: Member | undefined, headers: readonly EventHeader[], data: readonly string[]): void {
+    const { tap } = this.#context.inspection
+    tap?.cast(from?.name, headers, data)
     for (const { reads, members } of this.#groups.values()) {
       let text: string | undefined
       for (const member of members) {
         // Best effort: what a full socket does not take now is worth nothing later.
-        if (member === from || member.bufferedAmount > this.#context.limits.pauseBytes) continue
+        if (member === from) continue
+        if (member.bufferedAmount > this.#context.limits.pauseBytes) {
+          tap?.castTo(member, headers, undefined)
+          continue
+        }
         text ??= castText(headers, data, reads.mayRead)
-        if (text === '') break
-        member.send(text)
+        tap?.castTo(member, headers, text)
+        if (text !== '') member.send(text)
+        else if (!tap) break
       }
     }
   }
@@ -219,9 +239,17 @@ export class Delivery {
     return { events: limits.streamEvents, bytes: limits.streamBytes }
   }
 
-  #deliver(member: Member, chunks: readonly Chunk[], texts: readonly string[]): void {
+  #deliver(
+    member: Member,
+    chunks: readonly Chunk[],
+    texts: readonly string[],
+    records: readonly Prepared[],
+  ): void {
     for (let i = 0; i < chunks.length; i++) {
       const chunk = chunks[i] as Chunk
+      const { tap } = this.#context.inspection
+      if (tap)
+        tap.passed(member, records, behind(chunks, i, records), chunk.place, texts[i] as string)
       // Nothing readable: one empty frame moves the cursor on later, for all such commits at once.
       if (chunk.runs === '') {
         this.#advanceDue = true
@@ -273,9 +301,11 @@ export class Delivery {
           return
         }
         const { epoch } = this.#context.head()
-        for (const chunk of chunksOf(epoch, wanted.map(prepare), scanned, reader, limit)) {
-          if (chunk.runs !== '' || chunk.place >= goal)
-            send(member, chunk, streamText(member.position, chunk))
+        const prepared = wanted.map(prepare)
+        for (const chunk of chunksOf(epoch, prepared, scanned, reader, limit)) {
+          const text = streamText(member.position, chunk)
+          this.#context.inspection.tap?.passed(member, prepared, scanned, chunk.place, text)
+          if (chunk.runs !== '' || chunk.place >= goal) send(member, chunk, text)
           scanned = chunk.place
         }
         await new Promise<void>((resolve) => platform.soon(resolve))
@@ -300,6 +330,11 @@ function send(member: Member, chunk: Chunk, text: string): void {
   member.send(text)
   member.place = chunk.place
   member.position = chunk.position
+}
+
+/** The place behind which a chunk of these records begins. */
+function behind(chunks: readonly Chunk[], i: number, records: readonly Prepared[]): number {
+  return chunks[i - 1]?.place ?? (records[0] as Prepared).record.place - 1
 }
 
 function textsOf(prev: string, chunks: readonly Chunk[]): string[] {

@@ -98,6 +98,11 @@ export interface Limits {
    */
   readonly presenceDevices: number
   /**
+   * Inspectors of one room at a time.
+   * @default 8
+   */
+  readonly inspectors: number
+  /**
    * Rooms without connections that are kept in memory.
    * @default 1000
    */
@@ -124,6 +129,7 @@ export const DEFAULT_LIMITS: Limits = {
   roomBytes: 512 * 1024 * 1024,
   roomDays: 365,
   presenceDevices: 256,
+  inspectors: 8,
   idleRooms: 1_000,
 }
 

@@ -28,6 +28,17 @@ export function originPolicy(origins: readonly string[] | undefined): OriginPoli
   return (origin) => allowed.has(origin)
 }
 
+/**
+ * Whether an origin may inspect, where it is none that is served: pages of the relay's own, by the
+ * name they came by, and browsers' extensions. None of them gets anything by who it is: the token
+ * says it, and without auth the machine's own names are asked for before.
+ */
+export function mayAskToInspect(origin: string, host: string | undefined): boolean {
+  const url = URL.canParse(origin) ? new URL(origin) : undefined
+  if (url === undefined) return false
+  return /^(chrome|moz|safari-web)-extension:$/.test(url.protocol) || url.host === host
+}
+
 /** Whether an origin is a web page of this machine, on whatever port. */
 export function isLoopbackOrigin(origin: string): boolean {
   const url = URL.canParse(origin) ? new URL(origin) : undefined

@@ -2,18 +2,28 @@
  * The relay as a Hono app: routes, origin, auth, limits. It knows no runtime: one of `runtimes/`
  * serves it and hands it sockets.
  */
+import { INSPECT_SUBPROTOCOL } from '@crosstown/bus/inspect'
 import { BusError, isRoom, SUBPROTOCOL } from '@crosstown/bus/protocol'
 import { type Context, Hono } from 'hono'
-import { bodyLimit } from 'hono/body-limit'
 import { cors } from 'hono/cors'
 import { type Auth, authenticate, type Identity } from './auth.ts'
+import type { PostedEvent } from './commands.ts'
 import type { Admission } from './connection.ts'
 import { answerEvent, answerPage, answerStream, wantsStream } from './http/answers.ts'
+import { bodyOf } from './http/body.ts'
+import { CLOUD_EVENT_HEADERS, cloudEventsIn, isCloudEvents } from './http/cloud-events.ts'
 import { badRequest, errorResponse } from './http/errors.ts'
 import { TRACING_HEADERS, tracingHeaders, tracingOf } from './http/headers.ts'
-import { parsePost } from './http/publish.ts'
+import { answerInspector, redirectToInspector } from './http/inspector.ts'
+import { parsePost, postCloudEvents } from './http/publish.ts'
 import { type Limits, resolveLimits } from './limits.ts'
-import { hostName, isLoopbackHost, type OriginPolicy, originPolicy } from './origins.ts'
+import {
+  hostName,
+  isLoopbackHost,
+  mayAskToInspect,
+  type OriginPolicy,
+  originPolicy,
+} from './origins.ts'
 import { type Platform, systemPlatform } from './platform.ts'
 import { cursorAt, headEvent } from './record.ts'
 import { Rooms } from './rooms.ts'
@@ -36,6 +46,11 @@ export interface RelayOptions {
    */
   readonly origins?: readonly string[]
   readonly limits?: Partial<Limits>
+  /**
+   * Folder of the built panel, which is then served at `/inspector`: `dist/page` of the developer tools.
+   * @default false
+   */
+  readonly inspector?: string | false
   /**
    * Hears of what went wrong behind the scenes.
    * @default console.error
@@ -106,6 +121,11 @@ export class Relay extends Hono<RelayEnv> {
       report: this.#report,
     })
     this.#addRoutes()
+    const { inspector } = options
+    if (inspector) {
+      this.get('/inspector', redirectToInspector)
+      this.get('/inspector/*', (c) => answerInspector(c, inspector))
+    }
   }
 
   /** Whether it may be reached from its own machine only, because it asks nobody for a token. */
@@ -149,7 +169,8 @@ export class Relay extends Hono<RelayEnv> {
       await next()
     })
     // The socket route stands before everything that changes headers: a 101 must not be touched.
-    this.get('/rooms/:room/socket', (c) => this.#upgrade(c))
+    this.get('/rooms/:room/socket', (c) => this.#upgrade(c, SUBPROTOCOL))
+    this.get('/rooms/:room/inspect', (c) => this.#upgrade(c, INSPECT_SUBPROTOCOL))
     this.use(
       cors({
         origin: (origin) => (origin !== '' && this.#maySee(origin) ? origin : null),
@@ -157,6 +178,7 @@ export class Relay extends Hono<RelayEnv> {
         allowHeaders: [
           'Authorization',
           'Content-Type',
+          ...CLOUD_EVENT_HEADERS,
           'If-None-Match',
           'Last-Event-ID',
           ...TRACING_HEADERS,
@@ -170,13 +192,7 @@ export class Relay extends Hono<RelayEnv> {
       c.set('identity', await this.#identify(c))
       await next()
     })
-    const limit = bodyLimit({
-      maxSize: this.#limits.bodyBytes,
-      onError: () => {
-        throw new BusError('too_large', `a body is at most ${this.#limits.bodyBytes} bytes`)
-      },
-    })
-    this.post('/rooms/:room/events', limit, (c) => this.#publish(c))
+    this.post('/rooms/:room/events', (c) => this.#publish(c))
     const reads = {
       store: this.#store,
       limits: this.#limits,
@@ -211,7 +227,7 @@ export class Relay extends Hono<RelayEnv> {
 
   #checkOrigin(c: Context<RelayEnv>): void {
     const origin = c.req.header('origin')
-    if (origin !== undefined && !this.#maySee(origin)) {
+    if (origin !== undefined && !this.#maySee(origin) && !this.#mayInspect(c, origin)) {
       throw new BusError(
         'bad_origin',
         `pages of ${origin.slice(0, 200)} are not served; see the option origins`,
@@ -229,11 +245,17 @@ export class Relay extends Hono<RelayEnv> {
     }
   }
 
-  #upgrade(c: Context<RelayEnv>): Response | Promise<Response> {
+  #mayInspect(c: Context<RelayEnv>, origin: string): boolean {
+    return (
+      /^\/rooms\/[^/]+\/inspect$/.test(c.req.path) && mayAskToInspect(origin, c.req.header('host'))
+    )
+  }
+
+  #upgrade(c: Context<RelayEnv>, protocol: string): Response | Promise<Response> {
     const room = roomOf(c)
     if (c.req.header('upgrade')?.toLowerCase() !== 'websocket') {
       c.header('Upgrade', 'websocket')
-      const message = `connect with a WebSocket of subprotocol ${SUBPROTOCOL}`
+      const message = `connect with a WebSocket of subprotocol ${protocol}`
       return c.json({ error: { code: 'unsupported_version', message } }, 426)
     }
     const offered =
@@ -241,14 +263,18 @@ export class Relay extends Hono<RelayEnv> {
         .header('sec-websocket-protocol')
         ?.split(',')
         .map((name) => name.trim()) ?? []
-    if (!offered.includes(SUBPROTOCOL)) {
-      throw new BusError('unsupported_version', `offer the subprotocol ${SUBPROTOCOL}`)
+    if (!offered.includes(protocol)) {
+      throw new BusError('unsupported_version', `offer the subprotocol ${protocol}`)
     }
     if (this.#rooms.closing) throw new BusError('going_away', 'the relay is closing')
     if (!c.env?.upgrade)
       throw new BusError('unavailable', 'this server was started without sockets')
     const origin = c.req.header('origin')
-    return c.env.upgrade({ room, ...(origin !== undefined && { origin }) })
+    return c.env.upgrade({
+      room,
+      ...(origin !== undefined && { origin }),
+      ...(protocol === INSPECT_SUBPROTOCOL && { inspect: true }),
+    })
   }
 
   async #identify(c: Context<RelayEnv>): Promise<Identity> {
@@ -266,21 +292,29 @@ export class Relay extends Hono<RelayEnv> {
   async #publish(c: Context<RelayEnv>): Promise<Response> {
     const room = roomOf(c)
     const { subject, rights } = c.var.identity
-    const type = c.req.header('content-type')
-    if (type !== undefined && !/^application\/json\b/i.test(type)) {
-      throw badRequest('send a body of content-type application/json')
-    }
-    const text = await c.req.text()
-    const tracing = tracingOf((name) => c.req.header(name))
+    const header = (name: string): string | undefined => c.req.header(name)
+    const type = header('content-type')?.split(';')[0]?.trim().toLowerCase() ?? 'application/json'
+    const body = await bodyOf(c, this.#limits.bodyBytes)
+    const tracing = tracingOf(header)
     const defaults = { subject, time: this.#platform.now(), ...tracing }
     const { postEvents } = this.#limits
-    const events = await parsePost(parseJson(text), postEvents, defaults, (text) =>
-      this.#platform.sha256(text),
-    )
+    const hash: Platform['sha256'] = (text) => this.#platform.sha256(text)
+    let events: PostedEvent[]
+    if (isCloudEvents(type, header)) {
+      const { posts, isList } = cloudEventsIn(type, body, c.req.header())
+      events = await postCloudEvents(posts, isList, postEvents, defaults, hash)
+    } else if (type === 'application/json') {
+      const parsed = parseJson(new TextDecoder().decode(body))
+      events = await parsePost(parsed, postEvents, defaults, hash)
+    } else {
+      const types =
+        'application/json, application/cloudevents+json or application/cloudevents-batch+json'
+      throw badRequest(`send a body of content-type ${types}, or a CloudEvent in headers and body`)
+    }
     const host = this.#rooms.host(room)
     const posted = await host.post(
       { mayPublish: host.publishRights(rights.publish), events },
-      text.length,
+      body.byteLength,
     )
     const answer = posted.events.map(({ existing: _, ...event }) => event)
     const status = posted.events.every(({ existing }) => existing) ? 200 : 201

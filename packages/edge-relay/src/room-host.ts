@@ -7,9 +7,10 @@
  *                       ^------ head moved: read again ----'
  * ```
  */
-import { BusError, type EventHeader, typeMatcher } from '@crosstown/bus/protocol'
+import { BusError, deviceName, type EventHeader, typeMatcher } from '@crosstown/bus/protocol'
 import type {
   AdmittedReply,
+  Decision,
   DeviceRow,
   HelloCommand,
   PostCommand,
@@ -20,6 +21,7 @@ import type {
 } from './commands.ts'
 import { Delivery, type Member } from './delivery.ts'
 import { loadHeads } from './heads.ts'
+import { RoomInspection } from './inspect/room.ts'
 import { completeAll, decidable, type Waiting } from './known.ts'
 import type { Limits } from './limits.ts'
 import type { Platform } from './platform.ts'
@@ -61,6 +63,7 @@ export class RoomHost {
   readonly room: string
   readonly delivery: Delivery
   readonly presence: Presence
+  readonly inspection: RoomInspection
   readonly #context: HostContext
   readonly #publishRights = new Map<string, (type: string) => boolean>()
   #state: RoomState | undefined
@@ -77,6 +80,9 @@ export class RoomHost {
     this.room = room
     this.#context = context
     this.presence = new Presence(context)
+    const { limits, platform, store } = context
+    const queued = (): number => this.#queue.length
+    this.inspection = new RoomInspection({ room, limits, platform, store, queued })
     this.delivery = new Delivery({
       room,
       store: context.store,
@@ -84,6 +90,7 @@ export class RoomHost {
       platform: context.platform,
       report: (error) => context.report(error, room),
       head: () => this.head,
+      inspection: this.inspection,
     })
   }
 
@@ -135,8 +142,10 @@ export class RoomHost {
     send: (reply: Reply) => void,
   ): void {
     const { batch } = command.frame
-    const later = (code: 'going_away' | 'unavailable' | 'rate_limited'): void =>
+    const later = (code: 'going_away' | 'unavailable' | 'rate_limited'): void => {
+      this.inspection.tap?.rejected(deviceName(command.device), command.frame, code)
       send({ frame: 'reject', batch, code, retryAfterMs: RETRY_AFTER_MS })
+    }
     if (this.#closing) later('going_away')
     else if (this.#isFull(bytes)) later('rate_limited')
     else {
@@ -246,6 +255,7 @@ export class RoomHost {
       this.#state = commit(state, decision)
       this.#head = decision.head
       const { head, records, replies } = decision
+      if (this.inspection.tap) this.#inspect(group, decision)
       const confirm =
         records.length > 0 && this.#deliver(() => this.delivery.broadcast(records, head))
       for (const [i, entry] of group.entries()) this.#answer(entry, replies[i] as Reply)
@@ -254,6 +264,16 @@ export class RoomHost {
       return
     }
     throw new BusError('unavailable', 'other processes wrote to this room first, again and again')
+  }
+
+  /** Tells inspectors what was committed, and what refused. */
+  #inspect(group: readonly Entry[], { head, records, replies }: Decision): void {
+    const { tap } = this.inspection
+    for (const [i, { command }] of group.entries()) {
+      if (command.kind === 'publish')
+        tap?.answered(deviceName(command.device), command.frame, replies[i] as Reply)
+    }
+    tap?.committed(records, head.epoch)
   }
 
   #deliver<T>(deliver: () => T): T | undefined {

@@ -2,6 +2,7 @@
 import { BusError } from '@crosstown/bus/protocol'
 import type { Identity } from './auth.ts'
 import { type Admission, Connection, type ConnectionContext } from './connection.ts'
+import { Inspector } from './inspect/inspector.ts'
 import { Readers } from './readers.ts'
 import { Retention, type RetentionContext } from './retention.ts'
 import { type HostContext, RoomHost } from './room-host.ts'
@@ -23,7 +24,7 @@ export class Rooms {
   readonly #context: HostContext
   readonly #connectionContext: ConnectionContext
   readonly #retention: Retention
-  readonly #connections = new Set<Connection>()
+  readonly #connections = new Set<Connection | Inspector>()
   #stopTimer: (() => void) | undefined
   #closing = false
 
@@ -78,7 +79,8 @@ export class Rooms {
 
   /** Takes over an open socket. The runtime calls what it gets back. */
   accept(socket: Socket, admission: Admission): SocketEvents {
-    const connection = new Connection(socket, admission, this.#connectionContext)
+    const Kind = admission.inspect ? Inspector : Connection
+    const connection = new Kind(socket, admission, this.#connectionContext)
     this.#connections.add(connection)
     if (this.#closing) this.#sendAway([connection])
     else this.#stopTimer ??= this.#context.platform.every(TICK_MS, () => this.#tick())
@@ -103,7 +105,7 @@ export class Rooms {
     await this.#retention.stop()
   }
 
-  #sendAway(connections: readonly Connection[]): void {
+  #sendAway(connections: readonly (Connection | Inspector)[]): void {
     const jitterMs = jitterOf(connections.length)
     for (const connection of connections) connection.goAway(GOAWAY_AFTER_MS, jitterMs)
   }
@@ -111,17 +113,20 @@ export class Rooms {
   #tick(): void {
     const nowMs = this.#context.platform.monotonic()
     this.#retention.tick(nowMs)
-    for (const { delivery, presence } of this.#hosts.values()) {
+    for (const { delivery, presence, inspection } of this.#hosts.values()) {
       delivery.tick(nowMs)
       presence.tick(nowMs)
+      inspection.tick(nowMs)
     }
     // Those in a room were seen there; what remains are the ones still waiting for a welcome, and
-    // copies.
-    for (const connection of this.#connections) if (!connection.attached) connection.tick(nowMs)
+    // copies, and inspectors.
+    for (const connection of this.#connections) {
+      if (!(connection instanceof Connection && connection.attached)) connection.tick(nowMs)
+    }
   }
 
-  #left(connection: Connection): void {
-    this.#connections.delete(connection)
+  #left(connection: SocketEvents): void {
+    this.#connections.delete(connection as Connection | Inspector)
     if (this.#connections.size > 0) return
     this.#stopTimer?.()
     this.#stopTimer = undefined

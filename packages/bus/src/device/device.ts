@@ -116,6 +116,7 @@ export class Device {
       confirmThrough: (batch) => this.#handOver.confirmThrough(batch),
       leads: (self) => this.#candidate.leads(self),
       changed: options.changed,
+      inspection: options.inspection,
       onGap: (gap) => this.#tellGap(gap),
       publishSystem,
     })

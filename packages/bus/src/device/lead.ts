@@ -5,7 +5,7 @@
 import type { Dispatch } from '../dispatch/dispatch.ts'
 import { BusError, toBusError } from '../errors.ts'
 import { offsetOf } from '../event.ts'
-import type { TapHolder } from '../inspect/tap.ts'
+import type { Inspection, TapHolder } from '../inspect/tap.ts'
 import type { Log, Writer } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
 import type {
@@ -18,6 +18,7 @@ import type {
   Written,
 } from '../sync/sync.ts'
 import type { Gap, StatusSnapshot, SystemEvents } from '../types.ts'
+import { Bridge } from './bridge.ts'
 import type { Store } from './status.ts'
 import type { Upkeep } from './upkeep.ts'
 
@@ -43,6 +44,8 @@ export interface LeadOptions {
   readonly changed: () => void
   /** Leadership was taken, or is over. */
   readonly leads: (self: boolean) => void
+  /** The way to the taps of the origin. */
+  readonly inspection: () => Inspection
   readonly report: (error: BusError) => void
   readonly onGap: (gap: Gap) => void
   readonly publishSystem: <Type extends keyof SystemEvents>(
@@ -64,6 +67,8 @@ const COUNTED_PER_MS = 20
 
 export class Lead {
   readonly #options: LeadOptions
+  /** There once somebody inspects the room. */
+  #bridge: Bridge | undefined
   #session: RelaySession | undefined
   #log: Log | undefined
   #term = 0
@@ -148,6 +153,8 @@ export class Lead {
     this.#options.upkeep.stop()
     const session = this.#session
     this.#session = undefined
+    this.#bridge?.end()
+    this.#bridge = undefined
     // Not known any more: the next leader tells.
     if (this.#options.status.get().leader) {
       this.#options.status.update({ leader: false })
@@ -159,11 +166,15 @@ export class Lead {
   #events(): SessionEvents {
     const { status, peers, presence, dispatcher, written, confirmThrough, onGap, report, changed } =
       this.#options
+    const { relay } = this.#options
     return {
       state: (relay, error) => {
         status.update(error ? { relay, lastError: error } : { relay })
         changed()
-        if (relay !== 'online') presence.doubt()
+        if (relay !== 'online') {
+          presence.doubt()
+          this.#bridge?.end()
+        }
         this.beatSoon()
       },
       rtt: (rtt) => {
@@ -194,6 +205,15 @@ export class Lead {
         })
       },
       presence: (frame, own) => presence.room(frame, own),
+      inspect: (text) => {
+        if (relay?.inspect === false) return
+        try {
+          this.#bridge ??= this.#makeBridge()
+          this.#bridge.receive(text)
+        } catch (error) {
+          report(toBusError(error, 'bad_frame', 'an inspector cannot be answered'))
+        }
+      },
       gap: (gap) => {
         peers.postGap(gap)
         changed()
@@ -219,9 +239,20 @@ export class Lead {
     this.#session?.cast(headers, data)
   }
 
+  #makeBridge(): Bridge {
+    const { inspection, platform, presence } = this.#options
+    return new Bridge({
+      platform,
+      inspection: inspection(),
+      members: () => presence.members,
+      send: (text) => this.#session?.inspect(text),
+    })
+  }
+
   /** The room hears who of this device is there. */
   tellPresent(): void {
     this.#session?.presence(this.#options.presence.members)
+    this.#bridge?.changed()
   }
 
   /** An own batch is in the log, of whatever context; `written` where it is of this one. */

@@ -126,6 +126,7 @@ class Context {
           return this.#moves.promise
         },
         outboxGrew() {},
+        inspect() {},
         presence() {},
         cast: (_headers, data) => this.sent.push(...data),
       }),

@@ -80,6 +80,7 @@ class Room {
         },
         async stop() {},
         outboxGrew() {},
+        inspect() {},
         cast() {},
         presence() {},
       }),

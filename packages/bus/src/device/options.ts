@@ -2,7 +2,7 @@
 import type { Batch, Entry } from '../batch/batch.ts'
 import type { Dispatch } from '../dispatch/dispatch.ts'
 import type { BusError } from '../errors.ts'
-import type { TapHolder } from '../inspect/tap.ts'
+import type { Inspection, TapHolder } from '../inspect/tap.ts'
 import type { Link, LinkSource } from '../links/link.ts'
 import type { Encoded, Log, LogSource, Writer } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
@@ -46,6 +46,8 @@ export interface DeviceOptions {
   /** How much the log keeps. */
   readonly retention: Retention
   readonly stages: DeviceStages
+  /** The way to the taps of the origin; asked for when somebody inspects the room. */
+  readonly inspection: () => Inspection
   readonly report: (error: BusError) => void
   readonly onGap: (gap: Gap) => void
   /** The gate opened: what was held can go. */

@@ -22,7 +22,10 @@ export const INSPECTED_KEY = 'crosstown:inspected'
  */
 export type Ids = readonly (string | readonly [prefix: string, first: number, count: number])[]
 
-/** A peer's name for itself: the prefix of its event ids; `relay:<room>` for a relay. */
+/**
+ * A peer's name for itself: the prefix of its event ids; `relay:<room>:<nonce>` for a relay, another
+ * one each time it is started, as its clock and its numbers are.
+ */
 export type PeerId = string
 
 /** Who a peer is. Sent when it starts, when an inspector attaches, and when something of it changed. */
@@ -408,6 +411,10 @@ export type InspectRecord = { readonly at: number } & (
         | 'closed'
         | 'fault'
         | 'duplicate'
+        /** Of a relay: the device asks for other types only. */
+        | 'unwanted'
+      /** Of a relay: the device that did not get it. */
+      readonly to?: string
     }
   | {
       readonly is: 'filtered'
@@ -415,7 +422,8 @@ export type InspectRecord = { readonly at: number } & (
       readonly ids: Ids
       readonly why: 'where' | 'ended' | 'known'
     }
-  | { readonly is: 'gap'; readonly gap: Gap }
+  /** `device`: of a relay, whose stream has it. */
+  | { readonly is: 'gap'; readonly gap: Gap; readonly device?: string }
   | { readonly is: 'leader'; readonly lead: LeaderSnapshot; readonly term?: number }
   | { readonly is: 'status'; readonly status: PeerStatus }
   | { readonly is: 'subscribed'; readonly subscription: SubscriptionInfo }
@@ -428,6 +436,8 @@ export type InspectRecord = { readonly at: number } & (
       readonly message: string
       readonly event?: string
       readonly type?: string
+      /** Of a relay: the device whose connection it was. */
+      readonly device?: string
     }
   | { readonly is: 'life'; readonly state: 'visible' | 'hidden' | 'frozen' | 'resumed' | 'cleared' }
   | { readonly is: 'found'; readonly ids: Ids }

@@ -6,6 +6,7 @@ import { ownPlace, type Platform, sessionText } from '../platform.ts'
 import type { LeaderSnapshot, Observable, StatusSnapshot } from '../types.ts'
 import { agentOn, type Inspected } from './agent.ts'
 import { Asks, type AsksOptions } from './asks.ts'
+import { Faults } from './fault.ts'
 import type { InspectorFrame, PeerStatus, SubscriptionInfo } from './frames.ts'
 import { INSPECTED_KEY } from './frames.ts'
 import { packIds } from './ids.ts'
@@ -60,7 +61,6 @@ export class Peer implements Inspected {
   #passed: Source[] = []
   #used = false
   #closed = false
-  #rights: PeerStatus['rights']
   #unsubscribe: (() => void)[] = []
   /** The status that was told last, and when. */
   #told: StatusSnapshot | undefined
@@ -112,6 +112,7 @@ export class Peer implements Inspected {
       redactor: () => this.#settings.redactor,
       inspected: (event) => this.#recorder?.inspected(event) ?? '{}',
       attached: (session) => outlet.has(session),
+      faults: new Faults(this.#options.taps, platform),
     })
     this.#asks = asks
     this.#outlet = outlet
@@ -164,9 +165,6 @@ export class Peer implements Inspected {
         }
       },
       site: (kind) => callSite(called(kind)),
-      rights: (rights) => {
-        this.#rights = rights
-      },
       passes: (events) => this.#passed.push(events),
     })
     this.#recorder = recorder
@@ -218,7 +216,7 @@ export class Peer implements Inspected {
   }
 
   #status(): PeerStatus {
-    const { device, queued } = this.#options
+    const { device, queued, taps } = this.#options
     const { lastError, ...status } = device.status.get()
     const message = this.#settings.redactor?.message
     return {
@@ -227,9 +225,9 @@ export class Peer implements Inspected {
       ...(lastError && {
         error: { code: lastError.code, message: message?.(lastError) ?? lastError.message },
       }),
-      ...(this.#rights && { rights: this.#rights }),
+      rights: taps.rights,
       queued: queued(),
-    }
+    } as PeerStatus
   }
 
   #hello(): ReturnType<ConstructorParameters<typeof Outlet>[0]['hello']> {

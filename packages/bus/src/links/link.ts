@@ -57,6 +57,8 @@ export interface RelayAddress {
   readonly from: ReadStart
   /** Patterns of what is read; absent: everything the token allows. */
   readonly types: readonly string[] | undefined
+  /** Whether inspectors of the room may look into this device. @default true */
+  readonly inspect?: boolean | undefined
   token(): Promise<string | undefined>
   connect(events: RelayEvents, platform: Platform): RelayConnection
 }

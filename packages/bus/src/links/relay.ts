@@ -23,6 +23,12 @@ export interface RelayLinkOptions {
   readonly from?: 'start' | 'now' | Date | { readonly position: string } | { readonly last: number }
   /** Patterns of what this device reads; what it sends is not limited by them. @default everything */
   readonly types?: string | readonly string[]
+  /**
+   * Whether who inspects the room, with a token that allows it, sees what the contexts of this device
+   * do, and may publish through them. A context tells more or less of itself by `inspection`.
+   * @default true
+   */
+  readonly inspect?: boolean
 }
 
 /** The socket's side of a relay link; it can be taken offline and back, as an offline switch does. */
@@ -53,6 +59,7 @@ export function relaySocket(options: RelayLinkOptions): RelaySocket {
     url: shownUrl(url),
     from: readStart(options.from),
     types,
+    inspect: options.inspect,
     token: async () => (typeof token === 'function' ? token() : token),
     connect(events, platform) {
       const connection = new Switch(url, events, platform, () => open.delete(connection))

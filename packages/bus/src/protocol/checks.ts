@@ -1,7 +1,15 @@
 /** What a frame must be, field by field: whoever is on the other side may send anything. */
 import { isErrorCode } from '../errors.ts'
 import { BATCH_SLOTS, headerFault, isHeaderText, isTime, MAX_BATCH_EVENTS } from '../event.ts'
-import type { Earlier, Frame, GapReason, OwnRun, Refusal, Term } from './frames.ts'
+import {
+  type Earlier,
+  type Frame,
+  type GapReason,
+  MAX_INSPECT_LENGTH,
+  type OwnRun,
+  type Refusal,
+  type Term,
+} from './frames.ts'
 import { isPattern } from './pattern.ts'
 import { parsePosition } from './position.ts'
 import { MAX_PRESENT } from './presence.ts'
@@ -84,6 +92,7 @@ export const FRAME_FAULTS: { [F in Frame['frame']]: (frame: Fields) => string | 
       optional(f, 'whole', (v) => v === true),
       need(f, 'devices', (v) => isList(v, 1_000) && v.every(isPresentDevice)),
     ),
+  inspect: (f) => need(f, 'text', (v) => typeof v === 'string' && v.length <= MAX_INSPECT_LENGTH),
   ping: () => undefined,
   heartbeat: (f) => need(f, 'head', isPosition),
   goaway: (f) => first(need(f, 'afterMs', isAmount), need(f, 'jitterMs', isAmount)),

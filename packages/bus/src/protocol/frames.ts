@@ -11,6 +11,8 @@ export const PROTOCOL_VERSION = 1
 export const SUBPROTOCOL = 'crosstown.v1'
 /** UTF-8 bytes of one frame at most. */
 export const MAX_FRAME_BYTES: number = 1024 * 1024
+/** Characters of the text in one `inspect` frame at most. */
+export const MAX_INSPECT_LENGTH: number = 256 * 1024
 
 /** Whether a text can name a room; `.` and `..` would change the path of a URL. */
 export function isRoom(room: unknown): room is string {
@@ -241,12 +243,23 @@ export interface ErrorFrame {
   readonly message: string
 }
 
+/**
+ * What an inspector of the room says to the taps of a device, or they to it: one frame of
+ * `@crosstown/bus/inspect`, as its text. Best effort; sent to a relay only while one is attached.
+ */
+export interface InspectionFrame {
+  readonly frame: 'inspect'
+  /** At most {@link MAX_INSPECT_LENGTH} characters. */
+  readonly text: string
+}
+
 export type ClientFrame =
   | HelloFrame
   | TokenFrame
   | PublishFrame
   | CastFrame
   | PresenceFrame
+  | InspectionFrame
   | PingFrame
 export type RelayFrame =
   | WelcomeFrame
@@ -256,6 +269,7 @@ export type RelayFrame =
   | StreamFrame
   | CastFrame
   | PresenceFrame
+  | InspectionFrame
   | HeartbeatFrame
   | GoawayFrame
   | ErrorFrame
@@ -268,7 +282,6 @@ export const RESERVED_FRAMES: ReadonlySet<string> = new Set([
   'group',
   'lease',
   'settle',
-  'inspect',
   'credit',
 ])
 

@@ -18,13 +18,14 @@ import {
 } from '../errors.ts'
 import type { RelayAddress, RelayConnection } from '../links/link.ts'
 import type { LogState } from '../log/log.ts'
-import type {
-  BatchRef,
-  HelloFrame,
-  Present,
-  RelayFrame,
-  Term,
-  WelcomeFrame,
+import {
+  type BatchRef,
+  type HelloFrame,
+  MAX_INSPECT_LENGTH,
+  type Present,
+  type RelayFrame,
+  type Term,
+  type WelcomeFrame,
 } from '../protocol/frames.ts'
 import { deviceName, MAX_PRESENCE_LENGTH, MAX_PRESENT } from '../protocol/presence.ts'
 import { decodeFrame, encodeFrame } from '../protocol/text.ts'
@@ -114,15 +115,21 @@ export class Session implements RelaySession {
     this.#connection = source.connect(
       {
         opened: () => void this.#hello(),
-        received: (text) => this.#receive(text),
+        received: (text) => {
+          const { gate } = this.#options.taps
+          if (gate) gate('relay', text, (passed) => this.#receive(passed))
+          else this.#receive(text)
+        },
         closed: (code, final) => this.#closed(code, final),
       },
       platform,
     )
+    this.#options.taps.relay = this.#connection
   }
 
   async stop(): Promise<void> {
     this.#stopped = true
+    this.#options.taps.relay = undefined
     this.#end()
     this.#connection?.close()
     await this.#incoming.idle()
@@ -145,6 +152,12 @@ export class Session implements RelaySession {
   presence(members: readonly Present[]): void {
     this.#present = members
     this.#tellPresent()
+  }
+
+  inspect(text: string): void {
+    if (!this.#online || text.length > MAX_INSPECT_LENGTH) return
+    if ((this.#connection?.buffered ?? 0) <= MAX_INSPECT_LENGTH)
+      this.#send(encodeFrame({ frame: 'inspect', text }))
   }
 
   #tellPresent(): void {
@@ -243,6 +256,14 @@ export class Session implements RelaySession {
       case 'presence':
         events.presence(frame, this.#name)
         return
+      case 'inspect':
+        // What comes with the welcome can be answered once that is taken in.
+        if (this.#online) events.inspect(frame.text)
+        else
+          this.#incoming.after(async () => {
+            if (round === this.#round) events.inspect(frame.text)
+          })
+        return
       case 'heartbeat':
         if (this.#pinged !== undefined) events.rtt(this.#heard - this.#pinged)
         this.#pinged = undefined
@@ -331,9 +352,9 @@ export class Session implements RelaySession {
       ...(gap && { gap: { ...gap, at: head.batch, time: platform.now() } }),
     })
     if (gap) events.gap(gap)
-    this.#options.taps.tap?.rights(frame.rights)
     if (round !== this.#round) return
     this.#online = true
+    this.#options.taps.rights = frame.rights
     events.state('online')
     this.#tellPresent()
     this.#stopHeartbeat?.()
@@ -423,6 +444,7 @@ export class Session implements RelaySession {
   #end(): void {
     this.#round += 1
     this.#online = false
+    this.#options.taps.rights = undefined
     this.#toldPresent = ''
     this.#pinged = undefined
     this.#stopHeartbeat?.()
@@ -475,7 +497,9 @@ export class Session implements RelaySession {
   }
 
   #send(text: string): void {
-    this.#connection?.send(text)
+    const { gate } = this.#options.taps
+    if (gate) gate('relay', text, (passed) => this.#connection?.send(passed))
+    else this.#connection?.send(text)
   }
 }
 

@@ -76,6 +76,8 @@ export interface RelaySession {
   cast(headersText: string, data: readonly string[]): void
   /** Who of this device is there, from now on: told when the relay is there, and when it changes. */
   presence(members: readonly Present[]): void
+  /** A frame of a tap, for those who inspect the room: left out where it would be in the way. */
+  inspect(text: string): void
 }
 
 /** An own batch, and the log it was committed to. */
@@ -103,6 +105,8 @@ export interface SessionEvents {
   cast(frame: CastFrame, data: readonly string[]): void
   /** Who is in the room, to which this device is known by the name `own`. */
   presence(frame: PresenceFrame, own: string): void
+  /** A frame of somebody who inspects the room. */
+  inspect(text: string): void
   gap(gap: Gap): void
   /** Another context of the device leads since: this one must stop. */
   deposed(): void

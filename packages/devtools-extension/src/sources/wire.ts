@@ -84,14 +84,14 @@ const LONGEST = 64_000_000
 
 type FrameName = InspectFrame['frame']
 
-const FROM_TAPS: ReadonlySet<string> = new Set<FrameName>([
+const FROM_TAPS: ReadonlySet<unknown> = new Set<FrameName>([
   'hello',
   'batch',
   'bye',
   'answer',
   'mismatch',
 ])
-const FROM_INSPECTORS: ReadonlySet<string> = new Set<FrameName>([
+const FROM_INSPECTORS: ReadonlySet<unknown> = new Set<FrameName>([
   'attach',
   'grant',
   'detach',
@@ -109,12 +109,16 @@ export const isInspectorFrame = (message: unknown): message is string =>
 /** How taps and inspectors of ours begin; others are read whole. */
 const BEGINNING = /^\{"inspect":\d+,"frame":"(\w+)"/
 
-function frameName(text: string): string {
+function frameName(text: string): unknown {
   const begun = BEGINNING.exec(text)
-  if (begun) return begun[1] as string
+  if (begun) return begun[1]
   try {
-    return String((JSON.parse(text) as { frame?: unknown } | null)?.frame)
+    return (JSON.parse(text) as { frame?: unknown } | null)?.frame
   } catch {
-    return ''
+    return undefined
   }
 }
+
+/** The peer of a frame, where it is written as our taps write it. */
+export const peerOf = (text: string): string | undefined =>
+  /"peer":"([^"\\]{1,256})"/.exec(text.slice(0, 1_000))?.[1]

@@ -108,6 +108,24 @@ describe('crosstown-relay serve', () => {
     expect(await exited).toBe(0)
   })
 
+  it('serves the panel of a folder, or says that there is none', async () => {
+    await writeFile(join(folder, 'index.html'), '<title>panel</title>')
+    const { child, exited, listening, seen } = run('serve', '--port', '0', '--inspector', '.')
+    const url = await listening()
+    const response = await fetch(`${url}/inspector?room=shop`)
+    expect(response.url).toBe(`${url}/inspector/?room=shop`)
+    expect(await response.text()).toContain('panel')
+    expect(seen.out).toContain(`inspector at ${url}/inspector`)
+    child.kill('SIGTERM')
+    expect(await exited).toBe(0)
+    const none = run('serve', '--port', '0', '--no-inspector')
+    const { status } = await fetch(`${await none.listening()}/inspector`)
+    expect(status).toBe(404)
+    expect(none.seen.out).not.toContain('inspector at')
+    none.child.kill('SIGTERM')
+    expect(await none.exited).toBe(0)
+  })
+
   const wrong: [string, string[], RegExp][] = [
     ['a port that is none', ['--port', 'http'], /port/],
     ['an unknown store', ['--store', 'tape'], /sqlite:/],
@@ -116,6 +134,7 @@ describe('crosstown-relay serve', () => {
     ['an auth module that is not there', ['--auth', './missing.mjs'], /missing\.mjs/],
     ['a number of days that is none', ['--room-days', '0'], /whole number/],
     ['origins that are none', ['--origins', 'a.example'], /origin/],
+    ['an inspector that is not there', ['--inspector', './nowhere'], /index\.html/],
   ]
   it.each(wrong)('ends with 2 and one line for %s', async (_, args, message) => {
     const { exited, seen } = run('serve', ...args)

@@ -1,5 +1,6 @@
-import { resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { BusError } from '@crosstown/bus/protocol'
 import { Command, InvalidArgumentError } from 'commander'
 import type { Auth } from '../auth.ts'
@@ -16,6 +17,8 @@ interface ServeFlags {
   readonly roomDays?: number
   readonly roomEvents?: number
   readonly roomBytes?: number
+  /** A folder; `false`: none; absent: wherever it is. */
+  readonly inspector?: string | false
 }
 
 /** `crosstown-relay serve`: runs until SIGTERM or SIGINT. */
@@ -34,11 +37,14 @@ export function serveCommand(): Command {
     .option('--room-days <number>', 'days that an event is kept (default: 365)', parseCount)
     .option('--room-events <number>', 'events kept of each room (default: 1000000)', parseCount)
     .option('--room-bytes <number>', 'bytes kept of each room (default: 536870912)', parseCount)
+    .option('--inspector <folder>', 'folder of the panel to serve (default: that of this project)')
+    .option('--no-inspector', 'serve no panel at /inspector')
     .action(run)
 }
 
 async function run(flags: ServeFlags): Promise<void> {
   const { host, port, store, origins, auth, roomDays, roomEvents, roomBytes } = flags
+  const inspector = flags.inspector !== false && inspectorFolder(flags.inspector)
   const options = {
     limits: {
       ...(roomDays !== undefined && { roomDays }),
@@ -47,6 +53,7 @@ async function run(flags: ServeFlags): Promise<void> {
     },
     ...(auth !== undefined && { auth: await loadAuth(auth) }),
     ...(origins && { origins }),
+    ...(inspector && { inspector }),
   }
   const relay = createRelay({ ...options, store: await openStore(store) })
   const serve = await serveHere()
@@ -56,13 +63,31 @@ async function run(flags: ServeFlags): Promise<void> {
   })
   console.log(`listening on ${server.url}`)
   if (relay.loopbackOnly)
-    console.log('no --auth: everyone on this machine may publish and read, nobody else')
+    console.log('no --auth: everyone on this machine may publish, read and inspect, nobody else')
+  if (inspector) console.log(`inspector at ${server.url}/inspector`)
+  else if (flags.inspector !== false)
+    console.log('no inspector: the panel is not built (npm run build)')
   const signal = await new Promise<string>((resolve) => {
     process.once('SIGTERM', resolve)
     process.once('SIGINT', resolve)
   })
   console.log(`${signal}: closing`)
   await server.close()
+}
+
+/** Where the panel was built to; `undefined` where it was not. @throws {BusError} invalid_options */
+function inspectorFolder(given: string | undefined): string | undefined {
+  if (given === undefined) {
+    try {
+      const manifest = import.meta.resolve('@crosstown/devtools-extension/package.json')
+      const folder = fileURLToPath(new URL('dist/page', manifest))
+      return existsSync(join(folder, 'index.html')) ? folder : undefined
+    } catch {
+      return undefined
+    }
+  }
+  if (existsSync(join(given, 'index.html'))) return resolve(given)
+  throw new BusError('invalid_options', `--inspector ${given}: there is no index.html in it`)
 }
 
 /** How the runtime at hand serves. */

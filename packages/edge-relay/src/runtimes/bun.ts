@@ -1,5 +1,4 @@
 /** The relay on Bun: `Bun.serve`, and the runtime's own sockets. */
-import { SUBPROTOCOL } from '@crosstown/bus/protocol'
 import type { Admission } from '../connection.ts'
 import type { Relay } from '../relay.ts'
 import { LOW_WATER_BYTES, type Socket, type SocketEvents } from '../socket.ts'
@@ -8,6 +7,7 @@ import {
   CLOSE_MS,
   cannotListen,
   MAX_PAYLOAD_BYTES,
+  protocolOf,
   type RelayServer,
   type ServeOptions,
   urlOf,
@@ -81,7 +81,7 @@ export async function serve(
     bun.timeout(request, 0)
     const response = await relay.fetch(request, {
       upgrade: (admission) => {
-        const headers = { 'Sec-WebSocket-Protocol': SUBPROTOCOL }
+        const headers = { 'Sec-WebSocket-Protocol': protocolOf(admission) }
         upgraded = bun.upgrade(request, { data: new BunSocket(relay, admission, open), headers })
         return new Response(null, { status: upgraded ? 204 : 400 })
       },

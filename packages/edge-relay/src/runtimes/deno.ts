@@ -1,5 +1,4 @@
 /** The relay on Deno: `Deno.serve`, and the runtime's own sockets. */
-import { SUBPROTOCOL } from '@crosstown/bus/protocol'
 import type { Admission } from '../connection.ts'
 import type { Relay } from '../relay.ts'
 import { LOW_WATER_BYTES, type Socket, type SocketEvents } from '../socket.ts'
@@ -7,6 +6,7 @@ import {
   assertHost,
   CLOSE_MS,
   cannotListen,
+  protocolOf,
   type RelayServer,
   type ServeOptions,
   urlOf,
@@ -60,7 +60,7 @@ export async function serve(
     relay.fetch(request, {
       upgrade: (admission) => {
         const { socket, response } = Deno.upgradeWebSocket(request, {
-          protocol: SUBPROTOCOL,
+          protocol: protocolOf(admission),
           // The protocol has heartbeats of its own; a ping of the runtime would hide a silent socket.
           idleTimeout: 0,
         })

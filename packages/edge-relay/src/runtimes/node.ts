@@ -2,7 +2,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { SUBPROTOCOL } from '@crosstown/bus/protocol'
 import { createAdaptorServer } from '@hono/node-server'
 import { WebSocketServer } from 'ws'
 import type { Admission } from '../connection.ts'
@@ -13,6 +12,7 @@ import {
   CLOSE_MS,
   cannotListen,
   MAX_PAYLOAD_BYTES,
+  protocolOf,
   type RelayServer,
   type ServeOptions,
   urlOf,
@@ -39,7 +39,7 @@ export async function serve(
     noServer: true,
     maxPayload: MAX_PAYLOAD_BYTES,
     perMessageDeflate: false,
-    handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
+    handleProtocols: (_, request) => protocols.get(request) ?? false,
   })
   const server = createAdaptorServer({
     fetch: (request, { incoming, outgoing }) =>
@@ -93,6 +93,9 @@ async function close(
   await stopped
 }
 
+/** The subprotocols of upgrades that were admitted. */
+const protocols = new WeakMap<IncomingMessage, string>()
+
 /** Lets the app decide over the request, then makes it a socket or sends the app's answer. */
 async function upgrade(
   relay: Relay,
@@ -114,6 +117,7 @@ async function upgrade(
     if (stream.destroyed) return
     const admission = admitted
     if (!admission) return await refuse(stream, response)
+    protocols.set(request, protocolOf(admission))
     sockets.handleUpgrade(request, stream, head, (ws) => {
       stream.off('error', ignore)
       new NodeSocket(ws, stream).open(relay, admission)

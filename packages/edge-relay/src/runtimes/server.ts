@@ -1,5 +1,7 @@
 /** What it means to serve a relay, whatever the runtime. */
-import { BusError, MAX_FRAME_BYTES } from '@crosstown/bus/protocol'
+import { INSPECT_SUBPROTOCOL } from '@crosstown/bus/inspect'
+import { BusError, MAX_FRAME_BYTES, SUBPROTOCOL } from '@crosstown/bus/protocol'
+import type { Admission } from '../connection.ts'
 import { isLoopbackHost } from '../origins.ts'
 import type { Relay } from '../relay.ts'
 
@@ -40,6 +42,11 @@ export function assertHost(relay: Relay, host: string): void {
 export function cannotListen(host: string, port: number, cause: unknown): BusError {
   const why = cause instanceof Error ? cause.message : String(cause)
   return new BusError('unavailable', `cannot listen on ${host}:${port}: ${why}`, { cause })
+}
+
+/** The subprotocol of an admitted socket, which offered it. */
+export function protocolOf(admission: Admission): string {
+  return admission.inspect ? INSPECT_SUBPROTOCOL : SUBPROTOCOL
 }
 
 export function urlOf(host: string, port: number): string {

@@ -7,11 +7,13 @@ import type { PeerBook } from './peer-book.ts'
 import type { KnownPeer } from './peers.ts'
 import type { Skew } from './skew.ts'
 import { type Entries, MANY } from './store/entries.ts'
-import type { Steps } from './store/steps.ts'
+import type { IdIndex } from './store/ids.ts'
+import type { Spans } from './store/spans.ts'
 
 export interface Known {
   readonly entries: Entries
-  readonly pool: Steps
+  readonly spans: Spans
+  readonly ids: IdIndex
   readonly skew: Skew
   readonly book: PeerBook
 }
@@ -64,6 +66,7 @@ export function shouldHear(
   if (peer.subscriptions.size === 0 || peer.state === 'mismatch') return false
   const listening = peer.listening(event.type)
   if (listening.length === 0 || !reaches(event, publisher, peer) || !peer.wasThere(ms)) return false
+  if (publisher?.device !== peer.device && !peer.mayRead(event.type)) return false
   const at = skew.atOf(peer.index, ms)
   return listening.some(({ from, to }) => from <= at && at < to)
 }
@@ -97,10 +100,11 @@ function near(entries: Entries, entry: number, index: number): Marks {
 }
 
 /** Of peers that the masks have no bit for, from the steps. */
-function marksOfMany({ entries, pool }: Known, entry: number): Map<number, Marks> {
+function marksOfMany({ entries, ids, spans }: Known, entry: number): Map<number, Marks> {
   const marks = new Map<number, { -readonly [Key in keyof Marks]: boolean }>()
-  for (let step = entries.stepHead[entry]!; step >= 0; step = pool.next(step)) {
-    const facet = pool.facet(step)
+  const named = ids.spansOf(entries.ids[entry]!)
+  for (let i = 0; i < named.length; i += 2) {
+    const facet = spans.facet(named[i]!)
     if (facet.peer < 32) continue
     let mark = marks.get(facet.peer)
     if (!mark) {

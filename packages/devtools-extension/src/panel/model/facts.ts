@@ -1,6 +1,5 @@
-/** What each record says of the events it names: steps, and the few facts that rows show. */
-import type { Ids, InspectedEvent, InspectRecord } from '@crosstown/bus/inspect'
-import { offsetIn } from './offsets.ts'
+/** What each record says of the events it names: spans, and the few facts that rows show. */
+import { type Ids, type InspectedEvent, type InspectRecord, packIds } from '@crosstown/bus/inspect'
 import type { KnownPeer } from './peers.ts'
 import {
   COMMITTED,
@@ -12,161 +11,191 @@ import {
   UNWRITTEN,
   VIA_BITS,
 } from './store/entries.ts'
-import { eachId } from './store/ids.ts'
-import type { Facet, Steps } from './store/steps.ts'
-
-/** Steps kept of one event; who sends more has no more to say. */
-const MAX_STEPS = 2_000
-const NO_VALUE = Number.NaN
+import { eachRun, type IdIndex } from './store/ids.ts'
+import type { Facet, Spans } from './store/spans.ts'
 
 /** The part of the session that facts are written to. */
 export interface FactSink {
   readonly entries: Entries
-  readonly pool: Steps
-  /** The entry of an id, made where it is new; -1 where it was forgotten. */
-  entryOf(prefix: string, counter: number): number
-  /** The entry of an event that is told whole, made anew even where it was forgotten. */
-  entryById(id: string): number
+  readonly spans: Spans
+  readonly ids: IdIndex
+  readonly skew: { msOf(peer: number, at: number): number }
+  /** A new entry for an id. */
+  orphan(id: string): number
   /** Gives an entry its envelope, and with it a row. */
   describe(entry: number, event: InspectedEvent): void
-  /** Something happened at a peer: the time of an event whose publisher is not heard. */
-  happened(entry: number, peer: KnownPeer, at: number, published: boolean): void
   touch(entry: number): void
 }
 
-export type EventRecord = Extract<
-  InspectRecord,
-  { readonly ids: Ids } | { readonly is: 'published' }
+export type EventRecord = Exclude<
+  Extract<InspectRecord, { readonly ids: Ids } | { readonly is: 'published' }>,
+  { is: 'found' }
 >
+type NamingRecord = Exclude<EventRecord, { is: 'published' }>
 
-export function isEventRecord(
-  record: InspectRecord,
-): record is Exclude<EventRecord, { is: 'found' }> {
+export function isEventRecord(record: InspectRecord): record is EventRecord {
   return record.is === 'published' || ('ids' in record && record.is !== 'found')
 }
 
+/** Entries of the run that is being written. */
+let scratch = new Int32Array(1_024)
+
 /** Writes a record down. */
-export function writeFacts(
-  sink: FactSink,
-  peer: KnownPeer,
-  record: Exclude<EventRecord, { is: 'found' }>,
-): void {
-  const { entries } = sink
-  const facet = sink.pool.facetOf(facetOf(peer.index, record))
-  const bit = peer.index < 32 ? (1 << peer.index) >>> 0 : 0
+export function writeFacts(sink: FactSink, peer: KnownPeer, record: EventRecord): void {
+  const facet = sink.spans.facetOf(facetOf(peer.index, record))
+  const ms = sink.skew.msOf(peer.index, record.at)
+  const make = (id: string) => sink.orphan(id)
   if (record.is === 'published') {
-    for (const event of record.events) {
-      const entry = sink.entryById(event.id)
-      entries.publisher[entry] = peer.index
-      entries.flags[entry]! |= PUBLISHED
-      sink.describe(entry, event)
-      step(sink, entry, peer, record.at, facet, NO_VALUE, 0)
-    }
+    publish(sink, peer, record.events, record.at, ms, facet)
     return
   }
   if (record.is === 'received' && record.events) {
-    for (const event of record.events) sink.describe(sink.entryById(event.id), event)
-  }
-  const value = (index: number): number => {
-    switch (record.is) {
-      case 'handled':
-        return record.ms[index] ?? NO_VALUE
-      case 'committed':
-      case 'failed':
-        return record.ms ?? NO_VALUE
-      default:
-        return NO_VALUE
+    for (const event of record.events) {
+      // Its offset is that of this log, not of its publisher's.
+      const { offset: _, ...told } = event
+      sink.describe(sink.ids.findOrMake(event.id, make), told)
     }
   }
-  const num = (index: number): number => numberOf(record, index)
-  eachId(record.ids, (prefix, counter, index) => {
-    const entry = sink.entryOf(prefix, counter)
-    if (entry < 0) return
-    const ms = value(index)
-    fact(entries, entry, bit, record, ms)
-    step(sink, entry, peer, record.at, facet, ms, num(index))
+  const num = numberOf(record)
+  const value = record.is === 'handled' ? record.ms : 'ms' in record ? record.ms : undefined
+  eachRun(record.ids, (prefix, first, count, from) => {
+    if (count > scratch.length) scratch = new Int32Array(count)
+    const span = sink.spans.add(record.at, facet, first, count, from, num, value)
+    sink.ids.name(span, prefix, first, count, scratch, make)
+    sink.spans.drop(span)
+    writeRun(sink, peer, record, ms, count, from)
   })
 }
 
-function step(
+function publish(
   sink: FactSink,
-  entry: number,
   peer: KnownPeer,
+  events: readonly InspectedEvent[],
   at: number,
+  ms: number,
   facet: number,
-  value: number,
-  num: number,
 ): void {
-  const { entries, pool } = sink
-  if (entries.stepCount[entry]! < MAX_STEPS) {
-    const made = pool.add(at, facet, value, num)
-    if (entries.stepHead[entry]! < 0) entries.stepHead[entry] = made
-    else pool.link(entries.stepTail[entry]!, made)
-    entries.stepTail[entry] = made
-    entries.stepCount[entry]!++
+  const { entries, ids, spans } = sink
+  for (const event of events) {
+    const entry = ids.findOrMake(event.id, (id) => sink.orphan(id))
+    entries.publisher[entry] = peer.index
+    entries.flags[entry]! |= peer.index < 32 ? PUBLISHED : PUBLISHED | MANY
+    setTime(entries, entry, peer, at, ms)
+    sink.describe(entry, event)
+    sink.touch(entry)
   }
-  if (peer.index >= 32) entries.flags[entry]! |= MANY
-  sink.happened(entry, peer, at, pool.kindOf(facet) === 'published')
-  sink.touch(entry)
+  const make = (id: string) => ids.find(id)
+  eachRun(packIds(events.map(({ id }) => id)), (prefix, first, count, from) => {
+    if (count > scratch.length) scratch = new Int32Array(count)
+    const span = spans.add(at, facet, first, count, from, undefined, undefined)
+    ids.name(span, prefix, first, count, scratch, make)
+    spans.drop(span)
+  })
 }
 
-/** What the columns keep of a record, the same in whatever order records come. */
-function fact(
+function setTime(entries: Entries, entry: number, peer: KnownPeer, at: number, ms: number): void {
+  entries.ms[entry] = ms
+  entries.rawAt[entry] = at
+  entries.msPeer[entry] = peer.index
+}
+
+/** What the columns keep of a record, for the entries in `scratch`; the same in whatever order. */
+function writeRun(
+  sink: FactSink,
+  peer: KnownPeer,
+  record: NamingRecord,
+  ms: number,
+  count: number,
+  from: number,
+): void {
+  const { entries } = sink
+  const bit = peer.index < 32 ? (1 << peer.index) >>> 0 : 0
+  const { flags } = entries
+  for (let k = 0; k < count; k++) {
+    const entry = scratch[k]!
+    if (entry < 0) continue
+    writeFact(entries, entry, record, bit, ms, from + k)
+    if (bit === 0) flags[entry]! |= MANY
+    if ((flags[entry]! & PUBLISHED) === 0 && !(entries.ms[entry]! <= ms))
+      setTime(entries, entry, peer, record.at, ms)
+    sink.touch(entry)
+  }
+}
+
+function writeFact(
   entries: Entries,
   entry: number,
+  record: NamingRecord,
   bit: number,
-  record: Exclude<EventRecord, { is: 'found' | 'published' }>,
   ms: number,
+  index: number,
 ): void {
   switch (record.is) {
     case 'committed':
       entries.flags[entry]! |= COMMITTED
-      break
+      return
     case 'posted':
       entries.vias[entry]! |= VIA_BITS[record.via]
-      break
+      return
     case 'confirmed':
       entries.flags[entry]! |= CONFIRMED
-      break
+      return
     case 'received':
       entries.vias[entry]! |= VIA_BITS[record.via]
       entries.received[entry]! |= bit
-      break
+      return
     case 'matched':
       if (record.subs.length > 0) entries.matched[entry]! |= bit
       else entries.unmatched[entry]! |= bit
-      break
+      return
     case 'handled':
-      entries.handled[entry]! |= bit
-      if (!(entries.duration[entry]! >= ms)) entries.duration[entry] = ms
-      break
+      handled(entries, entry, bit, ms, record.ms[index])
+      return
     case 'failed':
       entries.failures[entry] = Math.min(entries.failures[entry]! + 1, 65_535)
       if (record.sub === undefined) entries.flags[entry]! |= UNWRITTEN
-      else {
-        entries.handled[entry]! |= bit
-        if (!Number.isNaN(ms) && !(entries.duration[entry]! >= ms)) entries.duration[entry] = ms
-      }
-      break
+      else handled(entries, entry, bit, ms, record.ms)
+      return
     case 'refused':
       if (record.final) entries.flags[entry]! |= REFUSED
-      break
+      return
     case 'dropped':
-      if (record.why === 'duplicate') break
-      entries.drops[entry] = Math.min(entries.drops[entry]! + 1, 65_535)
+      if (record.why === 'duplicate' || record.why === 'unwanted') return
+      addDrop(entries, entry)
       if (record.why === 'withdrawn' || record.why === 'closed') entries.flags[entry]! |= UNWRITTEN
-      break
+      return
     case 'filtered':
-      if (record.why === 'known') break
-      entries.drops[entry] = Math.min(entries.drops[entry]! + 1, 65_535)
+      if (record.why === 'known') return
+      addDrop(entries, entry)
       if (record.why === 'where') entries.excluded[entry]! |= bit
-      break
+      return
     case 'retried':
-      break
+      return
   }
 }
 
-function facetOf(peer: number, record: Exclude<EventRecord, { is: 'found' }>): Facet {
+function addDrop(entries: Entries, entry: number): void {
+  entries.drops[entry] = Math.min(entries.drops[entry]! + 1, 65_535)
+}
+
+/** A handler of a peer ended; `took` ms. */
+function handled(
+  entries: Entries,
+  entry: number,
+  bit: number,
+  ms: number,
+  took: number | undefined,
+): void {
+  // Peers' records come in their order: the first one is the first.
+  if (bit === 0 || (entries.handled[entry]! & bit) === 0) {
+    const began = took === undefined ? ms : ms - took
+    if (!(entries.lastFirst[entry]! >= began)) entries.lastFirst[entry] = began
+  }
+  entries.handled[entry]! |= bit
+  if (took !== undefined && !(entries.duration[entry]! >= took)) entries.duration[entry] = took
+}
+
+function facetOf(peer: number, record: EventRecord): Facet {
   switch (record.is) {
     case 'published':
     case 'committed':
@@ -201,7 +230,13 @@ function facetOf(peer: number, record: Exclude<EventRecord, { is: 'found' }>): F
     case 'refused':
       return { peer, is: 'refused', code: record.code, final: record.final }
     case 'dropped':
-      return { peer, is: 'dropped', why: record.why, ...some('sub', record.sub) }
+      return {
+        peer,
+        is: 'dropped',
+        why: record.why,
+        ...some('sub', record.sub),
+        ...some('to', record.to),
+      }
     case 'filtered':
       return { peer, is: 'filtered', why: record.why, sub: record.sub }
   }
@@ -214,23 +249,20 @@ function some<Key extends string, Value>(
   return (value === undefined ? {} : { [key]: value }) as { [K in Key]?: Value }
 }
 
-/** What a step has beside its time: where the event stands in a log or room, or how much it was. */
-function numberOf(
-  record: Exclude<EventRecord, { is: 'found' | 'published' }>,
-  index: number,
-): number {
+/** What a record has beside: which batch or place, or how much it was. */
+function numberOf(record: NamingRecord): number | undefined {
   switch (record.is) {
     case 'committed':
-      return offsetIn(record.batch, index)
+      return record.batch
     case 'posted':
       return record.bytes
     case 'confirmed':
-      return record.place === undefined ? NO_VALUE : record.place + index
+      return record.place
     case 'retried':
       return record.attempt
     case 'dropped':
       return record.count
     default:
-      return NO_VALUE
+      return undefined
   }
 }

@@ -48,6 +48,8 @@ export interface Session {
   ofType(type: string): Iterable<EventRow>
   /** How far a time at one peer may be off against one at another, ms; Infinity where unknown. */
   uncertainty(one: PeerId, other: PeerId): number
+  /** A time by a peer's monotonic clock, as of subscriptions, in ms; NaN of an unknown peer. */
+  msOf(peer: PeerId, at: number): number
   /** Frames that could not be read, and the first few reasons. */
   readonly malformed: { readonly count: number; readonly reasons: readonly string[] }
 }
@@ -149,6 +151,8 @@ export interface Peer {
   readonly detail?: string
   /** Times in which it was gone and came back, ms. */
   readonly away: readonly { readonly from: number; readonly to: number }[]
+  /** Times, ms, without the relay, or frozen by the browser; `to` is absent while it lasts. */
+  readonly pauses: readonly Pause[]
   readonly sources: readonly string[]
   readonly since: number
   readonly lastHeard: number
@@ -159,6 +163,12 @@ export interface Peer {
   readonly rate: { readonly published: number; readonly received: number; readonly handled: number }
   /** Records lost to the ring. */
   readonly lost: number
+}
+
+export interface Pause {
+  readonly why: 'relay' | 'frozen'
+  readonly from: number
+  readonly to?: number
 }
 
 export interface SourceInfo {

@@ -53,7 +53,8 @@ export function noteOf(record: InspectRecord, peer: KnownPeer): Note | undefined
       }
     }
     case 'dropped': {
-      if (record.why === 'duplicate' || record.count === 0) return undefined
+      if (record.why === 'duplicate' || record.why === 'unwanted' || record.count === 0)
+        return undefined
       const [first] = record.ids
       const event = first === undefined ? undefined : firstId(first)
       const events = record.count === 1 ? '1 event' : `${record.count} events`
@@ -100,6 +101,7 @@ const DROP_WORDS = {
   overflow: 'the buffer of a loop was full',
   offline: 'the relay cannot be reached, and they are not kept',
   no_right: 'there is no right to them',
+  unwanted: 'its device does not read events of their type',
   withdrawn: 'they could not be written',
   closed: 'the bus was closed',
   fault: 'a fault was set here',

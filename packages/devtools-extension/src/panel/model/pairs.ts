@@ -3,7 +3,7 @@ import type { Ids } from '@crosstown/bus/inspect'
 import type { Known } from './expected.ts'
 import type { EventRecord } from './facts.ts'
 import type { KnownPeer } from './peers.ts'
-import { type IdIndex, idOf } from './store/ids.ts'
+import { idOf } from './store/ids.ts'
 
 interface Moment {
   readonly peer: KnownPeer
@@ -14,25 +14,28 @@ interface Moment {
 
 /** One event of each record is enough. */
 export function boundClocks(
-  known: Known & { readonly ids: IdIndex },
+  known: Known,
   record: EventRecord,
   now: number,
 ): void {
   if (record.is !== 'published' && record.is !== 'posted' && record.is !== 'received') return
   if (record.is !== 'published' && record.via !== 'relay') return
   const id = record.is === 'published' ? record.events[0]?.id : firstOf(record.ids)
-  const entry = id === undefined ? -1 : known.ids.find(id)
+  if (id === undefined) return
+  const { entries, ids, spans, book, skew } = known
+  const entry = ids.find(id)
   if (entry < 0) return
-  const { entries, pool, book, skew } = known
   const publisher = book.at(entries.publisher[entry]!)
   let sent: Moment | undefined
   const relayed: Moment[] = []
   const received: Moment[] = []
-  for (let step = entries.stepHead[entry]!; step >= 0; step = pool.next(step)) {
-    const { peer: index, is, via, to } = pool.facet(step)
+  const named = ids.spansOf(id)
+  for (let i = 0; i < named.length; i += 2) {
+    const span = named[i]!
+    const { peer: index, is, via, to } = spans.facet(span)
     const peer = book.at(index)
     if (!peer) continue
-    const at = pool.at(step)
+    const at = spans.at(span)
     if (
       is === 'published' ||
       (is === 'posted' && via === 'relay' && peer.device === publisher?.device)

@@ -1,5 +1,11 @@
 /** All peers there are, by id and by index; their names, devices and subscriptions as records tell. */
-import type { HelloFrame, InspectRecord, MismatchFrame, PeerId } from '@crosstown/bus/inspect'
+import type {
+  HelloFrame,
+  InspectRecord,
+  MismatchFrame,
+  PeerId,
+  PeerStatus,
+} from '@crosstown/bus/inspect'
 import type { Peer } from './model.ts'
 import { familyOf } from './names.ts'
 import { deviceOf, KnownPeer, MAX_PEERS } from './peers.ts'
@@ -71,6 +77,7 @@ export class PeerBook {
     if (known) this.#endMissing(peer, frame)
     for (const view of frame.views) peer.views.set(view.view, view)
     this.#settle(peer, local)
+    peer.pause('relay', isApart(frame.status), this.#skew.msOf(peer.index, frame.now[1]))
     // What it gave itself as a log may be what another one's device was missing.
     for (const other of this.all) if (other !== peer) this.#settle(other, false)
     peer.changed()
@@ -94,6 +101,7 @@ export class PeerBook {
   take(peer: KnownPeer, record: InspectRecord, now: number): void {
     // A hello has the state of its time; records of before it are history.
     const current = record.at >= peer.hello.now[1]
+    const ms = this.#skew.msOf(peer.index, record.at)
     switch (record.is) {
       case 'published':
         peer.rates.count('published', record.events.length, now)
@@ -122,8 +130,13 @@ export class PeerBook {
         return
       case 'status':
         peer.told.relay = record.status.relay
+        peer.pause('relay', isApart(record.status), ms)
         if (current) peer.status = record.status
         peer.changed()
+        return
+      case 'life':
+        if (record.state === 'frozen') peer.pause('frozen', true, ms)
+        else if (record.state === 'resumed') peer.pause('frozen', false, ms)
         return
       case 'leader':
         peer.told.leads = record.lead.self
@@ -230,6 +243,11 @@ export class PeerBook {
     known.failures += failures
     peer.changed()
   }
+}
+
+/** Whether a context that is to hold the connection to the relay is without it. */
+function isApart({ leader, relay }: PeerStatus): boolean {
+  return leader && relay !== 'online' && relay !== 'off'
 }
 
 function countOf(ids: readonly (string | readonly [string, number, number])[]): number {

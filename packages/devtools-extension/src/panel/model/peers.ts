@@ -7,13 +7,16 @@ import type {
   ViewInfo,
 } from '@crosstown/bus/inspect'
 import { typeMatcher } from '@crosstown/bus/protocol'
-import type { Peer } from './model.ts'
+import type { Pause, Peer } from './model.ts'
 import { type Numbered, nameOf } from './names.ts'
 import { Rates } from './rates.ts'
 
 /** Peers known at most; those that are gone longest make room. */
 export const MAX_PEERS = 1_000
+/** Matches no type. */
+const NOTHING = ['-']
 const MAX_ENDED_SUBSCRIPTIONS = 500
+const MAX_PAUSES = 20
 
 export type KnownSubscription = {
   -readonly [Key in keyof SubscriptionInfo]: SubscriptionInfo[Key]
@@ -46,6 +49,7 @@ export class KnownPeer implements Numbered {
   goneAt: number | undefined
   /** Times in which it was gone, and came back. */
   readonly away: { readonly from: number; readonly to: number }[] = []
+  readonly pauses: Pause[] = []
   lost = 0
   /** Number of the next record: those before were taken in, or are lost. */
   next: number
@@ -57,6 +61,7 @@ export class KnownPeer implements Numbered {
   number = 0
   load = 1
   #matching = new Map<string, readonly Interval[]>()
+  #readable: { readonly patterns: readonly string[]; readonly matches: (type: string) => boolean } | undefined
   #picture: Peer | undefined
 
   constructor(index: number, hello: HelloFrame, now: number) {
@@ -118,10 +123,33 @@ export class KnownPeer implements Numbered {
     return intervals
   }
 
+  /** Whether the room lets it read a type, as far as it was told. */
+  mayRead(type: string): boolean {
+    const { rights } = this.status
+    if (!rights) return true
+    if (this.#readable?.patterns !== rights.subscribe) {
+      const { subscribe } = rights
+      const matches = typeMatcher(subscribe.length > 0 ? subscribe : NOTHING)
+      this.#readable = { patterns: subscribe, matches }
+    }
+    return this.#readable.matches(type)
+  }
+
   /** Whether it was there at a time of the inspector's. */
   wasThere(ms: number): boolean {
     if (this.goneAt !== undefined && ms >= this.goneAt) return false
     return !this.away.some(({ from, to }) => ms >= from && ms < to)
+  }
+
+  /** It begins to be without the relay, or frozen, or that ends. */
+  pause(why: Pause['why'], paused: boolean, ms: number): void {
+    const index = this.pauses.findLastIndex((pause) => pause.why === why && pause.to === undefined)
+    const open = this.pauses[index]
+    if (paused === (open !== undefined)) return
+    if (open) this.pauses[index] = { ...open, to: Math.max(ms, open.from) }
+    else this.pauses.push({ why, from: ms })
+    if (this.pauses.length > MAX_PAUSES) this.pauses.shift()
+    this.changed()
   }
 
   gone(now: number): boolean {
@@ -176,6 +204,7 @@ export class KnownPeer implements Numbered {
       ...(this.goneAt === undefined ? {} : { goneAt: this.goneAt }),
       ...(this.detail === undefined ? {} : { detail: this.detail }),
       away: [...this.away],
+      pauses: [...this.pauses],
       skew,
       rate,
       lost: this.lost,

@@ -16,28 +16,27 @@ import { boundClocks } from './pairs.ts'
 import { PeerBook } from './peer-book.ts'
 import type { KnownPeer } from './peers.ts'
 import { Skew } from './skew.ts'
-import { stepsOf } from './step-list.ts'
+import { lastFirstOf, stepsOf } from './step-list.ts'
 import {
   COMMITTED,
   CONFIRMED,
   Entries,
-  MANY,
   Names,
-  PUBLISHED,
   REFUSED,
   UNWRITTEN,
 } from './store/entries.ts'
-import { IdIndex, idOf } from './store/ids.ts'
+import { IdIndex } from './store/ids.ts'
 import { NOTE, RowRing } from './store/rows.ts'
-import { Steps } from './store/steps.ts'
+import { Spans } from './store/spans.ts'
+import { offsetIn } from './offsets.ts'
 import type { Timing } from './timing.ts'
 
 export interface SessionOptions {
   readonly timing: Timing
   /** Rows at most. @default 100_000 */
   readonly limit?: number
-  /** Steps at most, of all events; the oldest rows make room. @default 3_000_000 */
-  readonly maxSteps?: number
+  /** Spans of ids at most, of all records; the oldest rows make room. @default 2_500_000 */
+  readonly maxSpans?: number
   /** Bytes of envelopes at most, about. @default 64 MiB */
   readonly maxBytes?: number
 }
@@ -59,8 +58,8 @@ export class SessionStore implements Session, FactSink {
   readonly timing: Timing
   readonly limit: number
   readonly entries: Entries = new Entries()
-  readonly pool: Steps = new Steps()
-  readonly ids: IdIndex = new IdIndex()
+  readonly spans: Spans = new Spans()
+  readonly ids: IdIndex = new IdIndex(this.spans)
   readonly typeNames: Names = new Names()
   readonly sourceNames: Names = new Names()
   readonly skew: Skew = new Skew()
@@ -96,12 +95,12 @@ export class SessionStore implements Session, FactSink {
   constructor({
     timing,
     limit = 100_000,
-    maxSteps = 3_000_000,
+    maxSpans = 2_500_000,
     maxBytes = 64 << 20,
   }: SessionOptions) {
     this.timing = timing
     this.limit = limit
-    this.#options = { limit, maxSteps, maxBytes }
+    this.#options = { limit, maxSpans, maxBytes }
     this.book = new PeerBook(this.skew)
   }
 
@@ -193,6 +192,10 @@ export class SessionStore implements Session, FactSink {
     return this.skew.between(this.book.find(one)?.index ?? 0, this.book.find(other)?.index ?? 0)
   }
 
+  msOf(peer: PeerId, at: number): number {
+    return this.skew.msOf(this.book.find(peer)?.index ?? 0, at)
+  }
+
   rowAt(row: number): Row | undefined {
     const entry = this.ring.at(row)
     if (entry === NOTE) return this.notes.get(row)
@@ -225,7 +228,7 @@ export class SessionStore implements Session, FactSink {
       delivered,
       expected,
       ...(Number.isNaN(duration) ? {} : { duration }),
-      ...(latency === undefined ? {} : { latency }),
+      ...(Number.isNaN(latency) ? {} : { latency }),
       state: this.stateOf(entry),
       failures: entries.failures[entry]!,
       drops: entries.drops[entry]!,
@@ -255,22 +258,10 @@ export class SessionStore implements Session, FactSink {
     return state === 'refused' || state === 'failed'
   }
 
-  /** From publishing until the last peer began to handle it for the first time. */
-  latencyOf(entry: number): number | undefined {
-    const { entries, pool: steps, skew } = this
-    if (entries.handled[entry] === 0 && (entries.flags[entry]! & MANY) === 0) return undefined
-    const first = new Map<number, number>()
-    for (let step = entries.stepHead[entry]!; step >= 0; step = steps.next(step)) {
-      const { peer, is, sub } = steps.facet(step)
-      if (is !== 'handled' && !(is === 'failed' && sub !== undefined)) continue
-      const took = steps.value(step)
-      const ms = skew.msOf(peer, steps.at(step)) - (Number.isNaN(took) ? 0 : took)
-      const before = first.get(peer)
-      if (before === undefined || ms < before) first.set(peer, ms)
-    }
-    let last = Number.NaN
-    for (const ms of first.values()) if (!(ms <= last)) last = ms
-    return Number.isNaN(last) ? undefined : Math.max(0, last - entries.ms[entry]!)
+  /** From publishing until the last peer began to handle it for the first time; NaN where none did. */
+  latencyOf(entry: number): number {
+    const { lastFirst, ms } = this.entries
+    return Math.max(0, lastFirst[entry]! - ms[entry]!)
   }
 
   publisherOf(entry: number): PeerId {
@@ -290,11 +281,14 @@ export class SessionStore implements Session, FactSink {
   /** With where it stands in its publisher's log, once that is known. */
   #whole(entry: number, header: InspectedEvent): InspectedEvent {
     if (header.offset !== undefined) return header
-    const { entries, pool: steps } = this
-    for (let step = entries.stepHead[entry]!; step >= 0; step = steps.next(step)) {
-      const { is, peer } = steps.facet(step)
-      if (is === 'committed' && peer === entries.publisher[entry])
-        return { ...header, offset: steps.num(step) }
+    const { entries, ids, spans } = this
+    const named = ids.spansOf(header.id)
+    for (let i = 0; i < named.length; i += 2) {
+      const span = named[i]!
+      const { is, peer } = spans.facet(span)
+      const batch = spans.num(span)
+      if (is === 'committed' && peer === entries.publisher[entry] && batch !== undefined)
+        return { ...header, offset: offsetIn(batch, spans.index(span, named[i + 1]!)) }
     }
     return header
   }
@@ -437,17 +431,6 @@ export class SessionStore implements Session, FactSink {
 
   // ---- FactSink
 
-  entryOf(prefix: string, counter: number): number {
-    const known = counter === 0 ? this.ids.find(prefix) : this.ids.at(prefix, counter)
-    if (known >= 0) return known
-    return this.ids.isForgotten(prefix, counter) ? -1 : this.#orphan(idOf(prefix, counter))
-  }
-
-  entryById(id: string): number {
-    const known = this.ids.find(id)
-    return known >= 0 ? known : this.#orphan(id)
-  }
-
   describe(entry: number, event: InspectedEvent): void {
     const { entries } = this
     if (entries.headers[entry]) return
@@ -466,18 +449,6 @@ export class SessionStore implements Session, FactSink {
       entries.conversation.add(this.ids.find(correlationId), correlationId, entry)
     entries.row[entry] = this.ring.push(entry)
     this.touch(entry)
-  }
-
-  happened(entry: number, peer: KnownPeer, at: number, published: boolean): void {
-    const { entries } = this
-    const ms = this.skew.msOf(peer.index, at)
-    if (!published) {
-      if ((entries.flags[entry]! & PUBLISHED) !== 0) return
-      if (entries.ms[entry]! <= ms) return
-    }
-    entries.ms[entry] = ms
-    entries.rawAt[entry] = at
-    entries.msPeer[entry] = peer.index
   }
 
   touch(entry: number): void {
@@ -500,9 +471,10 @@ export class SessionStore implements Session, FactSink {
 
   /** A peer that has seen an event, and could say what it is. */
   witnessOf(entry: number): PeerId | undefined {
-    const { entries, pool, book } = this
-    for (let step = entries.stepHead[entry]!; step >= 0; step = pool.next(step)) {
-      const peer = book.at(pool.facet(step).peer)
+    const { entries, ids, spans, book } = this
+    const named = ids.spansOf(entries.ids[entry]!)
+    for (let i = 0; i < named.length; i += 2) {
+      const peer = book.at(spans.facet(named[i]!).peer)
       if (peer?.state === 'live') return peer.id
     }
     return undefined
@@ -529,7 +501,7 @@ export class SessionStore implements Session, FactSink {
     return () => this.#foundListeners.delete(own)
   }
 
-  #orphan(id: string): number {
+  orphan(id: string): number {
     const entry = this.entries.add(id)
     this.ids.set(id, entry)
     this.#orphans.push(entry)
@@ -554,10 +526,10 @@ export class SessionStore implements Session, FactSink {
   // ---- room
 
   #makeRoom(): void {
-    const { limit, maxSteps, maxBytes } = this.#options
+    const { limit, maxSpans, maxBytes } = this.#options
     while (
       this.ring.length > limit ||
-      (this.ring.length > 0 && (this.pool.used > maxSteps || this.#bytes > maxBytes))
+      (this.ring.length > 0 && (this.spans.used > maxSpans || this.#bytes > maxBytes))
     ) {
       const row = this.ring.first
       this.#forget(this.ring.at(row), row)
@@ -586,7 +558,6 @@ export class SessionStore implements Session, FactSink {
 
   #free(entry: number): void {
     const { entries } = this
-    this.pool.free(entries.stepHead[entry]!, entries.stepTail[entry]!, entries.stepCount[entry]!)
     this.ids.delete(entries.ids[entry]!)
     entries.free(entry)
   }
@@ -598,6 +569,7 @@ export class SessionStore implements Session, FactSink {
       const entry = ring.at(row)
       if (entry < 0) continue
       entries.ms[entry] = this.skew.msOf(entries.msPeer[entry]!, entries.rawAt[entry]!)
+      if (!Number.isNaN(entries.lastFirst[entry]!)) entries.lastFirst[entry] = lastFirstOf(this, entry)
     }
     this.timesVersion++
   }

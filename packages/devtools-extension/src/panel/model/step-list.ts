@@ -1,19 +1,23 @@
 /** The steps of an event as views see them, in an order that has no effect before its cause. */
 import type { Known } from './expected.ts'
 import type { Step } from './model.ts'
-import { STEP_KINDS } from './store/steps.ts'
+import { offsetIn } from './offsets.ts'
+import { STEP_KINDS } from './store/spans.ts'
 
 export function stepsOf(known: Known, entry: number): readonly Step[] {
-  const { entries, pool, skew, book } = known
+  const { entries, ids, spans, skew, book } = known
   const publisher = entries.publisher[entry]!
   const published = publisher > 0 ? entries.ms[entry]! : Number.NEGATIVE_INFINITY
   const steps: Step[] = []
-  for (let step = entries.stepHead[entry]!; step >= 0; step = pool.next(step)) {
+  const named = ids.spansOf(entries.ids[entry]!)
+  for (let i = 0; i < named.length; i += 2) {
+    const span = named[i]!
+    const place = named[i + 1]!
     const { peer, is, via, origin, sub, subs, detail, why, code, to, from, stage, final } =
-      pool.facet(step)
-    const value = pool.value(step)
-    const number = pool.num(step)
-    let ms = skew.msOf(peer, pool.at(step))
+      spans.facet(span)
+    const value = spans.value(span, place)
+    const number = numberOf(is, spans.num(span), spans.index(span, place))
+    let ms = skew.msOf(peer, spans.at(span))
     // Clocks agree only so far: nothing happens to an event before it is published.
     if (ms < published && ms >= published - skew.between(publisher, peer)) ms = published
     steps.push({
@@ -25,7 +29,7 @@ export function stepsOf(known: Known, entry: number): readonly Step[] {
       ...(sub === undefined ? {} : { sub }),
       ...(subs === undefined ? {} : { subs }),
       ...(Number.isNaN(value) ? {} : { durationMs: value }),
-      ...(Number.isNaN(number) || is === 'published' ? {} : { number }),
+      ...(number === undefined ? {} : { number }),
       ...(detail === undefined ? {} : { detail }),
       ...(why === undefined ? {} : { why }),
       ...(code === undefined ? {} : { code }),
@@ -40,3 +44,24 @@ export function stepsOf(known: Known, entry: number): readonly Step[] {
 
 /** Of what happened in one moment, the order of the stages. */
 const RANK: ReadonlyMap<Step['is'], number> = new Map(STEP_KINDS.map((kind, rank) => [kind, rank]))
+
+/** Where an event of a record stands: counted on from its first. */
+function numberOf(is: Step['is'], num: number | undefined, index: number): number | undefined {
+  if (num === undefined) return undefined
+  if (is === 'committed') return offsetIn(num, index)
+  return is === 'confirmed' ? num + index : num
+}
+
+/** When the last peer began to handle an event for the first time, by the clocks as they are known now. */
+export function lastFirstOf({ entries, ids, spans, skew }: Known, entry: number): number {
+  const first = new Map<number, number>()
+  const named = ids.spansOf(entries.ids[entry]!)
+  for (let i = 0; i < named.length; i += 2) {
+    const { peer, is, sub } = spans.facet(named[i]!)
+    if ((is !== 'handled' && !(is === 'failed' && sub !== undefined)) || first.has(peer)) continue
+    const took = spans.value(named[i]!, named[i + 1]!)
+    const ended = skew.msOf(peer, spans.at(named[i]!))
+    first.set(peer, Number.isNaN(took) ? ended : ended - took)
+  }
+  return Math.max(Number.NEGATIVE_INFINITY, ...first.values())
+}

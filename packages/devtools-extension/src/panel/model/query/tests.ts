@@ -35,7 +35,7 @@ export function testFor(term: Term, session: SessionStore, found: ReadonlySet<st
       return textTest(term, session)
     case 'type':
       return {
-        event: byNumber((type) => anyType(term)(type), session.typeNames.texts, entries, 'type'),
+        event: byNumber(anyType(term), session.typeNames.texts, entries, 'type'),
         note: never,
         late: false,
       }
@@ -152,7 +152,7 @@ export function testFor(term: Term, session: SessionStore, found: ReadonlySet<st
     case 'latency': {
       const matches = comparison(term, msOf, 'a duration such as 50ms or 2s')
       return {
-        event: (entry) => matches(session.latencyOf(entry) ?? Number.NaN),
+        event: (entry) => matches(session.latencyOf(entry)),
         note: never,
         late: true,
       }
@@ -364,7 +364,7 @@ function noteOfPeer(matches: (index: number) => boolean, session: SessionStore):
 /** Whether it came to a peer. */
 function reachedBy(
   entry: number,
-  { entries, pool, book }: SessionStore,
+  { entries, spans, ids, book }: SessionStore,
   matches: (index: number) => boolean,
 ): boolean {
   const bits = entries.handled[entry]! | entries.received[entry]! | entries.matched[entry]!
@@ -372,8 +372,9 @@ function reachedBy(
     if (peer.index < 32 && (bits & (1 << peer.index)) !== 0 && matches(peer.index)) return true
   }
   if ((entries.flags[entry]! & MANY) === 0) return false
-  for (let step = entries.stepHead[entry]!; step >= 0; step = pool.next(step)) {
-    const { peer, is, subs } = pool.facet(step)
+  const named = ids.spansOf(entries.ids[entry]!)
+  for (let i = 0; i < named.length; i += 2) {
+    const { peer, is, subs } = spans.facet(named[i]!)
     const reached = is === 'handled' || is === 'received' || (is === 'matched' && subs!.length > 0)
     if (reached && matches(peer)) return true
   }
@@ -410,15 +411,16 @@ function countOf(text: string): number | undefined {
 }
 
 function errorTest(term: Term, session: SessionStore): Test {
-  const { entries, pool } = session
+  const { entries, spans, ids } = session
   const any = term.values.length === 0
   const matches = any ? () => true : anyText(term)
   return {
     event: (entry) => {
       const bad = session.isBad(entry)
       if (!bad || any) return bad
-      for (let step = entries.stepHead[entry]!; step >= 0; step = pool.next(step)) {
-        const { is, code, detail } = pool.facet(step)
+      const named = ids.spansOf(entries.ids[entry]!)
+      for (let i = 0; i < named.length; i += 2) {
+        const { is, code, detail } = spans.facet(named[i]!)
         if (is !== 'failed' && is !== 'refused') continue
         if ((code !== undefined && matches(code)) || (detail !== undefined && matches(detail)))
           return true
@@ -432,15 +434,16 @@ function errorTest(term: Term, session: SessionStore): Test {
 }
 
 function dropTest(term: Term, session: SessionStore): Test {
-  const { entries, pool } = session
+  const { entries, spans, ids } = session
   const any = term.values.length === 0
   const matches = any ? () => true : anyText(term)
   return {
     event: (entry) => {
       if (entries.drops[entry] === 0) return false
       if (any) return true
-      for (let step = entries.stepHead[entry]!; step >= 0; step = pool.next(step)) {
-        const { is, why } = pool.facet(step)
+      const named = ids.spansOf(entries.ids[entry]!)
+      for (let i = 0; i < named.length; i += 2) {
+        const { is, why } = spans.facet(named[i]!)
         if ((is === 'dropped' || is === 'filtered') && matches(why!)) return true
       }
       return false

@@ -32,6 +32,8 @@ export class Entries {
   rawAt = new Float64Array(0)
   msPeer = new Uint16Array(0)
   duration = new Float32Array(0)
+  /** When the last peer began to handle it for the first time, ms; NaN where none did. */
+  lastFirst = new Float64Array(0)
   flags = new Uint8Array(0)
   vias = new Uint8Array(0)
   failures = new Uint16Array(0)
@@ -42,9 +44,6 @@ export class Entries {
   unmatched = new Uint32Array(0)
   excluded = new Uint32Array(0)
   received = new Uint32Array(0)
-  stepHead = new Int32Array(0)
-  stepTail = new Int32Array(0)
-  stepCount = new Uint16Array(0)
   /** Where its newest change stands in the session's list of changes. */
   changedAt = new Float64Array(0)
   /** Grows with each change of the entry. */
@@ -75,6 +74,7 @@ export class Entries {
     this.rawAt[entry] = Number.NaN
     this.msPeer[entry] = 0
     this.duration[entry] = Number.NaN
+    this.lastFirst[entry] = Number.NaN
     this.flags[entry] = 0
     this.vias[entry] = 0
     this.failures[entry] = 0
@@ -84,9 +84,6 @@ export class Entries {
     this.unmatched[entry] = 0
     this.excluded[entry] = 0
     this.received[entry] = 0
-    this.stepHead[entry] = -1
-    this.stepTail[entry] = -1
-    this.stepCount[entry] = 0
     this.changedAt[entry] = -1
     this.stamp[entry]!++
     this.typePrev[entry] = -1
@@ -113,6 +110,7 @@ export class Entries {
     this.rawAt = grown(this.rawAt, size)
     this.msPeer = grown(this.msPeer, size)
     this.duration = grown(this.duration, size)
+    this.lastFirst = grown(this.lastFirst, size)
     this.flags = grown(this.flags, size)
     this.vias = grown(this.vias, size)
     this.failures = grown(this.failures, size)
@@ -122,9 +120,6 @@ export class Entries {
     this.unmatched = grown(this.unmatched, size)
     this.excluded = grown(this.excluded, size)
     this.received = grown(this.received, size)
-    this.stepHead = grown(this.stepHead, size)
-    this.stepTail = grown(this.stepTail, size)
-    this.stepCount = grown(this.stepCount, size)
     this.changedAt = grown(this.changedAt, size)
     this.stamp = grown(this.stamp, size)
     this.typePrev = grown(this.typePrev, size)

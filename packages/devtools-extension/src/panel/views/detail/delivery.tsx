@@ -4,7 +4,7 @@ import type { LedgerEntry } from '../../model/model.ts'
 import { duration, signedDuration } from '../../ui/format.ts'
 import { Icon, type IconName } from '../../ui/icon.tsx'
 import { deliveriesOf } from './deliveries.ts'
-import type { EventDetailProps } from './detail.tsx'
+import type { EventDetailProps } from './event-detail.ts'
 
 const OUTCOMES: Readonly<
   Record<

@@ -3,14 +3,14 @@ import type { Tree } from '@crosstown/bus/inspect'
 import { type ReactNode, useEffect, useState } from 'react'
 import { literal } from '../../copy/literal.ts'
 import { askHolders, loadData } from '../../copy/load.ts'
+import { quoted } from '../../model/index.ts'
 import { errorText } from '../../ui/error-text.ts'
 import { bytes } from '../../ui/format.ts'
 import { Icon } from '../../ui/icon.tsx'
 import type { MenuItem } from '../../ui/menu.tsx'
 import { type Path, pathText, valueAt } from '../../ui/tree/lines.ts'
 import { ValueTree } from '../../ui/tree/value-tree.tsx'
-import { quoted } from '../log/columns.tsx'
-import type { EventDetailProps } from './detail.tsx'
+import type { EventDetailProps } from './event-detail.ts'
 
 type Asked =
   | { readonly state: 'asking' }

@@ -1,5 +1,6 @@
 /** The columns of the log: what stands in them, how wide they are, and which go first where it is narrow. */
 import type { ReactNode } from 'react'
+import { termFor } from '../../model/index.ts'
 import type { EventRow, Session } from '../../model/model.ts'
 import type { ColumnId, Settings, TimeFormat } from '../../state/settings.ts'
 import { bytes, clockTime, count, delta, duration } from '../../ui/format.ts'
@@ -62,7 +63,7 @@ export const COLUMNS: readonly Column[] = [
     leaves: 0,
     text: (row) => row.event.type,
     cell: (row) => <TypeCell row={row} />,
-    term: (row) => `type:${quoted(row.event.type)}`,
+    term: (row) => termFor('type', row.event.type),
   },
   {
     id: 'from',
@@ -71,7 +72,7 @@ export const COLUMNS: readonly Column[] = [
     width: 118,
     leaves: 3,
     text: (row, { session }) => publisherName(session, row),
-    term: (row, { session }) => `from:${quoted(publisherName(session, row))}`,
+    term: (row, { session }) => termFor('from', publisherName(session, row)),
   },
   {
     id: 'to',
@@ -134,8 +135,7 @@ export const COLUMNS: readonly Column[] = [
         : event.revision === undefined
           ? event.stream
           : `${event.stream} #${count(event.revision)}`,
-    term: ({ event }) =>
-      event.stream === undefined ? undefined : `stream:${quoted(event.stream)}`,
+    term: ({ event }) => (event.stream === undefined ? undefined : termFor('stream', event.stream)),
   },
   {
     id: 'state',
@@ -172,11 +172,6 @@ export function template(columns: readonly Column[], settings: Settings): string
       column.leaves === 0 ? `minmax(${column.width}px, 1fr)` : `${widthOf(column, settings)}px`,
     )
     .join(' ')
-}
-
-/** A value as a term has it: in quotes where it would end too early. */
-export function quoted(value: string): string {
-  return /^[\w.$*@#/-]+$/.test(value) ? value : `"${value.replace(/["\\]/g, '\\$&')}"`
 }
 
 function timeText(
