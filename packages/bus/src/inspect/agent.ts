@@ -53,8 +53,9 @@ export class Agent implements Inspection {
   }
 
   #open(): void {
-    const { BroadcastChannel: Native } = this.#platform
-    if (!Native || this.#channel) return
+    const { BroadcastChannel: Native, kind } = this.#platform
+    // An open one keeps a process of Deno alive; the relay's inspectors get there without it.
+    if (!Native || this.#channel || kind === 'deno') return
     try {
       const channel: BroadcastChannel & { unref?(): void } = new Native(INSPECT_CHANNEL)
       channel.onmessage = ({ data }: MessageEvent) => this.#take(data)

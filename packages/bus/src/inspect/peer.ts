@@ -198,8 +198,8 @@ export class Peer implements Inspected {
     const opened = status.log.state !== told?.log.state
     if (opened || status.relay !== told?.relay || status.leader !== told.leader) this.#tellStatus()
     else this.#cancelTell ??= platform.timer(STATUS_MS, () => this.#tellStatus())
-    // It has another log, or knows now which.
-    if (opened && status.log.state === 'open') this.hello()
+    // It has another log, or knows now which: that is said a moment after it is open.
+    if (opened && status.log.state === 'open') void Promise.resolve().then(() => this.hello())
   }
 
   #tellStatus(): void {
