@@ -1,5 +1,5 @@
-// npm run pictures: builds, starts the demo, plays a scene with two devices and writes the README's
-// pictures: docs/images/demo-*.png, each in light and dark. Needs a Chromium and a Deno.
+// npm run pictures: builds, starts the demo, plays a scene with two devices and writes the pictures of
+// README and docs: docs/images/demo-*.png and devtools-*.png, each in light and dark. Needs a Chromium and a Deno.
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { chromium } from '@playwright/test'
@@ -14,6 +14,7 @@ const { env, missing } = await findCapabilities(['chromium', 'deno'])
 if (missing.size > 0) throw new Error([...missing.values()].join('; '))
 process.env.CROSSTOWN_CHROMIUM = env.CROSSTOWN_CHROMIUM
 const { chromiumLaunch } = await import('./lib/chromium.ts')
+const { takeDevtoolsPictures } = await import('./lib/devtools-pictures.mjs')
 
 const folder = join(root, 'docs/images')
 mkdirSync(folder, { recursive: true })
@@ -57,6 +58,17 @@ try {
   await laptop.locator('html').evaluate(() => scrollTo(0, 0))
   await phone.locator('[data-testid=cart-count][data-count="3"]').waitFor()
   await pictures(both, 'demo')
+  await both.close()
+
+  await takeDevtoolsPictures(
+    demo,
+    async (page) => {
+      await page.bringToFront()
+      await order(page, ['tea'], { payment: 'declined' }, 'failed')
+      await order(page, ['bread', 'coffee'])
+    },
+    pictures,
+  )
 } finally {
   await browser.close()
   await demo.stop()
