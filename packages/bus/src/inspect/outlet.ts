@@ -122,6 +122,7 @@ export class Outlet<Source = never> {
 
   /** Something is to be sent soon. */
   wake(): void {
+    if (!this.#active) return
     this.#cancelFlush ??= this.#options.clock.timer(FLUSH_MS, () => this.flush())
   }
 

@@ -13,11 +13,7 @@ interface Moment {
 }
 
 /** One event of each record is enough. */
-export function boundClocks(
-  known: Known,
-  record: EventRecord,
-  now: number,
-): void {
+export function boundClocks(known: Known, record: EventRecord, now: number): void {
   if (record.is !== 'published' && record.is !== 'posted' && record.is !== 'received') return
   if (record.is !== 'published' && record.via !== 'relay') return
   const id = record.is === 'published' ? record.events[0]?.id : firstOf(record.ids)

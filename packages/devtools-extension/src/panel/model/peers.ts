@@ -61,7 +61,9 @@ export class KnownPeer implements Numbered {
   number = 0
   load = 1
   #matching = new Map<string, readonly Interval[]>()
-  #readable: { readonly patterns: readonly string[]; readonly matches: (type: string) => boolean } | undefined
+  #readable:
+    | { readonly patterns: readonly string[]; readonly matches: (type: string) => boolean }
+    | undefined
   #picture: Peer | undefined
 
   constructor(index: number, hello: HelloFrame, now: number) {

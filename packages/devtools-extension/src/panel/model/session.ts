@@ -12,23 +12,16 @@ import { type Counted, countDeliveries } from './expected.ts'
 import { type FactSink, isEventRecord, writeFacts } from './facts.ts'
 import type { EventRow, NoteRow, Peer, Row, Rows, Session, SourceInfo, Step } from './model.ts'
 import { type Note, noteOf } from './notes.ts'
+import { offsetIn } from './offsets.ts'
 import { boundClocks } from './pairs.ts'
 import { PeerBook } from './peer-book.ts'
 import type { KnownPeer } from './peers.ts'
 import { Skew } from './skew.ts'
 import { lastFirstOf, stepsOf } from './step-list.ts'
-import {
-  COMMITTED,
-  CONFIRMED,
-  Entries,
-  Names,
-  REFUSED,
-  UNWRITTEN,
-} from './store/entries.ts'
+import { COMMITTED, CONFIRMED, Entries, Names, REFUSED, UNWRITTEN } from './store/entries.ts'
 import { IdIndex } from './store/ids.ts'
 import { NOTE, RowRing } from './store/rows.ts'
 import { Spans } from './store/spans.ts'
-import { offsetIn } from './offsets.ts'
 import type { Timing } from './timing.ts'
 
 export interface SessionOptions {
@@ -569,7 +562,8 @@ export class SessionStore implements Session, FactSink {
       const entry = ring.at(row)
       if (entry < 0) continue
       entries.ms[entry] = this.skew.msOf(entries.msPeer[entry]!, entries.rawAt[entry]!)
-      if (!Number.isNaN(entries.lastFirst[entry]!)) entries.lastFirst[entry] = lastFirstOf(this, entry)
+      if (!Number.isNaN(entries.lastFirst[entry]!))
+        entries.lastFirst[entry] = lastFirstOf(this, entry)
     }
     this.timesVersion++
   }
