@@ -246,3 +246,8 @@ export function eachRun(
 export function idOf(prefix: string, counter: number): string {
   return counter === 0 ? prefix : `${prefix}-${counter}`
 }
+
+/** What an id shares with its neighbours; all of one without a counter. */
+export function prefixOf(id: string): string {
+  return partsOf(id)[0]
+}
