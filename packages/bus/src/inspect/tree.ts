@@ -14,7 +14,8 @@ export interface Opening {
   readonly depth?: number | undefined
   /** The first child shown of the value at the path. @default 0 */
   readonly from?: number | undefined
-  readonly hides: Hides
+  /** @default nothing */
+  readonly hides?: Hides | undefined
 }
 
 const MAX_DEPTH = 6
@@ -99,7 +100,7 @@ function tagOf(value: unknown): string {
 
 /** What is found at the path; `missing` where there is nothing. */
 export function openTree(root: unknown, opening: Opening): Tree {
-  const { path = [], depth = 2, from = 0, hides } = opening
+  const { path = [], depth = 2, from = 0, hides = () => false } = opening
   let value = root
   let names: readonly string[] = []
   const above: unknown[] = []
