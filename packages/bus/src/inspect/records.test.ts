@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createBusOn } from '../bus.ts'
 import { memoryLink } from '../links/memory.ts'
+import { type Platform, runtimePlatform } from '../platform.ts'
 import { TestInspector } from '../testing/inspector.ts'
 import type { TestContext } from '../testing/network/context.ts'
 import { createTestNetwork, type TestNetwork } from '../testing/network/network.ts'
@@ -306,4 +307,25 @@ it('a network goes the same way, inspected or not', async () => {
     return heard
   }
   expect(await run(true)).toEqual(await run(false))
+})
+
+it('a process of Deno is not kept alive by an open channel: it is inspected through a relay only', async () => {
+  const opened: string[] = []
+  class Channel {
+    onmessage: unknown
+    constructor(name: string) {
+      opened.push(name)
+    }
+    postMessage(): void {}
+    close(): void {}
+  }
+  const BroadcastChannel = Channel as unknown as Platform['BroadcastChannel']
+  const given: Platform = { ...runtimePlatform(), kind: 'deno', BroadcastChannel }
+  const bus = createBusOn({ name: 'x', log: false, tabs: false }, given)
+  const inspector = new TestInspector((text) => agentOn(given).receive(text))
+  agentOn(given).onFrame((text) => inspector.hear(text))
+  bus.subscribe('a.*', () => {})
+  inspector.attach()
+  expect([opened, inspector.hellos.length]).toEqual([[], 2])
+  await bus.close()
 })

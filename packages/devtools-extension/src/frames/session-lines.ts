@@ -1,12 +1,25 @@
 /**
  * A session file: lines of JSON. The first is a {@link SessionHead}; the others are frames of taps as
- * they came (`hello`, `batch`, `bye`), and two kinds of lines that no tap sends: marks, and data of
- * events.
+ * they came (`hello`, `batch`, `bye`), and lines that no tap sends: marks and other rows that are no
+ * events, envelopes, what was known of peers, and data of events.
  */
-import type { PeerId, Tree } from '@crosstown/bus/inspect'
+import type { InspectedEvent, PeerId, Tree } from '@crosstown/bus/inspect'
 import { readTree } from './answers.ts'
-import { headerText } from './events.ts'
-import { Fault, type Fields, number, type Reader, shape, shownText, text, under } from './reader.ts'
+import { headerText, readEvent } from './events.ts'
+import {
+  Fault,
+  type Fields,
+  fail,
+  listOf,
+  number,
+  oneOf,
+  type Reader,
+  shape,
+  shownText,
+  text,
+  under,
+  whole,
+} from './reader.ts'
 
 export const SESSION_VERSION = 1
 
@@ -16,6 +29,8 @@ export interface SessionHead {
   /** When it was written, ms since 1970. */
   readonly at: number
   readonly label: string
+  /** Rows that are no events are lines of their own: of records none are made. */
+  readonly notes?: true
 }
 
 export interface MarkLine {
@@ -25,14 +40,50 @@ export interface MarkLine {
   readonly text: string
 }
 
-/** The data of an event, opened as far as who wrote the file had it. */
+/** A row that is no event, as it was shown. */
+export interface NoteLine {
+  readonly frame: 'note'
+  /** ms since 1970. */
+  readonly at: number
+  readonly kind: 'gap' | 'lost' | 'error' | 'leader' | 'connection' | 'peer' | 'life' | 'mark'
+  readonly severity: 'info' | 'warning' | 'error'
+  readonly text: string
+  readonly peer?: PeerId
+  readonly event?: string
+}
+
+/** Envelopes of events whose publisher was not inspected. */
+export interface EventsLine {
+  readonly frame: 'events'
+  readonly events: readonly InspectedEvent[]
+}
+
+/** What was known of a peer beside what it told: when it was there, and what it was called. */
+export interface PeerLine {
+  readonly frame: 'peer'
+  readonly peer: PeerId
+  readonly since: number
+  readonly lastHeard: number
+  readonly goneAt?: number
+  readonly away: readonly { readonly from: number; readonly to: number }[]
+  readonly lost: number
+  readonly number: number
+  readonly load: number
+}
+
+/** The data of an event, opened as far as who wrote the file had it, and whole where it was to be had. */
 export interface PayloadLine {
   readonly frame: 'payload'
   /** Who gave it. */
   readonly peer: PeerId
   readonly event: string
   readonly tree: Tree
+  /** Value text. */
+  readonly text?: string
+  readonly encoding?: 'devalue'
 }
+
+export type OwnLine = MarkLine | NoteLine | EventsLine | PeerLine
 
 const time = number(-8.64e15, 8.64e15)
 
@@ -50,18 +101,56 @@ export function readHead(given: Fields): SessionHead {
     version,
     at: under('at', time, given['at']),
     label: under('label', shownText(200), given['label']),
+    ...(given['notes'] === true ? { notes: true as const } : {}),
   }
 }
 
 const mark: Reader<Omit<MarkLine, 'frame'>> = shape({ at: time, text: shownText(500) })
-const payload: Reader<Omit<PayloadLine, 'frame'>> = shape({
-  peer: text(300, 1),
-  event: headerText,
-  tree: readTree,
-})
+const note = shape(
+  {
+    at: time,
+    kind: oneOf('gap', 'lost', 'error', 'leader', 'connection', 'peer', 'life', 'mark'),
+    severity: oneOf('info', 'warning', 'error'),
+    text: shownText(2_000),
+  },
+  { peer: text(300, 1), event: headerText },
+)
+const events = shape({ events: listOf(readEvent, 10_000) })
+const peer = shape(
+  {
+    peer: text(300, 1),
+    since: time,
+    lastHeard: time,
+    away: listOf(shape({ from: time, to: time }), 1_000),
+    lost: whole(),
+    number: whole(1, 1_000_000),
+    load: whole(1, 1_000_000),
+  },
+  { goneAt: time },
+)
+const payload = shape(
+  { peer: text(300, 1), event: headerText, tree: readTree },
+  {
+    text: text(1_000_000),
+    encoding: (value: unknown): 'devalue' =>
+      value === 'devalue' ? value : fail("must be 'devalue'"),
+  },
+)
 
-export function readMark(given: Fields): MarkLine {
-  return { frame: 'mark', ...mark(given) }
+/** A line that no tap sends; `undefined` for others. @throws {Fault} */
+export function readOwnLine(given: Fields): OwnLine | undefined {
+  switch (given['frame']) {
+    case 'mark':
+      return { frame: 'mark', ...mark(given) }
+    case 'note':
+      return { frame: 'note', ...note(given) }
+    case 'events':
+      return { frame: 'events', ...events(given) }
+    case 'peer':
+      return { frame: 'peer', ...peer(given) }
+    default:
+      return undefined
+  }
 }
 
 export function readPayload(given: Fields): PayloadLine {

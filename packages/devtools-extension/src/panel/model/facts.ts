@@ -12,7 +12,7 @@ import {
   VIA_BITS,
 } from './store/entries.ts'
 import { eachRun, type IdIndex } from './store/ids.ts'
-import type { Facet, Spans } from './store/spans.ts'
+import { type Facet, type Spans, STEP_KINDS } from './store/spans.ts'
 
 /** The part of the session that facts are written to. */
 export interface FactSink {
@@ -34,15 +34,17 @@ export type EventRecord = Exclude<
 type NamingRecord = Exclude<EventRecord, { is: 'published' }>
 
 export function isEventRecord(record: InspectRecord): record is EventRecord {
-  return record.is === 'published' || ('ids' in record && record.is !== 'found')
+  return EVENT_RECORDS.has(record.is)
 }
+
+const EVENT_RECORDS: ReadonlySet<InspectRecord['is']> = new Set(STEP_KINDS)
 
 /** Entries of the run that is being written. */
 let scratch = new Int32Array(1_024)
 
 /** Writes a record down. */
 export function writeFacts(sink: FactSink, peer: KnownPeer, record: EventRecord): void {
-  const facet = sink.spans.facetOf(facetOf(peer.index, record))
+  const facet = facetIndex(sink.spans, peer, record)
   const ms = sink.skew.msOf(peer.index, record.at)
   const make = (id: string) => sink.orphan(id)
   if (record.is === 'published') {
@@ -114,7 +116,7 @@ function writeRun(
   for (let k = 0; k < count; k++) {
     const entry = scratch[k]!
     if (entry < 0) continue
-    writeFact(entries, entry, record, bit, ms, from + k)
+    writeFact(entries, entry, record, peer.index, bit, ms, from + k)
     if (bit === 0) flags[entry]! |= MANY
     if ((flags[entry]! & PUBLISHED) === 0 && !(entries.ms[entry]! <= ms))
       setTime(entries, entry, peer, record.at, ms)
@@ -126,6 +128,7 @@ function writeFact(
   entries: Entries,
   entry: number,
   record: NamingRecord,
+  peer: number,
   bit: number,
   ms: number,
   index: number,
@@ -149,12 +152,12 @@ function writeFact(
       else entries.unmatched[entry]! |= bit
       return
     case 'handled':
-      handled(entries, entry, bit, ms, record.ms[index])
+      handled(entries, entry, peer, record.at, bit, ms, record.ms[index])
       return
     case 'failed':
       entries.failures[entry] = Math.min(entries.failures[entry]! + 1, 65_535)
       if (record.sub === undefined) entries.flags[entry]! |= UNWRITTEN
-      else handled(entries, entry, bit, ms, record.ms)
+      else handled(entries, entry, peer, record.at, bit, ms, record.ms)
       return
     case 'refused':
       if (record.final) entries.flags[entry]! |= REFUSED
@@ -182,6 +185,8 @@ function addDrop(entries: Entries, entry: number): void {
 function handled(
   entries: Entries,
   entry: number,
+  peer: number,
+  at: number,
   bit: number,
   ms: number,
   took: number | undefined,
@@ -189,10 +194,53 @@ function handled(
   // Peers' records come in their order: the first one is the first.
   if (bit === 0 || (entries.handled[entry]! & bit) === 0) {
     const began = took === undefined ? ms : ms - took
-    if (!(entries.lastFirst[entry]! >= began)) entries.lastFirst[entry] = began
+    if (!(entries.lastFirst[entry]! >= began)) {
+      entries.lastFirst[entry] = began
+      entries.lastAt[entry] = took === undefined ? at : at - took
+      entries.lastPeer[entry] = peer
+    }
   }
   entries.handled[entry]! |= bit
   if (took !== undefined && !(entries.duration[entry]! >= took)) entries.duration[entry] = took
+}
+
+/** Mostly one of those that the peer's last records of the kind had. */
+function facetIndex(spans: Spans, peer: KnownPeer, record: EventRecord): number {
+  const key = shortKeyOf(record)
+  if (key === undefined) return spans.facetOf(facetOf(peer.index, record))
+  const known = peer.facets.get(key)
+  if (known !== undefined && known.sweeps === spans.sweeps) return known.index
+  const index = spans.facetOf(facetOf(peer.index, record))
+  if (peer.facets.size >= MAX_SHORT_KEYS) peer.facets.clear()
+  peer.facets.set(key, { index, sweeps: spans.sweeps })
+  return index
+}
+
+const MAX_SHORT_KEYS = 1_000
+
+/** Of kinds with little in them, what tells them apart within a peer. */
+function shortKeyOf(record: EventRecord): string | number | undefined {
+  switch (record.is) {
+    case 'published':
+    case 'committed':
+      return record.is
+    case 'posted':
+      return record.to ?? (record.via === 'tabs' ? 'tabs' : undefined)
+    case 'handled':
+      return record.sub
+    case 'received':
+      return `${record.via} ${record.origin} ${record.from ?? ''}`
+    case 'confirmed':
+      return `place ${record.epoch ?? ''}`
+    case 'matched':
+      return record.subs.length === 0
+        ? 'none'
+        : record.subs.length === 1
+          ? -1 - record.subs[0]!
+          : undefined
+    default:
+      return undefined
+  }
 }
 
 function facetOf(peer: number, record: EventRecord): Facet {

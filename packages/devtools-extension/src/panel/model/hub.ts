@@ -10,7 +10,7 @@ import {
   type PeerId,
 } from '@crosstown/bus/inspect'
 import { Fault } from '../../frames/reader.ts'
-import { readMark } from '../../frames/session-lines.ts'
+import { readHead, readOwnLine } from '../../frames/session-lines.ts'
 import type { UnreadBatch } from '../../frames/tap-frames.ts'
 import type { InspectSource, SourceState } from '../../sources/source.ts'
 import { Asks, InspectError } from './asks.ts'
@@ -90,7 +90,7 @@ export class InspectorHub implements Hub {
   }
 
   add(source: InspectSource): void {
-    const link = new Link(`${++this.#lastLink}`, source)
+    const link = new Link(`${++this.#lastLink}`, source, this.#session.ring.next)
     this.#links.set(link.id, link)
     this.#sourcesChanged()
     source.start({
@@ -185,7 +185,8 @@ export class InspectorHub implements Hub {
     this.#sourcesChanged()
     if (opened) this.#attach(link)
     // Of a file that ended, nothing more comes that could be waited for.
-    if (state === 'closed') this.#intake.afterwards(link.id, () => this.#releaseAll())
+    if (state === 'closed' || link.source.kind === 'file')
+      this.#intake.afterwards(link.id, () => this.#releaseAll())
   }
 
   #sourcesChanged(): void {
@@ -198,7 +199,7 @@ export class InspectorHub implements Hub {
   #attach(link: Link, to?: KnownPeer): void {
     const resume = new Map<PeerId, number>()
     for (const peer of to ? [to] : this.#session.book.all) {
-      if (peer.sources.has(link.id)) resume.set(peer.id, peer.next)
+      if (peer.sources.has(link.id)) resume.set(peer.id, link.numbersOf(peer).next)
     }
     link.attached(to?.id)
     this.#send(link, {
@@ -229,14 +230,14 @@ export class InspectorHub implements Hub {
       if (!peer.sources.has(link.id) || (peers !== 'all' && !peers.includes(peer.id))) continue
       peer.sources.delete(link.id)
       link.forget(peer.id)
-      if (peer.sources.size === 0) this.#leave(peer, 'is gone', now)
+      if (peer.sources.size === 0) this.#leave(peer, 'is gone', now, false)
       else peer.changed()
     }
   }
 
-  #leave(peer: KnownPeer, why: string, now: number): void {
+  #leave(peer: KnownPeer, why: string, now: number, quiet: boolean): void {
     this.#release(peer)
-    this.#session.gone(peer, why, now)
+    this.#session.gone(peer, why, now, quiet)
     this.#asks.fail(peer.id, 'unreachable', `${peer.name} is gone`)
   }
 
@@ -267,7 +268,7 @@ export class InspectorHub implements Hub {
       case 'bye': {
         const why = frame.reason === 'pagehide' ? 'was left' : 'was closed'
         link.forget(peer.id)
-        this.#leave(peer, why, this.#when(link, peer, from))
+        this.#leave(peer, why, this.#when(link, peer, from), link.hasNotes)
         return false
       }
       case 'answer':
@@ -285,15 +286,19 @@ export class InspectorHub implements Hub {
     let peer: KnownPeer
     try {
       const now = isFile ? frame.now[0] : from.arrived
-      peer = this.#session.hello(frame, link.id, local, now)
+      peer = this.#session.hello(frame, link.id, local, now, link.hasNotes)
     } catch (error) {
       if (!(error instanceof RangeError)) throw error
       throw new Fault(error.message)
     }
+    const numbers = link.numbersOf(peer)
     // Numbers begin anew where a tap forgot everything; an old hello may have come a long way.
-    if (frame.next < peer.next && frame.now[1] > peer.lastAt) peer.next = frame.oldest
-    if (frame.oldest > peer.next) this.#lost(peer, frame.oldest - peer.next, frame.oldest, from)
+    if (frame.next < numbers.next && frame.now[1] > numbers.lastAt) numbers.next = frame.oldest
+    if (frame.oldest > numbers.next)
+      this.#lost(peer, frame.oldest, from, frame.oldest === frame.next)
+    const answered = link.answered(peer.id)
     if (!link.isAttached(peer.id)) this.#attach(link, peer)
+    else if (!answered && frame.next > numbers.next) this.#doubt(link, peer, frame.next)
     const waiting = this.#strangers.get(peer.id)
     if (waiting) {
       this.#strangers.delete(peer.id)
@@ -301,39 +306,59 @@ export class InspectorHub implements Hub {
     }
   }
 
+  /**
+   * It may have said hello because something of it changed, or to another inspector; or because it
+   * does not know this one any more: then what it has does not come.
+   */
+  #doubt(link: Link, peer: KnownPeer, next: number): void {
+    this.#timing.later(MISSING_MS, () => {
+      if (!this.#closed && link.numbersOf(peer).next < next && peer.state === 'live')
+        this.#attach(link, peer)
+    })
+  }
+
   #batch(frame: UnreadBatch, peer: KnownPeer, link: Link, from: Waiting): boolean {
     const end = frame.first + frame.records.length
-    if (frame.first > peer.next) {
-      if (frame.dropped) this.#lost(peer, frame.first - peer.next, frame.first, from)
+    const { next } = link.numbersOf(peer)
+    if (frame.first > next) {
+      if (frame.dropped) this.#lost(peer, frame.first, from)
       else {
         this.#hold(frame, peer, link, from)
         return false
       }
     }
-    if (end > peer.next) return true
+    if (end > next) return true
     // All of it was heard before.
     this.#granted(link, peer.id)
     return false
   }
 
-  #record(frame: UnreadBatch, index: number, record: InspectRecord, from: Waiting): void {
+  #record(frame: UnreadBatch, index: number, read: InspectRecord, from: Waiting): void {
     const peer = this.#session.book.find(frame.peer)
+    const link = this.#links.get(from.source)!
     const number = frame.first + index
-    if (!peer || number < peer.next) return
-    peer.next = number + 1
-    peer.lastAt = Math.max(peer.lastAt, record.at)
-    const live = this.#links.get(from.source)!.source.kind !== 'file'
+    if (!peer) return
+    const numbers = link.numbersOf(peer)
+    if (number < numbers.next) return
+    numbers.next = number + 1
+    numbers.lastAt = Math.max(numbers.lastAt, read.at)
+    const live = link.source.kind !== 'file'
+    // A file may be of the session that is here still.
+    const record = live ? read : this.#session.withoutKnown(read, link.firstRow)
+    if (!record) return
     if (record.is === 'found') this.#session.found(record.ids)
-    else this.#session.take(peer, record, live ? from.arrived : undefined)
+    else this.#session.take(peer, record, live ? from.arrived : undefined, link.hasNotes)
   }
 
   #done(frame: UnreadBatch, from: Waiting): void {
     const peer = this.#session.book.find(frame.peer)
     if (!peer) return
-    peer.next = Math.max(peer.next, frame.first + frame.records.length)
-    this.#granted(this.#links.get(from.source)!, peer.id)
+    const link = this.#links.get(from.source)!
+    const numbers = link.numbersOf(peer)
+    numbers.next = Math.max(numbers.next, frame.first + frame.records.length)
+    this.#granted(link, peer.id)
     const held = this.#held.get(peer.id)
-    if (held?.some((batch) => batch.frame.first <= peer.next)) {
+    if (held?.some((batch) => batch.frame.first <= numbers.next)) {
       this.#held.delete(peer.id)
       this.#intake.again(held.sort((a, b) => a.frame.first - b.frame.first))
     }
@@ -363,7 +388,10 @@ export class InspectorHub implements Hub {
   /** A time for what is not a record: of a file, that of the record before it. */
   #when(link: Link, peer: KnownPeer, from: Waiting): number {
     if (link.source.kind !== 'file') return from.arrived
-    const last = this.#session.skew.msOf(peer.index, Math.max(peer.lastAt, peer.hello.now[1]))
+    const last = this.#session.skew.msOf(
+      peer.index,
+      Math.max(link.numbersOf(peer).lastAt, peer.hello.now[1]),
+    )
     return Number.isNaN(last) ? from.arrived : last
   }
 
@@ -389,8 +417,8 @@ export class InspectorHub implements Hub {
     this.#held.delete(peer.id)
     held.sort((a, b) => a.frame.first - b.frame.first)
     const [first] = held
-    if (first && first.frame.first > peer.next)
-      this.#lost(peer, first.frame.first - peer.next, first.frame.first, first.from)
+    if (first && first.frame.first > this.#links.get(first.from.source)!.numbersOf(peer).next)
+      this.#lost(peer, first.frame.first, first.from)
     this.#intake.again(held)
   }
 
@@ -401,19 +429,25 @@ export class InspectorHub implements Hub {
     }
   }
 
-  #lost(peer: KnownPeer, count: number, next: number, from: Waiting): void {
+  /** What comes next is number `next`; `forgot`: the tap kept nothing since. */
+  #lost(peer: KnownPeer, next: number, from: Waiting, forgot = false): void {
+    const link = this.#links.get(from.source)!
+    const numbers = link.numbersOf(peer)
+    const count = next - numbers.next
     // What came before the panel was there was not captured, but not lost either.
-    const began = peer.lastAt === Number.NEGATIVE_INFINITY
-    peer.next = next
-    peer.lost += count
+    const began = numbers.lastAt === Number.NEGATIVE_INFINITY
+    numbers.next = next
+    if (link.hasNotes) return
+    if (!forgot) peer.lost += count
     peer.changed()
     const records = count === 1 ? '1 record' : `${count} records`
     const text = began
       ? `${peer.name}: ${records} of before are not there any more`
-      : `${peer.name}: ${records} were lost, the panel did not keep up`
-    const link = this.#links.get(from.source)!
+      : forgot
+        ? `${peer.name} was not inspected for a while: what happened to it meanwhile is not known`
+        : `${peer.name}: ${records} were lost, the panel did not keep up`
     const ms = this.#when(link, peer, from)
-    this.#session.note({ kind: 'lost', severity: began ? 'info' : 'warning', text }, peer, ms)
+    this.#session.note({ kind: 'lost', severity: began ? 'info' : 'warning', text }, peer.id, ms)
   }
 
   #stranger(frame: UnreadBatch, from: Waiting): void {
@@ -451,7 +485,7 @@ export class InspectorHub implements Hub {
       if (!(error instanceof RangeError)) throw error
       throw new Fault(error.message)
     }
-    this.#session.note({ kind: 'peer', severity: 'error', text: detail }, peer, from.arrived)
+    this.#session.note({ kind: 'peer', severity: 'error', text: detail }, peer.id, from.arrived)
   }
 
   /** One row for each that sends what cannot be read, however much it is. */
@@ -464,7 +498,7 @@ export class InspectorHub implements Hub {
     if (!complaint) {
       const row = this.#session.note(
         { kind: 'error', severity: 'warning', text: complaintOf(who, 1, reason) },
-        known,
+        known?.id,
         from.arrived,
       )
       this.#complaints.set(who, { row, count: 1, first: reason })
@@ -474,12 +508,32 @@ export class InspectorHub implements Hub {
     this.#session.renote(complaint.row, complaintOf(who, complaint.count, complaint.first))
   }
 
+  /** Lines of session files that no tap sends. */
   #other(fields: { readonly [key: string]: unknown }, from: Waiting): boolean {
-    if (fields['frame'] !== 'mark') return false
-    if (this.#links.get(from.source)!.source.kind !== 'file') return false
-    const { text, at } = readMark(fields)
-    this.#session.note({ kind: 'mark', severity: 'info', text }, undefined, at)
-    return true
+    const link = this.#links.get(from.source)!
+    if (link.source.kind !== 'file') return false
+    if (fields['crosstown'] !== undefined) {
+      link.hasNotes = readHead(fields).notes === true
+      return true
+    }
+    const line = readOwnLine(fields)
+    if (!line) return false
+    switch (line.frame) {
+      case 'mark':
+        this.#session.note({ kind: 'mark', severity: 'info', text: line.text }, undefined, line.at)
+        return true
+      case 'note': {
+        const { frame: _, at, peer, ...note } = line
+        this.#session.note(note, peer, at)
+        return true
+      }
+      case 'events':
+        this.#session.describeAll(line.events)
+        return true
+      case 'peer':
+        this.#session.book.restore(line)
+        return true
+    }
   }
 
   // ---- beats

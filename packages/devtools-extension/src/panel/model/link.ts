@@ -2,6 +2,14 @@
 import type { PeerId } from '@crosstown/bus/inspect'
 import type { InspectSource, SourceState } from '../../sources/source.ts'
 import type { SourceInfo } from './model.ts'
+import type { KnownPeer } from './peers.ts'
+
+export interface Numbers {
+  /** Number of the next record. */
+  next: number
+  /** When the newest record was written, by the peer's clock. */
+  lastAt: number
+}
 
 export class Link {
   /** Batch frames that a peer may be ahead of the panel. */
@@ -13,14 +21,34 @@ export class Link {
   readonly session: string = crypto.randomUUID()
   state: SourceState = 'connecting'
   detail: string | undefined
+  /** Of a file: rows that are no events are lines of their own. */
+  hasNotes = false
   /** Peers told that somebody inspects them. */
   readonly #attached = new Set<PeerId>()
+  /** Peers whose hello is awaited. */
+  readonly #awaited = new Set<PeerId>()
   /** Batches taken in of a peer since it was granted some. */
   readonly #taken = new Map<PeerId, number>()
 
-  constructor(id: string, source: InspectSource) {
+  /** The first row that came after it. */
+  readonly firstRow: number
+  readonly #numbers = new Map<PeerId, Numbers>()
+
+  constructor(id: string, source: InspectSource, firstRow: number) {
     this.id = id
     this.source = source
+    this.firstRow = firstRow
+  }
+
+  /** How far the records of a peer were heard: the same by all ways to it, but for a recording. */
+  numbersOf(peer: KnownPeer): Numbers {
+    if (this.source.kind !== 'file') return peer
+    let numbers = this.#numbers.get(peer.id)
+    if (!numbers) {
+      numbers = { next: 0, lastAt: Number.NEGATIVE_INFINITY }
+      this.#numbers.set(peer.id, numbers)
+    }
+    return numbers
   }
 
   get info(): SourceInfo {
@@ -32,12 +60,18 @@ export class Link {
   /** An `attach` goes out, to one peer or to all. */
   attached(peer: PeerId | undefined): void {
     if (peer === undefined) {
-      this.#attached.clear()
+      for (const known of this.#attached) this.#awaited.add(known)
       this.#taken.clear()
     } else {
       this.#attached.add(peer)
+      this.#awaited.add(peer)
       this.#taken.delete(peer)
     }
+  }
+
+  /** A hello came: whether it answers an `attach`. */
+  answered(peer: PeerId): boolean {
+    return this.#awaited.delete(peer)
   }
 
   isAttached(peer: PeerId): boolean {
@@ -46,6 +80,7 @@ export class Link {
 
   forget(peer: PeerId): void {
     this.#attached.delete(peer)
+    this.#awaited.delete(peer)
     this.#taken.delete(peer)
   }
 

@@ -12,14 +12,20 @@ interface Moment {
   readonly to?: string | undefined
 }
 
-/** One event of each record is enough. */
+/** Clocks do not run apart so fast that every message had to be looked at. */
+const EVERY_MS = 250
+
+/** Looks at one event of a record, now and then. */
 export function boundClocks(
   known: Known,
+  teller: KnownPeer,
   record: EventRecord,
   now: number,
 ): void {
   if (record.is !== 'published' && record.is !== 'posted' && record.is !== 'received') return
   if (record.is !== 'published' && record.via !== 'relay') return
+  if (record.at - teller.pairedAt < EVERY_MS) return
+  teller.pairedAt = record.at
   const id = record.is === 'published' ? record.events[0]?.id : firstOf(record.ids)
   if (id === undefined) return
   const { entries, ids, spans, book, skew } = known

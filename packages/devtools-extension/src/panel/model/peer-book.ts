@@ -6,6 +6,7 @@ import type {
   PeerId,
   PeerStatus,
 } from '@crosstown/bus/inspect'
+import type { PeerLine } from '../../frames/session-lines.ts'
 import type { Peer } from './model.ts'
 import { familyOf } from './names.ts'
 import { deviceOf, KnownPeer, MAX_PEERS } from './peers.ts'
@@ -95,6 +96,23 @@ export class PeerBook {
     peer.changed()
     this.version++
     return peer
+  }
+
+  /** What was known of a peer when a session was written down. */
+  restore(line: PeerLine): void {
+    const peer = this.#byId.get(line.peer)
+    if (!peer || peer.sources.size > 1) return
+    peer.since = line.since
+    peer.lastHeard = line.lastHeard
+    peer.away.splice(0, peer.away.length, ...line.away)
+    peer.lost = line.lost
+    peer.number = line.number
+    peer.load = line.load
+    if (line.goneAt !== undefined) peer.gone(line.goneAt)
+    const family = familyOf(peer.hello)
+    this.#families.set(family, Math.max(this.#families.get(family) ?? 0, line.number))
+    peer.changed()
+    this.version++
   }
 
   /** What a record says of the peer itself. */
@@ -191,14 +209,16 @@ export class PeerBook {
     return peer
   }
 
-  /** The tab that went when this one came, where it was at the same place. */
+  /** What went when this one came, at the same place: a tab that was loaded anew, a service restarted. */
   #reloadOf(frame: HelloFrame, now: number): KnownPeer | undefined {
-    if (frame.kind !== 'page' && frame.kind !== 'iframe') return undefined
     let latest: KnownPeer | undefined
     for (const peer of this.all) {
       const { hello, goneAt } = peer
-      if (goneAt === undefined || now - goneAt > RELOAD_MS) continue
+      if (goneAt === undefined) continue
+      // There is one service worker of a script, which the browser stops and starts as it likes.
+      if (now - goneAt > RELOAD_MS && frame.kind !== 'service-worker') continue
       if (hello.kind !== frame.kind || hello.url !== frame.url || hello.bus !== frame.bus) continue
+      if (hello.source !== frame.source) continue
       if (this.#wasReloaded(peer)) continue
       if (!latest || goneAt > latest.goneAt!) latest = peer
     }
@@ -206,8 +226,9 @@ export class PeerBook {
   }
 
   #wasReloaded({ hello, number, load }: KnownPeer): boolean {
+    const family = familyOf(hello)
     for (const peer of this.all) {
-      if (peer.hello.kind === hello.kind && peer.number === number && peer.load > load) return true
+      if (familyOf(peer.hello) === family && peer.number === number && peer.load > load) return true
     }
     return false
   }

@@ -60,8 +60,14 @@ export class KnownPeer implements Numbered {
   readonly rates: Rates = new Rates()
   number = 0
   load = 1
+  /** Facets of its last records, by what tells them apart. */
+  readonly facets = new Map<string | number, { readonly index: number; readonly sweeps: number }>()
+  /** When its messages were last looked at for what they say of clocks. */
+  pairedAt: number = Number.NEGATIVE_INFINITY
   #matching = new Map<string, readonly Interval[]>()
-  #readable: { readonly patterns: readonly string[]; readonly matches: (type: string) => boolean } | undefined
+  #readable:
+    | { readonly patterns: readonly string[]; readonly matches: (type: string) => boolean }
+    | undefined
   #picture: Peer | undefined
 
   constructor(index: number, hello: HelloFrame, now: number) {

@@ -5,6 +5,7 @@ import {
   type InspectedEvent,
   type InspectRecord,
   type PeerId,
+  packIds,
   unpackIds,
 } from '@crosstown/bus/inspect'
 import { Changes } from './changes.ts'
@@ -12,23 +13,16 @@ import { type Counted, countDeliveries } from './expected.ts'
 import { type FactSink, isEventRecord, writeFacts } from './facts.ts'
 import type { EventRow, NoteRow, Peer, Row, Rows, Session, SourceInfo, Step } from './model.ts'
 import { type Note, noteOf } from './notes.ts'
+import { offsetIn } from './offsets.ts'
 import { boundClocks } from './pairs.ts'
 import { PeerBook } from './peer-book.ts'
 import type { KnownPeer } from './peers.ts'
 import { Skew } from './skew.ts'
-import { lastFirstOf, stepsOf } from './step-list.ts'
-import {
-  COMMITTED,
-  CONFIRMED,
-  Entries,
-  Names,
-  REFUSED,
-  UNWRITTEN,
-} from './store/entries.ts'
+import { stepsOf } from './step-list.ts'
+import { COMMITTED, CONFIRMED, Entries, Names, REFUSED, UNWRITTEN } from './store/entries.ts'
 import { IdIndex } from './store/ids.ts'
 import { NOTE, RowRing } from './store/rows.ts'
 import { Spans } from './store/spans.ts'
-import { offsetIn } from './offsets.ts'
 import type { Timing } from './timing.ts'
 
 export interface SessionOptions {
@@ -67,8 +61,6 @@ export class SessionStore implements Session, FactSink {
   readonly changes: Changes = new Changes()
   readonly ring: RowRing = new RowRing()
   readonly notes = new Map<number, NoteRow>()
-  /** Records that notes were made of, for those who write the session down. */
-  readonly noteRecords = new Map<number, InspectRecord>()
   /** Grows when times of rows changed, so that whoever keeps some begins anew. */
   timesVersion = 0
   recording = true
@@ -278,7 +270,12 @@ export class SessionStore implements Session, FactSink {
     return this.book.home === undefined || publisher.device === this.book.home
   }
 
-  /** With where it stands in its publisher's log, once that is known. */
+  /** Its envelope, with where it stands in its publisher's log once that is known. */
+  wholeEvent(entry: number): InspectedEvent | undefined {
+    const header = this.entries.headers[entry]
+    return header && this.#whole(entry, header)
+  }
+
   #whole(entry: number, header: InspectedEvent): InspectedEvent {
     if (header.offset !== undefined) return header
     const { entries, ids, spans } = this
@@ -310,41 +307,43 @@ export class SessionStore implements Session, FactSink {
   // ---- what the hub writes
 
   /** A peer said who it is; `local`: it is on the machine the panel is on. */
-  hello(frame: HelloFrame, source: string, local: boolean, now: number): KnownPeer {
+  hello(frame: HelloFrame, source: string, local: boolean, now: number, quiet: boolean): KnownPeer {
     const { peer, news } = this.book.hello(frame, source, local, now)
-    if (news !== undefined) {
-      this.note({ kind: 'peer', severity: 'info', text: `${peer.name} ${news}` }, peer, now)
+    if (news !== undefined && !quiet) {
+      this.note({ kind: 'peer', severity: 'info', text: `${peer.name} ${news}` }, peer.id, now)
     }
     this.changed()
     return peer
   }
 
-  gone(peer: KnownPeer, why: string, now: number): void {
+  gone(peer: KnownPeer, why: string, now: number, quiet: boolean): void {
     if (!peer.gone(now)) return
     this.book.changed()
-    this.note({ kind: 'peer', severity: 'info', text: `${peer.name} ${why}` }, peer, now)
+    this.changed()
+    if (!quiet)
+      this.note({ kind: 'peer', severity: 'info', text: `${peer.name} ${why}` }, peer.id, now)
   }
 
-  /** One record. `arrived` is when its frame was here, where it came live. */
-  take(peer: KnownPeer, record: InspectRecord, arrived: number | undefined): void {
+  /** One record. `arrived`: when its frame was here, where it came live; `quiet`: without rows but events. */
+  take(peer: KnownPeer, record: InspectRecord, arrived: number | undefined, quiet = false): void {
     if (arrived !== undefined) this.skew.arrived(peer.index, record.at, arrived)
     if (isEventRecord(record)) {
       writeFacts(this, peer, record)
-      if (this.book.devices > 1) boundClocks(this, record, arrived ?? record.at)
+      if (this.book.devices > 1) boundClocks(this, peer, record, arrived ?? record.at)
     }
-    const note = noteOf(record, peer)
+    const note = quiet ? undefined : noteOf(record, peer)
     if (note) {
-      this.note(note, peer, this.skew.msOf(peer.index, record.at))
-      this.noteRecords.set(this.ring.next - 1, record)
+      this.note(note, peer.id, this.skew.msOf(peer.index, record.at))
     }
     this.book.take(peer, record, arrived ?? this.skew.msOf(peer.index, record.at))
     this.#makeRoom()
     this.changed()
   }
 
-  note(note: Note, peer: KnownPeer | undefined, ms: number): number {
+  /** One more row. */
+  note(note: Note, peer: PeerId | undefined, ms: number): number {
     const row = this.ring.push(NOTE)
-    this.notes.set(row, { ...note, row, ms, ...(peer ? { peer: peer.id } : {}) })
+    this.notes.set(row, { ...note, row, ms, ...(peer === undefined ? {} : { peer }) })
     this.changes.add(row)
     this.#makeRoom()
     this.changed()
@@ -481,13 +480,33 @@ export class SessionStore implements Session, FactSink {
   }
 
   /** Envelopes that were asked for. */
-  describeAll(events: readonly InspectedEvent[], asked: ReadonlySet<string>): void {
+  describeAll(events: readonly InspectedEvent[], asked?: ReadonlySet<string>): void {
     for (const event of events) {
-      const entry = asked.has(event.id) ? this.ids.find(event.id) : -1
-      if (entry >= 0) this.describe(entry, event)
+      const known = this.ids.find(event.id)
+      if (known >= 0) this.describe(known, event)
+      else if (!asked) this.describe(this.orphan(event.id), event)
     }
     this.#makeRoom()
     this.changed()
+  }
+
+  /** A record without the events that have a row before `row`; `undefined` where none is left. */
+  withoutKnown(record: InspectRecord, row: number): InspectRecord | undefined {
+    const isNew = (id: string) => {
+      const entry = this.ids.find(id)
+      return entry < 0 || this.entries.row[entry]! < 0 || this.entries.row[entry]! >= row
+    }
+    if (record.is === 'published') {
+      const events = record.events.filter(({ id }) => isNew(id))
+      return events.length > 0 ? { ...record, events } : undefined
+    }
+    if (!isEventRecord(record)) return record
+    const ids = unpackIds(record.ids)
+    return ids.every(isNew)
+      ? record
+      : ids.some(isNew)
+        ? { ...record, ids: packIds(ids.filter(isNew)) }
+        : undefined
   }
 
   /** Events whose data fulfil what is watched for. */
@@ -542,7 +561,6 @@ export class SessionStore implements Session, FactSink {
     this.#cache.delete(row)
     if (entry === NOTE) {
       this.notes.delete(row)
-      this.noteRecords.delete(row)
       return
     }
     const { entries } = this
@@ -569,7 +587,8 @@ export class SessionStore implements Session, FactSink {
       const entry = ring.at(row)
       if (entry < 0) continue
       entries.ms[entry] = this.skew.msOf(entries.msPeer[entry]!, entries.rawAt[entry]!)
-      if (!Number.isNaN(entries.lastFirst[entry]!)) entries.lastFirst[entry] = lastFirstOf(this, entry)
+      if (!Number.isNaN(entries.lastFirst[entry]!))
+        entries.lastFirst[entry] = this.skew.msOf(entries.lastPeer[entry]!, entries.lastAt[entry]!)
     }
     this.timesVersion++
   }

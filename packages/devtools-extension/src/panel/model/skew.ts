@@ -7,7 +7,7 @@
  */
 
 /** Both clocks of a peer were read together here; a machine that slept is read anew. */
-interface Reading {
+export interface Reading {
   readonly monotonic: number
   readonly offset: number
 }
@@ -131,6 +131,11 @@ export class Skew {
     return clock ? this.#wall(clock, at) + this.#devices[clock.device]!.offset : Number.NaN
   }
 
+  /** What its clocks said: wall minus monotonic, from a monotonic time on. */
+  readings(peer: number): readonly Reading[] {
+    return this.#clocks[peer]?.readings ?? []
+  }
+
   /** The other way, by its newest reading. */
   atOf(peer: number, ms: number): number {
     const clock = this.#clocks[peer]
@@ -148,7 +153,11 @@ export class Skew {
     // `+ 0` so that no skew is not -0.
     return {
       ms: -device.offset + 0,
-      uncertainty: Math.max(GRAIN_MS, Math.abs(device.high - device.low) / 2),
+      uncertainty: Math.max(
+        GRAIN_MS,
+        Math.abs(device.high - device.offset),
+        Math.abs(device.offset - device.low),
+      ),
     }
   }
 
@@ -223,7 +232,11 @@ export class Skew {
       const { low, high } = device
       const both = Number.isFinite(low) && Number.isFinite(high)
       const offset = both ? (low + high) / 2 : Math.min(Math.max(0, low), high)
-      if (Math.abs(offset - device.offset) < 0.01) continue
+      // Times that were given stay as long as they can be true, and are not far from the best guess.
+      const holds = low <= device.offset && device.offset <= high
+      const near = both ? Math.max(1, (high - low) / 4) : 1
+      if (holds && Math.abs(offset - device.offset) < near) continue
+      if (offset === device.offset) continue
       device.offset = offset
       this.#version++
     }

@@ -51,17 +51,3 @@ function numberOf(is: Step['is'], num: number | undefined, index: number): numbe
   if (is === 'committed') return offsetIn(num, index)
   return is === 'confirmed' ? num + index : num
 }
-
-/** When the last peer began to handle an event for the first time, by the clocks as they are known now. */
-export function lastFirstOf({ entries, ids, spans, skew }: Known, entry: number): number {
-  const first = new Map<number, number>()
-  const named = ids.spansOf(entries.ids[entry]!)
-  for (let i = 0; i < named.length; i += 2) {
-    const { peer, is, sub } = spans.facet(named[i]!)
-    if ((is !== 'handled' && !(is === 'failed' && sub !== undefined)) || first.has(peer)) continue
-    const took = spans.value(named[i]!, named[i + 1]!)
-    const ended = skew.msOf(peer, spans.at(named[i]!))
-    first.set(peer, Number.isNaN(took) ? ended : ended - took)
-  }
-  return Math.max(Number.NEGATIVE_INFINITY, ...first.values())
-}

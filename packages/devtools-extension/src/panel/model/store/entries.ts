@@ -34,6 +34,9 @@ export class Entries {
   duration = new Float32Array(0)
   /** When the last peer began to handle it for the first time, ms; NaN where none did. */
   lastFirst = new Float64Array(0)
+  /** The same by the clock of the peer `lastPeer`. */
+  lastAt = new Float64Array(0)
+  lastPeer = new Uint16Array(0)
   flags = new Uint8Array(0)
   vias = new Uint8Array(0)
   failures = new Uint16Array(0)
@@ -111,6 +114,8 @@ export class Entries {
     this.msPeer = grown(this.msPeer, size)
     this.duration = grown(this.duration, size)
     this.lastFirst = grown(this.lastFirst, size)
+    this.lastAt = grown(this.lastAt, size)
+    this.lastPeer = grown(this.lastPeer, size)
     this.flags = grown(this.flags, size)
     this.vias = grown(this.vias, size)
     this.failures = grown(this.failures, size)

@@ -140,8 +140,7 @@ export class IdIndex {
   /** Spans that name an id, and which of theirs it is: in turns. */
   spansOf(id: string): number[] {
     const [prefix, counter] = partsOf(id)
-    const group =
-      counter === 0 ? this.#others.get(id) : this.#groupOf(prefix, counter >>> BITS)
+    const group = counter === 0 ? this.#others.get(id) : this.#groupOf(prefix, counter >>> BITS)
     const found: number[] = []
     if (!group) return found
     for (const span of group.spans) {
@@ -246,4 +245,9 @@ export function eachRun(
 
 export function idOf(prefix: string, counter: number): string {
   return counter === 0 ? prefix : `${prefix}-${counter}`
+}
+
+/** What an id shares with its neighbours; all of one without a counter. */
+export function prefixOf(id: string): string {
+  return partsOf(id)[0]
 }

@@ -74,6 +74,8 @@ export class Spans {
   readonly #byKey = new Map<string, number>()
   readonly #freeFacets: number[] = []
   #sweepAt = FIRST_SWEEP
+  /** How often facets went: indexes of before may be others' since. */
+  sweeps = 0
 
   get used(): number {
     return this.#made - this.#free.length
@@ -148,6 +150,15 @@ export class Spans {
     return place >= 0 && place < chunk.count[span & MASK]! ? place : -1
   }
 
+  /** Counter of its first id, 0 of one without. */
+  firstOf(span: number): number {
+    return this.#chunks[span >> BITS]!.first[span & MASK]!
+  }
+
+  countOf(span: number): number {
+    return this.#chunks[span >> BITS]!.count[span & MASK]!
+  }
+
   at(span: number): number {
     return this.#chunks[span >> BITS]!.at[span & MASK]!
   }
@@ -176,6 +187,7 @@ export class Spans {
 
   /** Messages of errors differ from one to the next: facets of spans that are gone go too. */
   #sweep(): void {
+    this.sweeps++
     const inUse = new Uint8Array(this.#facets.length)
     for (let span = 0; span < this.#made; span++) {
       const chunk = this.#chunks[span >> BITS]!
