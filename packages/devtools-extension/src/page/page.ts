@@ -2,8 +2,8 @@
  * The panel as a page, for what no extension is at hand: a relay serves it at `/inspector`, and it
  * opens session files.
  *
- * In its address, `room` is filled into the form that connects to the relay, and `channel` listens to
- * the buses of its own origin. `demo=10000` shows so many events that were made up; with `speed=1` as
+ * In its address, `room` is that of the relay which serves it, and `channel` listens to the buses of its
+ * own origin. `demo=10000` shows so many events that were made up; with `speed=1` as
  * fast as they would have come.
  */
 import { browserEnv } from '../panel/browser.ts'
