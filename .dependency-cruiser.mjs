@@ -20,7 +20,7 @@ const interfaces = `${bus}/(log/log|log/record|links/link|codec/codec|protocol/f
 
 /** Pure functions shared with the relay: these may be run by some. */
 const protocol = `${bus}/protocol/`
-const protocolUsers = '(sync|links|log|read|dispatch|inspect)'
+const protocolUsers = '(sync|links|log|read|dispatch|codec|inspect)'
 
 const reactPackage = ['^react$', '^node_modules/react/', '^node_modules/@types/react/']
 
@@ -246,7 +246,7 @@ export default {
       name: 'devtools-have-no-bus',
       comment: 'Inspectors speak with taps; of the bus they have the door for that.',
       severity: 'error',
-      from: { path: devtools, pathNot: tests },
+      from: { path: devtools, pathNot: [tests, '/testing/'] },
       to: {
         path: '^((packages/bus|node_modules/@crosstown/bus)/dist/|@crosstown/bus)',
         pathNot:

@@ -14,9 +14,11 @@ const readmes = [
   'packages/bus/README.md',
   'packages/edge-relay/README.md',
   'docs/testing.md',
+  'docs/devtools.md',
   'docs/reading.md',
   'docs/schemas.md',
   'docs/presence.md',
+  'docs/inspect.md',
   'docs/react.md',
   'docs/frameworks.md',
 ]

@@ -39,7 +39,7 @@ export function makeScenario(seed: number, profile: ProfileName): Scenario {
       scene.random.chance(0.5) && { logEvents: 5 + scene.random.below(40) }),
     ...(profile === 'full' && { logEvents: 20 + scene.random.below(60) }),
   }
-  scene.posts(profile === 'trimmed')
+  scene.posts()
   return {
     seed,
     profile,

@@ -60,18 +60,15 @@ export class Scene {
     return this.random.pick(['fact.asked', 'fact.asked', 'fact.cursed', 'secret.told'] as const)
   }
 
-  /**
-   * Some events without a device. Where the relay `forgets` what it had, what is sent again may come
-   * a second time, as its publisher is told.
-   */
-  posts(forgets: boolean): void {
+  /** Some events without a device. */
+  posts(): void {
     const { random } = this
     const posts = random.chance(0.3) ? 1 + random.below(6) : 0
     for (let i = 0; i < posts; i++) {
       this.add(this.time(), {
         do: 'post',
         count: 1 + random.below(4),
-        own: !forgets && random.chance(0.7),
+        own: random.chance(0.7),
         type: this.#type(true),
       })
     }

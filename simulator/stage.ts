@@ -9,6 +9,8 @@ import { Publishers } from './work.ts'
 
 /** In which leadership passes on from a page that is frozen. */
 const HAND_OVER_MS = 2_000
+/** In which one is found out that is frozen and says nothing: two beats, and time to answer. */
+const FIND_OUT_MS = 62_000
 /** Who is signed in on all devices at first. */
 const USER = 'ann'
 
@@ -21,6 +23,8 @@ export class Stage {
   readonly partial: ReadonlySet<string>
   /** Events that a log may hold, where that is few. */
   readonly logEvents: number | undefined
+  /** Whether sockets fell silent, which takes some minutes to find out. */
+  readonly silent: boolean
   readonly #views: boolean
   readonly #publishers: Publishers
   readonly #places = new Map<string, Place>()
@@ -29,7 +33,8 @@ export class Stage {
   /** What was asked for and takes its time: closing, draining, copying. */
   readonly #running = new Map<Promise<unknown>, TestContext | undefined>()
 
-  constructor(network: TestNetwork, { partial, logEvents, views = false }: Scenario) {
+  constructor(network: TestNetwork, { actions, partial, logEvents, views = false }: Scenario) {
+    this.silent = actions.some((action) => action.do === 'cut' && action.silently)
     this.#views = views
     this.logEvents = logEvents
     this.network = network
@@ -40,6 +45,13 @@ export class Stage {
   /** Buses of contexts that live. */
   get open(): readonly Place[] {
     return [...this.#places.values()]
+  }
+
+  /** Who of them the relay refuses. */
+  get refused(): readonly Place[] {
+    return this.open.filter(
+      ({ bus, context }) => context.alive && bus.status.get().relay === 'refused',
+    )
   }
 
   act(action: Action): void {
@@ -104,17 +116,22 @@ export class Stage {
     )
   }
 
-  /** Clears the logs of other users that devices were refused with; whether there were any. */
+  /**
+   * Does what an application does where the relay refuses a log of another user: it clears the log, or
+   * connects again where the user is the right one by now. Whether there was any.
+   */
   async readmit(): Promise<boolean> {
-    const refused = new Map<TestDevice, Place>()
-    for (const place of this.open) {
-      const { device } = place.instance
-      if (place.context.alive && place.bus.status.get().relay === 'refused')
-        refused.set(device, place)
+    const { refused } = this
+    const cleared = new Set<TestDevice>()
+    for (const { bus, context, instance } of refused) {
+      const { device } = instance
+      const { room } = await device.disk(NAME, ROOM).log.state()
+      if (room.subject === (this.#users.get(device) ?? USER)) context.resumeRelay()
+      else if (!cleared.has(device)) this.#follow(bus.clear(), context)
+      cleared.add(device)
     }
-    for (const { bus, context } of refused.values()) this.#follow(bus.clear(), context)
     await this.rest()
-    return refused.size > 0
+    return refused.length > 0
   }
 
   #trouble(action: Exclude<Action, Slot>): void {
@@ -200,10 +217,13 @@ export class Stage {
     if (!place) return
     const { device, name, context } = { ...place.instance, context: place.context }
     const others = this.open.filter((other) => other !== place && canLead(other, device))
-    // A worker says nothing when it is frozen: that it leads no more is found out by its silence.
-    const stuck = this.open.some(
+    // A worker does not hear that it is frozen: that it leads no more is found out by its silence.
+    const silent = this.open.some(
       (other) =>
-        other.instance.device === device && other.context.frozen && other.bus.status.get().leader,
+        other.instance.device === device &&
+        other.context.kind !== 'page' &&
+        other.context.frozen &&
+        other.bus.status.get().leader,
     )
     const disturbances = (): number =>
       this.open.reduce(
@@ -214,8 +234,8 @@ export class Stage {
     context.freeze()
     const before = disturbances()
     const hears = context.kind === 'page' && others.length > 0
-    if (!hears || stuck || !device.disk(NAME, ROOM).isCalm) return
-    this.network.after(HAND_OVER_MS, () => {
+    if (!hears || !device.disk(NAME, ROOM).isCalm) return
+    this.network.after(silent ? FIND_OUT_MS : HAND_OVER_MS, () => {
       // The one that took the lead may be gone or frozen itself by then.
       const same = others.every((one) => canLead(one, device)) && disturbances() === before
       if (!context.frozen || !same || !device.disk(NAME, ROOM).isCalm) return
@@ -232,11 +252,13 @@ export class Stage {
   /** Fails where the log cannot be cleared just now, as it says. */
   #clear(where: Slot): void {
     const place = this.#at(where)
-    if (place)
-      this.#follow(
-        place.bus.clear().catch(() => {}),
-        place.context,
-      )
+    if (!place) return
+    const { instance } = place
+    if (instance.memory) instance.cleared = true
+    this.#follow(
+      place.bus.clear().catch(() => {}),
+      place.context,
+    )
   }
 
   #cutPower({ device, lost }: Of<'power'>): void {

@@ -14,6 +14,8 @@ export interface FirefoxWithExtension {
   readonly browser: Browser
   /** The panel as a tab, inspecting the tab of a page. */
   panelTab(page: Page): Promise<Page>
+  /** Opens Firefox's DevTools for a page at the panel; gives what is asked for the panel's text. */
+  openPanel(page: Page): Promise<() => Promise<string>>
   /** Resolves when Firefox has suspended the router, which it does when little goes on. */
   routerSuspended(panel: Page): Promise<void>
   close(): Promise<void>
@@ -47,6 +49,11 @@ export async function startFirefox(executablePath: string): Promise<FirefoxWithE
       await visit(tab, `moz-extension://${HOST}/panel.html?tabId=${tabId}`)
       return tab
     },
+    async openPanel(page) {
+      await page.bringToFront()
+      await inFirefox(browser, SHOW_PANEL)
+      return () => inFirefox(browser, PANEL_TEXT)
+    },
     routerSuspended: (panel) =>
       panel.evaluate(
         () =>
@@ -67,4 +74,64 @@ async function visit(tab: Page, url: string): Promise<void> {
   void tab.goto(url).catch(() => {})
   const loaded = () => tab.evaluate(() => document.readyState === 'complete' && location.href)
   await expect.poll(() => loaded().catch(() => false)).toBe(url)
+}
+
+/** Runs in Firefox's own window: the toolbox of the tab in front, at the extension's panel. */
+const SHOW_PANEL = `(async () => {
+  const { require } = ChromeUtils.importESModule(
+    'resource://devtools/shared/loader/Loader.sys.mjs',
+  )
+  const { gDevTools } = require('devtools/client/framework/devtools')
+  const toolbox = await gDevTools.showToolboxForTab(gBrowser.selectedTab)
+  const found = () =>
+    [...toolbox.additionalToolDefinitions.values()].find(({ label }) => label === 'Crosstown')
+  while (!found()) await new Promise((resolve) => toolbox.win.requestAnimationFrame(resolve))
+  await toolbox.selectTool(found().id)
+  globalThis.crosstownToolbox = toolbox
+})()`
+
+/** The panel is a page of another process, in a frame of a frame of the toolbox. */
+const PANEL_TEXT = `(async () => {
+  const frames = [...crosstownToolbox.doc.querySelectorAll('iframe')]
+  const panel = frames
+    .flatMap((frame) => [...(frame.contentDocument?.querySelectorAll('browser') ?? [])])
+    .find((browser) => browser.currentURI?.spec.endsWith('/panel.html'))
+  if (!panel) return ''
+  const heard = Promise.withResolvers()
+  const tell = ({ data }) => heard.resolve(data)
+  panel.messageManager.addMessageListener('crosstown:text', tell)
+  panel.messageManager.loadFrameScript(
+    'data:,sendAsyncMessage("crosstown:text", content.document.body.textContent)',
+    false,
+  )
+  const text = await heard.promise
+  panel.messageManager.removeMessageListener('crosstown:text', tell)
+  return text
+})()`
+
+/** Evaluates in Firefox's own window, which drivers may when they were given access to the system. */
+async function inFirefox(browser: Browser, expression: string): Promise<string> {
+  const { connection } = browser as unknown as { readonly connection: Bidi }
+  const tree = await connection.send('browsingContext.getTree', { 'moz:scope': 'chrome' })
+  const answer = await connection.send('script.evaluate', {
+    expression,
+    target: { context: tree.result.contexts?.[0]?.context },
+    awaitPromise: true,
+  })
+  if (answer.result.exceptionDetails) throw new Error(answer.result.exceptionDetails.text)
+  return answer.result.result?.value ?? ''
+}
+
+/** What Puppeteer speaks with Firefox, and does not show. */
+interface Bidi {
+  send(
+    method: string,
+    params: object,
+  ): Promise<{
+    readonly result: {
+      readonly contexts?: readonly { readonly context: string }[]
+      readonly result?: { readonly value?: string }
+      readonly exceptionDetails?: { readonly text: string }
+    }
+  }>
 }

@@ -1,11 +1,11 @@
 // Section by section what always holds, checked at the end of a run. Each gives sentences about
 // what does not.
-import { isOver } from '../ledger.ts'
+import { isOver, type Publication } from '../ledger.ts'
 import { NAME, PRISTINE, QUEUE_EVENTS, ROOM } from '../place.ts'
 import { fromStart, live, publishersOrder } from './hearing.ts'
 import { posts } from './posts.ts'
 import { streams } from './streams.ts'
-import { keyOf, sameOrigin, type View } from './view.ts'
+import { type DeviceView, isForgetful, keyOf, sameOrigin, type View } from './view.ts'
 
 /** The type that the relay refuses. */
 const REFUSED = 'secret.told'
@@ -32,6 +32,7 @@ export const CHECKS: readonly Check[] = [
   { name: 'nothing leaves the relay before its commit', find: early },
   { name: 'what was lost is told', find: gaps },
   { name: 'one socket a device', find: sockets },
+  { name: 'nobody is refused who may join', find: admission },
   { name: 'everyone sees who is there', find: presence },
   {
     name: 'each stream has its revisions, and nobody got one that he did not expect',
@@ -47,11 +48,9 @@ function* promises({ ledger, devices, room }: View): Iterable<string> {
   const memories = new Set(ledger.instances.filter((one) => one.memory).map((one) => one.device))
   for (const one of ledger.publications) {
     const { key, by, state, until, event, code, losses, persist, scope, type } = one
-    // Its event is in a log that nobody can open any more: it waits as one does who is offline.
-    const noLog = until === 'relayed' && !by.disk && !by.memory && !isLogOpen(by.device)
-    if (state === 'pending' && !isOver(by) && !noLog)
-      yield `${key} of ${by.name} was never settled (${until})`
     const log = devices.find(({ device }) => device === by.device)
+    if (state === 'pending' && !isOver(by) && !isStranded(one, log))
+      yield `${key} of ${by.name} was never settled (${until})`
     if (state === 'rejected' && (code === 'log_failed' || code === 'quota_exceeded')) {
       const kept = log?.events.find(({ data }) => keyOf(data) === key)
       if (kept) yield `${key} of ${by.name} was rejected (${code}) and is in the log`
@@ -63,7 +62,9 @@ function* promises({ ledger, devices, room }: View): Iterable<string> {
     const logged = found !== undefined
     // What was trimmed away must have reached the room before.
     const kept =
-      logged || (log?.trimmed && (room.ever.has(id) || scope === 'device' || type === REFUSED))
+      logged ||
+      (log?.trimmed &&
+        (room.came.has(id) || room.lost.has(id) || scope === 'device' || type === REFUSED))
     if (!kept && !log?.gone.has(id)) yield `${id} (${key}) was ${until} and is not in its log`
     if (until !== 'relayed' || scope !== 'room') continue
     if (type === REFUSED) yield `${id} (${key}) was relayed, and the relay refuses its type`
@@ -72,8 +73,12 @@ function* promises({ ledger, devices, room }: View): Iterable<string> {
     if (position === undefined && room.came.has(id)) continue
     if (position === undefined) {
       // What a room lost it gets again from a device that is there and has it as its own.
-      // One that lost its last commits may not know any more that the room had decided for it.
-      const isForgotten = found?.refused === 'conflict' && ledger.cut.has(by.device)
+      // One that lost its last commits does not know that the room had taken it, and it is judged again,
+      // where the room does not know it either, or not from this device.
+      const isForgotten =
+        found?.refused === 'conflict' &&
+        ledger.cut.has(by.device) &&
+        (log?.forked || losses !== ledger.losses)
       const isThere = found?.own && isLogOpen(by.device) && !isForgotten
       if (losses === ledger.losses || isThere)
         yield `${id} (${key}) was relayed and is not in the room`
@@ -83,13 +88,22 @@ function* promises({ ledger, devices, room }: View): Iterable<string> {
   }
 }
 
-function* logs({ ledger, devices }: View): Iterable<string> {
+/**
+ * Whether a host took the event of a context without a log, and nobody is left who has that log: until
+ * somebody opens it, nobody here can know what becomes of it. It waits as one does who is offline.
+ */
+function isStranded({ key, by, until }: Publication, log: DeviceView | undefined): boolean {
+  if (until !== 'relayed' || by.disk || by.memory || isLogOpen(by.device)) return false
+  return log?.events.some(({ data }) => keyOf(data) === key) ?? false
+}
+
+function* logs({ ledger, devices, room }: View): Iterable<string> {
   const published = new Map(ledger.publications.map((one) => [one.key, one]))
   const idOfKey = new Map<string, string>()
   for (const { name, events, device } of devices) {
     const seen = new Set<string>()
     for (const { id, data, header } of events) {
-      if (seen.has(id)) yield `${id} is twice in the log of ${name}`
+      if (seen.has(id) && !isForgetful(id, room)) yield `${id} is twice in the log of ${name}`
       seen.add(id)
       if (header.type.startsWith('$')) continue
       if (!data.includes(`"mark":"${PRISTINE}"`))
@@ -128,9 +142,8 @@ function* scopes({ ledger }: View): Iterable<string> {
 
 function* roomOnce({ ledger, room }: View): Iterable<string> {
   const published = new Map(ledger.publications.map((one) => [one.key, one]))
-  // A post is known by its id as long as it is kept.
   for (const [id, times] of room.came)
-    if (times > 1 && !id.startsWith('h-')) yield `${id} came into the room ${times} times`
+    if (times > 1 && !isForgetful(id, room)) yield `${id} came into the room ${times} times`
   const seen = new Set<string>()
   for (const { id, data } of room.events) {
     if (seen.has(id)) yield `${id} is twice in the room`
@@ -144,17 +157,22 @@ function* roomOnce({ ledger, room }: View): Iterable<string> {
 }
 
 /**
- * Where the log lost whose it is and the room lost it, too, nobody knows. What it still holds is from
- * before it joined: the rest was written later, and went first.
+ * Where the room lost whose log it is, and the log does not know it either, nobody does: a power cut took
+ * it, or the first welcome never came. What it holds is from before it joined: the rest was written later,
+ * and went first.
  */
 function* users({ network, devices }: View): Iterable<string> {
-  const of = new Map<string, string>()
-  const forgotten = devices.flatMap(({ device }) => device.disk(NAME, ROOM).disowned)
-  for (const { log, subject } of network.relay.joined) {
-    const first = of.get(log) ?? subject
-    of.set(log, first)
-    if (first !== subject && !forgotten.includes(log))
-      yield `the log ${log} of ${first} joined as that of ${subject}`
+  const of = new Map<string, { readonly subject: string; readonly lost: boolean }>()
+  const isKnown = (log: string, subject: string): boolean => {
+    const owners = devices.flatMap(({ device }) => device.disk(NAME, ROOM).owners.get(log) ?? [])
+    return owners.length > 0 && owners.every((known) => known.has(subject))
+  }
+  for (const one of network.relay.joined) {
+    const { log, subject } = one
+    const first = of.get(log)
+    if (!first || (first.lost && !isKnown(log, first.subject))) of.set(log, one)
+    else if (first.subject !== subject)
+      yield `the log ${log} of ${first.subject} joined as that of ${subject}`
   }
 }
 
@@ -220,16 +238,18 @@ function* views({ shown, room, devices }: View): Iterable<string> {
 }
 
 function* causes({ devices, ledger }: View): Iterable<string> {
-  // A room that lost a cause gets it again when it comes, after the effect perhaps.
+  // A room that lost a cause gets it again when it comes, after the effect perhaps; so does a log that was
+  // cleared when the cause had been heard.
   if (ledger.losses > 0) return
-  for (const { name, events } of devices) {
+  for (const { name, events, former } of devices) {
     const seen = new Set<string>()
     const ids = new Set(events.map(({ id }) => id))
     for (const { id, header } of events) {
       const cause = header.causationId
-      if (cause !== undefined && ids.has(cause) && !seen.has(cause))
-        yield `${id} stands before its cause ${cause} in the log of ${name}`
       seen.add(id)
+      if (cause === undefined || !ids.has(cause) || seen.has(cause)) continue
+      if (!former.some((log) => log.ids.has(cause)))
+        yield `${id} stands before its cause ${cause} in the log of ${name}`
     }
   }
 }
@@ -254,21 +274,31 @@ function* sockets({ network, ledger }: View): Iterable<string> {
   }
 }
 
+function* admission({ refused }: View): Iterable<string> {
+  for (const { name, code } of refused) yield `${name} is refused: ${code}`
+}
+
+/**
+ * Who is there is seen by all, unless a socket may have fallen silent that nobody took for dead yet.
+ * Who is gone, or is there under another device now, may be seen until its silence is found out.
+ */
+function* presence({ present, rested, silent }: View): Iterable<string> {
+  const names = new Map(present.map(({ name, sees }) => [sees[0], name]))
+  for (const { name, sees } of present) {
+    for (const [id, other] of names) {
+      if (id !== undefined && (sees.includes(id) || (silent && !rested))) continue
+      yield `${name} does not see ${other}`
+    }
+    for (const id of rested ? sees : [])
+      if (!names.has(id)) yield `${name} sees ${id}, which is not there`
+    if (rested && new Set(sees).size < sees.length) yield `${name} sees one twice`
+  }
+}
+
 /**
  * Of what is published in one task, no more than may wait is taken; and of a log, only the newest
  * record and that of the last confirmed batch stay beyond its limit.
  */
-function* presence({ present = [] }: View): Iterable<string> {
-  const names = new Map(present.map(({ name, sees }) => [sees[0], name]))
-  for (const { name, sees } of present) {
-    for (const [id, other] of names) {
-      if (id === undefined || !sees.includes(id)) yield `${name} does not see ${other}`
-    }
-    for (const id of sees) if (!names.has(id)) yield `${name} sees ${id}, which is not there`
-    if (new Set(sees).size < sees.length) yield `${name} sees one twice`
-  }
-}
-
 function* bounds({
   ledger,
   devices,

@@ -1,14 +1,18 @@
 // Whether subscribers heard what they were to hear, and logs stand in the order of publishers.
 import { type Instance, isOver } from '../ledger.ts'
-import type { DeviceView, Logged, View } from './view.ts'
+import { type DeviceView, isForgetful, isPostedId, type Logged, type View } from './view.ts'
 
-export function* live({ ledger, devices }: View): Iterable<string> {
+export function* live({ ledger, devices, room }: View): Iterable<string> {
   for (const instance of ledger.instances) {
     const { name, live, all } = instance
     const view = devices.find(({ device }) => device === instance.device)
-    yield* twice(live, `${name} live`)
+    // A room that went back is read again, and a log that was trimmed does not know a post any more.
+    const forgets = view?.trimmed === true && ledger.losses > 0
+    const isKept = (id: string): boolean => !isForgetful(id, room) && !(forgets && isPostedId(id))
+    yield* twice(live, `${name} live`, isKept)
     // Another log has another start.
-    if (!view?.former.length) yield* twice(all, `${name} from the start`)
+    if (!view?.former.length && !instance.cleared)
+      yield* twice(all, `${name} from the start`, isKept)
     yield* disorder(live, `${name} live`)
     if (isOver(instance) || instance.ready === undefined) continue
     const heard = new Set([...live.map(({ id }) => id), ...(view ? late(view, live) : [])])
@@ -69,10 +73,14 @@ function partsOf(id: string): [prefix: string, counter: number] {
 }
 
 /** What is not kept nobody promises to hear once only. */
-function* twice(heard: readonly { id: string; persist: boolean }[], who: string): Iterable<string> {
+function* twice(
+  heard: readonly { id: string; persist: boolean }[],
+  who: string,
+  isKept: (id: string) => boolean,
+): Iterable<string> {
   const seen = new Set<string>()
   for (const { id, persist } of heard) {
-    if (persist && seen.has(id)) yield `${id} was heard twice by ${who}`
+    if (persist && seen.has(id) && isKept(id)) yield `${id} was heard twice by ${who}`
     seen.add(id)
   }
 }

@@ -46,9 +46,13 @@ export function* streams({ ledger, devices, room }: View): Iterable<string> {
         yield `${id} is revision ${revisions.get(id)}, and in the log of ${name} ${revision}`
     }
   }
-  // With its last commits a device may have lost that its event was refused, and so sends it again.
+  // With its last commits a device may have lost that its event was refused. Where it forked as well, the
+  // room tells it no more, and it sends the event again, as one that was never judged.
+  const forgetful = new Set(
+    devices.flatMap(({ device, forked }) => (forked && ledger.cut.has(device) ? [device] : [])),
+  )
   for (const { key, state, code, event, by } of ledger.publications) {
-    if (state === 'rejected' && code === 'conflict' && keys.has(key) && !ledger.cut.has(by.device))
+    if (state === 'rejected' && code === 'conflict' && keys.has(key) && !forgetful.has(by.device))
       yield `${key} of ${by.name} was refused by a conflict and is in the room`
     const told = event?.revision
     const revision = event && revisions.get(event.id)

@@ -41,6 +41,8 @@ export interface DeviceView {
   readonly epoch: string
   /** Own events that were in the log, and went with a power cut or with the log. */
   readonly gone: ReadonlySet<string>
+  /** Whether its log joined under more than one device id. */
+  readonly forked: boolean
   /** Whether its oldest events were removed, as it may hold only so many. */
   readonly trimmed: boolean
   /** What was in the logs it had before, and when they were cleared. */
@@ -58,20 +60,23 @@ export interface View {
   readonly network: TestNetwork
   readonly devices: readonly DeviceView[]
   readonly shown: readonly Shown[]
-  /**
-   * The contexts that the room can hear of, each with the ids it sees: its own first. Absent where the
-   * run did not rest for as long as it takes to find out.
-   */
-  readonly present:
-    | readonly { readonly name: string; readonly sees: readonly string[] }[]
-    | undefined
+  /** The contexts that the room can hear of, each with the ids it sees: its own first. */
+  readonly present: readonly { readonly name: string; readonly sees: readonly string[] }[]
+  /** Whether the run rested for as long as it takes to find out who is not there any more. */
+  readonly rested: boolean
+  /** Whether sockets fell silent. */
+  readonly silent: boolean
+  /** Contexts that the relay refuses, and why. */
+  readonly refused: readonly { readonly name: string; readonly code: string | undefined }[]
   readonly room: Awaited<ReturnType<TestNetwork['relay']['room']>>
 }
 
 export async function viewOf(stage: Stage, rested: boolean): Promise<View> {
   const { network, ledger, partial, logEvents } = stage
   const shown = await shownBy(network, stage.open, logEvents !== undefined)
-  const devices = await Promise.all(network.devices.map((device) => deviceView(device, partial)))
+  const devices = await Promise.all(
+    network.devices.map((device) => deviceView(device, partial, network.relay.joined)),
+  )
   const present = stage.open
     .filter(({ instance }) => isConnected(instance))
     .map(({ bus, instance: { name } }) => ({
@@ -85,7 +90,13 @@ export async function viewOf(stage: Stage, rested: boolean): Promise<View> {
     devices,
     shown,
     logEvents,
-    present: rested ? present : undefined,
+    present,
+    rested,
+    silent: stage.silent,
+    refused: stage.refused.map(({ bus, instance: { name } }) => ({
+      name,
+      code: bus.status.get().lastError?.code,
+    })),
     room,
   }
 }
@@ -105,10 +116,14 @@ export function placeOf(position: string | undefined): number {
   return Number(position?.split('.')[1] ?? 0)
 }
 
-async function deviceView(device: TestDevice, partial: ReadonlySet<string>): Promise<DeviceView> {
+async function deviceView(
+  device: TestDevice,
+  partial: ReadonlySet<string>,
+  joined: TestNetwork['relay']['joined'],
+): Promise<DeviceView> {
   const { log } = device.disk(NAME, ROOM)
   const records = await device.records(NAME, ROOM)
-  const { room, head } = await log.state()
+  const { room, head, logId } = await log.state()
   const placed = new Map<string, string>()
   const revisions = new Map<string, number>()
   const refused = new Map<string, string>()
@@ -153,6 +168,7 @@ async function deviceView(device: TestDevice, partial: ReadonlySet<string>): Pro
     gaps: room.gaps,
     trimmed: records.length < head.batch,
     former: device.disk(NAME, ROOM).former,
+    forked: new Set(joined.flatMap((one) => (one.log === logId ? [one.device] : []))).size > 1,
     gone: new Set(device.disk(NAME, ROOM).gone),
     reads: (type) => !partial.has(device.origin.name) || SOME_TYPES.includes(type),
     epoch: room.cursor?.split('.')[0] ?? '',
@@ -195,4 +211,17 @@ export function sameOrigin(a: { origin: unknown }, b: { origin: unknown }): bool
 /** The key in an event's data: which publication it is. */
 export function keyOf(data: string): string {
   return /"key":"(k\d+)"/.exec(data)?.[1] ?? ''
+}
+
+/**
+ * Whether it is a post with an id of its publisher's that was sent again when the room had trimmed it.
+ * It has no counter, and is known by that id as long as it is kept.
+ */
+export function isForgetful(id: string, { came, trimmed }: View['room']): boolean {
+  return isPostedId(id) && trimmed > 0 && (came.get(id) ?? 0) > 1
+}
+
+/** Whether it is derived from an id that a publisher without a device gave. */
+export function isPostedId(id: string): boolean {
+  return id.startsWith('h-')
 }

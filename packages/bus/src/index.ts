@@ -13,6 +13,7 @@
  * await bus.publish('cart.item_added', { sku: 'A1' })
  */
 export { createBus } from './bus.ts'
+export { type CloudEvent, fromCloudEvent, toCloudEvent } from './codec/cloud-event.ts'
 export {
   BUS_ERROR_CODES,
   BusError,

@@ -5,15 +5,17 @@
 import { INSPECT_SUBPROTOCOL } from '@crosstown/bus/inspect'
 import { BusError, isRoom, SUBPROTOCOL } from '@crosstown/bus/protocol'
 import { type Context, Hono } from 'hono'
-import { bodyLimit } from 'hono/body-limit'
 import { cors } from 'hono/cors'
 import { type Auth, authenticate, type Identity } from './auth.ts'
+import type { PostedEvent } from './commands.ts'
 import type { Admission } from './connection.ts'
 import { answerEvent, answerPage, answerStream, wantsStream } from './http/answers.ts'
+import { bodyOf } from './http/body.ts'
+import { CLOUD_EVENT_HEADERS, cloudEventsIn, isCloudEvents } from './http/cloud-events.ts'
 import { badRequest, errorResponse } from './http/errors.ts'
 import { TRACING_HEADERS, tracingHeaders, tracingOf } from './http/headers.ts'
 import { answerInspector, redirectToInspector } from './http/inspector.ts'
-import { parsePost } from './http/publish.ts'
+import { parsePost, postCloudEvents } from './http/publish.ts'
 import { type Limits, resolveLimits } from './limits.ts'
 import {
   hostName,
@@ -176,6 +178,7 @@ export class Relay extends Hono<RelayEnv> {
         allowHeaders: [
           'Authorization',
           'Content-Type',
+          ...CLOUD_EVENT_HEADERS,
           'If-None-Match',
           'Last-Event-ID',
           ...TRACING_HEADERS,
@@ -189,13 +192,7 @@ export class Relay extends Hono<RelayEnv> {
       c.set('identity', await this.#identify(c))
       await next()
     })
-    const limit = bodyLimit({
-      maxSize: this.#limits.bodyBytes,
-      onError: () => {
-        throw new BusError('too_large', `a body is at most ${this.#limits.bodyBytes} bytes`)
-      },
-    })
-    this.post('/rooms/:room/events', limit, (c) => this.#publish(c))
+    this.post('/rooms/:room/events', (c) => this.#publish(c))
     const reads = {
       store: this.#store,
       limits: this.#limits,
@@ -295,21 +292,29 @@ export class Relay extends Hono<RelayEnv> {
   async #publish(c: Context<RelayEnv>): Promise<Response> {
     const room = roomOf(c)
     const { subject, rights } = c.var.identity
-    const type = c.req.header('content-type')
-    if (type !== undefined && !/^application\/json\b/i.test(type)) {
-      throw badRequest('send a body of content-type application/json')
-    }
-    const text = await c.req.text()
-    const tracing = tracingOf((name) => c.req.header(name))
+    const header = (name: string): string | undefined => c.req.header(name)
+    const type = header('content-type')?.split(';')[0]?.trim().toLowerCase() ?? 'application/json'
+    const body = await bodyOf(c, this.#limits.bodyBytes)
+    const tracing = tracingOf(header)
     const defaults = { subject, time: this.#platform.now(), ...tracing }
     const { postEvents } = this.#limits
-    const events = await parsePost(parseJson(text), postEvents, defaults, (text) =>
-      this.#platform.sha256(text),
-    )
+    const hash: Platform['sha256'] = (text) => this.#platform.sha256(text)
+    let events: PostedEvent[]
+    if (isCloudEvents(type, header)) {
+      const { posts, isList } = cloudEventsIn(type, body, c.req.header())
+      events = await postCloudEvents(posts, isList, postEvents, defaults, hash)
+    } else if (type === 'application/json') {
+      const parsed = parseJson(new TextDecoder().decode(body))
+      events = await parsePost(parsed, postEvents, defaults, hash)
+    } else {
+      const types =
+        'application/json, application/cloudevents+json or application/cloudevents-batch+json'
+      throw badRequest(`send a body of content-type ${types}, or a CloudEvent in headers and body`)
+    }
     const host = this.#rooms.host(room)
     const posted = await host.post(
       { mayPublish: host.publishRights(rights.publish), events },
-      text.length,
+      body.byteLength,
     )
     const answer = posted.events.map(({ existing: _, ...event }) => event)
     const status = posted.events.every(({ existing }) => existing) ? 200 : 201

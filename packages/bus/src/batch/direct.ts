@@ -45,10 +45,10 @@ export class DirectQueue {
     this.#events = []
     this.#tickets = undefined
     this.#scheduled = false
+    this.#taps.tap?.passed(events)
     for (let i = 0; i < events.length; i++) {
       const event = events[i] as BusEvent
       const ticket = tickets?.get(event)
-      this.#taps.tap?.passed(event)
       this.#deliver(event, ticket?.handled)
       // Events of one `publishBatch` share a ticket; the last of them settles it.
       if (ticket && tickets?.get(events[i + 1] as BusEvent) !== ticket) this.#settle(ticket)

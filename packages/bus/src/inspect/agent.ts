@@ -53,8 +53,9 @@ export class Agent implements Inspection {
   }
 
   #open(): void {
-    const { BroadcastChannel: Native } = this.#platform
-    if (!Native || this.#channel) return
+    const { BroadcastChannel: Native, kind } = this.#platform
+    // An open one keeps a process of Deno alive; the relay's inspectors get there without it.
+    if (!Native || this.#channel || kind === 'deno') return
     try {
       const channel: BroadcastChannel & { unref?(): void } = new Native(INSPECT_CHANNEL)
       channel.onmessage = ({ data }: MessageEvent) => this.#take(data)
@@ -84,16 +85,12 @@ export class Agent implements Inspection {
 
   /** A frame of a tap of this context. */
   readonly post = (text: string): void => {
-    try {
-      this.#channel?.postMessage(text)
-    } catch {
-      // Nobody can be told, and the application is not concerned.
-    }
+    attempt(() => this.#channel?.postMessage(text))
     this.#tell(text)
   }
 
   #tell(text: string): void {
-    for (const listener of this.#listeners) listener(text)
+    for (const listener of this.#listeners) attempt(() => listener(text))
   }
 
   #take(text: unknown): void {
@@ -114,13 +111,20 @@ export class Agent implements Inspection {
   }
 
   receive(text: string): void {
-    if (this.#hand(text)) this.#channel?.postMessage(text)
+    if (this.#hand(text)) attempt(() => this.#channel?.postMessage(text))
   }
 
   onFrame(listener: (text: string) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
+}
+
+/** Where somebody cannot be told, the application is not concerned. */
+function attempt(tell: () => void): void {
+  try {
+    tell()
+  } catch {}
 }
 
 /** By what is one in a context, and another in the next. */

@@ -7,11 +7,22 @@ import { type BusEvent, type EventHeader, offsetOf, utf8Length } from '../event.
 import type { Log } from '../log/log.ts'
 import { storageQuota } from '../platform.ts'
 import type { OutboxSnapshot, PublishOptions } from '../types.ts'
-import { areTerms, isIds, isLimit, isNumber, isPath, isPublish, isText, isTexts } from './checks.ts'
+import {
+  areTerms,
+  isFault,
+  isIds,
+  isLimit,
+  isNumber,
+  isPath,
+  isPublish,
+  isText,
+  isTexts,
+} from './checks.ts'
+import type { Faults } from './fault.ts'
 import type { Answers, Ask, DataTerm, Ids, InspectedEvent, StoreInfo, Tree } from './frames.ts'
 import { packIds, unpackIds } from './ids.ts'
 import { AskError } from './outlet.ts'
-import type { KeptEvent, Source } from './recorder.ts'
+import { type KeptEvent, keptOf, type Source } from './recorder.ts'
 import type { Redactor } from './redactor.ts'
 import { fulfils } from './search.ts'
 import type { TappedView } from './tap.ts'
@@ -55,12 +66,17 @@ export interface AsksState {
   /** As an `InspectedEvent`, as JSON. */
   readonly inspected: (event: KeptEvent) => string
   readonly attached: (session: string) => boolean
+  readonly faults: Faults
+  /** Lets others have their turn. */
+  readonly pause: () => Promise<void>
 }
 
 const MAX_EVENTS = 1_000
 /** Events given once more, at most. */
 const MAX_AGAIN = 10_000
 const CHUNK = 32
+/** Events looked at in one task. */
+const PAUSE_AFTER = 500
 
 type More = (part: unknown) => void
 type Of<What extends Ask['what']> = Extract<Ask, { what: What }>
@@ -101,6 +117,12 @@ export class Asks {
         return this.#publish(ask)
       case 'replay':
         return this.#replay(ask)
+      case 'fault': {
+        const { faults } = this.#options
+        check(ask.set === undefined || ask.set === null || isFault(ask.set))
+        if (ask.set !== undefined) faults.set(ask.set)
+        return { fault: faults.fault }
+      }
       default:
         throw new AskError('unknown_ask', 'this peer does not know that question')
     }
@@ -114,6 +136,7 @@ export class Asks {
   /** Nobody is there any more. */
   rest(): void {
     this.#watched.clear()
+    this.#options.faults.set(null)
     for (const view of this.#options.views) view.showInstead()
   }
 
@@ -161,10 +184,10 @@ export class Asks {
     const event = await this.#event(id)
     const redactor = this.#options.redactor()
     const { encoding } = headerOf(event)
-    if (!redactor) return { ...asText(event.dataText, encoding) }
+    if (!redactor) return asText(event.dataText, encoding)
     const { data, redacted } = redactor.without(event.type, this.#dataOf(event))
     const encoded = this.#options.encode(data, event.type)
-    return { ...asText(encoded.text, encoded.encoding), ...(redacted > 0 && { redacted }) }
+    return { ...asText(encoded.text, encoded.encoding), redacted }
   }
 
   async #event(id: string): Promise<KeptEvent> {
@@ -224,7 +247,13 @@ export class Asks {
       }
       return left === 0 || !this.#options.attached(session)
     }
-    for (const source of this.#options.ring()) if (look(source)) return { ids: found, searched }
+    let next = PAUSE_AFTER
+    for (const source of [...this.#options.ring()]) {
+      if (look(source)) return { ids: found, searched }
+      if (searched < next) continue
+      next = searched + PAUSE_AFTER
+      await this.#options.pause()
+    }
     const log = await this.#options.open()
     for (let to = Number.MAX_SAFE_INTEGER; log && to > 0; ) {
       const batches = await log.readBack(to, CHUNK)
@@ -245,8 +274,8 @@ export class Asks {
     const log = await open()
     const quota = await storageQuota()
     const none = { kind: 'none', head: 0, first: 0, events: 0, bytes: 0, snapshots: [] } as const
-    const common = { ...none, limits, outbox: { ...outbox(), bytes: 0 }, ...(quota && { quota }) }
-    if (!log) return common
+    const common = { ...none, limits, outbox: { ...outbox(), bytes: 0 }, quota }
+    if (!log) return common as StoreInfo
     const { logId, head, first, totals, room } = await log.state()
     let { events, bytes, through } = totals ?? { events: 0, bytes: 0, through: 0 }
     while (through < head.batch) {
@@ -273,21 +302,18 @@ export class Asks {
       events,
       bytes,
       outbox: { ...outbox(), bytes: outbox().pending > 0 ? pendingBytes : 0 },
-      ...(cursor !== undefined && {
-        room: {
-          cursor,
-          epoch: cursor.split('.')[0] as string,
-          ...(confirmed && { confirmed: confirmed.batch }),
-          ...(subject !== undefined && { subject }),
-          gaps: gaps.map(({ reason, from, lost }) => ({
-            reason: reason as StoreGap,
-            from,
-            ...(lost !== undefined && { lost }),
-          })),
-        },
-      }),
+      room:
+        cursor === undefined
+          ? undefined
+          : {
+              cursor,
+              epoch: cursor.split('.')[0],
+              confirmed: confirmed?.batch,
+              subject,
+              gaps: gaps.map(({ reason, from, lost }) => ({ reason, from, lost })),
+            },
       snapshots,
-    }
+    } as StoreInfo
   }
 
   async #log({ from = 0, limit }: Of<'log'>): Promise<Answers['log']> {
@@ -317,7 +343,7 @@ export class Asks {
     const state = at === undefined ? view.state : await this.#stateAt(view, at)
     const redactor = this.#options.redactor()
     const tree = openTree(state, { path, hides: (names) => redactor?.hidesName(names) ?? false })
-    return { tree, ...(at !== undefined && { at }) }
+    return { tree, at } as Answers['view']
   }
 
   #stateAt(view: AskedView, at: number): Promise<unknown> {
@@ -369,17 +395,8 @@ export class Asks {
   }
 }
 
-type StoreGap = NonNullable<StoreInfo['room']>['gaps'][number]['reason']
-
-/** An event of the log. */
-function keptOf({ header, dataText, offset, position }: Incoming): KeptEvent {
-  const { id, type } = header
-  const more = { ...(offset !== undefined && { offset }), ...(position && { position }) }
-  return { id, type, header, dataText, cast: false, more }
-}
-
 function asText(text: string, encoding: 'devalue' | undefined): Answers['text'] {
-  return { ...(text !== '' && { text }), ...(encoding && { encoding }) }
+  return { text: text || undefined, encoding } as Answers['text']
 }
 
 function headerOf({ header }: KeptEvent): EventHeader {

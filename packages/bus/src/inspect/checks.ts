@@ -1,5 +1,6 @@
 /** What came from an inspector: anybody on the origin can post it, so every field is looked at. */
-import { type Ask, INSPECT_VERSION, type InspectorFrame } from './frames.ts'
+import { isPattern } from '../protocol/pattern.ts'
+import { type Ask, type Fault, INSPECT_VERSION, type InspectorFrame } from './frames.ts'
 
 /** Characters of a frame at most: an event that is published has 256 KiB at most. */
 const MAX_LENGTH = 1024 * 1024
@@ -124,4 +125,25 @@ export function isPublish({
     (encoding === undefined || encoding === 'devalue') &&
     (options === undefined || isObject(options))
   )
+}
+
+const FAULTS: ReadonlySet<unknown> = new Set(['drop', 'delay', 'duplicate', 'cut'])
+/** Ten minutes. */
+const MAX_FAULT_MS = 600_000
+
+export function isFault(fault: unknown): fault is Fault {
+  if (!isObject(fault)) return false
+  const { link, do: what, patterns, delayMs, share = 1, forMs } = fault
+  return (
+    (link === 'tabs' || link === 'relay') &&
+    FAULTS.has(what) &&
+    (patterns === undefined || isListOf(patterns, isPattern, 100)) &&
+    (delayMs === undefined || isWithin(delayMs, MAX_FAULT_MS)) &&
+    isWithin(share, 1) &&
+    isWithin(forMs, MAX_FAULT_MS)
+  )
+}
+
+function isWithin(value: unknown, limit: number): boolean {
+  return typeof value === 'number' && value >= 0 && value <= limit
 }

@@ -6,6 +6,7 @@ import { ownPlace, type Platform, sessionText } from '../platform.ts'
 import type { LeaderSnapshot, Observable, StatusSnapshot } from '../types.ts'
 import { agentOn, type Inspected } from './agent.ts'
 import { Asks, type AsksOptions } from './asks.ts'
+import { Faults } from './fault.ts'
 import type { InspectorFrame, PeerStatus, SubscriptionInfo } from './frames.ts'
 import { INSPECTED_KEY } from './frames.ts'
 import { packIds } from './ids.ts'
@@ -18,6 +19,8 @@ import type { Inspection, LifeState, TapHolder, TappedSubscription } from './tap
 export const LIBRARY = '0.1.0'
 /** Changes of counts within this time are one record. */
 const STATUS_MS = 500
+/** Said of itself at once: a relay passes on no frame of any size. */
+const MAX_SUBSCRIPTIONS = 1_000
 
 export interface PeerOptions {
   readonly taps: TapHolder
@@ -60,7 +63,6 @@ export class Peer implements Inspected {
   #passed: Source[] = []
   #used = false
   #closed = false
-  #rights: PeerStatus['rights']
   #unsubscribe: (() => void)[] = []
   /** The status that was told last, and when. */
   #told: StatusSnapshot | undefined
@@ -112,6 +114,8 @@ export class Peer implements Inspected {
       redactor: () => this.#settings.redactor,
       inspected: (event) => this.#recorder?.inspected(event) ?? '{}',
       attached: (session) => outlet.has(session),
+      faults: new Faults(this.#options.taps, platform),
+      pause: () => new Promise((resolve) => platform.timer(0, resolve)),
     })
     this.#asks = asks
     this.#outlet = outlet
@@ -164,9 +168,6 @@ export class Peer implements Inspected {
         }
       },
       site: (kind) => callSite(called(kind)),
-      rights: (rights) => {
-        this.#rights = rights
-      },
       passes: (events) => this.#passed.push(events),
     })
     this.#recorder = recorder
@@ -200,8 +201,8 @@ export class Peer implements Inspected {
     const opened = status.log.state !== told?.log.state
     if (opened || status.relay !== told?.relay || status.leader !== told.leader) this.#tellStatus()
     else this.#cancelTell ??= platform.timer(STATUS_MS, () => this.#tellStatus())
-    // It has another log, or knows now which.
-    if (opened && status.log.state === 'open') this.hello()
+    // It has another log, or knows now which: that is said a moment after it is open.
+    if (opened && status.log.state === 'open') void Promise.resolve().then(() => this.hello())
   }
 
   #tellStatus(): void {
@@ -218,7 +219,7 @@ export class Peer implements Inspected {
   }
 
   #status(): PeerStatus {
-    const { device, queued } = this.#options
+    const { device, queued, taps } = this.#options
     const { lastError, ...status } = device.status.get()
     const message = this.#settings.redactor?.message
     return {
@@ -227,9 +228,9 @@ export class Peer implements Inspected {
       ...(lastError && {
         error: { code: lastError.code, message: message?.(lastError) ?? lastError.message },
       }),
-      ...(this.#rights && { rights: this.#rights }),
+      rights: taps.rights,
       queued: queued(),
-    }
+    } as PeerStatus
   }
 
   #hello(): ReturnType<ConstructorParameters<typeof Outlet>[0]['hello']> {
@@ -244,7 +245,7 @@ export class Peer implements Inspected {
       ...(relay && { relay: { url: relay.url ?? '', room: relay.room } }),
       now: [platform.now(), platform.monotonic()],
       status: this.#status(),
-      subscriptions: [...subscriptions].map(subscriptionInfo),
+      subscriptions: [...subscriptions].slice(-MAX_SUBSCRIPTIONS).map(subscriptionInfo),
       views: [...asks.views].map(viewInfo),
     }
   }

@@ -8,7 +8,7 @@ import type { Incoming, Origin } from '../dispatch/dispatch.ts'
 import { type BusError, type BusErrorCode, toBusError } from '../errors.ts'
 import { type BusEvent, type EventHeader, utf8Length } from '../event.ts'
 import type { Gap } from '../types.ts'
-import type { InspectRecord, PeerStatus, SubscriptionInfo, Via, ViewInfo } from './frames.ts'
+import type { InspectRecord, SubscriptionInfo, Via, ViewInfo } from './frames.ts'
 import { packIds } from './ids.ts'
 import type { Outlet } from './outlet.ts'
 import type { Redactor } from './redactor.ts'
@@ -35,7 +35,6 @@ export interface RecorderOptions {
   readonly encode: (event: BusEvent) => { text: string; encoding?: 'devalue' } | undefined
   /** Where the application called from, as `file:line:column`. */
   readonly site: (kind: SubscriptionInfo['kind']) => string | undefined
-  readonly rights: (rights: PeerStatus['rights']) => void
   /** Events go by, newest last. */
   readonly passes: (events: Source) => void
 }
@@ -76,15 +75,19 @@ export class Recorder implements Tap {
 
   published(batch: Batch): void {
     this.#begun.set(batch, this.now())
-    this.#publish(batch.entries.map(keptOf))
+    this.#publish(batch.entries.map(ownOf))
   }
 
-  passed(event: BusEvent): void {
-    const { data: _, ...header } = event
-    const { text, encoding } = this.#options.encode(event) ?? { text: '' }
-    const { id, type } = event
-    const said = encoding ? { ...header, encoding } : header
-    this.#publish([{ id, type, header: said as EventHeader, dataText: text, cast: true }])
+  passed(events: readonly BusEvent[]): void {
+    this.#publish(
+      events.map((event) => {
+        const { data: _, ...header } = event
+        const { text, encoding } = this.#options.encode(event) ?? { text: '' }
+        const { id, type } = event
+        const said = (encoding ? { ...header, encoding } : header) as EventHeader
+        return { id, type, header: said, dataText: text, cast: true }
+      }),
+    )
   }
 
   #publish(events: readonly KeptEvent[]): void {
@@ -111,7 +114,7 @@ export class Recorder implements Tap {
     let text = typeof header === 'string' ? header : JSON.stringify(header)
     const bytes = utf8Length(text) + utf8Length(dataText)
     if (redactor) text = redactor.header(text, event.type)
-    const rest = { bytes, ...(cast && { persist: false }), ...more }
+    const rest = { bytes, persist: cast ? false : undefined, ...more }
     return `${text.slice(0, -1)},${JSON.stringify(rest).slice(1)}`
   }
 
@@ -157,17 +160,24 @@ export class Recorder implements Tap {
     this.record({ is: 'posted', via, ids: packIds(ids), bytes }, ids.length)
   }
 
-  sent(batch: number, headers: string, bytes: number): void {
+  sent(batch: number, headers: string, bytes: number, indexes?: readonly number[]): void {
     const ids = idsIn(headers)
     const attempt = (this.#sent.get(batch) ?? 0) + 1
     this.#sent.set(batch, attempt)
-    if (!this.#batches.has(batch)) this.#remember(batch, ids)
+    if (!this.#batches.has(batch)) {
+      const placed: string[] = []
+      ids.forEach((id, i) => {
+        placed[indexes?.[i] ?? i] = id
+      })
+      this.#remember(batch, placed)
+    }
     if (attempt > 1) this.record({ is: 'retried', ids: packIds(ids), attempt })
     this.#post('relay', ids, bytes)
   }
 
   rejected(batch: number, code: BusErrorCode): void {
-    const ids = this.#batches.get(batch)
+    // Without the holes that others of the batch are.
+    const ids = this.#batches.get(batch)?.flat()
     if (ids) this.record({ is: 'refused', ids: packIds(ids), code, final: false })
   }
 
@@ -183,14 +193,9 @@ export class Recorder implements Tap {
   }
 
   received(via: Via, origin: Origin | 'past', incoming: Incoming, from?: string): void {
-    const { header, dataText, offset, position } = incoming
-    const gathered = this.#gather(header.id, ['received', via, origin, from], {
-      via,
-      origin,
-      ...(from !== undefined && { from }),
-    })
-    const more = { ...(offset !== undefined && { offset }), ...(position && { position }) }
-    gathered.events.push({ id: header.id, type: header.type, header, dataText, cast: false, more })
+    const key = ['received', via, origin, from]
+    const gathered = this.#gather(incoming.header.id, key, { via, origin, from })
+    gathered.events.push(keptOf(incoming))
   }
 
   matched(id: string, subscriptions: readonly TappedSubscription[]): void {
@@ -246,8 +251,8 @@ export class Recorder implements Tap {
       code,
       stage,
       message: this.#said(error),
-      ...(eventId !== undefined && { event: eventId }),
-      ...(eventType !== undefined && { type: eventType }),
+      event: eventId,
+      type: eventType,
     })
   }
 
@@ -256,17 +261,13 @@ export class Recorder implements Tap {
     this.record({ is: 'life', state })
   }
 
-  rights(rights: PeerStatus['rights']): void {
-    this.#options.rights(rights)
-  }
-
   /** What an error says, as far as it may be told. */
   #said(error: unknown): string {
     return (this.#options.redactor()?.message ?? messageOf)(error)
   }
 
   /** Adds a record that is whole. */
-  record(record: Untimed, events = 1): void {
+  record(record: Loose<Untimed>, events = 1): void {
     this.settle()
     this.#put(JSON.stringify({ at: stamp(this.now()), ...record }), events)
   }
@@ -298,15 +299,14 @@ export class Recorder implements Tap {
     if (this.#gathered.length === 0) return
     for (const { at, key, fields, ids, ms, events } of this.#gathered.splice(0)) {
       const [is, via] = key
-      const record = {
+      let text = JSON.stringify({
         at: stamp(at),
         is,
         ids: packIds(ids),
         ...fields,
-        ...(is === 'handled' && { ms }),
-        ...(is === 'dropped' && { count: ids.length }),
-      }
-      let text = JSON.stringify(record)
+        ms: ms.length > 0 ? ms : undefined,
+        count: is === 'dropped' ? ids.length : undefined,
+      })
       // What other contexts of the origin publish, they tell themselves.
       if (is === 'received' && via !== 'tabs') {
         const headers = events.map((event) => this.inspected(event)).join()
@@ -333,7 +333,16 @@ type Untimed = InspectRecord extends infer One
     : never
   : never
 
-function keptOf({ event, headerText, dataText, persisted }: Entry): KeptEvent {
+/** What is `undefined` is in no JSON text. */
+type Loose<T> = T extends unknown ? { [Key in keyof T]: T[Key] | undefined } : never
+
+/** An event of another context, or of the log. */
+export function keptOf({ header, dataText, offset, position }: Incoming): KeptEvent {
+  const { id, type } = header
+  return { id, type, header, dataText, cast: false, more: { offset, position } }
+}
+
+function ownOf({ event, headerText, dataText, persisted }: Entry): KeptEvent {
   const { id, type, scope } = event
   const more = scope === 'context' ? { scope } : NONE
   return { id, type, header: headerText, dataText, cast: !persisted, more }
@@ -364,14 +373,14 @@ export function subscriptionInfo(subscription: TappedSubscription): Subscription
     sub: order,
     patterns,
     kind,
-    ...(where !== undefined && { where: true }),
+    where: where ? true : undefined,
     at: stamp(since),
-    ...(site !== undefined && { site }),
+    site,
     calls,
     failures,
-  }
+  } as SubscriptionInfo
 }
 
 export function viewInfo({ number, patterns, key, version }: TappedView): ViewInfo {
-  return { view: number, patterns, ...(key !== undefined && { key }), version }
+  return { view: number, patterns, key, version } as ViewInfo
 }

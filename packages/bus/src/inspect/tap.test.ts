@@ -99,4 +99,19 @@ describe('a tap', () => {
     await network.run(200)
     expect(inspector.of('published')).toHaveLength(1)
   })
+
+  it('that was attached to before its log was open says which log it has, once it knows', async () => {
+    const network = createTestNetwork()
+    const { bus, inspector } = open(network)
+    bus.subscribe('a.*', () => {})
+    inspector.attach()
+    await network.until(() => inspector.hellos.length > 0)
+    expect(inspector.hellos[0]).not.toHaveProperty('log')
+    await network.until(() => bus.status.get().log.state === 'open')
+    await network.run(200)
+    expect(inspector.hellos.at(-1)).toMatchObject({
+      log: expect.any(String),
+      device: expect.any(String),
+    })
+  })
 })

@@ -9,9 +9,18 @@ import type { BusEvent } from '../event.ts'
 import type { Gap } from '../types.ts'
 import type { InspectRecord, PeerStatus, SubscriptionInfo, Via } from './frames.ts'
 
+/** Lets a text on its way go, or not, or later. */
+export type Gate = (way: 'tabs' | 'relay', text: string, go: (text: string) => void) => void
+
 /** Handed to the stages of one bus; `tap` comes and goes with its inspectors. */
 export interface TapHolder {
   tap: Tap | undefined
+  /** What the last welcome allowed, while this context is connected. */
+  rights?: PeerStatus['rights'] | undefined
+  /** The connection to the relay, of the context that leads. */
+  relay?: { reconnect(): void } | undefined
+  /** What goes over a link goes through here while an inspector has a fault in force. */
+  gate?: Gate | undefined
 }
 
 /** A live subscription, as far as an inspector is told of it. */
@@ -54,8 +63,8 @@ export interface Tap {
   now(): number
   /** A batch is handed on; its commit begins in this task. */
   published(batch: Batch): void
-  /** An event of a bus that encodes nothing. */
-  passed(event: BusEvent): void
+  /** Events of a bus that encodes nothing. */
+  passed(events: readonly BusEvent[]): void
   committed(batch: Batch, number: number): void
   /** A batch turned out not to be committed. */
   withdrawn(batch: Batch, error: BusError): void
@@ -63,8 +72,11 @@ export interface Tap {
   posted(via: Via, entries: readonly Entry[], bytes: number): void
   /** The same, of headers as JSON text; `via` is `undefined` where nobody was there to take it. */
   told(headers: string, bytes: number, via?: Via): void
-  /** An own batch was handed to the relay link. `headers` is their JSON text. */
-  sent(batch: number, headers: string, bytes: number): void
+  /**
+   * Events of an own batch were handed to the relay link. `headers` is their JSON text, `indexes` says
+   * which of the batch they are, where it is not all.
+   */
+  sent(batch: number, headers: string, bytes: number, indexes?: readonly number[]): void
   /** The relay could not take a sent batch now. */
   rejected(batch: number, code: BusErrorCode): void
   confirmed(placed: Placed): void
@@ -80,8 +92,6 @@ export interface Tap {
   viewed(view: TappedView): void
   error(error: BusError): void
   life(state: LifeState): void
-  /** What the welcome said this device may do. */
-  rights(rights: PeerStatus['rights']): void
 }
 
 /**

@@ -108,6 +108,23 @@ describe('a batch of the room', () => {
   })
 })
 
+describe('a cut', () => {
+  const whole = [1, 2, 3, 6].reduce(
+    (state, place, i, places) =>
+      afterRoomBatch(state, batch(position(places[i - 1] ?? 0), place), undefined),
+    welcomed,
+  )
+  const after = (cursor: string, cut: { epoch: string; place: number }) =>
+    afterWelcome(whole, { term: [1, 'n'], cursor, liveAfter: 3, subject: 'u', reads: '[]', cut }, 4)
+      .older
+
+  test('takes the positions above it: a room that is fed again with the same must not go on from one', () => {
+    expect(whole.older).toEqual([position(3), position(2), position(0)])
+    expect(after(position(2), { epoch: 'e', place: 2 })).toEqual([position(2), position(0)])
+    expect(after('f.0.0', { epoch: 'e', place: 0 })).toEqual([position(0)])
+  })
+})
+
 test('a state that an earlier version wrote is read with what it lacks', () => {
   const written = { older: ['e.1.x'], liveAfter: 2, terms: [[1, 'n']], term: 1, cursor: 'e.2.x' }
   expect(readRoomState(written)).toEqual({ ...written, cuts: [], gaps: [] })

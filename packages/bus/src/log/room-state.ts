@@ -93,10 +93,15 @@ export function afterWelcome(
     subject,
     reads,
     ...(confirmed === undefined ? undefined : { confirmed }),
+    older: cut ? state.older.filter((position) => !isAbove(cut, position)) : state.older,
     cuts: cut ? addCut(state.cuts, { record: head, ...cut }) : state.cuts,
     gaps: gap ? [...state.gaps, gap].slice(-MAX_GAPS) : state.gaps,
     terms: state.terms.filter((known) => known[0] >= term[0]),
   }
+}
+
+function isAbove({ epoch, place }: Pick<Cut, 'epoch' | 'place'>, position: string): boolean {
+  return position.startsWith(`${epoch}.`) && placeOf(position) > place
 }
 
 /** The device is another from now on: what the relay knew of the old one says nothing of it. */

@@ -32,6 +32,13 @@ export {
   parseId,
   utf8Length,
 } from '../event.ts'
+export {
+  attributesOf,
+  type CloudEventAttributes,
+  type Envelope,
+  envelopeOf,
+  VALUE_TYPE,
+} from './cloud-event.ts'
 export * from './frames.ts'
 export { isPattern, parsePatterns, typeMatcher } from './pattern.ts'
 export { checkOf, type Place, parsePosition, positionOf, startOf } from './position.ts'

@@ -89,6 +89,12 @@ export class Peers implements PeerContexts {
   }
 
   receive(text: string): void {
+    const { gate } = this.#taps
+    if (gate) gate('tabs', text, (passed) => this.#heard(passed))
+    else this.#heard(text)
+  }
+
+  #heard(text: string): void {
     if (this.#logId === undefined) this.#keepEarly(text)
     else this.#read(text, false)
   }
@@ -267,7 +273,7 @@ export class Peers implements PeerContexts {
 
   tell(text: string): void {
     this.#transmit(text)
-    this.receive(text)
+    this.#heard(text)
   }
 
   postBeat(beat: Omit<BeatFrame, 'frame' | 'log' | 'prefix'>): void {
@@ -298,6 +304,12 @@ export class Peers implements PeerContexts {
   /** A link of somebody else's may throw; what was published is in the log all the same. */
   #transmit(text: string): void {
     if (this.#logId === undefined) return
+    const { gate } = this.#taps
+    if (gate) gate('tabs', text, (passed) => this.#post(passed))
+    else this.#post(text)
+  }
+
+  #post(text: string): void {
     try {
       this.#link?.send(text)
     } catch (error) {

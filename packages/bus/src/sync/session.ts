@@ -115,15 +115,21 @@ export class Session implements RelaySession {
     this.#connection = source.connect(
       {
         opened: () => void this.#hello(),
-        received: (text) => this.#receive(text),
+        received: (text) => {
+          const { gate } = this.#options.taps
+          if (gate) gate('relay', text, (passed) => this.#receive(passed))
+          else this.#receive(text)
+        },
         closed: (code, final) => this.#closed(code, final),
       },
       platform,
     )
+    this.#options.taps.relay = this.#connection
   }
 
   async stop(): Promise<void> {
     this.#stopped = true
+    this.#options.taps.relay = undefined
     this.#end()
     this.#connection?.close()
     await this.#incoming.idle()
@@ -346,9 +352,9 @@ export class Session implements RelaySession {
       ...(gap && { gap: { ...gap, at: head.batch, time: platform.now() } }),
     })
     if (gap) events.gap(gap)
-    this.#options.taps.tap?.rights(frame.rights)
     if (round !== this.#round) return
     this.#online = true
+    this.#options.taps.rights = frame.rights
     events.state('online')
     this.#tellPresent()
     this.#stopHeartbeat?.()
@@ -438,6 +444,7 @@ export class Session implements RelaySession {
   #end(): void {
     this.#round += 1
     this.#online = false
+    this.#options.taps.rights = undefined
     this.#toldPresent = ''
     this.#pinged = undefined
     this.#stopHeartbeat?.()
@@ -490,7 +497,9 @@ export class Session implements RelaySession {
   }
 
   #send(text: string): void {
-    this.#connection?.send(text)
+    const { gate } = this.#options.taps
+    if (gate) gate('relay', text, (passed) => this.#connection?.send(passed))
+    else this.#connection?.send(text)
   }
 }
 

@@ -16,8 +16,7 @@ export function siteOf(tab: number): Site {
   return {
     async state() {
       const url = await addressOf(tab)
-      if (url && !/^https?:$/.test(url.protocol)) return { access: 'none' }
-      if (!url) return { access: 'site' }
+      if (!url || !/^https?:$/.test(url.protocol)) return { access: 'none' }
       origins = [`${url.protocol}//${url.hostname}/*`]
       const known = { access: 'granted', site: url.origin } as const
       if (isLocal(url)) return known

@@ -7,6 +7,7 @@ import type { InspectSource } from '../sources/source.ts'
 import { App } from './app.tsx'
 import type { PanelEnv } from './env.ts'
 import { createFiltered, createHub } from './model/index.ts'
+import { tellReopened } from './shell/reopened.ts'
 import { openSettings } from './state/settings.ts'
 
 export interface PanelOptions {
@@ -15,12 +16,21 @@ export interface PanelOptions {
 }
 
 /** Shows the panel in an element, and begins to listen to the sources. */
-export function mount(root: Element, { sources, env }: PanelOptions): void {
-  const hub = createHub(sources)
-  const filtered = createFiltered(hub.session)
-  openSettings(env.storage).then((settings) => {
-    createRoot(root).render(<App hub={hub} filtered={filtered} settings={settings} env={env} />)
-  })
+export async function mount(root: Element, { sources, env }: PanelOptions): Promise<void> {
+  const settings = await openSettings(env.storage)
+  const hub = createHub(
+    sources.map((source) =>
+      source.kind === 'extension'
+        ? tellReopened(source, () => {
+            if (!settings.get().preserve) hub.clear()
+          })
+        : source,
+    ),
+  )
+  const filtered = createFiltered(hub.session, '', hub)
+  createRoot(root).render(<App hub={hub} filtered={filtered} settings={settings} env={env} />)
   // A tap without an inspector is idle at once, instead of a minute later.
-  addEventListener('pagehide', () => hub.close())
+  addEventListener('pagehide', ({ persisted }) => {
+    if (!persisted) hub.close()
+  })
 }

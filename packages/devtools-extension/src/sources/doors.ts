@@ -21,8 +21,11 @@ export interface Doors {
 export interface Pipe {
   post(message: PipeMessage): void
   onMessage(heard: (message: unknown) => void): void
-  /** Called once, when the frame is gone, put away or cut off. Not after the panel's own `close`. */
-  onClose(closed: () => void): void
+  /**
+   * Called once, when the frame is gone or put away, or, with `cut`, when only the way to it is. Not
+   * after the panel's own `close`.
+   */
+  onClose(closed: (cut: boolean) => void): void
 }
 
 /**
@@ -75,14 +78,14 @@ function pipeOf(port: chrome.runtime.Port): Pipe {
       port.onDisconnect.addListener(() => {
         // Reading it keeps the browser from reporting it in the console.
         void chrome.runtime.lastError
-        closed()
+        closed(false)
       }),
   }
 }
 
 interface RoutedPipe extends Pipe {
   heard?(message: unknown): void
-  closed?(): void
+  closed?(cut: boolean): void
 }
 
 /** Firefox: the panel dials the router, which dials frames, and is suspended when Firefox likes. */
@@ -121,7 +124,7 @@ export function routedDoors(tab: number, panel: string): Doors {
         pipes.set(message.pipe, pipe)
         joined(pipe)
       } else if ('closed' in message) {
-        pipes.get(message.pipe)?.closed?.()
+        pipes.get(message.pipe)?.closed?.(false)
         pipes.delete(message.pipe)
       } else pipes.get(message.pipe)?.heard?.(message.message)
     })
@@ -133,7 +136,7 @@ export function routedDoors(tab: number, panel: string): Doors {
       for (const resolve of woken) resolve(false)
       woken = []
       dial(joined)
-      for (const pipe of cut) pipe.closed?.()
+      for (const pipe of cut) pipe.closed?.(true)
     })
   }
   return {

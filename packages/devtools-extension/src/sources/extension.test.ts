@@ -8,7 +8,7 @@ import type { PipeMessage } from './wire.ts'
 class Frame {
   readonly posted: PipeMessage[] = []
   #heard: (message: unknown) => void = () => {}
-  #closed: () => void = () => {}
+  #closed: (cut: boolean) => void = () => {}
   readonly pipe: Pipe = {
     post: (message) => this.posted.push(message),
     onMessage: (heard) => {
@@ -21,8 +21,8 @@ class Frame {
   say(message: unknown): void {
     this.#heard(message)
   }
-  go(): void {
-    this.#closed()
+  go(cut = false): void {
+    this.#closed(cut)
   }
 }
 
@@ -99,15 +99,34 @@ describe('the pages of a tab', () => {
     expect(told.filter((state) => state === 'open')).toHaveLength(2)
   })
 
-  it('take with them the peers that were heard through them', () => {
-    const { told, join } = tab()
-    const [one, other] = [join(), join()]
+  it('take with them the peers that were heard through them, and are not heard again soon', async () => {
+    const page = tab()
+    await page.rest()
+    const [one, other] = [page.join(), page.join()]
     for (const frame of [one, other]) frame.say({ open: true })
-    one.say(hello('a'))
-    other.say(hello('b'))
-    one.say(hello('c'))
+    await page.later()
+    for (const peer of ['a', 'b', 'c']) one.say(hello(peer))
+    other.say(hello('d'))
     one.go()
-    expect(told.at(-1)).toEqual(['a', 'c'])
+    other.say(hello('b'))
+    expect(page.told.filter(Array.isArray)).toEqual([])
+    expect(await page.later()).toBe(3_000)
+    expect(page.told.at(-1)).toEqual(['a', 'c'])
+  })
+
+  it('that are loaded anew lose nobody who is still there', async () => {
+    const page = tab()
+    await page.rest()
+    const before = page.join()
+    before.say({ open: true })
+    before.say(hello('other tab'))
+    before.go()
+    await page.rest()
+    const after = page.join()
+    after.say({ open: true })
+    after.say(hello('other tab'))
+    while (page.waits.length > 0) await page.later()
+    expect(page.told.filter(Array.isArray)).toEqual([])
   })
 
   it('are woken until one carries, ever less often', async () => {
@@ -124,7 +143,7 @@ describe('the pages of a tab', () => {
   })
 
   it('are woken at once when the last one goes', async () => {
-    const page = tab({ access: 'granted' })
+    const page = tab({ access: 'granted', site: 'http://localhost' })
     page.woken = true
     await page.rest()
     const frame = page.join()
@@ -132,8 +151,21 @@ describe('the pages of a tab', () => {
     await page.later()
     frame.go()
     await page.rest()
-    expect(page.told.slice(-2)).toEqual([[], 'reconnecting'])
-    expect(page.waits.map(({ ms }) => ms)).toEqual([100])
+    expect(page.told.at(-1)).toBe('reconnecting')
+    expect(page.waits.map(({ ms }) => ms)).toContain(100)
+  })
+
+  it('that were only cut off are the same pages, attached to once more', async () => {
+    const page = tab()
+    page.woken = true
+    await page.rest()
+    const frame = page.join()
+    frame.say({ open: true })
+    frame.go(true)
+    page.join().say({ open: true })
+    await page.rest()
+    expect(page.told.slice(-2)).toEqual(['open', 'open'])
+    expect(page.told).not.toContain('reconnecting')
   })
 
   it('are left alone by a source that is closed', async () => {
@@ -152,7 +184,7 @@ describe('the pages of a tab', () => {
   })
 
   it.each([
-    [{ access: 'none' }, 'connecting: This tab shows no page that a bus could run in.'],
+    [{ access: 'none' }, 'connecting: This tab shows no page that the extension can look at.'],
     [
       { access: 'site', site: 'https://shop.example' },
       'refused: The extension has no access to https://shop.example.',

@@ -13,7 +13,9 @@ export interface TabAccess {
    * `none`: no site, or one of the browser's own; `site`: the extension was not given this one;
    * `granted`: it should have been heard, so its page is older than the extension.
    */
-  state(): Promise<{ readonly access: 'none' | 'site' | 'granted'; readonly site?: string }>
+  state(): Promise<
+    { readonly access: 'none' } | { readonly access: 'site' | 'granted'; readonly site: string }
+  >
 }
 
 export interface ExtensionSourceOptions {
@@ -25,11 +27,15 @@ export interface ExtensionSourceOptions {
 
 const FIRST_RETRY_MS = 100
 const LAST_RETRY_MS = 5_000
+/** So long after the pipe by which they were heard has ended, peers have to be heard again. */
+const DOUBT_MS = 3_000
 
 export function extensionSource(options: ExtensionSourceOptions): InspectSource {
   const { doors, tab, later = (run, ms) => setTimeout(run, ms) } = options
   /** Pipes that carry, each with the peers heard through it. */
   const open = new Map<Pipe, Set<string>>()
+  /** Heard through a pipe that has ended, and not since: gone with its page, or about to be heard. */
+  const doubted = new Set<string>()
   let sink: SourceSink
   let closed = false
   let wasOpen = false
@@ -51,21 +57,29 @@ export function extensionSource(options: ExtensionSourceOptions): InspectSource 
       const peers = open.get(pipe)
       if (!peers || !isTapFrame(text)) return
       const peer = peerOf(text)
-      if (peer !== undefined) peers.add(peer)
+      if (peer !== undefined) {
+        peers.add(peer)
+        doubted.delete(peer)
+      }
       sink.frame(text)
     })
-    pipe.onClose(() => {
+    pipe.onClose((cut) => {
       const peers = open.get(pipe)
       if (closed || !peers) return
       open.delete(pipe)
-      sink.gone([...peers])
-      if (open.size === 0) lost()
+      for (const peer of peers) doubted.add(peer)
+      later(() => give(peers), DOUBT_MS)
+      if (open.size > 0) return
+      // The page that was cut off is still there, and comes back.
+      if (!cut) sink.state('reconnecting')
+      void retry()
     })
   }
 
-  function lost(): void {
-    sink.state(wasOpen ? 'reconnecting' : 'connecting')
-    void retry()
+  /** Who of these was not heard again is gone. */
+  function give(peers: ReadonlySet<string>): void {
+    const gone = [...peers].filter((peer) => doubted.delete(peer))
+    if (!closed && gone.length > 0) sink.gone(gone)
   }
 
   /** Wakes the tab until a frame of it carries. A page that is loaded now dials by itself before. */
@@ -97,7 +111,8 @@ export function extensionSource(options: ExtensionSourceOptions): InspectSource 
     start(to) {
       sink = to
       doors.open(joined)
-      lost()
+      sink.state('connecting')
+      void retry()
     },
     send(text) {
       for (const pipe of open.keys()) for (const part of partsOf(text)) pipe.post(part)
@@ -110,8 +125,8 @@ export function extensionSource(options: ExtensionSourceOptions): InspectSource 
   }
 }
 
-function inWords({ access, site }: Awaited<ReturnType<TabAccess['state']>>): string {
-  if (access === 'none') return 'This tab shows no page that a bus could run in.'
-  if (access === 'site') return `The extension has no access to ${site ?? 'this site'}.`
+function inWords(found: Awaited<ReturnType<TabAccess['state']>>): string {
+  if (found.access === 'none') return 'This tab shows no page that the extension can look at.'
+  if (found.access === 'site') return `The extension has no access to ${found.site}.`
   return 'The page does not answer: it was loaded before the extension was installed or updated. Reload it.'
 }

@@ -4,11 +4,12 @@ import type { Context } from 'hono'
 import { accepts } from 'hono/accepts'
 import type { Identity } from '../auth.ts'
 import { positionIn } from '../record.ts'
+import { CLOUD_EVENT, CLOUD_EVENTS, cloudEventText } from './cloud-events.ts'
 import { type EventStreamContext, openEventStream } from './event-stream.ts'
 import { eventText } from './event-text.ts'
 import { tracingHeaders, unchanged } from './headers.ts'
 import { type Beginning, NOW, parseQuery } from './query.ts'
-import { readPage } from './read.ts'
+import { type PageFormat, readPage } from './read.ts'
 
 /** Who reads which room. */
 export interface ReadRequest {
@@ -16,12 +17,24 @@ export interface ReadRequest {
   readonly identity: Identity
 }
 
+const JSON_TYPE = 'application/json'
 const EVENT_STREAM = 'text/event-stream'
+
+/** What a request prefers, of what there is. */
+function accepted(c: Context, ...others: string[]): string {
+  const supports = [JSON_TYPE, ...others]
+  return accepts(c, { header: 'Accept', supports, default: JSON_TYPE })
+}
 
 /** Whether a request prefers an event stream to a page. */
 export function wantsStream(c: Context): boolean {
-  const supports = ['application/json', EVENT_STREAM]
-  return accepts(c, { header: 'Accept', supports, default: 'application/json' }) === EVENT_STREAM
+  return accepted(c, EVENT_STREAM, CLOUD_EVENTS) === EVENT_STREAM
+}
+
+const CLOUD_EVENTS_FORMAT: PageFormat = {
+  name: CLOUD_EVENTS,
+  one: cloudEventText,
+  many: (events) => `[${events.join(',')}]`,
 }
 
 /** A page of a room. @throws {BusError} as {@link readPage} */
@@ -32,13 +45,22 @@ export async function answerPage(
 ): Promise<Response> {
   const query = parseQuery(searchOf(c), 'page', context.limits.pageEvents)
   assertHistory(request, query)
-  const { text, tag } = await readPage(context, {
+  const asCloudEvents = accepted(c, EVENT_STREAM, CLOUD_EVENTS) === CLOUD_EVENTS
+  const { next, text, tag } = await readPage(context, {
     ...request,
+    ...(asCloudEvents && { format: CLOUD_EVENTS_FORMAT }),
     query: c.req.method === 'HEAD' ? { ...query, waitMs: 0 } : query,
     known: c.req.header('if-none-match'),
     signal: c.req.raw.signal,
   })
-  return tagged(c, tag, text)
+  if (!asCloudEvents) return tagged(c, tag, text)
+  if (next !== undefined) {
+    // A list of CloudEvents has no place for it.
+    const url = new URL(c.req.url)
+    url.searchParams.set('after', next)
+    c.header('Link', `<${url.pathname}${url.search}>; rel="next"`)
+  }
+  return tagged(c, tag, text, CLOUD_EVENTS)
 }
 
 /** A room as an event stream. @throws {BusError} as {@link openEventStream} */
@@ -76,8 +98,11 @@ export async function answerEvent(
   if (!found || !head || !header || !typeMatcher(rights.subscribe)(header.type))
     throw new BusError('not_found', 'no such event')
   const { record, index } = found
+  const type = accepted(c, CLOUD_EVENT)
+  const isCloudEvent = type === CLOUD_EVENT
   // An event never changes, and its position names it: no two have the same.
-  const tag = `"${positionIn(head.epoch, record, record.place + index)}"`
+  const position = positionIn(head.epoch, record, record.place + index)
+  const tag = `"${position}${isCloudEvent ? '-ce' : ''}"`
   const { correlationId = header.id, traceparent } = header
   const tracing = tracingHeaders({
     correlationId,
@@ -85,7 +110,8 @@ export async function answerEvent(
   })
   for (const [name, value] of Object.entries(tracing)) c.header(name, value)
   const isKnown = unchanged(tag, c.req.header('if-none-match'))
-  return tagged(c, tag, isKnown ? undefined : eventText(head.epoch, record, index))
+  const textOf = isCloudEvent ? cloudEventText : eventText
+  return tagged(c, tag, isKnown ? undefined : textOf(head.epoch, record, index), type)
 }
 
 /**
@@ -109,12 +135,17 @@ function noHistory(): BusError {
 }
 
 /** JSON with its tag, or nothing where the reader has that already. */
-function tagged(c: Context, tag: string, text: string | undefined): Response {
+function tagged(
+  c: Context,
+  tag: string,
+  text: string | undefined,
+  type: string = JSON_TYPE,
+): Response {
   c.header('ETag', tag)
   c.header('Cache-Control', 'private, no-cache')
   c.header('Vary', 'Accept', { append: true })
   if (text === undefined) return c.body(null, 304)
-  return c.body(text, 200, { 'Content-Type': 'application/json; charset=utf-8' })
+  return c.body(text, 200, { 'Content-Type': `${type}; charset=utf-8` })
 }
 
 function searchOf(c: Context): URLSearchParams {

@@ -1,4 +1,5 @@
 import { request } from 'node:http'
+import { EventSource } from 'eventsource'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { Auth } from '../auth.ts'
 import { markIn, type RoomHead, type RoomRecord, START } from '../record.ts'
@@ -36,6 +37,7 @@ async function start(options: RelayOptions = {}) {
   const events = `${server.url}/rooms/r/events`
   return {
     platform,
+    relay,
     server,
     store,
     events,
@@ -407,5 +409,21 @@ describe('the end of an event stream', () => {
     expect(response.headers.get('content-type')).toBe('text/event-stream')
     expect(await response.text()).toBe('')
     expect(platform.timers).toBe(0)
+  })
+})
+
+describe('the eventsource package', () => {
+  it('goes on where its connection broke off, by Last-Event-ID', async () => {
+    const { events, post, relay } = await start()
+    await post(...numbered(1, 2))
+    const heard: unknown[] = []
+    const source = new EventSource(events)
+    source.onmessage = ({ data }) => heard.push((JSON.parse(data) as { data: unknown }).data)
+    await vi.waitFor(() => expect(heard).toEqual([1, 2]), 10_000)
+    // The relay ends the stream as it does with a token that was called back: readers come again.
+    expect(relay.revoke(() => true)).toBe(1)
+    await post(...numbered(3, 4))
+    await vi.waitFor(() => expect(heard).toEqual([1, 2, 3, 4]), 10_000)
+    source.close()
   })
 })

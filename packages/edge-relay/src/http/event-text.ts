@@ -1,7 +1,7 @@
 /** An event as readers over HTTP get it. */
 import type { EventHeader } from '@crosstown/bus/protocol'
 import { positionIn, type RoomRecord } from '../record.ts'
-import { UNDEFINED_TEXT } from './publish.ts'
+import { isJson, UNDEFINED_TEXT } from './value-text.ts'
 
 /**
  * One event as JSON. Its data is a value text and goes in as it is: JSON, or with `encoding` the
@@ -22,14 +22,4 @@ export function eventText(epoch: string, record: RoomRecord, index: number): str
   }
   const text = JSON.stringify(shown)
   return nothing ? text : `${text.slice(0, -1)},"data":${data}}`
-}
-
-/** A room takes data unopened; what goes into an answer unquoted must not end it or add to it. */
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text)
-    return true
-  } catch {
-    return false
-  }
 }

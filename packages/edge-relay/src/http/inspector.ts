@@ -60,10 +60,10 @@ function policy(host: string | undefined): string {
 }
 
 async function read(path: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  // Loaded when asked for: a relay without files may run where there are none.
-  const { readFile } = await import('node:fs/promises')
+  // Not imported: what bundles a relay for where there are no files would look for them.
+  const files = globalThis.process?.getBuiltinModule?.('node:fs/promises')
   try {
-    return new Uint8Array(await readFile(path))
+    return files && new Uint8Array(await files.readFile(path))
   } catch {
     return undefined
   }

@@ -8,7 +8,9 @@ import {
 } from '@crosstown/bus/protocol'
 import type { PostedEvent } from '../commands.ts'
 import type { Platform } from '../platform.ts'
+import type { CloudEventPost } from './cloud-events.ts'
 import { badRequest } from './errors.ts'
+import { UNDEFINED_TEXT, type ValueText } from './value-text.ts'
 
 /** Header of a posted event; beside its id the one its publisher gave it. */
 type PostedHeader = Omit<EventHeader, 'id'> & { readonly ownId?: string }
@@ -58,11 +60,33 @@ export async function parsePost(
   )
 }
 
+/**
+ * The events of CloudEvents, of which the fields were made.
+ *
+ * @throws {BusError} invalid_options, too_large
+ */
+export async function postCloudEvents(
+  posts: readonly CloudEventPost[],
+  isList: boolean,
+  most: number,
+  defaults: PostDefaults,
+  hash: Platform['sha256'],
+): Promise<PostedEvent[]> {
+  if (posts.length === 0) throw badRequest('give at least one event')
+  if (posts.length > most) throw badRequest(`at most ${most} events in one request`, 'too_large')
+  return Promise.all(
+    posts.map(({ fields, value }, i) =>
+      parseEvent(fields, isList ? `[${i}]` : '', defaults, hash, value),
+    ),
+  )
+}
+
 async function parseEvent(
   event: unknown,
   at: string,
   defaults: PostDefaults,
   hash: Platform['sha256'],
+  value?: ValueText,
 ): Promise<PostedEvent> {
   if (typeof event !== 'object' || event === null || Array.isArray(event)) {
     throw badRequest(`event${at} must be an object { type, data }`)
@@ -71,6 +95,7 @@ async function parseEvent(
   for (const key of Object.keys(fields))
     if (!FIELDS.has(key)) throw badRequest(`event${at}.${key} is no field of an event`)
   const { id, data } = fields
+  const { text, encoding } = value ?? plainText(data, `event${at}.data`)
   if (!isEventType(fields['type']))
     throw badRequest(`event${at}.type is not an event type`, 'invalid_type')
   if (id !== undefined && !isHeaderText(id))
@@ -89,8 +114,7 @@ async function parseEvent(
     ...optional('causationId', fields['causationId']),
     ...optional('traceparent', traceparent),
     ...optional('metadata', fields['metadata']),
-    // An absent `data` is `undefined`, which JSON has no word for.
-    ...(data === undefined && { encoding: 'devalue' }),
+    ...optional('encoding', encoding),
     ...optional('ownId', id),
   }
   const fault = headerFault({ id: 'h-', ...header })
@@ -98,7 +122,7 @@ async function parseEvent(
   return {
     ...(id !== undefined && { id: await ownEventId(hash, defaults.subject, source as string, id) }),
     header: header as PostedHeader,
-    data: data === undefined ? UNDEFINED_TEXT : textOf(data, `event${at}.data`),
+    data: text,
   }
 }
 
@@ -127,12 +151,11 @@ async function ownEventId(
   return `h-${(await hash(JSON.stringify([subject, source, ownId]))).slice(0, 22)}`
 }
 
-/** `undefined` as devalue writes it. */
-export const UNDEFINED_TEXT = '-1'
-
-function textOf(data: unknown, name: string): string {
+/** An absent `data` is `undefined`, which JSON has no word for. */
+function plainText(data: unknown, name: string): ValueText {
+  if (data === undefined) return { text: UNDEFINED_TEXT, encoding: 'devalue' }
   try {
-    return JSON.stringify(data)
+    return { text: JSON.stringify(data) }
   } catch {
     throw badRequest(`${name} is nested too deep`)
   }

@@ -21,11 +21,20 @@ export interface PageContext {
   readonly readers: Readers
 }
 
+/** How a page is written. */
+export interface PageFormat {
+  readonly name: string
+  readonly one: (epoch: string, record: RoomRecord, index: number) => string
+  readonly many: (events: readonly string[]) => string
+}
+
 /** One request for a page. */
 export interface PageRequest {
   readonly room: string
   readonly identity: Identity
   readonly query: EventQuery
+  /** One event, and many, as text. @default JSON of our own */
+  readonly format?: PageFormat
   /** The tags of what the reader has: `If-None-Match`. */
   readonly known: string | undefined
   /** Ends the waiting: the reader is gone. */
@@ -36,6 +45,8 @@ export interface PageRequest {
 export interface Page {
   readonly text?: string
   readonly tag: string
+  /** Behind what the next page begins, where there is one. */
+  readonly next?: string
 }
 
 /**
@@ -84,7 +95,7 @@ class PageReader {
     const tag = await this.#tag()
     if (unchanged(tag, this.#request.known)) return { tag }
     await this.#scan()
-    return { tag, text: this.#text() }
+    return this.#page(tag)
   }
 
   async wait(watch: Watch, untilMs: number): Promise<Page> {
@@ -104,7 +115,7 @@ class PageReader {
       await this.#scan()
     }
     const tag = await this.#tag()
-    return unchanged(tag, this.#request.known) ? { tag } : { tag, text: this.#text() }
+    return unchanged(tag, this.#request.known) ? { tag } : this.#page(tag)
   }
 
   async #isNothingNew(): Promise<boolean> {
@@ -130,7 +141,7 @@ class PageReader {
   async #scan(): Promise<void> {
     if (!this.#span) return
     const { store } = this.#context
-    const { identity, query, room } = this.#request
+    const { format, identity, query, room } = this.#request
     const { head } = this.#span
     const matches = matcherOf(identity.rights, query)
     const end = Math.min(head.place, this.#place + SCAN_EVENTS)
@@ -145,7 +156,7 @@ class PageReader {
       const most = query.limit - this.#events.length
       const { found, place, record } = select(known, this.#place, matches, most)
       for (const { record, index } of found) {
-        this.#events.push(eventText(head.epoch, record, index))
+        this.#events.push((format?.one ?? eventText)(head.epoch, record, index))
       }
       this.#place = place
       this.#newest = record
@@ -159,17 +170,28 @@ class PageReader {
       cursorAt(this.#span.head.epoch, this.#span.first),
       headPosition(this.#span.head),
     ]
-    const hash = await this.#context.platform.sha256(JSON.stringify([ends, subscribe]))
+    const { name } = this.#request.format ?? {}
+    const named = JSON.stringify([ends, subscribe, ...(name === undefined ? [] : [name])])
+    const hash = await this.#context.platform.sha256(named)
     return `W/"${hash.slice(0, 22)}"`
   }
 
-  #text(): string {
+  #page(tag: string): Page {
+    const { format } = this.#request
+    const next = this.#next()
+    const text = format ? format.many(this.#events) : this.#text(next)
+    return { tag, text, ...(next !== undefined && { next }) }
+  }
+
+  #next(): string | undefined {
+    if (!this.#span || !this.#newest || this.#atHead) return undefined
+    return cursorAt(this.#span.head.epoch, markIn(this.#newest, this.#place))
+  }
+
+  #text(behind: string | undefined): string {
     if (!this.#span) return '{"events":[]}'
     const { first, head } = this.#span
-    const next =
-      this.#newest && !this.#atHead
-        ? `,"next":${JSON.stringify(cursorAt(head.epoch, markIn(this.#newest, this.#place)))}`
-        : ''
+    const next = behind === undefined ? '' : `,"next":${JSON.stringify(behind)}`
     return `{"events":[${this.#events.join(',')}],"first":${JSON.stringify(cursorAt(head.epoch, first))},"head":${JSON.stringify(headEvent(head))}${next}}`
   }
 }

@@ -1,8 +1,10 @@
+import type { Ask } from '@crosstown/bus/inspect'
 import { deviceName, type Rights } from '@crosstown/bus/protocol'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Auth, RelayRights } from '../auth.ts'
+import type { Admission } from '../connection.ts'
 import type { Limits } from '../limits.ts'
-import { createRelay, type Relay } from '../relay.ts'
+import { createRelay, type Relay, type RelayOptions } from '../relay.ts'
 import { memoryStore } from '../stores/memory.ts'
 import type { Store } from '../stores/store.ts'
 import { InspectorSocket } from '../testing/inspector.ts'
@@ -277,10 +279,10 @@ describe("the relay's own tap", () => {
       rights: { publish: ['a.*'], subscribe: ['b.*'] },
       queued: 0,
     })
-    one.socket.bufferedAmount = 1_000
+    one.socket.bufferedAmount = 100_000
     platform.advance(600)
     platform.advance(FLUSH_MS)
-    await panel.record('device', ({ queued }) => queued === 1_000)
+    await panel.record('device', ({ queued }) => queued === 100_000)
     one.socket.drop()
     await join('two', { token: 'r' })
     platform.advance(FLUSH_MS)
@@ -335,19 +337,73 @@ describe("the relay's own tap", () => {
   it('answers what the room holds, and refuses what it has not', async () => {
     const { attached, join } = setup()
     const one = await join('one')
-    one.send(publishOf(1, undefined, ['a-1']), ['1'])
+    one.send(publishOf(1, undefined, ['a-1', 'a-2', 'b-1']), ['{"deep":{"x":[1]}}', '2', ''])
     await one.next('ack')
     const panel = await attached()
-    panel.ask(panel.relay, 1, { what: 'store' })
-    expect(await panel.next('answer')).toMatchObject({
-      session: 'panel',
-      id: 1,
-      result: { kind: 'memory', head: 1, events: 1 },
+    const asked = async (ask: Ask, to = panel.relay) => {
+      panel.ask(to, 1, ask)
+      return panel.next('answer')
+    }
+    expect((await asked({ what: 'store' })).result).toMatchObject({ kind: 'memory', head: 3 })
+    expect((await asked({ what: 'payload', event: 'a-1' })).result).toMatchObject({
+      type: 'object',
+      bytes: 18,
+      encoding: 'json',
+      children: [['deep', { type: 'object', size: 1 }]],
     })
-    panel.ask(panel.relay, 2, { what: 'travel' })
-    expect(await panel.next('answer')).toMatchObject({ id: 2, error: { code: 'unsupported' } })
-    panel.ask('nobody', 3, { what: 'store' })
-    expect(await panel.next('answer')).toMatchObject({ id: 3, error: { code: 'not_found' } })
+    const deep = { what: 'payload', event: 'a-1', path: ['deep', 'x', 0] } as const
+    expect((await asked(deep)).result).toEqual({ type: 'number', preview: '1' })
+    expect((await asked({ what: 'text', event: 'a-2' })).result).toEqual({ text: '2' })
+    expect((await asked({ what: 'text', event: 'b-1' })).result).toEqual({})
+    expect((await asked({ what: 'payload', event: 'b-1' })).result).toMatchObject({
+      type: 'undefined',
+    })
+    expect((await asked({ what: 'headers', ids: [['a', 2, 2]] })).result).toMatchObject({
+      events: [{ id: 'a-2', type: 'cart.item_added' }],
+      missing: [['a', 3, 1]],
+    })
+    expect((await asked({ what: 'log', limit: 1 })).result).toMatchObject({
+      events: [{ id: 'a-1', offset: 1 }],
+      next: 2,
+    })
+    const rest = (await asked({ what: 'log', from: 2, limit: 10 })).result
+    expect(rest).toMatchObject({ events: [{ id: 'a-2', offset: 2 }, { id: 'b-1' }] })
+    expect(rest).not.toHaveProperty('next')
+    const codes: [Ask, string][] = [
+      [{ what: 'payload', event: 'a-9' }, 'not_found'],
+      [{ what: 'travel' }, 'unknown_ask'],
+      [{ what: 'payload', event: 7 as unknown as string }, 'invalid_ask'],
+      [{ what: 'payload', event: 'a-1', depth: -1 }, 'invalid_ask'],
+      [{ what: 'headers', ids: [['a', 1, 'x']] as never }, 'invalid_ask'],
+      [{ what: 'log', limit: 0 }, 'invalid_ask'],
+      [{ what: 'nonsense' } as unknown as Ask, 'unknown_ask'],
+    ]
+    for (const [ask, code] of codes)
+      expect(await asked(ask), JSON.stringify(ask)).toMatchObject({ error: { code } })
+    expect(await asked({ what: 'store' }, 'nobody')).toMatchObject({ error: { code: 'not_found' } })
+  })
+
+  it('tells the data of events only to those whose token may read them', async () => {
+    const { attached, join, platform } = setup({
+      auth: tokens({
+        w: ALL,
+        p: { publish: [], subscribe: ['fine.*'], inspect: true },
+      }),
+    })
+    const one = await join('one', { token: 'w' })
+    const events = [headerOf('a-1', 'fine.one'), headerOf('a-2', 'secret.one')]
+    const panel = await attached('p')
+    one.send(publishOf(1, undefined, events), ['"shown"', '"hidden"'])
+    await one.next('ack')
+    for (const what of ['payload', 'text'] as const) {
+      panel.ask(panel.relay, 1, { what, event: 'a-1' })
+      expect(JSON.stringify(await panel.next('answer'))).toContain('shown')
+      panel.ask(panel.relay, 2, { what, event: 'a-2' })
+      expect(await panel.next('answer')).toMatchObject({ error: { code: 'forbidden' } })
+    }
+    platform.advance(FLUSH_MS)
+    await panel.record('confirmed')
+    expect(JSON.stringify([panel.unread, panel.records])).not.toContain('hidden')
   })
 
   it('is another peer after the relay was started anew', async () => {
@@ -406,6 +462,215 @@ describe('nobody inspects', () => {
     const batch = await again.next('batch')
     expect(batch.first).toBe(first + records.length)
     expect(batch.records.map(({ is }) => is)).toContain('confirmed')
+  })
+})
+
+/** What a device hears for the taps behind it, as soon as there is more of it. */
+async function heard(device: Probe): Promise<Record<string, unknown>> {
+  const { frame } = await device.next('inspect')
+  return JSON.parse(frame.text) as Record<string, unknown>
+}
+
+const tell = (device: Probe, frame: object): void =>
+  device.send({ frame: 'inspect', text: JSON.stringify({ inspect: 1, ...frame }) })
+const hello = (peer: string, next = 1) => ({ frame: 'hello', peer, kind: 'page', next })
+const batch = (peer: string, first: number, count = 1) => ({
+  frame: 'batch',
+  peer,
+  first,
+  records: Array.from({ length: count }, () => ({ at: 1, is: 'life', state: 'hidden' })),
+})
+
+describe('devices with taps', () => {
+  it('hear whoever attaches, by a name nobody else has; and whom they come after', async () => {
+    const { attached, join } = setup()
+    const early = await join('early')
+    const panel = await attached()
+    expect(await heard(early)).toEqual({
+      inspect: 1,
+      frame: 'attach',
+      session: '1.panel',
+      credit: 1_000,
+    })
+    await attached()
+    expect(await heard(early)).toMatchObject({ session: '2.panel' })
+    const late = await join('late')
+    expect(await heard(late)).toMatchObject({ frame: 'attach', session: '1.panel' })
+    expect(await heard(late)).toMatchObject({ frame: 'attach', session: '2.panel' })
+    panel.say({ frame: 'detach', session: 'panel' })
+    expect(await heard(early)).toMatchObject({ frame: 'detach', session: '1.panel' })
+  })
+
+  it('are asked and granted by peer, and answer the one who asked, in its words', async () => {
+    const { attached, join } = setup()
+    const one = await join('one')
+    const two = await join('two')
+    const panel = await attached()
+    const other = await attached()
+    tell(one, hello('tab1'))
+    tell(two, hello('tab2'))
+    await panel.hello('tab1')
+    await other.hello('tab2')
+    for (const device of [one, two]) device.unread.length = 0
+    panel.ask('tab1', 3, { what: 'store' })
+    expect(await heard(one)).toMatchObject({ frame: 'ask', session: '1.panel', to: 'tab1', id: 3 })
+    panel.say({ frame: 'grant', session: 'panel', to: 'tab2', credit: 5 })
+    expect(await heard(two)).toMatchObject({ frame: 'grant', to: 'tab2', credit: 5 })
+    const answer = { frame: 'answer', peer: 'tab1', session: '1.panel', id: 3, result: 'yes' }
+    tell(one, answer)
+    expect(await panel.next('answer')).toEqual({ inspect: 1, ...answer, session: 'panel' })
+    await turns()
+    expect(other.unread.filter(({ frame }) => frame === 'answer')).toEqual([])
+    expect(one.unread).toEqual([])
+  })
+
+  it('are attached to from where they were heard, when they come back', async () => {
+    const { attached, join } = setup()
+    const one = await join('one')
+    const panel = await attached()
+    tell(one, hello('tab1'))
+    tell(one, batch('tab1', 1, 7))
+    await panel.next('batch', ({ peer }) => peer === 'tab1')
+    one.socket.drop()
+    expect(await panel.next('left')).toEqual({ frame: 'left', peers: ['tab1'] })
+    const other = await join('two')
+    expect(await heard(other)).not.toHaveProperty('resume.tab1')
+    const again = await join('one')
+    expect(await heard(again)).toMatchObject({ frame: 'attach', resume: { tab1: 8 } })
+    tell(again, batch('tab1', 8))
+    await panel.next('batch', ({ first }) => first === 8)
+  })
+
+  it('are heard by all inspectors, and not when nobody inspects', async () => {
+    const { attached, inspector, join } = setup()
+    const one = await join('one')
+    tell(one, hello('tab1'))
+    one.send({ frame: 'ping' })
+    await one.next('heartbeat')
+    const idle = inspector().probe
+    await idle.join()
+    tell(one, hello('tab1'))
+    const [panel, other] = [await attached(), await attached()]
+    tell(one, hello('tab2'))
+    await Promise.all([panel.hello('tab2'), other.hello('tab2'), idle.hello('tab2')])
+    expect([panel, other, idle].flatMap(({ unread }) => unread)).not.toContainEqual(
+      expect.objectContaining({ peer: 'tab1' }),
+    )
+  })
+
+  it('get nothing while they have much to take already', async () => {
+    const { attached, join } = setup()
+    const one = await join('one')
+    one.socket.bufferedAmount = 2 * 1024 * 1024
+    await attached()
+    await turns()
+    expect(one.unread.filter(({ frame }) => frame.frame === 'inspect')).toEqual([])
+  })
+
+  const lies: [string, object | string][] = [
+    ['no JSON', '{'],
+    ['null', 'null'],
+    ['a frame of an inspector', { frame: 'detach', session: 'panel' }],
+    ['one of the relay', { frame: 'joined', room: 'r', peers: 1 }],
+    ['an error for the inspector', { frame: 'error', code: 'forbidden', message: '' }],
+    ['something for the relay', hello('relay:r:1')],
+    ['something for a peer of another', hello('tab2')],
+    ['a bye of another', { frame: 'bye', peer: 'tab2', reason: 'closed' }],
+    ['no peer', { frame: 'hello', peer: 7 }],
+    ['a peer with a long name', hello('x'.repeat(200))],
+    ['an answer that nobody asked for', { frame: 'answer', peer: 'tab1', session: '9.x', id: 1 }],
+    ['an answer without session', { frame: 'answer', peer: 'tab1', id: 1 }],
+    ['a peer called as what objects have', hello('__proto__')],
+  ]
+  it.each(lies)('are not believed %s', async (_, lie) => {
+    const { attached, errors, join } = setup()
+    const one = await join('one')
+    const two = await join('two')
+    const panel = await attached()
+    tell(two, hello('tab2'))
+    await panel.hello('tab2')
+    panel.unread.length = 0
+    if (typeof lie === 'string') one.send({ frame: 'inspect', text: lie })
+    else tell(one, lie)
+    tell(one, hello('tab1'))
+    tell(two, batch('tab2', 1))
+    await panel.hello('tab1')
+    await panel.next('batch')
+    const allowed = JSON.stringify(lie).includes('__proto__') ? ['hello'] : []
+    expect(panel.unread.map(({ frame }) => frame)).toEqual(allowed)
+    expect(panel.closed).toBeUndefined()
+    expect(errors).toEqual([])
+  })
+
+  it('that send more than is good are heard in part, and go on with events', async () => {
+    const { attached, join } = setup()
+    const one = await join('one')
+    const panel = await attached()
+    const filler = 'x'.repeat(200_000)
+    for (let i = 1; i <= 100; i++) tell(one, { ...batch('tab1', i), filler })
+    one.send(publishOf(1, undefined, ['a-1']), ['1'])
+    await one.next('ack')
+    const count = panel.unread.filter(({ frame }) => frame === 'batch').length
+    expect(count).toBeGreaterThan(10)
+    expect(count).toBeLessThan(60)
+  })
+})
+
+describe('pages that may inspect', () => {
+  const ask = (origin: string | undefined, options: RelayOptions = {}, host = 'localhost:8787') => {
+    const relay = createRelay(options)
+    relays.push(relay)
+    const headers = {
+      host,
+      upgrade: 'websocket',
+      'sec-websocket-protocol': 'crosstown.inspect.v1',
+      ...(origin !== undefined && { origin }),
+    }
+    const upgrade = (admission: Admission): Response => Response.json(admission)
+    return (route = 'inspect') =>
+      relay.fetch(new Request(`http://${host}/rooms/r/${route}`, { headers }), { upgrade })
+  }
+  const EXTENSIONS = ['chrome-extension://abcdefghijklmnop', 'moz-extension://4f9c-a1']
+
+  it.each(EXTENSIONS)('are those of the extension %s, on this route only', async (origin) => {
+    const asked = ask(origin)
+    expect(await (await asked()).json()).toEqual({ room: 'r', origin, inspect: true })
+    expect((await asked('socket')).status).toBe(403)
+    expect((await asked('events')).status).toBe(403)
+    // A token decides, where there are tokens.
+    const guarded = ask(origin, { auth: () => undefined, origins: [] }, 'relay.example')
+    expect((await guarded()).status).toBe(200)
+  })
+
+  it("are the relay's own, and those that are served", async () => {
+    const options = { auth: () => undefined, origins: ['https://shop.example'] }
+    for (const [origin, status] of [
+      ['https://relay.example', 200],
+      ['https://shop.example', 200],
+      [undefined, 200],
+      ['https://evil.example', 403],
+      ['https://relay.example.evil.example', 403],
+      ['https://relay.example:444', 403],
+      ['null', 403],
+      ['chrome-extension-not://x', 403],
+    ] as const)
+      expect((await ask(origin, options, 'relay.example')()).status, origin).toBe(status)
+  })
+
+  it('are none that gave this machine a name of their own, without auth', async () => {
+    for (const origin of [undefined, 'http://evil.example:8787', ...EXTENSIONS])
+      expect((await ask(origin, {}, 'evil.example:8787')()).status).toBe(403)
+  })
+
+  it('come with a WebSocket of the right subprotocol', async () => {
+    const relay = createRelay()
+    relays.push(relay)
+    const url = 'http://localhost/rooms/r/inspect'
+    const plain = await relay.request(url)
+    expect(plain.status).toBe(426)
+    expect(await plain.text()).toContain('crosstown.inspect.v1')
+    const headers = { upgrade: 'websocket', 'sec-websocket-protocol': 'crosstown.v1' }
+    expect((await relay.request(url, { headers })).status).toBe(400)
   })
 })
 

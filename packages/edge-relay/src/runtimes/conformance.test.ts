@@ -9,11 +9,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
+import { INSPECT_SUBPROTOCOL } from '@crosstown/bus/inspect'
 import { BUS_ERROR_CODES, encodeFrame, SUBPROTOCOL } from '@crosstown/bus/protocol'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { EventStreamProbe } from '../testing/event-stream-probe.ts'
+import { connectInspector } from '../testing/inspector.ts'
 import { connectProbe, headerOf, helloOf, publishOf } from '../testing/probe.ts'
-import { endAll, type RelayProcessHandle, RUNTIMES, startRelay } from '../testing/relay-process.ts'
+import { endAll, type Flags, type RelayProcessHandle, RUNTIMES } from '../testing/relay-process.ts'
 
 let folder = ''
 let files = 0
@@ -23,13 +25,15 @@ beforeAll(async () => {
 afterEach(endAll)
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-const newFile = (): string => `sqlite:${join(folder, `${++files}.db`)}`
+const newFile = (): string => join(folder, `${++files}.db`)
 
 interface Point {
   readonly title: string
+  /** Of what only a process does. */
+  readonly onProcesses?: true
   readonly run: (start: Start) => Promise<void>
 }
-type Start = (...flags: string[]) => Promise<RelayProcessHandle>
+type Start = (flags?: Flags) => Promise<RelayProcessHandle>
 
 async function joined(url: string, device: string, extra = {}) {
   const probe = await connectProbe(url)
@@ -127,10 +131,11 @@ const POINTS: readonly Point[] = [
     },
   },
   {
+    onProcesses: true,
     title: 'SIGTERM sends devices away to come back, and a restart on the same file has it all',
     async run(start) {
-      const store = newFile()
-      const first = await start('--store', store)
+      const file = newFile()
+      const first = await start({ file })
       const one = await joined(first.socket, 'one')
       one.send(publishOf(1, undefined, ['a-1']), ['"kept"'])
       await one.next('ack')
@@ -138,7 +143,7 @@ const POINTS: readonly Point[] = [
       const [code] = await Promise.all([first.end('SIGTERM'), one.next('goaway')])
       expect(code).toBe(0)
       expect(await one.end()).toEqual({ code: BUS_ERROR_CODES.going_away, reason: 'going_away' })
-      const second = await start('--store', store)
+      const second = await start({ file })
       const probe = await connectProbe(second.socket)
       const welcome = await probe.join('one', { cursor: position })
       expect(welcome).toMatchObject({ head: position, recovered: true, durability: 'disk' })
@@ -181,6 +186,30 @@ const POINTS: readonly Point[] = [
         expect(ws.protocol).toBe(SUBPROTOCOL)
         ws.close()
       }
+    },
+  },
+  {
+    title:
+      'an inspector comes by a route and a subprotocol of its own, and sees what the room does',
+    async run(start) {
+      const { socket } = await start()
+      const route = socket.replace('/socket', '/inspect')
+      expect(await refusal(route, {})).toEqual([400, 'unsupported_version'])
+      const inspect = { 'sec-websocket-protocol': INSPECT_SUBPROTOCOL }
+      expect(await refusal(socket, inspect)).toEqual([400, 'unsupported_version'])
+      const foreign = { ...inspect, origin: 'https://evil.example' }
+      expect(await refusal(route, foreign)).toEqual([403, 'bad_origin'])
+      const one = await joined(socket, 'one')
+      const panel = await connectInspector(route, INSPECT_SUBPROTOCOL, {
+        origin: 'chrome-extension://abcdefghijklmnopabcdefghijklmnop',
+      })
+      expect(panel.protocol).toBe(INSPECT_SUBPROTOCOL)
+      expect(await panel.join()).toMatchObject({ room: '42', peers: 1 })
+      panel.attach()
+      await panel.hello()
+      one.send(publishOf(1, undefined, ['a-1']), ['1'])
+      expect(await panel.record('confirmed')).toMatchObject({ ids: [['a', 1, 1]], place: 1 })
+      panel.close()
     },
   },
   {
@@ -313,7 +342,7 @@ const POINTS: readonly Point[] = [
         auth,
         `export default (token) => token === 'guest' ? { subject: 'guest', rights: { publish: ['chat'], subscribe: ['chat'] } } : undefined\n`,
       )
-      const { socket, url } = await start('--auth', auth)
+      const { socket, url } = await start({ auth })
       const guest = await joined(socket, 'guest', { token: 'guest' })
       guest.send(publishOf(1, undefined, [headerOf('g-1', 'admin'), headerOf('g-2', 'chat')]), [
         '1',
@@ -366,17 +395,22 @@ const outcomes = new Map<string, Map<string, string>>()
 describe.each(RUNTIMES)('the relay on $name', (runtime) => {
   const here = new Map<string, string>()
   outcomes.set(runtime.name, here)
-  for (const { title, run } of POINTS) {
-    it.skipIf(runtime.command === undefined)(title, { timeout: 60_000 }, async () => {
+  const { start, hasProcesses } = runtime
+  for (const { title, run, onProcesses } of POINTS) {
+    if (onProcesses && !hasProcesses) {
+      here.set(title, '-')
+      continue
+    }
+    it.skipIf(!start)(title, { timeout: 60_000 }, async () => {
       here.set(title, 'no')
-      await run((...flags) => startRelay(runtime, flags))
+      await run((flags = {}) => (start as NonNullable<typeof start>)(flags))
       here.set(title, 'yes')
     })
   }
 })
 
 describe('docs/runtimes.md', () => {
-  const everywhere = RUNTIMES.every(({ command }) => command !== undefined)
+  const everywhere = RUNTIMES.every(({ start }) => start)
 
   it.skipIf(!everywhere)('has the table of what ran', async () => {
     const names = RUNTIMES.map(({ name }) => name)

@@ -199,6 +199,26 @@ describe('the relay on Node', () => {
     await joined(socket, 'd')
   })
 
+  it('takes a body that comes in pieces and does not say its length, within its limit', async () => {
+    const { url } = await start()
+    const post = (...pieces: string[]) =>
+      fetch(`${url}/rooms/42/events`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: new ReadableStream({
+          start(controller) {
+            for (const piece of pieces) controller.enqueue(new TextEncoder().encode(piece))
+            controller.close()
+          },
+        }),
+        duplex: 'half',
+      } as RequestInit)
+    expect((await post('{"type":"a', '.b","data":1}')).status).toBe(201)
+    const large = await post('{"type":"a.b","data":"', ...Array(20).fill('x'.repeat(100_000)), '"}')
+    expect(large.status).toBe(413)
+    expect(await large.json()).toMatchObject({ error: { code: 'too_large' } })
+  })
+
   it('holds rights over the socket', async () => {
     const auth: Auth = (token) =>
       token === 'guest'

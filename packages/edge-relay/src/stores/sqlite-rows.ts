@@ -1,5 +1,4 @@
-/** Rows and statements of the SQLite store. */
-import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite'
+/** Rows and statements of the stores in SQLite. */
 import { type Earlier, type EventHeader, idPairs, type Refusal } from '@crosstown/bus/protocol'
 import {
   firstAfter,
@@ -9,49 +8,47 @@ import {
   rangesIn,
   UNTRIMMED,
 } from '../record.ts'
+import type { Row, Sql, SqlStatement } from './sql.ts'
 import { type Append, type Keep, type ReadLimit, TRIMMED_MARKS, TRIMMED_RANGES } from './store.ts'
-
-/** One row, by column. */
-export type Row = Record<string, SQLOutputValue>
 
 /** All statements of the store, prepared once. */
 export interface Statements {
-  readonly room: StatementSync
-  readonly addRoom: StatementSync
-  readonly moveHead: StatementSync
-  readonly addRecord: StatementSync
-  readonly addPair: StatementSync
-  readonly putState: StatementSync
-  readonly state: StatementSync
-  readonly value: StatementSync
-  readonly countState: StatementSync
-  readonly recordsFrom: StatementSync
-  readonly recordsByPair: StatementSync
-  readonly placeByTime: StatementSync
-  readonly first: StatementSync
-  readonly moveFirst: StatementSync
-  readonly oldest: StatementSync
-  readonly dropRecords: StatementSync
-  readonly dropPair: StatementSync
-  readonly shrink: StatementSync
-  readonly trimmedAt: StatementSync
-  readonly addMark: StatementSync
-  readonly forgetMarks: StatementSync
-  readonly trimmedFrom: StatementSync
-  readonly trimmedNear: StatementSync
-  readonly dropTrimmed: StatementSync
-  readonly noteTrimmed: StatementSync
-  readonly forgetTrimmed: StatementSync
-  readonly names: StatementSync
+  readonly room: SqlStatement
+  readonly addRoom: SqlStatement
+  readonly moveHead: SqlStatement
+  readonly addRecord: SqlStatement
+  readonly addPair: SqlStatement
+  readonly putState: SqlStatement
+  readonly state: SqlStatement
+  readonly value: SqlStatement
+  readonly countState: SqlStatement
+  readonly recordsFrom: SqlStatement
+  readonly recordsByPair: SqlStatement
+  readonly placeByTime: SqlStatement
+  readonly first: SqlStatement
+  readonly moveFirst: SqlStatement
+  readonly oldest: SqlStatement
+  readonly dropRecords: SqlStatement
+  readonly dropPair: SqlStatement
+  readonly shrink: SqlStatement
+  readonly trimmedAt: SqlStatement
+  readonly addMark: SqlStatement
+  readonly forgetMarks: SqlStatement
+  readonly trimmedFrom: SqlStatement
+  readonly trimmedNear: SqlStatement
+  readonly dropTrimmed: SqlStatement
+  readonly noteTrimmed: SqlStatement
+  readonly forgetTrimmed: SqlStatement
+  readonly names: SqlStatement
 }
 
 /** Prepares the statements. */
-export function statementsOf(database: DatabaseSync): Statements {
+export function statementsOf(database: Sql): Statements {
   return {
     room: database.prepare('SELECT * FROM rooms WHERE name = ?'),
     addRoom: database.prepare(
       `INSERT INTO rooms (name, epoch, version, place, "check", time, events, bytes)
-       VALUES (?, ?, 0, 0, '0', 0, 0, 0)`,
+       VALUES (?, ?, 0, 0, '0', 0, 0, 0) RETURNING id`,
     ),
     moveHead: database.prepare(
       `UPDATE rooms SET version = ?, place = ?, "check" = ?, chain = ?, time = ?, events = events + ?, bytes = bytes + ?
@@ -71,9 +68,9 @@ export function statementsOf(database: DatabaseSync): Statements {
       'SELECT count(*) AS count FROM state WHERE room = ? AND key GLOB ?',
     ),
     recordsFrom: database.prepare(
-      `SELECT * FROM records WHERE room = :room AND place >= coalesce(
-         (SELECT place FROM records WHERE room = :room AND place <= :next AND place + count > :next
-          ORDER BY place DESC LIMIT 1), :next)
+      `SELECT * FROM records WHERE room = ?1 AND place >= coalesce(
+         (SELECT place FROM records WHERE room = ?1 AND place <= ?2 AND place + count > ?2
+          ORDER BY place DESC LIMIT 1), ?2)
        ORDER BY place`,
     ),
     recordsByPair: database.prepare(
@@ -103,9 +100,9 @@ export function statementsOf(database: DatabaseSync): Statements {
       'INSERT OR IGNORE INTO trimmed_marks (room, place, "check", chain) VALUES (?, ?, ?, ?)',
     ),
     forgetMarks: database.prepare(
-      `DELETE FROM trimmed_marks WHERE room = :room AND place <=
-         (SELECT place FROM trimmed_marks WHERE room = :room
-          ORDER BY place DESC LIMIT 1 OFFSET :most)`,
+      `DELETE FROM trimmed_marks WHERE room = ?1 AND place <=
+         (SELECT place FROM trimmed_marks WHERE room = ?1
+          ORDER BY place DESC LIMIT 1 OFFSET ?2)`,
     ),
     trimmedFrom: database.prepare(
       'SELECT last FROM trimmed_ids WHERE room = ? AND prefix = ? AND first <= ? ORDER BY first DESC LIMIT 1',
@@ -121,9 +118,9 @@ export function statementsOf(database: DatabaseSync): Statements {
       'INSERT INTO trimmed_ids (room, prefix, first, last, place) VALUES (?, ?, ?, ?, ?)',
     ),
     forgetTrimmed: database.prepare(
-      `DELETE FROM trimmed_ids WHERE room = :room AND (prefix, first) IN
-         (SELECT prefix, first FROM trimmed_ids WHERE room = :room
-          ORDER BY place DESC LIMIT -1 OFFSET :most)`,
+      `DELETE FROM trimmed_ids WHERE room = ?1 AND (prefix, first) IN
+         (SELECT prefix, first FROM trimmed_ids WHERE room = ?1
+          ORDER BY place DESC LIMIT -1 OFFSET ?2)`,
     ),
     names: database.prepare('SELECT name FROM rooms WHERE name > ? ORDER BY name LIMIT ?'),
   }
@@ -145,7 +142,7 @@ export function applyAppend(
   }
   const id = found
     ? (found['id'] as number)
-    : Number(sql.addRoom.run(room, expected.epoch).lastInsertRowid)
+    : (sql.addRoom.get(room, expected.epoch)?.['id'] as number)
   let events = 0
   let bytes = 0
   for (const record of records) {
@@ -211,8 +208,8 @@ export function applyTrim(sql: Statements, room: string, keep: Keep, step: ReadL
   sql.moveFirst.run(id, first.place, first.check, first.chain)
   sql.shrink.run(events, bytes, id)
   for (const { range, place } of gone) noteTrimmed(sql, id, range, place)
-  sql.forgetMarks.run({ room: id, most: TRIMMED_MARKS })
-  sql.forgetTrimmed.run({ room: id, most: TRIMMED_RANGES })
+  sql.forgetMarks.run(id, TRIMMED_MARKS)
+  sql.forgetTrimmed.run(id, TRIMMED_RANGES)
   return over
 }
 

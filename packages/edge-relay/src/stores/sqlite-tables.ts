@@ -12,7 +12,8 @@ const MODES = `
   BEGIN IMMEDIATE;
 `
 
-const TABLES = `
+/** What is made where it is missing. */
+export const TABLES = `
   CREATE TABLE IF NOT EXISTS rooms (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,

@@ -1,6 +1,6 @@
 /**
- * For those who write a store of their own: the suite every store is held to; and the relay of a
- * test network.
+ * For those who write a store of their own: the suite every store is held to; the relay of a test
+ * network; and an inspector of a room.
  *
  * @example
  * import { storeContract } from '@crosstown/edge-relay/testing'
@@ -8,5 +8,6 @@
  *
  * storeContract({ describe, it, expect }, 'my store', async () => ({ store: await myStore() }))
  */
+export { connectInspector, type InspectorProbe } from './inspector.ts'
 export { type SimulatedRelayOptions, simulatedRelay } from './simulated-relay.ts'
 export { type StoreFixture, storeContract, type TestRunner } from './store-contract.ts'

@@ -12,6 +12,7 @@ import type { Socket, SocketEvents } from '../socket.ts'
 
 export type InspectorHears = RelayInspectFrame | TapFrame
 
+type Unversioned<F> = F extends InspectorFrame ? Omit<F, 'inspect'> : never
 type Named<N extends InspectorHears['frame']> = Extract<InspectorHears, { frame: N }>
 
 /** The panel's end of an inspector's connection: keeps every frame until a test asks for it. */
@@ -37,7 +38,7 @@ export class InspectorProbe {
     return this.next('joined')
   }
 
-  say(frame: Omit<InspectorFrame, 'inspect'>): void {
+  say(frame: Unversioned<InspectorFrame>): void {
     this.#send(JSON.stringify({ inspect: INSPECT_VERSION, ...frame }))
   }
 

@@ -2,6 +2,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { type Flags, type RelayProcessHandle, socketOf } from './relay-handle.ts'
+import { endWorkers, startWorker } from './worker-process.ts'
+
+export type { Flags, RelayProcessHandle } from './relay-handle.ts'
 
 const MAIN = fileURLToPath(new URL('../../bin/crosstown-relay.js', import.meta.url))
 
@@ -9,47 +13,47 @@ const MAIN = fileURLToPath(new URL('../../bin/crosstown-relay.js', import.meta.u
 export interface Runtime {
   readonly name: string
   /** Absent where it is not installed: its tests are skipped. */
-  readonly command: string | undefined
-  readonly args: readonly string[]
+  readonly start: ((flags: Flags) => Promise<RelayProcessHandle>) | undefined
+  /** Whether it has processes, which can be asked to end, and files, which can be copied. */
+  readonly hasProcesses: boolean
 }
 
-export const RUNTIMES: readonly Runtime[] = [
-  { name: 'Node', command: process.execPath, args: [] },
-  {
-    name: 'Deno',
-    command: process.env['CROSSTOWN_DENO'],
-    args: [
-      'run',
-      '--no-prompt',
-      '--allow-net',
-      '--allow-read',
-      '--allow-write',
-      '--allow-env',
-      '--allow-sys',
-    ],
-  },
-  { name: 'Bun', command: process.env['CROSSTOWN_BUN'], args: [] },
+const DENO_FLAGS = [
+  '--no-prompt',
+  '--allow-net',
+  '--allow-read',
+  '--allow-write',
+  '--allow-env',
+  '--allow-sys',
 ]
 
-/** One process that serves. */
-export interface RelayProcessHandle {
-  readonly url: string
-  /** Of room `42`. */
-  readonly socket: string
-  /** What it wrote so far. */
-  output(): string
-  /** Sends a signal; resolves with the exit code, `null` where the signal ended it. */
-  end(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null>
+/** All that the relay runs on. */
+export const RUNTIMES: readonly Runtime[] = [
+  onProcesses('Node', process.execPath, []),
+  onProcesses('Deno', process.env['CROSSTOWN_DENO'], ['run', ...DENO_FLAGS]),
+  onProcesses('Bun', process.env['CROSSTOWN_BUN'], []),
+  { name: 'workerd', start: startWorker, hasProcesses: false },
+]
+
+function onProcesses(name: string, command: string | undefined, args: readonly string[]): Runtime {
+  const start =
+    command === undefined ? undefined : (flags: Flags) => startProcess(name, command, args, flags)
+  return { name, start, hasProcesses: true }
 }
 
 const running = new Set<ChildProcess>()
 
-/** Starts `crosstown-relay serve`; it listens when this resolves. */
-export async function startRelay(
-  { name, command, args }: Runtime,
-  flags: readonly string[],
+/** `crosstown-relay serve`; it listens when this resolves. */
+async function startProcess(
+  name: string,
+  command: string,
+  args: readonly string[],
+  { file, auth }: Flags,
 ): Promise<RelayProcessHandle> {
-  if (command === undefined) throw new Error(`${name} is not installed here`)
+  const flags = [
+    ...(file === undefined ? [] : ['--store', `sqlite:${file}`]),
+    ...(auth === undefined ? [] : ['--auth', auth]),
+  ]
   const child = spawn(command, [...args, MAIN, 'serve', '--port', '0', ...flags], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -71,8 +75,7 @@ export async function startRelay(
   })
   return {
     url,
-    socket: `${url.replace('http', 'ws')}/rooms/42/socket`,
-    output: () => output,
+    socket: socketOf(url),
     end(signal) {
       child.kill(signal)
       return exited
@@ -86,5 +89,5 @@ export async function endAll(): Promise<void> {
     child.kill('SIGKILL')
     return once(child, 'close')
   })
-  await Promise.all(ended)
+  await Promise.all([...ended, endWorkers()])
 }

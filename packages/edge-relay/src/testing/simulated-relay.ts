@@ -100,9 +100,11 @@ class SimulatedRelay implements RelayProgram {
   #join(state: readonly StatePut[]): void {
     for (const [key, value] of state) {
       if (!key.startsWith(DEVICE_KEY)) continue
+      const device = key.slice(DEVICE_KEY.length)
       const { log, subject } = JSON.parse(value) as DeviceRow
-      if (!this.joined.some((one) => one.log === log && one.subject === subject))
-        this.joined.push({ log, subject })
+      const known = this.joined.find((one) => one.device === device && one.subject === subject)
+      if (known) known.lost = false
+      else this.joined.push({ device, log, subject, lost: false })
     }
   }
 
@@ -136,9 +138,9 @@ class SimulatedRelay implements RelayProgram {
   async room(name: string): Promise<RoomContents> {
     const head = await this.#store.head(name)
     const came = this.#came(name)
-    const ever = new Set([...came.keys(), ...(this.#lost.get(name) ?? [])])
+    const lost = this.#lost.get(name) ?? new Set()
     const returned = this.#returned.get(name) ?? new Set()
-    if (!head) return { head: undefined, trimmed: 0, events: [], came, ever, returned }
+    if (!head) return { head: undefined, trimmed: 0, events: [], came, lost, returned }
     const records = await this.#store.read(name, 0, {
       events: Number.MAX_SAFE_INTEGER,
       bytes: Number.MAX_SAFE_INTEGER,
@@ -154,10 +156,12 @@ class SimulatedRelay implements RelayProgram {
       })),
     )
     const { place: trimmed } = await this.#store.first(name)
-    return { head: headPosition(head), trimmed, events, came, ever, returned }
+    return { head: headPosition(head), trimmed, events, came, lost, returned }
   }
 
   #lose(from: number): void {
+    for (const one of this.joined) one.lost = true
+    for (const { append } of this.#journal.slice(0, from)) this.#join(append?.state ?? [])
     for (const { room, append } of this.#journal.splice(from)) {
       const lost = this.#lost.get(room) ?? new Set()
       this.#lost.set(room, lost)

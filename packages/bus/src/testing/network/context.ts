@@ -11,7 +11,7 @@ import { diskLog } from './disk-log.ts'
 import type { SimulatedLocks } from './locks.ts'
 import { type Random, randomFor } from './random.ts'
 import type { TestRelay } from './relay.ts'
-import { relaySource } from './relay-source.ts'
+import { type ResumableSource, relaySource } from './relay-source.ts'
 import type { Scheduler } from './scheduler.ts'
 import type { DeviceEndEvents, Wire } from './wire.ts'
 
@@ -74,6 +74,8 @@ export class TestContext {
   /** In the back/forward cache, or on the way there. */
   #cached = false
   #cancelCache: (() => void) | undefined
+  #thawedAt: number | undefined
+  readonly #sources: ResumableSource[] = []
   /** The room of each of its buses. */
   readonly #rooms: (string | undefined)[] = []
   /** What happens to a frozen context, for when it thaws. */
@@ -140,7 +142,7 @@ export class TestContext {
     types,
     ...options
   }: TestBusOptions): Bus<Events> {
-    const relay =
+    const source =
       room === undefined
         ? undefined
         : relaySource(
@@ -160,10 +162,16 @@ export class TestContext {
         this.#logs += change
       },
     )
-    const bus = createBusOn({ ...options, log, tabs: true, relay }, this.platform)
+    const bus = createBusOn({ ...options, log, tabs: true, relay: source }, this.platform)
+    if (source) this.#sources.push(source)
     this.buses.push(bus)
     this.#rooms.push(room)
     return bus as unknown as Bus<Events>
+  }
+
+  /** Connects again where the relay refused it: what `resume()` of a relay link does. */
+  resumeRelay(): void {
+    for (const source of this.#sources) source.resume()
   }
 
   /** State of the relay in each bus of the room that leads here. */
@@ -234,6 +242,7 @@ export class TestContext {
     if (this.#state === 'gone' || (this.#state === 'running' && !cached)) return
     if (this.#state === 'frozen') {
       this.#state = 'running'
+      this.#thawedAt = this.device.world.scheduler.now
       for (const run of this.#held.splice(0)) this.enter(0, 'thawed', run)
     }
     if (cached) this.#tell('pageshow', true)
@@ -287,6 +296,7 @@ export class TestContext {
       {
         device,
         runs: () => this.#state === 'running',
+        wakes: () => this.#thawedAt === device.world.scheduler.now,
         name: this.name,
         random: device.random,
         inContext: (run) => this.now(run),

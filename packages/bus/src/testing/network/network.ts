@@ -185,7 +185,7 @@ const NO_RELAY: RelayProgram = {
     trimmed: 0,
     events: [],
     came: new Map(),
-    ever: new Set(),
+    lost: new Set(),
     returned: new Set(),
   }),
   head: async () => undefined,

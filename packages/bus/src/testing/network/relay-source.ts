@@ -31,16 +31,30 @@ const CONNECT_TIMEOUT_MS = 10_000
 /** The code a browser gives a connection that ended without one. */
 const ABNORMAL = 1006
 
+/** A relay source that can be told to connect again, as `relayLink` can. */
+export interface ResumableSource extends RelaySource {
+  resume(): void
+}
+
 export function relaySource(
   { room, from = 'start', types, token }: RelaySourceOptions,
   dial: (room: string, events: DeviceEndEvents) => DeviceEnd,
-): RelaySource {
-  const source: RelaySource = {
+): ResumableSource {
+  const open = new Set<Connection>()
+  const source: ResumableSource = {
     room,
     from,
     types,
     token: async () => (typeof token === 'function' ? token() : token),
-    connect: (events, platform) => new Connection((ends) => dial(room, ends), events, platform),
+    connect(events, platform) {
+      const ended = (): void => void open.delete(connection)
+      const connection = new Connection((ends) => dial(room, ends), events, platform, ended)
+      open.add(connection)
+      return connection
+    },
+    resume() {
+      for (const connection of open) connection.resume()
+    },
     session: (start) => new Session({ ...start, source }),
   }
   return source
@@ -52,6 +66,7 @@ class Connection implements RelayConnection {
   readonly #dial: (events: DeviceEndEvents) => DeviceEnd
   readonly #events: RelayEvents
   readonly #platform: Platform
+  readonly #ended: () => void
   #end: DeviceEnd | undefined
   #open = false
   #cancel: (() => void) | undefined
@@ -63,10 +78,12 @@ class Connection implements RelayConnection {
     dial: (events: DeviceEndEvents) => DeviceEnd,
     events: RelayEvents,
     platform: Platform,
+    ended: () => void,
   ) {
     this.#dial = dial
     this.#events = events
     this.#platform = platform
+    this.#ended = ended
     this.#cancel = platform.timer(0, () => this.#connect())
   }
 
@@ -92,8 +109,14 @@ class Connection implements RelayConnection {
     this.#leave()
   }
 
+  /** Does nothing where it is connected, or is about to. */
+  resume(): void {
+    if (!this.#end && !this.#cancel) this.#later(0)
+  }
+
   close(): void {
     this.#leave()
+    this.#ended()
   }
 
   #connect(): void {

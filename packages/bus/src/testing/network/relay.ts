@@ -37,10 +37,13 @@ export interface RoomEvent {
   readonly data: string
 }
 
-/** A log that a device joined with, and the subject of its token. */
+/** A device that joined, with the log it came with and the subject of its token. */
 export interface Joined {
+  readonly device: string
   readonly log: string
   readonly subject: string
+  /** Whether the store lost that since. */
+  lost: boolean
 }
 
 /** Where the room has an event that was posted. */
@@ -59,8 +62,8 @@ export interface RoomContents {
   readonly events: readonly RoomEvent[]
   /** How often each event came into it, by id: what was trimmed away since, too, but not what it lost. */
   readonly came: ReadonlyMap<string, number>
-  /** Ids of all that came into it, and of what it lost. */
-  readonly ever: ReadonlySet<string>
+  /** Ids of what it ever lost: some of that may have come again. */
+  readonly lost: ReadonlySet<string>
   /** Ids of what it had trimmed away when it was restored from a copy that may have it. */
   readonly returned: ReadonlySet<string>
 }
@@ -82,7 +85,7 @@ export interface RelayProgram {
   room(name: string): Promise<RoomContents>
   /** Position of a room's newest place; `undefined` where there is no such room. */
   head(room: string): Promise<string | undefined>
-  /** Logs that ever joined any room, whatever became of the store since. */
+  /** Devices that ever joined any room, whatever became of the store since. */
   readonly joined: readonly Joined[]
   /** Where it did what a relay must never do. */
   readonly violations: readonly string[]
@@ -98,6 +101,8 @@ export interface Dialer {
   readonly device: object
   /** Whether the context runs: a frozen one cannot close what it has open. */
   readonly runs: () => boolean
+  /** Whether it ran again in this very moment: what happened meanwhile it has not heard yet. */
+  readonly wakes: () => boolean
   /** Before the label of what happens on its sockets. */
   readonly name: string
   readonly random: Random
@@ -155,7 +160,7 @@ export class TestRelay {
     return this.#program.writes
   }
 
-  /** Logs that ever joined any of its rooms, each with the subject of its token. */
+  /** Devices that ever joined any of its rooms. */
   get joined(): readonly Joined[] {
     return this.#program.joined
   }
@@ -295,6 +300,8 @@ export class TestRelay {
       events,
     )
     this.#wires.set(wire, dialer)
+    // Who wakes may dial before it hears that it leads no more. Then it must hang up before that arrives.
+    if (!dialer.wakes()) this.#countSockets(dialer.device)
     wire.connect((end) => {
       this.#countSockets(dialer.device)
       if (life !== this.#life || this.#cut.has(dialer.device)) return undefined
@@ -303,7 +310,6 @@ export class TestRelay {
     return wire
   }
 
-  /** When one arrives here: a context that thaws may dial before it hears that it leads no more. */
   #countSockets(of: object): void {
     let open = 0
     for (const [wire, { device, runs }] of this.#wires) {

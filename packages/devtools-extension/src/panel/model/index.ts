@@ -1,5 +1,15 @@
 /** What views use of the model, beside the interfaces in `model.ts`. */
 export { InspectError } from './asks.ts'
+export {
+  causalTree,
+  explainEvent,
+  explainSubscription,
+  explainType,
+  ledgerOf,
+  sequenceOf,
+  type TreeOptions,
+  unknownIn,
+} from './explain/index.ts'
 export { type ExportOptions, exportSession } from './file.ts'
 export { createHub, type HubOptions, type InspectorHub } from './hub.ts'
 export { minimapOf } from './minimap.ts'

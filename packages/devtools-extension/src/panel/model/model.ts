@@ -323,6 +323,8 @@ export interface Sequence {
     readonly plusMinus: number
     readonly failed?: string
   }[]
+  /** What cannot be drawn, or is doubtful, in words. */
+  readonly notes?: readonly string[]
   /** Handlers that ran: bars on their lane. */
   readonly bars: readonly {
     readonly event: string
@@ -344,4 +346,6 @@ export interface CausalNode {
   readonly children: readonly CausalNode[]
   /** Whether it lies on the way to the event that came last. */
   readonly critical: boolean
+  /** Effects left out here, because the tree is too large. */
+  readonly more?: number
 }

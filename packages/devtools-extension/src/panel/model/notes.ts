@@ -103,6 +103,7 @@ const DROP_WORDS = {
   overflow: 'the buffer of a loop was full',
   offline: 'the relay cannot be reached, and they are not kept',
   no_right: 'there is no right to them',
+  unwanted: 'its device does not read events of their type',
   withdrawn: 'they could not be written',
   closed: 'the bus was closed',
   fault: 'a fault was set here',

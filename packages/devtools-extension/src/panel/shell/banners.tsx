@@ -1,8 +1,8 @@
 /** What keeps the panel from seeing everything, in words, with what to do. */
-import { INSPECT_VERSION } from '@crosstown/bus/inspect'
-import type { ReactNode } from 'react'
+import { type ReactNode, useEffect, useState } from 'react'
 import type { Session } from '../model/model.ts'
 import { useVersion } from '../state/store.ts'
+import { errorText } from '../ui/error-text.ts'
 import { Icon } from '../ui/icon.tsx'
 import type { Panel } from '../views/view.ts'
 
@@ -19,13 +19,9 @@ export function Banners({
   const lonely = session.sources.filter(({ state }) => state === 'reconnecting')
   return (
     <>
-      {mismatched.map(({ id, name, hello }) => (
+      {mismatched.map(({ id, name, detail }) => (
         <Banner key={id} kind="error">
-          <strong>{name}</strong> speaks version {hello.inspect} of the inspect protocol, this panel
-          version {INSPECT_VERSION}.{' '}
-          {hello.inspect > INSPECT_VERSION
-            ? 'Update the extension to see it.'
-            : `Update its @crosstown/bus (it has ${hello.library}) to see it.`}
+          <strong>{name}</strong>: {detail ?? 'it speaks another version of the inspect protocol'}
         </Banner>
       ))}
       {refused.map(({ label, kind, detail }) => (
@@ -36,11 +32,7 @@ export function Banners({
               type="button"
               className="button"
               onClick={() => {
-                panel.env
-                  .enableSite?.()
-                  .catch((error: unknown) =>
-                    panel.say(error instanceof Error ? error.message : String(error)),
-                  )
+                panel.env.enableSite?.().catch((error: unknown) => panel.say(errorText(error)))
               }}
             >
               Enable on this site
@@ -49,13 +41,27 @@ export function Banners({
         </Banner>
       ))}
       {lonely.map(({ label, detail }) => (
-        <Banner key={label} kind="warning">
-          <strong>{label}</strong>: {detail ?? 'reconnecting'}. What is shown stays; what comes
-          meanwhile follows.
-        </Banner>
+        <Later key={label}>
+          <Banner kind="warning">
+            <strong>{label}</strong>: {detail ?? 'It is connecting again.'} What is shown stays, and
+            what happens meanwhile follows as far as the taps keep it.
+          </Banner>
+        </Later>
       ))}
     </>
   )
+}
+
+/** ms; a page that is reloaded is back sooner. */
+const PATIENCE = 1500
+
+function Later({ children }: { readonly children: ReactNode }): ReactNode {
+  const [shown, setShown] = useState(false)
+  useEffect(() => {
+    const timer = setTimeout(() => setShown(true), PATIENCE)
+    return () => clearTimeout(timer)
+  }, [])
+  return shown && children
 }
 
 function Banner({

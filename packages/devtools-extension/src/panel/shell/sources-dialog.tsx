@@ -4,6 +4,7 @@ import type { InspectSource } from '../../sources/source.ts'
 import type { Session, SourceInfo } from '../model/model.ts'
 import { useVersion } from '../state/store.ts'
 import { Dialog } from '../ui/dialog.tsx'
+import { errorText } from '../ui/error-text.ts'
 import { Icon, type IconName } from '../ui/icon.tsx'
 import type { Panel } from '../views/view.ts'
 
@@ -70,11 +71,7 @@ export function SourcesDialog(props: SourcesDialogProps): ReactNode {
               type="button"
               className="button"
               onClick={() => {
-                panel.env
-                  .enableSite?.()
-                  .catch((error: unknown) =>
-                    panel.say(error instanceof Error ? error.message : String(error)),
-                  )
+                panel.env.enableSite?.().catch((error: unknown) => panel.say(errorText(error)))
               }}
             >
               Enable on this site
@@ -161,7 +158,9 @@ function RelayForm({ panel }: { readonly panel: Panel }): ReactNode {
         <button type="submit" className="button button-main">
           Connect
         </button>
-        <span className="hint">The token is not kept.</span>
+        <span className="hint">
+          {panel.env.keepsToken ? 'The token is kept for this tab only.' : 'The token is not kept.'}
+        </span>
       </div>
     </form>
   )

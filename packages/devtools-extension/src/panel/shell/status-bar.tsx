@@ -25,7 +25,7 @@ export function StatusBar({ session, panel }: StatusBarProps): ReactNode {
   const skewed = widest(here)
 
   return (
-    <footer className="status-bar" aria-label="State of the panel">
+    <section className="status-bar" aria-label="State of the panel">
       <button type="button" className="status-part" onClick={() => panel.show('peers')}>
         <Icon name="person" />
         {plural(here.length, 'peer')}
@@ -65,7 +65,7 @@ export function StatusBar({ session, panel }: StatusBarProps): ReactNode {
       <span className="grow" />
       {!session.recording && <span className="status-part status-warning">Not recording</span>}
       {paused && <span className="status-part status-warning">List paused</span>}
-    </footer>
+    </section>
   )
 }
 

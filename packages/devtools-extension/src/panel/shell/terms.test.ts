@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { termsOf, toggleTerm, withRange } from './terms.ts'
+import { termsOf, timeOf, timeTerm, toggleTerm, withRange } from './terms.ts'
 
 test('terms end at spaces that are not in quotes or regular expressions', () => {
   expect(termsOf('type:a.* from:"tab 1 · \\"x\\"" -/a b/ data.id:42  error:')).toEqual([
@@ -31,4 +31,13 @@ test('a range takes the place of the one before', () => {
   expect(once).toBe('x after:1 before:2')
   expect(withRange(once, { after: '3', before: '4' })).toBe('x after:3 before:4')
   expect(withRange(once, undefined)).toBe('x')
+})
+
+test('a time is written short where it is of today, and read back', () => {
+  const now = new Date(2026, 4, 3, 12, 0, 0).getTime()
+  const before = now - 3_600_000 + 7
+  expect(timeTerm(before, now)).toBe('11:00:00.007')
+  expect(timeOf('11:00:00.007', now)).toBe(before)
+  expect(timeOf(timeTerm(before - 86_400_000, now), now)).toBe(before - 86_400_000)
+  expect([timeOf('soon'), timeOf(undefined)]).toEqual([undefined, undefined])
 })

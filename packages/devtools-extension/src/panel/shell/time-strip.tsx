@@ -2,9 +2,9 @@
 import { type ReactNode, useMemo } from 'react'
 import { minimapOf } from '../model/index.ts'
 import type { Filtered, Session } from '../model/model.ts'
-import { useVersion } from '../state/store.ts'
+import { usePacedVersion } from '../state/store.ts'
 import { Minimap, type TimeRange } from './minimap.tsx'
-import { withRange } from './terms.ts'
+import { timeOf, timeTerm, withRange } from './terms.ts'
 
 /** Slices of the captured time: fine enough for a wide dock. */
 const BUCKETS = 240
@@ -18,12 +18,9 @@ interface TimeStripProps {
 }
 
 export function TimeStrip({ session, filtered, theme, text, onText }: TimeStripProps): ReactNode {
-  const [version, filteredVersion] = [useVersion(session), useVersion(filtered)]
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the versions stand for what is in them
-  const data = useMemo(
-    () => minimapOf(session, filtered, BUCKETS),
-    [session, filtered, version, filteredVersion],
-  )
+  const version = usePacedVersion(session, filtered)
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the version stands for what is in them
+  const data = useMemo(() => minimapOf(session, filtered, BUCKETS), [session, filtered, version])
   return (
     <Minimap
       data={data}
@@ -43,10 +40,6 @@ function rangeOf(filtered: Filtered): TimeRange | undefined {
   const [after, before] = ['after', 'before'].map((key) =>
     terms.find((term) => term.key === key && !term.not),
   )
-  const [from, to] = [Date.parse(after?.value ?? ''), Date.parse(before?.value ?? '')]
-  return Number.isNaN(from) || Number.isNaN(to) ? undefined : { from, to }
-}
-
-function timeTerm(ms: number): string {
-  return new Date(ms).toISOString()
+  const [from, to] = [timeOf(after?.value), timeOf(before?.value)]
+  return from === undefined || to === undefined ? undefined : { from, to }
 }

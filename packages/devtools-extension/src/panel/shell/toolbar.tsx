@@ -22,7 +22,8 @@ export function Toolbar(props: ToolbarProps): ReactNode {
   const following = useStore(panel.following)
   const { recording } = session
   return (
-    <div className="toolbar">
+    <header className="toolbar">
+      <h1 className="unseen">Crosstown</h1>
       <div className="toolbar-group" role="toolbar" aria-label="Capture">
         <button
           type="button"
@@ -104,7 +105,7 @@ export function Toolbar(props: ToolbarProps): ReactNode {
           <Icon name="help" />
         </button>
       </div>
-    </div>
+    </header>
   )
 }
 

@@ -1,5 +1,7 @@
 /** A view that fails takes no other with it, and says what happened. */
+
 import { Component, type ReactNode } from 'react'
+import { errorText } from './error-text.ts'
 
 interface Props {
   readonly name: string
@@ -24,7 +26,7 @@ export class ErrorBoundary extends Component<Props, State> {
       <div className="empty" role="alert">
         <h2>{this.props.name} failed</h2>
         <p>
-          <code>{error instanceof Error ? error.message : String(error)}</code>
+          <code>{errorText(error)}</code>
         </p>
         <p>What was captured is still there, and the other views go on.</p>
         <p>

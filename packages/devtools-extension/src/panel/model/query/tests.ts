@@ -35,7 +35,7 @@ export function testFor(term: Term, session: SessionStore, found: ReadonlySet<st
       return textTest(term, session)
     case 'type':
       return {
-        event: byNumber((type) => anyType(term)(type), session.typeNames.texts, entries, 'type'),
+        event: byNumber(anyType(term), session.typeNames.texts, entries, 'type'),
         note: never,
         late: false,
       }

@@ -1,6 +1,7 @@
 /** A value of any type, opened as far as somebody looks: the rest is asked for by path. */
 import type { Tree } from '@crosstown/bus/inspect'
 import { type KeyboardEvent, type ReactNode, useId, useMemo, useRef, useState } from 'react'
+import { errorText } from '../error-text.ts'
 import { Icon } from '../icon.tsx'
 import { Menu, type MenuAt, type MenuItem } from '../menu.tsx'
 import { type Line, type Loaded, linesOf, type Path, pathKey, type TreeState } from './lines.ts'
@@ -34,6 +35,12 @@ export function ValueTree(props: ValueTreeProps): ReactNode {
     open: new Set([pathKey([])]),
     loaded: new Map(),
   }))
+  // Another value in the same place: what was open stays so, what was loaded was of the one before.
+  const [loadedOf, setLoadedOf] = useState(root)
+  if (loadedOf !== root) {
+    setLoadedOf(root)
+    setState((now) => ({ ...now, loaded: new Map() }))
+  }
   const [active, setActive] = useState(0)
   const [menuAt, setMenuAt] = useState<{ readonly at: MenuAt; readonly line: Line }>()
   const tree = useRef<HTMLDivElement>(null)
@@ -50,7 +57,7 @@ export function ValueTree(props: ValueTreeProps): ReactNode {
       const answer = await load(line.path, before.length)
       keep(line.path, { state: 'loaded', children: [...before, ...(answer.children ?? [])] })
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error)
+      const message = errorText(error)
       keep(line.path, { state: 'failed', children: before, message })
     }
   }

@@ -6,7 +6,7 @@ import { Icon } from '../../ui/icon.tsx'
 import { publisherName } from '../../ui/peer-name.ts'
 import { isBad } from '../log/list.ts'
 import { causes, effects } from '../log/related.ts'
-import type { EventDetailProps } from './detail.tsx'
+import type { EventDetailProps } from './event-detail.ts'
 
 export function Chain(props: EventDetailProps): ReactNode {
   const { session, panel, row } = props

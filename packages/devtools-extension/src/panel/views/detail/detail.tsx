@@ -1,7 +1,7 @@
 /** All there is to know of the selected event, or of the note that stands there instead. */
 import { type ReactNode, useState } from 'react'
 import type { EventRow, NoteRow } from '../../model/model.ts'
-import { useStore, useVersion } from '../../state/store.ts'
+import { usePacedVersion, useStore } from '../../state/store.ts'
 import { clockTime, plural } from '../../ui/format.ts'
 import { Icon } from '../../ui/icon.tsx'
 import { Menu, type MenuAt } from '../../ui/menu.tsx'
@@ -14,6 +14,7 @@ import { Chain } from './chain.tsx'
 import { Delivery } from './delivery.tsx'
 import './detail.css'
 import { Envelope } from './envelope.tsx'
+import type { EventDetailProps } from './event-detail.ts'
 import { Payload } from './payload.tsx'
 import { Timeline } from './timeline.tsx'
 
@@ -21,16 +22,12 @@ export interface DetailProps extends ViewProps {
   onClose(): void
 }
 
-export interface EventDetailProps extends ViewProps {
-  readonly row: EventRow
-}
-
 const TABS = ['payload', 'envelope', 'delivery', 'chain', 'timeline'] as const
 type TabId = (typeof TABS)[number]
 
 export function Detail(props: DetailProps): ReactNode {
   const { session, selection } = props
-  useVersion(session)
+  usePacedVersion(session, session)
   const selected = useStore(selection)
   const row =
     selected.current === undefined
@@ -64,7 +61,7 @@ function EventDetail(
   return (
     <div className="detail">
       <Head title={row.event.type} onClose={onClose}>
-        {count > 1 && <span className="hint">{count} selected</span>}
+        {count > 1 && <span className="hint">{plural(count, 'selected', 'selected')}</span>}
         <button
           type="button"
           className="tool"

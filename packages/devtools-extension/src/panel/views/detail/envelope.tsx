@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react'
 import { bytes, clockTime } from '../../ui/format.ts'
 import { peerName } from '../../ui/peer-name.ts'
-import type { EventDetailProps } from './detail.tsx'
+import type { EventDetailProps } from './event-detail.ts'
 
 export function Envelope({ session, panel, row }: EventDetailProps): ReactNode {
   const { event } = row

@@ -3,13 +3,14 @@ import type { Tree } from '@crosstown/bus/inspect'
 import { type ReactNode, useEffect, useState } from 'react'
 import { literal } from '../../copy/literal.ts'
 import { askHolders, loadData } from '../../copy/load.ts'
+import { quoted } from '../../model/index.ts'
+import { errorText } from '../../ui/error-text.ts'
 import { bytes } from '../../ui/format.ts'
 import { Icon } from '../../ui/icon.tsx'
 import type { MenuItem } from '../../ui/menu.tsx'
 import { type Path, pathText, valueAt } from '../../ui/tree/lines.ts'
 import { ValueTree } from '../../ui/tree/value-tree.tsx'
-import { quoted } from '../log/columns.tsx'
-import type { EventDetailProps } from './detail.tsx'
+import type { EventDetailProps } from './event-detail.ts'
 
 type Asked =
   | { readonly state: 'asking' }
@@ -36,7 +37,7 @@ export function Payload({ hub, session, panel, row }: EventDetailProps): ReactNo
         if (signal.aborted) return
         setAsked({
           state: 'failed',
-          message: error instanceof Error ? error.message : String(error),
+          message: errorText(error),
         })
       },
     )
@@ -52,7 +53,7 @@ export function Payload({ hub, session, panel, row }: EventDetailProps): ReactNo
           const value = valueAt(data, path)
           panel.copy(typeof value === 'string' ? value : literal(value), 'the value')
         },
-        (error: unknown) => panel.say(`Not copied. ${String(error)}`),
+        (error: unknown) => panel.say(`Not copied. ${errorText(error)}`),
       )
     }
     return [
@@ -79,7 +80,7 @@ export function Payload({ hub, session, panel, row }: EventDetailProps): ReactNo
       <div className="detail-words">
         <p className="fault">
           <Icon name="error" />
-          <span>The payload cannot be had. {asked.message}</span>
+          <span>The payload cannot be had: {asked.message}</span>
         </p>
         <p className="hint">
           Payloads stay where they are until somebody looks; what a peer took with it is gone,

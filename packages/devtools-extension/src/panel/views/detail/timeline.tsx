@@ -3,7 +3,7 @@ import type { ReactNode } from 'react'
 import { signedDuration } from '../../ui/format.ts'
 import { Icon } from '../../ui/icon.tsx'
 import { peerName } from '../../ui/peer-name.ts'
-import type { EventDetailProps } from './detail.tsx'
+import type { EventDetailProps } from './event-detail.ts'
 import { isBadStep, STEP_ICONS, stepText } from './step-text.ts'
 
 /** Steps shown; an event that reached a thousand subscribers has more. */

@@ -2,6 +2,7 @@
 import { asCode, asCurl, asJson } from '../../copy/copy-as.ts'
 import { loadData } from '../../copy/load.ts'
 import type { EventRow, Session } from '../../model/model.ts'
+import { errorText } from '../../ui/error-text.ts'
 import type { MenuItem } from '../../ui/menu.tsx'
 import type { ViewProps } from '../view.ts'
 
@@ -10,8 +11,7 @@ export function copyItems({ hub, session, panel }: ViewProps, row: EventRow): Me
   function copyData(what: string, write: (data: unknown) => string): void {
     loadData(hub, row).then(
       (data) => panel.copy(write(data), what),
-      (error: unknown) =>
-        panel.say(`Not copied. ${error instanceof Error ? error.message : String(error)}`),
+      (error: unknown) => panel.say(`Not copied. ${errorText(error)}`),
     )
   }
   const relay = relayOf(session, row)

@@ -1,5 +1,6 @@
 /** What to do where there is nothing to see. */
 import type { ReactNode } from 'react'
+import { errorText } from '../../ui/error-text.ts'
 import { count } from '../../ui/format.ts'
 import type { ViewProps } from '../view.ts'
 
@@ -20,6 +21,9 @@ export function LogEmpty({ session, filtered, panel }: ViewProps): ReactNode {
         </p>
       </div>
     )
+  function enableSite(): void {
+    panel.env.enableSite?.().catch((error: unknown) => panel.say(errorText(error)))
+  }
   const open = session.sources.some(({ state }) => state === 'open')
   if (!session.recording)
     return (
@@ -47,9 +51,17 @@ export function LogEmpty({ session, filtered, panel }: ViewProps): ReactNode {
         </p>
       )}
       {!open &&
-        session.sources.map(({ label, state, detail }) => (
+        session.sources.map(({ label, kind, state, detail }) => (
           <p key={label}>
             <strong>{label}</strong>: {detail ?? state}
+            {kind === 'extension' && panel.env.enableSite && (
+              <>
+                {' '}
+                <button type="button" className="button" onClick={enableSite}>
+                  Enable on this site
+                </button>
+              </>
+            )}
           </p>
         ))}
       <p>

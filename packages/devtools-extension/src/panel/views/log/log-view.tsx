@@ -1,5 +1,5 @@
 /** The log: every event and everything else that happened, a row each, the newest at the end. */
-import { useVirtualizer } from '@tanstack/react-virtual'
+import { defaultRangeExtractor, useVirtualizer } from '@tanstack/react-virtual'
 import {
   type KeyboardEvent,
   type MouseEvent,
@@ -10,7 +10,7 @@ import {
 } from 'react'
 import type { Row } from '../../model/model.ts'
 import { type Command, commandOf } from '../../shell/keys.ts'
-import { useStore, useVersion } from '../../state/store.ts'
+import { usePacedVersion, useStore } from '../../state/store.ts'
 import { plural } from '../../ui/format.ts'
 import { Icon } from '../../ui/icon.tsx'
 import { Menu, type MenuAt, type MenuItem } from '../../ui/menu.tsx'
@@ -26,6 +26,7 @@ import { LogRow, rowElementId } from './log-row.tsx'
 import { chainNeighbour } from './related.ts'
 import { rowMenu } from './row-menu.ts'
 import { useLights } from './use-lights.ts'
+import { usePreviews } from './use-previews.ts'
 import { useTail } from './use-tail.ts'
 
 const ROW_HEIGHT = 22
@@ -40,9 +41,8 @@ interface OpenMenu {
 }
 
 export function LogView(props: ViewProps): ReactNode {
-  const { session, filtered, selection, panel } = props
-  useVersion(session)
-  useVersion(filtered)
+  const { hub, session, filtered, selection, panel } = props
+  usePacedVersion(session, filtered)
   const selected = useStore(selection)
   const settings = useStore(panel.settings)
   const paused = useStore(panel.paused)
@@ -61,15 +61,22 @@ export function LogView(props: ViewProps): ReactNode {
 
   const columns = columnsFor(settings, width)
   const room = MOST_ELEMENTS - 2 - Math.ceil(height / ROW_HEIGHT)
+  const overscan = Math.max(0, Math.min(OVERSCAN, Math.floor(room / 2)))
   const virtual = useVirtualizer({
     count: length,
     getScrollElement: () => grid.current,
     estimateSize: () => ROW_HEIGHT,
-    overscan: Math.max(0, Math.min(OVERSCAN, Math.floor(room / 2))),
+    overscan,
     scrollPaddingStart: ROW_HEIGHT,
+    // Where it follows, the end is shown in the frame in which it comes, not one scroll event later.
+    rangeExtractor: (range) =>
+      follows
+        ? lastOf(length, Math.ceil(height / ROW_HEIGHT) + overscan)
+        : defaultRangeExtractor(range),
   })
   const tail = useTail(grid, filtered, ROW_HEIGHT, panel.following, follows)
   const lights = useLights(session)
+  const previewed = columns.some(({ id }) => id === 'data')
 
   const start = session.rows.at(session.rows.first)?.ms ?? 0
   const activeIndex =
@@ -78,6 +85,8 @@ export function LogView(props: ViewProps): ReactNode {
     const row = filtered.at(index)
     return row ? [{ row, index, top }] : []
   })
+  const previews = usePreviews(hub, previewed ? rows.map(({ row }) => row) : [])
+  const atEnd = (virtual.scrollOffset ?? 0) + height >= virtual.getTotalSize() + ROW_HEIGHT
   const activeShown = rows.some(({ row }) => row.row === selected.row)
 
   // Selected elsewhere, by another view or a link: the list goes there.
@@ -234,13 +243,15 @@ export function LogView(props: ViewProps): ReactNode {
         <div role="rowgroup" className="log-rows" style={{ height: virtual.getTotalSize() }}>
           {rows.map(({ row, index, top }) => (
             <LogRow
-              key={row.row}
+              // Elements are used again for other rows, which costs less than new ones.
+              key={index % MOST_ELEMENTS}
               row={row}
               index={index}
               top={top}
               columns={columns}
               session={session}
               time={settings.time}
+              preview={row.kind === 'event' ? previews.get(row.id) : undefined}
               above={settings.time === 'delta' ? filtered.at(index - 1)?.ms : undefined}
               start={start}
               selected={row.kind === 'event' && selected.ids.has(row.id)}
@@ -252,7 +263,7 @@ export function LogView(props: ViewProps): ReactNode {
         </div>
       </div>
       {length === 0 && <LogEmpty {...props} />}
-      {added > 0 && !follows && (
+      {added > 0 && !follows && !atEnd && (
         <button
           type="button"
           className="log-new"
@@ -269,6 +280,12 @@ export function LogView(props: ViewProps): ReactNode {
       {menu && <Menu {...menu} onClose={() => setMenu(undefined)} />}
     </div>
   )
+}
+
+/** The positions of the last rows. */
+function lastOf(length: number, count: number): number[] {
+  const first = Math.max(0, length - count)
+  return Array.from({ length: length - first }, (_, index) => first + index)
 }
 
 /** What something was when `on` became true, as long as it is. */

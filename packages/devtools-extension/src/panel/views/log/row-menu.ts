@@ -1,8 +1,9 @@
 /** The menu of a row: filter by what stands in the cell, follow its chain, copy, mark, publish again. */
+import { quoted } from '../../model/index.ts'
 import type { Row } from '../../model/model.ts'
 import type { MenuItem } from '../../ui/menu.tsx'
 import type { ViewProps } from '../view.ts'
-import { COLUMNS, quoted } from './columns.tsx'
+import { COLUMNS } from './columns.tsx'
 import { copyItems } from './copy-items.ts'
 
 export function rowMenu(
@@ -18,7 +19,7 @@ export function rowMenu(
       {
         label: 'Show only such rows',
         icon: 'filter',
-        run: () => panel.addTerm(row.kind === 'gap' ? 'gap:' : `is:${row.kind}`),
+        run: () => panel.addTerm(`is:${row.kind}`),
       },
       ...(row.event === undefined
         ? []
@@ -27,7 +28,13 @@ export function rowMenu(
 
   const column =
     COLUMNS.find(({ id }) => id === columnId) ?? COLUMNS.find(({ id }) => id === 'type')
-  const term = column?.term?.(row, { session, time: 'clock', above: undefined, start })
+  const term = column?.term?.(row, {
+    session,
+    time: 'clock',
+    above: undefined,
+    start,
+    preview: undefined,
+  })
   const family = row.event.type.includes('.')
     ? `${row.event.type.slice(0, row.event.type.indexOf('.'))}.**`
     : undefined

@@ -1,0 +1,353 @@
+import { AxeBuilder } from '@axe-core/playwright'
+import type { Page } from '@playwright/test'
+import { expect, test } from './lib/panel.ts'
+
+const rows = (page: Page) =>
+  page.getByRole('grid', { name: 'Events' }).locator('.log-rows > .log-row')
+const grid = (page: Page) => page.getByRole('grid', { name: 'Events' })
+const selected = (page: Page) => page.locator('.log-row[data-active]')
+const count = (page: Page) => page.locator('.filter-count')
+
+test('of 100,000 rows at most 80 are in the page; selection and filter work', async ({
+  openPanel,
+}) => {
+  // Of a hundred thousand rows on a machine that does other things as well.
+  test.setTimeout(240_000)
+  const page = await openPanel()
+  await page.setViewportSize({ width: 1400, height: 1600 })
+  await page.evaluate(() => window.tap().flood(100_500))
+  await expect(page.getByText('100,000 of 100,000')).toBeVisible({ timeout: 180_000 })
+  await expect(page.getByText(/forgotten/)).toBeVisible()
+  const most = () => page.locator('[role="row"]').count()
+  expect(await most()).toBeLessThanOrEqual(80)
+
+  // It follows the newest row; from the top, another one is the first.
+  await expect(rows(page).last()).toContainText('cart.item_')
+  await grid(page).focus()
+  await page.keyboard.press('g')
+  await expect(selected(page)).toBeInViewport()
+  expect(await most()).toBeLessThanOrEqual(80)
+
+  await page.getByRole('combobox', { name: 'Filter' }).fill('type:order.placed')
+  await expect(count(page)).toHaveText('10,000 of 100,000')
+  await expect(rows(page).first()).toContainText('order.placed')
+  await rows(page).nth(2).click()
+  await expect(page.getByRole('complementary', { name: 'Detail' })).toContainText('order.placed')
+  await grid(page).focus()
+  await page.keyboard.press('Shift+End')
+  await expect(page.getByText('9,998 selected')).toBeVisible()
+  expect(await most()).toBeLessThanOrEqual(80)
+})
+
+test('a walk through the log by keyboard alone', async ({ openPanel }) => {
+  const page = await openPanel()
+  await page.evaluate(() => {
+    const tap = window.tap()
+    const [placed] = tap.publish([{ type: 'order.placed', stream: 'order-7' }])
+    tap.publish([
+      { type: 'stock.reserved', causationId: placed as string, correlationId: placed as string },
+      { type: 'cart.cleared' },
+    ])
+    tap.record({
+      at: performance.now(),
+      is: 'failed',
+      sub: 1,
+      ids: [[tap.peer, 3, 1]],
+      stage: 'dispatch',
+      code: 'handler_failed',
+      message: 'no such cart',
+    })
+    tap.flush()
+  })
+  await expect(rows(page).filter({ hasText: 'cart.cleared' })).toContainText('failed')
+
+  await page.keyboard.press('/')
+  await expect(page.getByRole('combobox', { name: 'Filter' })).toBeFocused()
+  await page.keyboard.type('-type:cart.*')
+  await expect(rows(page).filter({ hasText: 'cart.cleared' })).toHaveCount(0)
+  await page.keyboard.press('Escape')
+  await page.keyboard.press('Escape')
+  await page.keyboard.press('Escape')
+  await expect(grid(page)).toBeFocused()
+
+  await page.keyboard.press('g')
+  await page.keyboard.press('n')
+  await expect(selected(page)).toContainText('cart.cleared')
+  await page.keyboard.press('k')
+  await expect(selected(page)).toContainText('stock.reserved')
+  await page.keyboard.press('[')
+  await expect(selected(page)).toContainText('order.placed')
+  await page.keyboard.press(']')
+  await expect(selected(page)).toContainText('stock.reserved')
+  await page.keyboard.press('m')
+  await expect(selected(page)).toContainText('marked')
+
+  await page.keyboard.press('c')
+  await expect(page.getByRole('menuitem', { name: 'Copy as JSON' })).toBeFocused()
+  await page.keyboard.press('Escape')
+  await expect(grid(page)).toBeFocused()
+
+  await page.keyboard.press('Enter')
+  await expect(page.getByRole('complementary', { name: 'Detail' })).toBeVisible()
+  await page.keyboard.press('Escape')
+  await expect(page.getByRole('complementary', { name: 'Detail' })).toBeHidden()
+
+  await page.keyboard.press('?')
+  await expect(page.getByRole('dialog', { name: 'Keys and queries' })).toBeVisible()
+  await page.keyboard.press('Escape')
+  await page.keyboard.press('r')
+  await expect(page.getByRole('button', { name: 'Record' })).toHaveAttribute(
+    'aria-pressed',
+    'false',
+  )
+  await page.keyboard.press('r')
+  await page.keyboard.press('Control+k')
+  await expect(rows(page)).toHaveCount(0)
+})
+
+test('the tail stops where somebody reads, and counts what is new', async ({ openPanel }) => {
+  const page = await openPanel()
+  await page.evaluate(() => window.tap().flood(300))
+  await expect(rows(page).last()).toBeInViewport()
+  await grid(page).hover()
+  await page.mouse.wheel(0, -2000)
+  const first = await rows(page).nth(3).textContent()
+  await expect(page.getByRole('button', { name: 'Follow the newest row' })).toHaveAttribute(
+    'aria-pressed',
+    'false',
+  )
+  await page.evaluate(() => window.taps['aaaaaaaaaaaa']?.flood(40))
+  await expect(page.getByRole('button', { name: '40 new' })).toBeVisible()
+  expect(await rows(page).nth(3).textContent()).toBe(first)
+  await page.getByRole('button', { name: '40 new' }).click()
+  await expect(page.getByRole('button', { name: /new$/ })).toBeHidden()
+  await page.evaluate(() => window.taps['aaaaaaaaaaaa']?.publish([{ type: 'the.newest' }]))
+  await expect(rows(page).last()).toContainText('the.newest')
+})
+
+test('a paused list stands still, capture goes on', async ({ openPanel }) => {
+  const page = await openPanel()
+  await page.evaluate(() => window.tap().publish([{ type: 'before.it' }]))
+  await expect(rows(page).filter({ hasText: 'before.it' })).toBeVisible()
+  await grid(page).focus()
+  await page.keyboard.press('Space')
+  await page.evaluate(() => window.taps['aaaaaaaaaaaa']?.publish([{ type: 'while.paused' }]))
+  await expect(count(page)).toHaveText('3')
+  await expect(rows(page).filter({ hasText: 'while.paused' })).toHaveCount(0)
+  await page.keyboard.press('Space')
+  await expect(rows(page).filter({ hasText: 'while.paused' })).toBeVisible()
+})
+
+test('the payload opens level by level, and says why where it cannot be had', async ({
+  openPanel,
+}) => {
+  const page = await openPanel()
+  await page.evaluate(() => {
+    const tap = window.tap()
+    tap.answers.payload = {
+      type: 'object',
+      preview: '{id: 7n, lines: Map(2)}',
+      size: 3,
+      bytes: 312,
+      encoding: 'devalue',
+      children: [
+        ['id', { type: 'bigint', preview: '7n' }],
+        ['lines', { type: 'map', preview: 'Map(2) {a: {…}, b: {…}}', size: 2 }],
+        ['card', { type: 'redacted', preview: 'redacted' }],
+      ],
+    }
+    tap.publish([{ type: 'order.placed' }])
+  })
+  await rows(page).filter({ hasText: 'order.placed' }).click()
+  const tree = page.getByRole('tree', { name: 'Payload' })
+  await expect(tree.getByRole('treeitem').filter({ hasText: 'id: 7n' })).toBeVisible()
+  await expect(tree).toContainText('redacted where it was captured')
+  await expect(page.getByText('312 B · devalue')).toBeVisible()
+
+  await page.evaluate(() => {
+    const tap = window.taps['aaaaaaaaaaaa']
+    if (tap)
+      tap.answers.payload = {
+        type: 'map',
+        preview: 'Map(2)',
+        size: 2,
+        children: [['a', { type: 'string', preview: '"coffee"' }]],
+      }
+  })
+  await tree.focus()
+  await page.keyboard.press('End')
+  await page.keyboard.press('ArrowUp')
+  await page.keyboard.press('ArrowRight')
+  await expect(tree.getByRole('treeitem').filter({ hasText: 'a: "coffee"' })).toBeVisible()
+  await expect(tree).toContainText('1 more')
+  const asked = await page.evaluate(() => window.taps['aaaaaaaaaaaa']?.asked.at(-1))
+  expect(asked).toMatchObject({ what: 'payload', path: ['lines'], depth: 1, from: 0 })
+
+  await page.evaluate(() => {
+    const tap = window.taps['aaaaaaaaaaaa']
+    if (!tap) return
+    tap.answers.payload = 'the log does not keep it any more'
+    tap.publish([{ type: 'order.forgotten' }])
+  })
+  await rows(page).filter({ hasText: 'order.forgotten' }).click()
+  await expect(page.getByText(/cannot be had: the log does not keep it any more/)).toBeVisible()
+})
+
+test('an event is copied as JSON, as code and as curl', async ({ openPanel, context }) => {
+  await context.grantPermissions(['clipboard-read', 'clipboard-write'])
+  const page = await openPanel()
+  await page.evaluate(() => {
+    const tap = window.tap({ hello: { relay: { url: 'ws://127.0.0.1:8787', room: "o'room" } } })
+    tap.answers.text = { text: '{"id":7,"note":"it\'s"}' }
+    tap.publish([{ type: 'order.placed', stream: 'order-7' }])
+  })
+  await rows(page).filter({ hasText: 'order.placed' }).click()
+  const copied = async (item: string) => {
+    await grid(page).focus()
+    await page.keyboard.press('c')
+    await page.getByRole('menuitem', { name: item }).click()
+    await expect(page.getByText(/^Copied/)).toBeVisible()
+    return page.evaluate(() => navigator.clipboard.readText())
+  }
+  expect(JSON.parse(await copied('Copy as JSON'))).toMatchObject({
+    type: 'order.placed',
+    data: { id: 7, note: "it's" },
+  })
+  await expect
+    .poll(() => copied('Copy as publish code'))
+    .toBe("await bus.publish('order.placed', { id: 7, note: 'it\\'s' }, { stream: 'order-7' })\n")
+  await expect.poll(() => copied('Copy as curl')).toContain("rooms/o'\\''room/events")
+})
+
+test('a filter that cannot be understood is underlined and explained', async ({ openPanel }) => {
+  const page = await openPanel()
+  await page.evaluate(() => window.tap().publish([{ type: 'order.placed' }]))
+  const filter = page.getByRole('combobox', { name: 'Filter' })
+  await filter.fill('type:order.* dur:>soon')
+  await expect(filter).toHaveAttribute('aria-invalid', 'true')
+  await expect(page.locator('.filter-mirror u')).toContainText('soon')
+  await expect(page.locator('#filter-fault')).not.toBeEmpty()
+  await expect(rows(page).filter({ hasText: 'order.placed' })).toBeVisible()
+
+  await filter.fill('ty')
+  const option = page.getByRole('option', { name: /^type:/ }).first()
+  await expect(option).toBeVisible()
+  await page.keyboard.press('ArrowDown')
+  await page.keyboard.press('Enter')
+  await expect(filter).toHaveValue('type:')
+  await expect(page.getByRole('option', { name: /order\.placed/ })).toBeVisible()
+})
+
+test('a cell is filtered by and left out from its menu', async ({ openPanel }) => {
+  const page = await openPanel()
+  await page.evaluate(() => window.tap().publish([{ type: 'a.one' }, { type: 'b.two' }]))
+  await rows(page)
+    .filter({ hasText: 'a.one' })
+    .locator('[data-column="type"]')
+    .click({ button: 'right' })
+  await page.getByRole('menuitem', { name: 'Exclude type:=a.one' }).click()
+  await expect(page.getByRole('combobox', { name: 'Filter' })).toHaveValue('-type:=a.one')
+  await expect(rows(page).filter({ hasText: 'a.one' })).toHaveCount(0)
+  await expect(rows(page).filter({ hasText: 'b.two' })).toBeVisible()
+})
+
+test('settings are kept, and damaged ones are not believed', async ({ openPanel }) => {
+  const page = await openPanel({ settings: { theme: 'neon', time: 'delta', hidden: 7 } })
+  await expect(page.getByRole('columnheader', { name: 'Δ ms' })).toBeVisible()
+  await page.getByRole('button', { name: 'Settings' }).click()
+  await page.getByRole('combobox', { name: 'Theme' }).selectOption('dark')
+  await page.getByRole('checkbox', { name: 'Size' }).uncheck()
+  await page.keyboard.press('Escape')
+  await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark')
+  await expect(page.getByRole('columnheader', { name: 'Size' })).toHaveCount(0)
+  const kept = await page.evaluate(() => JSON.parse(localStorage.getItem('crosstown:panel') ?? ''))
+  expect(kept).toMatchObject({
+    theme: 'dark',
+    time: 'delta',
+    hidden: ['latency', 'stream', 'state', 'size'],
+  })
+})
+
+test('a peer of another version is named, with which side to upgrade', async ({ openPanel }) => {
+  const page = await openPanel()
+  await page.evaluate(() => window.tap({ version: 2, hello: { library: '9.0.0' } }))
+  await expect(page.getByRole('alert')).toContainText(
+    /bus 9\.0\.0, which is newer than this panel.*update the panel/,
+  )
+})
+
+test('what strangers post on the channel breaks nothing', async ({ openPanel }) => {
+  const page = await openPanel()
+  await page.evaluate(() => {
+    const tap = window.tap()
+    for (const text of ['', '{', 'null', '[]', '{"inspect":1}', '{"inspect":1,"frame":"batch"}'])
+      tap.say(text)
+    tap.publish([{ type: '<img src=x onerror=alert(1)>' }, { type: 'fine.type' }])
+  })
+  await expect(rows(page).filter({ hasText: 'fine.type' })).toBeVisible()
+})
+
+for (const colorScheme of ['light', 'dark'] as const)
+  for (const [name, width, height] of [
+    ['wide', 1400, 800],
+    ['narrow', 320, 600],
+  ] as const)
+    test(`axe finds nothing: ${name}, ${colorScheme}`, async ({ openPanel, page }) => {
+      await page.emulateMedia({ colorScheme })
+      await page.setViewportSize({ width, height })
+      await openPanel()
+      const clean = async (state: string) => {
+        const { violations } = await new AxeBuilder({ page }).analyze()
+        const found = violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)])
+        expect(found, state).toEqual([])
+      }
+      await clean('empty')
+      await page.evaluate(() => {
+        const tap = window.tap()
+        tap.answers.payload = {
+          type: 'object',
+          preview: '{}',
+          size: 2,
+          children: [
+            ['text', { type: 'string', preview: '"coffee"' }],
+            ['more', { type: 'array', preview: '[1, 2]', size: 2 }],
+          ],
+        }
+        tap.publish([{ type: 'order.placed' }, { type: 'cart.cleared' }])
+        tap.record(
+          {
+            at: performance.now(),
+            is: 'failed',
+            sub: 1,
+            ids: [[tap.peer, 2, 1]],
+            stage: 'dispatch',
+            code: 'handler_failed',
+            message: 'no such cart',
+          },
+          {
+            at: performance.now(),
+            is: 'gap',
+            gap: { reason: 'trimmed', from: 'x' },
+          },
+        )
+        tap.flush()
+      })
+      await rows(page).filter({ hasText: 'cart.cleared' }).click()
+      await page.mouse.move(2, 2)
+      for (const tab of ['Payload', 'Envelope', 'Delivery', 'Causes', 'Timeline']) {
+        await page.getByRole('tab', { name: tab }).click()
+        await clean(tab)
+      }
+      await page.getByRole('combobox', { name: 'Filter' }).fill('dur:>soon ty')
+      await clean('a faulty filter')
+      await page.getByRole('combobox', { name: 'Filter' }).fill('')
+      for (const dialog of ['Settings', 'Help', 'Sources']) {
+        await page.getByRole('button', { name: new RegExp(`^${dialog}`) }).click()
+        await expect(page.getByRole('dialog')).toBeVisible()
+        await clean(dialog)
+        await page.keyboard.press('Escape')
+      }
+      await grid(page).focus()
+      await page.keyboard.press('c')
+      await clean('a menu')
+    })

@@ -1,0 +1,23 @@
+/** A relay that was started for a test, on whatever runtime. */
+
+/** How a relay is started. */
+export interface Flags {
+  /** A path; what is kept there outlives the relay. @default kept in memory */
+  readonly file?: string
+  /** A module whose default export is the auth function. */
+  readonly auth?: string
+}
+
+/** One relay that serves. */
+export interface RelayProcessHandle {
+  readonly url: string
+  /** Of room `42`. */
+  readonly socket: string
+  /** Sends a signal; resolves with the exit code, `null` where the signal ended it. */
+  end(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null>
+}
+
+/** Of room `42`. */
+export function socketOf(url: string): string {
+  return `${url.replace('http', 'ws')}/rooms/42/socket`
+}
