@@ -57,6 +57,8 @@ export class KnownPeer implements Numbered {
   lastAt: number = Number.NEGATIVE_INFINITY
   /** The state of the relay and of leading that its records told last. */
   told: { relay?: PeerStatus['relay']; leads?: boolean } = {}
+  /** Of a relay: devices it told of, and whether they are online. */
+  readonly toldDevices = new Map<string, boolean>()
   readonly rates: Rates = new Rates()
   number = 0
   load = 1
