@@ -63,8 +63,8 @@ function readable(text: string): void {
 }
 
 it('of captures with all kinds of trouble', () => {
-  for (const seed of [1, 2, 3]) {
-    const { session, ids } = captured(400, seed)
+  for (const seed of [1, 2]) {
+    const { session, ids } = captured(250, seed)
     for (const id of ids) check(session, id)
     for (const type of [...session.types.keys(), 'no.such', 'order.*', '**', 'not a type']) {
       const { headline, findings } = explainType(session, type)
