@@ -16,50 +16,46 @@ test.beforeAll(async () => {
 
 test.afterAll(() => firefox.close())
 
-/** A tap with nothing behind it: says hello when it is attached to. */
-const tap = (page: Page, peer: string): Promise<void> =>
-  page.evaluate((peer) => {
-    const channel = new BroadcastChannel('crosstown:inspect')
-    const hello = { inspect: 1, frame: 'hello', peer, kind: 'page', source: peer }
-    channel.onmessage = ({ data }) => {
-      if (JSON.parse(data).frame === 'attach') channel.postMessage(JSON.stringify(hello))
-    }
-    channel.postMessage(JSON.stringify(hello))
-  }, peer)
+async function visit(site: string, name: string): Promise<Page> {
+  const page = await firefox.browser.newPage()
+  await page.goto(`${site}/?name=${name}`)
+  return page
+}
+
+const say = (page: Page, type: string): Promise<unknown> =>
+  page.evaluate((type) => peer.publish(type), type)
 
 const shown = (panel: Page) => () => panel.evaluate(() => document.body.textContent)
 
 test('Firefox: the extension installs, and what goes on in a page arrives in its panel', async ({
   site,
 }) => {
-  const page = await firefox.browser.newPage()
-  await page.goto(`${site}/tap`)
+  const page = await visit(site, 'fox')
   const panel = await firefox.panelTab(page)
-  await tap(page, 'before')
-  await expect.poll(shown(panel)).toContain('before')
+  await expect.poll(shown(panel)).toContain('is here')
+  await say(page, 'fox.before')
+  await expect.poll(shown(panel)).toContain('fox.before')
   await page.reload()
-  await tap(page, 'after')
-  await expect.poll(shown(panel)).toContain('after')
+  await say(page, 'fox.after')
+  await expect.poll(shown(panel)).toContain('fox.after')
 })
 
 test('Firefox: a router that was suspended is dialled again', async ({ site }) => {
-  const page = await firefox.browser.newPage()
-  await page.goto(`${site}/tap`)
+  const page = await visit(site, 'sleepy')
   const panel = await firefox.panelTab(page)
-  await tap(page, 'before')
-  await expect.poll(shown(panel)).toContain('before')
+  await expect.poll(shown(panel)).toContain('is here')
   await firefox.routerSuspended(panel)
-  await tap(page, 'after')
-  await expect.poll(shown(panel)).toContain('after')
+  await say(page, 'sleepy.after')
+  await expect.poll(shown(panel)).toContain('sleepy.after')
 })
 
 test('Firefox: so it does in the panel of its DevTools', async ({ site }) => {
-  const page = await firefox.browser.newPage()
-  await page.goto(`${site}/tap`)
+  const page = await visit(site, 'tools')
   const text = await firefox.openPanel(page)
-  await tap(page, 'before')
-  await expect.poll(text).toContain('before')
+  await expect.poll(text).toContain('is here')
+  await say(page, 'tools.before')
+  await expect.poll(text).toContain('tools.before')
   await page.reload()
-  await tap(page, 'after')
-  await expect.poll(text).toContain('after')
+  await say(page, 'tools.after')
+  await expect.poll(text).toContain('tools.after')
 })

@@ -11,10 +11,12 @@ const count = (page: Page) => page.locator('.filter-count')
 test('of 100,000 rows at most 80 are in the page; selection and filter work', async ({
   openPanel,
 }) => {
+  // Of a hundred thousand rows on a machine that does other things as well.
+  test.setTimeout(240_000)
   const page = await openPanel()
   await page.setViewportSize({ width: 1400, height: 1600 })
   await page.evaluate(() => window.tap().flood(100_500))
-  await expect(page.getByText('100,000 of 100,000')).toBeVisible({ timeout: 50_000 })
+  await expect(page.getByText('100,000 of 100,000')).toBeVisible({ timeout: 180_000 })
   await expect(page.getByText(/forgotten/)).toBeVisible()
   const most = () => page.locator('[role="row"]').count()
   expect(await most()).toBeLessThanOrEqual(80)
@@ -188,7 +190,7 @@ test('the payload opens level by level, and says why where it cannot be had', as
     tap.publish([{ type: 'order.forgotten' }])
   })
   await rows(page).filter({ hasText: 'order.forgotten' }).click()
-  await expect(page.getByText(/cannot be had.*the log does not keep it any more/)).toBeVisible()
+  await expect(page.getByText(/cannot be had: the log does not keep it any more/)).toBeVisible()
 })
 
 test('an event is copied as JSON, as code and as curl', async ({ openPanel, context }) => {

@@ -206,8 +206,8 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
     invariant: 6,
     fault: 'a restored room is taken for the one it was',
     file: 'edge-relay/dist/resume.js',
-    find: '    if (mark?.check !== check || (chain ?? mark.chain) !== mark.chain)',
-    replace: '    if (mark === undefined)',
+    find: 'return mark && isAt(mark, parsed) ? mark : undefined',
+    replace: 'return mark',
     profile: 'restore',
   },
   {
@@ -215,8 +215,8 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
     invariant: 6,
     fault: 'a position is believed for its own event, whatever stands before it',
     file: 'edge-relay/dist/resume.js',
-    find: '(chain ?? mark.chain) !== mark.chain',
-    replace: 'false',
+    find: '(chain ?? mark.chain) === mark.chain',
+    replace: 'true',
     profile: 'restore',
   },
   {
@@ -280,7 +280,7 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
     fault: 'a handler that throws stops the others',
     file: 'bus/dist/dispatch/dispatcher.js',
     find: `        catch (error) {
-            this.#failed(error, event);
+            this.#failed(error, subscription, event, began);
             if (handled) {`,
     replace: `        catch (error) {
             throw error;

@@ -60,6 +60,8 @@ export interface Instance {
   logId?: string
   /** It found nobody with a log, and is a device of its own. */
   memory?: true
+  /** Its log in memory was cleared. */
+  cleared?: true
   readonly errors: BusError[]
   readonly gaps: Gap[]
   /** Ended by the script. */

@@ -1358,4 +1358,16 @@ export const REGRESSIONS: readonly Regression[] = [
       { at: 5760, do: 'open', device: 1, slot: 1, kind: 'page' },
     ],
   },
+  {
+    found:
+      'no fault of the bus: a log whose first welcome was lost, in a room that was made anew, was not to join as another user',
+    seed: 100825,
+    profile: 'restore',
+    partial: [1],
+    actions: [
+      { at: 6597, do: 'open', device: 1, slot: 0, kind: 'page' },
+      { at: 6656, do: 'user', device: 1, user: 'bob' },
+      { at: 7792, do: 'relayRestore', lost: 18 },
+    ],
+  },
 ]

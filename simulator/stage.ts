@@ -252,11 +252,13 @@ export class Stage {
   /** Fails where the log cannot be cleared just now, as it says. */
   #clear(where: Slot): void {
     const place = this.#at(where)
-    if (place)
-      this.#follow(
-        place.bus.clear().catch(() => {}),
-        place.context,
-      )
+    if (!place) return
+    const { instance } = place
+    if (instance.memory) instance.cleared = true
+    this.#follow(
+      place.bus.clear().catch(() => {}),
+      place.context,
+    )
   }
 
   #cutPower({ device, lost }: Of<'power'>): void {

@@ -6,7 +6,6 @@ import { join } from 'node:path'
 import type { BrowserContext, Page } from '@playwright/test'
 import {
   EXTENSION,
-  extensionOrigin,
   launchWithExtension,
   openPanel,
   type RealPanel,
@@ -32,18 +31,25 @@ export interface DevTools {
   panelTab(page: Page): Promise<Page>
 }
 
-export const test = base.extend<DevTools & DevToolsOptions>({
+interface Launched {
+  launched: { context: BrowserContext; origin: string }
+}
+
+export const test = base.extend<DevTools & DevToolsOptions & Launched>({
   extension: [EXTENSION, { option: true }],
   switches: [[], { option: true }],
-  context: async ({ extension, switches }, use) => {
+  launched: async ({ extension, switches }, use) => {
     const profile = await mkdtemp(join(tmpdir(), 'crosstown-devtools-'))
-    const context = await launchWithExtension({ profile, extension, switches })
-    await use(context)
-    await context.close()
+    const launched = await launchWithExtension({ profile, extension, switches })
+    await use(launched)
+    await launched.context.close()
     await rm(profile, { recursive: true, force: true, maxRetries: 10 })
   },
-  extensionUrl: async ({ extension }, use) => {
-    await use(extensionOrigin(extension))
+  context: async ({ launched }, use) => {
+    await use(launched.context)
+  },
+  extensionUrl: async ({ launched }, use) => {
+    await use(launched.origin)
   },
   openPanel: async ({ context, extensionUrl }, use) => {
     await use((page) => openPanel(context, page, extensionUrl))

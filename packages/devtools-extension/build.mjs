@@ -81,7 +81,13 @@ function common(outDir) {
     configFile: false,
     publicDir: false,
     logLevel: 'warn',
-    build: { outDir, emptyOutDir: false, target: ['chrome123', 'firefox140'] },
+    build: {
+      outDir,
+      emptyOutDir: false,
+      target: ['chrome123', 'firefox142'],
+      // It is read from a disk.
+      chunkSizeWarningLimit: 2_000,
+    },
   }
 }
 

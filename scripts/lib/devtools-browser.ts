@@ -5,8 +5,6 @@
  * DevTools come to a script as a page by a switch of Playwright's which it does not document;
  * Playwright's version is pinned.
  */
-import { createHash } from 'node:crypto'
-import { realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { type BrowserContext, chromium, type Frame, type Page } from '@playwright/test'
@@ -28,32 +26,27 @@ export interface LaunchOptions {
   readonly switches?: readonly string[]
 }
 
-export function launchWithExtension(options: LaunchOptions): Promise<BrowserContext> {
+/** A browser with the extension, and the origin of its pages, with a slash. */
+export async function launchWithExtension(
+  options: LaunchOptions,
+): Promise<{ context: BrowserContext; origin: string }> {
   const { profile, extension = EXTENSION, headless = true, switches = [] } = options
   const { args, ...launch } = chromiumLaunch
-  return chromium.launchPersistentContext(profile, {
+  const context = await chromium.launchPersistentContext(profile, {
     ...launch,
     headless,
     // A window has the size its user gives it.
     ...(headless ? {} : { viewport: null }),
-    // Off by default under Playwright; a panel has to live with it.
-    ignoreDefaultArgs: ['--disable-back-forward-cache'],
-    args: [
-      ...args,
-      `--disable-extensions-except=${extension}`,
-      `--load-extension=${extension}`,
-      ...switches,
-    ],
+    // Without a back/forward cache under Playwright; a panel has to live with one.
+    ignoreDefaultArgs: ['--disable-back-forward-cache', '--disable-extensions'],
+    // Chrome takes no extension from its command line any more.
+    args: [...args, '--enable-unsafe-extension-debugging', ...switches],
   })
-}
-
-/** Origin of the pages of an unpacked extension, with a slash: Chromium names it by its path. */
-export function extensionOrigin(folder: string = EXTENSION): string {
-  const digest = createHash('sha256').update(realpathSync(folder)).digest('hex').slice(0, 32)
-  const id = digest.replaceAll(/./g, (digit) =>
-    'abcdefghijklmnop'.charAt(Number.parseInt(digit, 16)),
-  )
-  return `chrome-extension://${id}/`
+  const session = await context.browser()?.newBrowserCDPSession()
+  const load = 'Extensions.loadUnpacked' as 'Target.activateTarget'
+  const loaded: unknown = await session?.send(load, { path: extension } as never)
+  await session?.detach()
+  return { context, origin: `chrome-extension://${(loaded as { id: string }).id}/` }
 }
 
 export interface RealPanel {
@@ -75,7 +68,7 @@ const OPEN_MS = 20_000
 export async function openPanel(
   context: BrowserContext,
   page: Page,
-  origin: string = extensionOrigin(),
+  origin: string,
 ): Promise<RealPanel> {
   const session = await context.newCDPSession(page)
   const { targetInfo } = await session.send('Target.getTargetInfo')

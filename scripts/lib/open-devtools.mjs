@@ -7,13 +7,14 @@ import { launchWithExtension, openPanel } from './devtools-browser.ts'
 
 const [address, ...flags] = process.argv.slice(2)
 const profile = await mkdtemp(join(tmpdir(), 'crosstown-devtools-'))
-const context = await launchWithExtension({ profile, headless: flags.includes('--headless') })
+const headless = flags.includes('--headless')
+const { context, origin } = await launchWithExtension({ profile, headless })
 const closed = new Promise((resolve) => context.once('close', resolve))
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => context.close())
 try {
   const page = context.pages()[0] ?? (await context.newPage())
   await page.goto(address)
-  await openPanel(context, page)
+  await openPanel(context, page, origin)
   console.log('DevTools are open at the panel.')
   await closed
 } finally {

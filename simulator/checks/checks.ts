@@ -157,17 +157,20 @@ function* roomOnce({ ledger, room }: View): Iterable<string> {
 }
 
 /**
- * Where the log lost whose it is and the room lost it, too, nobody knows. What it still holds is from
- * before it joined: the rest was written later, and went first.
+ * Where the room lost whose log it is, and the log does not know it either, nobody does: a power cut took
+ * it, or the first welcome never came. What it holds is from before it joined: the rest was written later,
+ * and went first.
  */
 function* users({ network, devices }: View): Iterable<string> {
   const of = new Map<string, { readonly subject: string; readonly lost: boolean }>()
-  const forgotten = new Set(devices.flatMap(({ device }) => device.disk(NAME, ROOM).disowned))
+  const isKnown = (log: string, subject: string): boolean => {
+    const owners = devices.flatMap(({ device }) => device.disk(NAME, ROOM).owners.get(log) ?? [])
+    return owners.length > 0 && owners.every((known) => known.has(subject))
+  }
   for (const one of network.relay.joined) {
     const { log, subject } = one
     const first = of.get(log)
-    // Of the room as it is now, whose it is is known by whoever of that log joined first.
-    if (!first || (first.lost && forgotten.has(log))) of.set(log, one)
+    if (!first || (first.lost && !isKnown(log, first.subject))) of.set(log, one)
     else if (first.subject !== subject)
       yield `the log ${log} of ${first.subject} joined as that of ${subject}`
   }

@@ -11,7 +11,8 @@ export function* live({ ledger, devices, room }: View): Iterable<string> {
     const isKept = (id: string): boolean => !isForgetful(id, room) && !(forgets && isPostedId(id))
     yield* twice(live, `${name} live`, isKept)
     // Another log has another start.
-    if (!view?.former.length) yield* twice(all, `${name} from the start`, isKept)
+    if (!view?.former.length && !instance.cleared)
+      yield* twice(all, `${name} from the start`, isKept)
     yield* disorder(live, `${name} live`)
     if (isOver(instance) || instance.ready === undefined) continue
     const heard = new Set([...live.map(({ id }) => id), ...(view ? late(view, live) : [])])

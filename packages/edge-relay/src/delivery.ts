@@ -303,9 +303,11 @@ export class Delivery {
         const { epoch } = this.#context.head()
         const prepared = wanted.map(prepare)
         for (const chunk of chunksOf(epoch, prepared, scanned, reader, limit)) {
-          const text = streamText(member.position, chunk)
-          this.#context.inspection.tap?.passed(member, prepared, scanned, chunk.place, text)
-          if (chunk.runs !== '' || chunk.place >= goal) send(member, chunk, text)
+          const { tap } = this.#context.inspection
+          const told = chunk.runs !== '' || chunk.place >= goal
+          const text = told || tap ? streamText(member.position, chunk) : ''
+          tap?.passed(member, prepared, scanned, chunk.place, text)
+          if (told) send(member, chunk, text)
           scanned = chunk.place
         }
         await new Promise<void>((resolve) => platform.soon(resolve))

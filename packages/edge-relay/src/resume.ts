@@ -1,5 +1,5 @@
 /** Where a device's stream goes on: which of the positions it names this room still has. */
-import { type GapReason, type HelloFrame, parsePosition } from '@crosstown/bus/protocol'
+import { type GapReason, type HelloFrame, type Place, parsePosition } from '@crosstown/bus/protocol'
 import {
   cursorAt,
   lastPlace,
@@ -94,12 +94,10 @@ async function lost(
   for (const position of [cursor, ...older]) {
     const parsed = parsePosition(position)
     if (parsed?.epoch !== epoch || parsed.place > span.first.place) continue
-    const { place, check, chain } = parsed
-    const mark = await store.trimmedAt(room, place)
+    const mark = await store.trimmedAt(room, parsed.place)
     // So far back nobody remembers what the room had.
     if (!mark && position === cursor) return { reason }
-    if (mark?.place !== place || mark.check !== check || (chain ?? mark.chain) !== mark.chain)
-      continue
+    if (!mark || !isAt(mark, parsed)) continue
     if (position === cursor) return { reason }
     common = mark
     break
@@ -135,10 +133,13 @@ export async function recognise(
 ): Promise<Mark | undefined> {
   const parsed = parsePosition(position)
   if (!parsed || parsed.epoch !== head.epoch) return undefined
-  const { place, check, chain } = parsed
-  const mark = await markAt(store, room, { head, first }, place)
-  if (mark?.check !== check || (chain ?? mark.chain) !== mark.chain) return undefined
-  return mark
+  const mark = await markAt(store, room, { head, first }, parsed.place)
+  return mark && isAt(mark, parsed) ? mark : undefined
+}
+
+/** Whether a position is that of this place. One of an event has no chain. */
+function isAt(mark: Mark, { place, check, chain }: Omit<Place, 'epoch'>): boolean {
+  return mark.place === place && mark.check === check && (chain ?? mark.chain) === mark.chain
 }
 
 /** Why a room does not recognise a position. One that was in it, and is not now, tells that it went back. */

@@ -102,13 +102,17 @@ export class Lead {
   async #run(log: Log, writer: Writer, signal: AbortSignal): Promise<void> {
     const { platform, report } = this.#options
     const deposed = new AbortController()
-    const over = AbortSignal.any([signal, deposed.signal])
+    const depose = (): void => deposed.abort()
+    const over = deposed.signal
+    // Not AbortSignal.any: on Node what listens to one is kept for ever where nothing ends it.
+    signal.addEventListener('abort', depose, { once: true })
+    if (signal.aborted) depose()
     this.#log = log
     this.#head = 0
     this.#counted = 0
     this.#lastRoom = 0
     this.#confirmed = 0
-    this.#depose = () => deposed.abort()
+    this.#depose = depose
     for (let failures = 0; !over.aborted; failures++) {
       try {
         await this.#begin(log, writer, over)
@@ -122,6 +126,7 @@ export class Lead {
       }
     }
     await ended(over)
+    signal.removeEventListener('abort', depose)
     await this.#stop()
   }
 

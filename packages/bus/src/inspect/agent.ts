@@ -85,16 +85,12 @@ export class Agent implements Inspection {
 
   /** A frame of a tap of this context. */
   readonly post = (text: string): void => {
-    try {
-      this.#channel?.postMessage(text)
-    } catch {
-      // Nobody can be told, and the application is not concerned.
-    }
+    attempt(() => this.#channel?.postMessage(text))
     this.#tell(text)
   }
 
   #tell(text: string): void {
-    for (const listener of this.#listeners) listener(text)
+    for (const listener of this.#listeners) attempt(() => listener(text))
   }
 
   #take(text: unknown): void {
@@ -115,13 +111,20 @@ export class Agent implements Inspection {
   }
 
   receive(text: string): void {
-    if (this.#hand(text)) this.#channel?.postMessage(text)
+    if (this.#hand(text)) attempt(() => this.#channel?.postMessage(text))
   }
 
   onFrame(listener: (text: string) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
+}
+
+/** Where somebody cannot be told, the application is not concerned. */
+function attempt(tell: () => void): void {
+  try {
+    tell()
+  } catch {}
 }
 
 /** By what is one in a context, and another in the next. */

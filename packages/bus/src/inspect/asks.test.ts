@@ -134,8 +134,14 @@ describe('a payload', () => {
     expect(tree.encoding).toBe('devalue')
     expect(childOf(tree, 'cyclic', 'self')?.type).toBe('cycle')
     expect(childOf(tree, 'map', 1, 0, 'deep')).toBeUndefined()
-    const entry = await inspected.ask({ what: 'payload', event: id, path: ['map', 1, 0, 'deep'] })
-    expect(entry.preview).toBe('1')
+    const at = (...path: (string | number)[]): Promise<Tree> =>
+      inspected.ask<'payload'>({ what: 'payload', event: id, path })
+    expect((await at('map', 1, 0, 'deep')).preview).toBe('1')
+    expect((await at('map', 1, 1)).preview).toBe('2')
+    expect((await at('map', 'k')).preview).toBe('1')
+    expect((await at('set', 1)).preview).toBe('"two"')
+    for (const path of [['set', '-1'], ['set', 9], ['map', 'x'], ['__proto__']])
+      expect((await at(...path)).type).toBe('missing')
   })
 
   it('shows a hundred children at a time, and previews of 120 characters', async () => {

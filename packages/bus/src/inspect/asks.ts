@@ -67,12 +67,16 @@ export interface AsksState {
   readonly inspected: (event: KeptEvent) => string
   readonly attached: (session: string) => boolean
   readonly faults: Faults
+  /** Lets others have their turn. */
+  readonly pause: () => Promise<void>
 }
 
 const MAX_EVENTS = 1_000
 /** Events given once more, at most. */
 const MAX_AGAIN = 10_000
 const CHUNK = 32
+/** Events looked at in one task. */
+const PAUSE_AFTER = 500
 
 type More = (part: unknown) => void
 type Of<What extends Ask['what']> = Extract<Ask, { what: What }>
@@ -243,7 +247,13 @@ export class Asks {
       }
       return left === 0 || !this.#options.attached(session)
     }
-    for (const source of this.#options.ring()) if (look(source)) return { ids: found, searched }
+    let next = PAUSE_AFTER
+    for (const source of [...this.#options.ring()]) {
+      if (look(source)) return { ids: found, searched }
+      if (searched < next) continue
+      next = searched + PAUSE_AFTER
+      await this.#options.pause()
+    }
     const log = await this.#options.open()
     for (let to = Number.MAX_SAFE_INTEGER; log && to > 0; ) {
       const batches = await log.readBack(to, CHUNK)

@@ -54,6 +54,7 @@ export interface HelloFrame {
   readonly next: number
   readonly oldest: number
   readonly status: PeerStatus
+  /** The last 1,000 that were made. */
   readonly subscriptions: readonly SubscriptionInfo[]
   readonly views: readonly ViewInfo[]
 }

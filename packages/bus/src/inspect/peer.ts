@@ -19,6 +19,8 @@ import type { Inspection, LifeState, TapHolder, TappedSubscription } from './tap
 export const LIBRARY = '0.1.0'
 /** Changes of counts within this time are one record. */
 const STATUS_MS = 500
+/** Said of itself at once: a relay passes on no frame of any size. */
+const MAX_SUBSCRIPTIONS = 1_000
 
 export interface PeerOptions {
   readonly taps: TapHolder
@@ -113,6 +115,7 @@ export class Peer implements Inspected {
       inspected: (event) => this.#recorder?.inspected(event) ?? '{}',
       attached: (session) => outlet.has(session),
       faults: new Faults(this.#options.taps, platform),
+      pause: () => new Promise((resolve) => platform.timer(0, resolve)),
     })
     this.#asks = asks
     this.#outlet = outlet
@@ -242,7 +245,7 @@ export class Peer implements Inspected {
       ...(relay && { relay: { url: relay.url ?? '', room: relay.room } }),
       now: [platform.now(), platform.monotonic()],
       status: this.#status(),
-      subscriptions: [...subscriptions].map(subscriptionInfo),
+      subscriptions: [...subscriptions].slice(-MAX_SUBSCRIPTIONS).map(subscriptionInfo),
       views: [...asks.views].map(viewInfo),
     }
   }

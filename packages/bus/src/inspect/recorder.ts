@@ -160,17 +160,24 @@ export class Recorder implements Tap {
     this.record({ is: 'posted', via, ids: packIds(ids), bytes }, ids.length)
   }
 
-  sent(batch: number, headers: string, bytes: number): void {
+  sent(batch: number, headers: string, bytes: number, indexes?: readonly number[]): void {
     const ids = idsIn(headers)
     const attempt = (this.#sent.get(batch) ?? 0) + 1
     this.#sent.set(batch, attempt)
-    if (!this.#batches.has(batch)) this.#remember(batch, ids)
+    if (!this.#batches.has(batch)) {
+      const placed: string[] = []
+      ids.forEach((id, i) => {
+        placed[indexes?.[i] ?? i] = id
+      })
+      this.#remember(batch, placed)
+    }
     if (attempt > 1) this.record({ is: 'retried', ids: packIds(ids), attempt })
     this.#post('relay', ids, bytes)
   }
 
   rejected(batch: number, code: BusErrorCode): void {
-    const ids = this.#batches.get(batch)
+    // Without the holes that others of the batch are.
+    const ids = this.#batches.get(batch)?.flat()
     if (ids) this.record({ is: 'refused', ids: packIds(ids), code, final: false })
   }
 

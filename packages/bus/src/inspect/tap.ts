@@ -72,8 +72,11 @@ export interface Tap {
   posted(via: Via, entries: readonly Entry[], bytes: number): void
   /** The same, of headers as JSON text; `via` is `undefined` where nobody was there to take it. */
   told(headers: string, bytes: number, via?: Via): void
-  /** An own batch was handed to the relay link. `headers` is their JSON text. */
-  sent(batch: number, headers: string, bytes: number): void
+  /**
+   * Events of an own batch were handed to the relay link. `headers` is their JSON text, `indexes` says
+   * which of the batch they are, where it is not all.
+   */
+  sent(batch: number, headers: string, bytes: number, indexes?: readonly number[]): void
   /** The relay could not take a sent batch now. */
   rejected(batch: number, code: BusErrorCode): void
   confirmed(placed: Placed): void

@@ -34,6 +34,8 @@ class Pair {
   }
 }
 
+const PAIR = ['key', 'value'] as const
+
 /** A child, by which it is asked for, and the name by which it is hidden; a Pair's have none. */
 type Child = readonly [key: string | number, value: unknown, name?: string]
 
@@ -130,10 +132,7 @@ export function childrenOf(value: unknown, from = 0, limit: number = MAX_CHILDRE
   switch (typeOf(value)) {
     case 'array':
       if (value instanceof Pair)
-        return [
-          [0, value.key],
-          [1, value.value],
-        ]
+        return PAIR.slice(from, through).map((part, i): Child => [from + i, value[part]])
       return listed(value as unknown[], from, through)
     case 'view':
     case 'arraybuffer':
@@ -169,7 +168,7 @@ function childAt(value: unknown, step: string | number): Child | undefined {
     const map = value as Map<unknown, unknown>
     return map.has(step) ? [step, map.get(step), step] : undefined
   }
-  if (type !== 'object') return childrenOf(value, Number(step), 1)[0]
+  if (type !== 'object') return Number(step) < 0 ? undefined : childrenOf(value, Number(step), 1)[0]
   return Object.hasOwn(value as object, step)
     ? [step, (value as Record<string, unknown>)[step], String(step)]
     : undefined

@@ -70,6 +70,7 @@ const OWN: ReadonlySet<string> = new Set([
   'correlationid',
   'causationid',
   'metadata',
+  'eventid',
 ])
 
 /** Names and integers of extensions (CloudEvents 1.0, "Attribute Naming", "Type System"). */

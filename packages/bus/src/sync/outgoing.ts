@@ -169,7 +169,7 @@ export class Outgoing {
       ...(indexes && { indexes }),
     }
     send(encodePublish(frame, headers, data))
-    taps.tap?.sent(batch, headers, headers.length + data.length)
+    taps.tap?.sent(batch, headers, headers.length + data.length, indexes)
   }
 }
 

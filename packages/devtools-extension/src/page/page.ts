@@ -2,8 +2,8 @@
  * The panel as a page, for what no extension is at hand: a relay serves it at `/inspector`, and it
  * opens session files.
  *
- * In its address, `room` is filled into the form that connects to the relay, and `channel` listens to
- * the buses of its own origin. `demo=10000` shows so many events that were made up; with `speed=1` as
+ * In its address, `room` is that of the relay which serves it, and `channel` listens to the buses of its
+ * own origin. `demo=10000` shows so many events that were made up; with `speed=1` as
  * fast as they would have come.
  */
 import { browserEnv } from '../panel/browser.ts'
@@ -11,6 +11,7 @@ import { mount } from '../panel/main.tsx'
 import { channelSource } from '../sources/channel.ts'
 import { relaySource } from '../sources/relay.ts'
 import type { InspectSource } from '../sources/source.ts'
+import { keepToken, keptToken, servedBy } from './served.ts'
 
 const address = new URLSearchParams(location.search)
 const sources: InspectSource[] = []
@@ -25,18 +26,22 @@ if (events > 0) {
   sources.push(...captureSources(capture, speed))
 }
 
-/** The relay that serves this page, and the room in its address; never a token, which would be kept. */
-function servedBy(): { readonly url: string; readonly room?: string } | undefined {
-  const { href, pathname, protocol } = location
-  if (!protocol.startsWith('http')) return undefined
-  const room = address.get('room')
-  const url = new URL('..', pathname.endsWith('/') ? href : `${href}/`)
-  return { url: url.origin + url.pathname.replace(/\/$/, ''), ...(room && { room }) }
+// Served by a relay, it shows the room in its address at once, with the token given before in this tab.
+const served = servedBy(location.href)
+if (served?.room !== undefined) {
+  const token = keptToken()
+  sources.push(relaySource({ url: served.url, room: served.room, token }))
 }
 
-const relay = servedBy()
-
-mount(document.querySelector('#panel') as Element, {
+await mount(document.querySelector('#panel') as Element, {
   sources,
-  env: { ...browserEnv(), openRelay: relaySource, ...(relay && { relay }) },
+  env: {
+    ...browserEnv(),
+    keepsToken: true,
+    openRelay(relay) {
+      keepToken(relay.token)
+      return relaySource(relay)
+    },
+    ...(served && { relay: { ...served, token: keptToken() } }),
+  },
 })

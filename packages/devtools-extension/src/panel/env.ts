@@ -11,12 +11,14 @@ export interface PanelEnv {
   copy(text: string): Promise<void>
   /** Opens the inspect socket of a relay; absent where the panel cannot. */
   readonly openRelay?: (relay: RelayAddress) => InspectSource
-  /** Opens a session file; absent where the panel cannot. */
-  readonly openFile?: (file: File) => InspectSource
+  /** Opens a session file, and rejects in words what is none; absent where the panel cannot. */
+  readonly openFile?: (file: File, progress?: (share: number) => void) => Promise<InspectSource>
   /** Asks for access to the inspected site, where an extension does not have it yet. */
   readonly enableSite?: () => Promise<void>
   /** Filled into the connect form: a relay that serves this page, say. */
   readonly relay?: Partial<RelayAddress>
+  /** Whether a token that is typed in is there again after a reload, in this tab only. */
+  readonly keepsToken?: boolean
 }
 
 export interface ThemeSource {
@@ -34,5 +36,5 @@ export interface RelayAddress {
   /** `ws:`, `wss:`, `http:` or `https:`. */
   readonly url: string
   readonly room: string
-  readonly token?: string
+  readonly token?: string | undefined
 }

@@ -3,7 +3,11 @@
 import { readFileSync } from 'node:fs'
 import { isBusError } from '@crosstown/bus/protocol'
 import { Command, CommanderError } from 'commander'
+import { exportCommand, importCommand } from './copy.ts'
+import { endWithReader } from './output.ts'
+import { replayCommand, statsCommand, tailCommand } from './read.ts'
 import { serveCommand } from './serve.ts'
+import { publishCommand } from './write.ts'
 
 const EXIT_USAGE = 2
 
@@ -14,7 +18,16 @@ const manifest = JSON.parse(
 const program = new Command('crosstown-relay')
   .description('The relay where the devices of a Crosstown room meet.')
   .version(manifest.version)
-program.addCommand(serveCommand())
+for (const command of [
+  serveCommand(),
+  tailCommand(),
+  publishCommand(),
+  replayCommand(),
+  statsCommand(),
+  exportCommand(),
+  importCommand(),
+])
+  program.addCommand(command)
 for (const command of [program, ...program.commands]) {
   command.exitOverride().configureOutput({
     // A hint as "did you mean" comes on a line of its own; a log wants one line.
@@ -28,6 +41,7 @@ for (const command of [program, ...program.commands]) {
   })
 }
 
+endWithReader()
 try {
   await program.parseAsync()
 } catch (error) {

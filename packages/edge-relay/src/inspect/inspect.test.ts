@@ -1,3 +1,4 @@
+import type { Ask } from '@crosstown/bus/inspect'
 import { deviceName, type Rights } from '@crosstown/bus/protocol'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Auth, RelayRights } from '../auth.ts'
@@ -278,10 +279,10 @@ describe("the relay's own tap", () => {
       rights: { publish: ['a.*'], subscribe: ['b.*'] },
       queued: 0,
     })
-    one.socket.bufferedAmount = 1_000
+    one.socket.bufferedAmount = 100_000
     platform.advance(600)
     platform.advance(FLUSH_MS)
-    await panel.record('device', ({ queued }) => queued === 1_000)
+    await panel.record('device', ({ queued }) => queued === 100_000)
     one.socket.drop()
     await join('two', { token: 'r' })
     platform.advance(FLUSH_MS)
@@ -336,19 +337,73 @@ describe("the relay's own tap", () => {
   it('answers what the room holds, and refuses what it has not', async () => {
     const { attached, join } = setup()
     const one = await join('one')
-    one.send(publishOf(1, undefined, ['a-1']), ['1'])
+    one.send(publishOf(1, undefined, ['a-1', 'a-2', 'b-1']), ['{"deep":{"x":[1]}}', '2', ''])
     await one.next('ack')
     const panel = await attached()
-    panel.ask(panel.relay, 1, { what: 'store' })
-    expect(await panel.next('answer')).toMatchObject({
-      session: 'panel',
-      id: 1,
-      result: { kind: 'memory', head: 1, events: 1 },
+    const asked = async (ask: Ask, to = panel.relay) => {
+      panel.ask(to, 1, ask)
+      return panel.next('answer')
+    }
+    expect((await asked({ what: 'store' })).result).toMatchObject({ kind: 'memory', head: 3 })
+    expect((await asked({ what: 'payload', event: 'a-1' })).result).toMatchObject({
+      type: 'object',
+      bytes: 18,
+      encoding: 'json',
+      children: [['deep', { type: 'object', size: 1 }]],
     })
-    panel.ask(panel.relay, 2, { what: 'travel' })
-    expect(await panel.next('answer')).toMatchObject({ id: 2, error: { code: 'unsupported' } })
-    panel.ask('nobody', 3, { what: 'store' })
-    expect(await panel.next('answer')).toMatchObject({ id: 3, error: { code: 'not_found' } })
+    const deep = { what: 'payload', event: 'a-1', path: ['deep', 'x', 0] } as const
+    expect((await asked(deep)).result).toEqual({ type: 'number', preview: '1' })
+    expect((await asked({ what: 'text', event: 'a-2' })).result).toEqual({ text: '2' })
+    expect((await asked({ what: 'text', event: 'b-1' })).result).toEqual({})
+    expect((await asked({ what: 'payload', event: 'b-1' })).result).toMatchObject({
+      type: 'undefined',
+    })
+    expect((await asked({ what: 'headers', ids: [['a', 2, 2]] })).result).toMatchObject({
+      events: [{ id: 'a-2', type: 'cart.item_added' }],
+      missing: [['a', 3, 1]],
+    })
+    expect((await asked({ what: 'log', limit: 1 })).result).toMatchObject({
+      events: [{ id: 'a-1', offset: 1 }],
+      next: 2,
+    })
+    const rest = (await asked({ what: 'log', from: 2, limit: 10 })).result
+    expect(rest).toMatchObject({ events: [{ id: 'a-2', offset: 2 }, { id: 'b-1' }] })
+    expect(rest).not.toHaveProperty('next')
+    const codes: [Ask, string][] = [
+      [{ what: 'payload', event: 'a-9' }, 'not_found'],
+      [{ what: 'travel' }, 'unknown_ask'],
+      [{ what: 'payload', event: 7 as unknown as string }, 'invalid_ask'],
+      [{ what: 'payload', event: 'a-1', depth: -1 }, 'invalid_ask'],
+      [{ what: 'headers', ids: [['a', 1, 'x']] as never }, 'invalid_ask'],
+      [{ what: 'log', limit: 0 }, 'invalid_ask'],
+      [{ what: 'nonsense' } as unknown as Ask, 'unknown_ask'],
+    ]
+    for (const [ask, code] of codes)
+      expect(await asked(ask), JSON.stringify(ask)).toMatchObject({ error: { code } })
+    expect(await asked({ what: 'store' }, 'nobody')).toMatchObject({ error: { code: 'not_found' } })
+  })
+
+  it('tells the data of events only to those whose token may read them', async () => {
+    const { attached, join, platform } = setup({
+      auth: tokens({
+        w: ALL,
+        p: { publish: [], subscribe: ['fine.*'], inspect: true },
+      }),
+    })
+    const one = await join('one', { token: 'w' })
+    const events = [headerOf('a-1', 'fine.one'), headerOf('a-2', 'secret.one')]
+    const panel = await attached('p')
+    one.send(publishOf(1, undefined, events), ['"shown"', '"hidden"'])
+    await one.next('ack')
+    for (const what of ['payload', 'text'] as const) {
+      panel.ask(panel.relay, 1, { what, event: 'a-1' })
+      expect(JSON.stringify(await panel.next('answer'))).toContain('shown')
+      panel.ask(panel.relay, 2, { what, event: 'a-2' })
+      expect(await panel.next('answer')).toMatchObject({ error: { code: 'forbidden' } })
+    }
+    platform.advance(FLUSH_MS)
+    await panel.record('confirmed')
+    expect(JSON.stringify([panel.unread, panel.records])).not.toContain('hidden')
   })
 
   it('is another peer after the relay was started anew', async () => {

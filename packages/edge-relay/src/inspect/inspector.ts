@@ -17,6 +17,7 @@ import {
   type BusErrorCode,
   isBusError,
   isRetryable,
+  typeMatcher,
   utf8Length,
 } from '@crosstown/bus/protocol'
 import { type Auth, authenticate, type Identity } from '../auth.ts'
@@ -58,6 +59,7 @@ export class Inspector implements RoomInspector, SocketEvents {
   readonly #openedMs: number
   #lastHeardMs: number
   #identity: Identity | undefined
+  #mayRead: (type: string) => boolean = () => false
   #expiresMs = Number.POSITIVE_INFINITY
   #windowMs = 0
   #frames = 0
@@ -69,6 +71,10 @@ export class Inspector implements RoomInspector, SocketEvents {
     this.#context = context
     this.#openedMs = context.platform.monotonic()
     this.#lastHeardMs = this.#openedMs
+  }
+
+  mayRead(type: string): boolean {
+    return this.#mayRead(type)
   }
 
   send(text: string): void {
@@ -181,6 +187,7 @@ export class Inspector implements RoomInspector, SocketEvents {
     )
     if (this.#state === 'closed') return
     this.#identity = identity
+    this.#mayRead = typeMatcher(identity.rights.subscribe)
     if (identity.expiresAt !== undefined)
       this.#expiresMs = platform.monotonic() + identity.expiresAt - platform.now()
     if (identity.rights.inspect !== true)

@@ -8,7 +8,6 @@
  * ```
  */
 import {
-  AskError,
   type AttachFrame,
   INSPECT_VERSION,
   type InspectorFrame,
@@ -20,11 +19,13 @@ import type { Limits } from '../limits.ts'
 import type { Platform } from '../platform.ts'
 import type { Store } from '../stores/store.ts'
 import { VERSION } from '../version.ts'
-import { storeInfo } from './store-info.ts'
+import { answer } from './asks.ts'
 import { type InspectedDevice, RelayTap } from './tap.ts'
 
 /** One who inspects a room. */
 export interface RoomInspector {
+  /** Whether its token may read events of a type. */
+  mayRead(type: string): boolean
   send(text: string): void
 }
 
@@ -243,10 +244,10 @@ export class RoomInspection {
         for (const device of this.#devices) this.tap?.device(device, true)
       },
       settle: () => {},
-      answer: (ask) =>
-        ask.what === 'store'
-          ? storeInfo(store, room, limits)
-          : Promise.reject(new AskError('unsupported', 'a relay does not answer this')),
+      answer: (ask, session) =>
+        answer({ room, store, limits }, ask, (type) => {
+          return this.#sessions.get(session)?.inspector?.mayRead(type) ?? false
+        }),
     })
     const add = (text: string, events?: number): void => outlet.add(text, events)
     return outlet

@@ -42,7 +42,7 @@ export interface RelayTapOptions {
 
 /** Characters of the events in one record, about: a frame with it must stay below its limit. */
 const EVENTS_LENGTH = 64 * 1024
-/** A queue that grew or shrank by this is told of. */
+/** A queue is told of when it is another number of these: what is sent in a turn is no queue. */
 const QUEUE_STEP = 64 * 1024
 /** Devices whose refused batches are remembered. */
 const MAX_REJECTED = 1_000
@@ -286,8 +286,8 @@ export class RelayTap {
   tick(): void {
     for (const [device, told] of this.#queued) {
       const queued = device.bufferedAmount
-      const changed = (queued === 0) !== (told === 0) || Math.abs(queued - told) >= QUEUE_STEP
-      if (changed) this.device(device, true)
+      if (Math.floor(queued / QUEUE_STEP) !== Math.floor(told / QUEUE_STEP))
+        this.device(device, true)
     }
   }
 

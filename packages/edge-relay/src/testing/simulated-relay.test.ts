@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { createTestNetwork, type RelayEnd, type TestNetwork } from '@crosstown/bus/testing'
 import { describe, expect, it } from 'vitest'
 import { Committed } from './committed.ts'
@@ -196,5 +198,33 @@ describe('the simulated relay', () => {
     end?.send('{"frame":"ack","batch":1}')
     expect(committed.violations).toEqual(['42 d 1 was acknowledged before it was committed'])
     expect(sent).toHaveLength(1)
+  })
+})
+
+describe('memory', () => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+
+  /** A bus that led, and then was closed, or whose context died. */
+  async function bygone(how: 'closed' | 'crashed', seed: number): Promise<WeakRef<object>> {
+    const network = networkOf(seed)
+    const bus = busOn(network, 'phone')
+    await network.until(bus.publish('a', 1, { until: 'relayed' }))
+    if (how === 'closed') await network.until(bus.close())
+    else network.device('phone').contexts[0]?.crash()
+    await network.run(1_000)
+    return new WeakRef(bus)
+  }
+
+  it.each(['closed', 'crashed'] as const)('keeps no bus that was %s', async (how) => {
+    const buses: WeakRef<object>[] = []
+    for (let seed = 0; seed < 5; seed++) buses.push(await bygone(how, seed))
+    const left = (): number => buses.filter((bus) => bus.deref() !== undefined).length
+    // A reference that was looked at lasts until the turn ends.
+    for (let turn = 0; turn < 20 && left() > 0; turn++) {
+      await new Promise((resolve) => setImmediate(resolve))
+      collect()
+    }
+    expect(left()).toBe(0)
   })
 })

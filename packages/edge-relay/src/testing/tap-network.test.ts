@@ -7,6 +7,7 @@ import {
   type InspectRecord,
   packIds,
   type TapFrame,
+  unpackIds,
 } from '@crosstown/bus/inspect'
 import { createTestNetwork, type TestNetwork } from '@crosstown/bus/testing'
 import { describe, expect, it } from 'vitest'
@@ -161,4 +162,22 @@ it('what a fault loses between a device and its relay is sent again when it ends
   await network.run(20_000)
   await network.settle()
   expect(heard).toEqual(Array.from({ length: 20 }, (_, n) => n))
+})
+
+it('says what of a batch is confirmed that was published before anybody looked', async () => {
+  const network = createTestNetwork({ relay: simulatedRelay() })
+  const phone = new Inspected(network, 'phone')
+  network.partition(network.device('phone'))
+  const ids = (scope: 'device' | 'room'): Promise<{ id: string }> =>
+    phone.bus.publish('a.b', 1, { scope })
+  // One batch, of which not all is for the room.
+  const [, second, , fourth] = await network.until(
+    Promise.all([ids('device'), ids('room'), ids('device'), ids('room')]),
+  )
+  phone.attach()
+  await network.run(100)
+  await network.settle()
+  await network.run(500)
+  const confirmed = phone.of('confirmed').flatMap((record) => unpackIds(record.ids))
+  expect(confirmed).toEqual([second?.id, fourth?.id])
 })

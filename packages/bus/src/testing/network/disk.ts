@@ -54,8 +54,8 @@ export class SimulatedDisk {
   faults: DiskFaults = CALM
   /** Ids of own events that were in the log, and went with a power cut or with the log. */
   readonly gone: string[] = []
-  /** Ids of logs that forgot whose they are, as that went with a power cut. */
-  readonly disowned: string[] = []
+  /** Whose its logs know that they are, or knew, by their ids; what went with a power cut they never knew. */
+  readonly owners: Map<string, Set<string>> = new Map()
   /** Ids of all events of the logs it had before, with when each was cleared. */
   readonly former: { readonly at: number; readonly ids: ReadonlySet<string> }[] = []
   /** Of no other disk. */
@@ -151,6 +151,7 @@ export class SimulatedDisk {
       this.#mayFail()
       const result = await write(this.#log)
       this.#journal.push({ write, headers: headers() })
+      if (label === 'log.welcomed') await this.#noteOwner()
       return result
     })
   }
@@ -168,9 +169,17 @@ export class SimulatedDisk {
       const { logId, room } = await this.#log.state(false)
       this.#log = await this.#replayed()
       const left = await this.#log.state(false)
-      if (room.subject !== left.room.subject) this.disowned.push(logId)
+      if (room.subject !== undefined && room.subject !== left.room.subject)
+        this.owners.get(logId)?.delete(room.subject)
     }
     return this.#forget(written)
+  }
+
+  async #noteOwner(): Promise<void> {
+    const { logId, room } = await this.#log.state(false)
+    if (room.subject === undefined) return
+    const owners = this.owners.get(logId) ?? new Set()
+    this.owners.set(logId, owners.add(room.subject))
   }
 
   #forget(written: readonly Written[]): string[] {
@@ -186,6 +195,7 @@ export class SimulatedDisk {
     const copy = new SimulatedDisk(world, this.#identity)
     copy.#journal.push(...this.#journal)
     copy.#log = await copy.#replayed()
+    await copy.#noteOwner()
     return copy
   }
 

@@ -40,9 +40,12 @@ export function Minimap({ data, range, theme, onRange }: MinimapProps): ReactNod
   const timeAt = (x: number): number => data.from + (Math.max(0, Math.min(width, x)) / width) * span
   const placeOf = (ms: number): number => Math.max(0, Math.min(1, (ms - data.from) / span)) * 100
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the theme changes the colours
+  const colours = useRef<{ readonly theme: string; readonly colours: Colours }>(undefined)
   useLayoutEffect(() => {
-    if (canvas.current && width > 0) draw(canvas.current, data, width, height)
+    if (!canvas.current || width === 0) return
+    if (colours.current?.theme !== theme)
+      colours.current = { theme, colours: coloursOf(canvas.current) }
+    draw(canvas.current, colours.current.colours, data, width, height)
   }, [data, width, height, theme])
 
   function xOf(event: PointerEvent): number {
@@ -134,20 +137,25 @@ export function Minimap({ data, range, theme, onRange }: MinimapProps): ReactNod
   )
 }
 
-function draw(canvas: HTMLCanvasElement, data: MinimapData, width: number, height: number): void {
+interface Colours {
+  readonly rate: string
+  readonly match: string
+  readonly error: string
+  readonly gap: string
+}
+
+function draw(
+  canvas: HTMLCanvasElement,
+  { rate, match, error, gap }: Colours,
+  data: MinimapData,
+  width: number,
+  height: number,
+): void {
   const ratio = devicePixelRatio || 1
   canvas.width = Math.round(width * ratio)
   canvas.height = Math.round(height * ratio)
   const context = canvas.getContext('2d')
   if (!context) return
-  const style = getComputedStyle(canvas)
-  const colour = (name: string): string => resolved(canvas, style.getPropertyValue(name))
-  const [rate, match, error, gap] = [
-    colour('--bar-rate'),
-    colour('--bar-match'),
-    colour('--bar-error'),
-    colour('--bar-gap'),
-  ]
   context.scale(ratio, ratio)
   const { buckets } = data
   const most = Math.max(1, ...buckets.map(({ events }) => events))
@@ -195,12 +203,20 @@ function hatch(
   context.restore()
 }
 
-/** A canvas knows no variables and no `light-dark()`. */
-function resolved(beside: Element, colour: string): string {
+/** A canvas knows no variables and no `light-dark()`: an element tells what they come to. */
+function coloursOf(canvas: HTMLCanvasElement): Colours {
   const probe = document.createElement('span')
-  probe.style.color = colour
-  beside.parentElement?.append(probe)
-  const value = getComputedStyle(probe).color
+  canvas.parentElement?.append(probe)
+  const colour = (name: string): string => {
+    probe.style.color = `var(${name})`
+    return getComputedStyle(probe).color
+  }
+  const colours = {
+    rate: colour('--bar-rate'),
+    match: colour('--bar-match'),
+    error: colour('--bar-error'),
+    gap: colour('--bar-gap'),
+  }
   probe.remove()
-  return value
+  return colours
 }

@@ -7,7 +7,7 @@ import {
 } from '../state/settings.ts'
 import { useStore } from '../state/store.ts'
 import { Dialog } from '../ui/dialog.tsx'
-import { COLUMNS, widthOf } from '../views/log/columns.tsx'
+import { COLUMNS, isSized, widthOf } from '../views/log/columns.tsx'
 import { setWidth, toggleColumn } from '../views/log/log-head.tsx'
 
 const THEMES: Readonly<Record<Theme, string>> = {
@@ -77,7 +77,7 @@ export function SettingsDialog({ settings, onClose }: SettingsDialogProps): Reac
       <section className="form-section">
         <h3>Columns of the log</h3>
         <div className="column-settings">
-          {COLUMNS.filter((column) => column.leaves > 0).map((column) => {
+          {COLUMNS.map((column) => {
             const shown = !now.hidden.includes(column.id)
             return (
               <div key={column.id} className="form-line">
@@ -85,21 +85,26 @@ export function SettingsDialog({ settings, onClose }: SettingsDialogProps): Reac
                   <input
                     type="checkbox"
                     checked={shown}
+                    disabled={column.leaves === 0}
                     onChange={() => toggleColumn(settings, column.id)}
                   />
                   {column.label}
                 </label>
-                <input
-                  type="number"
-                  className="input"
-                  aria-label={`Width of ${column.label}, pixels`}
-                  min={32}
-                  max={600}
-                  step={2}
-                  disabled={!shown}
-                  value={widthOf(column, now)}
-                  onChange={(event) => setWidth(settings, column.id, event.target.valueAsNumber)}
-                />
+                {isSized(column) ? (
+                  <input
+                    type="number"
+                    className="input"
+                    aria-label={`Width of ${column.label}, pixels`}
+                    min={32}
+                    max={600}
+                    step={2}
+                    disabled={!shown}
+                    value={widthOf(column, now)}
+                    onChange={(event) => setWidth(settings, column.id, event.target.valueAsNumber)}
+                  />
+                ) : (
+                  <span className="hint">the rest</span>
+                )}
               </div>
             )
           })}

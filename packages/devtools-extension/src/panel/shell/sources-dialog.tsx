@@ -158,7 +158,9 @@ function RelayForm({ panel }: { readonly panel: Panel }): ReactNode {
         <button type="submit" className="button button-main">
           Connect
         </button>
-        <span className="hint">The token is not kept.</span>
+        <span className="hint">
+          {panel.env.keepsToken ? 'The token is kept for this tab only.' : 'The token is not kept.'}
+        </span>
       </div>
     </form>
   )

@@ -2,7 +2,7 @@
 import { type ReactNode, useMemo } from 'react'
 import { minimapOf } from '../model/index.ts'
 import type { Filtered, Session } from '../model/model.ts'
-import { useVersion } from '../state/store.ts'
+import { usePacedVersion } from '../state/store.ts'
 import { Minimap, type TimeRange } from './minimap.tsx'
 import { timeOf, timeTerm, withRange } from './terms.ts'
 
@@ -18,12 +18,9 @@ interface TimeStripProps {
 }
 
 export function TimeStrip({ session, filtered, theme, text, onText }: TimeStripProps): ReactNode {
-  const [version, filteredVersion] = [useVersion(session), useVersion(filtered)]
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the versions stand for what is in them
-  const data = useMemo(
-    () => minimapOf(session, filtered, BUCKETS),
-    [session, filtered, version, filteredVersion],
-  )
+  const version = usePacedVersion(session, filtered)
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the version stands for what is in them
+  const data = useMemo(() => minimapOf(session, filtered, BUCKETS), [session, filtered, version])
   return (
     <Minimap
       data={data}

@@ -9,6 +9,7 @@ export const COLUMN_IDS = [
   'time',
   'direction',
   'type',
+  'data',
   'from',
   'to',
   'delivered',

@@ -1,4 +1,4 @@
-import { useEffect, useSyncExternalStore } from 'react'
+import { useInsertionEffect, useSyncExternalStore } from 'react'
 import type { ThemeSource } from '../env.ts'
 import type { Theme } from './settings.ts'
 
@@ -19,7 +19,8 @@ export function useTheme(set: Theme, devtools: ThemeSource | undefined): 'light'
     () => devtools?.current ?? (matchMedia(SYSTEM).matches ? 'dark' : 'light'),
   )
   const theme = set === 'auto' ? system : set
-  useEffect(() => {
+  // Before anything of the panel is measured or drawn with its colours.
+  useInsertionEffect(() => {
     document.documentElement.dataset['theme'] = theme
   }, [theme])
   return theme

@@ -1,9 +1,9 @@
 /** Who should have got the event, who did, when, over which link; and who did not, and why. */
 import type { ReactNode } from 'react'
+import { explainEvent, ledgerOf } from '../../model/index.ts'
 import type { LedgerEntry } from '../../model/model.ts'
 import { duration, signedDuration } from '../../ui/format.ts'
 import { Icon, type IconName } from '../../ui/icon.tsx'
-import { deliveriesOf } from './deliveries.ts'
 import type { EventDetailProps } from './event-detail.ts'
 
 const OUTCOMES: Readonly<
@@ -30,16 +30,12 @@ const OUTCOMES: Readonly<
 }
 
 export function Delivery({ session, row }: EventDetailProps): ReactNode {
-  const ledger = deliveriesOf(session, row)
+  const ledger = ledgerOf(session, row.id)
   const expected = ledger.filter((entry) => entry.expected)
   const others = ledger.filter((entry) => !entry.expected)
   return (
     <>
-      <p className="detail-words">
-        {row.expected === 0
-          ? 'Nobody who is known here should have got it.'
-          : `${row.delivered} of ${row.expected} deliveries made.`}
-      </p>
+      <p className="detail-words">{explainEvent(session, row.id).headline}</p>
       <Entries title="Expected" entries={expected} />
       <Entries title="Others" entries={others} />
     </>
@@ -62,7 +58,7 @@ function Entries({
           const { icon, word, bad } = OUTCOMES[entry.outcome]
           return (
             // biome-ignore lint/suspicious/noArrayIndexKey: a peer can have several
-            <li key={index} className={bad ? 'ledger-line ledger-bad' : 'ledger-line'}>
+            <li key={index} className={`ledger-line ledger-${bad ? 'bad' : entry.outcome}`}>
               <p className="ledger-head">
                 <Icon name={icon} />
                 <strong className="ellipsis">{entry.name}</strong>

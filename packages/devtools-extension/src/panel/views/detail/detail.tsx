@@ -1,7 +1,7 @@
 /** All there is to know of the selected event, or of the note that stands there instead. */
 import { type ReactNode, useState } from 'react'
 import type { EventRow, NoteRow } from '../../model/model.ts'
-import { useStore, useVersion } from '../../state/store.ts'
+import { usePacedVersion, useStore } from '../../state/store.ts'
 import { clockTime, plural } from '../../ui/format.ts'
 import { Icon } from '../../ui/icon.tsx'
 import { Menu, type MenuAt } from '../../ui/menu.tsx'
@@ -27,7 +27,7 @@ type TabId = (typeof TABS)[number]
 
 export function Detail(props: DetailProps): ReactNode {
   const { session, selection } = props
-  useVersion(session)
+  usePacedVersion(session, session)
   const selected = useStore(selection)
   const row =
     selected.current === undefined

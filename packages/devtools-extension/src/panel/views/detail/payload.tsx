@@ -80,7 +80,7 @@ export function Payload({ hub, session, panel, row }: EventDetailProps): ReactNo
       <div className="detail-words">
         <p className="fault">
           <Icon name="error" />
-          <span>The payload cannot be had. {asked.message}</span>
+          <span>The payload cannot be had: {asked.message}</span>
         </p>
         <p className="hint">
           Payloads stay where they are until somebody looks; what a peer took with it is gone,

@@ -1,6 +1,6 @@
 /** Steps of an event in words, to stand after the name of the peer. */
 import type { Session, Step } from '../../model/model.ts'
-import { duration } from '../../ui/format.ts'
+import { duration, plural } from '../../ui/format.ts'
 import type { IconName } from '../../ui/icon.tsx'
 import { peerName } from '../../ui/peer-name.ts'
 
@@ -50,19 +50,20 @@ export function stepText(session: Session, step: Step): string {
   const via = step.via === undefined ? '' : ` over ${VIA_WORDS[step.via]}`
   const to = step.to === undefined ? '' : ` to ${peerName(session, step.to)}`
   const code = step.code === undefined ? '' : ` (${step.code})`
+  const relay = session.peers.get(step.peer)?.hello.kind === 'relay'
   switch (step.is) {
     case 'published':
       return 'published it'
     case 'committed':
       return `committed it to the log${took}${detail}`
     case 'posted':
-      return `posted it${via}${to}`
+      return relay ? `passed it on${to}` : `posted it${via}${to}`
     case 'confirmed':
-      return `has it confirmed by the room${detail}`
+      return relay ? 'gave it its place in the room' : 'heard that it has its place in the room'
     case 'received':
-      return `received it${via}${detail}`
+      return relay ? `received it${detail}` : `received it${via}${detail}`
     case 'matched':
-      return `looked for subscriptions${detail}`
+      return matchText(step)
     case 'handled':
       return `ran ${handler}${took}`
     case 'failed':
@@ -78,6 +79,11 @@ export function stepText(session: Session, step: Step): string {
     case 'filtered':
       return `did not run ${handler}: ${FILTER_WORDS[step.why ?? ''] ?? step.why ?? 'filtered'}`
   }
+}
+
+function matchText({ subs = [] }: Step): string {
+  if (subs.length === 0) return 'has no subscription for it'
+  return `has ${plural(subs.length, 'subscription')} for it: ${subs.join(', ')}`
 }
 
 export function isBadStep(step: Step): boolean {

@@ -11,6 +11,8 @@ import { DeliveredCell, TypeCell } from './cells.tsx'
 export interface CellContext {
   readonly session: Session
   readonly time: TimeFormat
+  /** The data on one line, where it was asked for. */
+  readonly preview: string | undefined
   /** When the row above was, and when the first one: where the time is told from. */
   readonly above: number | undefined
   readonly start: number
@@ -21,11 +23,13 @@ export interface Column {
   readonly label: string
   /** What the heading stands for, in words. */
   readonly title: string
-  /** px; of the one column that takes what is left, at least. */
+  /** px; of the column that takes what is left, at least. */
   readonly width: number
   readonly numeric?: true
   /** Where it is narrow, the highest goes first; 0 never. */
   readonly leaves: number
+  /** px of the list from which it is shown at all. */
+  readonly from?: number
   text(row: EventRow, context: CellContext): string
   cell?(row: EventRow, context: CellContext): ReactNode
   /** The term that lets rows like this one through. */
@@ -64,6 +68,15 @@ export const COLUMNS: readonly Column[] = [
     text: (row) => row.event.type,
     cell: (row) => <TypeCell row={row} />,
     term: (row) => termFor('type', row.event.type),
+  },
+  {
+    id: 'data',
+    label: 'Data',
+    title: 'Beginning of the data, asked for when the list rests',
+    width: 140,
+    leaves: 9.5,
+    from: 900,
+    text: (_, { preview }) => preview ?? '',
   },
   {
     id: 'from',
@@ -148,30 +161,52 @@ export const COLUMNS: readonly Column[] = [
   },
 ]
 
-/** The columns there is room for, and the widths of all but `type`, which takes the rest. */
+/** Of the type, where another column takes the rest. */
+const TYPE_WIDTH = 240
+
+/** The columns there is room for. */
 export function columnsFor(settings: Settings, width: number): readonly Column[] {
-  const wanted = COLUMNS.filter((column) => !settings.hidden.includes(column.id))
+  const wanted = COLUMNS.filter(
+    (column) => !settings.hidden.includes(column.id) && width >= (column.from ?? 0),
+  )
   const dropping = [...wanted].sort((a, b) => b.leaves - a.leaves)
   const shown = new Set(wanted)
-  let total = wanted.reduce((sum, column) => sum + widthOf(column, settings), 0)
+  let total = wanted.reduce((sum, column) => sum + leastWidth(column, settings), 0)
   for (const column of dropping) {
     if (total <= width || column.leaves === 0) break
     shown.delete(column)
-    total -= widthOf(column, settings)
+    total -= leastWidth(column, settings)
   }
   return wanted.filter((column) => shown.has(column))
 }
 
+/** The column that takes what the others leave: the data, and without it the type. */
+export function restOf(columns: readonly Column[]): ColumnId {
+  return columns.some(({ id }) => id === 'data') ? 'data' : 'type'
+}
+
+/** Whether a column has a width of its own that can be set. */
+export function isSized(column: Column): boolean {
+  return column.id !== 'data'
+}
+
 export function widthOf(column: Column, settings: Settings): number {
-  return column.leaves === 0 ? column.width : (settings.widths[column.id] ?? column.width)
+  const standard = column.id === 'type' ? TYPE_WIDTH : column.width
+  return settings.widths[column.id] ?? standard
 }
 
 export function template(columns: readonly Column[], settings: Settings): string {
+  const rest = restOf(columns)
   return columns
     .map((column) =>
-      column.leaves === 0 ? `minmax(${column.width}px, 1fr)` : `${widthOf(column, settings)}px`,
+      column.id === rest ? `minmax(${column.width}px, 1fr)` : `${widthOf(column, settings)}px`,
     )
     .join(' ')
+}
+
+/** Where others take the rest, the type has its width; where it does itself, as much as it must. */
+function leastWidth(column: Column, settings: Settings): number {
+  return column.id === 'type' || column.id === 'data' ? column.width : widthOf(column, settings)
 }
 
 function timeText(

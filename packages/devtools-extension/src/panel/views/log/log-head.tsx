@@ -2,7 +2,7 @@
 import { type PointerEvent, type ReactNode, useRef } from 'react'
 import type { ColumnId, Settings, SettingsStore, TimeFormat } from '../../state/settings.ts'
 import type { MenuAt, MenuItem } from '../../ui/menu.tsx'
-import { COLUMNS, type Column, widthOf } from './columns.tsx'
+import { COLUMNS, type Column, restOf, widthOf } from './columns.tsx'
 
 const NEXT_FORMAT: Readonly<Record<TimeFormat, TimeFormat>> = {
   clock: 'delta',
@@ -47,7 +47,8 @@ export function LogHead({ columns, settings, onMenu }: LogHeadProps): ReactNode 
     setWidth(settings, column.id, width + (event.clientX - from) * sign)
   }
 
-  const flexible = columns.findIndex((column) => column.leaves === 0)
+  const rest = restOf(columns)
+  const flexible = columns.findIndex(({ id }) => id === rest)
   const { time } = settings.get()
   return (
     <div role="rowgroup" className="log-head">
@@ -74,7 +75,7 @@ export function LogHead({ columns, settings, onMenu }: LogHeadProps): ReactNode 
             }}
           >
             <span className="ellipsis">{column.id === 'time' ? HEADINGS[time] : column.label}</span>
-            {column.leaves > 0 && (
+            {column.id !== rest && (
               // biome-ignore lint/a11y/noStaticElementInteractions: for the pointer; the settings have it for the keyboard
               // biome-ignore lint/a11y/useKeyWithClickEvents: its click is kept from the heading
               <span

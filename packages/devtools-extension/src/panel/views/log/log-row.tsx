@@ -102,6 +102,7 @@ function same(before: LogRowProps, after: LogRowProps): boolean {
     'time',
     'above',
     'start',
+    'preview',
   ] as const)
     if (before[key] !== after[key]) return false
   const [a, b] = [before.row, after.row]

@@ -10,7 +10,7 @@ import {
 } from 'react'
 import type { Row } from '../../model/model.ts'
 import { type Command, commandOf } from '../../shell/keys.ts'
-import { useStore, useVersion } from '../../state/store.ts'
+import { usePacedVersion, useStore } from '../../state/store.ts'
 import { plural } from '../../ui/format.ts'
 import { Icon } from '../../ui/icon.tsx'
 import { Menu, type MenuAt, type MenuItem } from '../../ui/menu.tsx'
@@ -26,6 +26,7 @@ import { LogRow, rowElementId } from './log-row.tsx'
 import { chainNeighbour } from './related.ts'
 import { rowMenu } from './row-menu.ts'
 import { useLights } from './use-lights.ts'
+import { usePreviews } from './use-previews.ts'
 import { useTail } from './use-tail.ts'
 
 const ROW_HEIGHT = 22
@@ -40,9 +41,8 @@ interface OpenMenu {
 }
 
 export function LogView(props: ViewProps): ReactNode {
-  const { session, filtered, selection, panel } = props
-  useVersion(session)
-  useVersion(filtered)
+  const { hub, session, filtered, selection, panel } = props
+  usePacedVersion(session, filtered)
   const selected = useStore(selection)
   const settings = useStore(panel.settings)
   const paused = useStore(panel.paused)
@@ -76,6 +76,7 @@ export function LogView(props: ViewProps): ReactNode {
   })
   const tail = useTail(grid, filtered, ROW_HEIGHT, panel.following, follows)
   const lights = useLights(session)
+  const previewed = columns.some(({ id }) => id === 'data')
 
   const start = session.rows.at(session.rows.first)?.ms ?? 0
   const activeIndex =
@@ -84,6 +85,8 @@ export function LogView(props: ViewProps): ReactNode {
     const row = filtered.at(index)
     return row ? [{ row, index, top }] : []
   })
+  const previews = usePreviews(hub, previewed ? rows.map(({ row }) => row) : [])
+  const atEnd = (virtual.scrollOffset ?? 0) + height >= virtual.getTotalSize() + ROW_HEIGHT
   const activeShown = rows.some(({ row }) => row.row === selected.row)
 
   // Selected elsewhere, by another view or a link: the list goes there.
@@ -248,6 +251,7 @@ export function LogView(props: ViewProps): ReactNode {
               columns={columns}
               session={session}
               time={settings.time}
+              preview={row.kind === 'event' ? previews.get(row.id) : undefined}
               above={settings.time === 'delta' ? filtered.at(index - 1)?.ms : undefined}
               start={start}
               selected={row.kind === 'event' && selected.ids.has(row.id)}
@@ -259,7 +263,7 @@ export function LogView(props: ViewProps): ReactNode {
         </div>
       </div>
       {length === 0 && <LogEmpty {...props} />}
-      {added > 0 && !follows && (
+      {added > 0 && !follows && !atEnd && (
         <button
           type="button"
           className="log-new"

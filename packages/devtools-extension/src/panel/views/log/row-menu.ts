@@ -28,7 +28,13 @@ export function rowMenu(
 
   const column =
     COLUMNS.find(({ id }) => id === columnId) ?? COLUMNS.find(({ id }) => id === 'type')
-  const term = column?.term?.(row, { session, time: 'clock', above: undefined, start })
+  const term = column?.term?.(row, {
+    session,
+    time: 'clock',
+    above: undefined,
+    start,
+    preview: undefined,
+  })
   const family = row.event.type.includes('.')
     ? `${row.event.type.slice(0, row.event.type.indexOf('.'))}.**`
     : undefined

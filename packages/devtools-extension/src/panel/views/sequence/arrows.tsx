@@ -66,7 +66,6 @@ export function Arrow({
       id={id}
       role="option"
       aria-selected={state.selected}
-      aria-label={text}
       className={classes.filter(Boolean).join(' ')}
       onPointerEnter={() => onPoint(at.index)}
       onPointerLeave={() => onPoint(undefined)}

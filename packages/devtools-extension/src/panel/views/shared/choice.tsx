@@ -74,6 +74,8 @@ export function TabbedParts<Value extends string>({
         id={`${prefix}-panel`}
         aria-labelledby={`${prefix}-tab-${value}`}
         className="tab-panel"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and may have nothing in it to focus
+        tabIndex={0}
       >
         {children}
       </div>

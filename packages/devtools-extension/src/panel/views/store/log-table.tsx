@@ -126,7 +126,7 @@ export function LogTable({
           at={(i) => entries[i]}
           active={index}
           onActive={(i) => {
-            const at = entries[i]
+            const at = entries[Math.min(i, entries.length - 1)]
             if (at) onActive(at.offset)
           }}
           onOpen={(i) => {

@@ -30,7 +30,7 @@ export function storyPeers(
         rate: { published: 0, received: 0, handled: 0 },
         lost: 0,
         away: [],
-    pauses: [],
+        pauses: [],
         ...changed[cast.id],
       }
       return [cast.id, peer]

@@ -28,6 +28,8 @@ export interface StoryOptions {
 export interface StorySource extends InspectSource {
   /** Everything that was asked, for tests. */
   readonly asked: readonly { readonly peer: PeerId; readonly ask: Ask }[]
+  /** All of the cast say who they are, as peers do that start. */
+  hello(): void
   /** What happens next. */
   go(next: (teller: Teller) => void): void
 }
@@ -175,12 +177,16 @@ export function storySource(options: StoryOptions = {}): StorySource {
     send(text) {
       const frame = JSON.parse(text) as InspectorFrame
       if (frame.frame === 'attach') {
-        for (const one of cast) send(helloOf(one, 0, hello[one.id]))
+        for (const one of cast)
+          if (frame.to === undefined || frame.to === one.id) send(helloOf(one, 0, hello[one.id]))
         flush()
       } else if (frame.frame === 'ask') answer(frame.to, frame.session, frame.id, frame.ask)
     },
     close() {
       sink = undefined
+    },
+    hello() {
+      for (const one of cast) send(helloOf(one, 0, hello[one.id]))
     },
     go(next) {
       next(teller)

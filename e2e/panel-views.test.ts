@@ -1,0 +1,334 @@
+import { AxeBuilder } from '@axe-core/playwright'
+import type { Page } from '@playwright/test'
+import { asked, expect, select, show, test } from './lib/story.ts'
+
+test.describe('sequence', () => {
+  test('draws a conversation across tabs, relay and service; an arrow selects its event', async ({
+    openStory,
+  }) => {
+    const page = await openStory()
+    await select(page, 'order.placed')
+    await show(page, 'Sequence')
+    const diagram = page.getByRole('listbox', { name: /^Sequence diagram/ })
+    for (const lane of ['tab 1', 'tab 2', 'orders · node', 'relay'])
+      await expect(page.locator('.sequence-lane').filter({ hasText: lane })).toBeVisible()
+    const hop = diagram.getByRole('option', {
+      name: /^order.placed: tab 1.* to relay over the relay/,
+    })
+    await expect(hop).toHaveAccessibleName(/took 16\.8 ms/)
+    const last = diagram.getByRole('option', { name: /^order.confirmed: relay to tab 3/ })
+    await expect(last).toHaveAttribute('aria-selected', 'false')
+    await last.locator('text').click()
+    await expect(last).toHaveAttribute('aria-selected', 'true')
+    await expect(page.getByRole('complementary', { name: 'Detail' })).toContainText(
+      'order.confirmed',
+    )
+    // The diagram is still that of the whole conversation.
+    await expect(hop).toBeVisible()
+  })
+
+  test('by keyboard, and as a table that says the same', async ({ openStory }) => {
+    const page = await openStory()
+    await select(page, 'order.placed')
+    await page.keyboard.press('2')
+    const diagram = page.getByRole('listbox', { name: /^Sequence diagram/ })
+    await expect(diagram).toBeFocused()
+    await page.keyboard.press('End')
+    await page.keyboard.press('Enter')
+    await expect(diagram.locator('.arrow.active')).toHaveAttribute('aria-selected', 'true')
+    await expect(diagram.locator('.arrow.active')).toBeInViewport()
+    const zoom = page.getByRole('button', { name: /^Zoom \d/ })
+    await expect(zoom).toHaveText('100 %')
+    await page.keyboard.press('+')
+    await expect(zoom).toHaveText('140 %')
+    await page.keyboard.press('0')
+    await expect(zoom).toHaveText('100 %')
+
+    await page.getByRole('radio', { name: 'Table' }).check()
+    const table = page.getByRole('grid', { name: 'Messages and handlers' })
+    await expect(table.getByRole('row').filter({ hasText: 'order.placed' }).first()).toContainText(
+      'arrived',
+    )
+    await expect(table.getByRole('row').filter({ hasText: '✕ failed' })).toHaveCount(1)
+  })
+
+  test('of a long conversation only what is seen is in the page', async ({ openStory }) => {
+    const page = await openStory({ purchases: 150 })
+    await show(page, 'Sequence')
+    await page.getByRole('button', { name: 'Draw all that the log shows' }).click()
+    const diagram = page.getByRole('listbox', { name: /^Sequence diagram/ })
+    await expect(diagram).toHaveAccessibleName(/2,\d{3} messages/)
+    expect(await diagram.getByRole('option').count()).toBeLessThan(150)
+    await diagram.focus()
+    await page.keyboard.press('End')
+    await expect(diagram.locator('.arrow.active')).toBeInViewport()
+    expect(await diagram.getByRole('option').count()).toBeLessThan(150)
+  })
+})
+
+test('causes and effects: a tree with the way to the last event, walked by keyboard', async ({
+  openStory,
+}) => {
+  const page = await openStory()
+  await select(page, 'payment.taken')
+  await page.keyboard.press('3')
+  const tree = page.getByRole('tree', { name: 'Events by their causes' })
+  const item = (type: string) => tree.getByRole('treeitem', { name: new RegExp(`^\\W*${type}`) })
+  await expect(item('cart.item_added')).toHaveAttribute('aria-level', '1')
+  await expect(item('order.placed')).toHaveAttribute('aria-level', '2')
+  await expect(item('payment.taken')).toHaveAttribute('aria-level', '3')
+  await expect(item('payment.taken')).toContainText('on the way to the last event')
+  await expect(item('order.placed')).toContainText('+40.0 ms')
+
+  await expect(tree).toBeFocused()
+  await page.keyboard.press('Home')
+  await page.keyboard.press('ArrowLeft')
+  await expect(item('cart.item_added')).toHaveAttribute('aria-expanded', 'false')
+  await expect(tree.getByRole('treeitem')).toHaveCount(1)
+  await page.keyboard.press('ArrowRight')
+  await page.keyboard.press('ArrowDown')
+  await page.keyboard.press('Enter')
+  await expect(item('order.placed')).toHaveAttribute('aria-selected', 'true')
+  await expect(page.getByRole('complementary', { name: 'Detail' })).toContainText('order.placed')
+})
+
+test.describe('peers', () => {
+  test('says who is there, who leads, how they are linked, and what they listen to', async ({
+    openStory,
+  }) => {
+    const page = await openStory()
+    await show(page, 'Peers')
+    const table = page.getByRole('table', { name: 'Peers by device' })
+    const row = (name: string) => table.getByRole('row').filter({ hasText: name })
+    await expect(row('tab 1')).toContainText('leads')
+    await expect(row('tab 1')).toContainText('online, 34.0 ms')
+    await expect(row('tab 2')).toContainText('through its leader')
+    await expect(page.getByRole('img', { name: /^Topology: 3 devices, 1 relay/ })).toBeVisible()
+
+    await table.getByRole('button', { name: /^tab 2/ }).click()
+    const detail = page.getByRole('region', { name: /^tab 2/ })
+    await expect(detail.getByRole('row').filter({ hasText: 'order.*' })).toContainText(
+      'orders.ts:31:5',
+    )
+    await expect(detail.getByRole('row').filter({ hasText: 'cart.itemAdded' })).toContainText(
+      'never',
+    )
+    await detail.getByRole('button', { name: 'Show its events in the log' }).click()
+    await expect(page.getByRole('combobox', { name: 'Filter' })).toHaveValue(/peer:/)
+  })
+
+  test('says in words what version a context speaks that cannot be spoken with', async ({
+    openStory,
+  }) => {
+    const page = await openStory()
+    await page.evaluate(() => window.tap({ peer: 'oooooooooooo', version: 99 }))
+    await show(page, 'Peers')
+    await page
+      .getByRole('button', { name: /^tab/ })
+      .filter({ hasText: /oooo|Shop/ })
+      .last()
+      .click()
+    await expect(page.locator('.peers')).toContainText('other version')
+  })
+
+  test('explains why nothing happened, for a type and for a subscription', async ({
+    openStory,
+  }) => {
+    const page = await openStory()
+    await show(page, 'Peers')
+    await page.getByLabel('Event type').fill('cart.itemAdded')
+    await page.keyboard.press('Enter')
+    await expect(page.locator('.answer-headline')).toContainText('cart.itemAdded')
+    await page
+      .getByRole('combobox', { name: 'or a subscription' })
+      .selectOption({ label: '3: cart.itemAdded (handler)' })
+    await expect(page.locator('.answer-headline')).toContainText('ubscription')
+    await expect(page.getByLabel('Event type')).toHaveValue('')
+  })
+})
+
+test.describe('store', () => {
+  test('shows what a device keeps, and its log page by page', async ({ openStory }) => {
+    const page = await openStory({ purchases: 60 })
+    await show(page, 'Store')
+    await expect(page.getByText('2 events, 402 B')).toBeVisible()
+    await expect(page.getByText('the relay does not keep it any more')).toBeVisible()
+    await expect(page.getByRole('meter', { name: 'Site quota' })).toHaveAttribute(
+      'aria-valuetext',
+      /41 MB of 2\.0 GB/,
+    )
+
+    await page.getByRole('tab', { name: 'Log' }).last().click()
+    const table = page.getByRole('grid', { name: 'Log' })
+    await expect(page.getByText('200 events read')).toBeVisible()
+    expect(await table.getByRole('row').count()).toBeLessThan(80)
+    await table.focus()
+    await page.keyboard.press('End')
+    await expect(page.getByText(/events read, to the end/)).toBeVisible()
+    expect((await asked(page, 'log')).length).toBeGreaterThan(1)
+  })
+
+  test('replays a range after saying what that does, and says what it did', async ({
+    openStory,
+  }) => {
+    const page = await openStory()
+    await show(page, 'Store')
+    await page.getByRole('tab', { name: 'Replay' }).click()
+    await page.getByLabel('Only types that match').fill('cart..x')
+    await expect(page.getByText('“cart..x” is not a pattern')).toBeVisible()
+    await expect(page.getByRole('button', { name: 'Replay…' })).toBeDisabled()
+    await page.getByLabel('Only types that match').fill('cart.*')
+    await expect(page.getByText(/Gives 1 event that match cart\.\* of offsets/)).toBeVisible()
+    await page.getByRole('button', { name: 'Replay…' }).click()
+    expect(await asked(page, 'replay')).toEqual([])
+    await expect(page.getByRole('button', { name: 'Replay now' })).toBeFocused()
+    await page.keyboard.press('Enter')
+    await expect(page.getByText(/Replayed: 5 events, 10 handler calls/)).toBeVisible()
+    expect(await asked(page, 'replay')).toMatchObject([
+      { from: 4096, to: 20480, patterns: ['cart.*'] },
+    ])
+  })
+
+  test('shows projections as they were, what differs now, and the application the same', async ({
+    openStory,
+  }) => {
+    const page = await openStory({ purchases: 4 })
+    await show(page, 'Store')
+    await page.getByRole('tab', { name: 'Time travel' }).click()
+    const slider = page.getByRole('slider', { name: 'Moment' })
+    await expect(slider).toHaveAttribute('aria-valuetext', /^cart\.item_added/)
+    await slider.focus()
+    await page.keyboard.press('Home')
+    await expect(page.getByRole('tree', { name: 'State then' })).toContainText('total: 1999')
+    await expect(page.locator('.changes')).toContainText('items[1]')
+    await expect(page.locator('.changes')).toContainText('total')
+
+    await page.getByRole('button', { name: 'Show the application this state' }).click()
+    const banner = page.getByRole('alert').filter({ hasText: 'shows an old state' })
+    await expect(banner).toBeVisible()
+    await show(page, 'Log')
+    await expect(banner).toBeVisible()
+    await banner.getByRole('button', { name: 'Back to now' }).click()
+    await expect(banner).toBeHidden()
+    expect(await asked(page, 'travel')).toEqual([{ what: 'travel', at: 4096 }, { what: 'travel' }])
+  })
+
+  test('says it where a context does not answer', async ({ openStory }) => {
+    const page = await openStory({ cast: ['tabAaaaaaaa'] })
+    await page.evaluate(() => {
+      ;(window.story as unknown as { send(text: string): void }).send = () => {}
+    })
+    await show(page, 'Store')
+    await expect(page.getByText('Asking tab 1')).toBeVisible()
+    await expect(page.getByRole('alert')).toContainText(/did not answer|does not answer/)
+  })
+})
+
+test.describe('publish', () => {
+  test('publishes through a context, by keyboard, and says what became of it', async ({
+    openStory,
+  }) => {
+    const page = await openStory()
+    await show(page, 'Publish')
+    const type = page.getByRole('combobox', { name: 'Type' })
+    await type.fill('cart.item_added')
+    await expect(page.getByText('3 subscriptions would hear it')).toBeVisible()
+    const data = page.getByRole('textbox', { name: 'Data' })
+    await data.fill("{ sku: 'A1', at: new Date(0 }")
+    await expect(
+      page.getByText('Line 1, column 29: Expected , or ) here, but found "}".'),
+    ).toBeVisible()
+    await page.keyboard.press('Control+Enter')
+    expect(await asked(page, 'publish')).toEqual([])
+    await data.fill("{ sku: 'A1', at: new Date(0) }")
+    await page.keyboard.press('Control+Enter')
+    await expect(page.getByText('Published cart.item_added through tab 1')).toBeVisible()
+    expect(await asked(page, 'publish')).toMatchObject([
+      { type: 'cart.item_added', encoding: 'devalue' },
+    ])
+    await expect(page.getByRole('region', { name: 'Published from here' })).toContainText(
+      'in the log',
+    )
+  })
+
+  test('an event is edited and published again as a copy; what is redacted is said', async ({
+    openStory,
+  }) => {
+    const page = await openStory()
+    await select(page, 'order.placed')
+    await page.keyboard.press('p')
+    await expect(page.getByRole('combobox', { name: 'Type' })).toHaveValue('order.placed')
+    await expect(page.getByText('1 value of it are redacted at the source')).toBeVisible()
+    const data = page.getByRole('textbox', { name: 'Data' })
+    await expect(data).toHaveValue(/new Date\('2026-07-28T12:00:00\.000Z'\)/)
+    await expect(data).toHaveValue(/1999n/)
+    await expect(page.getByLabel('Stream')).toHaveValue('order-42')
+    await data.fill('{ sku: "A2" }')
+    await page.getByRole('button', { name: 'Publish', exact: true }).click()
+    await expect(page.getByText('Published order.placed')).toBeVisible()
+    expect(await asked(page, 'publish')).toMatchObject([{ data: '{"sku":"A2"}' }])
+  })
+})
+
+const VIEWS = ['Sequence', 'Causes', 'Peers', 'Store', 'Publish']
+
+test.describe('axe finds nothing', () => {
+  // Each look at a whole view takes seconds on a busy machine.
+  test.slow()
+
+  for (const colorScheme of ['light', 'dark'] as const) {
+    for (const [name, width] of [
+      ['narrow', 320],
+      ['wide', 1600],
+    ] as const) {
+      const clean = async (page: Page, what: string) => {
+        const { violations } = await new AxeBuilder({ page }).include('main').analyze()
+        expect(violations.map(({ id, nodes }) => `${what}: ${id} ${nodes[0]?.html}`)).toEqual([])
+      }
+      const begin = async (page: Page) => {
+        await page.emulateMedia({ colorScheme })
+        await page.setViewportSize({ width, height: 700 })
+      }
+
+      test(`in any view: ${colorScheme}, ${name}`, async ({ openStory, page }) => {
+        await begin(page)
+        await openStory({ purchases: 8 })
+        for (const view of VIEWS.slice(0, 2)) {
+          await show(page, view)
+          await clean(page, `${view}, empty`)
+        }
+        await select(page, 'order.placed')
+        for (const view of VIEWS) {
+          await show(page, view)
+          await expect(page.getByRole('tabpanel', { name: view })).toBeVisible()
+          await clean(page, view)
+        }
+      })
+
+      test(`in their parts: ${colorScheme}, ${name}`, async ({ openStory, page }) => {
+        await begin(page)
+        await openStory({ purchases: 8 })
+        await show(page, 'Publish')
+        await page.getByRole('combobox', { name: 'Type' }).fill('x..')
+        await page.getByRole('textbox', { name: 'Data' }).fill('{')
+        await clean(page, 'a faulty draft')
+        await show(page, 'Peers')
+        await page.getByRole('button', { name: /^tab 2/ }).click()
+        await page.getByLabel('Event type').fill('cart.item_added')
+        await page.keyboard.press('Enter')
+        await clean(page, 'an explanation')
+        await show(page, 'Store')
+        const parts = page.getByRole('tablist', { name: 'Parts of the store' })
+        for (const part of ['Log', 'Replay', 'Time travel']) {
+          await parts.getByRole('tab', { name: part }).click()
+          await expect(page.getByRole('tabpanel', { name: part })).toBeVisible()
+          await clean(page, part)
+        }
+        await show(page, 'Sequence')
+        await page.getByRole('radio', { name: 'All shown' }).check()
+        await page.getByRole('radio', { name: 'Table' }).check()
+        await clean(page, 'a table of messages')
+      })
+    }
+  }
+})

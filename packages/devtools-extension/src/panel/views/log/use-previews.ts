@@ -1,0 +1,20 @@
+import { useEffect, useReducer, useState } from 'react'
+import type { Hub, Row } from '../../model/model.ts'
+import { Previews } from './previews.ts'
+
+/** ms for which the same rows have to be shown. */
+const REST = 150
+
+/** Previews of the rows that are shown, asked for once the list rests. */
+export function usePreviews(hub: Hub, rows: readonly Row[]): Pick<Previews, 'get'> {
+  const [, changed] = useReducer((count: number) => count + 1, 0)
+  const [previews] = useState(() => new Previews(hub, changed))
+  const shown = rows.length === 0 ? '' : `${rows[0]?.row} ${rows.at(-1)?.row}`
+  // biome-ignore lint/correctness/useExhaustiveDependencies: which rows they are is in their ends
+  useEffect(() => {
+    if (shown === '') return
+    const timer = setTimeout(() => previews.want(rows.filter((row) => row.kind === 'event')), REST)
+    return () => clearTimeout(timer)
+  }, [previews, shown])
+  return previews
+}
