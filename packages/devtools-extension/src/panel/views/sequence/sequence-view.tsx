@@ -1,9 +1,9 @@
 /** Who told whom, when, and how long it took: a sequence diagram of some events. */
 import { type ReactNode, useCallback, useMemo, useState } from 'react'
+import { sequenceOf } from '../../model/index.ts'
 import type { Sequence } from '../../model/model.ts'
 import type { Selected } from '../../state/selection.ts'
 import { useStore } from '../../state/store.ts'
-import { sequenceOf } from '../conclusions.ts'
 import { Segmented } from '../shared/choice.tsx'
 import { count, plural } from '../shared/format.ts'
 import { Empty, Notice } from '../shared/notice.tsx'
@@ -122,6 +122,9 @@ export function SequenceView({ session, filtered, selection, panel }: ViewProps)
           log, or select fewer.
         </Notice>
       )}
+      {sequence.notes?.map((note) => (
+        <Notice key={note}>{note}</Notice>
+      ))}
       {!anything ? (
         <NothingToDraw
           scope={scope}

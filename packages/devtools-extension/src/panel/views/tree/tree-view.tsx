@@ -11,11 +11,11 @@ import {
   useRef,
   useState,
 } from 'react'
+import { causalTree } from '../../model/index.ts'
 import type { CausalNode, Session } from '../../model/model.ts'
 import type { Selected } from '../../state/selection.ts'
 import { useStore } from '../../state/store.ts'
-import { causalTree } from '../conclusions.ts'
-import { duration, since } from '../shared/format.ts'
+import { duration, plural, since } from '../shared/format.ts'
 import { Empty } from '../shared/notice.tsx'
 import { useCalmVersion } from '../shared/use-calm.ts'
 import { ROW_HEIGHT } from '../shared/virtual-table.tsx'
@@ -264,6 +264,7 @@ function TreeRow({
           {event && !node.event ? event.type : nameOfNode(node)}
         </span>
         {node.critical && <span className="unseen">, on the way to the last event</span>}
+        {node.more !== undefined && <span className="quiet"> + {plural(node.more, 'effect')}</span>}
       </span>
       <span className="tree-after mono">{node.after === undefined ? '' : since(node.after)}</span>
       <span className="tree-from ellipsis" title={node.publisher}>
