@@ -157,6 +157,8 @@ export interface Peer {
   readonly since: number
   readonly lastHeard: number
   readonly goneAt?: number
+  /** It went without a word: its device lost the relay, through which it was heard. */
+  readonly cut?: true
   /** Its clock minus the inspector's, and how sure that is, ms. */
   readonly skew: { readonly ms: number; readonly uncertainty: number }
   /** Events published, received and handled, a second, over the last five. */

@@ -47,6 +47,8 @@ export class KnownPeer implements Numbered {
   since: number
   lastHeard: number
   goneAt: number | undefined
+  /** Whether it went because its device lost the relay. */
+  cut = false
   /** Times in which it was gone, and came back. */
   readonly away: { readonly from: number; readonly to: number }[] = []
   readonly pauses: Pause[] = []
@@ -158,9 +160,10 @@ export class KnownPeer implements Numbered {
     this.changed()
   }
 
-  gone(now: number): boolean {
+  gone(now: number, cut = false): boolean {
     if (this.goneAt !== undefined) return false
     this.goneAt = now
+    this.cut = cut
     this.state = 'gone'
     this.changed()
     return true
@@ -208,6 +211,7 @@ export class KnownPeer implements Numbered {
       since: this.since,
       lastHeard: this.lastHeard,
       ...(this.goneAt === undefined ? {} : { goneAt: this.goneAt }),
+      ...(this.goneAt !== undefined && this.cut ? { cut: true } : {}),
       ...(this.detail === undefined ? {} : { detail: this.detail }),
       away: [...this.away],
       pauses: [...this.pauses],

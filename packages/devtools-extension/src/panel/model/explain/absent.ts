@@ -82,6 +82,14 @@ function awayVerdict(
   const { name, goneAt } = peer
   const subs = numbers(there.map(({ sub }) => sub))
   const gone = { outcome: 'offline', expected: false, subs } as const
+  const kept = row.event.persist !== false && peer.device !== subject.device
+  if (goneAt !== undefined && peer.cut && kept) {
+    const lost =
+      goneAt <= row.ms
+        ? `${name} has not been connected to the relay since ${clockTime(goneAt)}, ${duration(row.ms - goneAt)} before the event was published`
+        : `${name} lost the relay ${duration(goneAt - row.ms)} after the event was published, and was not heard to get it before`
+    return { ...gone, why: `${lost}: the room keeps the event, and sends it when ${name} is back.` }
+  }
   if (goneAt !== undefined && goneAt <= row.ms)
     return {
       ...gone,
