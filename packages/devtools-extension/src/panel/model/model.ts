@@ -155,6 +155,8 @@ export interface Peer {
   readonly pauses: readonly Pause[]
   readonly sources: readonly string[]
   readonly since: number
+  /** By its own clock, from when on it has been captured; what happened there before is not known. */
+  readonly firstAt?: number
   readonly lastHeard: number
   readonly goneAt?: number
   /** It went without a word: its device lost the relay, through which it was heard. */

@@ -45,6 +45,7 @@ export class KnownPeer implements Numbered {
   detail: string | undefined
   readonly sources = new Set<string>()
   since: number
+  firstAt: number
   lastHeard: number
   goneAt: number | undefined
   /** Whether it went because its device lost the relay. */
@@ -78,6 +79,7 @@ export class KnownPeer implements Numbered {
     this.hello = hello
     this.status = hello.status
     this.since = now
+    this.firstAt = hello.now[1]
     this.lastHeard = now
     this.next = hello.oldest
   }
@@ -209,6 +211,7 @@ export class KnownPeer implements Numbered {
       state: this.state,
       sources: [...this.sources],
       since: this.since,
+      firstAt: this.firstAt,
       lastHeard: this.lastHeard,
       ...(this.goneAt === undefined ? {} : { goneAt: this.goneAt }),
       ...(this.goneAt !== undefined && this.cut ? { cut: true } : {}),

@@ -65,7 +65,13 @@ function readable(text: string): void {
 it('of captures with all kinds of trouble', () => {
   for (const seed of [1, 2]) {
     const { session, ids } = captured(250, seed)
-    for (const id of ids) check(session, id)
+    for (const id of ids) {
+      check(session, id)
+      // The row counts what the ledger names.
+      const expected = ledgerOf(session, id).filter((entry) => entry.expected)
+      const row = session.event(id)
+      if (row) expect(expected).toHaveLength(row.expected)
+    }
     for (const type of [...session.types.keys(), 'no.such', 'order.*', '**', 'not a type']) {
       const { headline, findings } = explainType(session, type)
       for (const text of [headline, ...findings.map(({ text }) => text)]) readable(text)
