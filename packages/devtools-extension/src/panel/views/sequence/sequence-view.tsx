@@ -17,18 +17,20 @@ import './sequence.css'
 const ZOOMS = [0.35, 0.5, 0.7, 1, 1.4, 2, 2.8]
 const AS_READ_BEST = 3
 const CALM_MS = 250
+/** Of thousands of events that come and go. */
+const CALM_ALL_MS = 1_000
 
 export function SequenceView({ session, filtered, selection, panel }: ViewProps): ReactNode {
   const selected = useStore(selection)
   const [chosen, setChosen] = useState<Scope>()
   const [shape, setShape] = useState<'diagram' | 'table'>('diagram')
   const [zoom, setZoom] = useState(AS_READ_BEST)
-  const version = useCalmVersion(session, CALM_MS)
   // What is drawn stays as it is while one picks events in it.
   const [picked, setPicked] = useState<Selected>()
   const [anchor, setAnchor] = useState(selected)
   if (selected !== anchor && selected !== picked) setAnchor(selected)
   const scope = chosen ?? (anchor.ids.size > 1 ? 'selection' : 'conversation')
+  const version = useCalmVersion(session, scope === 'shown' ? CALM_ALL_MS : CALM_MS)
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: the session changes in place; its version says so
   const subject = useMemo(

@@ -1,8 +1,6 @@
 /** Session files on their way into the panel: chosen, or dropped on it. */
-import { openSessionFile } from '../../../sources/file.ts'
 import type { Hub } from '../../model/model.ts'
 import { createStore, type Store } from '../../state/store.ts'
-import { plural } from '../../ui/format.ts'
 import type { Panel } from '../view.ts'
 
 export type Import =
@@ -25,9 +23,11 @@ export function importOf(hub: Hub): Store<Import> {
 /** Opens files one after the other; ends at the first that cannot be read, and says why. */
 export async function importFiles(
   hub: Hub,
-  panel: Pick<Panel, 'open' | 'say'>,
+  panel: Pick<Panel, 'open' | 'say' | 'env'>,
   files: readonly File[],
 ): Promise<void> {
+  const { openFile } = panel.env
+  if (!openFile) return panel.say('Session files cannot be opened here')
   const store = importOf(hub)
   const before = store.get()
   if (before.is === 'reading') before.cancel()
@@ -40,12 +40,8 @@ export async function importFiles(
     }
     progress(0)
     try {
-      const { source, lines } = await openSessionFile(file, {
-        onProgress: progress,
-        signal: giveUp.signal,
-      })
-      panel.open(source)
-      panel.say(`Opened ${name}: ${plural(lines, 'line')}`)
+      panel.open(await openFile(file, progress, giveUp.signal))
+      panel.say(`Opened ${name}`)
     } catch (error) {
       if (giveUp.signal.aborted) {
         if (store.get().is === 'reading') store.set(IDLE)

@@ -1,5 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
+import { fileSource } from '../../../sources/file.ts'
 import type { EventRow, Hub, NoteRow, Session } from '../../model/model.ts'
+import type { Panel } from '../view.ts'
 import { dismissImport, importFiles, importOf } from './importer.ts'
 import { countOf, fileName, marksOf, rowsOf } from './rows.ts'
 
@@ -36,6 +38,11 @@ describe('what is exported', () => {
 })
 
 describe('a file that is opened', () => {
+  const panelWith = () => ({
+    open: vi.fn(),
+    say: vi.fn(),
+    env: { openFile: fileSource } as unknown as Panel['env'],
+  })
   const head = { crosstown: 'session', version: 1, at: 0, label: 'a session' }
   const file = (...lines: (object | string)[]) =>
     new File(
@@ -45,16 +52,16 @@ describe('a file that is opened', () => {
 
   it('becomes a source', async () => {
     const hub = {} as Hub
-    const panel = { open: vi.fn(), say: vi.fn() }
+    const panel = panelWith()
     await importFiles(hub, panel, [file(head)])
     expect(panel.open).toHaveBeenCalledOnce()
-    expect(panel.say).toHaveBeenCalledWith('Opened a.ndjson: 1 line')
+    expect(panel.say).toHaveBeenCalledWith('Opened a.ndjson')
     expect(importOf(hub).get()).toEqual({ is: 'idle' })
   })
 
   it('is refused with the line that is wrong, and nothing after it is opened', async () => {
     const hub = {} as Hub
-    const panel = { open: vi.fn(), say: vi.fn() }
+    const panel = panelWith()
     await importFiles(hub, panel, [file(head, '{ "frame": '), file(head)])
     expect(panel.open).not.toHaveBeenCalled()
     expect(importOf(hub).get()).toMatchObject({

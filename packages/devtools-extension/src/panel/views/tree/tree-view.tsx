@@ -34,7 +34,7 @@ import { moveOf } from './tree-keys.ts'
 import './tree.css'
 import { useHeaders } from './use-headers.ts'
 
-const CALM_MS = 250
+const CALM_MS = 500
 /** Conversations shown of a selection. */
 const MOST_ROOTS = 50
 
@@ -263,6 +263,12 @@ function TreeRow({
         <span className="ellipsis" title={node.id}>
           {event && !node.event ? event.type : nameOfNode(node)}
         </span>
+        {state.bad && (
+          <span className="tree-bad state-error" title={state.text}>
+            {' '}
+            ✕
+          </span>
+        )}
         {node.critical && <span className="unseen">, on the way to the last event</span>}
         {node.more !== undefined && <span className="quiet"> + {plural(node.more, 'effect')}</span>}
       </span>
