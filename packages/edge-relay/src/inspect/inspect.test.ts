@@ -850,11 +850,16 @@ describe('an inspector', () => {
     expect(await other.next('answer')).toMatchObject({ error: { code: 'not_found' } })
   })
 
-  it('is asked to come back when the relay closes', async () => {
-    const { attached, relay } = setup()
+  it('is asked to come back when the relay closes, which says goodbye as a peer; devices go on', async () => {
+    const { attached, join, platform, relay } = setup()
+    const one = await join('one')
     const panel = await attached()
+    await one.next('inspect')
     await relay.close()
+    expect(await panel.next('bye')).toMatchObject({ peer: panel.relay, reason: 'closed' })
     expect(await panel.next('goaway')).toMatchObject({ afterMs: 500 })
     expect((await panel.end()).reason).toBe('going_away')
+    expect(one.unread.filter(({ frame }) => frame.frame === 'inspect')).toEqual([])
+    expect(platform.timers).toBe(0)
   })
 })

@@ -135,6 +135,13 @@ export class RoomInspection {
     }
   }
 
+  /** The relay closes: its own tap says so, and ends. Those behind devices are its inspectors' again. */
+  close(): void {
+    this.#outlet?.close()
+    this.#outlet = undefined
+    this.#sessions.clear()
+  }
+
   // From inspectors
 
   /** A frame of an inspector, checked. */
