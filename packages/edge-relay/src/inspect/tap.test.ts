@@ -192,6 +192,27 @@ describe("the relay's own tap", () => {
     await panel.record('confirmed')
   })
 
+  it('tells of what was posted over HTTP and refused', async () => {
+    const { attached, relay, platform } = inspectedRelay({
+      auth: tokens({
+        h: { publish: ['fine.*'], subscribe: [] },
+        p: { ...ALL, inspect: true },
+      }),
+    })
+    const panel = await attached('p')
+    const response = await relay.request('http://localhost/rooms/r/events', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: 'Bearer h' },
+      body: '[{"type":"fine.one"},{"type":"bad.one"}]',
+    })
+    expect(response.status).toBe(403)
+    platform.advance(FLUSH_MS)
+    expect(await panel.record('error')).toMatchObject({
+      code: 'forbidden',
+      message: '2 event(s) posted over HTTP were refused: fine.one, bad.one',
+    })
+  })
+
   it('tells of a stream that does not go on where the device stands', async () => {
     const { attached, join, platform } = inspectedRelay()
     const panel = await attached()
