@@ -77,6 +77,9 @@ export class InspectorHub implements Hub {
       done: (frame, from) => this.#done(frame, from),
       other: (fields, from) => this.#other(fields, from),
       malformed: (reason, from, peer) => this.#malformed(reason, from, peer),
+      busy: () => {
+        this.#session.busy = true
+      },
       idle: () => this.#idle(),
     })
     this.#headers = new Headers(timing, this.#session, (peer, ids) =>
@@ -385,6 +388,7 @@ export class InspectorHub implements Hub {
         for (const peer of link.owing()) this.#grant(link, peer)
       }
     }
+    this.#session.rest()
     this.#headers.look()
   }
 
