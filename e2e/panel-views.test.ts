@@ -138,11 +138,18 @@ test.describe('peers', () => {
     await show(page, 'Peers')
     await page.getByLabel('Event type').fill('cart.itemAdded')
     await page.keyboard.press('Enter')
-    await expect(page.locator('.answer-headline')).toContainText('cart.itemAdded')
+    const answer = page.locator('.answer')
+    await expect(answer).toContainText('cart.itemAdded')
+    // What was meant is one click away.
+    await answer.getByRole('button', { name: 'cart.item_added' }).first().click()
+    await expect(page.getByLabel('Event type')).toHaveValue('cart.item_added')
+    await expect(page.locator('.answer-headline')).toContainText('cart.item_added')
+
     await page
       .getByRole('combobox', { name: 'or a subscription' })
       .selectOption({ label: '3: cart.itemAdded (handler)' })
-    await expect(page.locator('.answer-headline')).toContainText('ubscription')
+    await expect(page.locator('.answer-headline')).toContainText('legacy.ts:19:3')
+    await expect(page.locator('.answer-headline')).toContainText('was never called')
     await expect(page.getByLabel('Event type')).toHaveValue('')
   })
 })
@@ -270,6 +277,69 @@ test.describe('publish', () => {
   })
 })
 
+test.describe('session files', () => {
+  const dialog = (page: Page) => page.getByRole('dialog', { name: 'Session' })
+  const open = async (page: Page) => {
+    await page.getByRole('button', { name: /^Session: export/ }).click()
+    await expect(dialog(page)).toBeVisible()
+  }
+
+  test('what is exported opens again without the application, marks and data included', async ({
+    openStory,
+    openPanel,
+  }) => {
+    const page = await openStory()
+    await expect(page.getByRole('grid', { name: 'Events' })).toContainText('order.confirmed')
+    await open(page)
+    await page.getByLabel('Text of the mark').fill('before the second click')
+    await page.keyboard.press('Enter')
+    await expect(dialog(page).getByRole('listitem')).toContainText('before the second click')
+    await page.getByLabel('With the data of events').check()
+    const downloading = page.waitForEvent('download')
+    await page.getByRole('button', { name: 'Export', exact: true }).click()
+    const file = await (await downloading).path()
+    await expect(dialog(page).getByRole('status')).toContainText('rows in crosstown-')
+
+    await openPanel({ query: 'x' })
+    await expect(page.getByRole('grid', { name: 'Events' })).not.toContainText('order.confirmed')
+    await open(page)
+    await page.getByLabel('Session file').setInputFiles(file)
+    await expect(dialog(page)).toBeHidden()
+    await select(page, 'order.placed')
+    await expect(page.getByRole('grid', { name: 'Events' })).toContainText(
+      'before the second click',
+    )
+    await expect(page.getByRole('complementary', { name: 'Detail' })).toContainText('sku')
+    await show(page, 'Causes')
+    await expect(page.getByRole('tree', { name: 'Events by their causes' })).toContainText(
+      'order.confirmed',
+    )
+  })
+
+  test('a damaged file that is dropped is refused with its line, in words', async ({
+    openStory,
+  }) => {
+    const page = await openStory()
+    await page.evaluate(() => {
+      const head = JSON.stringify({ crosstown: 'session', version: 1, at: 0, label: 'x' })
+      const file = new File([`${head}\n\n{ "frame": "hello"`], 'damaged.ndjson')
+      const dataTransfer = new DataTransfer()
+      dataTransfer.items.add(file)
+      const drag = (type: string) =>
+        document.body.dispatchEvent(
+          new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }),
+        )
+      drag('dragenter')
+      drag('dragover')
+      drag('drop')
+    })
+    const alert = page.getByRole('alert').filter({ hasText: 'damaged.ndjson' })
+    await expect(alert).toContainText('was not opened, and nothing of it is shown. Line 3:')
+    await alert.getByRole('button', { name: 'Dismiss' }).click()
+    await expect(alert).toBeHidden()
+  })
+})
+
 const VIEWS = ['Sequence', 'Causes', 'Peers', 'Store', 'Publish']
 
 test.describe('axe finds nothing', () => {
@@ -281,8 +351,8 @@ test.describe('axe finds nothing', () => {
       ['narrow', 320],
       ['wide', 1600],
     ] as const) {
-      const clean = async (page: Page, what: string) => {
-        const { violations } = await new AxeBuilder({ page }).include('main').analyze()
+      const clean = async (page: Page, what: string, where = 'main') => {
+        const { violations } = await new AxeBuilder({ page }).include(where).analyze()
         expect(violations.map(({ id, nodes }) => `${what}: ${id} ${nodes[0]?.html}`)).toEqual([])
       }
       const begin = async (page: Page) => {
@@ -308,6 +378,9 @@ test.describe('axe finds nothing', () => {
       test(`in their parts: ${colorScheme}, ${name}`, async ({ openStory, page }) => {
         await begin(page)
         await openStory({ purchases: 8 })
+        await page.getByRole('button', { name: /^Session: export/ }).click()
+        await clean(page, 'the dialog for session files', 'dialog')
+        await page.keyboard.press('Escape')
         await show(page, 'Publish')
         await page.getByRole('combobox', { name: 'Type' }).fill('x..')
         await page.getByRole('textbox', { name: 'Data' }).fill('{')

@@ -30,6 +30,8 @@ declare global {
 }
 
 interface Stories {
+  /** The panel without a story: see panel.ts. */
+  openPanel(options?: { readonly settings?: object; readonly query?: string }): Promise<Page>
   /** Opens the panel, and lets the story happen before it. */
   openStory(options?: StoryOptions): Promise<Page>
 }
@@ -37,7 +39,7 @@ interface Stories {
 export const test: TestType<
   PlaywrightTestArgs & PlaywrightTestOptions & Stories,
   PlaywrightWorkerArgs & PlaywrightWorkerOptions
-> = base.extend<Stories, { storyScript: string }>({
+> = base.extend<Pick<Stories, 'openStory'>, { storyScript: string }>({
   storyScript: [
     async ({ browserName: _ }, use) => {
       const { outputFiles } = await build({

@@ -6,6 +6,7 @@ import { browserEnv } from '../panel/browser.ts'
 import { mount } from '../panel/main.tsx'
 import { directDoors, routedDoors } from '../sources/doors.ts'
 import { extensionSource } from '../sources/extension.ts'
+import { fileSource } from '../sources/file.ts'
 import { relaySource } from '../sources/relay.ts'
 import { siteOf } from './site.ts'
 import { devtoolsTheme } from './theme.ts'
@@ -26,5 +27,6 @@ mount(document.querySelector('#panel') as Element, {
     ...(theme === undefined ? {} : { theme }),
     enableSite: site.enable,
     openRelay: relaySource,
+    openFile: fileSource,
   },
 })

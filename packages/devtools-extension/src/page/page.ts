@@ -9,6 +9,7 @@
 import { browserEnv } from '../panel/browser.ts'
 import { mount } from '../panel/main.tsx'
 import { channelSource } from '../sources/channel.ts'
+import { fileSource } from '../sources/file.ts'
 import { relaySource } from '../sources/relay.ts'
 import type { InspectSource } from '../sources/source.ts'
 import { keepToken, keptToken, servedBy } from './served.ts'
@@ -38,6 +39,7 @@ await mount(document.querySelector('#panel') as Element, {
   env: {
     ...browserEnv(),
     keepsToken: true,
+    openFile: fileSource,
     openRelay(relay) {
       keepToken(relay.token)
       return relaySource(relay)

@@ -12,7 +12,11 @@ export interface PanelEnv {
   /** Opens the inspect socket of a relay; absent where the panel cannot. */
   readonly openRelay?: (relay: RelayAddress) => InspectSource
   /** Opens a session file, and rejects in words what is none; absent where the panel cannot. */
-  readonly openFile?: (file: File, progress?: (share: number) => void) => Promise<InspectSource>
+  readonly openFile?: (
+    file: File,
+    progress?: (share: number) => void,
+    signal?: AbortSignal,
+  ) => Promise<InspectSource>
   /** Asks for access to the inspected site, where an extension does not have it yet. */
   readonly enableSite?: () => Promise<void>
   /** Filled into the connect form: a relay that serves this page, say. */

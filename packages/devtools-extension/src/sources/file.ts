@@ -75,6 +75,16 @@ export async function openSessionFile(
   return new FileSource(file, name, head, lines, check.data)
 }
 
+/** The source of a file, as a panel asks for it. @throws as {@link openSessionFile} does */
+export async function fileSource(
+  file: File,
+  onProgress?: (share: number) => void,
+  signal?: AbortSignal,
+): Promise<InspectSource> {
+  const options = { ...(onProgress && { onProgress }), ...(signal && { signal }) }
+  return openSessionFile(file, options)
+}
+
 /** Holds each line to the form of what it says it is. */
 class Checker {
   #number = 0

@@ -234,14 +234,15 @@ export class InspectorHub implements Hub {
       if (!peer.sources.has(link.id) || (peers !== 'all' && !peers.includes(peer.id))) continue
       peer.sources.delete(link.id)
       link.forget(peer.id)
-      if (peer.sources.size === 0) this.#leave(peer, 'is gone', now, false)
+      if (peer.sources.size === 0)
+        this.#leave(peer, 'is gone', now, false, link.source.kind === 'relay')
       else peer.changed()
     }
   }
 
-  #leave(peer: KnownPeer, why: string, now: number, quiet: boolean): void {
+  #leave(peer: KnownPeer, why: string, now: number, quiet: boolean, cut = false): void {
     this.#release(peer)
-    this.#session.gone(peer, why, now, quiet)
+    this.#session.gone(peer, why, now, quiet, cut)
     this.#asks.fail(peer.id, 'unreachable', `${peer.name} is gone`)
   }
 

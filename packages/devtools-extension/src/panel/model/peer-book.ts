@@ -121,6 +121,10 @@ export class PeerBook {
     // A hello has the state of its time; records of before it are history.
     const current = record.at >= peer.hello.now[1]
     const ms = this.#skew.msOf(peer.index, record.at)
+    if (record.at < peer.firstAt) {
+      peer.firstAt = record.at
+      peer.changed()
+    }
     switch (record.is) {
       case 'published':
         peer.rates.count('published', record.events.length, now)

@@ -320,8 +320,8 @@ export class SessionStore implements Session, FactSink {
     return peer
   }
 
-  gone(peer: KnownPeer, why: string, now: number, quiet: boolean): void {
-    if (!peer.gone(now)) return
+  gone(peer: KnownPeer, why: string, now: number, quiet: boolean, cut = false): void {
+    if (!peer.gone(now, cut)) return
     this.book.changed()
     this.changed()
     if (!quiet)

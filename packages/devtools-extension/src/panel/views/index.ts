@@ -3,6 +3,8 @@ import { LogView } from './log/log-view.tsx'
 import { PeersView } from './peers/peers-view.tsx'
 import { PublishView } from './publish/publish-view.tsx'
 import { SequenceView } from './sequence/sequence-view.tsx'
+import { DropFiles } from './session/drop-files.tsx'
+import { SessionTool } from './session/session-tool.tsx'
 import './shared/shared.css'
 import { StoreView } from './store/store-view.tsx'
 import { TravelBanner } from './store/travel-banner.tsx'
@@ -19,7 +21,7 @@ export const views: readonly View[] = [
 ]
 
 /** Above the view: banners that must be seen, a place to drop files on. */
-export const banners: readonly Extra[] = [TravelBanner]
+export const banners: readonly Extra[] = [TravelBanner, DropFiles]
 
 /** Buttons at the end of the toolbar, with the dialogs they open. */
-export const tools: readonly Extra[] = []
+export const tools: readonly Extra[] = [SessionTool]

@@ -1,5 +1,6 @@
 /** All there is to say of one peer: what it is, its subscriptions, its projections. */
 import type { PeerId } from '@crosstown/bus/inspect'
+import { useEffect, useRef } from 'react'
 import type { Peer } from '../../model/model.ts'
 import { count } from '../shared/format.ts'
 import { type Fact, Facts, Notice } from '../shared/notice.tsx'
@@ -22,10 +23,15 @@ export function PeerDetail({
   onExplain(peer: PeerId, sub: number): void
 }) {
   const { hello, status } = peer
+  const place = useRef<HTMLElement>(null)
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another peer is looked at from its beginning
+  useEffect(() => place.current?.scrollIntoView({ block: 'nearest' }), [peer.id])
   return (
-    <section className="part" aria-label={peer.name}>
+    <section className="part" aria-label={peer.name} ref={place}>
       <h2>{peer.name}</h2>
-      {peer.state === 'mismatch' && <Notice severity="warning">{mismatchInWords(peer)}</Notice>}
+      {peer.state === 'mismatch' && (
+        <Notice severity="warning">{peer.detail ?? mismatchInWords(peer)}</Notice>
+      )}
       {status.error && peer.state !== 'gone' && (
         <Notice severity="error">
           {status.error.message} <code>{status.error.code}</code>

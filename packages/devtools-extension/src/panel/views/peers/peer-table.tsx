@@ -61,7 +61,7 @@ export function PeerTable({
             </tr>
             {device.peers.map((peer) => {
               const state = STATES[peer.state]
-              const gone = peer.state === 'gone'
+              const unknown = peer.state === 'gone' || peer.state === 'mismatch'
               const waiting = waitingInWords(peer)
               return (
                 <tr
@@ -86,7 +86,7 @@ export function PeerTable({
                     {state.text}
                   </td>
                   <td>
-                    {peer.status.lead.self && !gone && (
+                    {peer.status.lead.self && !unknown && (
                       <span className="leads">
                         <Icon name="crown" />
                         leads
@@ -94,15 +94,17 @@ export function PeerTable({
                     )}
                   </td>
                   <td
-                    className={!gone && peer.status.relay === 'refused' ? 'state-error' : undefined}
+                    className={
+                      !unknown && peer.status.relay === 'refused' ? 'state-error' : undefined
+                    }
                   >
-                    {gone ? '' : relayInWords(peer)}
+                    {unknown ? '' : relayInWords(peer)}
                   </td>
                   <td className={waiting === '' ? 'quiet' : undefined}>
-                    {gone ? '' : waiting || 'nothing'}
+                    {unknown ? '' : waiting || 'nothing'}
                   </td>
                   <td>
-                    {!gone && (
+                    {!unknown && (
                       <span className="rate-cell">
                         <Sparkline values={rates.get(peer.id) ?? []} />
                         {rate(peer.rate.published + peer.rate.received)}
@@ -113,7 +115,7 @@ export function PeerTable({
                     {peer.lost > 0 && <span aria-hidden="true">⚠ </span>}
                     {count(peer.lost)}
                   </td>
-                  <td className="numeric">{gone ? '' : clockInWords(peer)}</td>
+                  <td className="numeric">{unknown ? '' : clockInWords(peer)}</td>
                 </tr>
               )
             })}

@@ -59,21 +59,23 @@ export function PeersView({ session, panel }: ViewProps): ReactNode {
           onPeer={setChosen}
         />
         <Topology peers={session.peers} version={version} chosen={chosen} onChoose={setChosen} />
-        <PeerTable devices={devices} rates={rates} chosen={chosen} onChoose={setChosen} />
-        {peer ? (
-          <PeerDetail
-            peer={peer}
-            onFilter={() => {
-              panel.setFilter(`peer:${quoted(peer.name)}`)
-              panel.show('log')
-            }}
-            onExplain={(of, sub) => ask({ about: 'subscription', peer: of, sub })}
-          />
-        ) : (
-          <p className="part quiet">
-            Choose a context to see its subscriptions and what it may do.
-          </p>
-        )}
+        <div className="peers-body">
+          <PeerTable devices={devices} rates={rates} chosen={chosen} onChoose={setChosen} />
+          {peer ? (
+            <PeerDetail
+              peer={peer}
+              onFilter={() => {
+                panel.setFilter(`peer:${quoted(peer.name)}`)
+                panel.show('log')
+              }}
+              onExplain={(of, sub) => ask({ about: 'subscription', peer: of, sub })}
+            />
+          ) : (
+            <p className="part quiet">
+              Choose a context to see its subscriptions and what it may do.
+            </p>
+          )}
+        </div>
       </div>
     </div>
   )

@@ -1,9 +1,9 @@
 /** "Why did nothing happen?": asked of a type, or of a subscription. */
 import type { PeerId } from '@crosstown/bus/inspect'
 import { type FormEvent, useId, useMemo } from 'react'
+import { explainSubscription, explainType } from '../../model/index.ts'
 import type { Explanation, Session } from '../../model/model.ts'
 import { Icon } from '../../ui/icon.tsx'
-import { explainSubscription, explainType } from '../conclusions.ts'
 import { ICONS, type Severity } from '../shared/notice.tsx'
 import { subscriptionInWords } from './words.ts'
 

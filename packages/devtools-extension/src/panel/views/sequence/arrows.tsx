@@ -37,13 +37,15 @@ export function Arrow({
 }) {
   const { fromX, toX, top, bottom } = at
   const self = fromX === toX
-  const way = toX < fromX ? -1 : 1
+  // Of what stays in its lane, the label stands where there is room.
+  const crowded = right - fromX < LEAST_LABEL && fromX - GUTTER > right - fromX
+  const way = toX < fromX || (self && crowded) ? -1 : 1
   // A label may go on past the lane it leads to: it has a line of its own.
   const edge = way < 0 ? fromX - GUTTER : right - fromX
   const room = Math.max(24, Math.min(edge - 12, Math.max(LEAST_LABEL, Math.abs(toX - fromX) - 16)))
   const [type, took] = labelOf(message, Math.floor(room / CHARACTER))
   const wide = (type.length + took.length + 1) * CHARACTER
-  const textX = self ? fromX + 12 : fromX + way * 8
+  const textX = fromX + way * (self ? 12 : 8)
   // Ends where the head of the arrow begins to cover it.
   const [endX, endY] = message.failed
     ? [fromX + (toX - fromX) * 0.82, top + (bottom - top) * 0.82]
@@ -58,9 +60,12 @@ export function Arrow({
     state.kin && 'kin',
   ]
   const text = sentence(sequence, message, start)
-  const path = self
-    ? `M${fromX} ${top}h9v${Math.max(6, bottom - top)}h-5`
-    : `M${fromX} ${top}L${endX} ${endY}`
+  const path =
+    self && message.failed
+      ? `M${fromX} ${top}h0`
+      : self
+        ? `M${fromX} ${top}h9v${Math.max(6, bottom - top)}h-5`
+        : `M${fromX} ${top}L${endX} ${endY}`
   return (
     <g
       id={id}
@@ -92,7 +97,7 @@ export function Arrow({
           d={`M${toX - way * 5} ${bottom - spread}h${way * 4}m${-way * 2} 0v${spread * 2}m${-way * 2} 0h${way * 4}`}
         />
       )}
-      <text x={textX} y={top - 4} textAnchor={way < 0 && !self ? 'end' : 'start'}>
+      <text x={textX} y={top - 4} textAnchor={way < 0 ? 'end' : 'start'}>
         {type}
         {took && <tspan className="took"> {took}</tspan>}
       </text>

@@ -21,6 +21,9 @@ import { sentence, summary } from './words.ts'
 const LEAST_LANE = 92
 const MOST_LANE = 280
 const HEADER = 54
+/** Where there is little room: without clocks. */
+const SHORT_HEADER = 37
+const SHORT = 220
 const MARGIN = 240
 
 export function Diagram({
@@ -52,6 +55,7 @@ export function Diagram({
   const start = sequence.messages[0]?.sent ?? 0
   const devices = useMemo(() => namesOfDevices(peers.values()), [peers])
 
+  const header = height < SHORT ? SHORT_HEADER : HEADER
   const top = Math.max(0, scroll - MARGIN)
   const bottom = Math.min(placed.height, scroll + height + MARGIN)
   const [from, to] = windowOf(placed, top, bottom)
@@ -65,14 +69,14 @@ export function Diagram({
     const at = placed.messages[active]
     const box = ref.current
     if (!at || !box) return
-    const view = box.clientHeight - HEADER
+    const view = box.clientHeight - header
     if (at.top - 24 < box.scrollTop) box.scrollTop = at.top - 24
     else if (at.top + 24 > box.scrollTop + view) box.scrollTop = at.top + 24 - view
     const left = Math.min(at.fromX, at.toX) - GUTTER
     const right = Math.max(at.fromX, at.toX) + 24
     if (left < box.scrollLeft) box.scrollLeft = left
     else if (right > box.scrollLeft + box.clientWidth) box.scrollLeft = right - box.clientWidth
-  }, [active, placed])
+  }, [active, placed, header])
 
   useEffect(() => {
     const box = ref.current
@@ -125,7 +129,7 @@ export function Diagram({
           <div
             className="sequence-lanes"
             aria-hidden="true"
-            style={{ inlineSize: placed.width, blockSize: HEADER }}
+            style={{ inlineSize: placed.width, blockSize: header }}
           >
             {placed.groups.map((group) => (
               <div
@@ -145,7 +149,7 @@ export function Diagram({
                 title={laneTitle(lane.name, peers.get(lane.peer))}
               >
                 <span>{lane.name}</span>
-                <small>{skewText(peers.get(lane.peer))}</small>
+                {header === HEADER && <small>{skewText(peers.get(lane.peer))}</small>}
               </div>
             ))}
           </div>

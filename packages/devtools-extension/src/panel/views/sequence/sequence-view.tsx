@@ -1,9 +1,9 @@
 /** Who told whom, when, and how long it took: a sequence diagram of some events. */
 import { type ReactNode, useCallback, useMemo, useState } from 'react'
+import { sequenceOf } from '../../model/index.ts'
 import type { Sequence } from '../../model/model.ts'
 import type { Selected } from '../../state/selection.ts'
 import { useStore } from '../../state/store.ts'
-import { sequenceOf } from '../conclusions.ts'
 import { Segmented } from '../shared/choice.tsx'
 import { count, plural } from '../shared/format.ts'
 import { Empty, Notice } from '../shared/notice.tsx'
@@ -17,18 +17,20 @@ import './sequence.css'
 const ZOOMS = [0.35, 0.5, 0.7, 1, 1.4, 2, 2.8]
 const AS_READ_BEST = 3
 const CALM_MS = 250
+/** Of thousands of events that come and go. */
+const CALM_ALL_MS = 1_000
 
 export function SequenceView({ session, filtered, selection, panel }: ViewProps): ReactNode {
   const selected = useStore(selection)
   const [chosen, setChosen] = useState<Scope>()
   const [shape, setShape] = useState<'diagram' | 'table'>('diagram')
   const [zoom, setZoom] = useState(AS_READ_BEST)
-  const version = useCalmVersion(session, CALM_MS)
   // What is drawn stays as it is while one picks events in it.
   const [picked, setPicked] = useState<Selected>()
   const [anchor, setAnchor] = useState(selected)
   if (selected !== anchor && selected !== picked) setAnchor(selected)
   const scope = chosen ?? (anchor.ids.size > 1 ? 'selection' : 'conversation')
+  const version = useCalmVersion(session, scope === 'shown' ? CALM_ALL_MS : CALM_MS)
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: the session changes in place; its version says so
   const subject = useMemo(
@@ -122,6 +124,9 @@ export function SequenceView({ session, filtered, selection, panel }: ViewProps)
           log, or select fewer.
         </Notice>
       )}
+      {sequence.notes?.map((note) => (
+        <Notice key={note}>{note}</Notice>
+      ))}
       {!anything ? (
         <NothingToDraw
           scope={scope}

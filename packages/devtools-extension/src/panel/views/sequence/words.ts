@@ -30,8 +30,16 @@ export function sentence(sequence: Sequence, message: Message, start: number): s
 
 /** What stands at an arrow, cut to so many characters; how long it took is never cut. */
 export function labelOf(message: Message, characters: number): [type: string, took: string] {
-  const took = message.failed ? '' : message.from === message.to ? '' : shortMeasure(message)
-  return [shorten(message.type, Math.max(4, characters - took.length - 1)), took]
+  const { failed, type, from, to } = message
+  if (failed) {
+    const rest = characters - type.length - 3
+    return [
+      shorten(type, Math.max(4, characters - 2)),
+      rest > 6 ? `✕ ${failed.slice(0, rest)}` : '✕',
+    ]
+  }
+  const took = from === to ? '' : shortMeasure(message)
+  return [shorten(type, Math.max(4, characters - took.length - 1)), took]
 }
 
 function shortMeasure({ ms, plusMinus }: Message): string {

@@ -5,7 +5,7 @@ import type { Selected } from '../../state/selection.ts'
 export type Scope = 'selection' | 'conversation' | 'shown'
 
 /** More is no diagram that anyone reads, and takes its time. */
-export const MOST = 5_000
+export const MOST = 2_000
 
 export interface Subject {
   readonly ids: readonly string[]

@@ -11,11 +11,11 @@ import {
   useRef,
   useState,
 } from 'react'
+import { causalTree } from '../../model/index.ts'
 import type { CausalNode, Session } from '../../model/model.ts'
 import type { Selected } from '../../state/selection.ts'
 import { useStore } from '../../state/store.ts'
-import { causalTree } from '../conclusions.ts'
-import { duration, since } from '../shared/format.ts'
+import { duration, plural, since } from '../shared/format.ts'
 import { Empty } from '../shared/notice.tsx'
 import { useCalmVersion } from '../shared/use-calm.ts'
 import { ROW_HEIGHT } from '../shared/virtual-table.tsx'
@@ -34,7 +34,7 @@ import { moveOf } from './tree-keys.ts'
 import './tree.css'
 import { useHeaders } from './use-headers.ts'
 
-const CALM_MS = 250
+const CALM_MS = 500
 /** Conversations shown of a selection. */
 const MOST_ROOTS = 50
 
@@ -263,7 +263,14 @@ function TreeRow({
         <span className="ellipsis" title={node.id}>
           {event && !node.event ? event.type : nameOfNode(node)}
         </span>
+        {state.bad && (
+          <span className="tree-bad state-error" title={state.text}>
+            {' '}
+            ✕
+          </span>
+        )}
         {node.critical && <span className="unseen">, on the way to the last event</span>}
+        {node.more !== undefined && <span className="quiet"> + {plural(node.more, 'effect')}</span>}
       </span>
       <span className="tree-after mono">{node.after === undefined ? '' : since(node.after)}</span>
       <span className="tree-from ellipsis" title={node.publisher}>
