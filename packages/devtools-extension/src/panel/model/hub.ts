@@ -353,8 +353,10 @@ export class InspectorHub implements Hub {
     // A file may be of the session that is here still.
     const record = live ? read : this.#session.withoutKnown(read, link.firstRow)
     if (!record) return
-    if (record.is === 'found') this.#session.found(record.ids)
-    else this.#session.take(peer, record, live ? from.arrived : undefined, link.hasNotes)
+    if (record.is === 'found') {
+      // Others watch for other things.
+      if (link.isOwn(record.session)) this.#session.found(record.ids)
+    } else this.#session.take(peer, record, live ? from.arrived : undefined, link.hasNotes)
   }
 
   #done(frame: UnreadBatch, from: Waiting): void {
