@@ -1,6 +1,7 @@
 /** The panel in Chromium's DevTools, with real buses in pages, workers, services and other devices. */
 import { AxeBuilder } from '@axe-core/playwright'
 import type { Frame, Page } from '@playwright/test'
+import { loadExtension } from '../scripts/lib/devtools-browser.ts'
 import { start, stop } from './fixtures.ts'
 import { expect, test } from './lib/devtools.ts'
 
@@ -236,3 +237,21 @@ for (const colorScheme of ['light', 'dark'] as const) {
     expect(Object.entries(found).filter(([, all]) => all.length > 0)).toEqual([])
   })
 }
+
+test('a page that is older than the extension is said to be, and heard when it is loaded anew', async ({
+  context,
+  extension,
+  page,
+  site,
+  openPanel,
+}) => {
+  await page.goto(`${site}/?name=tab`)
+  // As an update does: what runs in the page belongs to an extension that is no more.
+  await loadExtension(context, extension)
+  const { panel } = await openPanel(page)
+  await expect(
+    panel.getByText('it was loaded before the extension was installed or updated'),
+  ).toBeVisible()
+  await page.reload()
+  await expect(rows(panel, /tab 1.* is here/)).toBeVisible()
+})

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createBus, memoryLog, relayLink } from '@crosstown/bus'
 import type { Page } from '@playwright/test'
 import { expect, start, startRelay, stop, test } from './fixtures.ts'
 
@@ -89,6 +90,45 @@ test('a token is typed into the page, is in no address, and there again after a 
     expect(asked.some((url) => url.startsWith('ws:'))).toBe(true)
   } finally {
     await stop(child)
+    rmSync(folder, { recursive: true })
+  }
+})
+
+test('the page comes back when the relay was restarted, with what happened meanwhile', async ({
+  page,
+}) => {
+  const folder = mkdtempSync(join(tmpdir(), 'inspector-'))
+  const store = `sqlite:${join(folder, 'events.db')}`
+  const first = await startRelay(store)
+  const { port } = new URL(first.relay.http)
+  const bus = createBus({
+    name: 'orders',
+    source: 'orders',
+    log: memoryLog(),
+    relay: relayLink({ url: first.relay.url, room: 'shop' }),
+  })
+  let second: Awaited<ReturnType<typeof startRelay>> | undefined
+  try {
+    await bus.publish('order.before', 1, { until: 'relayed' })
+    await page.goto(`${first.relay.http}/inspector/?room=shop`)
+    const sources = page.getByRole('button', { name: /^Sources/ })
+    await expect(sources).toContainText('1 open')
+    const row = (type: string) =>
+      page.getByRole('row').filter({ has: page.getByRole('gridcell', { name: type, exact: true }) })
+    await bus.publish('order.seen', 2, { until: 'relayed' })
+    await expect(row('order.seen')).toBeVisible()
+    await stop(first.child)
+    await expect(sources).toContainText('reconnecting')
+    await bus.publish('order.meanwhile', 3)
+    second = await startRelay(store, port)
+    await expect(sources).toContainText('1 open')
+    await bus.publish('order.after', 4, { until: 'relayed' })
+    for (const type of ['order.seen', 'order.meanwhile', 'order.after'])
+      await expect(row(type)).toHaveCount(1)
+    await expect(page.getByText('were lost')).toHaveCount(0)
+  } finally {
+    await bus.close({ timeout: 0 })
+    for (const one of [first, second]) if (one) await stop(one.child)
     rmSync(folder, { recursive: true })
   }
 })

@@ -88,9 +88,11 @@ test('a walk through the log by keyboard alone', async ({ openPanel }) => {
   await expect(grid(page)).toBeFocused()
 
   await page.keyboard.press('Enter')
-  await expect(page.getByRole('complementary', { name: 'Detail' })).toBeVisible()
+  await expect(page.getByRole('tabpanel', { name: 'Payload' })).toBeFocused()
   await page.keyboard.press('Escape')
   await expect(page.getByRole('complementary', { name: 'Detail' })).toBeHidden()
+  await expect(grid(page)).toBeFocused()
+  await expect(selected(page)).toContainText('stock.reserved')
 
   await page.keyboard.press('?')
   await expect(page.getByRole('dialog', { name: 'Keys and queries' })).toBeVisible()
@@ -238,6 +240,86 @@ test('a filter that cannot be understood is underlined and explained', async ({ 
   await expect(page.getByRole('option', { name: /order\.placed/ })).toBeVisible()
 })
 
+test('a time range is set in the minimap by key and by dragging, and stands in the filter', async ({
+  openPanel,
+}) => {
+  const page = await openPanel()
+  await page.evaluate(() =>
+    window.tap().publish(
+      Array.from({ length: 50 }, (_, i) => ({ type: `tick.n${i}` })),
+      { ms: 100 },
+    ),
+  )
+  await expect(rows(page).filter({ hasText: 'tick.n49' })).toBeVisible()
+  const filter = page.getByRole('combobox', { name: 'Filter' })
+  const from = page.getByRole('slider', { name: 'From' })
+  await from.focus()
+  for (let i = 0; i < 5; i++) await page.keyboard.press('Shift+ArrowRight')
+  await expect(filter).toHaveValue(/^after:\S+ before:\S+$/)
+  await expect(rows(page).filter({ hasText: 'tick.n49' })).toBeVisible()
+  await expect(rows(page).filter({ hasText: 'tick.n1' })).toHaveCount(0)
+  await page.keyboard.press('Delete')
+  await expect(filter).toHaveValue('')
+
+  const box = await page.locator('.minimap').boundingBox()
+  if (!box) throw new Error('there is no minimap')
+  await page.mouse.move(box.x + 2, box.y + 5)
+  await page.mouse.down()
+  await page.mouse.move(box.x + box.width / 4, box.y + 5)
+  await page.mouse.up()
+  await expect(rows(page).filter({ hasText: 'tick.n49' })).toHaveCount(0)
+  await expect(filter).toHaveValue(/^after:/)
+})
+
+test('the beginning of the data is asked for where the list rests, and stays where it was redacted', async ({
+  openPanel,
+}) => {
+  const page = await openPanel()
+  await page.setViewportSize({ width: 1400, height: 800 })
+  await page.evaluate(() => {
+    const tap = window.tap()
+    tap.answers.payload = { type: 'object', preview: '{sku: "A1", card: redacted}', size: 2 }
+    tap.publish([{ type: 'order.placed' }])
+  })
+  await expect(rows(page).filter({ hasText: 'order.placed' })).toContainText('card: redacted')
+  const asked = await page.evaluate(() => window.taps['aaaaaaaaaaaa']?.asked)
+  expect(asked).toEqual([{ what: 'payload', event: 'aaaaaaaaaaaa-1', depth: 0 }])
+})
+
+test('several events are selected by mouse and by key, and copied', async ({
+  openPanel,
+  context,
+}) => {
+  await context.grantPermissions(['clipboard-read', 'clipboard-write'])
+  const page = await openPanel()
+  await page.evaluate(() => window.tap().publish('abcdef'.split('').map((type) => ({ type }))))
+  const row = (type: string) =>
+    rows(page).filter({
+      has: page.locator(`[data-column="type"]`, { hasText: new RegExp(`^${type}$`) }),
+    })
+  const chosen = () =>
+    page.locator('.log-row[aria-selected="true"] [data-column="type"]').allTextContents()
+  await row('b').click()
+  await row('e').click({ modifiers: ['ControlOrMeta'] })
+  expect(await chosen()).toEqual(['b', 'e'])
+  await row('c').click()
+  await row('e').click({ modifiers: ['Shift'] })
+  expect(await chosen()).toEqual(['c', 'd', 'e'])
+  await page.keyboard.press('Shift+ArrowDown')
+  expect(await chosen()).toEqual(['c', 'd', 'e', 'f'])
+  await page.evaluate(() => {
+    const tap = window.taps['aaaaaaaaaaaa']
+    if (tap) tap.answers.text = { text: '1' }
+  })
+  await page.keyboard.press('c')
+  await page.getByRole('menuitem', { name: 'Copy 4 events as JSON' }).click()
+  await expect(page.getByText('Copied 4 events')).toBeVisible()
+  const copied = JSON.parse(await page.evaluate(() => navigator.clipboard.readText()))
+  expect(copied).toMatchObject(['c', 'd', 'e', 'f'].map((type) => ({ type, data: 1 })))
+  await page.keyboard.press('Control+a')
+  expect(await chosen()).toEqual(['a', 'b', 'c', 'd', 'e', 'f'])
+})
+
 test('a cell is filtered by and left out from its menu', async ({ openPanel }) => {
   const page = await openPanel()
   await page.evaluate(() => window.tap().publish([{ type: 'a.one' }, { type: 'b.two' }]))
@@ -293,6 +375,8 @@ for (const colorScheme of ['light', 'dark'] as const)
     ['narrow', 320, 600],
   ] as const)
     test(`axe finds nothing: ${name}, ${colorScheme}`, async ({ openPanel, page }) => {
+      // It looks at a dozen states.
+      test.setTimeout(240_000)
       await page.emulateMedia({ colorScheme })
       await page.setViewportSize({ width, height })
       await openPanel()
@@ -334,8 +418,8 @@ for (const colorScheme of ['light', 'dark'] as const)
       })
       await rows(page).filter({ hasText: 'cart.cleared' }).click()
       await page.mouse.move(2, 2)
-      for (const tab of ['Payload', 'Envelope', 'Delivery', 'Causes', 'Timeline']) {
-        await page.getByRole('tab', { name: tab }).click()
+      for (const tab of ['Payload', 'Envelope', 'Delivery', 'Chain', 'Timeline']) {
+        await page.getByRole('tablist', { name: 'Detail' }).getByRole('tab', { name: tab }).click()
         await clean(tab)
       }
       await page.getByRole('combobox', { name: 'Filter' }).fill('dur:>soon ty')

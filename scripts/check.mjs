@@ -2,6 +2,6 @@
 import { gate } from './lib/gate.mjs'
 
 await gate({
-  only: ['format', 'lint', 'types', 'devtools', 'imports', 'platform', 'unit'],
+  only: ['format', 'lint', 'types', 'extension', 'imports', 'platform', 'unit'],
   filter: process.argv.slice(2),
 })

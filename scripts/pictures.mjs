@@ -1,5 +1,7 @@
-// npm run pictures: builds, starts the demo, plays a scene with two devices and writes the README's
-// pictures: docs/images/demo-*.png, each in light and dark. Needs a Chromium and a Deno.
+// npm run pictures: builds, starts the demo, plays scenes with two devices and writes the pictures of
+// README and docs: docs/images/demo-*.png and devtools-*.png, each in light and dark. Needs a Chromium
+// and a Deno.
+//   npm run pictures -- devtools   those of the DevTools only
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { chromium } from '@playwright/test'
@@ -14,12 +16,21 @@ const { env, missing } = await findCapabilities(['chromium', 'deno'])
 if (missing.size > 0) throw new Error([...missing.values()].join('; '))
 process.env.CROSSTOWN_CHROMIUM = env.CROSSTOWN_CHROMIUM
 const { chromiumLaunch } = await import('./lib/chromium.ts')
+const { takeDevtoolsPictures } = await import('./lib/devtools-pictures.mjs')
 
 const folder = join(root, 'docs/images')
 mkdirSync(folder, { recursive: true })
 const demo = await startDemo()
 const browser = await chromium.launch(chromiumLaunch)
 try {
+  if (!process.argv.includes('devtools')) await demoPictures()
+  await takeDevtoolsPictures(demo, browser, folder)
+} finally {
+  await browser.close()
+  await demo.stop()
+}
+
+async function demoPictures() {
   const context = await browser.newContext({
     viewport: { width: 1440, height: 900 },
     locale: 'en-GB',
@@ -57,9 +68,6 @@ try {
   await laptop.locator('html').evaluate(() => scrollTo(0, 0))
   await phone.locator('[data-testid=cart-count][data-count="3"]').waitFor()
   await pictures(both, 'demo')
-} finally {
-  await browser.close()
-  await demo.stop()
 }
 
 function online(page) {

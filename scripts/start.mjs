@@ -91,6 +91,8 @@ if (!stopping) {
   const rule = '-'.repeat(64)
   console.log(`\n${rule}`)
   if (facts.relay) console.log(`  Relay:          http://${facts.relay}`)
+  if (facts.relay && existsSync(join(root, 'packages/devtools-extension/dist/page/index.html')))
+    console.log(`  Inspector:      http://${facts.relay}/inspector?room=${room}`)
   if (facts.demo) console.log(`  Crosstown demo: http://localhost:${facts.demo}/?room=${room}`)
   console.log(`  Ctrl-C stops everything.\n${rule}\n`)
   if (children.size === 0) {

@@ -224,8 +224,8 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
     invariant: 6,
     fault: 'a restored room takes what it trimmed away for what a device had of it',
     file: 'edge-relay/dist/resume.js',
-    find: 'if (!mark && position === cursor)',
-    replace: 'if (position === cursor)',
+    find: "if (reason === 'new_epoch' || reason === 'unknown_position')",
+    replace: 'if (reason)',
     profile: 'trimmed',
   },
   {

@@ -1,6 +1,16 @@
 // Builds the panel as an extension and as a page: dist/chromium, dist/firefox, dist/page, and a zip of
 // each extension. Needs the bus to be built, and the pinned Node, which reads TypeScript.
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import react from '@vitejs/plugin-react'
@@ -10,7 +20,8 @@ import { manifest } from './src/extension/manifest.ts'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const source = join(here, 'src')
-const dist = join(here, 'dist')
+const dist = mkdtempSync(join(tmpdir(), 'crosstown-devtools-build-'))
+process.on('exit', () => rmSync(dist, { recursive: true }))
 const { version } = JSON.parse(readFileSync(join(here, 'package.json'), 'utf8'))
 
 /**
@@ -27,7 +38,6 @@ const withoutHtml = {
   },
 }
 
-rmSync(dist, { recursive: true, force: true })
 const [chromium, firefox] = [join(dist, 'chromium'), join(dist, 'firefox')]
 
 await pages('extension', ['devtools.html', 'panel.html'], chromium)
@@ -42,6 +52,7 @@ for (const [browser, folder] of Object.entries({ chromium, firefox })) {
   writeFileSync(join(folder, 'manifest.json'), `${text}\n`)
   writeFileSync(join(dist, `crosstown-devtools-${version}-${browser}.zip`), zip(folder))
 }
+publish(dist, join(here, 'dist'))
 
 /** Pages with modules; all that they load lies beside them. */
 function pages(folder, names, outDir) {
@@ -91,15 +102,31 @@ function common(outDir) {
   }
 }
 
+/** Makes one folder what another is. What is the same is not touched: a browser may be reading it. */
+function publish(from, to) {
+  const wanted = filesOf(from)
+  for (const file of existsSync(to) ? filesOf(to) : []) {
+    if (!wanted.includes(file)) rmSync(join(to, file))
+  }
+  for (const file of wanted) {
+    const [bytes, path] = [readFileSync(join(from, file)), join(to, file)]
+    if (existsSync(path) && readFileSync(path).equals(bytes)) continue
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, bytes)
+  }
+}
+
+/** Paths in a folder, with forward slashes. */
+function filesOf(folder) {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
+    .map((file) => file.replaceAll('\\', '/'))
+    .sort()
+}
+
 /** The same bytes for the same files, whenever it is made. */
 function zip(folder) {
-  const files = readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name))
-    .sort()
-  const entries = files.map((file) => [
-    file.slice(folder.length + 1).replaceAll('\\', '/'),
-    readFileSync(file),
-  ])
-  return zipSync(Object.fromEntries(entries), { mtime: '1980-01-01T12:00:00', level: 9 })
+  const files = filesOf(folder).map((file) => [file, readFileSync(join(folder, file))])
+  return zipSync(Object.fromEntries(files), { mtime: '1980-01-01T12:00:00', level: 9 })
 }

@@ -42,11 +42,16 @@ export async function launchWithExtension(
     // Chrome takes no extension from its command line any more.
     args: [...args, '--enable-unsafe-extension-debugging', ...switches],
   })
+  return { context, origin: await loadExtension(context, extension) }
+}
+
+/** Loads an unpacked extension, anew where it is there already; gives the origin of its pages. */
+export async function loadExtension(context: BrowserContext, folder: string): Promise<string> {
   const session = await context.browser()?.newBrowserCDPSession()
   const load = 'Extensions.loadUnpacked' as 'Target.activateTarget'
-  const loaded: unknown = await session?.send(load, { path: extension } as never)
+  const loaded: unknown = await session?.send(load, { path: folder } as never)
   await session?.detach()
-  return { context, origin: `chrome-extension://${(loaded as { id: string }).id}/` }
+  return `chrome-extension://${(loaded as { id: string }).id}/`
 }
 
 export interface RealPanel {

@@ -32,7 +32,7 @@ export const phases = [
   { name: 'format', check: format },
   { name: 'lint', check: () => biome('--formatter-enabled=false') },
   { name: 'types', check: compile },
-  { name: 'devtools', check: buildDevtools, built: true },
+  { name: 'extension', check: buildDevtools, built: true },
   { name: 'imports', check: () => node('scripts/check-imports.mjs') },
   { name: 'platform', check: () => node('scripts/check-platform.mjs') },
   ...packages.map((name) => ({ name: `doors:${name}`, check: () => doors(name), built: true })),

@@ -41,5 +41,7 @@ export interface Subscribed {
   matches(type: string): boolean
   /** Calls the handler, whatever the subscription is waiting for. */
   call(delivery: Delivery): void
+  /** An event that it had already was not given to it again. */
+  known(id: string): void
   end(): void
 }

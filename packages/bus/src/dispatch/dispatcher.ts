@@ -160,10 +160,10 @@ export class Dispatcher implements Dispatch {
   ): void {
     const settled = Promise.resolve(result)
     handled?.push(settled)
-    settled.then(
-      () => this.#options.taps.tap?.handled(subscription, event.id, began),
-      (error: unknown) => this.#failed(error, subscription, event, began),
-    )
+    const failed = (error: unknown): void => this.#failed(error, subscription, event, began)
+    const { taps } = this.#options
+    if (taps.tap) settled.then(() => taps.tap?.handled(subscription, event.id, began), failed)
+    else settled.catch(failed)
   }
 
   #failed(error: unknown, subscription: LiveSubscription, event: BusEvent, began: number): void {

@@ -79,6 +79,7 @@ export class Handlers {
       },
       matches: (type) => subscriptions.hears(type) && matches(type),
       call: (delivery) => dispatcher.call(subscription, delivery),
+      known: (id) => this.#taps.tap?.filtered(subscription, id, 'known'),
       end: () => {
         if (!subscription.ended) this.#taps.tap?.unsubscribed(subscription)
         subscriptions.remove(subscription)

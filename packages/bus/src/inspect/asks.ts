@@ -124,7 +124,7 @@ export class Asks {
         return { fault: faults.fault }
       }
       default:
-        throw new AskError('unknown_ask', 'this peer does not know that question')
+        throw new AskError('unknown_ask', 'unknown question')
     }
   }
 
@@ -193,7 +193,7 @@ export class Asks {
   async #event(id: string): Promise<KeptEvent> {
     check(isText(id))
     const event = await this.#find(id)
-    if (!event) throw new AskError('not_found', `neither ring nor log has event ${id}`)
+    if (!event) throw new AskError('not_found', 'no such event')
     return event
   }
 
@@ -332,14 +332,14 @@ export class Asks {
 
   async #needLog(): Promise<Log> {
     const log = await this.#options.open()
-    if (!log) throw new AskError('unreachable', 'this peer has no log')
+    if (!log) throw new AskError('unreachable', 'no log')
     return log
   }
 
   async #view({ view: number, at, path }: Of<'view'>): Promise<Answers['view']> {
     check(isNumber(at) && isPath(path))
     const view = [...this.#options.views].find((one) => one.number === number)
-    if (!view) throw new AskError('not_found', 'there is no such view')
+    if (!view) throw new AskError('not_found', 'no such view')
     const state = at === undefined ? view.state : await this.#stateAt(view, at)
     const redactor = this.#options.redactor()
     const tree = openTree(state, { path, hides: (names) => redactor?.hidesName(names) ?? false })
@@ -404,5 +404,5 @@ function headerOf({ header }: KeptEvent): EventHeader {
 }
 
 function check(holds: boolean): asserts holds {
-  if (!holds) throw new AskError('invalid_ask', 'the question is not of the form it must have')
+  if (!holds) throw new AskError('invalid_ask', 'malformed question')
 }

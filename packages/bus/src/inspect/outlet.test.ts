@@ -186,6 +186,7 @@ describe('an outlet', () => {
         const setup = new Setup({ events: 25 })
         /** What each inspector has accounted for, from where it began. */
         const next = new Map<string, number>()
+        const gone = new Map<string, number>()
         let heard = 0
         let added = 0
         const hear = (): void => {
@@ -212,15 +213,29 @@ describe('an outlet', () => {
             next.set(one.session, at ?? hello.oldest)
           } else setup.send({ ...one, frame: one.do })
           hear()
-          if (one.do === 'detach') next.delete(one.session)
+          if (one.do !== 'detach') continue
+          const at = next.get(one.session)
+          if (at !== undefined) gone.set(one.session, at)
+          next.delete(one.session)
         }
-        // Whoever comes back, with all the credit there is, has heard of every number there was.
-        for (const [session, at] of [...next]) {
+        // Who is attached has, with all the credit there is, heard of every number there was; and so
+        // has who comes back.
+        const total = (): number | undefined =>
+          setup.frames.findLast((frame) => frame.frame === 'hello')?.next
+        for (const session of next.keys()) {
+          if (!setup.outlet.has(session)) next.delete(session)
+          else setup.send({ frame: 'grant', session, credit: 1_000 })
+        }
+        setup.outlet.flush()
+        setup.outlet.hello()
+        hear()
+        for (const at of next.values()) expect(at).toBe(total())
+        for (const [session, at] of gone) {
           setup.frames.length = heard = 0
+          next.set(session, at)
           setup.send({ frame: 'attach', session, credit: 1_000, resume: { p: at } })
           hear()
-          const hello = setup.frames.find((frame) => frame.frame === 'hello')
-          expect(next.get(session)).toBe(hello?.next)
+          expect(next.get(session)).toBe(total())
         }
       }),
     )

@@ -122,6 +122,7 @@ export class Outlet<Source = never> {
 
   /** Something is to be sent soon. */
   wake(): void {
+    if (!this.#active) return
     this.#cancelFlush ??= this.#options.clock.timer(FLUSH_MS, () => this.flush())
   }
 
@@ -244,7 +245,7 @@ export class Outlet<Source = never> {
       )
     }
     try {
-      if (!attached) throw new AskError('not_attached', 'attach before you ask')
+      if (!attached) throw new AskError('not_attached', 'attach first')
       const more = (result: unknown): void => reply({ more: true, result })
       reply({ result: await this.#options.answer(ask, session, more) })
     } catch (error) {

@@ -363,7 +363,7 @@ export function messageOf(error: unknown): string {
     const said = String(message ?? error)
     return cause instanceof Error ? `${said}: ${cause.message}` : said
   } catch {
-    return 'something that cannot be shown'
+    return '?'
   }
 }
 

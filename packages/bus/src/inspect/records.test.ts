@@ -110,6 +110,23 @@ describe('records', () => {
     expect(inspector.of('unsubscribed')).toMatchObject([{ sub: 2 }])
   })
 
+  it('say where a subscription that began in the log had an event already', async () => {
+    const page = await new Page().attach()
+    const { bus, network, inspector } = page
+    const heard: unknown[] = []
+    void bus.publish('a.b', 1)
+    bus.subscribe('a.*', ({ id }) => heard.push(id), { from: 'start' })
+    const published = [2, 3].map((n) => bus.publish('a.b', n))
+    await network.until(Promise.all(published))
+    await network.run(200)
+    expect(heard).toHaveLength(3)
+    const known = inspector.of('filtered')
+    expect(known.every(({ sub, why }) => sub === 1 && why === 'known')).toBe(true)
+    const ids = known.flatMap((record) => unpackIds(record.ids))
+    expect(ids.length).toBeGreaterThan(0)
+    for (const id of ids) expect(heard).toContain(id)
+  })
+
   it('announce subscriptions and views, with where they were made', async () => {
     const page = await new Page().attach()
     const { bus, network, inspector } = page

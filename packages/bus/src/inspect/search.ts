@@ -1,6 +1,6 @@
 /** Terms over data: `data.a.b:42` of an inspector's query. What is hidden fulfils none. */
 import type { DataTerm } from './frames.ts'
-import { childrenOf, type Hides } from './tree.ts'
+import { type Hides, lookAt } from './tree.ts'
 
 /** Elements of a list looked at. */
 const MAX_ELEMENTS = 10_000
@@ -25,7 +25,7 @@ function valuesAt(
   if (step === undefined) return [value]
   const values: unknown[] = []
   const isList = (Array.isArray(value) || value instanceof Set) && !/^\d+$/.test(step)
-  for (const [, child, name = ''] of childrenOf(value, 0, MAX_ELEMENTS)) {
+  for (const [, child, name = ''] of lookAt(value, 0, MAX_ELEMENTS).children) {
     if (!isList && name !== step) continue
     const found = valuesAt(child, isList ? path : rest, [...names, name], hides)
     if (!found) return undefined

@@ -14,14 +14,16 @@ export interface Opening {
   readonly depth?: number | undefined
   /** The first child shown of the value at the path. @default 0 */
   readonly from?: number | undefined
+  /** @default nothing */
   readonly hides?: Hides | undefined
 }
 
 const MAX_DEPTH = 6
 const MAX_CHILDREN = 100
 const MAX_PREVIEW = 120
-/** Children in a preview. */
+/** Children in a preview, and characters of one. */
 const PREVIEWED = 8
+const MAX_PREVIEWED = 40
 
 /** An entry of a Map whose key is no text. */
 class Pair {
@@ -34,24 +36,82 @@ class Pair {
   }
 }
 
-const PAIR = ['key', 'value'] as const
-
 /** A child, by which it is asked for, and the name by which it is hidden; a Pair's have none. */
 type Child = readonly [key: string | number, value: unknown, name?: string]
 
+interface Look {
+  readonly type: Tree['type']
+  /** How many children there are; absent where there can be none. */
+  readonly size?: number
+  readonly children: readonly Child[]
+}
+
+/** What a value is, with children from number `from` on, at most `limit`. */
+export function lookAt(value: unknown, from = 0, limit = 0): Look {
+  const part = <T>(all: ArrayLike<T>, child: (one: T, at: number) => Child): Child[] => {
+    const children: Child[] = []
+    for (let at = from; at < all.length && at < from + limit; at++)
+      children.push(child(all[at] as T, at))
+    return children
+  }
+  const list = (type: Tree['type'], all: ArrayLike<unknown>, named = true): Look => ({
+    type,
+    size: all.length,
+    children: part(all, (one, at) => (named ? [at, one, String(at)] : [at, one])),
+  })
+  if (value === null) return { type: 'null', children: [] }
+  if (typeof value === 'function' || typeof value === 'symbol') return list('object', [])
+  if (typeof value !== 'object') return { type: typeof value as Tree['type'], children: [] }
+  if (value instanceof Pair) return list('array', [value.key, value.value], false)
+  if (Array.isArray(value)) return list('array', value)
+  if (ArrayBuffer.isView(value)) {
+    const { buffer, byteOffset, byteLength } = value
+    const bytes = (): Uint8Array => new Uint8Array(buffer, byteOffset, byteLength)
+    return list('view', value instanceof DataView ? bytes() : (value as Uint8Array))
+  }
+  const type = tagOf(value).toLowerCase()
+  switch (type) {
+    case 'date':
+    case 'regexp':
+    case 'url':
+      return { type, children: [] }
+    case 'arraybuffer':
+      return list(type, new Uint8Array(value as ArrayBuffer))
+    case 'set':
+      return list(type, [...(value as Set<unknown>)])
+    case 'map': {
+      const all = [...(value as Map<unknown, unknown>)]
+      const children = part(all, ([key, item], at) =>
+        typeof key === 'string' ? [key, item, key] : [at, new Pair(key, item), String(key)],
+      )
+      return { type, size: all.length, children }
+    }
+    default: {
+      const keys = Object.keys(value)
+      const children = part(keys, (key) => [key, (value as Record<string, unknown>)[key], key])
+      return { type: 'object', size: keys.length, children }
+    }
+  }
+}
+
+function tagOf(value: unknown): string {
+  return Object.prototype.toString.call(value).slice(8, -1)
+}
+
 /** What is found at the path; `missing` where there is nothing. */
 export function openTree(root: unknown, opening: Opening): Tree {
-  const { path = [], depth = 2, from = 0, hides = SHOWN } = opening
+  const { path = [], depth = 2, from = 0, hides = () => false } = opening
   let value = root
-  const names: string[] = []
+  let names: readonly string[] = []
   const above: unknown[] = []
   for (const step of path) {
     if (hides(names)) break
-    const child = childAt(value, step)
+    // Found by what it is called: what it inherits is none of its children.
+    const child = lookAt(value, 0, Number.POSITIVE_INFINITY).children.find(([key]) => key === step)
     if (!child) return { type: 'missing', preview: '' }
     above.push(value)
     value = child[1]
-    if (child[2] !== undefined) names.push(child[2])
+    names = below(names, child[2])
   }
   return treeOf(value, names, above, Math.min(depth, MAX_DEPTH), from, hides)
 }
@@ -65,158 +125,49 @@ function treeOf(
   hides: Hides,
 ): Tree {
   if (hides(names)) return { type: 'redacted', preview: 'redacted' }
-  const type = typeOf(value)
   if (above.includes(value)) return { type: 'cycle', preview: short(value) }
-  const size = sizeOf(value)
+  const { type, size, children } = lookAt(value, from, depth > 0 ? MAX_CHILDREN : 0)
   const tree = { type, preview: previewOf(value, names, hides) }
   if (size === undefined) return tree
-  if (depth === 0 || size === 0) return { ...tree, size }
-  const children = childrenOf(value, from, MAX_CHILDREN).map(
-    ([key, child, name]): readonly [string | number, Tree] => [
-      key,
-      treeOf(child, below(names, name), [...above, value], depth - 1, 0, hides),
-    ],
-  )
-  return { ...tree, size, children }
+  if (children.length === 0) return { ...tree, size }
+  const opened = children.map(([key, child, name]): readonly [string | number, Tree] => [
+    key,
+    treeOf(child, below(names, name), [...above, value], depth - 1, 0, hides),
+  ])
+  return { ...tree, size, children: opened }
 }
-
-const SHOWN: Hides = () => false
 
 function below(names: readonly string[], name: string | undefined): readonly string[] {
   return name === undefined ? names : [...names, name]
 }
 
-function typeOf(value: unknown): Tree['type'] {
-  if (value === null) return 'null'
-  if (typeof value !== 'object') return typeof value as Tree['type']
-  if (Array.isArray(value) || value instanceof Pair) return 'array'
-  if (ArrayBuffer.isView(value)) return 'view'
-  const tag = tagOf(value).toLowerCase()
-  return KINDS.has(tag) ? (tag as Tree['type']) : 'object'
-}
-
-const KINDS: ReadonlySet<string> = new Set(['date', 'regexp', 'url', 'map', 'set', 'arraybuffer'])
-
-function tagOf(value: object): string {
-  return Object.prototype.toString.call(value).slice(8, -1)
-}
-
-/** How many children a value has; `undefined` where it can have none. */
-function sizeOf(value: unknown): number | undefined {
-  switch (typeOf(value)) {
-    case 'array':
-      return value instanceof Pair ? 2 : (value as unknown[]).length
-    case 'map':
-    case 'set':
-      return (value as Set<unknown>).size
-    case 'view':
-    case 'arraybuffer':
-      return elementsOf(value as ArrayBuffer).length
-    case 'object':
-      return Object.keys(value as object).length
-    default:
-      return undefined
-  }
-}
-
-/** Of a DataView and of an ArrayBuffer, the bytes. */
-function elementsOf(value: ArrayBuffer | ArrayBufferView): ArrayLike<unknown> {
-  if (!ArrayBuffer.isView(value)) return new Uint8Array(value)
-  if (!(value instanceof DataView)) return value as Uint8Array
-  return new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
-}
-
-/** Children from number `from` on, at most `limit`. */
-export function childrenOf(value: unknown, from = 0, limit: number = MAX_CHILDREN): Child[] {
-  const through = from + limit
-  switch (typeOf(value)) {
-    case 'array':
-      if (value instanceof Pair)
-        return PAIR.slice(from, through).map((part, i): Child => [from + i, value[part]])
-      return listed(value as unknown[], from, through)
-    case 'view':
-    case 'arraybuffer':
-      return listed(elementsOf(value as ArrayBuffer), from, through)
-    case 'set':
-      return listed([...(value as Set<unknown>)], from, through)
-    case 'map':
-      return [...(value as Map<unknown, unknown>)]
-        .slice(from, through)
-        .map(([key, item], i): Child => entryOf(key, item, from + i))
-    case 'object':
-      return Object.keys(value as object)
-        .slice(from, through)
-        .map((key): Child => [key, (value as Record<string, unknown>)[key], key])
-    default:
-      return []
-  }
-}
-
-function entryOf(key: unknown, item: unknown, index: number): Child {
-  return typeof key === 'string' ? [key, item, key] : [index, new Pair(key, item), String(key)]
-}
-
-function listed(list: ArrayLike<unknown>, from: number, through: number): Child[] {
-  const children: Child[] = []
-  for (let i = from; i < Math.min(list.length, through); i++) children.push([i, list[i], String(i)])
-  return children
-}
-
-function childAt(value: unknown, step: string | number): Child | undefined {
-  const type = typeOf(value)
-  if (type === 'map' && typeof step === 'string') {
-    const map = value as Map<unknown, unknown>
-    return map.has(step) ? [step, map.get(step), step] : undefined
-  }
-  if (type !== 'object') return Number(step) < 0 ? undefined : childrenOf(value, Number(step), 1)[0]
-  return Object.hasOwn(value as object, step)
-    ? [step, (value as Record<string, unknown>)[step], String(step)]
-    : undefined
-}
-
 /** One line. */
 function previewOf(value: unknown, names: readonly string[], hides: Hides): string {
-  const size = sizeOf(value)
+  const { type, size, children } = lookAt(value, 0, PREVIEWED)
   if (size === undefined) return short(value)
-  const type = typeOf(value)
-  const bare = type === 'array' || type === 'view' || type === 'set' || type === 'arraybuffer'
-  let text = ''
-  for (const [key, child, name] of childrenOf(value, 0, PREVIEWED)) {
-    const shown = hides(below(names, name)) ? 'redacted' : short(child, 40)
-    text += `${text && ', '}${bare ? '' : `${key}: `}${shown}`
-    if (text.length > MAX_PREVIEW) break
-  }
-  if (size > PREVIEWED) text += ', …'
-  const kind = type === 'object' || type === 'array' ? '' : `${tagOf(value as object)}(${size}) `
-  return cut(bare ? `${kind}[${text}]` : `${kind}{${text}}`, MAX_PREVIEW)
+  const keyed = type === 'object' || type === 'map'
+  const parts = children.map(([key, child, name]) => {
+    const shown = hides(below(names, name)) ? 'redacted' : short(child, MAX_PREVIEWED)
+    return keyed ? `${key}: ${shown}` : shown
+  })
+  if (size > PREVIEWED) parts.push('…')
+  const text = keyed ? `{${parts.join(', ')}}` : `[${parts.join(', ')}]`
+  return cut(type === 'object' || type === 'array' ? text : `${tagOf(value)}(${size}) ${text}`)
 }
 
 /** A value that is not opened. */
 function short(value: unknown, length: number = MAX_PREVIEW): string {
-  switch (typeOf(value)) {
-    case 'string':
-      return cut(JSON.stringify((value as string).slice(0, length)), length)
-    case 'bigint':
-      return cut(`${value}n`, length)
-    case 'number':
-      return Object.is(value, -0) ? '-0' : String(value)
-    case 'date':
-      // An invalid one has no ISO form.
-      return Number.isNaN(Number(value)) ? 'Invalid Date' : (value as Date).toISOString()
-    case 'array':
-      return value instanceof Pair ? `${short(value.key, 20)} => ${short(value.value, 20)}` : '[…]'
-    case 'object':
-      return '{…}'
-    case 'map':
-    case 'set':
-    case 'view':
-    case 'arraybuffer':
-      return `${tagOf(value as object)}(${sizeOf(value)})`
-    default:
-      return cut(String(value), length)
-  }
+  const { type, size } = lookAt(value)
+  if (value instanceof Pair) return `${short(value.key, 20)} => ${short(value.value, 20)}`
+  if (type === 'array') return '[…]'
+  if (type === 'object') return '{…}'
+  if (size !== undefined) return `${tagOf(value)}(${size})`
+  if (type === 'string') return cut(JSON.stringify((value as string).slice(0, length)), length)
+  // An invalid one has no ISO form.
+  if (type === 'date' && !Number.isNaN(Number(value))) return (value as Date).toISOString()
+  return cut(Object.is(value, -0) ? '-0' : String(value) + (type === 'bigint' ? 'n' : ''), length)
 }
 
-function cut(text: string, length: number): string {
+function cut(text: string, length: number = MAX_PREVIEW): string {
   return text.length > length ? `${text.slice(0, length - 1)}…` : text
 }

@@ -25,6 +25,8 @@ export interface CatchUpOptions {
   readonly open: (event: LoggedEvent) => BusEvent | undefined
   readonly where: ((event: BusEvent) => boolean) | undefined
   readonly deliver: (delivery: Delivery) => void
+  /** Told of a live event that was read already. */
+  readonly known?: (id: string) => void
   readonly ended: () => boolean
   /** Whether revisions are those of a room. */
   readonly hasRelay: boolean
@@ -60,7 +62,8 @@ export class CatchUp {
   readonly intercept = (delivery: Delivery): boolean => {
     if (!this.#waiting) {
       const read = this.#wasRead(delivery.event)
-      if (!read) this.#remember(delivery.event.id)
+      if (read) this.#options.known?.(delivery.event.id)
+      else this.#remember(delivery.event.id)
       return read
     }
     if (this.#waiting.length >= MAX_WAITING) {
@@ -150,7 +153,10 @@ export class CatchUp {
 
   #deliver(waiting: readonly Delivery[]): void {
     for (const delivery of waiting) {
-      if (this.#wasRead(delivery.event)) continue
+      if (this.#wasRead(delivery.event)) {
+        this.#options.known?.(delivery.event.id)
+        continue
+      }
       this.#remember(delivery.event.id)
       this.#options.deliver(delivery)
     }

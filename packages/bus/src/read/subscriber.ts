@@ -91,6 +91,7 @@ export class Subscriber<Handler> {
       open: decode,
       where,
       deliver: (delivery) => subscribed.call(delivery),
+      known: (id) => subscribed.known(id),
       ended: () => subscribed.ended,
       hasRelay,
       report,

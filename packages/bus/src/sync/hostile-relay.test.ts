@@ -142,6 +142,19 @@ class Device {
 
 const header: EventHeader = { id: 'far-1', type: 'theirs', source: 'page', time: 1 }
 
+const inspector = { inspect: 1, session: '1.s' }
+const INSPECTING: readonly (object | string)[] = [
+  { ...inspector, frame: 'attach', credit: 5, resume: { far: 1e15, __proto__: 7 } },
+  { ...inspector, frame: 'attach', credit: -1, to: '__proto__' },
+  { ...inspector, inspect: 9, frame: 'attach', credit: 5 },
+  { ...inspector, frame: 'grant', credit: 5 },
+  { ...inspector, frame: 'ask', to: 'far', id: 1, ask: { what: 'publish', type: 'a..b' } },
+  { ...inspector, frame: 'batch', peer: 'far', first: 1, records: [{}] },
+  { ...inspector, frame: 'detach' },
+  'null',
+  '{',
+]
+
 const FRAMES: readonly KnownFrame[] = (
   [
     [welcome, []],
@@ -177,6 +190,10 @@ const FRAMES: readonly KnownFrame[] = (
       },
       [],
     ],
+    ...INSPECTING.map((frame): [Frame, string[]] => [
+      { frame: 'inspect', text: typeof frame === 'string' ? frame : JSON.stringify(frame) },
+      [],
+    ]),
     [{ frame: 'heartbeat', head: 'e.1.a' }, []],
     [{ frame: 'goaway', afterMs: 1, jitterMs: 0 }, []],
     [{ frame: 'error', code: 'rate_limited', message: 'no' }, []],

@@ -10,6 +10,7 @@ import {
   Fault,
   type Fields,
   fail,
+  flag,
   listOf,
   number,
   oneOf,
@@ -69,6 +70,8 @@ export interface PeerLine {
   readonly lost: number
   readonly number: number
   readonly load: number
+  /** It was on the machine of the panel that wrote the file. */
+  readonly local?: boolean
 }
 
 /** The data of an event, opened as far as who wrote the file had it, and whole where it was to be had. */
@@ -126,7 +129,7 @@ const peer = shape(
     number: whole(1, 1_000_000),
     load: whole(1, 1_000_000),
   },
-  { goneAt: time },
+  { goneAt: time, local: flag },
 )
 const payload = shape(
   { peer: text(300, 1), event: headerText, tree: readTree },

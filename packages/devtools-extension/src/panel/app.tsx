@@ -44,30 +44,38 @@ export function App({ hub, filtered, settings, env }: AppProps): ReactNode {
   const [message] = useState<Store<Message | undefined>>(() => createStore(undefined))
   const [filter] = useState(() => createStore(filtered.query.text))
   const [dialog, setDialog] = useState<DialogName>()
+  const [asked] = useState(() => createStore<DetailAsked>({}))
   const [added, setAdded] = useState<readonly InspectSource[]>([])
   const filterInput = useRef<HTMLInputElement>(null)
   const work = useRef<HTMLDivElement>(null)
   const size = useSize(work)
 
   const panel = useMemo<Panel>(
-    () => createPanel({ hub, filtered, settings, env, selection, message, filter, setAdded }),
-    [hub, filtered, settings, env, selection, message, filter],
+    () =>
+      createPanel({ hub, filtered, settings, env, selection, message, filter, asked, setAdded }),
+    [hub, filtered, settings, env, selection, message, filter, asked],
   )
   const kept = useStore(settings)
   const text = useStore(filter)
   const selected = useStore(selection)
+  const { closed, opened } = useStore(asked)
   const theme = useTheme(kept.theme, env.theme)
 
   const view = views.find(({ id }) => id === kept.view) ?? views[0]
   const props = { hub, session, filtered, selection, panel }
+  const showsDetail =
+    view?.detail === true &&
+    selected.row !== undefined &&
+    (kept.detail.open ? closed !== selected.row : opened === selected.row)
 
   const run = useEffectEvent((command: Command): boolean => {
     if (command === 'filter') {
       filterInput.current?.focus()
       filterInput.current?.select()
     } else if (command === 'back') {
-      if (!kept.detail.open || selected.row === undefined) return false
-      selection.clear()
+      if (selected.row === undefined) return false
+      if (showsDetail) asked.set({ closed: selected.row })
+      else selection.clear()
       focusView()
     } else if (command === 'pause') panel.paused.set(!panel.paused.get())
     else if (command === 'record') hub.setRecording(!session.recording)
@@ -76,9 +84,10 @@ export function App({ hub, filtered, settings, env }: AppProps): ReactNode {
       selection.clear()
     } else if (command === 'help') setDialog('help')
     else if (command === 'publish') panel.publish(selected.current)
-    else if (command === 'detail')
-      settings.update((now) => ({ ...now, detail: { ...now.detail, open: true } }))
-    else {
+    else if (command === 'detail') {
+      panel.detail()
+      requestAnimationFrame(focusDetail)
+    } else {
       const wanted = views.find(({ key }) => command === `view-${key}`)
       if (!wanted) return false
       panel.show(wanted.id)
@@ -98,7 +107,6 @@ export function App({ hub, filtered, settings, env }: AppProps): ReactNode {
 
   if (!view) return null
   const wide = size.width >= WIDE
-  const showsDetail = view.detail && kept.detail.open && selected.row !== undefined
   const most = wide ? size.width - LEAST_VIEW.width : size.height - LEAST_VIEW.height
   const least = wide ? LEAST_DETAIL.width : LEAST_DETAIL.height
   const detailSize = Math.max(least, Math.min(wide ? kept.detail.width : kept.detail.height, most))
@@ -186,15 +194,22 @@ export function App({ hub, filtered, settings, env }: AppProps): ReactNode {
   )
 }
 
+/** Rows whose detail was closed, or opened, against what the settings say. */
+interface DetailAsked {
+  readonly closed?: number
+  readonly opened?: number
+}
+
 interface PanelParts extends AppProps {
   readonly selection: Selection
   readonly message: Store<Message | undefined>
   readonly filter: Store<string>
+  readonly asked: Store<DetailAsked>
   setAdded(change: (added: readonly InspectSource[]) => readonly InspectSource[]): void
 }
 
 function createPanel(parts: PanelParts): Panel {
-  const { hub, filtered, settings, env, selection, message, filter, setAdded } = parts
+  const { hub, filtered, settings, env, selection, message, filter, asked, setAdded } = parts
   const say = (text: string): void => message.set({ text })
   const panel: Panel = {
     env,
@@ -217,8 +232,12 @@ function createPanel(parts: PanelParts): Panel {
         return
       }
       selection.select(row)
-      settings.update((now) => ({ ...now, detail: { ...now.detail, open: true } }))
+      panel.detail()
       if (filtered.indexOf(row.row) < 0) say('The filter hides its row')
+    },
+    detail() {
+      const { row } = selection.get()
+      asked.set(row === undefined ? {} : { opened: row })
     },
     setFilter(text) {
       filter.set(text)
@@ -246,6 +265,12 @@ function createPanel(parts: PanelParts): Panel {
 function focusView(): void {
   const view = document.getElementById('view-panel')
   const target = view?.querySelector<HTMLElement>('[data-keys="grid"]') ?? view
+  target?.focus()
+}
+
+function focusDetail(): void {
+  const detail = document.getElementById('detail-panel')
+  const target = detail?.querySelector<HTMLElement>('[role="tree"]') ?? detail
   target?.focus()
 }
 

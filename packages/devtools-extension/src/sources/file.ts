@@ -41,11 +41,10 @@ export interface SessionFileOptions {
   readonly signal?: AbortSignal
 }
 
-/** A file that was found to be whole. */
-export interface SessionFile {
+/** A file that was found to be whole, to be given to the panel. */
+export interface SessionFile extends InspectSource {
   readonly head: SessionHead
   readonly lines: number
-  readonly source: InspectSource
 }
 
 /** Bytes after which others have their turn. */
@@ -73,7 +72,7 @@ export async function openSessionFile(
   }
   const { head, lines } = check.end()
   onProgress?.(1)
-  return { head, lines, source: new FileSource(file, name, check.data) }
+  return new FileSource(file, name, head, lines, check.data)
 }
 
 /** The source of a file, as a panel asks for it. @throws as {@link openSessionFile} does */
@@ -182,9 +181,11 @@ function turn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve))
 }
 
-class FileSource implements InspectSource {
+class FileSource implements SessionFile {
   readonly kind = 'file'
   readonly label: string
+  readonly head: SessionHead
+  readonly lines: number
   readonly #file: Blob
   readonly #data: ReadonlyMap<string, PayloadLine>
   readonly #closed = new AbortController()
@@ -194,9 +195,17 @@ class FileSource implements InspectSource {
   #wake: (() => void) | undefined
   #attached = 0
 
-  constructor(file: Blob, label: string, data: ReadonlyMap<string, PayloadLine>) {
+  constructor(
+    file: Blob,
+    label: string,
+    head: SessionHead,
+    lines: number,
+    data: ReadonlyMap<string, PayloadLine>,
+  ) {
     this.#file = file
     this.label = label
+    this.head = head
+    this.lines = lines
     this.#data = data
   }
 

@@ -2,7 +2,7 @@
 import { type Bus, createBus, memoryLog, relayLink } from '@crosstown/bus'
 import { deviceName } from '@crosstown/bus/protocol'
 import { afterEach, describe, expect, it } from 'vitest'
-import { createRelay } from '../relay.ts'
+import { createRelay, type RelayOptions } from '../relay.ts'
 import { type RelayServer, serve } from '../runtimes/node.ts'
 import { connectInspector, type InspectorProbe } from '../testing/inspector.ts'
 
@@ -13,8 +13,8 @@ afterEach(async () => {
   for (const open of closing.splice(0).reverse()) await open.close()
 })
 
-async function relayServer(port = 0): Promise<RelayServer> {
-  const server = await serve(createRelay(), { port })
+async function relayServer(options: RelayOptions = {}): Promise<RelayServer> {
+  const server = await serve(createRelay(options), { port: 0 })
   closing.push(server)
   return server
 }
@@ -151,6 +151,34 @@ describe('an inspector of a room', () => {
     third.subscribe('order.*', () => {})
     await helloOf(panel, 'three')
   })
+
+  it('that stops reading is closed so that it may come back, and nobody waits for it', async () => {
+    const limits = { pauseBytes: 64 * 1024, bufferBytes: 128 * 1024 }
+    const server = await relayServer({ limits })
+    const orders = service(server, 'orders')
+    const stock = service(server, 'stock')
+    await Promise.all([online(orders), online(stock)])
+    const panel = await inspector(server)
+    await helloOf(panel, 'orders')
+    panel.pause()
+    // More than the relay and the system's sockets hold between them.
+    for (let batch = 0; batch < 60; batch++) {
+      const events = Array.from({ length: 500 }, (_, i) => ({
+        type: 'order.created' as const,
+        data: { id: `${batch}-${i}` },
+        metadata: { requestId: 'x'.repeat(200) },
+      }))
+      await orders.publishBatch(events, { until: 'relayed' })
+    }
+    const heard = new Promise<void>((resolve) => {
+      stock.subscribe('order.shipped', () => resolve())
+    })
+    await orders.publish('order.shipped', { id: 'last' }, { until: 'relayed' })
+    await heard
+    panel.resume()
+    expect(await panel.next('error')).toMatchObject({ code: 'slow_reader' })
+    expect(await panel.end()).toEqual({ code: 3002, reason: 'slow_reader' })
+  }, 60_000)
 
   it('does not see a device that does not want it', async () => {
     const server = await relayServer()

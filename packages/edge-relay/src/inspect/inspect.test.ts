@@ -1,5 +1,6 @@
 import type { Ask } from '@crosstown/bus/inspect'
 import { deviceName, type Rights } from '@crosstown/bus/protocol'
+import * as fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Auth, RelayRights } from '../auth.ts'
 import type { Admission } from '../connection.ts'
@@ -43,6 +44,10 @@ function setup(given: Setup = {}) {
     onError: (error) => errors.push(error),
   })
   relays.push(relay)
+  const connect = (): Probe => {
+    const socket = new ProbeSocket()
+    return socket.open(relay.accept(socket, { room: 'r' })).probe
+  }
   const join = async (device: string, extra = {}): Promise<Probe & { socket: ProbeSocket }> => {
     const socket = new ProbeSocket()
     const { probe } = socket.open(relay.accept(socket, { room: 'r' }))
@@ -58,7 +63,7 @@ function setup(given: Setup = {}) {
     const { peer } = await socket.probe.next('hello', ({ kind }) => kind === 'relay')
     return Object.assign(socket.probe, { socket, relay: peer })
   }
-  return { relay, platform, errors, join, inspector, attached }
+  return { relay, platform, errors, connect, join, inspector, attached }
 }
 
 const turns = async (): Promise<void> => {
@@ -579,6 +584,7 @@ describe('devices with taps', () => {
     ['no peer', { frame: 'hello', peer: 7 }],
     ['a peer with a long name', hello('x'.repeat(200))],
     ['an answer that nobody asked for', { frame: 'answer', peer: 'tab1', session: '9.x', id: 1 }],
+    ['an answer to what is no name', { frame: 'answer', peer: 'tab1', session: { toString: 1 } }],
     ['an answer without session', { frame: 'answer', peer: 'tab1', id: 1 }],
     ['a peer called as what objects have', hello('__proto__')],
   ]
@@ -614,6 +620,90 @@ describe('devices with taps', () => {
     expect(count).toBeGreaterThan(10)
     expect(count).toBeLessThan(60)
   })
+})
+
+describe('whatever is said', () => {
+  const names = [
+    ...['hello', 'batch', 'bye', 'answer', 'mismatch', 'attach', 'grant', 'detach', 'ask'],
+    ...['join', 'joined', 'ping', 'left', 'goaway', 'error', '__proto__'],
+  ]
+  const peers = ['tab1', 'tab2', 'relay:r:n1__', 'relay:r:', '__proto__', 'constructor', '']
+  const odd = fc.oneof(
+    fc.jsonValue({ maxDepth: 2 }),
+    fc.constantFrom<unknown>(-1, 0, 1, 5, 1e308, 2 ** 53, ...peers, 'panel', '1.panel', '2.panel'),
+  )
+  const asks = fc.oneof(
+    fc.constantFrom('store', 'payload', 'headers', 'log', 'text', 'publish', 'nothing'),
+    odd,
+  )
+  const ask = fc.record(
+    { what: asks, event: odd, ids: fc.array(odd), path: odd, depth: odd, from: odd, limit: odd },
+    { requiredKeys: ['what'] },
+  )
+  const frames = fc
+    .record(
+      {
+        inspect: fc.oneof({ weight: 9, arbitrary: fc.constant(1) }, odd),
+        frame: fc.constantFrom(...names),
+        peer: fc.oneof(fc.constantFrom(...peers), odd),
+        to: fc.oneof(fc.constantFrom(...peers), odd),
+        session: fc.oneof(fc.constantFrom('panel', '1.panel', '2.panel', 'x'.repeat(300)), odd),
+        credit: odd,
+        resume: fc.oneof(fc.dictionary(fc.constantFrom(...peers), odd), odd),
+        id: odd,
+        ask,
+        first: odd,
+        records: fc.oneof(fc.array(odd), odd),
+        token: odd,
+      },
+      { requiredKeys: ['inspect', 'frame'] },
+    )
+    .map((frame) => JSON.stringify(frame))
+  const texts = fc.array(fc.tuple(fc.constantFrom('inspector', 'device'), frames), {
+    minLength: 30,
+    maxLength: 60,
+  })
+
+  it('events go on, nothing is reported, and others that inspect hear the truth', async () => {
+    await fc.assert(
+      fc.asyncProperty(texts, async (texts) => {
+        const { attached, connect, errors, inspector, join, platform, relay } = setup()
+        const one = await join('one')
+        const liar = await join('liar')
+        const panel = await attached()
+        tell(one, hello('tab2'))
+        await panel.hello('tab2')
+        panel.unread.length = 0
+        let bad = inspector().probe
+        await bad.join()
+        for (const [who, text] of texts) {
+          if (who === 'device') liar.send({ frame: 'inspect', text })
+          else bad.sendRaw(text)
+          if (!bad.closed) continue
+          await turns()
+          bad = inspector().probe
+          await bad.join()
+        }
+        one.send(publishOf(1, undefined, ['a-1']), ['1'])
+        await one.next('ack')
+        platform.advance(FLUSH_MS)
+        await panel.record('confirmed', ({ peer }) => peer === panel.relay)
+        expect(panel.closed).toBeUndefined()
+        expect(liar.closed).toBeUndefined()
+        expect(errors).toEqual([])
+        const told = panel.unread.flatMap((frame) => ('peer' in frame ? frame : []))
+        for (const { frame, peer } of told) {
+          // For another's, and for the relay itself, nobody else speaks; it asked neither of them.
+          if (peer === panel.relay) expect(frame).not.toBe('answer')
+          expect(peer).not.toBe('tab2')
+          if (peer !== panel.relay) expect(peer).not.toMatch(/^relay:/)
+        }
+        expect(await connect().join('another')).toMatchObject({ frame: 'welcome' })
+        await relay.close()
+      }),
+      { numRuns: 60 },
+    )
+  }, 60_000)
 })
 
 describe('pages that may inspect', () => {

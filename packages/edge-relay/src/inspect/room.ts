@@ -335,7 +335,8 @@ export class RoomInspection {
 
   /** To the one who asked, in its own words. */
   #answer(frame: Fields): void {
-    const session = this.#sessions.get(String(frame['session']))
+    const { session: name } = frame
+    const session = typeof name === 'string' ? this.#sessions.get(name) : undefined
     session?.inspector?.send(JSON.stringify({ ...frame, session: session.own }))
   }
 }

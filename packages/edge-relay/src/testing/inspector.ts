@@ -55,7 +55,7 @@ export class InspectorProbe {
   receive(text: string): void {
     const frame = JSON.parse(text) as InspectorHears
     this.unread.push(frame)
-    if (frame.frame === 'batch')
+    if (frame.frame === 'batch' && Array.isArray(frame.records))
       this.records.push(...frame.records.map((record) => ({ ...record, peer: frame.peer })))
     this.#notify()
   }
@@ -143,12 +143,20 @@ export class InspectorSocket implements Socket {
   }
 }
 
+export type ConnectedInspector = InspectorProbe & {
+  readonly protocol: string
+  close(): void
+  /** Reads nothing any more, until `resume`. */
+  pause(): void
+  resume(): void
+}
+
 /** An inspector over a real WebSocket. */
 export async function connectInspector(
   url: string,
   protocols: string | readonly string[] = 'crosstown.inspect.v1',
   headers: Record<string, string> = {},
-): Promise<InspectorProbe & { close(): void; readonly protocol: string }> {
+): Promise<ConnectedInspector> {
   const { WebSocket: Socket } = await import('ws')
   const socket = new Socket(url, protocols as string | string[], { headers })
   const probe = new InspectorProbe((text) => socket.send(text))
@@ -158,5 +166,10 @@ export async function connectInspector(
     socket.once('open', resolve)
     socket.once('error', reject)
   })
-  return Object.assign(probe, { close: () => socket.close(), protocol: socket.protocol })
+  return Object.assign(probe, {
+    protocol: socket.protocol,
+    close: () => socket.close(),
+    pause: () => socket.pause(),
+    resume: () => socket.resume(),
+  })
 }

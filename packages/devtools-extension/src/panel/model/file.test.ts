@@ -1,11 +1,10 @@
 import { expect, test } from 'vitest'
 import { openSessionFile, SessionFileError } from '../../sources/file.ts'
-import { exportSession } from './file.ts'
+import { exportSession, sessionLines } from './file.ts'
 import { createHub } from './hub.ts'
 import type { Row, Session } from './model.ts'
 import { makeCapture } from './testing/capture.ts'
 import { captureSources } from './testing/capture-source.ts'
-import { pageTiming } from './timing.ts'
 
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve))
@@ -23,15 +22,15 @@ async function captured(events: number) {
   return { hub, capture }
 }
 
-async function written(session: Session, options: Parameters<typeof exportSession>[1] = {}) {
+async function written(session: Session, options: Parameters<typeof sessionLines>[1] = {}) {
   const lines: string[] = []
-  for await (const line of exportSession(session, options)) lines.push(line)
+  for await (const line of sessionLines(session, options)) lines.push(line)
   return lines
 }
 
 async function opened(lines: readonly string[]) {
   const file = await openSessionFile(new Blob([...lines]))
-  const hub = createHub([file.source], { timing: pageTiming() })
+  const hub = createHub([file])
   await until(() => hub.session.sources[0]!.detail !== undefined)
   hub.drain()
   return { hub, file }
@@ -98,6 +97,23 @@ test('data is written where it is asked for, and given when the file is open', a
   ).rejects.toMatchObject({ code: 'not_found' })
 })
 
+test('some events are written by their ids, as one file', async () => {
+  const { hub, capture } = await captured(50)
+  const told: number[] = []
+  const file = await exportSession(hub, {
+    events: capture.ids.slice(0, 5),
+    label: 'five',
+    onProgress: (done, of) => told.push(done / of),
+  })
+  const { head, lines } = await openSessionFile(file)
+  expect(head).toMatchObject({ label: 'five', version: 1 })
+  expect(lines).toBeGreaterThan(5)
+  expect(told.at(-1)).toBe(1)
+  const stop = new AbortController()
+  stop.abort()
+  await expect(exportSession(hub, { payloads: true, signal: stop.signal })).rejects.toThrow()
+})
+
 test('a damaged file is refused with its line, and nothing of it is shown', async () => {
   const { hub } = await captured(50)
   const lines = await written(hub.session)
@@ -133,7 +149,7 @@ test('a session that is open still takes its own file without counting anything 
   const steps = capture.ids.map((id) => hub.session.steps(id).length)
   const events = () => [...hub.session.types.values()].reduce((sum, count) => sum + count, 0)
   expect(events()).toBe(100)
-  hub.add((await openSessionFile(new Blob([...lines]))).source)
+  hub.add(await openSessionFile(new Blob([...lines])))
   await until(() => hub.session.sources.at(-1)!.detail !== undefined)
   hub.drain()
   expect(events()).toBe(100)
@@ -146,7 +162,7 @@ test('a cleared session takes its own file again', async () => {
   const steps = capture.ids.map((id) => hub.session.steps(id).length)
   hub.clear()
   expect(hub.session.rows.first).toBe(hub.session.rows.next)
-  hub.add((await openSessionFile(new Blob([...lines]))).source)
+  hub.add(await openSessionFile(new Blob([...lines])))
   await until(() => hub.session.sources.at(-1)!.detail !== undefined)
   hub.drain()
   expect(capture.ids.map((id) => hub.session.steps(id).length)).toEqual(steps)

@@ -26,8 +26,7 @@ import { prefixOf } from './store/ids.ts'
 import { NOTE } from './store/rows.ts'
 import { type Named, recordsOf } from './write-records.ts'
 
-export interface ExportOptions {
-  /** Shown where the file is opened. @default 'session' */
+interface LineOptions {
   readonly label?: string
   /** Rows to write. @default all */
   readonly rows?: Iterable<number>
@@ -36,6 +35,47 @@ export interface ExportOptions {
   /** From 0 to 1. */
   readonly onProgress?: (share: number) => void
   readonly signal?: AbortSignal
+}
+
+export interface ExportOptions {
+  /** Events to write, by id. @default all rows */
+  readonly events?: readonly string[]
+  /** Writes the data of the events, too, as far as peers that are there give it. @default false */
+  readonly payloads?: boolean
+  /** Shown where the file is opened. @default 'session' */
+  readonly label?: string
+  readonly onProgress?: (done: number, of: number) => void
+  readonly signal?: AbortSignal
+}
+
+/** Characters of one part of a file that is being made. */
+const PART = 1024 * 1024
+
+/**
+ * The session as a file.
+ * @throws what `signal` says when it is aborted
+ */
+export async function exportSession(
+  hub: Hub,
+  { events, payloads, label, onProgress, signal }: ExportOptions = {},
+): Promise<Blob> {
+  const { session } = hub
+  const rows = events?.flatMap((id) => session.event(id)?.row ?? [])
+  const parts: Blob[] = []
+  let part = ''
+  for await (const line of sessionLines(session, {
+    ...(rows ? { rows } : {}),
+    ...(label === undefined ? {} : { label }),
+    ...(payloads ? { payloadsFrom: hub } : {}),
+    ...(onProgress ? { onProgress: (share) => onProgress(Math.round(share * 100), 100) } : {}),
+    ...(signal ? { signal } : {}),
+  })) {
+    part += line
+    if (part.length < PART) continue
+    parts.push(new Blob([part]))
+    part = ''
+  }
+  return new Blob([...parts, part], { type: 'application/x-ndjson' })
 }
 
 /** Rows and records written before others have their turn. */
@@ -49,9 +89,9 @@ const ASKED_AT_ONCE = 8
  * The lines of a session file, each with its line end.
  * @throws {TypeError} the session is not one of `createHub`; what `signal` says when it is aborted
  */
-export async function* exportSession(
+export async function* sessionLines(
   session: Session,
-  { label = 'session', rows, payloadsFrom, onProgress, signal }: ExportOptions = {},
+  { label = 'session', rows, payloadsFrom, onProgress, signal }: LineOptions = {},
 ): AsyncGenerator<string> {
   if (!(session instanceof SessionStore)) throw new TypeError('not a session of createHub')
   const chosen = rowsOf(session, rows)
@@ -67,7 +107,7 @@ export async function* exportSession(
   for (const peer of session.book.all) {
     if (peer.state === 'mismatch') continue
     for (const hello of hellosOf(session, peer)) yield line(hello)
-    yield line(peerLine(peer))
+    yield line(peerLine(peer, session.book.local.has(peer.device)))
   }
   // What makes rows comes in the order of rows, so that it makes them in this order again.
   let done = 0
@@ -126,7 +166,7 @@ function hellosOf(session: SessionStore, peer: KnownPeer): HelloFrame[] {
   })
 }
 
-function peerLine(peer: KnownPeer): PeerLine {
+function peerLine(peer: KnownPeer, local: boolean): PeerLine {
   const { since, lastHeard, goneAt, away, lost, number, load } = peer
   return {
     frame: 'peer',
@@ -138,6 +178,7 @@ function peerLine(peer: KnownPeer): PeerLine {
     lost,
     number,
     load,
+    ...(local ? { local } : {}),
   }
 }
 

@@ -32,8 +32,9 @@ type HeldBatch = { readonly frame: UnreadBatch; readonly from: Waiting }
 const MAX_HELD = 64
 /** Peers that were heard before they said who they are. */
 const MAX_STRANGERS = 100
-/** How long what is missing is waited for, ms. */
-const MISSING_MS = 2_000
+/** How long what is missing is waited for each time it was asked for, ms, and how often it is. */
+const MISSING_MS = 1_000
+const MISSING_TRIES = 3
 /** How often a sign of life is given, ms; taps are idle again after 60 s without one. */
 const BEAT_MS = 20_000
 /** Silence after which a peer is asked whether it is there. */
@@ -230,14 +231,15 @@ export class InspectorHub implements Hub {
       if (!peer.sources.has(link.id) || (peers !== 'all' && !peers.includes(peer.id))) continue
       peer.sources.delete(link.id)
       link.forget(peer.id)
-      if (peer.sources.size === 0) this.#leave(peer, 'is gone', now, false)
+      if (peer.sources.size === 0)
+        this.#leave(peer, 'is gone', now, false, link.source.kind === 'relay')
       else peer.changed()
     }
   }
 
-  #leave(peer: KnownPeer, why: string, now: number, quiet: boolean): void {
+  #leave(peer: KnownPeer, why: string, now: number, quiet: boolean, cut = false): void {
     this.#release(peer)
-    this.#session.gone(peer, why, now, quiet)
+    this.#session.gone(peer, why, now, quiet, cut)
     this.#asks.fail(peer.id, 'unreachable', `${peer.name} is gone`)
   }
 
@@ -282,7 +284,9 @@ export class InspectorHub implements Hub {
     const isFile = link.source.kind === 'file'
     const isBrowser = frame.url !== undefined
     const { book } = this.#session
-    const local = isFile ? book.home === undefined && isBrowser : link.source.kind !== 'relay'
+    // Of a recording, the pages it begins with are taken for those that were inspected.
+    const begins = !link.hasNotes && book.local.size === 0 && isBrowser
+    const local = isFile ? begins : link.source.kind !== 'relay'
     let peer: KnownPeer
     try {
       const now = isFile ? frame.now[0] : from.arrived
@@ -403,11 +407,19 @@ export class InspectorHub implements Hub {
     if (!held) {
       held = []
       this.#held.set(peer.id, held)
-      this.#attach(link, peer)
-      if (link.source.kind !== 'file') this.#timing.later(MISSING_MS, () => this.#release(peer))
+      if (link.source.kind !== 'file') this.#askAgain(peer, link, held, MISSING_TRIES)
     }
     held.push({ frame, from })
     if (held.length > MAX_HELD) this.#release(peer)
+  }
+
+  #askAgain(peer: KnownPeer, link: Link, held: HeldBatch[], tries: number): void {
+    this.#attach(link, peer)
+    this.#timing.later(MISSING_MS, () => {
+      if (this.#held.get(peer.id) !== held) return
+      if (tries > 1) this.#askAgain(peer, link, held, tries - 1)
+      else this.#release(peer)
+    })
   }
 
   /** What is missing will not come. */

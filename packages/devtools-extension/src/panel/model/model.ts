@@ -155,8 +155,12 @@ export interface Peer {
   readonly pauses: readonly Pause[]
   readonly sources: readonly string[]
   readonly since: number
+  /** By its own clock, from when on it has been captured; what happened there before is not known. */
+  readonly firstAt?: number
   readonly lastHeard: number
   readonly goneAt?: number
+  /** It went without a word: its device lost the relay, through which it was heard. */
+  readonly cut?: true
   /** Its clock minus the inspector's, and how sure that is, ms. */
   readonly skew: { readonly ms: number; readonly uncertainty: number }
   /** Events published, received and handled, a second, over the last five. */

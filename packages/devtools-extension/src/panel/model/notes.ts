@@ -45,6 +45,8 @@ export function noteOf(record: InspectRecord, peer: KnownPeer): Note | undefined
     case 'life':
       return { kind: 'life', severity: 'info', text: `${name} ${LIFE_WORDS[record.state]}` }
     case 'device': {
+      // Told again when something else of it changed.
+      if (peer.toldDevices.get(record.device) === record.online) return undefined
       const who = record.subject === undefined ? '' : ` of ${record.subject}`
       return {
         kind: 'connection',

@@ -27,8 +27,8 @@ export class PeerBook {
   #devices = new Set<string>()
   /** Grows when who was there, or listened to what, changed. */
   version = 0
-  /** The device the panel looks at, where it is on one. */
-  home: string | undefined
+  /** The devices on the machine the panel is on: one for each log of the inspected pages. */
+  readonly local = new Set<string>()
 
   constructor(skew: Skew) {
     this.#skew = skew
@@ -108,6 +108,7 @@ export class PeerBook {
     peer.lost = line.lost
     peer.number = line.number
     peer.load = line.load
+    if (line.local) this.#settle(peer, true)
     if (line.goneAt !== undefined) peer.gone(line.goneAt)
     const family = familyOf(peer.hello)
     this.#families.set(family, Math.max(this.#families.get(family) ?? 0, line.number))
@@ -120,6 +121,10 @@ export class PeerBook {
     // A hello has the state of its time; records of before it are history.
     const current = record.at >= peer.hello.now[1]
     const ms = this.#skew.msOf(peer.index, record.at)
+    if (record.at < peer.firstAt) {
+      peer.firstAt = record.at
+      peer.changed()
+    }
     switch (record.is) {
       case 'published':
         peer.rates.count('published', record.events.length, now)
@@ -160,6 +165,10 @@ export class PeerBook {
         peer.told.leads = record.lead.self
         if (current) peer.status = { ...peer.status, leader: record.lead.self, lead: record.lead }
         peer.changed()
+        return
+      case 'device':
+        if (peer.toldDevices.size >= MAX_PEERS) peer.toldDevices.clear()
+        peer.toldDevices.set(record.device, record.online)
         return
       default:
         return
@@ -244,8 +253,8 @@ export class PeerBook {
     const device = deviceOf(peer, this.all)
     if (device !== peer.device) peer.changed()
     peer.device = device
-    if (local && this.home === undefined) this.home = device
-    this.#skew.hello(peer.index, device, peer.hello.now, local || device === this.home)
+    if (local) this.local.add(device)
+    this.#skew.hello(peer.index, device, peer.hello.now, this.local.has(device))
     this.#devices = new Set([...this.all].map(({ device }) => device))
   }
 

@@ -45,8 +45,11 @@ export class KnownPeer implements Numbered {
   detail: string | undefined
   readonly sources = new Set<string>()
   since: number
+  firstAt: number
   lastHeard: number
   goneAt: number | undefined
+  /** Whether it went because its device lost the relay. */
+  cut = false
   /** Times in which it was gone, and came back. */
   readonly away: { readonly from: number; readonly to: number }[] = []
   readonly pauses: Pause[] = []
@@ -57,6 +60,8 @@ export class KnownPeer implements Numbered {
   lastAt: number = Number.NEGATIVE_INFINITY
   /** The state of the relay and of leading that its records told last. */
   told: { relay?: PeerStatus['relay']; leads?: boolean } = {}
+  /** Of a relay: devices it told of, and whether they are online. */
+  readonly toldDevices = new Map<string, boolean>()
   readonly rates: Rates = new Rates()
   number = 0
   load = 1
@@ -76,6 +81,7 @@ export class KnownPeer implements Numbered {
     this.hello = hello
     this.status = hello.status
     this.since = now
+    this.firstAt = hello.now[1]
     this.lastHeard = now
     this.next = hello.oldest
   }
@@ -158,9 +164,10 @@ export class KnownPeer implements Numbered {
     this.changed()
   }
 
-  gone(now: number): boolean {
+  gone(now: number, cut = false): boolean {
     if (this.goneAt !== undefined) return false
     this.goneAt = now
+    this.cut = cut
     this.state = 'gone'
     this.changed()
     return true
@@ -206,8 +213,10 @@ export class KnownPeer implements Numbered {
       state: this.state,
       sources: [...this.sources],
       since: this.since,
+      firstAt: this.firstAt,
       lastHeard: this.lastHeard,
       ...(this.goneAt === undefined ? {} : { goneAt: this.goneAt }),
+      ...(this.goneAt !== undefined && this.cut ? { cut: true } : {}),
       ...(this.detail === undefined ? {} : { detail: this.detail }),
       away: [...this.away],
       pauses: [...this.pauses],

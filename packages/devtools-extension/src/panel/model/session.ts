@@ -267,7 +267,7 @@ export class SessionStore implements Session, FactSink {
   isOut(entry: number): boolean {
     const publisher = this.book.at(this.entries.publisher[entry]!)
     if (!publisher) return false
-    return this.book.home === undefined || publisher.device === this.book.home
+    return this.book.local.size === 0 || this.book.local.has(publisher.device)
   }
 
   /** Its envelope, with where it stands in its publisher's log once that is known. */
@@ -316,8 +316,8 @@ export class SessionStore implements Session, FactSink {
     return peer
   }
 
-  gone(peer: KnownPeer, why: string, now: number, quiet: boolean): void {
-    if (!peer.gone(now)) return
+  gone(peer: KnownPeer, why: string, now: number, quiet: boolean, cut = false): void {
+    if (!peer.gone(now, cut)) return
     this.book.changed()
     this.changed()
     if (!quiet)

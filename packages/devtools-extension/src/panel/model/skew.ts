@@ -200,45 +200,68 @@ export class Skew {
   }
 
   /**
-   * Each device's interval by what bounds it, over one or more hops. Where bounds contradict each
-   * other a clock was set or drifts: the middle of the contradiction is as good as it gets.
+   * Each device's interval by what bounds it, over one or more hops; then one time after the other is
+   * settled within what the ones before leave of it, so that all bounds hold together. Where bounds
+   * contradict each other a clock was set or drifts: the middle is as good as it gets.
    */
   #solve(): void {
     if (!this.#stale) return
     this.#stale = false
     const devices = this.#devices
-    for (const device of devices) {
-      device.low = device.local ? 0 : Number.NEGATIVE_INFINITY
-      device.high = device.local ? 0 : device.arrived
+    const ranges: Range[] = devices.map(({ local, arrived }) => ({
+      low: local ? 0 : Number.NEGATIVE_INFINITY,
+      high: local ? 0 : arrived,
+      settled: local,
+    }))
+    this.#narrow(ranges)
+    for (const [index, device] of devices.entries()) {
+      device.low = ranges[index]!.low
+      device.high = ranges[index]!.high
     }
-    for (let round = 0; round < devices.length; round++) {
-      let moved = false
-      for (const [key, bound] of this.#bounds) {
-        const from = devices[Math.floor(key / 65_536)]!
-        const to = devices[key % 65_536]!
-        const ahead = Math.max(bound.now, bound.before)
-        if (!to.local && from.low + ahead > to.low) {
-          to.low = from.low + ahead
-          moved = true
-        }
-        if (!from.local && to.high - ahead < from.high) {
-          from.high = to.high - ahead
-          moved = true
-        }
-      }
-      if (!moved) break
-    }
-    for (const device of devices) {
-      const { low, high } = device
-      const both = Number.isFinite(low) && Number.isFinite(high)
-      const offset = both ? (low + high) / 2 : Math.min(Math.max(0, low), high)
-      // Times that were given stay as long as they can be true, and are not far from the best guess.
-      const holds = low <= device.offset && device.offset <= high
-      const near = both ? Math.max(1, (high - low) / 4) : 1
-      if (holds && Math.abs(offset - device.offset) < near) continue
+    for (const [index, device] of devices.entries()) {
+      const range = ranges[index]!
+      if (range.settled) continue
+      const offset = settle(range, device.offset)
+      ranges[index] = { low: offset, high: offset, settled: true }
+      this.#narrow(ranges)
       if (offset === device.offset) continue
       device.offset = offset
       this.#version++
     }
   }
+
+  #narrow(ranges: readonly Range[]): void {
+    for (let round = 0; round < ranges.length; round++) {
+      let moved = false
+      for (const [key, bound] of this.#bounds) {
+        const from = ranges[Math.floor(key / 65_536)]!
+        const to = ranges[key % 65_536]!
+        const ahead = Math.max(bound.now, bound.before)
+        if (!to.settled && from.low + ahead > to.low) {
+          to.low = from.low + ahead
+          moved = true
+        }
+        if (!from.settled && to.high - ahead < from.high) {
+          from.high = to.high - ahead
+          moved = true
+        }
+      }
+      if (!moved) return
+    }
+  }
+}
+
+interface Range {
+  low: number
+  high: number
+  settled: boolean
+}
+
+/** Times that were given stay as long as they can be true, and are not far from the best guess. */
+function settle({ low, high }: Range, before: number): number {
+  const both = Number.isFinite(low) && Number.isFinite(high)
+  const best = both ? (low + high) / 2 : Math.min(Math.max(0, low), high)
+  const near = both ? Math.max(1, (high - low) / 4) : 1
+  const holds = low <= before && before <= high
+  return holds && Math.abs(best - before) < near ? before : best
 }

@@ -17,6 +17,7 @@ interface FilterBarProps {
   onLeave(): void
 }
 
+const NO_FAULTS: Query['faults'] = []
 const NO_OPTIONS: Completion = { from: 0, to: 0, options: [] }
 
 export function FilterBar(props: FilterBarProps): ReactNode {
@@ -26,7 +27,8 @@ export function FilterBar(props: FilterBarProps): ReactNode {
   const [active, setActive] = useState(-1)
   const mirror = useRef<HTMLDivElement>(null)
   const open = completion.options.length > 0
-  const { faults } = filtered.query
+  // A term that is being completed is not wrong yet.
+  const faults = open ? NO_FAULTS : filtered.query.faults
 
   function suggest(of: string, always = false): void {
     const cursor = input.current?.selectionStart ?? of.length

@@ -3,7 +3,8 @@ import { Dialog } from '../ui/dialog.tsx'
 import type { View } from '../views/view.ts'
 import { KEYS, keyLabel } from './keys.ts'
 
-const QUERY: readonly (readonly [term: string, means: string])[] = [
+/** Examples of filters, and what they let through. */
+export const QUERY: readonly (readonly [term: string, means: string])[] = [
   ['order', 'type, id or source contains it'],
   ['type:order.*', 'events of a type or pattern'],
   ['from:"tab 1"', 'published by a peer'],

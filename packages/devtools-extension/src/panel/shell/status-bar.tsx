@@ -52,6 +52,12 @@ export function StatusBar({ session, panel }: StatusBarProps): ReactNode {
           {count(lost)} lost
         </span>
       )}
+      {session.malformed.count > 0 && (
+        <span className="status-part status-warning" title={session.malformed.reasons.join('\n')}>
+          <Icon name="warning" />
+          {count(session.malformed.count)} unreadable
+        </span>
+      )}
       {skewed && (
         <span
           className="status-part"

@@ -26,9 +26,13 @@ export function TimeStrip({ session, filtered, theme, text, onText }: TimeStripP
       data={data}
       range={rangeOf(filtered)}
       theme={theme}
+      // Terms are of whole milliseconds; what lies at the edge is within.
       onRange={(range) =>
         onText(
-          withRange(text, range && { after: timeTerm(range.from), before: timeTerm(range.to) }),
+          withRange(
+            text,
+            range && { after: timeTerm(range.from), before: timeTerm(Math.floor(range.to) + 1) },
+          ),
         )
       }
     />

@@ -15,7 +15,7 @@ interface ToolbarProps extends ViewProps {
 }
 
 export function Toolbar(props: ToolbarProps): ReactNode {
-  const { hub, session, panel, views, tools, onDialog } = props
+  const { hub, session, selection, panel, views, tools, onDialog } = props
   useVersion(session)
   const settings = useStore(panel.settings)
   const paused = useStore(panel.paused)
@@ -47,7 +47,10 @@ export function Toolbar(props: ToolbarProps): ReactNode {
           className="tool"
           aria-label="Clear"
           title="Clear (Ctrl+K)"
-          onClick={() => hub.clear()}
+          onClick={() => {
+            hub.clear()
+            selection.clear()
+          }}
         >
           <Icon name="clear" />
         </button>

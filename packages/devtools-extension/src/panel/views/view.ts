@@ -35,8 +35,10 @@ export interface Panel {
   readonly settings: SettingsStore
   /** Shows a view by its id. */
   show(view: string): void
-  /** Selects an event wherever it is, shows it in the log and its detail. */
+  /** Selects an event wherever it is, and shows its detail. */
   reveal(event: string): void
+  /** Shows the detail of what is selected, also where it was closed. */
+  detail(): void
   /** Replaces the filter. */
   setFilter(text: string): void
   /** Adds a term to the filter: `type:cart.*`; one that is there already is taken out instead. */

@@ -34,7 +34,11 @@ export function absenceVerdict(subject: Subject, peer: Peer): Verdict | undefine
   const expecting = { expected: true, subs: numbers(there.map(({ sub }) => sub)) }
   const stopped = stoppedAtPublisher(subject, peer)
   if (stopped) return { ...stopped, ...expecting }
-  if (reach.over === 'relay') return { ...overRelay(subject, peer), ...expecting }
+  if (reach.over === 'relay') {
+    const verdict = overRelay(subject, peer)
+    // Who may not read it is not one that should have got it.
+    return { ...verdict, ...expecting, expected: verdict.outcome !== 'no_right' }
+  }
   return { ...missing(subject, peer, there, reach.over), ...expecting }
 }
 
@@ -82,6 +86,14 @@ function awayVerdict(
   const { name, goneAt } = peer
   const subs = numbers(there.map(({ sub }) => sub))
   const gone = { outcome: 'offline', expected: false, subs } as const
+  const kept = row.event.persist !== false && peer.device !== subject.device
+  if (goneAt !== undefined && peer.cut && kept) {
+    const lost =
+      goneAt <= row.ms
+        ? `${name} has not been connected to the relay since ${clockTime(goneAt)}, ${duration(row.ms - goneAt)} before the event was published`
+        : `${name} lost the relay ${duration(goneAt - row.ms)} after the event was published, and was not heard to get it before`
+    return { ...gone, why: `${lost}: the room keeps the event, and sends it when ${name} is back.` }
+  }
   if (goneAt !== undefined && goneAt <= row.ms)
     return {
       ...gone,
@@ -98,10 +110,11 @@ function awayVerdict(
       ...gone,
       why: `${name} went ${duration(goneAt - row.ms)} after the event was published, before it came.`,
     }
-  if (peer.since > row.ms)
+  const from = peer.firstAt === undefined ? peer.since : subject.session.msOf(peer.id, peer.firstAt)
+  if (from > row.ms)
     return {
       ...gone,
-      why: `${name} was first heard by this panel ${duration(peer.since - row.ms)} after the event was published: whether it came there is not known.`,
+      why: `This panel captures ${name} only since ${clockTime(from)}, ${duration(from - row.ms)} after the event was published: whether it came there is not known.`,
     }
   return undefined
 }

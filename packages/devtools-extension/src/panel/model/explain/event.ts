@@ -37,14 +37,20 @@ function headlineOf(subject: Subject, entries: readonly LedgerEntry[]): string {
     const problems = entries.filter((entry) => severityOf(entry) === 'problem')
     return problems.length === 0
       ? `Nobody known here listens to ${type}.`
-      : `${type} was published, and nobody it could come to listened: ${listed(problems.map(({ name, outcome }) => `${name} ${OUTCOME_WORDS[outcome]}`))}.`
+      : `${type} was published, and nobody it could come to listened: ${reasonsOf(problems)}.`
   }
-  if (got.length === expected.length)
-    return `${type} came to ${got.length === 1 ? (got[0] as LedgerEntry).name : `all ${got.length} that listen`}.`
+  if (got.length === expected.length) {
+    const not = entries.filter((entry) => !entry.expected && severityOf(entry) === 'problem')
+    const but = not.length === 0 ? '' : `; ${reasonsOf(not)}`
+    return `${type} came to ${got.length === 1 ? (got[0] as LedgerEntry).name : `all ${got.length} that listen`}${but}.`
+  }
   const bad = expected.filter(({ outcome }) => !GOT.has(outcome) && outcome !== 'waiting')
   if (bad.length === 0) return `${type} is on its way: ${names(waiting)} will get it.`
-  const reasons = listed(bad.map(({ name, outcome }) => `${name} ${OUTCOME_WORDS[outcome]}`))
-  return `${type} came to ${got.length} of ${expected.length} that listen: ${reasons}.`
+  return `${type} came to ${got.length} of ${expected.length} that listen: ${reasonsOf(bad)}.`
+}
+
+function reasonsOf(entries: readonly LedgerEntry[]): string {
+  return listed(entries.map(({ name, outcome }) => `${name} ${OUTCOME_WORDS[outcome]}`))
 }
 
 function names(entries: readonly LedgerEntry[]): string {

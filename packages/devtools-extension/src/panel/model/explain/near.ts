@@ -27,11 +27,20 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0
 }
 
+/** Asked again with every event that comes, of the same few types and patterns. */
+const known = new Map<string, Near | undefined>()
+const MAX_KNOWN = 20_000
+
 /** How a type or pattern differs from a type, where it does so by little. */
 export function nearness(type: string, candidate: string): Near | undefined {
   if (candidate === type || candidate === '*' || candidate === '**') return undefined
+  const key = `${type} ${candidate}`
+  if (known.has(key)) return known.get(key)
+  if (known.size >= MAX_KNOWN) known.clear()
   const found = differenceOf(type, candidate)
-  return found && { text: candidate, ...found }
+  const near = found && { text: candidate, ...found }
+  known.set(key, near)
+  return near
 }
 
 function differenceOf(type: string, candidate: string): Omit<Near, 'text'> | undefined {

@@ -1,4 +1,5 @@
 /** What only a relay can say of an event: real buses, a real relay on sockets, and its own tap. */
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { type Bus, createBus, memoryLog, relayLink } from '@crosstown/bus'
 import { type Auth, createRelay, type RelayRights } from '@crosstown/edge-relay'
 import { type RelayServer, serve } from '@crosstown/edge-relay/node'
@@ -39,8 +40,9 @@ async function service(
   source: string,
   token: string,
   patterns: readonly string[] = [],
+  url: string = server.url,
 ): Promise<{ readonly bus: Bus<Events>; readonly peer: string }> {
-  const relay = relayLink({ url: server.url, room: 'shop', token })
+  const relay = relayLink({ url, room: 'shop', token })
   const onError = () => {}
   const bus = createBus<Events>({ name: source, source, log: memoryLog(), relay, onError })
   closing.push(bus)
@@ -49,6 +51,27 @@ async function service(
   const peerOf = () => [...session.peers.values()].find(({ hello }) => hello.source === source)
   await until(session, () => peerOf()?.status.relay === 'online')
   return { bus, peer: peerOf()?.id as string }
+}
+
+/** A way to a port for one device, that can be cut. */
+async function wireTo(port: number): Promise<{ readonly url: string; cut(): Promise<void> }> {
+  const ends = new Set<Socket>()
+  const wire = createServer((near) => {
+    const far = connect(port, '127.0.0.1')
+    for (const end of [near, far]) {
+      ends.add(end)
+      end.on('error', () => {})
+    }
+    near.pipe(far).pipe(near)
+  })
+  await new Promise<void>((resolve) => wire.listen(0, '127.0.0.1', resolve))
+  const cut = async (): Promise<void> => {
+    const closed = new Promise((resolve) => wire.close(resolve))
+    for (const end of ends) end.destroy()
+    await closed
+  }
+  closing.push({ close: () => (wire.listening ? cut() : undefined) })
+  return { url: `ws://127.0.0.1:${(wire.address() as AddressInfo).port}`, cut }
 }
 
 /** Resolves when something holds of the session. */
@@ -84,7 +107,7 @@ it('a device without the right to read a type is said to have none, by the relay
   const reader = await service(town, 'reader', 'narrow', ['secret.*'])
   const { id } = await bus.publish('secret.thing', 1, { until: 'relayed' })
   const entry = await entryOf(session, id, reader.peer, ({ why }) => why.startsWith('The relay'))
-  expect(entry).toMatchObject({ outcome: 'no_right', expected: true })
+  expect(entry).toMatchObject({ outcome: 'no_right', expected: false })
   expect(entry.why).toBe(
     'The relay did not send it: the token of reader · node does not allow reading secret.thing, only fine.*. Give its token the right in rights.subscribe.',
   )
@@ -118,6 +141,21 @@ it('an event that the relay refuses is said to be refused, why, and what to do',
       }),
     ]),
   })
+})
+
+it('a device that lost the relay is said to be offline, and to get the event when it is back', async () => {
+  const town = await room()
+  const { session } = town
+  const wire = await wireTo(town.server.port)
+  const orders = await service(town, 'orders', 'all')
+  const phone = await service(town, 'phone', 'all', ['order.*'], wire.url)
+  await wire.cut()
+  await until(session, () => session.peers.get(phone.peer)?.state === 'gone')
+  const { id } = await orders.bus.publish('order.placed', 1, { until: 'relayed' })
+  const entry = await entryOf(session, id, phone.peer, ({ outcome }) => outcome === 'offline')
+  expect(entry.why).toMatch(
+    /^phone · node has not been connected to the relay since [\d:.]+, .* before the event was published: the room keeps the event, and sends it when phone · node is back\.$/,
+  )
 })
 
 it('the way over the relay is drawn: up, down, and the handler at its end', async () => {

@@ -12,12 +12,13 @@ import {
   typeLink,
 } from './findings.ts'
 import { entryOf } from './ledger.ts'
-import { nearest } from './near.ts'
+import { type Near, nearness } from './near.ts'
 import { nowOf } from './subject.ts'
 import { newestOf, typesOf } from './type.ts'
 import { capital, clockTime, duration, listed, plural, subscriptionWords } from './words.ts'
 
 const LOOKED_AT = 20
+const MAX_TYPES = 5_000
 
 type Subscription = NonNullable<ReturnType<Peer['subscriptions']['get']>>
 
@@ -96,14 +97,7 @@ function stateFindings(
 
 function nothingPublished(session: Session, peer: Peer, patterns: readonly string[]): Finding[] {
   const listening = duration(Math.max(0, nowOf(session) - peer.since))
-  const near = patterns.flatMap((pattern) =>
-    [...session.types.keys()].flatMap((type) =>
-      nearest(type, [pattern]).map((one) => ({ ...one, text: type })),
-    ),
-  )
-  const best = [
-    ...new Map(near.sort((a, b) => a.score - b.score).map((one) => [one.text, one])).values(),
-  ].slice(0, 3)
+  const best = nearestTypes(session, patterns)
   const nothing = `Nothing that ${listed(patterns, 6)} takes was published in the ${listening} since this panel first heard ${peer.name}.`
   if (best.length === 0) return [finding('problem', nothing)]
   return [
@@ -113,6 +107,20 @@ function nothingPublished(session: Session, peer: Peer, patterns: readonly strin
       best.map(({ text }) => typeLink(text)),
     ),
   ]
+}
+
+/** Published types that a pattern nearly takes. */
+function nearestTypes(session: Session, patterns: readonly string[]): readonly Near[] {
+  const near: Near[] = []
+  let looked = 0
+  for (const type of session.types.keys()) {
+    if (++looked > MAX_TYPES) break
+    const found = patterns
+      .flatMap((pattern) => nearness(type, pattern) ?? [])
+      .sort((a, b) => a.score - b.score)[0]
+    if (found) near.push({ ...found, text: type })
+  }
+  return near.sort((a, b) => a.score - b.score).slice(0, 3)
 }
 
 interface Missed {

@@ -9,6 +9,8 @@ import { RowList } from './row-list.ts'
 /** What one slice takes at most, ms. */
 const SLICE_MS = 8
 const STRIDE = 512
+/** Peers may come and go, and subscribe, all the time. */
+const SWEEP_MS = 500
 /** Ids that a search in the pages may give, a peer. */
 const SEARCH_LIMIT = 5_000
 
@@ -26,7 +28,11 @@ export class FilteredRows implements Filtered {
   /** The next row that was not judged yet. */
   #next: number
   #changes: number
-  #times: number
+  /** What rows are judged by beside themselves, as it was: peers, and their clocks. */
+  #world: string
+  /** The next of the rows that are all judged anew; none is from `#next` on. */
+  #again = Number.POSITIVE_INFINITY
+  #sweptAt = Number.NEGATIVE_INFINITY
   #version = 0
   #scheduled = false
   #closed = false
@@ -36,7 +42,7 @@ export class FilteredRows implements Filtered {
     this.#hub = hub
     this.#next = session.ring.first
     this.#changes = session.changes.count
-    this.#times = session.timesVersion
+    this.#world = worldOf(session)
     this.#compiled = compile(parseQuery(''), session, this.#found)
     this.#unsubscribe = session.subscribe(() => this.#work())
     this.#unwatch = session.onFound((ids) => this.#hits(ids))
@@ -118,7 +124,8 @@ export class FilteredRows implements Filtered {
     this.#list.clear()
     this.#next = this.#session.ring.first
     this.#changes = this.#session.changes.count
-    this.#times = this.#session.timesVersion
+    this.#world = worldOf(this.#session)
+    this.#again = Number.POSITIVE_INFINITY
   }
 
   /** Judges what is new and what changed; goes on later where that takes long. */
@@ -131,14 +138,11 @@ export class FilteredRows implements Filtered {
       this.#tell()
       return
     }
-    if (this.#times !== session.timesVersion) {
-      this.#times = session.timesVersion
-      if (this.#compiled.late) this.#begin()
-    }
     this.#rejudge()
     this.#next = Math.max(this.#next, ring.first)
     this.#list.trim(ring.first)
     const until = timing.now() + SLICE_MS
+    this.#sweep(until)
     while (this.#next < ring.next) {
       const end = Math.min(this.#next + STRIDE, ring.next)
       for (; this.#next < end; this.#next++) {
@@ -146,7 +150,7 @@ export class FilteredRows implements Filtered {
       }
       if (timing.now() >= until) break
     }
-    if (this.#next < ring.next) this.#later()
+    if (this.#next < ring.next || this.#again < this.#next) this.#later()
     this.#tell()
   }
 
@@ -169,13 +173,40 @@ export class FilteredRows implements Filtered {
     const rows = changes.since(this.#changes)
     this.#changes = changes.count
     if (!rows) {
-      this.#begin()
+      this.#again = this.#session.ring.first
       return
     }
     const { first } = this.#session.ring
     const before: number[] = []
     for (const row of rows) if (row >= first && row < this.#next) before.push(row)
     if (before.length > 0) this.#list.rejudge(before, (row) => this.#compiled.test(row))
+  }
+
+  /**
+   * Judges all rows anew, some at a time, when peers or clocks are not what they were: what is
+   * expected, by whom, and when it was may be otherwise now.
+   */
+  #sweep(until: number): void {
+    const session = this.#session
+    const { timing, ring } = session
+    if (this.#compiled.late && this.#world !== worldOf(session) && this.#again >= this.#next) {
+      const rest = this.#sweptAt + SWEEP_MS - timing.now()
+      if (rest > 0) session.later(rest)
+      else {
+        this.#world = worldOf(session)
+        this.#sweptAt = timing.now()
+        this.#again = ring.first
+      }
+    }
+    this.#again = Math.max(this.#again, ring.first)
+    while (this.#again < this.#next) {
+      const end = Math.min(this.#again + STRIDE, this.#next)
+      const rows = Array.from({ length: end - this.#again }, (_, k) => this.#again + k)
+      this.#list.rejudge(rows, (row) => this.#compiled.test(row))
+      this.#again = end
+      if (timing.now() >= until) return
+    }
+    this.#again = Number.POSITIVE_INFINITY
   }
 
   #tell(): void {
@@ -224,6 +255,10 @@ export class FilteredRows implements Filtered {
     this.#list.rejudge(rows, (row) => this.#compiled.test(row))
     this.#tell()
   }
+}
+
+function worldOf({ timesVersion, book }: SessionStore): string {
+  return `${timesVersion} ${book.version}`
 }
 
 /**

@@ -13,7 +13,6 @@ export interface Test {
   note(note: NoteRow): boolean
   /** Whether what is asked for may change after a row came. */
   readonly late: boolean
-  readonly timed?: boolean
 }
 
 /** What is wrong with a value. */
@@ -269,7 +268,7 @@ function anyId(term: Term): (id: string) => boolean {
 }
 
 function globOf(text: string): RegExp {
-  const parts = text.split(/\*+/).map((part) => part.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&'))
+  const parts = text.split(/\*+/).map((part) => part.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&'))
   return new RegExp(`^${parts.join('.*')}$`, 'su')
 }
 
@@ -533,6 +532,5 @@ function timeTest(term: Term, session: SessionStore): Test {
     event: (entry) => matches(session.entries.ms[entry]!),
     note: ({ ms }) => matches(ms),
     late: true,
-    timed: true,
   }
 }

@@ -100,7 +100,7 @@ function EventDetail(
             { id: 'payload', label: 'Payload' },
             { id: 'envelope', label: 'Envelope' },
             { id: 'delivery', label: 'Delivery', count: row.expected },
-            { id: 'chain', label: 'Causes', count: related },
+            { id: 'chain', label: 'Chain', title: 'Causes and effects', count: related },
             { id: 'timeline', label: 'Timeline', count: steps.length },
           ]}
           onShow={(next) =>

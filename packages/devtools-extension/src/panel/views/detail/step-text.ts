@@ -44,7 +44,7 @@ const FILTER_WORDS: Readonly<Record<string, string>> = {
 }
 
 export function stepText(session: Session, step: Step): string {
-  const handler = step.sub === undefined ? 'a handler' : `handler ${step.sub}`
+  const handler = handlerName(session, step)
   const detail = step.detail === undefined || step.detail === '' ? '' : `: ${step.detail}`
   const took = step.durationMs === undefined ? '' : ` in ${duration(step.durationMs)}`
   const via = step.via === undefined ? '' : ` over ${VIA_WORDS[step.via]}`
@@ -79,6 +79,14 @@ export function stepText(session: Session, step: Step): string {
     case 'filtered':
       return `did not run ${handler}: ${FILTER_WORDS[step.why ?? ''] ?? step.why ?? 'filtered'}`
   }
+}
+
+/** A subscription by its number, and what it is for. */
+function handlerName(session: Session, { peer, sub }: Step): string {
+  if (sub === undefined) return 'a handler'
+  const known = session.peers.get(peer)?.subscriptions.get(sub)
+  const kind = known?.kind === 'view' ? 'projection' : 'handler'
+  return known === undefined ? `handler ${sub}` : `${kind} ${sub} of ${known.patterns.join(', ')}`
 }
 
 function matchText({ subs = [] }: Step): string {

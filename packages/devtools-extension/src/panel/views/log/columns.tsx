@@ -177,6 +177,13 @@ export function columnsFor(settings: Settings, width: number): readonly Column[]
     shown.delete(column)
     total -= leastWidth(column, settings)
   }
+  // What went first may still have room: a narrow one where a wide one had to go.
+  for (const column of dropping.toReversed()) {
+    const needed = leastWidth(column, settings)
+    if (shown.has(column) || total + needed > width) continue
+    shown.add(column)
+    total += needed
+  }
   return wanted.filter((column) => shown.has(column))
 }
 

@@ -227,9 +227,7 @@ export function LogView(props: ViewProps): ReactNode {
         style={{ '--columns': template(columns, settings) } as never}
         onKeyDown={onKeyDown}
         onClick={onClick}
-        onDoubleClick={() =>
-          panel.settings.update((now) => ({ ...now, detail: { ...now.detail, open: true } }))
-        }
+        onDoubleClick={() => panel.detail()}
         onContextMenu={onContextMenu}
         onScroll={tail.onScroll}
         onPointerOver={(event) => lights.hover(under(event)?.row)}

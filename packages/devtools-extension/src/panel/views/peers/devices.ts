@@ -61,7 +61,8 @@ export function relaysOf(peers: Iterable<Peer>): RelayNode[] {
   const relays = new Map<string, RelayNode>()
   for (const peer of peers) {
     if (peer.hello.kind !== 'relay') continue
-    const room = peer.id.slice('relay:'.length)
+    // relay:<room>:<nonce>, and a room has no colon.
+    const room = peer.id.split(':')[1] ?? peer.id
     relays.set(room, { key: room, peer: peer.id, name: peer.name })
   }
   for (const { hello, state } of peers) {
