@@ -28,7 +28,9 @@ export function PeerDetail({
   const { hello, status } = peer
   const place = useRef<HTMLElement>(null)
   // biome-ignore lint/correctness/useExhaustiveDependencies: another peer is looked at from its beginning
-  useEffect(() => place.current?.scrollIntoView({ block: 'nearest' }), [peer.id])
+  useEffect(() => {
+    place.current?.scrollIntoView({ block: 'nearest' })
+  }, [peer.id])
   return (
     <section className="part" aria-label={peer.name} ref={place}>
       <h2>{peer.name}</h2>
