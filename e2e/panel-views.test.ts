@@ -340,6 +340,55 @@ test.describe('session files', () => {
   })
 })
 
+test('an event is compared with a marked one: envelope and data', async ({ openStory }) => {
+  const page = await openStory()
+  await select(page, 'order.placed')
+  const grid = page.getByRole('grid', { name: 'Events' })
+  await grid.focus()
+  await page.keyboard.press('d')
+  const dialog = page.getByRole('dialog', { name: 'Compare' })
+  await expect(dialog).toContainText('No event is marked')
+  await page.keyboard.press('Escape')
+  await page.keyboard.press('m')
+  await select(page, 'order.confirmed')
+  await grid.focus()
+  await page.keyboard.press('d')
+  await expect(dialog.getByRole('row').filter({ hasText: 'type' })).toContainText(
+    'order.placedorder.confirmed',
+  )
+  await expect(dialog.getByRole('row').filter({ hasText: 'failures' })).toContainText('01')
+  await expect(dialog).toContainText('The same: scope')
+  await expect(dialog.locator('.changes')).toContainText('qty 2 → 3')
+})
+
+test('a link is broken for a while: said above every view, mended at once', async ({
+  openStory,
+}) => {
+  const page = await openStory()
+  await show(page, 'Peers')
+  await page.getByRole('button', { name: 'tab 1 · Cart', exact: true }).click()
+  await page.getByText('Break a link of it for a while').click()
+  await page.getByLabel('What happens').selectOption('loses')
+  await page.getByLabel('Of 100, so many').fill('50')
+  await page
+    .getByRole('region', { name: 'tab 1 · Cart' })
+    .getByLabel('Only types that match')
+    .fill('cart.*')
+  await page.getByRole('button', { name: 'Break it' }).click()
+  const banner = page.getByRole('region', { name: 'Faults in force' })
+  await expect(banner).toContainText(
+    'tab 1 · Cart loses 50 % of what has events of cart.* between it and the relay',
+  )
+  await expect(banner).toContainText(/Ends in \d+ s/)
+  await show(page, 'Log')
+  await banner.getByRole('button', { name: 'Mend it now' }).click()
+  await expect(banner).toBeHidden()
+  expect((await asked(page, 'fault')).filter((ask) => 'set' in ask)).toMatchObject([
+    { set: { link: 'relay', do: 'drop', share: 0.5, patterns: ['cart.*'], forMs: 30_000 } },
+    { set: null },
+  ])
+})
+
 const VIEWS = ['Sequence', 'Causes', 'Peers', 'Store', 'Publish']
 
 test.describe('axe finds nothing', () => {

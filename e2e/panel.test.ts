@@ -286,7 +286,11 @@ test('the beginning of the data is asked for where the list rests, and stays whe
   expect(asked).toEqual([{ what: 'payload', event: 'aaaaaaaaaaaa-1', depth: 0 }])
 })
 
-test('several events are selected by mouse and by key', async ({ openPanel }) => {
+test('several events are selected by mouse and by key, and copied', async ({
+  openPanel,
+  context,
+}) => {
+  await context.grantPermissions(['clipboard-read', 'clipboard-write'])
   const page = await openPanel()
   await page.evaluate(() => window.tap().publish('abcdef'.split('').map((type) => ({ type }))))
   const row = (type: string) =>
@@ -303,6 +307,15 @@ test('several events are selected by mouse and by key', async ({ openPanel }) =>
   expect(await chosen()).toEqual(['c', 'd', 'e'])
   await page.keyboard.press('Shift+ArrowDown')
   expect(await chosen()).toEqual(['c', 'd', 'e', 'f'])
+  await page.evaluate(() => {
+    const tap = window.taps['aaaaaaaaaaaa']
+    if (tap) tap.answers.text = { text: '1' }
+  })
+  await page.keyboard.press('c')
+  await page.getByRole('menuitem', { name: 'Copy 4 events as JSON' }).click()
+  await expect(page.getByText('Copied 4 events')).toBeVisible()
+  const copied = JSON.parse(await page.evaluate(() => navigator.clipboard.readText()))
+  expect(copied).toMatchObject(['c', 'd', 'e', 'f'].map((type) => ({ type, data: 1 })))
   await page.keyboard.press('Control+a')
   expect(await chosen()).toEqual(['a', 'b', 'c', 'd', 'e', 'f'])
 })

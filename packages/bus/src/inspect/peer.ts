@@ -152,6 +152,8 @@ export class Peer implements Inspected {
 
   life(state: LifeState): void {
     this.#recorder?.life(state)
+    // No timer runs from now on.
+    if (state === 'frozen') this.#outlet?.flush()
   }
 
   #record(): void {

@@ -83,6 +83,7 @@ export function App({ hub, filtered, settings, env }: AppProps): ReactNode {
       hub.clear()
       selection.clear()
     } else if (command === 'help') setDialog('help')
+    else if (command === 'compare') panel.comparing.set(true)
     else if (command === 'publish') panel.publish(selected.current)
     else if (command === 'detail') {
       panel.detail()
@@ -215,6 +216,7 @@ function createPanel(parts: PanelParts): Panel {
     env,
     settings,
     copyOf: createStore<string | undefined>(undefined),
+    comparing: createStore(false),
     paused: createStore(false),
     following: createStore(settings.get().follow),
     say,

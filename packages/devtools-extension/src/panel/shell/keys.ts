@@ -20,6 +20,7 @@ export type Command =
   | 'copy'
   | 'publish'
   | 'mark'
+  | 'compare'
   | 'menu'
   | 'select-all'
   | 'help'
@@ -79,6 +80,13 @@ export const KEYS: readonly KeyLine[] = [
   },
   { command: 'copy', keys: ['c'], label: 'Copy as …', group: 'Events', where: 'grid' },
   { command: 'mark', keys: ['m'], label: 'Mark to compare', group: 'Events', where: 'grid' },
+  {
+    command: 'compare',
+    keys: ['d'],
+    label: 'Compare with the marked event',
+    group: 'Events',
+    where: 'grid',
+  },
   {
     command: 'menu',
     keys: ['Shift+F10', 'ContextMenu'],

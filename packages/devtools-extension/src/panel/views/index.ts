@@ -1,4 +1,6 @@
 /** The views of the panel, in the order of their tabs. */
+import { Compare } from './compare/compare.tsx'
+import { FaultBanner } from './faults/fault-banner.tsx'
 import { LogView } from './log/log-view.tsx'
 import { PeersView } from './peers/peers-view.tsx'
 import { PublishView } from './publish/publish-view.tsx'
@@ -21,7 +23,7 @@ export const views: readonly View[] = [
 ]
 
 /** Above the view: banners that must be seen, a place to drop files on. */
-export const banners: readonly Extra[] = [TravelBanner, DropFiles]
+export const banners: readonly Extra[] = [TravelBanner, FaultBanner, DropFiles, Compare]
 
 /** Buttons at the end of the toolbar, with the dialogs they open. */
 export const tools: readonly Extra[] = [SessionTool]

@@ -47,6 +47,8 @@ export interface Panel {
   publish(copyOf?: string): void
   /** The event that was named; the publish view takes it and sets `undefined`. */
   readonly copyOf: Store<string | undefined>
+  /** Whether the dialog is open that compares the current event with the marked one. */
+  readonly comparing: Store<boolean>
   /** The list stands still; what is captured meanwhile is shown afterwards. */
   readonly paused: Store<boolean>
   /** The list stays at its newest row. Scrolling up ends it, until somebody asks for it again. */

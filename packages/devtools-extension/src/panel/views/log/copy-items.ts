@@ -1,12 +1,19 @@
 /** The ways to copy an event, as lines of a menu. */
 import { asCode, asCurl, asJson } from '../../copy/copy-as.ts'
 import { loadData } from '../../copy/load.ts'
-import type { EventRow, Session } from '../../model/model.ts'
+import type { EventRow, Hub, Session } from '../../model/model.ts'
 import { errorText } from '../../ui/error-text.ts'
+import { plural } from '../../ui/format.ts'
 import type { MenuItem } from '../../ui/menu.tsx'
 import type { ViewProps } from '../view.ts'
 
-export function copyItems({ hub, session, panel }: ViewProps, row: EventRow): MenuItem[] {
+/** Events copied at once, at most: each is asked for. */
+const MOST = 500
+
+export function copyItems(
+  { hub, session, selection, panel }: ViewProps,
+  row: EventRow,
+): MenuItem[] {
   const { event } = row
   function copyData(what: string, write: (data: unknown) => string): void {
     loadData(hub, row).then(
@@ -14,10 +21,27 @@ export function copyItems({ hub, session, panel }: ViewProps, row: EventRow): Me
       (error: unknown) => panel.say(`Not copied. ${errorText(error)}`),
     )
   }
+  const { ids } = selection.get()
+  const several = ids.has(row.id) ? [...ids].flatMap((id) => session.event(id) ?? []) : []
+  function copySeveral(): void {
+    copyAll(hub, several).then(
+      (text) => panel.copy(text, plural(several.length, 'event')),
+      (error: unknown) => panel.say(`Not copied. ${errorText(error)}`),
+    )
+  }
   const relay = relayOf(session, row)
   const curlHint =
     relay === undefined ? 'no relay' : event.encoding === 'devalue' ? 'not plain JSON' : undefined
   return [
+    ...(several.length > 1 && several.length <= MOST
+      ? [
+          {
+            label: `Copy ${plural(several.length, 'event')} as JSON`,
+            icon: 'copy' as const,
+            run: copySeveral,
+          },
+        ]
+      : []),
     {
       label: 'Copy as JSON',
       icon: 'copy',
@@ -42,6 +66,14 @@ export function copyItems({ hub, session, panel }: ViewProps, row: EventRow): Me
       run: () => panel.copy(`corr:${event.correlationId ?? event.id}`, 'the filter'),
     },
   ]
+}
+
+/** Events as a JSON array, in the order of the log. */
+async function copyAll(hub: Hub, rows: readonly EventRow[]): Promise<string> {
+  const texts: string[] = []
+  for (const row of rows.toSorted((a, b) => a.row - b.row))
+    texts.push(asJson(row.event, await loadData(hub, row)))
+  return `[${texts.join(',\n')}]`
 }
 
 /** The relay an event goes to: its publisher's, or any there is. */

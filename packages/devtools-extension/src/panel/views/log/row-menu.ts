@@ -75,6 +75,12 @@ export function rowMenu(
       run: () => selection.mark(selection.get().marked === row.id ? undefined : row.id),
     },
     {
+      label: 'Compare with the marked event …',
+      hint: 'd',
+      disabled: [undefined, row.id].includes(selection.get().marked),
+      run: () => panel.comparing.set(true),
+    },
+    {
       label: 'Edit and publish again …',
       icon: 'send',
       hint: 'p',

@@ -1,7 +1,8 @@
 /** All there is to say of one peer: what it is, its subscriptions, its projections. */
 import type { PeerId } from '@crosstown/bus/inspect'
 import { useEffect, useRef } from 'react'
-import type { Peer } from '../../model/model.ts'
+import type { Hub, Peer } from '../../model/model.ts'
+import { FaultPart } from '../faults/fault-form.tsx'
 import { count } from '../shared/format.ts'
 import { type Fact, Facts, Notice } from '../shared/notice.tsx'
 import {
@@ -14,10 +15,12 @@ import {
 } from './words.ts'
 
 export function PeerDetail({
+  hub,
   peer,
   onFilter,
   onExplain,
 }: {
+  hub: Hub
   peer: Peer
   onFilter(): void
   onExplain(peer: PeerId, sub: number): void
@@ -25,7 +28,9 @@ export function PeerDetail({
   const { hello, status } = peer
   const place = useRef<HTMLElement>(null)
   // biome-ignore lint/correctness/useExhaustiveDependencies: another peer is looked at from its beginning
-  useEffect(() => place.current?.scrollIntoView({ block: 'nearest' }), [peer.id])
+  useEffect(() => {
+    place.current?.scrollIntoView({ block: 'nearest' })
+  }, [peer.id])
   return (
     <section className="part" aria-label={peer.name} ref={place}>
       <h2>{peer.name}</h2>
@@ -45,6 +50,9 @@ export function PeerDetail({
       <Facts facts={factsOf(peer)} />
       {hello.kind !== 'relay' && <Subscriptions peer={peer} onExplain={onExplain} />}
       {peer.views.size > 0 && <Views peer={peer} />}
+      {hello.kind !== 'relay' && peer.state !== 'gone' && peer.state !== 'mismatch' && (
+        <FaultPart key={peer.id} hub={hub} peer={peer} />
+      )}
     </section>
   )
 }

@@ -15,7 +15,7 @@ import { type Question, Why } from './why.tsx'
 
 const CALM_MS = 250
 
-export function PeersView({ session, panel }: ViewProps): ReactNode {
+export function PeersView({ hub, session, panel }: ViewProps): ReactNode {
   const version = useCalmVersion(session, CALM_MS)
   const rates = useRates(session)
   const types = useTypes(session, version)
@@ -63,6 +63,7 @@ export function PeersView({ session, panel }: ViewProps): ReactNode {
           <PeerTable devices={devices} rates={rates} chosen={chosen} onChoose={setChosen} />
           {peer ? (
             <PeerDetail
+              hub={hub}
               peer={peer}
               onFilter={() => {
                 panel.setFilter(`peer:${quoted(peer.name)}`)

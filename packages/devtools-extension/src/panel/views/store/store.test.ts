@@ -1,9 +1,9 @@
 import type { SubscriptionInfo, Tree } from '@crosstown/bus/inspect'
 import { describe, expect, it } from 'vitest'
+import { differenceOf } from '../shared/tree-diff.ts'
 import { treeOf } from '../testing/story-source.ts'
 import { planInWords, planOf } from './replay-plan.ts'
 import { stepAt } from './travel-part.tsx'
-import { differenceOf } from './tree-diff.ts'
 
 const FORM = { from: '4096', to: '8192', patterns: '', sub: '' }
 

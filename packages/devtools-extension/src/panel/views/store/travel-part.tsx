@@ -6,13 +6,13 @@ import type { Hub, Peer } from '../../model/model.ts'
 import { useStore } from '../../state/store.ts'
 import type { Path } from '../../ui/tree/lines.ts'
 import { ValueTree } from '../../ui/tree/value-tree.tsx'
+import { Differences } from '../shared/differences.tsx'
 import { clockTime, count, plural } from '../shared/format.ts'
 import { Empty, Notice } from '../shared/notice.tsx'
 import { troubleInWords } from '../shared/trouble.ts'
 import { useAsk } from '../shared/use-ask.ts'
 import type { LogEntry, LogPages } from './log-pages.ts'
 import { travelBack, travelsOf, travelTo } from './travel-state.ts'
-import { differenceOf } from './tree-diff.ts'
 
 /** Events that the slider goes over at most. */
 const MOST = 5_000
@@ -195,7 +195,11 @@ export function TravelPart({
             {now.state === 'failed' ? (
               <Notice severity="error">{now.words}</Notice>
             ) : was.value && now.value ? (
-              <Differences before={was.value.tree} after={now.value.tree} />
+              <Differences
+                before={was.value.tree}
+                after={now.value.tree}
+                same="The state is the same now."
+              />
             ) : (
               <p className="quiet">{step ? 'asking…' : ''}</p>
             )}
@@ -203,40 +207,6 @@ export function TravelPart({
         )}
       </div>
     </div>
-  )
-}
-
-function Differences({ before, after }: { before: Tree; after: Tree }) {
-  const { changes, unknown } = useMemo(() => differenceOf(before, after), [before, after])
-  const deeper = unknown > 0 && (
-    <p className="quiet">
-      {plural(unknown, 'branch', 'branches')} look alike and are too deep to compare here.
-    </p>
-  )
-  if (changes.length === 0)
-    return (
-      <>
-        <p>Nothing{unknown > 0 ? ' that can be seen' : ''}: the state is the same now.</p>
-        {deeper}
-      </>
-    )
-  return (
-    <>
-      <ul className="changes mono">
-        {changes.map(({ path, is, before: was, after: now }) => (
-          <li key={`${is} ${path}`} className={`change-${is}`}>
-            <span className="change-sign" title={is}>
-              <span aria-hidden="true">{{ added: '+', removed: '−', changed: '~' }[is]}</span>
-              <span className="unseen">{is}: </span>
-            </span>
-            <span className="state-key">{path || 'the whole'}</span>{' '}
-            {was !== undefined && <del>{was}</del>} {was !== undefined && now !== undefined && '→ '}
-            {now !== undefined && <ins>{now}</ins>}
-          </li>
-        ))}
-      </ul>
-      {deeper}
-    </>
   )
 }
 

@@ -69,7 +69,8 @@ export function storySource(options: StoryOptions = {}): StorySource {
   const answers: {
     [What in Ask['what']]: (peer: PeerId, ask: Extract<Ask, { what: What }>) => Answers[What]
   } = {
-    payload: () => treeOf({ sku: 'A1', qty: 2 }),
+    payload: (_, { event }) =>
+      treeOf({ sku: 'A1', qty: Number(event.slice(event.lastIndexOf('-') + 1)) }),
     text: (_, { event }) =>
       event.endsWith('-2')
         ? {
@@ -149,7 +150,7 @@ export function storySource(options: StoryOptions = {}): StorySource {
       const given = logOf(peer).filter(({ offset }) => offset >= from && offset <= to).length
       return { events: given, calls: given * 2 }
     },
-    fault: () => ({ fault: null }),
+    fault: (_, { set }) => ({ fault: set ?? null }),
   }
 
   const answer = (peer: PeerId, session: string, id: number, ask: Ask): void => {
