@@ -33,7 +33,7 @@ const MAX_ORPHANS = 20_000
 /** Types, and sources, told apart; more are no application's. */
 const MAX_TYPES = 50_000
 /** Between two looks at a session that takes in much, ms. */
-const BUSY_MS = 100
+const BUSY_MS = 150
 const MAX_REASONS = 20
 
 export class SessionStore extends SessionRows implements Session, FactSink {
