@@ -76,12 +76,13 @@ export async function openSessionFile(
 }
 
 /** The source of a file, as a panel asks for it. @throws as {@link openSessionFile} does */
-export function fileSource(
+export async function fileSource(
   file: File,
   onProgress?: (share: number) => void,
   signal?: AbortSignal,
 ): Promise<InspectSource> {
-  return openSessionFile(file, { ...(onProgress && { onProgress }), ...(signal && { signal }) })
+  const options = { ...(onProgress && { onProgress }), ...(signal && { signal }) }
+  return openSessionFile(file, options)
 }
 
 /** Holds each line to the form of what it says it is. */
