@@ -39,8 +39,9 @@ export interface AuthRequest {
 }
 
 /**
- * Decides over a token. `undefined`, and anything thrown, means: not accepted. What was thrown is
- * reported to the relay's `onError` and never sent to the other side.
+ * Decides over a token. `undefined`, and anything thrown, means: not accepted; but for a `BusError` of
+ * code `unavailable`, after which the other side comes back. What was thrown is reported to the relay's
+ * `onError` and never sent to the other side.
  *
  * @example
  * const auth: Auth = async (token, { room }) => {
@@ -63,7 +64,8 @@ export const ANONYMOUS: Identity = {
  * The identity behind a token.
  *
  * @param report gets what the function threw, or what is wrong with its answer
- * @throws {BusError} unauthorized, with a message that says nothing about why
+ * @throws {BusError} unauthorized, with a message that says nothing about why; forbidden and unavailable
+ * where the function threw them
  */
 export async function authenticate(
   auth: Auth | undefined,
@@ -80,6 +82,9 @@ export async function authenticate(
     if (isBusError(error, 'forbidden'))
       throw new BusError('forbidden', 'the token does not allow this room')
     report(error)
+    // Who decides could not be asked: that says nothing of the token.
+    if (isBusError(error, 'unavailable'))
+      throw new BusError('unavailable', 'tokens cannot be checked now')
   }
   if (identity === undefined || identity === null) throw unauthorized()
   const fault = identityFault(identity)

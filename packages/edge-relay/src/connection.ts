@@ -272,8 +272,15 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
 
   /** Goes on with a fresh token; one that allows something else is for a connection of its own. */
   async #renew(token: string): Promise<void> {
-    const identity = await this.#identify(token)
     const before = this.#identity
+    let identity: Identity
+    try {
+      identity = await this.#identify(token)
+    } catch (error) {
+      // The token it has is good until it ends; then the device comes back with another.
+      if (isBusError(error, 'unavailable')) return
+      throw error
+    }
     if (this.closed || !before) return
     if (identity.subject !== before.subject)
       throw new BusError('subject_changed', 'the fresh token is of another subject')

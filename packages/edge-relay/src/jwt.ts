@@ -107,7 +107,7 @@ export function jwtAuth(options: JwtOptions): Auth {
       currentDate: new Date(now()),
     })
     if (!claims || !isHeaderText(claims.sub)) return undefined
-    if (await isRevoked?.(claims)) return undefined
+    if (await asked(isRevoked?.(claims))) return undefined
     const allowed = rights(claims, request)
     if (!allowed) throw new BusError('forbidden', 'the token allows nothing in this room')
     return {
@@ -127,12 +127,46 @@ async function verified(
   checks: Checks,
 ): Promise<JWTPayload | undefined> {
   const find = await key()
+  // Whose keys cannot be had is none of the token's fault, and known only apart from it.
+  let unavailable: unknown
+  const findKey: JWTVerifyGetKey = async (header, input) => {
+    try {
+      return await find(header, input)
+    } catch (error) {
+      if (!isOfToken(error)) unavailable = error
+      throw error
+    }
+  }
   try {
-    return (await jwtVerify(token, find, checks)).payload
-  } catch (error) {
+    return (await jwtVerify(token, findKey, checks)).payload
+  } catch (cause) {
+    if (unavailable !== undefined)
+      throw new BusError('unavailable', 'the keys of tokens cannot be had', { cause })
     // Whoever sends a bad token must neither fill a log nor learn which check it failed.
-    if (error instanceof errors.JWKSTimeout || !(error instanceof errors.JOSEError)) throw error
-    return undefined
+    if (cause instanceof errors.JOSEError) return undefined
+    throw cause
+  }
+}
+
+/** Whether a key was not found because of what the token says of it. */
+function isOfToken(error: unknown): boolean {
+  return (
+    error instanceof errors.JOSEAlgNotAllowed ||
+    error instanceof errors.JOSENotSupported ||
+    error instanceof errors.JWKSNoMatchingKey ||
+    error instanceof errors.JWKSMultipleMatchingKeys ||
+    error instanceof errors.JWSInvalid
+  )
+}
+
+/** What somebody else knows: who cannot be asked has not said no. */
+async function asked<T>(question: T | Promise<T>): Promise<T> {
+  try {
+    return await question
+  } catch (cause) {
+    throw new BusError('unavailable', 'it cannot be asked now whether a token was revoked', {
+      cause,
+    })
   }
 }
 
@@ -161,7 +195,17 @@ function keyOf(options: JwtOptions, algorithms: readonly string[]): () => Promis
     if (!URL.canParse(jwks) || !/^https?:$/.test(new URL(jwks).protocol))
       throw invalid('jwks must be the address of a key set, or the set')
     const remote = createRemoteJWKSet(new URL(jwks), { timeoutDuration: 5_000 })
-    return async () => remote
+    return async () => async (header, input) => {
+      const askedJustNow = remote.coolingDown
+      try {
+        return await remote(header, input)
+      } catch (error) {
+        // It may be a new one: in a while they are asked for again.
+        if (askedJustNow && error instanceof errors.JWKSNoMatchingKey)
+          throw new Error('no such key, and they were fetched a moment ago', { cause: error })
+        throw error
+      }
+    }
   }
   const keys = jwks?.keys
   if (!Array.isArray(keys) || keys.some(({ kty }) => kty === 'oct'))

@@ -46,13 +46,8 @@ export async function resumeAt(
 ): Promise<Resume> {
   while (true) {
     const span = { head, first: await store.first(room) }
-    const resume = await resumeIn(
-      store,
-      room,
-      span,
-      history ? hello : withoutHistory(hello),
-      history,
-    )
+    const given = history ? hello : withoutHistory(hello, span)
+    const resume = await resumeIn(store, room, span, given, history)
     // What was trimmed while positions were looked up must not pass for what a room lost.
     if ((await store.first(room)).place === span.first.place) return resume
   }
@@ -107,18 +102,24 @@ async function lost(
   return { reason: 'restored', common: cursorAt(epoch, common) }
 }
 
-/** Anybody can name the room's beginning; a cursor's chain is known to whom the relay told it only. */
-function withoutHistory({
-  cursor,
-  older = [],
-}: Pick<HelloFrame, 'cursor' | 'older'>): Pick<HelloFrame, 'cursor' | 'older' | 'from'> {
+/** Those who have a right to history may name any position, others one that proves they were there. */
+function withoutHistory(
+  { cursor, older = [] }: Pick<HelloFrame, 'cursor' | 'older'>,
+  { first }: Span,
+): Pick<HelloFrame, 'cursor' | 'older' | 'from'> {
   if (cursor === undefined) return { from: 'now' }
-  const proves = (position: string): boolean => {
-    const { place = 0, chain } = parsePosition(position) ?? {}
-    return place > 0 && chain !== undefined
-  }
+  const proves = (position: string): boolean => isProof(position, first)
   // One that proves nothing is kept where it stands, as one that is not recognised.
   return { cursor: proves(cursor) ? cursor : 'none', older: older.filter(proves) }
+}
+
+/**
+ * Whether only who was told a position can name it: a chain cannot be guessed, as the rest can by who
+ * knows ids. Where the kept history begins everybody is told.
+ */
+export function isProof(position: string, first: RoomFirst): boolean {
+  const { place = 0, chain } = parsePosition(position) ?? {}
+  return place > first.place && chain !== undefined
 }
 
 /**

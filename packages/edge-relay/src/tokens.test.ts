@@ -1,8 +1,9 @@
 /** Tokens that end, are renewed, are called back, or allow other things than the one before. */
-import { BUS_ERROR_CODES } from '@crosstown/bus/protocol'
+import { BUS_ERROR_CODES, BusError } from '@crosstown/bus/protocol'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Identity } from './auth.ts'
 import { createRelay, type Relay } from './relay.ts'
+import { memoryStore } from './stores/memory.ts'
 import { ManualPlatform } from './testing/manual-platform.ts'
 import { cursorAfter, type Probe, ProbeSocket, publishOf } from './testing/probe.ts'
 
@@ -13,7 +14,7 @@ const relays: Relay[] = []
 afterEach(() => Promise.all(relays.splice(0).map((relay) => relay.close())))
 
 /** A relay whose tokens are `subject subscribe minutes flags`, as in `ann ** 5 nohistory`. */
-function setup() {
+function setup(limits = {}) {
   const platform = new ManualPlatform()
   const auth = (token = ''): Identity | undefined => {
     const [subject, subscribe = '**', minutes, ...flags] = token.split(' ')
@@ -30,7 +31,9 @@ function setup() {
     }
   }
   const reported: unknown[] = []
-  const relay = createRelay({ platform, auth, onError: (error) => reported.push(error) })
+  const store = memoryStore()
+  const onError = (error: unknown) => reported.push(error)
+  const relay = createRelay({ platform, auth, limits, store, onError })
   relays.push(relay)
   const connect = (): ProbeSocket => {
     const socket = new ProbeSocket()
@@ -44,7 +47,7 @@ function setup() {
     relay.request(`http://localhost/rooms/r/events${query}`, {
       headers: { authorization: `Bearer ${token}`, host: 'localhost', ...headers },
     })
-  return { platform, relay, reported, connect, join, get }
+  return { platform, relay, store, reported, connect, join, get }
 }
 
 const codeOf = async (probe: Probe): Promise<string> => (await probe.next('error')).frame.code
@@ -245,5 +248,87 @@ describe('without a right to presence', () => {
     quiet.send({ frame: 'ping' })
     await quiet.next('heartbeat')
     expect(quiet.unread.filter(({ frame }) => frame.frame === 'presence')).toEqual([])
+  })
+})
+
+describe('without a right to history, in a room that was trimmed', () => {
+  it('where the kept history begins, as everybody is told, is no proof of having been there', async () => {
+    const { relay, join, platform, store } = setup({ roomEvents: 2 })
+    const { probe, welcome } = await join('w', 'ann **')
+    for (let n = 1; n <= 6; n++) {
+      probe.send(publishOf(n, n === 1 ? undefined : n - 1, [`a-${n}`]), [`${n}`])
+      await probe.next('ack')
+    }
+    const keep = { events: 3, bytes: Number.MAX_SAFE_INTEGER, since: 0 }
+    while (await store.trim('r', keep, { events: 100, bytes: 1_000_000 }));
+    const token = 'bob ** 9 nohistory'
+    const headers = { authorization: `Bearer ${token}`, host: 'localhost' }
+    const stats = await relay.request('http://localhost/rooms/r/stats', { headers })
+    const { first } = (await stats.json()) as { first: string }
+    expect(first).not.toContain(`${welcome.epoch}.0.`)
+    const read = await relay.request(`http://localhost/rooms/r/events?after=${first}`, { headers })
+    expect(await codeIn(read)).toEqual([403, 'forbidden'])
+    const { welcome: mine } = await join('d', token, { cursor: first })
+    expect([mine.from, mine.recovered]).toEqual([mine.head, false])
+    // Nor is the position of an event, which who knows ids can make.
+    const [place, check] = cursorAfter(welcome.epoch, ['a-1', 'a-2', 'a-3', 'a-4'])
+      .split('.')
+      .slice(1)
+    const made = `${welcome.epoch}.${place}.${check}`
+    const forged = await relay.request(`http://localhost/rooms/r/events?after=${made}`, { headers })
+    expect(await codeIn(forged)).toEqual([403, 'forbidden'])
+    platform.advance(1)
+  })
+
+  it('an event stream goes on by the ids that it gives', async () => {
+    const { get, join } = setup()
+    const { probe } = await join('w', 'ann **')
+    probe.send(publishOf(1, undefined, ['a-1']), ['1'])
+    await probe.next('ack')
+    const stream = await get('?after=now', 'bob ** 9 nohistory', { accept: 'text/event-stream' })
+    const reader = (stream.body as ReadableStream<Uint8Array>).getReader()
+    let text = ''
+    const more = async () => {
+      text += new TextDecoder().decode((await reader.read()).value)
+    }
+    while (!text.includes('id: ')) await more()
+    probe.send(publishOf(2, 1, ['a-2', 'a-3']), ['2', '3'])
+    await probe.next('ack')
+    while (!text.includes('"a-2"')) await more()
+    await reader.cancel()
+    const id = /^id: (\S+)\ndata: [^\n]*"a-2"/m.exec(text)?.[1] as string
+    const again = await get('', 'bob ** 9 nohistory', {
+      accept: 'text/event-stream',
+      'last-event-id': id,
+    })
+    expect(again.status).toBe(200)
+    await again.body?.cancel()
+  })
+})
+
+describe('an auth that cannot be asked', () => {
+  it('sends devices away to come back, and ends nothing that goes on', async () => {
+    let down = false
+    const relay = createRelay({
+      auth: () => {
+        if (down) throw new BusError('unavailable', 'the keys cannot be had')
+        return { subject: 'ann', rights: { publish: ['**'], subscribe: ['**'] } }
+      },
+      onError: () => {},
+    })
+    relays.push(relay)
+    const connect = () => {
+      const socket = new ProbeSocket()
+      return socket.open(relay.accept(socket, { room: 'r' })).probe
+    }
+    const there = connect()
+    await there.join('d', { token: 'x' })
+    down = true
+    there.send({ frame: 'token', token: 'y' })
+    const late = connect()
+    await expect(late.join('e', { token: 'x' })).rejects.toThrow('unavailable')
+    expect((await late.end()).code).toBeLessThan(3500)
+    there.send({ frame: 'ping' })
+    await there.next('heartbeat')
   })
 })

@@ -135,17 +135,21 @@ async function follow(
     },
   })
   const decoder = new TextDecoder()
+  let rest = ''
   try {
     for await (const chunk of response.body ?? []) {
       const text = decoder.decode(chunk, { stream: true })
       parser.feed(text)
-      for (const { id, event, data } of messages.splice(0)) {
-        if (id !== undefined) reader.lastId = id
+      // Of what is not whole yet nothing was written, and nothing may be passed over.
+      const end = (rest + text).lastIndexOf('\n\n') + 2
+      const whole = (rest + text).slice(0, end < 2 ? 0 : end)
+      rest = (rest + text).slice(whole.length)
+      for (const { event, data } of messages.splice(0)) {
         if (event === 'gap') process.stderr.write(`crosstown-relay: a gap in the room: ${data}\n`)
         else await writeLine(json ? data : pretty(JSON.parse(data) as ReadEvent))
       }
       // One that only says where the reader stands is no message to the parser.
-      for (const [, id] of text.matchAll(/^id: (\S+)$/gm)) reader.lastId = id as string
+      for (const [, id] of whole.matchAll(/^id: (\S+)\n/gm)) reader.lastId = id as string
     }
   } catch (cause) {
     if (signal.aborted) throw cause

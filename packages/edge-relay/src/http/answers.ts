@@ -1,9 +1,10 @@
 /** The answers to reads: what was read, with the headers that go with it. */
-import { BusError, isHeaderText, parsePosition, typeMatcher } from '@crosstown/bus/protocol'
+import { BusError, isHeaderText, typeMatcher } from '@crosstown/bus/protocol'
 import type { Context } from 'hono'
 import { accepts } from 'hono/accepts'
 import type { Identity } from '../auth.ts'
 import { positionIn } from '../record.ts'
+import { isProof } from '../resume.ts'
 import { CLOUD_EVENT, CLOUD_EVENTS, cloudEventText } from './cloud-events.ts'
 import { type EventStreamContext, openEventStream } from './event-stream.ts'
 import { eventText } from './event-text.ts'
@@ -44,7 +45,7 @@ export async function answerPage(
   request: ReadRequest,
 ): Promise<Response> {
   const query = parseQuery(searchOf(c), 'page', context.limits.pageEvents)
-  assertHistory(request, query)
+  await assertHistory(context, request, query)
   const asCloudEvents = accepted(c, EVENT_STREAM, CLOUD_EVENTS) === CLOUD_EVENTS
   const { next, text, tag } = await readPage(context, {
     ...request,
@@ -72,7 +73,8 @@ export async function answerStream(
   const query = parseQuery(searchOf(c), 'stream', context.limits.pageEvents)
   // Who has no last event may say so by an empty one.
   const lastEventId = c.req.header('last-event-id') || undefined
-  assertHistory(request, lastEventId === undefined ? query : { after: lastEventId })
+  const begins = lastEventId === undefined ? query : { after: lastEventId }
+  await assertHistory(context, request, begins)
   const stream = await openEventStream(context, { ...request, query, lastEventId })
   c.header('Content-Type', EVENT_STREAM)
   c.header('Cache-Control', 'private, no-cache, no-transform')
@@ -115,18 +117,19 @@ export async function answerEvent(
 }
 
 /**
- * Without a right to history a reader begins with what comes, or goes on behind an event that it had:
- * whoever did not cannot name its position.
+ * Without a right to history a reader begins with what comes, or goes on where the relay told it that it
+ * stands. The position of an event is no such place: it can be made by who knows ids.
  *
  * @throws {BusError} forbidden
  */
-function assertHistory(
-  { identity: { rights } }: Pick<ReadRequest, 'identity'>,
+async function assertHistory(
+  { store }: Pick<EventStreamContext, 'store'>,
+  { room, identity: { rights } }: Pick<ReadRequest, 'identity' | 'room'>,
   { after, since }: Beginning,
-): void {
+): Promise<void> {
   if (rights.history !== false || (after === NOW && since === undefined)) return
-  const { place = 0 } = (after !== undefined && parsePosition(after)) || {}
-  if (place === 0 || since !== undefined) throw noHistory()
+  if (after === undefined || since !== undefined) throw noHistory()
+  if (!isProof(after, await store.first(room))) throw noHistory()
 }
 
 function noHistory(): BusError {

@@ -231,15 +231,18 @@ class EventStream {
   #chunk(records: readonly RoomRecord[], texts: Map<number, string>): string {
     const epoch = this.#epoch as string
     const { found, place, record: newest } = select(records, this.#place, this.#matches)
+    const proven = this.#request.identity.rights.history === false
     let text = ''
     let position = ''
     for (const { record, index } of found) {
       const at = record.place + index
       position = positionIn(epoch, record, at)
-      let block = texts.get(at)
+      let block = proven ? undefined : texts.get(at)
       if (block === undefined) {
-        block = messageBlock(position, eventText(epoch, record, index))
-        texts.set(at, block)
+        // Without a right to history a reader goes on only from where it proves that it was.
+        const id = proven ? cursorAt(epoch, markIn(record, at)) : position
+        block = messageBlock(id, eventText(epoch, record, index))
+        if (!proven) texts.set(at, block)
       }
       text += block
     }

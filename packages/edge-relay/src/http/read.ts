@@ -188,10 +188,15 @@ class PageReader {
     return cursorAt(this.#span.head.epoch, markIn(this.#newest, this.#place))
   }
 
+  /** Whether this reader goes on only from where it proves that it was. */
+  get #isProven(): boolean {
+    return this.#request.identity.rights.history === false
+  }
+
   #text(behind: string | undefined): string {
     if (!this.#span) return '{"events":[]}'
     const { first, head } = this.#span
     const next = behind === undefined ? '' : `,"next":${JSON.stringify(behind)}`
-    return `{"events":[${this.#events.join(',')}],"first":${JSON.stringify(cursorAt(head.epoch, first))},"head":${JSON.stringify(headEvent(head))}${next}}`
+    return `{"events":[${this.#events.join(',')}],"first":${JSON.stringify(cursorAt(head.epoch, first))},"head":${JSON.stringify(this.#isProven ? headPosition(head) : headEvent(head))}${next}}`
   }
 }

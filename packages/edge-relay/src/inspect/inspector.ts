@@ -187,7 +187,9 @@ export class Inspector implements RoomInspector, SocketEvents {
     )
     if (this.#state === 'closed') return
     this.#identity = identity
-    this.#mayRead = typeMatcher(identity.rights.subscribe)
+    // What the relay is asked for was in the room before.
+    this.#mayRead =
+      identity.rights.history === false ? () => false : typeMatcher(identity.rights.subscribe)
     if (identity.expiresAt !== undefined)
       this.#expiresMs = platform.monotonic() + identity.expiresAt - platform.now()
     if (identity.rights.inspect !== true)

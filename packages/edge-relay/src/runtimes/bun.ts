@@ -11,6 +11,7 @@ import {
   type RelayServer,
   type ServeOptions,
   urlOf,
+  within,
 } from './server.ts'
 
 export type { RelayServer, ServeOptions } from './server.ts'
@@ -117,8 +118,8 @@ export async function serve(
   let closing: Promise<void> | undefined
   const close = async (): Promise<void> => {
     await relay.close()
+    await within(CLOSE_MS, Promise.all([...open].map((socket) => socket.gone)))
     const cut = setTimeout(() => void server.stop(true), CLOSE_MS)
-    await Promise.all([...open].map((socket) => socket.gone))
     await server.stop()
     clearTimeout(cut)
   }

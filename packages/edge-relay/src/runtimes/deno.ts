@@ -10,6 +10,7 @@ import {
   type RelayServer,
   type ServeOptions,
   urlOf,
+  within,
 } from './server.ts'
 
 export type { RelayServer, ServeOptions } from './server.ts'
@@ -88,8 +89,8 @@ export async function serve(
   let closing: Promise<void> | undefined
   const close = async (): Promise<void> => {
     await relay.close()
+    await within(CLOSE_MS, Promise.all([...open].map((socket) => socket.gone)))
     const cut = setTimeout(() => ending.abort(), CLOSE_MS)
-    await Promise.all([...open].map((socket) => socket.gone))
     await server.shutdown()
     clearTimeout(cut)
   }

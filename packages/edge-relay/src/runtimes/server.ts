@@ -52,3 +52,13 @@ export function protocolOf(admission: Admission): string {
 export function urlOf(host: string, port: number): string {
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
 }
+
+/** Waits for something, but not for longer: who is gone without a word never answers. */
+export async function within(ms: number, what: Promise<unknown>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const over = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms)
+  })
+  await Promise.race([what, over])
+  clearTimeout(timer)
+}
