@@ -30,7 +30,7 @@ export function Dialog({ title, place = 'corner', children, onClose }: DialogPro
       }}
     >
       <div className="dialog-body">
-        <header className="dialog-head">
+        <div className="dialog-head">
           <h2 id={id} className="grow">
             {title}
           </h2>
@@ -42,7 +42,7 @@ export function Dialog({ title, place = 'corner', children, onClose }: DialogPro
           >
             <Icon name="close" />
           </button>
-        </header>
+        </div>
         {children}
       </div>
     </dialog>

@@ -58,17 +58,26 @@ export interface RelayNode {
 
 /** Relays that are inspected, and those that inspected peers are told to use. */
 export function relaysOf(peers: Iterable<Peer>): RelayNode[] {
-  const relays = new Map<string, RelayNode>()
-  for (const peer of peers) {
-    if (peer.hello.kind !== 'relay') continue
-    // relay:<room>:<nonce>, and a room has no colon.
-    const room = peer.id.split(':')[1] ?? peer.id
-    relays.set(room, { key: room, peer: peer.id, name: peer.name })
-  }
-  for (const { hello, state } of peers) {
+  const all = [...peers]
+  const inspected = all
+    .filter(({ hello }) => hello.kind === 'relay')
+    .map(({ id, name }): RelayNode => ({ key: id, peer: id, name }))
+  const told = new Map<string, RelayNode>()
+  for (const { hello, state } of all) {
     const { relay } = hello
-    if (!relay || state === 'gone' || relays.has(relay.room)) continue
-    relays.set(relay.room, { key: relay.room, name: `relay · ${relay.room}` })
+    if (!relay || state === 'gone' || relayPeerOf(relay.room, all)) continue
+    told.set(relay.room, { key: relay.room, name: `relay · ${relay.room}` })
   }
-  return [...relays.values()]
+  return [...inspected, ...told.values()]
+}
+
+/** Which of the relays has a room. */
+export function keyOfRelay(room: string, peers: Iterable<Peer>): string {
+  return relayPeerOf(room, peers)?.id ?? room
+}
+
+/** A relay's peer is called by its room, and says it as the name of its bus. */
+function relayPeerOf(room: string, peers: Iterable<Peer>): Peer | undefined {
+  const relays = [...peers].filter(({ hello }) => hello.kind === 'relay')
+  return relays.find(({ id, hello }) => id === `relay:${room}` || hello.bus === room)
 }

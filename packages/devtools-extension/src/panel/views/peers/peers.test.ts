@@ -28,9 +28,21 @@ describe('peers by device', () => {
     ])
   })
 
+  it('have one relay for a room, by whichever name it says it', () => {
+    const peers = [...storyPeers().values()].map((peer) =>
+      peer.hello.kind === 'relay'
+        ? { ...peer, id: 'rrrrrrrrrrrr', hello: { ...peer.hello, bus: 'demo' } }
+        : peer,
+    )
+    expect(relaysOf(peers)).toHaveLength(1)
+    const { lines, relays } = layOut(new Map(peers.map((peer) => [peer.id, peer])), 900)
+    expect(relays).toHaveLength(1)
+    expect(lines.filter(({ link }) => link === 'relay')).toHaveLength(3)
+  })
+
   it('know the relay they use, also where it is not inspected itself', () => {
     expect(relaysOf(storyPeers().values())).toEqual([
-      { key: 'demo', peer: 'relay:demo', name: 'relay' },
+      { key: 'relay:demo', peer: 'relay:demo', name: 'relay' },
     ])
     const without = [...storyPeers().values()].filter(({ hello }) => hello.kind !== 'relay')
     expect(relaysOf(without)).toEqual([{ key: 'demo', name: 'relay · demo' }])

@@ -1,7 +1,7 @@
 /** Where everything of the drawing of who is linked with whom stands. */
 import type { PeerId, PeerStatus } from '@crosstown/bus/inspect'
 import type { Peer } from '../../model/model.ts'
-import { type Device, devicesOf, type RelayNode, relaysOf } from './devices.ts'
+import { type Device, devicesOf, keyOfRelay, type RelayNode, relaysOf } from './devices.ts'
 
 export interface Node {
   readonly x: number
@@ -114,7 +114,7 @@ export function layOut(peers: ReadonlyMap<PeerId, Peer>, width: number): Topolog
       }
       const linked =
         shown.find(({ status, state }) => status.lead.self && state !== 'gone') ?? first
-      const relay = linked?.hello.relay && relayAt.get(linked.hello.relay.room)
+      const relay = linked?.hello.relay && relayAt.get(keyOfRelay(linked.hello.relay.room, all))
       if (!linked || !relay || linked.state === 'gone' || linked.status.relay === 'off') continue
       const relayY = relay.y + RELAY.height
       const middle = at.y - BETWEEN / 2

@@ -18,7 +18,7 @@ import { Arrow, HandlerBar } from './arrows.tsx'
 import { GUTTER, place, windowOf } from './layout.ts'
 import { sentence, summary } from './words.ts'
 
-const LEAST_LANE = 92
+const LEAST_LANE = 124
 const MOST_LANE = 280
 const HEADER = 54
 /** Where there is little room: without clocks. */
