@@ -245,8 +245,7 @@ class FileSource implements SessionFile {
     try {
       for await (const { text } of linesOf(this.#file, signal)) {
         if (text === '') continue
-        // A batch names its kind and its peer first; what is data is known already.
-        const frame = JSON.parse(text) as { frame: string; peer: PeerId }
+        const frame = namesOf(text)
         if (frame.frame === 'payload') continue
         if (frame.frame === 'batch') await this.#granted(frame.peer, signal)
         sink.frame(text)
@@ -308,6 +307,12 @@ class FileSource implements SessionFile {
         : 'this is a recording: there is nobody to ask'
     reply({ error: { code: 'not_found', message } })
   }
+}
+
+/** What a line is, and whose: mostly written first, so that it is not read whole for that. */
+function namesOf(text: string): { readonly frame: string; readonly peer: PeerId } {
+  const [, frame, peer] = /^\{"inspect":\d+,"frame":"(\w+)","peer":"([^"\\]+)"/.exec(text) ?? []
+  return frame !== undefined && peer !== undefined ? { frame, peer } : JSON.parse(text)
 }
 
 function below(tree: Tree, path: readonly (string | number)[]): Tree | undefined {

@@ -97,6 +97,7 @@ export class InspectorHub implements Hub {
   add(source: InspectSource): void {
     const link = new Link(`${++this.#lastLink}`, source, this.#session.ring.next)
     this.#links.set(link.id, link)
+    this.#session.book.labels.set(link.id, source.label)
     this.#sourcesChanged()
     source.start({
       frame: (text) => this.#closed || this.#intake.push(link.id, text),

@@ -386,6 +386,7 @@ test('a question can be given up, and takes only an answer it can read', async (
   giveUp.abort()
   await expect(first).rejects.toMatchObject({ code: 'aborted' })
   const second = hub.ask(hello.peer, { what: 'payload', event: 'a-1' })
+  expect(hub.session.peers.get(hello.peer)!.sources).toEqual(['mouth'])
   const { id, session } = mouth.sent.at(-1)!
   const answer = { inspect: 1, frame: 'answer', peer: hello.peer, session, id }
   mouth.say({ ...answer, session: 'another', result: { type: 'null', preview: 'null' } })

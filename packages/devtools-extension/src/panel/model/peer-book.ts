@@ -29,6 +29,8 @@ export class PeerBook {
   version = 0
   /** The devices on the machine the panel is on: one for each log of the inspected pages. */
   readonly local = new Set<string>()
+  /** Labels of sources. */
+  readonly labels = new Map<string, string>()
 
   constructor(skew: Skew) {
     this.#skew = skew
@@ -179,7 +181,7 @@ export class PeerBook {
     let changed = this.#pictures.size !== this.#byId.size
     const pictures = new Map<PeerId, Peer>()
     for (const [id, peer] of this.#byId) {
-      const picture = peer.picture(now, this.#skew.of(peer.index))
+      const picture = peer.picture(now, this.#skew.of(peer.index), this.labels)
       changed ||= this.#pictures.get(id) !== picture
       pictures.set(id, picture)
     }

@@ -189,7 +189,11 @@ export class KnownPeer implements Numbered {
   }
 
   /** The same object until something of it changes. */
-  picture(now: number, skew: { readonly ms: number; readonly uncertainty: number }): Peer {
+  picture(
+    now: number,
+    skew: { readonly ms: number; readonly uncertainty: number },
+    labels: ReadonlyMap<string, string>,
+  ): Peer {
     const rate = this.rates.at(now)
     const before = this.#picture
     if (
@@ -211,7 +215,7 @@ export class KnownPeer implements Numbered {
       views: new Map(this.views),
       device: this.device,
       state: this.state,
-      sources: [...this.sources],
+      sources: [...this.sources].map((source) => labels.get(source) ?? source),
       since: this.since,
       firstAt: this.firstAt,
       lastHeard: this.lastHeard,
