@@ -23,6 +23,7 @@ const suites = {
   catchup: () => import('./suites/catchup.mjs'),
   handover: () => import('./suites/handover.mjs'),
   growth: () => import('./suites/growth.mjs'),
+  devtools: () => import('./suites/devtools.mjs'),
   'devtools-tap': () => import('./suites/devtools-tap.mjs'),
   budgets: () => import('./suites/budgets.mjs'),
 }

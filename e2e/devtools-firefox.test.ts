@@ -51,11 +51,25 @@ test('Firefox: a router that was suspended is dialled again', async ({ site }) =
 
 test('Firefox: so it does in the panel of its DevTools', async ({ site }) => {
   const page = await visit(site, 'tools')
-  const text = await firefox.openPanel(page)
+  const { text } = await firefox.openPanel(page)
   await expect.poll(text).toContain('is here')
   await say(page, 'tools.before')
   await expect.poll(text).toContain('tools.before')
   await page.reload()
   await say(page, 'tools.after')
   await expect.poll(text).toContain('tools.after')
+})
+
+test('Firefox: another site is heard once it is allowed', async ({ site }) => {
+  const page = await visit(site.replace('127.0.0.1', 'shop.test'), 'shop')
+  const panel = await firefox.openPanel(page)
+  await expect.poll(panel.text).toContain('The extension has no access to http://shop.test')
+  await panel.click('Enable on this site')
+  const allow = await firefox.extensionPage('allow.html')
+  await expect.poll(shown(allow)).toContain('http://shop.test')
+  await allow.click('#enable')
+  await expect.poll(panel.text).toContain('is here')
+  await page.reload()
+  await say(page, 'shop.after')
+  await expect.poll(panel.text).toContain('shop.after')
 })

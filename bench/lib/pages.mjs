@@ -17,11 +17,11 @@ export function usesChromium(opened) {
 }
 
 /**
- * Opens `count` tabs of one origin, each with the script `pages/<script>`, and more with `open()`.
- * What the script hangs on `globalThis.bench` is called with `call(tab, name, argument)`.
+ * Opens `count` tabs of one origin, each with the script `pages/<script>`, and more with `open()`,
+ * which takes a path of the site. What the script hangs on `globalThis.bench` is called with `call(tab, name, argument)`.
  */
-export async function openPages(script, count) {
-  const site = await serveSite(script)
+export async function openPages(script, count, options) {
+  const site = await serveSite(script, options)
   const profile = await mkdtemp(join(tmpdir(), 'crosstown-bench-'))
   const errors = []
   let context
@@ -45,11 +45,11 @@ export async function openPages(script, count) {
     throw error
   }
 
-  async function open() {
+  async function open(path = '') {
     const tab = await context.newPage()
     tab.on('pageerror', (error) => errors.push(error.message))
     tab.on('console', (line) => line.type() === 'error' && errors.push(line.text()))
-    await tab.goto(site.url)
+    await tab.goto(site.url + path)
     if (!(await tab.evaluate(() => globalThis.crossOriginIsolated && typeof gc === 'function'))) {
       throw new Error('the page is not isolated, or has no gc(): its clock would be too coarse')
     }

@@ -14,11 +14,19 @@ export interface FirefoxWithExtension {
   readonly browser: Browser
   /** The panel as a tab, inspecting the tab of a page. */
   panelTab(page: Page): Promise<Page>
-  /** Opens Firefox's DevTools for a page at the panel; gives what is asked for the panel's text. */
-  openPanel(page: Page): Promise<() => Promise<string>>
+  /** Opens Firefox's DevTools for a page at the panel. */
+  openPanel(page: Page): Promise<FirefoxPanel>
+  /** A page of the extension, once it is open. */
+  extensionPage(file: string): Promise<Page>
   /** Resolves when Firefox has suspended the router, which it does when little goes on. */
   routerSuspended(panel: Page): Promise<void>
   close(): Promise<void>
+}
+
+export interface FirefoxPanel {
+  text(): Promise<string>
+  /** Presses the first button of that name. */
+  click(name: string): Promise<void>
 }
 
 export async function startFirefox(executablePath: string): Promise<FirefoxWithExtension> {
@@ -33,6 +41,9 @@ export async function startFirefox(executablePath: string): Promise<FirefoxWithE
     extraPrefsFirefox: {
       'extensions.webextensions.uuids': JSON.stringify({ [ID]: HOST }),
       'extensions.background.idle.timeout': 500,
+      // The question is Firefox's own window, which no test can answer: it is taken as allowed.
+      'extensions.webextOptionalPermissionPrompts': false,
+      'network.dns.localDomains': 'shop.test',
     },
   })
   await browser.installExtension(join(root, 'packages/devtools-extension/dist/firefox'))
@@ -52,7 +63,29 @@ export async function startFirefox(executablePath: string): Promise<FirefoxWithE
     async openPanel(page) {
       await page.bringToFront()
       await inFirefox(browser, SHOW_PANEL)
-      return () => inFirefox(browser, PANEL_TEXT)
+      return {
+        text: () => inFirefox(browser, inPanel('content.document.body.textContent')),
+        async click(name) {
+          const buttons = `[...content.document.querySelectorAll('button')]`
+          const found = `${buttons}.find((button) => button.textContent === ${JSON.stringify(name)})`
+          await inFirefox(browser, inPanel(`${found}.click()`))
+        },
+      }
+    },
+    async extensionPage(file) {
+      const url = `moz-extension://${HOST}/${file}`
+      let found: Page | undefined
+      // What Puppeteer takes for its address is that of the empty page it was at first.
+      await expect
+        .poll(async () => {
+          for (const page of await browser.pages()) {
+            const address = await page.evaluate(() => location.href).catch(() => '')
+            if (address.startsWith(url)) found = page
+          }
+          return found !== undefined
+        })
+        .toBe(true)
+      return found as unknown as Page
     },
     routerSuspended: (panel) =>
       panel.evaluate(
@@ -90,8 +123,8 @@ const SHOW_PANEL = `(async () => {
   globalThis.crosstownToolbox = toolbox
 })()`
 
-/** The panel is a page of another process, in a frame of a frame of the toolbox. */
-const PANEL_TEXT = `(async () => {
+/** Evaluates in the panel: a page of another process, in a frame of a frame of the toolbox. */
+const inPanel = (expression: string): string => `(async () => {
   const frames = [...crosstownToolbox.doc.querySelectorAll('iframe')]
   const panel = frames
     .flatMap((frame) => [...(frame.contentDocument?.querySelectorAll('browser') ?? [])])
@@ -99,14 +132,12 @@ const PANEL_TEXT = `(async () => {
   if (!panel) return ''
   const heard = Promise.withResolvers()
   const tell = ({ data }) => heard.resolve(data)
-  panel.messageManager.addMessageListener('crosstown:text', tell)
-  panel.messageManager.loadFrameScript(
-    'data:,sendAsyncMessage("crosstown:text", content.document.body.textContent)',
-    false,
-  )
-  const text = await heard.promise
-  panel.messageManager.removeMessageListener('crosstown:text', tell)
-  return text
+  panel.messageManager.addMessageListener('crosstown:told', tell)
+  const script = 'sendAsyncMessage("crosstown:told", ' + ${JSON.stringify(expression)} + ')'
+  panel.messageManager.loadFrameScript('data:,' + encodeURIComponent(script), false)
+  const told = await heard.promise
+  panel.messageManager.removeMessageListener('crosstown:told', tell)
+  return told
 })()`
 
 /** Evaluates in Firefox's own window, which drivers may when they were given access to the system. */

@@ -45,6 +45,7 @@ await script('content', chromium)
 cpSync(join(source, 'extension/icons'), join(chromium, 'icons'), { recursive: true })
 cpSync(chromium, firefox, { recursive: true })
 await script('router', firefox)
+await pages('extension', ['allow.html'], firefox)
 await pages('page', ['index.html'], join(dist, 'page'))
 
 for (const [browser, folder] of Object.entries({ chromium, firefox })) {

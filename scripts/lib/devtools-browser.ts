@@ -11,7 +11,8 @@ import { type BrowserContext, chromium, type Frame, type Page } from '@playwrigh
 import { chromiumLaunch } from './chromium.ts'
 import { root } from './project.mjs'
 
-process.env['PW_CHROMIUM_ATTACH_TO_OTHER'] = '1'
+/** Looked at whenever a target appears; other tests of this process want none but pages. */
+const ATTACH = 'PW_CHROMIUM_ATTACH_TO_OTHER'
 
 /** What `npm run build` makes. */
 export const EXTENSION: string = join(root, 'packages/devtools-extension/dist/chromium')
@@ -84,8 +85,10 @@ export async function openPanel(
   })
   // Newer than the types of the protocol.
   const openDevTools = 'Target.openDevTools' as 'Target.activateTarget'
+  process.env[ATTACH] = '1'
   await browser?.send(openDevTools, { targetId: targetInfo.targetId })
   const frontend = await opened
+  delete process.env[ATTACH]
   await browser?.detach()
 
   // DevTools name an extension's panel by its origin and title, and have it a moment after they open.

@@ -270,8 +270,11 @@ export class RoomHost {
   #inspect(group: readonly Entry[], { head, records, replies }: Decision): void {
     const { tap } = this.inspection
     for (const [i, { command }] of group.entries()) {
+      const reply = replies[i] as Reply
       if (command.kind === 'publish')
-        tap?.answered(deviceName(command.device), command.frame, replies[i] as Reply)
+        tap?.answered(deviceName(command.device), command.frame, reply)
+      else if (command.kind === 'post' && 'code' in reply)
+        tap?.postRefused(command.events, reply.code)
     }
     tap?.committed(records, head.epoch)
   }

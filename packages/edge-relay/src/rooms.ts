@@ -97,6 +97,7 @@ export class Rooms {
   async close(): Promise<void> {
     this.#closing = true
     await Promise.all([...this.#hosts.values()].map((host) => host.drain()))
+    for (const { inspection } of this.#hosts.values()) inspection.close()
     this.#sendAway([...this.#connections])
     await this.readers.close((share, count) =>
       Math.round(GOAWAY_AFTER_MS + share * jitterOf(count)),

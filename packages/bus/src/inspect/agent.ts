@@ -37,18 +37,24 @@ export class Agent implements Inspection {
   }
 
   add(bus: Inspected): void {
-    if (this.#buses.size === 0) {
-      this.#open()
-      this.#unfollow = this.#platform.lifecycle.on((...change) => this.#lives(...change))
-    }
+    if (this.#buses.size === 0) this.#open()
     this.#buses.add(bus)
     bus.hello()
+    // After the bus, so that what it does in the last task of a page is told before the goodbye.
+    queueMicrotask(() => this.#follow())
+  }
+
+  #follow(): void {
+    this.#unfollow?.()
+    this.#unfollow = undefined
+    if (this.#buses.size === 0) return
+    this.#unfollow = this.#platform.lifecycle.on((...change) => this.#lives(...change))
   }
 
   /** The bus was closed, and has said so. */
   remove(bus: Inspected): void {
     if (!this.#buses.delete(bus) || this.#buses.size > 0) return
-    this.#unfollow?.()
+    this.#follow()
     this.#close()
   }
 

@@ -103,7 +103,8 @@ export class Asks {
         return this.#search(ask, session, more)
       case 'watch':
         check(areTerms(ask.terms))
-        this.#watched.set(session, ask.terms)
+        if (ask.terms.length > 0) this.#watched.set(session, ask.terms)
+        else this.#watched.delete(session)
         return {}
       case 'store':
         return this.#store()
@@ -140,13 +141,12 @@ export class Asks {
     for (const view of this.#options.views) view.showInstead()
   }
 
-  /** Those that somebody watches for. */
-  found(events: Source): string[] {
-    if (this.#watched.size === 0) return []
-    const watched = [...this.#watched.values()]
-    return events.flatMap((event) =>
-      watched.some((terms) => this.#has(event, terms)) ? event.id : [],
-    )
+  /** Those that a session watches for, for each that does. */
+  found(events: Source): [session: string, ids: string[]][] {
+    return Array.from(this.#watched, ([session, terms]) => [
+      session,
+      events.flatMap((event) => (this.#has(event, terms) ? event.id : [])),
+    ])
   }
 
   #has(event: KeptEvent, terms: readonly DataTerm[]): boolean {

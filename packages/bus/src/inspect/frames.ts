@@ -195,7 +195,10 @@ export type Ask =
   | { readonly what: 'headers'; readonly ids: Ids }
   /** Ids of events, newest first, of which the data fulfil all terms; in parts (`more`). */
   | { readonly what: 'search'; readonly terms: readonly DataTerm[]; readonly limit: number }
-  /** The same for what comes from now on: told by `found` records, until the session ends. */
+  /**
+   * The same for what comes from now on, in place of what the session watched for before: told by
+   * `found` records, until the session ends, or watches for nothing.
+   */
   | { readonly what: 'watch'; readonly terms: readonly DataTerm[] }
   | { readonly what: 'store' }
   /** A page of the log: headers and offsets, from an offset on. */
@@ -441,7 +444,8 @@ export type InspectRecord = { readonly at: number } & (
       readonly device?: string
     }
   | { readonly is: 'life'; readonly state: 'visible' | 'hidden' | 'frozen' | 'resumed' | 'cleared' }
-  | { readonly is: 'found'; readonly ids: Ids }
+  /** What `session` watches for; through a relay with what that put before its name, and a dot. */
+  | { readonly is: 'found'; readonly ids: Ids; readonly session?: string }
   /** Of a relay: a device came or went, with what it may read and publish. */
   | {
       readonly is: 'device'

@@ -152,6 +152,8 @@ export class Peer implements Inspected {
 
   life(state: LifeState): void {
     this.#recorder?.life(state)
+    // No timer runs from now on.
+    if (state === 'frozen') this.#outlet?.flush()
   }
 
   #record(): void {
@@ -214,8 +216,9 @@ export class Peer implements Inspected {
 
   #settle(): void {
     this.#recorder?.settle()
-    const found = this.#passed.splice(0).flatMap((events) => this.#asks?.found(events) ?? [])
-    if (found.length > 0) this.#recorder?.record({ is: 'found', ids: packIds(found) })
+    for (const [session, ids] of this.#asks?.found(this.#passed.splice(0).flat()) ?? []) {
+      if (ids.length > 0) this.#recorder?.record({ is: 'found', session, ids: packIds(ids) })
+    }
   }
 
   #status(): PeerStatus {

@@ -289,6 +289,23 @@ describe('a page', () => {
     expect(inspector.batches.every(({ dropped }) => dropped === undefined)).toBe(true)
   })
 
+  it('that is put away tells what it wrote in its last task, before it says goodbye', async () => {
+    const page = await new Page().attach()
+    const { network, context, bus, inspector } = page
+    void bus.publish('a.b', 1)
+    context.cache()
+    await network.run(1_000)
+    expect(inspector.frames.at(-1)?.frame).toBe('bye')
+    expect(inspector.of('published')).toHaveLength(1)
+  })
+
+  it('that freezes tells so before it stands still', async () => {
+    const page = await new Page().attach()
+    page.context.freeze()
+    await page.network.run(1_000)
+    expect(page.inspector.of('life')).toMatchObject([{ state: 'frozen' }])
+  })
+
   it('that closes its bus holds nothing of its inspection', async () => {
     const page = await new Page().attach()
     await page.network.until(page.bus.close())

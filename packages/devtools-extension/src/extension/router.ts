@@ -1,7 +1,7 @@
 /**
- * Firefox only: a panel in its DevTools reaches no tab and hears no frame, so this stands between. It
- * joins what belongs together and keeps nothing: when Firefox suspends it all ports close, and panels
- * dial anew.
+ * Firefox only: a panel in its DevTools reaches no tab, hears no frame and asks for no site, so this
+ * stands between. It joins what belongs together and keeps nothing: when Firefox suspends it all ports
+ * close, and panels dial anew.
  */
 import {
   type FromRouter,
@@ -11,6 +11,7 @@ import {
   type ToRouter,
   type Wake,
 } from '../sources/wire.ts'
+import { coverAllowedSites, isAllowed, runIn, type SiteMessage } from './allowed.ts'
 
 interface Panel {
   readonly tab: number
@@ -22,19 +23,38 @@ interface Panel {
 const panels = new Set<Panel>()
 let numbers = 0
 
+void coverAllowedSites()
+
 chrome.runtime.onConnect.addListener((port) => {
-  const ours = port.sender?.url?.startsWith(chrome.runtime.getURL(''))
-  if (ours && port.name.startsWith(PANEL)) joinPanel(port)
+  if (isOwnPage(port.sender) && port.name.startsWith(PANEL)) joinPanel(port)
 })
 
-chrome.runtime.onMessage.addListener((message: Here, sender, answer) => {
-  if (message?.crosstown !== 'here') return
+chrome.runtime.onMessage.addListener((message: Here | SiteMessage, sender, answer) => {
+  if ('site' in message) {
+    if (!isOwnPage(sender)) return undefined
+    about(message).then(answer)
+    return true
+  }
   for (const panel of panels) {
     if (panel.tab !== sender.tab?.id || (message.panel ?? panel.name) !== panel.name) continue
     answer(true)
     joinFrame(panel, sender.frameId ?? 0)
   }
+  return undefined
 })
+
+async function about({ site, tab, origins }: SiteMessage): Promise<boolean> {
+  const allowed = await isAllowed(origins)
+  if (site === 'use' && allowed) await runIn(tab)
+  if (site === 'ask') {
+    const query = new URLSearchParams(origins.map((origin) => ['site', origin]))
+    await chrome.tabs.create({ url: `allow.html?tab=${tab}&${query}` })
+  }
+  return allowed
+}
+
+const isOwnPage = (sender: chrome.runtime.MessageSender | undefined): boolean =>
+  sender?.url?.startsWith(chrome.runtime.getURL('')) === true
 
 function joinPanel(port: chrome.runtime.Port): void {
   const [tab, name = ''] = port.name.slice(PANEL.length).split(':')

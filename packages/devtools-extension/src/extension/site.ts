@@ -1,35 +1,62 @@
 /** The site of the inspected tab, and the extension's access to it. */
 import type { TabAccess } from '../sources/extension.ts'
-import { CONTENT_SCRIPT, LOCAL_SITES } from './manifest.ts'
+import { askFor, coverAllowedSites, isAllowed, runIn, type SiteMessage } from './allowed.ts'
+import { LOCAL_SITES } from './manifest.ts'
 
 export interface Site extends TabAccess {
   /** Asks the user for the site of the tab; to be called in a click. */
   enable(): Promise<void>
 }
 
-const SCRIPT_ID = 'allowed-sites'
-
 export function siteOf(tab: number): Site {
-  // Asked for before the click: a browser forgets a click soon.
+  // Known before the click: a browser forgets a click soon.
   let origins: string[] = []
-  void coverAllowedSites()
+  const access = chrome.permissions ? direct(tab) : routed(tab)
   return {
     async state() {
       const url = await addressOf(tab)
       if (!url || !/^https?:$/.test(url.protocol)) return { access: 'none' }
       origins = [`${url.protocol}//${url.hostname}/*`]
-      const known = { access: 'granted', site: url.origin } as const
-      if (isLocal(url)) return known
-      const granted = await chrome.permissions?.contains({ permissions: ['scripting'], origins })
-      if (!granted) return { access: 'site', site: url.origin }
-      await runIn(tab)
-      return known
+      const allowed = isLocal(url) || (await access.use(origins))
+      return { access: allowed ? 'granted' : 'site', site: url.origin }
     },
     async enable() {
       if (origins.length === 0) throw new Error('The tab shows no site that could be asked for.')
-      if (!(await chrome.permissions.request({ permissions: ['scripting'], origins }))) return
+      await access.ask(origins)
+    },
+  }
+}
+
+interface Access {
+  /** Runs the content script in the tab, where its site is allowed. */
+  use(origins: string[]): Promise<boolean>
+  ask(origins: string[]): Promise<void>
+}
+
+function direct(tab: number): Access {
+  void coverAllowedSites()
+  return {
+    async use(origins) {
+      const allowed = await isAllowed(origins)
+      if (allowed) await runIn(tab)
+      return allowed
+    },
+    async ask(origins) {
+      if (!(await askFor(origins))) return
       await coverAllowedSites()
       await runIn(tab)
+    },
+  }
+}
+
+/** A panel in Firefox's DevTools may ask for nothing: the router does, or opens a page that may. */
+function routed(tab: number): Access {
+  const tell = (site: SiteMessage['site'], origins: string[]) =>
+    chrome.runtime.sendMessage<SiteMessage, boolean>({ site, tab, origins })
+  return {
+    use: (origins) => tell('use', origins),
+    ask: async (origins) => {
+      await tell('ask', origins)
     },
   }
 }
@@ -47,21 +74,3 @@ async function addressOf(tab: number): Promise<URL | undefined> {
 
 const isLocal = ({ protocol, hostname }: URL): boolean =>
   LOCAL_SITES.includes(`${protocol}//${hostname}/*`)
-
-/** Pages that load from now on run the script; an update of the extension forgets that. */
-async function coverAllowedSites(): Promise<void> {
-  if (!chrome.scripting) return
-  const { origins = [] } = await chrome.permissions.getAll()
-  const matches = origins.filter((origin) => !LOCAL_SITES.includes(origin))
-  await chrome.scripting.unregisterContentScripts({ ids: [SCRIPT_ID] }).catch(() => {})
-  if (matches.length === 0) return
-  await chrome.scripting.registerContentScripts([
-    { id: SCRIPT_ID, js: [CONTENT_SCRIPT], matches, allFrames: true, runAt: 'document_start' },
-  ])
-}
-
-/** The pages that are there already. */
-async function runIn(tab: number): Promise<void> {
-  const target = { tabId: tab, allFrames: true }
-  await chrome.scripting.executeScript({ target, files: [CONTENT_SCRIPT] }).catch(() => {})
-}

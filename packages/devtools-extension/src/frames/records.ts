@@ -196,7 +196,7 @@ const kinds: { readonly [K in Kind]: Reader<Others<K>> } = {
     { event: headerText, type: eventType, device: headerText },
   ),
   life: shape({ state: oneOf('visible', 'hidden', 'frozen', 'resumed', 'cleared') }),
-  found: shape({ ids: readIds }),
+  found: shape({ ids: readIds }, { session: text(300) }),
   device: shape(
     { device: headerText, online: flag },
     { subject: commonText, rights, queued: whole() },

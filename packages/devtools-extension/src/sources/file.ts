@@ -76,13 +76,12 @@ export async function openSessionFile(
 }
 
 /** The source of a file, as a panel asks for it. @throws as {@link openSessionFile} does */
-export async function fileSource(
+export function fileSource(
   file: File,
   onProgress?: (share: number) => void,
   signal?: AbortSignal,
 ): Promise<InspectSource> {
-  const options = { ...(onProgress && { onProgress }), ...(signal && { signal }) }
-  return openSessionFile(file, options)
+  return openSessionFile(file, { ...(onProgress && { onProgress }), ...(signal && { signal }) })
 }
 
 /** Holds each line to the form of what it says it is. */

@@ -12,6 +12,7 @@ import {
   INSPECT_VERSION,
   type InspectorFrame,
   Outlet,
+  type PeerStatus,
   type RelayInspectFrame,
 } from '@crosstown/bus/inspect'
 import { encodeFrame, MAX_INSPECT_LENGTH } from '@crosstown/bus/protocol'
@@ -128,11 +129,18 @@ export class RoomInspection {
 
   /** Due twice a second. */
   tick(nowMs: number): void {
-    this.tap?.tick()
+    this.tap?.tick(this.#status())
     if (this.#sessions.size === 0) return
     for (const session of [...this.#sessions.values()]) {
       if (!session.inspector && session.endsMs <= nowMs) this.#detach(session)
     }
+  }
+
+  /** The relay closes: its own tap says so, and ends. Those behind devices are its inspectors' again. */
+  close(): void {
+    this.#outlet?.close()
+    this.#outlet = undefined
+    this.#sessions.clear()
   }
 
   // From inspectors
@@ -207,7 +215,7 @@ export class RoomInspection {
   // The relay's own tap
 
   #open(): Outlet {
-    const { limits, platform, queued, room, store } = this.#options
+    const { limits, platform, room, store } = this.#options
     const outlet: Outlet = new Outlet({
       peer: this.#peer,
       library: VERSION,
@@ -227,15 +235,7 @@ export class RoomInspection {
         source: 'relay',
         kind: 'relay',
         now: [platform.now(), platform.monotonic()],
-        status: {
-          relay: 'online',
-          rtt: undefined,
-          leader: false,
-          log: { kind: store.durability, state: 'open', bytes: 0 },
-          outbox: { pending: 0, refused: 0 },
-          lead: { self: false, present: false },
-          queued: queued(),
-        },
+        status: this.#status(),
         subscriptions: [],
         views: [],
       }),
@@ -251,6 +251,19 @@ export class RoomInspection {
     })
     const add = (text: string, events?: number): void => outlet.add(text, events)
     return outlet
+  }
+
+  #status(): PeerStatus {
+    const { queued, store } = this.#options
+    return {
+      relay: 'online',
+      rtt: undefined,
+      leader: false,
+      log: { kind: store.durability, state: 'open', bytes: 0 },
+      outbox: { pending: 0, refused: 0 },
+      lead: { self: false, present: false },
+      queued: queued(),
+    }
   }
 
   // From devices

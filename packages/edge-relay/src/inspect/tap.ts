@@ -2,7 +2,7 @@
  * What a room does with events, told to its inspectors: the relay is a peer like any other. It is
  * there while somebody inspects, and the room pays one branch for it otherwise.
  */
-import { type Ids, packIds } from '@crosstown/bus/inspect'
+import { type Ids, type PeerStatus, packIds } from '@crosstown/bus/inspect'
 import {
   type BusErrorCode,
   type EventHeader,
@@ -12,7 +12,7 @@ import {
   typeMatcher,
   utf8Length,
 } from '@crosstown/bus/protocol'
-import type { PublishCommand, Reply } from '../commands.ts'
+import type { PostedEvent, PublishCommand, Reply } from '../commands.ts'
 import type { Platform } from '../platform.ts'
 import { lastPlace, type RoomRecord } from '../record.ts'
 import type { Prepared } from '../stream.ts'
@@ -70,6 +70,8 @@ export class RelayTap {
   /** The batch that a device is to send again, and how often it had to. */
   readonly #rejected = new Map<string, { readonly batch: number; times: number }>()
   readonly #queued = new Map<InspectedDevice, number>()
+  /** Commands of the room that waited, when that was told last. */
+  #waiting = 0
 
   constructor(options: RelayTapOptions) {
     this.#options = options
@@ -159,6 +161,14 @@ export class RelayTap {
       else byCode.set(code, [header.id])
     }
     for (const [code, ids] of byCode) this.#refused(JSON.stringify(packIds(ids)), code, true)
+  }
+
+  /** What came over HTTP was refused, and nothing of it has an id. */
+  postRefused(events: readonly PostedEvent[], code: BusErrorCode): void {
+    const types = [...new Set(events.map(({ header }) => header.type))]
+    const message = `${events.length} event(s) posted over HTTP were refused: ${types.slice(0, 5).join(', ')}`
+    const told = { is: 'error', code, stage: 'protocol', message, type: types[0] }
+    this.#add(JSON.stringify(told).slice(1, -1))
   }
 
   /** A batch was not taken for now. */
@@ -282,8 +292,12 @@ export class RelayTap {
     this.#add(JSON.stringify(told).slice(1, -1))
   }
 
-  /** Due twice a second: tells of queues that changed much. */
-  tick(): void {
+  /** Due twice a second: tells of queues that changed, those of devices where they changed much. */
+  tick(status: PeerStatus): void {
+    if (status.queued !== this.#waiting) {
+      this.#waiting = status.queued
+      this.#add(JSON.stringify({ is: 'status', status }).slice(1, -1))
+    }
     for (const [device, told] of this.#queued) {
       const queued = device.bufferedAmount
       if (Math.floor(queued / QUEUE_STEP) !== Math.floor(told / QUEUE_STEP))

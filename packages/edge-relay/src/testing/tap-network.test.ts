@@ -181,3 +181,53 @@ it('says what of a batch is confirmed that was published before anybody looked',
   const confirmed = phone.of('confirmed').flatMap((record) => unpackIds(record.ids))
   expect(confirmed).toEqual([second?.id, fourth?.id])
 })
+
+it.each([1, 2, 3])('a room goes the same way, inspected or not: seed %i', async (seed) => {
+  const run = async (inspected: boolean): Promise<[heard: unknown[], records: number]> => {
+    const network = createTestNetwork({ seed, relay: simulatedRelay() })
+    const heard: unknown[] = []
+    let records = 0
+    const names = ['phone', 'laptop']
+    const buses = names.flatMap((name) => {
+      const device = network.device(name)
+      device.channels.faults = { drop: 0.1, duplicate: 0.1, delay: 0.2 }
+      return [1, 2].map((nth) => {
+        const bus = device.open().createBus({ name: 'shop', room: '42', onError: () => {} })
+        bus.subscribe('**', ({ id, position }) => {
+          heard.push([name, nth, id, position, network.now])
+          if (id.endsWith('7')) throw new Error('of a handler')
+        })
+        bus.project('a.*', (count: number) => count + 1, 0)
+        return bus
+      })
+    })
+    for (const name of names) {
+      const { platform } = network.device(name).open('worker')
+      const channel = new (platform.BroadcastChannel as typeof BroadcastChannel)(INSPECT_CHANNEL)
+      channel.onmessage = ({ data }) => {
+        const frame = JSON.parse(data as string) as TapFrame
+        if (frame.frame === 'batch') records += frame.records.length
+      }
+      const frame = { frame: 'attach', session: 's', credit: 10_000 }
+      if (inspected) channel.postMessage(JSON.stringify({ inspect: INSPECT_VERSION, ...frame }))
+    }
+    const [phone, laptop] = names.map((name) => network.device(name))
+    for (let n = 0; n < 40; n++) {
+      for (const bus of buses) bus.publish('a.b', n, { persist: n % 5 > 0 }).catch(() => {})
+      if (n === 10 && phone) network.partition(phone)
+      if (n === 15) laptop?.contexts[0]?.freeze()
+      if (n === 20) laptop?.contexts[1]?.cache()
+      if (n === 25) network.heal()
+      if (n === 30) phone?.contexts[0]?.crash()
+      if (n === 35) network.relay.crash()
+      await network.run(50)
+    }
+    await network.settle()
+    return [heard, records]
+  }
+  const [quiet, none] = await run(false)
+  const [watched, records] = await run(true)
+  expect(watched).toEqual(quiet)
+  expect(quiet.length).toBeGreaterThan(300)
+  expect([none, records > 500]).toEqual([0, true])
+})

@@ -77,6 +77,9 @@ export class InspectorHub implements Hub {
       done: (frame, from) => this.#done(frame, from),
       other: (fields, from) => this.#other(fields, from),
       malformed: (reason, from, peer) => this.#malformed(reason, from, peer),
+      busy: () => {
+        this.#session.busy = true
+      },
       idle: () => this.#idle(),
     })
     this.#headers = new Headers(timing, this.#session, (peer, ids) =>
@@ -350,8 +353,10 @@ export class InspectorHub implements Hub {
     // A file may be of the session that is here still.
     const record = live ? read : this.#session.withoutKnown(read, link.firstRow)
     if (!record) return
-    if (record.is === 'found') this.#session.found(record.ids)
-    else this.#session.take(peer, record, live ? from.arrived : undefined, link.hasNotes)
+    if (record.is === 'found') {
+      // Others watch for other things.
+      if (link.isOwn(record.session)) this.#session.found(record.ids)
+    } else this.#session.take(peer, record, live ? from.arrived : undefined, link.hasNotes)
   }
 
   #done(frame: UnreadBatch, from: Waiting): void {
@@ -386,6 +391,7 @@ export class InspectorHub implements Hub {
         for (const peer of link.owing()) this.#grant(link, peer)
       }
     }
+    this.#session.rest()
     this.#headers.look()
   }
 

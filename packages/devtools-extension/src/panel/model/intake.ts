@@ -46,6 +46,8 @@ export interface IntakeEvents {
   /** A line of a session file that is no frame of a tap: true where it was one. */
   other(fields: { readonly [key: string]: unknown }, from: Waiting): boolean
   malformed(reason: string, from: Waiting, peer: string | undefined): void
+  /** A turn ended, and more waits. */
+  busy(): void
   /** Nothing waits any more. */
   idle(): void
 }
@@ -126,6 +128,7 @@ export class Intake {
     const until = this.#timing.now() + TURN_MS
     while (this.#step(until)) {
       if (this.#timing.now() >= until) {
+        this.#events.busy()
         this.#schedule()
         return
       }

@@ -57,6 +57,11 @@ export class Link {
     return { label, kind, state, ...(detail === undefined ? {} : { detail }) }
   }
 
+  /** Whether a session is this one, as it is named or as a relay tells it on. */
+  isOwn(session: string | undefined): boolean {
+    return session === undefined || session === this.session || session.endsWith(`.${this.session}`)
+  }
+
   /** An `attach` goes out, to one peer or to all. */
   attached(peer: PeerId | undefined): void {
     if (peer === undefined) {

@@ -55,7 +55,12 @@ export function noteOf(record: InspectRecord, peer: KnownPeer): Note | undefined
       }
     }
     case 'dropped': {
-      if (record.why === 'duplicate' || record.why === 'unwanted' || record.count === 0)
+      if (
+        record.why === 'duplicate' ||
+        record.why === 'unwanted' ||
+        record.why === 'no_right' ||
+        record.count === 0
+      )
         return undefined
       const [first] = record.ids
       const event = first === undefined ? undefined : firstId(first)

@@ -89,6 +89,14 @@ test('data is asked for, and searched, where it is', async () => {
   const later = await bus.publish('cart.item_added', { sku: 'B2' })
   await until(() => filtered.length === 2)
   expect(filtered.at(1)).toMatchObject({ id: later.id })
+  // Another panel watches for something else: what it finds is none of this one's.
+  const other = createFiltered(session, '', inspect())
+  open.push(other)
+  other.setQuery('data.sku:C3')
+  await bus.publish('cart.item_added', { sku: 'C3' })
+  const last = await bus.publish('cart.item_added', { sku: 'B2' })
+  await until(() => filtered.length === 3)
+  expect(filtered.at(2)).toMatchObject({ id: last.id })
 })
 
 test('who closes is gone, and said so', async () => {

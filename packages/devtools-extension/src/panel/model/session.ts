@@ -39,6 +39,8 @@ export interface SessionOptions {
 const MAX_ORPHANS = 20_000
 /** Types, and sources, told apart; more are no application's. */
 const MAX_TYPES = 50_000
+/** Between two looks at a session that takes in much, ms. */
+const BUSY_MS = 100
 const MAX_CACHED_ROWS = 4_096
 const MAX_REASONS = 20
 
@@ -64,6 +66,8 @@ export class SessionStore implements Session, FactSink {
   /** Grows when times of rows changed, so that whoever keeps some begins anew. */
   timesVersion = 0
   recording = true
+  /** More waits to be taken in than one turn takes. */
+  busy = false
   sources: readonly SourceInfo[] = []
 
   readonly #options: Required<Omit<SessionOptions, 'timing'>>
@@ -387,11 +391,29 @@ export class SessionStore implements Session, FactSink {
     this.changed()
   }
 
-  /** Something changed: listeners hear of it, once a frame. */
+  /**
+   * Something changed: listeners hear of it once a frame; while much is being taken in, a few times a
+   * second, as drawing all of it would take longer than taking it in.
+   */
   changed(): void {
     if (this.#pending) return
     this.#pending = true
-    this.timing.frame(() => this.flush())
+    if (!this.busy) {
+      this.timing.frame(() => this.flush())
+      return
+    }
+    const flush = () => {
+      if (this.#pending) this.flush()
+    }
+    this.timing.later(BUSY_MS, () => this.timing.frame(flush))
+  }
+
+  /** What was taken in is all there is: it is shown in the next frame. */
+  rest(): void {
+    if (!this.busy) return
+    this.busy = false
+    this.#pending = false
+    this.changed()
   }
 
   /** As `changed`, after a while. */

@@ -130,7 +130,7 @@ describe('an event that', () => {
       /^The handler of order\.\* \(.*\) in tab \d threw after [\d.]+ ms: “no such order”\. 1 other handler ran\. The event came, and is not given to it again by itself: mend the handler, then replay the event from the log\.$/,
     )
     expect(explainEvent(town.session, id).headline).toBe(
-      `order.placed came to 0 of 1 that listen: ${town.nameOf(orders)} threw.`,
+      `order.placed came to ${town.nameOf(orders)}, whose handler threw.`,
     )
   })
 

@@ -39,14 +39,20 @@ function headlineOf(subject: Subject, entries: readonly LedgerEntry[]): string {
       ? `Nobody known here listens to ${type}.`
       : `${type} was published, and nobody it could come to listened: ${reasonsOf(problems)}.`
   }
-  if (got.length === expected.length) {
+  const failed = expected.filter(({ outcome }) => outcome === 'failed')
+  const came = [...got, ...failed]
+  if (came.length === expected.length) {
     const not = entries.filter((entry) => !entry.expected && severityOf(entry) === 'problem')
     const but = not.length === 0 ? '' : `; ${reasonsOf(not)}`
-    return `${type} came to ${got.length === 1 ? (got[0] as LedgerEntry).name : `all ${got.length} that listen`}${but}.`
+    const [only] = came
+    if (came.length === 1 && only)
+      return `${type} came to ${only.name}${failed.length > 0 ? ', whose handler threw' : ''}${but}.`
+    const threw = failed.length === 0 ? '' : `, and a handler threw in ${names(failed)}`
+    return `${type} came to all ${came.length} that listen${threw}${but}.`
   }
   const bad = expected.filter(({ outcome }) => !GOT.has(outcome) && outcome !== 'waiting')
   if (bad.length === 0) return `${type} is on its way: ${names(waiting)} will get it.`
-  return `${type} came to ${got.length} of ${expected.length} that listen: ${reasonsOf(bad)}.`
+  return `${type} came to ${came.length} of ${expected.length} that listen: ${reasonsOf(bad)}.`
 }
 
 function reasonsOf(entries: readonly LedgerEntry[]): string {

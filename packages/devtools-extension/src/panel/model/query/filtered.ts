@@ -236,6 +236,9 @@ export class FilteredRows implements Filtered {
 
   #stopSearch(): void {
     this.#searching?.abort()
+    // Nobody looks at each event any more for what nobody wants to know.
+    for (const peer of this.#searched)
+      this.#hub?.ask(peer, { what: 'watch', terms: [] }).catch(() => {})
     this.#searching = undefined
     this.#searched = new Set()
     this.#found.clear()

@@ -48,7 +48,9 @@ export class CaptureSource implements InspectSource {
   readonly kind: InspectSource['kind']
   /** Everything the inspector sent. */
   readonly sent: InspectorFrame[] = []
-  readonly #capture: Capture
+  readonly #start: number
+  readonly #frames: Capture['frames'][number][]
+  readonly #peers: readonly PeerId[]
   readonly #speed: number | undefined
   #sink: SourceSink | undefined
   #next = 0
@@ -62,7 +64,9 @@ export class CaptureSource implements InspectSource {
     capture: Capture,
     { label = 'this page', kind = 'page', speed, peers = () => true }: CaptureSourceOptions = {},
   ) {
-    this.#capture = { ...capture, frames: capture.frames.filter(({ peer }) => peers(peer)) }
+    this.#start = capture.start
+    this.#frames = capture.frames.filter(({ peer }) => peers(peer))
+    this.#peers = [...new Set(this.#frames.map(({ peer }) => peer))]
     this.label = label
     this.kind = kind
     this.#speed = speed
@@ -80,7 +84,7 @@ export class CaptureSource implements InspectSource {
     switch (frame.frame) {
       case 'attach':
         if (frame.to === undefined)
-          for (const { peer } of this.#hellos()) this.#credit.set(peer, frame.credit)
+          for (const peer of this.#peers) this.#credit.set(peer, frame.credit)
         this.#attached = true
         break
       case 'grant':
@@ -104,17 +108,13 @@ export class CaptureSource implements InspectSource {
 
   /** Whether all of it was heard. */
   get done(): boolean {
-    return this.#next === this.#capture.frames.length
-  }
-
-  #hellos(): { peer: PeerId }[] {
-    return this.#capture.frames.filter(({ text }) => text.includes('"frame":"hello"'))
+    return this.#next === this.#frames.length
   }
 
   #pump(): void {
     if (this.#pumping) return
     this.#pumping = true
-    const { frames } = this.#capture
+    const frames = this.#frames
     while (this.#sink && this.#attached && this.#next < frames.length) {
       const { at, peer, text } = frames[this.#next]!
       if (this.#speed !== undefined) {
@@ -130,7 +130,10 @@ export class CaptureSource implements InspectSource {
         if (credit === 0) break
         this.#credit.set(peer, credit - 1)
       }
-      this.#next++
+      if (this.#next === 0) performance.mark('capture: first frame')
+      if (this.#next === frames.length - 1) performance.mark('capture: last frame')
+      // What was given is not kept: whoever measures memory measures the panel's.
+      this.#frames[this.#next++] = { at, peer, text: '' }
       this.#sink.frame(this.#speed === undefined ? text : this.#moved(text))
     }
     this.#pumping = false
@@ -141,7 +144,7 @@ export class CaptureSource implements InspectSource {
     if (!text.includes('"frame":"hello"')) return text
     const hello = JSON.parse(text) as { now: [number, number] }
     const [wall, monotonic] = hello.now
-    return JSON.stringify({ ...hello, now: [wall - this.#capture.start + this.#began, monotonic] })
+    return JSON.stringify({ ...hello, now: [wall - this.#start + this.#began, monotonic] })
   }
 
   #answer(session: string, peer: PeerId, id: number, ask: Ask): void {

@@ -47,11 +47,12 @@ export function DeliveredCell({ row }: { readonly row: EventRow }): ReactNode {
         0/0
       </span>
     )
-  const whole = delivered >= expected
+  const whole = delivered >= expected && row.failures === 0
+  const failed = row.failures === 0 ? '' : `, ${row.failures} failed`
   return (
     <span
       className={whole ? 'delivered' : 'delivered delivered-part'}
-      title={`${delivered} of ${expected} deliveries made`}
+      title={`${delivered} of ${expected} deliveries made${failed}`}
     >
       {whole ? <Icon name="check" /> : <Icon name={row.failures > 0 ? 'cross' : 'partial'} />}
       {delivered}/{expected}
