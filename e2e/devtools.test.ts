@@ -95,7 +95,7 @@ test('two tabs, a worker, a service worker, a service and another device stand i
       await rows(panel, 'roll.here').click()
       const detail = panel.getByRole('complementary', { name: 'Detail' })
       await expect(detail.getByRole('treeitem').filter({ hasText: 'from' })).toContainText('phone')
-      await detail.getByRole('tab', { name: /Causes/ }).click()
+      await detail.getByRole('tab', { name: /Chain/ }).click()
       await expect(detail.getByRole('button', { name: 'roll.call' })).toBeVisible()
     })
   } finally {

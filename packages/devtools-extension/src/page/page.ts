@@ -3,8 +3,8 @@
  * opens session files.
  *
  * In its address, `room` is that of the relay which serves it, and `channel` listens to the buses of its
- * own origin. `demo=10000` shows so many events that were made up; with `speed=1` as
- * fast as they would have come.
+ * own origin. `demo=10000` shows so many events that were made up, up to `burst` of them
+ * published at once; with `speed=1` as fast as they would have come.
  */
 import { browserEnv } from '../panel/browser.ts'
 import { mount } from '../panel/main.tsx'
@@ -22,8 +22,9 @@ if (events > 0) {
   const { captureSources, makeCapture } = await import('./demo.ts')
   const speed = Number(address.get('speed')) || undefined
   // It has just ended, as if the panel had been open all the time.
-  const { end, start } = makeCapture({ events })
-  const capture = makeCapture({ events, start: Date.now() - (end - start) })
+  const options = { events, burst: Number(address.get('burst')) || 40 }
+  const { end, start } = makeCapture(options)
+  const capture = makeCapture({ ...options, start: Date.now() - (end - start) })
   sources.push(...captureSources(capture, speed))
 }
 

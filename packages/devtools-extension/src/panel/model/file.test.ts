@@ -167,3 +167,20 @@ test('a cleared session takes its own file again', async () => {
   hub.drain()
   expect(capture.ids.map((id) => hub.session.steps(id).length)).toEqual(steps)
 })
+
+test('a large file is read piece by piece, and says how far it is', async () => {
+  const head = '{"crosstown":"session","version":1,"at":0,"label":"ä"}\n'
+  // Two bytes a letter: pieces end within some of them.
+  const line = `${JSON.stringify({ frame: 'mark', at: 1, text: 'ü'.repeat(200) })}\n`
+  const told: number[] = []
+  const file = await openSessionFile(new Blob([head, ...Array(8_000).fill(line)]), {
+    onProgress: (share) => told.push(share),
+  })
+  expect(file.lines).toBe(8_001)
+  expect(file.head.label).toBe('ä')
+  expect(told.length).toBeGreaterThan(2)
+  expect(told).toEqual([...told].sort((a, b) => a - b))
+  expect(told.at(-1)).toBe(1)
+  const broken = new Blob([head, ...Array(8_000).fill(line), new Uint8Array([0xff, 0xfe, 0x0a])])
+  await expect(openSessionFile(broken)).rejects.toThrow(/^Line \d+: This is not UTF-8 text/)
+})

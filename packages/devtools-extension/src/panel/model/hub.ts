@@ -14,7 +14,9 @@ import { readHead, readOwnLine } from '../../frames/session-lines.ts'
 import type { UnreadBatch } from '../../frames/tap-frames.ts'
 import type { InspectSource, SourceState } from '../../sources/source.ts'
 import { Asks, InspectError } from './asks.ts'
+import { Complaints } from './complaints.ts'
 import { Headers } from './headers.ts'
+import { Holes } from './holes.ts'
 import { type Heard, Intake, mismatchWords, type Waiting } from './intake.ts'
 import { Link } from './link.ts'
 import type { Hub, Session } from './model.ts'
@@ -26,15 +28,8 @@ export interface HubOptions extends Omit<SessionOptions, 'timing'> {
   readonly timing?: Timing
 }
 
-type HeldBatch = { readonly frame: UnreadBatch; readonly from: Waiting }
-
-/** Batches held back of one peer, until what is missing before them comes. */
-const MAX_HELD = 64
-/** Peers that were heard before they said who they are. */
-const MAX_STRANGERS = 100
-/** How long what is missing is waited for each time it was asked for, ms, and how often it is. */
-const MISSING_MS = 1_000
-const MISSING_TRIES = 3
+/** How long what a tap has more is waited for before it is taken for one that does not know this inspector. */
+const DOUBT_MS = 1_000
 /** How often a sign of life is given, ms; taps are idle again after 60 s without one. */
 const BEAT_MS = 20_000
 /** Silence after which a peer is asked whether it is there. */
@@ -54,11 +49,8 @@ export class InspectorHub implements Hub {
   /** Sources that are not listed any more: frames of theirs may wait still. */
   readonly #removed = new Set<string>()
   #lastLink = 0
-  /** Of peers that lack something before it. */
-  readonly #held = new Map<PeerId, HeldBatch[]>()
-  readonly #strangers = new Map<PeerId, HeldBatch[]>()
-  /** The row that says what could not be read, by who sent it. */
-  readonly #complaints = new Map<string, { readonly row: number; count: number; first: string }>()
+  readonly #holes: Holes
+  readonly #complaints: Complaints
   #cancelBeat = () => {}
   #lastBeat: number
   #closed = false
@@ -71,6 +63,15 @@ export class InspectorHub implements Hub {
     this.#session = new SessionStore({ timing, ...options })
     this.#asks = new Asks(timing)
     this.#lastBeat = timing.now()
+    this.#complaints = new Complaints(this.#session)
+    this.#holes = new Holes(timing, {
+      askAgain: (peer, { from }) => this.#attach(this.#links.get(from.source)!, peer.id),
+      lost: (peer, { frame, from }) => {
+        const { next } = this.#links.get(from.source)!.numbersOf(peer)
+        if (frame.first > next) this.#lost(peer, frame.first, from)
+      },
+      again: (batches) => this.#intake.again(batches),
+    })
     this.#intake = new Intake(timing, {
       frame: (frame, from) => this.#frame(frame, from),
       record: (frame, index, record, from) => this.#record(frame, index, record, from),
@@ -190,7 +191,7 @@ export class InspectorHub implements Hub {
     if (opened) this.#attach(link)
     // Of a file that ended, nothing more comes that could be waited for.
     if (state === 'closed' || link.source.kind === 'file')
-      this.#intake.afterwards(link.id, () => this.#releaseAll())
+      this.#intake.afterwards(link.id, () => this.#holes.releaseAll())
   }
 
   #sourcesChanged(): void {
@@ -200,17 +201,19 @@ export class InspectorHub implements Hub {
     this.#session.changed()
   }
 
-  #attach(link: Link, to?: KnownPeer): void {
+  /** Attaches to all, or to one, who goes on with what was not heard of it yet. */
+  #attach(link: Link, to?: PeerId): void {
     const resume = new Map<PeerId, number>()
-    for (const peer of to ? [to] : this.#session.book.all) {
-      if (peer.sources.has(link.id)) resume.set(peer.id, link.numbersOf(peer).next)
+    for (const peer of this.#session.book.all) {
+      if (peer.sources.has(link.id) && (to === undefined || peer.id === to))
+        resume.set(peer.id, link.numbersOf(peer).next)
     }
-    link.attached(to?.id)
+    link.attached(to)
     this.#send(link, {
       inspect: INSPECT_VERSION,
       frame: 'attach',
       session: link.session,
-      ...(to ? { to: to.id } : {}),
+      ...(to === undefined ? {} : { to }),
       credit: Link.CREDIT,
       ...(resume.size > 0 ? { resume: Object.fromEntries(resume) } : {}),
     })
@@ -241,7 +244,7 @@ export class InspectorHub implements Hub {
   }
 
   #leave(peer: KnownPeer, why: string, now: number, quiet: boolean, cut = false): void {
-    this.#release(peer)
+    this.#holes.release(peer)
     this.#session.gone(peer, why, now, quiet, cut)
     this.#asks.fail(peer.id, 'unreachable', `${peer.name} is gone`)
   }
@@ -261,7 +264,8 @@ export class InspectorHub implements Hub {
     }
     const peer = this.#session.book.find(frame.peer)
     if (!peer) {
-      if (frame.frame === 'batch') this.#stranger(frame, from)
+      if (frame.frame === 'batch' && this.#holes.stranger({ frame, from }))
+        this.#attach(link, frame.peer)
       return false
     }
     if (peer.state === 'mismatch') return false
@@ -304,13 +308,9 @@ export class InspectorHub implements Hub {
     if (frame.oldest > numbers.next)
       this.#lost(peer, frame.oldest, from, frame.oldest === frame.next)
     const answered = link.answered(peer.id)
-    if (!link.isAttached(peer.id)) this.#attach(link, peer)
+    if (!link.isAttached(peer.id)) this.#attach(link, peer.id)
     else if (!answered && frame.next > numbers.next) this.#doubt(link, peer, frame.next)
-    const waiting = this.#strangers.get(peer.id)
-    if (waiting) {
-      this.#strangers.delete(peer.id)
-      this.#intake.again(waiting)
-    }
+    this.#holes.introduced(peer.id)
   }
 
   /**
@@ -318,9 +318,9 @@ export class InspectorHub implements Hub {
    * does not know this one any more: then what it has does not come.
    */
   #doubt(link: Link, peer: KnownPeer, next: number): void {
-    this.#timing.later(MISSING_MS, () => {
+    this.#timing.later(DOUBT_MS, () => {
       if (!this.#closed && link.numbersOf(peer).next < next && peer.state === 'live')
-        this.#attach(link, peer)
+        this.#attach(link, peer.id)
     })
   }
 
@@ -330,7 +330,7 @@ export class InspectorHub implements Hub {
     if (frame.first > next) {
       if (frame.dropped) this.#lost(peer, frame.first, from)
       else {
-        this.#hold(frame, peer, link, from)
+        this.#holes.hold(peer, { frame, from }, link.source.kind !== 'file')
         return false
       }
     }
@@ -366,11 +366,7 @@ export class InspectorHub implements Hub {
     const numbers = link.numbersOf(peer)
     numbers.next = Math.max(numbers.next, frame.first + frame.records.length)
     this.#granted(link, peer.id)
-    const held = this.#held.get(peer.id)
-    if (held?.some((batch) => batch.frame.first <= numbers.next)) {
-      this.#held.delete(peer.id)
-      this.#intake.again(held.sort((a, b) => a.frame.first - b.frame.first))
-    }
+    this.#holes.filled(peer, numbers.next)
   }
 
   #granted(link: Link, peer: PeerId): void {
@@ -407,46 +403,6 @@ export class InspectorHub implements Hub {
 
   // ---- what is missing
 
-  /** Held until what comes before it is here; it is asked for again. */
-  #hold(frame: UnreadBatch, peer: KnownPeer, link: Link, from: Waiting): void {
-    let held = this.#held.get(peer.id)
-    if (!held) {
-      held = []
-      this.#held.set(peer.id, held)
-      if (link.source.kind !== 'file') this.#askAgain(peer, link, held, MISSING_TRIES)
-    }
-    held.push({ frame, from })
-    if (held.length > MAX_HELD) this.#release(peer)
-  }
-
-  #askAgain(peer: KnownPeer, link: Link, held: HeldBatch[], tries: number): void {
-    this.#attach(link, peer)
-    this.#timing.later(MISSING_MS, () => {
-      if (this.#held.get(peer.id) !== held) return
-      if (tries > 1) this.#askAgain(peer, link, held, tries - 1)
-      else this.#release(peer)
-    })
-  }
-
-  /** What is missing will not come. */
-  #release(peer: KnownPeer): void {
-    const held = this.#held.get(peer.id)
-    if (!held) return
-    this.#held.delete(peer.id)
-    held.sort((a, b) => a.frame.first - b.frame.first)
-    const [first] = held
-    if (first && first.frame.first > this.#links.get(first.from.source)!.numbersOf(peer).next)
-      this.#lost(peer, first.frame.first, first.from)
-    this.#intake.again(held)
-  }
-
-  #releaseAll(): void {
-    for (const id of [...this.#held.keys()]) {
-      const peer = this.#session.book.find(id)
-      if (peer) this.#release(peer)
-    }
-  }
-
   /** What comes next is number `next`; `forgot`: the tap kept nothing since. */
   #lost(peer: KnownPeer, next: number, from: Waiting, forgot = false): void {
     const link = this.#links.get(from.source)!
@@ -468,28 +424,6 @@ export class InspectorHub implements Hub {
     this.#session.note({ kind: 'lost', severity: began ? 'info' : 'warning', text }, peer.id, ms)
   }
 
-  #stranger(frame: UnreadBatch, from: Waiting): void {
-    let waiting = this.#strangers.get(frame.peer)
-    if (!waiting) {
-      if (this.#strangers.size >= MAX_STRANGERS)
-        throw new Fault('comes from a peer that did not say who it is')
-      waiting = []
-      this.#strangers.set(frame.peer, waiting)
-      const link = this.#links.get(from.source)!
-      const { session } = link
-      const credit = Link.CREDIT
-      this.#send(link, {
-        inspect: INSPECT_VERSION,
-        frame: 'attach',
-        session,
-        to: frame.peer,
-        credit,
-      })
-    }
-    if (waiting.length >= MAX_HELD) throw new Fault('comes from a peer that did not say who it is')
-    waiting.push({ frame, from })
-  }
-
   // ---- trouble
 
   #mismatch(frame: MismatchFrame, from: Waiting): void {
@@ -506,24 +440,10 @@ export class InspectorHub implements Hub {
     this.#session.note({ kind: 'peer', severity: 'error', text: detail }, peer.id, from.arrived)
   }
 
-  /** One row for each that sends what cannot be read, however much it is. */
   #malformed(reason: string, from: Waiting, peer: string | undefined): void {
     const link = this.#links.get(from.source)!
     const known = peer === undefined ? undefined : this.#session.book.find(peer)
-    const who = known?.name ?? link.source.label
-    this.#session.addMalformed(`${who}: ${reason}`)
-    const complaint = this.#complaints.get(who)
-    if (!complaint) {
-      const row = this.#session.note(
-        { kind: 'error', severity: 'warning', text: complaintOf(who, 1, reason) },
-        known?.id,
-        from.arrived,
-      )
-      this.#complaints.set(who, { row, count: 1, first: reason })
-      return
-    }
-    complaint.count++
-    this.#session.renote(complaint.row, complaintOf(who, complaint.count, complaint.first))
+    this.#complaints.add(known?.name ?? link.source.label, reason, known, from.arrived)
   }
 
   /** Lines of session files that no tap sends. */
@@ -594,12 +514,6 @@ export class InspectorHub implements Hub {
     this.#intake.drain()
     this.#session.flush()
   }
-}
-
-function complaintOf(who: string, count: number, reason: string): string {
-  return count === 1
-    ? `1 frame of ${who} cannot be read: ${reason}`
-    : `${count} frames of ${who} cannot be read; the first: ${reason}`
 }
 
 /** Attaches to all taps that can be heard through the sources, and captures what they tell. */

@@ -396,3 +396,35 @@ test('a question can be given up, and takes only an answer it can read', async (
   timing.pass(20_000)
   await expect(third).rejects.toMatchObject({ code: 'timeout' })
 })
+
+test('who sends records and never says who it is does not fill the memory', () => {
+  const { hub, mouth, timing } = listening()
+  for (let n = 0; n < 300; n++)
+    mouth.say({
+      ...batch(Math.floor(n / 150), [published(`x-${n + 1}`)]),
+      peer: `stranger-${n % 150}`,
+    })
+  timing.settle()
+  expect(hub.session.malformed.count).toBeGreaterThan(50)
+  // One that says it in time loses nothing.
+  mouth.say({ ...hello, peer: 'stranger-1' })
+  timing.settle()
+  expect(hub.session.event('x-2')).toBeDefined()
+  timing.pass(20_000)
+  mouth.say({ ...hello, peer: 'stranger-2' })
+  timing.settle()
+  expect(hub.session.event('x-3')).toBeUndefined()
+})
+
+test('a source that is taken away is listed no more, and its rows stay', () => {
+  const { hub, mouth, timing } = listening()
+  mouth.say(hello)
+  mouth.say(batch(0, [published('a-1')]))
+  timing.settle()
+  hub.remove(mouth)
+  timing.settle()
+  expect(hub.session.sources).toEqual([])
+  expect(mouth.sent.at(-1)).toMatchObject({ frame: 'detach' })
+  expect(hub.session.event('a-1')).toBeDefined()
+  expect(hub.session.peers.get(hello.peer)!.state).toBe('gone')
+})

@@ -24,6 +24,8 @@ const STRIDE = 32
 export interface Waiting {
   readonly source: string
   readonly text: string
+  /** Characters it came with. */
+  readonly size: number
   /** When it came, by the inspector's clock. */
   readonly arrived: number
   /** Not a frame but something to be done between frames. */
@@ -77,7 +79,7 @@ export class Intake {
   }
 
   push(source: string, text: string): void {
-    const from = { source, text, arrived: this.#timing.now() }
+    const from = { source, text, size: text.length, arrived: this.#timing.now() }
     if (this.#waiting + text.length > MAX_WAITING) {
       this.#events.malformed('more came than was granted', from, undefined)
       return
@@ -89,7 +91,7 @@ export class Intake {
 
   /** Does something when all that came before was taken in. */
   afterwards(source: string, task: () => void): void {
-    this.#queue.push({ source, text: '', arrived: this.#timing.now(), task })
+    this.#queue.push({ source, text: '', size: 0, arrived: this.#timing.now(), task })
     this.#schedule()
   }
 
@@ -168,7 +170,7 @@ export class Intake {
       if (this.#events.other(given, from)) return
       const frame = readTapFrame(given)
       // What it was made of is not kept.
-      const source = { source: from.source, text: '', arrived: from.arrived }
+      const source = { ...from, text: '' }
       if (frame.frame !== 'batch') this.#events.frame(frame, source)
       else if (this.#paused) this.#parked.push({ frame, from: source })
       else this.#begin(frame, source)

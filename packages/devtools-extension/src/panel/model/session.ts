@@ -9,20 +9,13 @@ import {
   unpackIds,
 } from '@crosstown/bus/inspect'
 import { Changes } from './changes.ts'
-import { type Counted, countDeliveries } from './expected.ts'
 import { type FactSink, isEventRecord, writeFacts } from './facts.ts'
-import type { EventRow, NoteRow, Peer, Row, Rows, Session, SourceInfo, Step } from './model.ts'
+import type { Peer, Rows, Session, SourceInfo } from './model.ts'
 import { type Note, noteOf } from './notes.ts'
-import { offsetIn } from './offsets.ts'
 import { boundClocks } from './pairs.ts'
-import { PeerBook } from './peer-book.ts'
 import type { KnownPeer } from './peers.ts'
-import { Skew } from './skew.ts'
-import { stepsOf } from './step-list.ts'
-import { COMMITTED, CONFIRMED, Entries, Names, REFUSED, UNWRITTEN } from './store/entries.ts'
-import { IdIndex } from './store/ids.ts'
-import { NOTE, RowRing } from './store/rows.ts'
-import { Spans } from './store/spans.ts'
+import { SessionRows } from './session-rows.ts'
+import { NOTE } from './store/rows.ts'
 import type { Timing } from './timing.ts'
 
 export interface SessionOptions {
@@ -40,29 +33,13 @@ const MAX_ORPHANS = 20_000
 /** Types, and sources, told apart; more are no application's. */
 const MAX_TYPES = 50_000
 /** Between two looks at a session that takes in much, ms. */
-const BUSY_MS = 100
-const MAX_CACHED_ROWS = 4_096
+const BUSY_MS = 150
 const MAX_REASONS = 20
 
-interface CachedRow {
-  readonly stamp: number
-  readonly epoch: number
-  readonly row: EventRow
-}
-
-export class SessionStore implements Session, FactSink {
+export class SessionStore extends SessionRows implements Session, FactSink {
   readonly timing: Timing
   readonly limit: number
-  readonly entries: Entries = new Entries()
-  readonly spans: Spans = new Spans()
-  readonly ids: IdIndex = new IdIndex(this.spans)
-  readonly typeNames: Names = new Names()
-  readonly sourceNames: Names = new Names()
-  readonly skew: Skew = new Skew()
-  readonly book: PeerBook
   readonly changes: Changes = new Changes()
-  readonly ring: RowRing = new RowRing()
-  readonly notes = new Map<number, NoteRow>()
   /** Grows when times of rows changed, so that whoever keeps some begins anew. */
   timesVersion = 0
   recording = true
@@ -73,16 +50,12 @@ export class SessionStore implements Session, FactSink {
   readonly #options: Required<Omit<SessionOptions, 'timing'>>
   readonly #listeners = new Set<() => void>()
   readonly #foundListeners = new Set<(ids: readonly string[]) => void>()
-  readonly #cache = new Map<number, CachedRow>()
-  readonly #typeCounts: number[] = []
-  readonly #typeLast: number[] = []
   #orphans: number[] = []
   #orphanHead = 0
   #version = 0
   #pending = false
   #bytes = 0
   #forgotten = 0
-  #cleared = 0
   #peers: ReadonlyMap<PeerId, Peer> = new Map()
   #skewVersion = 0
   #ticking = false
@@ -94,10 +67,10 @@ export class SessionStore implements Session, FactSink {
     maxSpans = 2_500_000,
     maxBytes = 64 << 20,
   }: SessionOptions) {
+    super()
     this.timing = timing
     this.limit = limit
     this.#options = { limit, maxSpans, maxBytes }
-    this.book = new PeerBook(this.skew)
   }
 
   // ---- what views see
@@ -137,175 +110,6 @@ export class SessionStore implements Session, FactSink {
 
   get malformed(): { readonly count: number; readonly reasons: readonly string[] } {
     return this.#malformed
-  }
-
-  get types(): ReadonlyMap<string, number> {
-    const types = new Map<string, number>()
-    this.#typeCounts.forEach((count, type) => {
-      if (count > 0) types.set(this.typeNames.texts[type]!, count)
-    })
-    return types
-  }
-
-  event(id: string): EventRow | undefined {
-    const entry = this.ids.find(id)
-    return entry < 0 ? undefined : this.eventRow(entry)
-  }
-
-  steps(id: string): readonly Step[] {
-    const entry = this.ids.find(id)
-    return entry < 0 ? [] : stepsOf(this, entry)
-  }
-
-  effects(id: string): readonly EventRow[] {
-    return this.#inOrder(this.entries.effects.under(this.ids.find(id), id))
-  }
-
-  conversation(correlationId: string): readonly EventRow[] {
-    const root = this.ids.find(correlationId)
-    const others = this.entries.conversation.under(root, correlationId)
-    const own = root >= 0 && this.#correlationOf(root) === correlationId ? [root] : []
-    return this.#inOrder([...own, ...others])
-  }
-
-  *ofType(type: string): Generator<EventRow> {
-    const number = this.typeNames.find(type)
-    const { entries } = this
-    let entry = number < 0 ? -1 : (this.#typeLast[number] ?? -1)
-    let below = Number.POSITIVE_INFINITY
-    // The list is not mended when rows are forgotten: their entries are others' by then.
-    while (entry >= 0 && entries.type[entry] === number && entries.row[entry]! < below) {
-      below = entries.row[entry]!
-      const row = this.eventRow(entry)
-      if (!row) return
-      const before = entries.typePrev[entry]!
-      yield row
-      entry = before
-    }
-  }
-
-  uncertainty(one: PeerId, other: PeerId): number {
-    return this.skew.between(this.book.find(one)?.index ?? 0, this.book.find(other)?.index ?? 0)
-  }
-
-  msOf(peer: PeerId, at: number): number {
-    return this.skew.msOf(this.book.find(peer)?.index ?? 0, at)
-  }
-
-  rowAt(row: number): Row | undefined {
-    const entry = this.ring.at(row)
-    if (entry === NOTE) return this.notes.get(row)
-    return entry < 0 ? undefined : this.eventRow(entry)
-  }
-
-  // ---- rows of events
-
-  eventRow(entry: number): EventRow | undefined {
-    const { entries } = this
-    const number = entries.row[entry]!
-    const header = entries.headers[entry]
-    if (number < 0 || !header) return undefined
-    const epoch = this.book.version + this.timesVersion
-    const stamp = entries.stamp[entry]!
-    const cached = this.#cache.get(number)
-    if (cached && cached.stamp === stamp && cached.epoch === epoch) return cached.row
-    const { delivered, expected } = this.deliveries(entry)
-    const publisher = this.publisherOf(entry)
-    const duration = entries.duration[entry]!
-    const latency = this.latencyOf(entry)
-    const row: EventRow = {
-      row: number,
-      kind: 'event',
-      id: header.id,
-      event: this.#whole(entry, header),
-      ms: entries.ms[entry]!,
-      publisher,
-      direction: this.isOut(entry) ? 'out' : 'in',
-      delivered,
-      expected,
-      ...(Number.isNaN(duration) ? {} : { duration }),
-      ...(Number.isNaN(latency) ? {} : { latency }),
-      state: this.stateOf(entry),
-      failures: entries.failures[entry]!,
-      drops: entries.drops[entry]!,
-    }
-    if (this.#cache.size >= MAX_CACHED_ROWS) this.#cache.clear()
-    this.#cache.set(number, { stamp, epoch, row })
-    return row
-  }
-
-  deliveries(entry: number): Counted {
-    return countDeliveries(this, entry)
-  }
-
-  stateOf(entry: number): EventRow['state'] {
-    const flags = this.entries.flags[entry]!
-    if ((flags & REFUSED) !== 0) return 'refused'
-    if ((flags & CONFIRMED) !== 0) return 'relayed'
-    if ((flags & COMMITTED) !== 0) return 'logged'
-    if (this.entries.headers[entry]?.persist === false) return 'cast'
-    return (flags & UNWRITTEN) !== 0 ? 'failed' : 'pending'
-  }
-
-  /** Whether a handler failed, or it did not get where it should. */
-  isBad(entry: number): boolean {
-    if (this.entries.failures[entry]! > 0) return true
-    const state = this.stateOf(entry)
-    return state === 'refused' || state === 'failed'
-  }
-
-  /** From publishing until the last peer began to handle it for the first time; NaN where none did. */
-  latencyOf(entry: number): number {
-    const { lastFirst, ms } = this.entries
-    return Math.max(0, lastFirst[entry]! - ms[entry]!)
-  }
-
-  publisherOf(entry: number): PeerId {
-    const index = this.entries.publisher[entry]!
-    if (index > 0) return this.book.idOf(index)
-    const id = this.entries.ids[entry]!
-    const dash = id.startsWith('h-') ? -1 : id.lastIndexOf('-')
-    return dash < 0 ? id : id.slice(0, dash)
-  }
-
-  isOut(entry: number): boolean {
-    const publisher = this.book.at(this.entries.publisher[entry]!)
-    if (!publisher) return false
-    return this.book.local.size === 0 || this.book.local.has(publisher.device)
-  }
-
-  /** Its envelope, with where it stands in its publisher's log once that is known. */
-  wholeEvent(entry: number): InspectedEvent | undefined {
-    const header = this.entries.headers[entry]
-    return header && this.#whole(entry, header)
-  }
-
-  #whole(entry: number, header: InspectedEvent): InspectedEvent {
-    if (header.offset !== undefined) return header
-    const { entries, ids, spans } = this
-    const named = ids.spansOf(header.id)
-    for (let i = 0; i < named.length; i += 2) {
-      const span = named[i]!
-      const { is, peer } = spans.facet(span)
-      const batch = spans.num(span)
-      if (is === 'committed' && peer === entries.publisher[entry] && batch !== undefined)
-        return { ...header, offset: offsetIn(batch, spans.index(span, named[i + 1]!)) }
-    }
-    return header
-  }
-
-  #inOrder(entries: Iterable<number>): readonly EventRow[] {
-    const rows: EventRow[] = []
-    for (const entry of entries) {
-      const row = this.eventRow(entry)
-      if (row) rows.push(row)
-    }
-    return rows.sort((a, b) => a.ms - b.ms || a.row - b.row)
-  }
-
-  #correlationOf(entry: number): string | undefined {
-    const header = this.entries.headers[entry]
-    return header && (header.correlationId ?? header.id)
   }
 
   // ---- what the hub writes
@@ -378,13 +182,12 @@ export class SessionStore implements Session, FactSink {
   clear(): void {
     for (let row = this.ring.first; row < this.ring.next; row++)
       this.#forget(this.ring.at(row), row)
-    this.#cleared += this.ring.length
     for (let i = this.#orphanHead; i < this.#orphans.length; i++)
       this.#dropOrphan(this.#orphans[i]!)
     this.#orphans = []
     this.#orphanHead = 0
     this.ring.clear()
-    this.#cache.clear()
+    this.cache.clear()
     this.#malformed = { count: 0, reasons: [] }
     this.book.forgetGone()
     this.timesVersion++
@@ -460,9 +263,9 @@ export class SessionStore implements Session, FactSink {
     const type = this.typeNames.of(event.type, MAX_TYPES)
     entries.type[entry] = type
     entries.source[entry] = this.sourceNames.of(event.source, MAX_TYPES)
-    entries.typePrev[entry] = this.#typeLast[type] ?? -1
-    this.#typeLast[type] = entry
-    this.#typeCounts[type] = (this.#typeCounts[type] ?? 0) + 1
+    entries.typePrev[entry] = this.typeLast[type] ?? -1
+    this.typeLast[type] = entry
+    this.typeCounts[type] = (this.typeCounts[type] ?? 0) + 1
     const { causationId, correlationId, id } = event
     if (causationId !== undefined)
       entries.effects.add(this.ids.find(causationId), causationId, entry)
@@ -580,7 +383,7 @@ export class SessionStore implements Session, FactSink {
   }
 
   #forget(entry: number, row: number): void {
-    this.#cache.delete(row)
+    this.cache.delete(row)
     if (entry === NOTE) {
       this.notes.delete(row)
       return
@@ -588,7 +391,7 @@ export class SessionStore implements Session, FactSink {
     const { entries } = this
     const { id, causationId, correlationId } = entries.headers[entry]!
     this.#bytes -= sizeOf(entries.headers[entry]!)
-    this.#typeCounts[entries.type[entry]!]!--
+    this.typeCounts[entries.type[entry]!]!--
     if (causationId !== undefined)
       entries.effects.remove(this.ids.find(causationId), causationId, entry)
     if (correlationId !== undefined && correlationId !== id)

@@ -1,8 +1,10 @@
 /** Makes one question to rows of a query. */
 import type { SessionStore } from '../session.ts'
 import { NOTE } from '../store/rows.ts'
+import { ValueFault } from './matchers.ts'
 import type { ParsedQuery } from './parse.ts'
-import { type Test, testFor, ValueFault } from './tests.ts'
+import type { Test } from './question.ts'
+import { testFor } from './questions.ts'
 
 export interface Compiled {
   /** The query, with faults of its values. */

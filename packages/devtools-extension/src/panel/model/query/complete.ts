@@ -2,7 +2,7 @@
 import type { Completion, Session } from '../model.ts'
 import { KEYS, keyFor } from './keys.ts'
 import { parseQuery } from './parse.ts'
-import { IS_WORDS } from './tests.ts'
+import { IS_WORDS } from './state-questions.ts'
 
 type Option = Completion['options'][number]
 

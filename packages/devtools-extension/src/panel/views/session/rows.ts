@@ -14,27 +14,20 @@ export function countOf(
   return extent === 'shown' ? filtered.length : selected.ids.size
 }
 
-/** Numbers of rows; `undefined`: all. */
-export function rowsOf(
+/** Ids of events; `undefined`: all rows. */
+export function eventsOf(
   extent: Extent,
-  session: Session,
   filtered: Pick<Filtered, 'length' | 'at'>,
   selected: Pick<Selected, 'ids'>,
-): number[] | undefined {
+): string[] | undefined {
   if (extent === 'all') return undefined
-  const rows: number[] = []
-  if (extent === 'shown') {
-    for (let i = 0; i < filtered.length; i++) {
-      const row = filtered.at(i)
-      if (row) rows.push(row.row)
-    }
-  } else {
-    for (const id of selected.ids) {
-      const row = session.event(id)
-      if (row) rows.push(row.row)
-    }
+  if (extent === 'selected') return [...selected.ids]
+  const ids: string[] = []
+  for (let i = 0; i < filtered.length; i++) {
+    const row = filtered.at(i)
+    if (row?.kind === 'event') ids.push(row.id)
   }
-  return rows
+  return ids
 }
 
 /** `crosstown-2026-07-28-120307.ndjson` */

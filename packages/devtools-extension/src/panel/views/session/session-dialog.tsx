@@ -1,6 +1,6 @@
 /** Writes the session into a file, opens one, and sets marks. */
 import { type FormEvent, type ReactNode, useMemo, useRef, useState } from 'react'
-import { sessionLines } from '../../model/index.ts'
+import { exportSession } from '../../model/index.ts'
 import { useStore } from '../../state/store.ts'
 import { Dialog } from '../../ui/dialog.tsx'
 import { Segmented } from '../shared/choice.tsx'
@@ -8,7 +8,7 @@ import { bytes, clockTime, count, plural, share } from '../shared/format.ts'
 import { useCalmVersion } from '../shared/use-calm.ts'
 import type { ViewProps } from '../view.ts'
 import { importFiles } from './importer.ts'
-import { countOf, type Extent, fileName, marksOf, rowsOf } from './rows.ts'
+import { countOf, type Extent, eventsOf, fileName, marksOf } from './rows.ts'
 
 const CALM_MS = 250
 const MARKS = 8
@@ -43,22 +43,19 @@ function Export({ hub, session, filtered, selection, panel }: ViewProps) {
     const cancel = () => giveUp.abort()
     const { signal } = giveUp
     setProgress({ is: 'writing', share: 0, cancel })
-    const rows = rowsOf(extent, session, filtered, selected)
-    const total = counts(extent)
+    const events = eventsOf(extent, filtered, selected)
+    const total = events ? plural(events.length, 'event') : plural(counts('all'), 'row')
     const name = fileName(new Date())
     try {
-      const lines: string[] = []
-      const written = sessionLines(session, {
+      const file = await exportSession(hub, {
         label: name,
         signal,
-        onProgress: (done) => setProgress({ is: 'writing', share: done, cancel }),
-        ...(rows && { rows }),
-        ...(withData && { payloadsFrom: hub }),
+        payloads: withData,
+        onProgress: (done, of) => setProgress({ is: 'writing', share: done / of, cancel }),
+        ...(events && { events }),
       })
-      for await (const line of written) lines.push(line)
-      const file = new Blob(lines, { type: 'application/x-ndjson' })
       panel.env.download(name, file)
-      setProgress({ is: 'done', text: `${plural(total, 'row')} in ${name}, ${bytes(file.size)}` })
+      setProgress({ is: 'done', text: `${total} in ${name}, ${bytes(file.size)}` })
     } catch (error) {
       if (signal.aborted) setProgress({ is: 'idle' })
       else
@@ -75,7 +72,11 @@ function Export({ hub, session, filtered, selection, panel }: ViewProps) {
         onChange={setExtent}
         options={[
           { value: 'all', label: label('All', 'all') },
-          { value: 'shown', label: label('Shown', 'shown'), title: 'What the filter lets through' },
+          {
+            value: 'shown',
+            label: label('Shown', 'shown'),
+            title: 'Events that the filter lets through',
+          },
           { value: 'selected', label: label('Selected', 'selected') },
         ]}
       />

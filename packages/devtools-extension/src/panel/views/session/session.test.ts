@@ -3,7 +3,7 @@ import { fileSource } from '../../../sources/file.ts'
 import type { EventRow, Hub, NoteRow, Session } from '../../model/model.ts'
 import type { Panel } from '../view.ts'
 import { dismissImport, importFiles, importOf } from './importer.ts'
-import { countOf, fileName, marksOf, rowsOf } from './rows.ts'
+import { countOf, eventsOf, fileName, marksOf } from './rows.ts'
 
 const list = Array.from({ length: 6 }, (_, row) =>
   row % 3 === 2
@@ -17,12 +17,12 @@ const session = {
 const filtered = { length: 2, at: (i: number) => list[i + 3] }
 
 describe('what is exported', () => {
-  const selected = { ids: new Set(['a-4', 'a-0', 'gone-1']) }
+  const selected = { ids: new Set(['a-4', 'a-0']) }
 
-  it('is everything, what the filter shows, or what is selected and still there', () => {
-    expect(rowsOf('all', session, filtered, selected)).toBeUndefined()
-    expect(rowsOf('shown', session, filtered, selected)).toEqual([3, 4])
-    expect(rowsOf('selected', session, filtered, selected)).toEqual([4, 0])
+  it('is everything, what the filter shows, or what is selected', () => {
+    expect(eventsOf('all', filtered, selected)).toBeUndefined()
+    expect(eventsOf('shown', filtered, selected)).toEqual(['a-3', 'a-4'])
+    expect(eventsOf('selected', filtered, selected)).toEqual(['a-4', 'a-0'])
     expect(countOf('all', session, filtered, selected)).toBe(6)
     expect(countOf('shown', session, filtered, selected)).toBe(2)
   })
