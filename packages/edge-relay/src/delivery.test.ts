@@ -49,7 +49,10 @@ class Device {
     const extra = this.cursor === undefined ? {} : { cursor: this.cursor }
     const welcome = await socket.probe.join(this.id, { token: this.token, ...extra })
     if (!welcome.recovered) {
-      expect(welcome).toMatchObject({ reason: 'trimmed', from: welcome.first })
+      // Of records that it trimmed a room remembers where they ended: a cursor inside of one may as well
+      // be of another history, and is told so.
+      expect(welcome.reason).toMatch(/^(trimmed|restored)$/)
+      expect(welcome.from).toBe(welcome.first)
       this.lost.push([placeOf(this.cursor as string), placeOf(welcome.from)])
     }
     this.cursor = welcome.from
