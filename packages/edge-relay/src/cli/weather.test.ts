@@ -75,8 +75,6 @@ describe.each(RUNTIMES)('on $name', ({ start: startHere, hasProcesses }) => {
     return startHere({ file })
   }
   const describeHere = describe.skipIf(!startHere)
-  /** Where a relay is a process that can be asked to end, on a file that can be copied. */
-  const describeOnProcesses = describe.skipIf(!startHere || !hasProcesses)
 
   describeHere('a relay that is killed', { timeout: 60_000 }, () => {
     it('at any moment under load, again and again: has every acknowledged event once, and in order', async () => {
@@ -107,7 +105,10 @@ describe.each(RUNTIMES)('on $name', ({ start: startHere, hasProcesses }) => {
     })
   })
 
-  describeOnProcesses('a relay that is asked to end', { timeout: 60_000 }, () => {
+  // What follows is of processes that can be asked to end, on files that can be copied.
+  if (!hasProcesses) return
+
+  describeHere('a relay that is asked to end', { timeout: 60_000 }, () => {
     it('answers what it took, sends everyone away to come back at different times, and ends with 0', async () => {
       const file = newFile()
       const first = await start(file)
@@ -134,52 +135,46 @@ describe.each(RUNTIMES)('on $name', ({ start: startHere, hasProcesses }) => {
     })
   })
 
-  describeOnProcesses(
-    'a relay that is given an older copy of its file',
-    { timeout: 60_000 },
-    () => {
-      it('says that it was restored, and is fed again by its devices: nothing lost, nothing twice', async () => {
-        const file = newFile()
-        const copy = newFile()
-        const devices = new Devices('abc')
-        const [a, b, c] = devices.all as [RawDevice, RawDevice, RawDevice]
-        const first = await start(file)
-        for (const device of devices.all) device.add(20)
-        await devices.run(async () => first)
-        expect(await first.end('SIGTERM')).toBe(0)
-        cpSync(file, copy)
+  describeHere('a relay that is given an older copy of its file', { timeout: 60_000 }, () => {
+    it('says that it was restored, and is fed again by its devices: nothing lost, nothing twice', async () => {
+      const file = newFile()
+      const copy = newFile()
+      const devices = new Devices('abc')
+      const [a, b, c] = devices.all as [RawDevice, RawDevice, RawDevice]
+      const first = await start(file)
+      for (const device of devices.all) device.add(20)
+      await devices.run(async () => first)
+      expect(await first.end('SIGTERM')).toBe(0)
+      cpSync(file, copy)
 
-        const second = await start(file)
-        a.add(10)
-        b.add(10)
-        await devices.run(async () => second)
-        const { head: before } = (await (
-          await fetch(`${second.url}/rooms/42/stats`)
-        ).json()) as Stats
-        expect(await second.end('SIGTERM')).toBe(0)
-        rmSync(file)
-        cpSync(copy, file)
+      const second = await start(file)
+      a.add(10)
+      b.add(10)
+      await devices.run(async () => second)
+      const { head: before } = (await (await fetch(`${second.url}/rooms/42/stats`)).json()) as Stats
+      expect(await second.end('SIGTERM')).toBe(0)
+      rmSync(file)
+      cpSync(copy, file)
 
-        const third = await start(file)
-        const stats = (await (await fetch(`${third.url}/rooms/42/stats`)).json()) as Stats
-        expect(stats).toMatchObject({ devices: 3 })
-        expect(stats.head).not.toBe(before)
-        await devices.run(async () => third)
-        for (const device of devices.all) {
-          const welcome = device.welcomes.find(({ reason }) => reason !== undefined)
-          expect(welcome).toMatchObject({
-            recovered: false,
-            reason: 'restored',
-            taken: { batch: 20 },
-          })
-          expect(welcome?.epoch).toBe(device.welcomes[0]?.epoch)
-        }
-        expect(c.published.length).toBeLessThan(a.published.length)
-        expectWhole(await readRoom(third.url), devices.all)
-        expect(await third.end('SIGTERM')).toBe(0)
-      })
-    },
-  )
+      const third = await start(file)
+      const stats = (await (await fetch(`${third.url}/rooms/42/stats`)).json()) as Stats
+      expect(stats).toMatchObject({ devices: 3 })
+      expect(stats.head).not.toBe(before)
+      await devices.run(async () => third)
+      for (const device of devices.all) {
+        const welcome = device.welcomes.find(({ reason }) => reason !== undefined)
+        expect(welcome).toMatchObject({
+          recovered: false,
+          reason: 'restored',
+          taken: { batch: 20 },
+        })
+        expect(welcome?.epoch).toBe(device.welcomes[0]?.epoch)
+      }
+      expect(c.published.length).toBeLessThan(a.published.length)
+      expectWhole(await readRoom(third.url), devices.all)
+      expect(await third.end('SIGTERM')).toBe(0)
+    })
+  })
 })
 
 interface Stats {

@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { BusError, type BusErrorCode } from '@crosstown/bus/protocol'
 import { build } from 'esbuild'
@@ -55,6 +56,11 @@ beforeAll(async () => {
     cf: false,
     host: '127.0.0.1',
     log: new Log(LogLevel.NONE),
+    // What it says of requests that are none is not for whoever reads the tests.
+    handleRuntimeStdio: (out: Readable, err: Readable) => {
+      out.resume()
+      err.resume()
+    },
     durableObjects: { OBJECTS: { className: 'Objects', useSQLite: true } },
     durableObjectsPersist: folder,
   })

@@ -1,5 +1,6 @@
 /** Relays on workerd, the runtime of Cloudflare Workers, each room a Durable Object. */
 import { dirname, resolve } from 'node:path'
+import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { Log, LogLevel, Miniflare } from 'miniflare'
@@ -32,6 +33,11 @@ export async function startWorker({ file, auth }: Flags): Promise<RelayProcessHa
     host: '127.0.0.1',
     port: 0,
     log: new Log(LogLevel.NONE),
+    // What it says of requests that are none is not for whoever reads the tests.
+    handleRuntimeStdio: (out: Readable, err: Readable) => {
+      out.resume()
+      err.resume()
+    },
     durableObjects: { ROOMS: { className: 'Room', useSQLite: true } },
     ...(file !== undefined && { durableObjectsPersist: `${resolve(file)}.objects` }),
   })
