@@ -206,15 +206,19 @@ export class Recorder implements Tap {
   }
 
   handled({ order: sub }: TappedSubscription, id: string, began: number): void {
-    const ms = this.now() - began
-    this.#gather(id, ['handled', sub], { sub }).ms.push(stamp(ms))
+    this.#gather(id, ['handled', sub], { sub }).ms.push(this.#since(began))
   }
 
   failed({ order: sub }: TappedSubscription, id: string, began: number, error: unknown): void {
     const { stage = 'dispatch', code } = toBusError(error, 'handler_failed', '')
     const message = this.#said(error)
-    const ms = stamp(this.now() - began)
+    const ms = this.#since(began)
     this.record({ is: 'failed', sub, ids: packIds([id]), stage, code, message, ms })
+  }
+
+  /** Of what began before anybody looked nobody knows. */
+  #since(began: number): number {
+    return began === 0 ? 0 : stamp(this.now() - began)
   }
 
   filtered({ order: sub }: TappedSubscription, id: string, why: 'where' | 'ended' | 'known'): void {

@@ -244,6 +244,22 @@ describe('records', () => {
     expect(platform.timers).toBe(0)
   })
 
+  it('of what was begun before anybody looked say no time that it did not take', async () => {
+    const page = new Page()
+    const { bus, network, inspector } = page
+    const ends: (() => void)[] = []
+    bus.subscribe('a.b', () => new Promise((resolve) => ends.push(() => resolve(1))))
+    bus.subscribe('a.*', () => new Promise((_, reject) => ends.push(() => reject(new Error('x')))))
+    await network.run(60_000)
+    void bus.publish('a.b')
+    await network.until(() => ends.length === 2)
+    await page.attach()
+    for (const end of ends) end()
+    await network.run(100)
+    expect(inspector.of('failed')).toMatchObject([{ sub: 2, ms: 0 }])
+    for (const { ms } of inspector.of('handled')) expect(ms).toEqual([0])
+  })
+
   it('of what goes over a link of the user say so, on both sides', async () => {
     const network = createTestNetwork()
     const link = memoryLink()
