@@ -11,7 +11,7 @@ import type { InspectorFrame, PeerStatus, SubscriptionInfo } from './frames.ts'
 import { INSPECTED_KEY } from './frames.ts'
 import { packIds } from './ids.ts'
 import { Outlet, type OutletOptions } from './outlet.ts'
-import { Recorder, type Source, subscriptionInfo, viewInfo } from './recorder.ts'
+import { guarded, Recorder, type Source, subscriptionInfo, viewInfo } from './recorder.ts'
 import type { Redactor } from './redactor.ts'
 import type { Inspection, LifeState, TapHolder, TappedSubscription } from './tap.ts'
 
@@ -173,7 +173,7 @@ export class Peer implements Inspected {
       passes: (events) => this.#passed.push(events),
     })
     this.#recorder = recorder
-    taps.tap = recorder
+    taps.tap = guarded(recorder)
     let led = device.leader.get()
     this.#told = device.status.get()
     this.#unsubscribe = [

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createBusOn } from '../bus.ts'
+import type { Metadata } from '../event.ts'
 import { memoryLink } from '../links/memory.ts'
 import { type Platform, runtimePlatform } from '../platform.ts'
 import { TestInspector } from '../testing/inspector.ts'
@@ -10,6 +11,7 @@ import type { Bus } from '../types.ts'
 import { agentOn } from './agent.ts'
 import { INSPECT_CHANNEL } from './frames.ts'
 import { packIds, unpackIds } from './ids.ts'
+import { inspection } from './inspection.ts'
 
 type AnyBus = Bus<Record<string, unknown>>
 const onError = (): void => {}
@@ -258,6 +260,40 @@ describe('records', () => {
     await network.run(100)
     expect(inspector.of('failed')).toMatchObject([{ sub: 2, ms: 0 }])
     for (const { ms } of inspector.of('handled')) expect(ms).toEqual([0])
+  })
+
+  it('of what cannot be told cost the application nothing', async () => {
+    const platform = new VirtualPlatform()
+    const bus = createBusOn({ name: 'x', log: false, tabs: false, onError }, platform)
+    const agent = agentOn(platform)
+    const inspector = new TestInspector((text) => agent.receive(text))
+    agent.onFrame((text) => inspector.hear(text))
+    const heard: unknown[] = []
+    bus.subscribe('a.*', ({ data }) => {
+      heard.push(data)
+    })
+    inspector.attach()
+    const cyclic: Record<string, unknown> = {}
+    cyclic['self'] = cyclic
+    const toJSON = (): never => {
+      throw new Error('no text of this')
+    }
+    const metadatas = [{ n: 1n }, cyclic, { toJSON }] as unknown as Metadata[]
+    for (const [n, metadata] of metadatas.entries()) await bus.publish('a.b', n, { metadata })
+    expect(heard).toEqual([0, 1, 2])
+    platform.advance(100)
+    const events = inspector.of('published').flatMap((record) => record.events)
+    expect(events.map(({ type }) => type)).toEqual(['a.b', 'a.b', 'a.b'])
+    for (const event of events) expect(event).not.toHaveProperty('metadata')
+    inspection(bus, { messages: false })
+    bus.subscribe('a.b', () => {
+      throw new Proxy({}, { get: toJSON })
+    })
+    bus.subscribe('a.b', ({ data }) => heard.push(data))
+    await bus.publish('a.b', 3)
+    await bus.publish('a.b', 4)
+    expect(heard).toEqual([0, 1, 2, 3, 3, 4, 4])
+    await bus.close()
   })
 
   it('of what goes over a link of the user say so, on both sides', async () => {
