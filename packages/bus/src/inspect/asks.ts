@@ -144,6 +144,11 @@ export class Asks {
     for (const view of this.#options.views) view.showInstead()
   }
 
+  /** Whether anybody watches. */
+  get watches(): boolean {
+    return this.#watched.size > 0
+  }
+
   /** Those that a session watches for, for each that does. */
   found(events: Source): [session: string, ids: string[]][] {
     return Array.from(this.#watched, ([session, terms]) => [

@@ -170,7 +170,9 @@ export class Peer implements Inspected {
         }
       },
       site: (kind) => callSite(called(kind)),
-      passes: (events) => this.#passed.push(events),
+      passes: (events) => {
+        if (this.#asks?.watches) this.#passed.push(events)
+      },
     })
     this.#recorder = recorder
     taps.tap = guarded(recorder)

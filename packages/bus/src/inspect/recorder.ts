@@ -337,8 +337,9 @@ export class Recorder implements Tap {
   #put(text: string, events: number, source?: Source): void {
     let bytes = 0
     for (const { dataText } of source ?? NO_EVENTS) bytes += dataText.length
-    this.#options.outlet.add(text, events, source, bytes)
+    // First, as adding may send what there is.
     if (source) this.#options.passes(source)
+    this.#options.outlet.add(text, events, source, bytes)
   }
 }
 

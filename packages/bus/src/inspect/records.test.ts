@@ -262,6 +262,26 @@ describe('records', () => {
     for (const { ms } of inspector.of('handled')) expect(ms).toEqual([0])
   })
 
+  it('of what is watched for come in time, though so much happens that no timer runs', async () => {
+    const platform = new VirtualPlatform()
+    const bus = createBusOn({ name: 'x', log: false, tabs: false }, platform)
+    const agent = agentOn(platform)
+    const inspector = new TestInspector((text) => agent.receive(text))
+    agent.onFrame((text) => inspector.hear(text))
+    bus.subscribe('a.*', () => {})
+    inspector.attach()
+    const peer = inspector.hellos[0]?.peer as string
+    const terms = [{ path: ['n'], op: '>=' as const, value: '0' }]
+    inspector.ask<'watch'>(peer, { what: 'watch', terms })
+    const found = (): string[] => inspector.of('found').flatMap(({ ids }) => unpackIds(ids))
+    const ids: string[] = []
+    for (let n = 0; n < 1_000; n++) ids.push((await bus.publish('a.b', { n })).id)
+    expect(found().length).toBeGreaterThan(500)
+    platform.advance(100)
+    expect(found()).toEqual(ids)
+    await bus.close()
+  })
+
   it('of what cannot be told cost the application nothing', async () => {
     const platform = new VirtualPlatform()
     const bus = createBusOn({ name: 'x', log: false, tabs: false, onError }, platform)
