@@ -103,7 +103,11 @@ export class Peer implements Inspected {
       post: agent.post,
       ring: this.#settings.ring,
       hello: () => this.#hello(),
-      active: (active) => (active ? this.#record() : this.#rest()),
+      active: (active) => {
+        agent.keep(this, active)
+        if (active) this.#record()
+        else this.#rest()
+      },
       settle: () => this.#settle(),
       answer: (...asked) => asks.answer(...asked),
       left: (session) => asks.left(session),
