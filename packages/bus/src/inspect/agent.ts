@@ -27,7 +27,11 @@ const LIVES: { readonly [Change in LifecycleChange]?: LifeState } = {
 
 export class Agent implements Inspection {
   readonly #platform: Platform
-  readonly #buses = new Set<Inspected>()
+  /** Held by the application alone, so that one that it drops without closing it can be collected. */
+  readonly #buses = new Map<PeerId, WeakRef<Inspected>>()
+  /** Those that somebody inspects stay. */
+  readonly #kept = new Set<Inspected>()
+  readonly #collected = new FinalizationRegistry<PeerId>((peer) => this.#forget(peer))
   readonly #listeners = new Set<(text: string) => void>()
   #channel: BroadcastChannel | undefined
   #unfollow: (() => void) | undefined
@@ -38,7 +42,8 @@ export class Agent implements Inspection {
 
   add(bus: Inspected): void {
     if (this.#buses.size === 0) this.#open()
-    this.#buses.add(bus)
+    this.#buses.set(bus.peer, new WeakRef(bus))
+    this.#collected.register(bus, bus.peer, bus)
     bus.hello()
     // After the bus, so that what it does in the last task of a page is told before the goodbye.
     queueMicrotask(() => this.#follow())
@@ -51,11 +56,26 @@ export class Agent implements Inspection {
     this.#unfollow = this.#platform.lifecycle.on((...change) => this.#lives(...change))
   }
 
+  /** Whether somebody inspects the bus. */
+  keep(bus: Inspected, inspected: boolean): void {
+    if (inspected) this.#kept.add(bus)
+    else this.#kept.delete(bus)
+  }
+
   /** The bus was closed, and has said so. */
   remove(bus: Inspected): void {
-    if (!this.#buses.delete(bus) || this.#buses.size > 0) return
+    this.#collected.unregister(bus)
+    this.#forget(bus.peer)
+  }
+
+  #forget(peer: PeerId): void {
+    if (!this.#buses.delete(peer) || this.#buses.size > 0) return
     this.#follow()
     this.#close()
+  }
+
+  #living(): Inspected[] {
+    return [...this.#buses.values()].flatMap((ref) => ref.deref() ?? [])
   }
 
   #open(): void {
@@ -79,13 +99,13 @@ export class Agent implements Inspection {
 
   #lives(change: LifecycleChange, persisted: boolean): void {
     const state = LIVES[change]
-    if (state) for (const bus of this.#buses) bus.life(state)
+    if (state) for (const bus of this.#living()) bus.life(state)
     if (change === 'pagehide') {
-      for (const bus of this.#buses) bus.bye()
+      for (const bus of this.#living()) bus.bye()
       if (persisted) this.#close()
     } else if (change === 'pageshow' && persisted) {
       this.#open()
-      for (const bus of this.#buses) bus.hello()
+      for (const bus of this.#living()) bus.hello()
     }
   }
 
@@ -108,7 +128,7 @@ export class Agent implements Inspection {
   #hand(text: string): InspectorFrame | 'mismatch' | undefined {
     const frame = readInspectorFrame(text)
     if (frame === undefined) return undefined
-    for (const bus of [...this.#buses]) {
+    for (const bus of this.#living()) {
       if (frame === 'mismatch') bus.mismatch()
       else if (frame.frame === 'detach' || frame.to === undefined || frame.to === bus.peer)
         bus.receive(frame)

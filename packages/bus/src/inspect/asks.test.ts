@@ -278,6 +278,42 @@ describe('views', () => {
   })
 })
 
+describe('a look at the past that is still being made', () => {
+  async function underway() {
+    const inspected = await new Inspected().attach()
+    const view = inspected.bus.project('n.*', (sum: number, { data }) => sum + (data as number), 0)
+    const first = await inspected.publish('n.add', 1)
+    await inspected.publish('n.add', 10)
+    await inspected.network.until(view.ready)
+    const at = first.offset as number
+    const answer = inspected.inspector.ask<'travel'>(inspected.peer, { what: 'travel', at })
+    return { ...inspected, inspected, view, at, answer }
+  }
+
+  it('is not shown when the last inspector went meanwhile', async () => {
+    const { network, inspector, view, answer } = await underway()
+    inspector.detach()
+    await network.until(() => answer() !== undefined)
+    await network.run(1_000)
+    expect(view.get()).toBe(11)
+  })
+
+  it('is not shown when its inspector went meanwhile, and another is there', async () => {
+    const { network, inspector, view, answer } = await underway()
+    inspector.send({ frame: 'attach', session: 'other', credit: 9 })
+    inspector.detach()
+    await network.until(() => answer() !== undefined)
+    expect(view.get()).toBe(11)
+  })
+
+  it('is not shown after one that was asked for later', async () => {
+    const { inspected, network, view, answer } = await underway()
+    await inspected.ask({ what: 'travel' })
+    expect((await network.until(answer))?.error?.code).toBe('superseded')
+    expect(view.get()).toBe(11)
+  })
+})
+
 describe('a command', () => {
   it('publishes, with a mark that an inspector did', async () => {
     const inspected = await new Inspected().attach()

@@ -85,6 +85,8 @@ export class Asks {
   readonly #options: AsksOptions & AsksState
   /** Terms by session. */
   readonly #watched = new Map<string, readonly DataTerm[]>()
+  /** Counts what views were told to show, so that what took longer is not shown after it. */
+  #shown = 0
 
   constructor(options: AsksOptions & AsksState) {
     this.#options = options
@@ -113,7 +115,7 @@ export class Asks {
       case 'view':
         return this.#view(ask)
       case 'travel':
-        return this.#travel(ask.at)
+        return this.#travel(ask.at, session)
       case 'publish':
         return this.#publish(ask)
       case 'replay':
@@ -138,7 +140,13 @@ export class Asks {
   rest(): void {
     this.#watched.clear()
     this.#options.faults.set(null)
+    this.#shown += 1
     for (const view of this.#options.views) view.showInstead()
+  }
+
+  /** Whether anybody watches. */
+  get watches(): boolean {
+    return this.#watched.size > 0
   }
 
   /** Those that a session watches for, for each that does. */
@@ -350,14 +358,18 @@ export class Asks {
     return view.stateOf(this.#options.past(view.patterns, at))
   }
 
-  async #travel(at: number | undefined): Promise<Answers['travel']> {
+  async #travel(at: number | undefined, session: string): Promise<Answers['travel']> {
     check(isNumber(at))
+    this.#shown += 1
+    const shown = this.#shown
     const views = [...this.#options.views]
     if (at === undefined) {
       for (const view of views) view.showInstead()
       return { views: views.length }
     }
     const states = await Promise.all(views.map((view) => this.#stateAt(view, at)))
+    if (shown !== this.#shown || !this.#options.attached(session))
+      throw new AskError('superseded', 'views were told otherwise meanwhile')
     views.forEach((view, i) => {
       view.showInstead({ was: states[i] })
     })

@@ -44,15 +44,18 @@ export class Faults {
       const found = way === link ? [...text.matchAll(EVENT)] : []
       const concerned = matches ? found.some(([, , type]) => matches(type as string)) : way === link
       if (!concerned || this.#platform.random() >= share) go(text)
-      else if (what === 'duplicate') {
+      else if (what === 'drop' || what === 'cut') {
+        if (found.length > 0)
+          this.#taps.tap?.dropped(
+            found.map(([, id]) => id as string),
+            'fault',
+          )
+      } else if (found.length === 0) go(text)
+      else if (what === 'delay') this.#platform.timer(delayMs, () => go(text))
+      else {
         go(text)
         go(text)
-      } else if (what === 'delay') this.#platform.timer(delayMs, () => go(text))
-      else if (found.length > 0)
-        this.#taps.tap?.dropped(
-          found.map(([, id]) => id as string),
-          'fault',
-        )
+      }
     }
   }
 }

@@ -12,7 +12,8 @@ export interface InspectionOptions {
    * What is never told: by pattern of event types, paths in `data`, as in `card.number`; `*` stands
    * for any one name or index. A path that begins with `metadata.` is one of the event's metadata.
    * Values at these paths, and below them, are in no answer and in no preview, and no search finds
-   * them. A view's state hides every property that has the last name of one of the paths.
+   * them. A view's state hides every property that has the last name of one of the paths. Of this
+   * context: others that have the same events, the relay included, tell what they have.
    *
    * @default nothing
    */

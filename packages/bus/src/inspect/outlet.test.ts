@@ -9,6 +9,7 @@ class Setup {
   readonly frames: TapFrame[] = []
   readonly actives: boolean[] = []
   readonly left: string[] = []
+  settled = 0
   readonly outlet: Outlet
 
   constructor(ring?: OutletOptions['ring'], first?: number) {
@@ -19,7 +20,9 @@ class Setup {
       post: (text) => this.frames.push(JSON.parse(text)),
       hello: () => ({}) as ReturnType<OutletOptions['hello']>,
       active: (active) => this.actives.push(active),
-      settle: () => {},
+      settle: () => {
+        this.settled += 1
+      },
       answer: async () => ({}),
       left: (session) => this.left.push(session),
       ring,
@@ -65,6 +68,8 @@ describe('an outlet', () => {
     expect(setup.batches).toMatchObject([{ peer: 'p', first: 1, records: [1, 2] }])
     for (let n = 0; n < 500; n++) setup.add(n)
     expect(setup.batches[1]?.records).toHaveLength(500)
+    // When it was attached to, by the timer, and by the number of records.
+    expect(setup.settled).toBe(3)
   })
 
   it('sends no more than was granted, and tells what the ring went over', () => {

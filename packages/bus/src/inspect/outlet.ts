@@ -116,7 +116,7 @@ export class Outlet<Source = never> {
     this.#events += events
     this.#bytes += kept.bytes
     while (this.#events > this.#maxEvents || this.#bytes > this.#maxBytes) this.#forgetOldest()
-    if (this.#unsent >= FLUSH_RECORDS) this.#send()
+    if (this.#unsent >= FLUSH_RECORDS) this.flush()
     else this.wake()
   }
 

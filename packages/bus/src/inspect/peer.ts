@@ -11,7 +11,7 @@ import type { InspectorFrame, PeerStatus, SubscriptionInfo } from './frames.ts'
 import { INSPECTED_KEY } from './frames.ts'
 import { packIds } from './ids.ts'
 import { Outlet, type OutletOptions } from './outlet.ts'
-import { Recorder, type Source, subscriptionInfo, viewInfo } from './recorder.ts'
+import { guarded, Recorder, type Source, subscriptionInfo, viewInfo } from './recorder.ts'
 import type { Redactor } from './redactor.ts'
 import type { Inspection, LifeState, TapHolder, TappedSubscription } from './tap.ts'
 
@@ -103,7 +103,11 @@ export class Peer implements Inspected {
       post: agent.post,
       ring: this.#settings.ring,
       hello: () => this.#hello(),
-      active: (active) => (active ? this.#record() : this.#rest()),
+      active: (active) => {
+        agent.keep(this, active)
+        if (active) this.#record()
+        else this.#rest()
+      },
       settle: () => this.#settle(),
       answer: (...asked) => asks.answer(...asked),
       left: (session) => asks.left(session),
@@ -170,10 +174,12 @@ export class Peer implements Inspected {
         }
       },
       site: (kind) => callSite(called(kind)),
-      passes: (events) => this.#passed.push(events),
+      passes: (events) => {
+        if (this.#asks?.watches) this.#passed.push(events)
+      },
     })
     this.#recorder = recorder
-    taps.tap = recorder
+    taps.tap = guarded(recorder)
     let led = device.leader.get()
     this.#told = device.status.get()
     this.#unsubscribe = [

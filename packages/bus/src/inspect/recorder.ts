@@ -57,6 +57,20 @@ interface Gathered {
   readonly events: KeptEvent[]
 }
 
+/** A recorder as the stages have it: what goes wrong in it is no matter of theirs. */
+export function guarded(recorder: Recorder): Tap {
+  const methods = Object.getOwnPropertyNames(Recorder.prototype) as (keyof Recorder)[]
+  const entries = methods.map((name) => [
+    name,
+    (...given: unknown[]): void => {
+      try {
+        ;(recorder[name] as (...given: unknown[]) => void)(...given)
+      } catch {}
+    },
+  ])
+  return { ...Object.fromEntries(entries), now: recorder.now }
+}
+
 export class Recorder implements Tap {
   readonly now: () => number
   readonly #options: RecorderOptions
@@ -111,7 +125,7 @@ export class Recorder implements Tap {
   inspected(event: KeptEvent): string {
     const { header, dataText, cast, more } = event
     const redactor = this.#options.redactor()
-    let text = typeof header === 'string' ? header : JSON.stringify(header)
+    let text = typeof header === 'string' ? header : textOf(header)
     const bytes = utf8Length(text) + utf8Length(dataText)
     if (redactor) text = redactor.header(text, event.type)
     const rest = { bytes, persist: cast ? false : undefined, ...more }
@@ -206,15 +220,19 @@ export class Recorder implements Tap {
   }
 
   handled({ order: sub }: TappedSubscription, id: string, began: number): void {
-    const ms = this.now() - began
-    this.#gather(id, ['handled', sub], { sub }).ms.push(stamp(ms))
+    this.#gather(id, ['handled', sub], { sub }).ms.push(this.#since(began))
   }
 
   failed({ order: sub }: TappedSubscription, id: string, began: number, error: unknown): void {
     const { stage = 'dispatch', code } = toBusError(error, 'handler_failed', '')
     const message = this.#said(error)
-    const ms = stamp(this.now() - began)
+    const ms = this.#since(began)
     this.record({ is: 'failed', sub, ids: packIds([id]), stage, code, message, ms })
+  }
+
+  /** Of what began before anybody looked nobody knows. */
+  #since(began: number): number {
+    return began === 0 ? 0 : stamp(this.now() - began)
   }
 
   filtered({ order: sub }: TappedSubscription, id: string, why: 'where' | 'ended' | 'known'): void {
@@ -319,8 +337,9 @@ export class Recorder implements Tap {
   #put(text: string, events: number, source?: Source): void {
     let bytes = 0
     for (const { dataText } of source ?? NO_EVENTS) bytes += dataText.length
-    this.#options.outlet.add(text, events, source, bytes)
+    // First, as adding may send what there is.
     if (source) this.#options.passes(source)
+    this.#options.outlet.add(text, events, source, bytes)
   }
 }
 
@@ -346,6 +365,15 @@ function ownOf({ event, headerText, dataText, persisted }: Entry): KeptEvent {
   const { id, type, scope } = event
   const more = scope === 'context' ? { scope } : NONE
   return { id, type, header: headerText, dataText, cast: !persisted, more }
+}
+
+/** A bus that encodes nothing lets metadata be what no text can be: that is left out. */
+function textOf(header: EventHeader): string {
+  try {
+    return JSON.stringify(header)
+  } catch {
+    return JSON.stringify({ ...header, metadata: undefined })
+  }
 }
 
 function idsIn(headers: string): string[] {

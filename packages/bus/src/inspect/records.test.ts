@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createBusOn } from '../bus.ts'
+import type { Metadata } from '../event.ts'
 import { memoryLink } from '../links/memory.ts'
 import { type Platform, runtimePlatform } from '../platform.ts'
 import { TestInspector } from '../testing/inspector.ts'
@@ -10,6 +11,7 @@ import type { Bus } from '../types.ts'
 import { agentOn } from './agent.ts'
 import { INSPECT_CHANNEL } from './frames.ts'
 import { packIds, unpackIds } from './ids.ts'
+import { inspection } from './inspection.ts'
 
 type AnyBus = Bus<Record<string, unknown>>
 const onError = (): void => {}
@@ -242,6 +244,76 @@ describe('records', () => {
     end()
     expect(inspector.frames.at(-1)).toMatchObject({ frame: 'bye', reason: 'closed' })
     expect(platform.timers).toBe(0)
+  })
+
+  it('of what was begun before anybody looked say no time that it did not take', async () => {
+    const page = new Page()
+    const { bus, network, inspector } = page
+    const ends: (() => void)[] = []
+    bus.subscribe('a.b', () => new Promise((resolve) => ends.push(() => resolve(1))))
+    bus.subscribe('a.*', () => new Promise((_, reject) => ends.push(() => reject(new Error('x')))))
+    await network.run(60_000)
+    void bus.publish('a.b')
+    await network.until(() => ends.length === 2)
+    await page.attach()
+    for (const end of ends) end()
+    await network.run(100)
+    expect(inspector.of('failed')).toMatchObject([{ sub: 2, ms: 0 }])
+    for (const { ms } of inspector.of('handled')) expect(ms).toEqual([0])
+  })
+
+  it('of what is watched for come in time, though so much happens that no timer runs', async () => {
+    const platform = new VirtualPlatform()
+    const bus = createBusOn({ name: 'x', log: false, tabs: false }, platform)
+    const agent = agentOn(platform)
+    const inspector = new TestInspector((text) => agent.receive(text))
+    agent.onFrame((text) => inspector.hear(text))
+    bus.subscribe('a.*', () => {})
+    inspector.attach()
+    const peer = inspector.hellos[0]?.peer as string
+    const terms = [{ path: ['n'], op: '>=' as const, value: '0' }]
+    inspector.ask<'watch'>(peer, { what: 'watch', terms })
+    const found = (): string[] => inspector.of('found').flatMap(({ ids }) => unpackIds(ids))
+    const ids: string[] = []
+    for (let n = 0; n < 1_000; n++) ids.push((await bus.publish('a.b', { n })).id)
+    expect(found().length).toBeGreaterThan(500)
+    platform.advance(100)
+    expect(found()).toEqual(ids)
+    await bus.close()
+  })
+
+  it('of what cannot be told cost the application nothing', async () => {
+    const platform = new VirtualPlatform()
+    const bus = createBusOn({ name: 'x', log: false, tabs: false, onError }, platform)
+    const agent = agentOn(platform)
+    const inspector = new TestInspector((text) => agent.receive(text))
+    agent.onFrame((text) => inspector.hear(text))
+    const heard: unknown[] = []
+    bus.subscribe('a.*', ({ data }) => {
+      heard.push(data)
+    })
+    inspector.attach()
+    const cyclic: Record<string, unknown> = {}
+    cyclic['self'] = cyclic
+    const toJSON = (): never => {
+      throw new Error('no text of this')
+    }
+    const metadatas = [{ n: 1n }, cyclic, { toJSON }] as unknown as Metadata[]
+    for (const [n, metadata] of metadatas.entries()) await bus.publish('a.b', n, { metadata })
+    expect(heard).toEqual([0, 1, 2])
+    platform.advance(100)
+    const events = inspector.of('published').flatMap((record) => record.events)
+    expect(events.map(({ type }) => type)).toEqual(['a.b', 'a.b', 'a.b'])
+    for (const event of events) expect(event).not.toHaveProperty('metadata')
+    inspection(bus, { messages: false })
+    bus.subscribe('a.b', () => {
+      throw new Proxy({}, { get: toJSON })
+    })
+    bus.subscribe('a.b', ({ data }) => heard.push(data))
+    await bus.publish('a.b', 3)
+    await bus.publish('a.b', 4)
+    expect(heard).toEqual([0, 1, 2, 3, 3, 4, 4])
+    await bus.close()
   })
 
   it('of what goes over a link of the user say so, on both sides', async () => {

@@ -82,6 +82,7 @@ export interface Tap {
   confirmed(placed: Placed): void
   received(via: Via, origin: Origin | 'past', incoming: Incoming, from?: string): void
   matched(id: string, subscriptions: readonly TappedSubscription[]): void
+  /** `began` is 0 where nobody was attached then. */
   handled(subscription: TappedSubscription, id: string, began: number): void
   failed(subscription: TappedSubscription, id: string, began: number, error: unknown): void
   filtered(subscription: TappedSubscription, id: string, why: 'where' | 'ended' | 'known'): void

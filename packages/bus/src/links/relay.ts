@@ -26,6 +26,7 @@ export interface RelayLinkOptions {
   /**
    * Whether who inspects the room, with a token that allows it, sees what the contexts of this device
    * do, and may publish through them. A context tells more or less of itself by `inspection`.
+   * What the context says that leads the device counts; other devices and the relay tell what they have.
    * @default true
    */
   readonly inspect?: boolean

@@ -16,6 +16,7 @@ import {
   isRetryable,
   toBusError,
 } from '../errors.ts'
+import type { Gate } from '../inspect/tap.ts'
 import type { RelayAddress, RelayConnection } from '../links/link.ts'
 import type { LogState } from '../log/log.ts'
 import {
@@ -117,7 +118,7 @@ export class Session implements RelaySession {
         opened: () => void this.#hello(),
         received: (text) => {
           const { gate } = this.#options.taps
-          if (gate) gate('relay', text, (passed) => this.#receive(passed))
+          if (gate) this.#through(gate, text, (passed) => this.#receive(passed))
           else this.#receive(text)
         },
         closed: (code, final) => this.#closed(code, final),
@@ -498,8 +499,16 @@ export class Session implements RelaySession {
 
   #send(text: string): void {
     const { gate } = this.#options.taps
-    if (gate) gate('relay', text, (passed) => this.#connection?.send(passed))
+    if (gate) this.#through(gate, text, (passed) => this.#connection?.send(passed))
     else this.#connection?.send(text)
+  }
+
+  /** What is held up goes down with its connection: the next one begins with a hello. */
+  #through(gate: Gate, text: string, go: (passed: string) => void): void {
+    const round = this.#round
+    gate('relay', text, (passed) => {
+      if (round === this.#round) go(passed)
+    })
   }
 }
 

@@ -164,6 +164,37 @@ it('what a fault loses between a device and its relay is sent again when it ends
   expect(heard).toEqual(Array.from({ length: 20 }, (_, n) => n))
 })
 
+it.each([
+  ['delay', 1],
+  ['delay', 0.5],
+  ['duplicate', 1],
+] as const)(
+  'a fault that does %s to the share %d of what goes to the relay never ends the connection for good',
+  async (what, share) => {
+    const { network, phone, laptop } = await two()
+    const heard = new Set<unknown>()
+    const states = new Set<unknown>()
+    laptop.bus.subscribe('a.*', ({ data }) => heard.add(data))
+    phone.bus.status.subscribe(({ relay }) => states.add(relay))
+    phone.ask({
+      what: 'fault',
+      set: { link: 'relay', do: what, share, delayMs: 500, forMs: 60_000 },
+    })
+    await network.run(100)
+    for (let n = 0; n < 200; n++) {
+      await network.until(phone.bus.publish('a.b', n))
+      await network.run(5)
+      if (n % 40 === 20) network.relay.drop(network.device('phone'))
+    }
+    await network.settle()
+    await network.run(60_000)
+    await network.settle()
+    expect(states).toContain('offline')
+    expect(states).not.toContain('refused')
+    expect([...heard]).toEqual(Array.from({ length: 200 }, (_, n) => n))
+  },
+)
+
 it('says what of a batch is confirmed that was published before anybody looked', async () => {
   const network = createTestNetwork({ relay: simulatedRelay() })
   const phone = new Inspected(network, 'phone')
