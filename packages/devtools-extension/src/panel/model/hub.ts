@@ -46,7 +46,7 @@ export class InspectorHub implements Hub {
   readonly #asks: Asks
   readonly #headers: Headers
   readonly #links = new Map<string, Link>()
-  /** Sources that are not listed any more: frames of theirs may wait still. */
+  /** Sources that were taken away: what waits of them still is dropped. */
   readonly #removed = new Set<string>()
   #lastLink = 0
   readonly #holes: Holes
@@ -73,11 +73,13 @@ export class InspectorHub implements Hub {
       again: (batches) => this.#intake.again(batches),
     })
     this.#intake = new Intake(timing, {
-      frame: (frame, from) => this.#frame(frame, from),
-      record: (frame, index, record, from) => this.#record(frame, index, record, from),
-      done: (frame, from) => this.#done(frame, from),
-      other: (fields, from) => this.#other(fields, from),
-      malformed: (reason, from, peer) => this.#malformed(reason, from, peer),
+      frame: (frame, from) => !this.#isDropped(from) && this.#frame(frame, from),
+      record: (frame, index, record, from) =>
+        this.#isDropped(from) || this.#record(frame, index, record, from),
+      done: (frame, from) => this.#isDropped(from) || this.#done(frame, from),
+      other: (fields, from) => this.#isDropped(from) || this.#other(fields, from),
+      malformed: (reason, from, peer) =>
+        this.#isDropped(from) || this.#malformed(reason, from, peer),
       busy: () => {
         this.#session.busy = true
       },
@@ -108,11 +110,11 @@ export class InspectorHub implements Hub {
   remove(source: InspectSource): void {
     const link = [...this.#links.values()].find((link) => link.source === source)
     if (!link) return
+    this.#removed.add(link.id)
     this.#send(link, { inspect: INSPECT_VERSION, frame: 'detach', session: link.session })
     source.close()
     this.#gone(link, 'all')
     link.state = 'closed'
-    this.#removed.add(link.id)
     this.#sourcesChanged()
   }
 
@@ -250,6 +252,10 @@ export class InspectorHub implements Hub {
   }
 
   // ---- frames
+
+  #isDropped({ source }: Waiting): boolean {
+    return this.#removed.has(source)
+  }
 
   /** Whether a batch's records are to be read. */
   #frame(frame: Heard, from: Waiting): boolean {
