@@ -32,6 +32,8 @@ export interface HubOptions extends Omit<SessionOptions, 'timing'> {
 const DOUBT_MS = 1_000
 /** How often a sign of life is given, ms; taps are idle again after 60 s without one. */
 const BEAT_MS = 20_000
+/** Every so many beats who is behind a relay is attached to anew. */
+const ATTACH_BEATS = 2
 /** Silence after which a peer is asked whether it is there. */
 const QUIET_MS = 25_000
 /** A beat that comes so late had a machine asleep before it. */
@@ -53,6 +55,7 @@ export class InspectorHub implements Hub {
   readonly #complaints: Complaints
   #cancelBeat = () => {}
   #lastBeat: number
+  #beats = 0
   #closed = false
 
   constructor(
@@ -376,8 +379,11 @@ export class InspectorHub implements Hub {
   }
 
   #granted(link: Link, peer: PeerId): void {
-    if (link.took(peer) && this.#session.recording && this.#intake.waiting < GRANT_BELOW)
-      this.#grant(link, peer)
+    if (link.took(peer) && this.#takesMore) this.#grant(link, peer)
+  }
+
+  get #takesMore(): boolean {
+    return this.#session.recording && this.#intake.waiting < GRANT_BELOW
   }
 
   #grant(link: Link, peer: PeerId): void {
@@ -388,7 +394,7 @@ export class InspectorHub implements Hub {
   }
 
   #idle(): void {
-    if (this.#session.recording && this.#intake.waiting < GRANT_BELOW) {
+    if (this.#takesMore) {
       for (const link of this.#links.values()) {
         for (const peer of link.owing()) this.#grant(link, peer)
       }
@@ -490,9 +496,12 @@ export class InspectorHub implements Hub {
     const now = this.#timing.now()
     const slept = now - this.#lastBeat > SLEPT_MS
     this.#lastBeat = now
+    const isDue = ++this.#beats % ATTACH_BEATS === 0 && this.#takesMore
     for (const link of this.#links.values()) {
       const { session } = link
-      if (slept) this.#attach(link)
+      // A relay and its devices leave frames out where events need the way: a lost hello shows
+      // nobody, and who sent all it was granted into the void sends no more, unless asked anew.
+      if (slept || (isDue && link.source.kind === 'relay')) this.#attach(link)
       else this.#send(link, { inspect: INSPECT_VERSION, frame: 'grant', session, credit: 0 })
     }
     for (const peer of this.#session.book.all) {
