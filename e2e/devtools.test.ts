@@ -134,6 +134,37 @@ test('what is published in the panel reaches the pages, as one of theirs', async
   await expect(rows(panel, 'panel.said')).toContainText('2/2')
 })
 
+test('a frame of another origin neither hears nor speaks for the page around it', async ({
+  page,
+  site,
+  openPanel,
+}) => {
+  await page.goto(`${site}/?name=shop`)
+  const around = await page.evaluate(async () => (await peer.publish('shop.first')).id)
+  const id = around.slice(0, around.lastIndexOf('-'))
+  const other = site.replace('127.0.0.1', 'localhost')
+  await page.evaluate((src) => {
+    document.body.append(Object.assign(document.createElement('iframe'), { src }))
+  }, `${other}/?name=ads`)
+  const { panel } = await openPanel(page)
+  await expect(rows(panel, /is here/)).toHaveCount(2)
+  const frame = page.frames().find((frame) => frame.url().startsWith(other)) as Frame
+  await frame.evaluate((id) => {
+    globalThis.told = []
+    const channel = new BroadcastChannel('crosstown:inspect')
+    channel.onmessage = ({ data }) => told.push(data)
+    channel.postMessage(`{"inspect":1,"frame":"bye","peer":"${id}","reason":"closed"}`)
+    void peer.publish('ads.said')
+  }, id)
+  await expect(rows(panel, 'ads.said')).toBeVisible()
+  await expect(rows(panel, /was closed/)).toHaveCount(0)
+  // What the panel asks the page.
+  await page.evaluate(() => peer.publish('shop.last', { word: 'hush' }))
+  await rows(panel, 'shop.last').click()
+  await expect(panel.getByText('hush').first()).toBeVisible()
+  expect((await frame.evaluate(() => told)).filter((text) => String(text).includes(id))).toEqual([])
+})
+
 test('a reload, another page, and the way back and forth are survived', async ({
   page,
   site,

@@ -38,7 +38,7 @@ chrome.runtime.onMessage.addListener((message: Here | SiteMessage, sender, answe
   for (const panel of panels) {
     if (panel.tab !== sender.tab?.id || (message.panel ?? panel.name) !== panel.name) continue
     answer(true)
-    joinFrame(panel, sender.frameId ?? 0)
+    joinFrame(panel, sender)
   }
   return undefined
 })
@@ -70,11 +70,11 @@ function joinPanel(port: chrome.runtime.Port): void {
   })
 }
 
-function joinFrame(panel: Panel, frameId: number): void {
+function joinFrame(panel: Panel, { frameId = 0, origin }: chrome.runtime.MessageSender): void {
   const pipe = ++numbers
   const port = chrome.tabs.connect(panel.tab, { name: PIPE + panel.name, frameId })
   panel.pipes.set(pipe, port)
-  tell(panel, { pipe, opened: true })
+  tell(panel, { pipe, opened: true, origin })
   port.onMessage.addListener((message: unknown) => tell(panel, { pipe, message }))
   port.onDisconnect.addListener(() => {
     panel.pipes.delete(pipe)

@@ -19,6 +19,8 @@ export interface Doors {
 }
 
 export interface Pipe {
+  /** Of the frame, as the browser tells it; absent where it is like no other: in a sandbox, for one. */
+  readonly origin: string | undefined
   post(message: PipeMessage): void
   onMessage(heard: (message: unknown) => void): void
   /**
@@ -37,14 +39,14 @@ export function directDoors(tab: number, panel: string): Doors {
   const ports = new Set<chrome.runtime.Port>()
   return {
     open(joined) {
-      heard = (message, { tab: from, documentId }, answer) => {
+      heard = (message, { tab: from, documentId, origin }, answer) => {
         if (message?.crosstown !== 'here' || from?.id !== tab || !documentId) return
         if ((message.panel ?? panel) !== panel) return
         answer(true)
         const port = chrome.tabs.connect(tab, { name: PIPE + panel, documentId })
         ports.add(port)
         port.onDisconnect.addListener(() => ports.delete(port))
-        joined(pipeOf(port))
+        joined(pipeOf(port, named(origin)))
       }
       chrome.runtime.onMessage.addListener(heard)
     },
@@ -64,8 +66,13 @@ export function directDoors(tab: number, panel: string): Doors {
 
 type Sender = chrome.runtime.MessageSender
 
-function pipeOf(port: chrome.runtime.Port): Pipe {
+/** Opaque origins have all the same name. */
+const named = (origin: string | undefined): string | undefined =>
+  origin === 'null' ? undefined : origin
+
+function pipeOf(port: chrome.runtime.Port, origin: string | undefined): Pipe {
   return {
+    origin,
     post(message) {
       try {
         port.postMessage(message)
@@ -113,6 +120,7 @@ export function routedDoors(tab: number, panel: string): Doors {
         woken = []
       } else if ('opened' in message) {
         const pipe: RoutedPipe = {
+          origin: named(message.origin),
           post: (text) => post({ pipe: message.pipe, message: text }),
           onMessage(heard) {
             pipe.heard = heard

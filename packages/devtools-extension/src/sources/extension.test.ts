@@ -9,15 +9,21 @@ class Frame {
   readonly posted: PipeMessage[] = []
   #heard: (message: unknown) => void = () => {}
   #closed: (cut: boolean) => void = () => {}
-  readonly pipe: Pipe = {
-    post: (message) => this.posted.push(message),
-    onMessage: (heard) => {
-      this.#heard = heard
-    },
-    onClose: (closed) => {
-      this.#closed = closed
-    },
+  readonly pipe: Pipe
+
+  constructor(origin: string | undefined) {
+    this.pipe = {
+      origin,
+      post: (message) => this.posted.push(message),
+      onMessage: (heard) => {
+        this.#heard = heard
+      },
+      onClose: (closed) => {
+        this.#closed = closed
+      },
+    }
   }
+
   say(message: unknown): void {
     this.#heard(message)
   }
@@ -25,6 +31,9 @@ class Frame {
     this.#closed(cut)
   }
 }
+
+const SHOP = 'https://shop.example'
+const ADS = 'https://ads.example'
 
 /** A tab whose frames come and go; `woken` says whether one hears the panel wake it. */
 function tab(access: Awaited<ReturnType<TabAccess['state']>> = { access: 'none' }) {
@@ -36,8 +45,8 @@ function tab(access: Awaited<ReturnType<TabAccess['state']>> = { access: 'none' 
     closed: false,
     told: [] as (string | readonly string[])[],
     waits,
-    join(): Frame {
-      const frame = new Frame()
+    join(origin = SHOP): Frame {
+      const frame = new Frame(origin || undefined)
       joined(frame.pipe)
       return frame
     },
@@ -76,6 +85,13 @@ function tab(access: Awaited<ReturnType<TabAccess['state']>> = { access: 'none' 
     gone: (peers) => tab.told.push(peers),
   })
   return Object.assign(tab, { source })
+}
+
+/** A frame that carries. */
+function opened(page: { join(origin?: string): Frame }, origin?: string): Frame {
+  const frame = page.join(origin)
+  frame.say({ open: true })
+  return frame
 }
 
 const hello = (peer: string): string => JSON.stringify({ inspect: 1, frame: 'hello', peer })
@@ -197,6 +213,89 @@ describe('the pages of a tab', () => {
     const { told, rest } = tab(access)
     await rest()
     expect(told.at(-1)).toBe(words)
+  })
+
+  it('of two origins are each told what is for them, and nothing of the other', () => {
+    const page = tab()
+    const [shop, ads] = [opened(page), opened(page, ADS)]
+    shop.say(hello('a'))
+    ads.say(hello('b'))
+    const grant = JSON.stringify({ frame: 'grant', session: 's', credit: 0 })
+    const ask = JSON.stringify({ frame: 'ask', session: 's', to: 'a', id: 1 })
+    const stranger = JSON.stringify({ frame: 'ask', session: 's', to: 'nobody', id: 2 })
+    const attach = { frame: 'attach', session: 's', credit: 16 }
+    for (const text of [grant, ask, stranger]) page.source.send(text)
+    page.source.send(JSON.stringify({ ...attach, resume: { a: 3, b: 5 } }))
+    page.source.send(JSON.stringify({ ...attach, resume: { a: 3 } }))
+    const read = ({ posted }: Frame) => posted.map((text) => JSON.parse(text as string))
+    expect(read(shop)).toEqual([
+      JSON.parse(grant),
+      JSON.parse(ask),
+      { ...attach, resume: { a: 3 } },
+      { ...attach, resume: { a: 3 } },
+    ])
+    expect(read(ads)).toEqual([JSON.parse(grant), { ...attach, resume: { b: 5 } }, attach])
+  })
+
+  it.each([
+    ['plainly', '{"inspect":1,"frame":"batch","peer":"a"}'],
+    [
+      'in a frame that names another one first',
+      '{"inspect":1,"frame":"bye","peer":"b","peer":"a"}',
+    ],
+    ['spelled in escapes', '{"inspect":1,"frame":"bye","peer":"b","\\u0070eer":"\\u0061"}'],
+    ['in a frame that names another one within', '{"frame":"bye","is":{"peer":"b"},"peer":"a"}'],
+    ['late', `{"frame":"bye","is":"${'.'.repeat(5_000)}","peer":"a"}`],
+  ])('do not speak for a peer of another origin, %s', (_, text) => {
+    const page = tab()
+    const [shop, ads] = [opened(page), opened(page, ADS)]
+    shop.say(hello('a'))
+    ads.say(hello('b'))
+    const before = page.told.length
+    ads.say(text)
+    expect(page.told).toHaveLength(before)
+    shop.say(text)
+    expect(page.told.at(-1)).toBe(`frame ${text}`)
+  })
+
+  it('of an origin that was left keep their peers until those are gone', async () => {
+    const page = tab()
+    await page.rest()
+    const shop = opened(page)
+    shop.say(hello('a'))
+    shop.go()
+    const ads = opened(page, ADS)
+    ads.say(hello('a'))
+    expect(page.told.filter((told) => told === `frame ${hello('a')}`)).toHaveLength(1)
+    while (page.waits.length > 0) await page.later()
+    expect(page.told.at(-1)).toEqual(['a'])
+    ads.say(hello('a'))
+    expect(page.told.at(-1)).toBe(`frame ${hello('a')}`)
+  })
+
+  it('are asked on through the frame of their origin that carries now', async () => {
+    const page = tab()
+    await page.rest()
+    const before = opened(page)
+    before.say(hello('a'))
+    before.go(true)
+    const after = opened(page)
+    page.source.send(JSON.stringify({ frame: 'attach', session: 's', resume: { a: 7 } }))
+    expect(after.posted.map((text) => JSON.parse(text as string))).toMatchObject([
+      { resume: { a: 7 } },
+    ])
+  })
+
+  it('without an origin are each their own, and come back after they were cut off', () => {
+    const page = tab()
+    const [one, other] = [opened(page, ''), opened(page, '')]
+    one.say(hello('a'))
+    const before = page.told.length
+    other.say(hello('a'))
+    expect(page.told).toHaveLength(before)
+    one.go(true)
+    opened(page, '').say(hello('a'))
+    expect(page.told.at(-1)).toBe(`frame ${hello('a')}`)
   })
 
   it('cannot make a source fail, whatever they say, and are heard only as taps', () => {

@@ -32,7 +32,7 @@ export type PipeMessage = string | { readonly more: string } | { readonly open: 
 
 /** Between a panel and Firefox's router, which gives each pipe a number. */
 export type FromRouter =
-  | { readonly pipe: number; readonly opened: true }
+  | { readonly pipe: number; readonly opened: true; readonly origin: string | undefined }
   | { readonly pipe: number; readonly message: unknown }
   | { readonly pipe: number; readonly closed: true }
   | { readonly woken: boolean }
@@ -119,6 +119,18 @@ function frameName(text: string): unknown {
   }
 }
 
-/** The peer of a frame, where it is written as our taps write it. */
-export const peerOf = (text: string): string | undefined =>
-  /"peer":"([^"\\]{1,256})"/.exec(text.slice(0, 1_000))?.[1]
+/** How taps of ours begin. */
+const NAMED = /^\{"inspect":\d+,"frame":"\w+","peer":"([^"\\]+)"/
+
+/** The peer that a frame names: the very one that is found by who reads all of it. */
+export function peerOf(text: string): string | undefined {
+  const named = NAMED.exec(text)
+  // Of a name that comes twice, however it is spelled, JSON takes the last.
+  if (named && !text.includes('"peer"', named[0].length) && !text.includes('\\u')) return named[1]
+  try {
+    const { peer } = JSON.parse(text) as { peer?: unknown }
+    return typeof peer === 'string' ? peer : undefined
+  } catch {
+    return undefined
+  }
+}

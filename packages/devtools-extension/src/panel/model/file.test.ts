@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { openSessionFile, SessionFileError } from '../../sources/file.ts'
-import { exportSession, sessionLines } from './file.ts'
+import { type ExportOptions, exportSession } from './file.ts'
 import { createHub } from './hub.ts'
-import type { Row, Session } from './model.ts'
+import type { Hub, Row, Session } from './model.ts'
 import { makeCapture } from './testing/capture.ts'
 import { captureSources } from './testing/capture-source.ts'
 
@@ -22,10 +22,10 @@ async function captured(events: number) {
   return { hub, capture }
 }
 
-async function written(session: Session, options: Parameters<typeof sessionLines>[1] = {}) {
-  const lines: string[] = []
-  for await (const line of sessionLines(session, options)) lines.push(line)
-  return lines
+/** The lines of the file, each with its end. */
+async function written(hub: Hub, options: ExportOptions = {}): Promise<string[]> {
+  const file = await exportSession(hub, options)
+  return (await file.text()).split(/(?<=\n)/)
 }
 
 async function opened(lines: readonly string[]) {
@@ -45,7 +45,7 @@ function shown(row: Row | undefined): unknown {
 
 test('a session that was written down and opened again has the same rows, steps and peers', async () => {
   const { hub, capture } = await captured(600)
-  const lines = await written(hub.session)
+  const lines = await written(hub)
   const again = await opened(lines)
   const [before, after] = [hub.session, again.hub.session]
   expect(after.malformed).toEqual({ count: 0, reasons: [] })
@@ -72,11 +72,11 @@ test('a session that was written down and opened again has the same rows, steps 
 
 test('a part of a session is written with what happened to it only', async () => {
   const { hub, capture } = await captured(300)
-  const chosen = capture.ids.slice(100, 110).map((id) => hub.session.event(id)!.row)
-  const again = await opened(await written(hub.session, { rows: chosen }))
+  const events = capture.ids.slice(100, 110)
+  const again = await opened(await written(hub, { events }))
   const rows = again.hub.session.rows
   expect(rows.next - rows.first).toBe(10)
-  for (const id of capture.ids.slice(100, 110)) {
+  for (const id of events) {
     expect(again.hub.session.event(id)).toBeDefined()
     expect(again.hub.session.steps(id).length).toBe(hub.session.steps(id).length)
   }
@@ -85,8 +85,8 @@ test('a part of a session is written with what happened to it only', async () =>
 test('data is written where it is asked for, and given when the file is open', async () => {
   const { hub, capture } = await captured(50)
   const [id] = capture.ids
-  const { row, publisher } = hub.session.event(id!)!
-  const lines = await written(hub.session, { rows: [row], payloadsFrom: hub })
+  const { publisher } = hub.session.event(id!)!
+  const lines = await written(hub, { events: [id!], payloads: true })
   const again = await opened(lines)
   const tree = await again.hub.ask(publisher, { what: 'payload', event: id! })
   expect(tree.type).toBe('object')
@@ -116,7 +116,7 @@ test('some events are written by their ids, as one file', async () => {
 
 test('a damaged file is refused with its line, and nothing of it is shown', async () => {
   const { hub } = await captured(50)
-  const lines = await written(hub.session)
+  const lines = await written(hub)
   const refused = async (damaged: readonly string[]) => {
     const error = await openSessionFile(new Blob([...damaged])).then(
       () => undefined,
@@ -145,7 +145,7 @@ test('a damaged file is refused with its line, and nothing of it is shown', asyn
 
 test('a session that is open still takes its own file without counting anything twice', async () => {
   const { hub, capture } = await captured(100)
-  const lines = await written(hub.session)
+  const lines = await written(hub)
   const steps = capture.ids.map((id) => hub.session.steps(id).length)
   const events = () => [...hub.session.types.values()].reduce((sum, count) => sum + count, 0)
   expect(events()).toBe(100)
@@ -158,7 +158,7 @@ test('a session that is open still takes its own file without counting anything 
 
 test('a cleared session takes its own file again', async () => {
   const { hub, capture } = await captured(100)
-  const lines = await written(hub.session)
+  const lines = await written(hub)
   const steps = capture.ids.map((id) => hub.session.steps(id).length)
   hub.clear()
   expect(hub.session.rows.first).toBe(hub.session.rows.next)

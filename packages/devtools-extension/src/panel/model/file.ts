@@ -53,6 +53,7 @@ const PART = 1024 * 1024
 
 /**
  * The session as a file.
+ * @throws {TypeError} the session is not one of `createHub`
  * @throws what `signal` says when it is aborted
  */
 export async function exportSession(
@@ -85,11 +86,8 @@ const RECORDS_IN_A_BATCH = 200
 const PAYLOAD_DEPTH = 12
 const ASKED_AT_ONCE = 8
 
-/**
- * The lines of a session file, each with its line end.
- * @throws {TypeError} the session is not one of `createHub`; what `signal` says when it is aborted
- */
-export async function* sessionLines(
+/** The lines of a session file, each with its line end. */
+async function* sessionLines(
   session: Session,
   { label = 'session', rows, payloadsFrom, onProgress, signal }: LineOptions = {},
 ): AsyncGenerator<string> {

@@ -32,6 +32,8 @@ export interface HubOptions extends Omit<SessionOptions, 'timing'> {
 const DOUBT_MS = 1_000
 /** How often a sign of life is given, ms; taps are idle again after 60 s without one. */
 const BEAT_MS = 20_000
+/** Every so many beats who is behind a relay is attached to anew. */
+const ATTACH_BEATS = 2
 /** Silence after which a peer is asked whether it is there. */
 const QUIET_MS = 25_000
 /** A beat that comes so late had a machine asleep before it. */
@@ -46,13 +48,14 @@ export class InspectorHub implements Hub {
   readonly #asks: Asks
   readonly #headers: Headers
   readonly #links = new Map<string, Link>()
-  /** Sources that are not listed any more: frames of theirs may wait still. */
+  /** Sources that were taken away: what waits of them still is dropped. */
   readonly #removed = new Set<string>()
   #lastLink = 0
   readonly #holes: Holes
   readonly #complaints: Complaints
   #cancelBeat = () => {}
   #lastBeat: number
+  #beats = 0
   #closed = false
 
   constructor(
@@ -73,11 +76,13 @@ export class InspectorHub implements Hub {
       again: (batches) => this.#intake.again(batches),
     })
     this.#intake = new Intake(timing, {
-      frame: (frame, from) => this.#frame(frame, from),
-      record: (frame, index, record, from) => this.#record(frame, index, record, from),
-      done: (frame, from) => this.#done(frame, from),
-      other: (fields, from) => this.#other(fields, from),
-      malformed: (reason, from, peer) => this.#malformed(reason, from, peer),
+      frame: (frame, from) => !this.#isDropped(from) && this.#frame(frame, from),
+      record: (frame, index, record, from) =>
+        this.#isDropped(from) || this.#record(frame, index, record, from),
+      done: (frame, from) => this.#isDropped(from) || this.#done(frame, from),
+      other: (fields, from) => this.#isDropped(from) || this.#other(fields, from),
+      malformed: (reason, from, peer) =>
+        this.#isDropped(from) || this.#malformed(reason, from, peer),
       busy: () => {
         this.#session.busy = true
       },
@@ -109,11 +114,11 @@ export class InspectorHub implements Hub {
   remove(source: InspectSource): void {
     const link = [...this.#links.values()].find((link) => link.source === source)
     if (!link) return
+    this.#removed.add(link.id)
     this.#send(link, { inspect: INSPECT_VERSION, frame: 'detach', session: link.session })
     source.close()
     this.#gone(link, 'all')
     link.state = 'closed'
-    this.#removed.add(link.id)
     this.#sourcesChanged()
   }
 
@@ -252,6 +257,10 @@ export class InspectorHub implements Hub {
 
   // ---- frames
 
+  #isDropped({ source }: Waiting): boolean {
+    return this.#removed.has(source)
+  }
+
   /** Whether a batch's records are to be read. */
   #frame(frame: Heard, from: Waiting): boolean {
     const link = this.#links.get(from.source)!
@@ -371,8 +380,11 @@ export class InspectorHub implements Hub {
   }
 
   #granted(link: Link, peer: PeerId): void {
-    if (link.took(peer) && this.#session.recording && this.#intake.waiting < GRANT_BELOW)
-      this.#grant(link, peer)
+    if (link.took(peer) && this.#takesMore) this.#grant(link, peer)
+  }
+
+  get #takesMore(): boolean {
+    return this.#session.recording && this.#intake.waiting < GRANT_BELOW
   }
 
   #grant(link: Link, peer: PeerId): void {
@@ -383,7 +395,7 @@ export class InspectorHub implements Hub {
   }
 
   #idle(): void {
-    if (this.#session.recording && this.#intake.waiting < GRANT_BELOW) {
+    if (this.#takesMore) {
       for (const link of this.#links.values()) {
         for (const peer of link.owing()) this.#grant(link, peer)
       }
@@ -485,9 +497,12 @@ export class InspectorHub implements Hub {
     const now = this.#timing.now()
     const slept = now - this.#lastBeat > SLEPT_MS
     this.#lastBeat = now
+    const isDue = ++this.#beats % ATTACH_BEATS === 0 && this.#takesMore
     for (const link of this.#links.values()) {
       const { session } = link
-      if (slept) this.#attach(link)
+      // A relay and its devices leave frames out where events need the way: a lost hello shows
+      // nobody, and who sent all it was granted into the void sends no more, unless asked anew.
+      if (slept || (isDue && link.source.kind === 'relay')) this.#attach(link)
       else this.#send(link, { inspect: INSPECT_VERSION, frame: 'grant', session, credit: 0 })
     }
     for (const peer of this.#session.book.all) {

@@ -429,3 +429,57 @@ test('a source that is taken away is listed no more, and its rows stay', () => {
   expect(hub.session.event('a-1')).toBeDefined()
   expect(hub.session.peers.get(hello.peer)!.state).toBe('gone')
 })
+
+test('a source that is taken away while frames of it wait brings nobody back', () => {
+  const { hub, mouth, timing } = listening()
+  mouth.say(hello)
+  mouth.say(batch(0, [published('a-1')]))
+  timing.settle()
+  mouth.say(batch(1, [published('a-2')]))
+  mouth.say(hello)
+  mouth.say({ ...hello, peer: 'late' })
+  mouth.say('no JSON')
+  hub.remove(mouth)
+  mouth.say({ ...hello, peer: 'later' })
+  timing.settle()
+  expect([...hub.session.peers.values()].map(({ id, state }) => [id, state])).toEqual([
+    [hello.peer, 'gone'],
+  ])
+  expect(hub.session.event('a-2')).toBeUndefined()
+  expect(hub.session.malformed.count).toBe(0)
+})
+
+/** Each look at the clock takes a moment, and turns come one by one. */
+class SlowTiming extends ManualTiming {
+  readonly turns: (() => void)[] = []
+  #looks = 0
+
+  override now(): number {
+    return super.now() + this.#looks++
+  }
+
+  override soon(run: () => void): void {
+    this.turns.push(run)
+  }
+}
+
+test('a source that is taken away in the middle of a batch adds nothing more of it', () => {
+  const timing = new SlowTiming(START + 60_000)
+  const mouth = new Mouth()
+  const hub = createHub([mouth], { timing })
+  mouth.say(hello)
+  mouth.say(
+    batch(
+      0,
+      [...Array(2_000).keys()].map((n) => published(`a-${n + 1}`)),
+    ),
+  )
+  while (!hub.session.event('a-1')) timing.turns.shift()!()
+  expect(hub.session.event('a-2000')).toBeUndefined()
+  const { captured } = hub.session
+  hub.remove(mouth)
+  const before = hub.session.captured
+  expect(before).toBeGreaterThan(captured)
+  for (let turn = timing.turns.shift(); turn; turn = timing.turns.shift()) turn()
+  expect(hub.session.captured).toBe(before)
+})
