@@ -82,7 +82,7 @@ export async function fileSource(
   signal?: AbortSignal,
 ): Promise<InspectSource> {
   const options = { ...(onProgress && { onProgress }), ...(signal && { signal }) }
-  return (await openSessionFile(file, options)).source
+  return openSessionFile(file, options)
 }
 
 /** Holds each line to the form of what it says it is. */

@@ -10,7 +10,7 @@ export {
   type TreeOptions,
   unknownIn,
 } from './explain/index.ts'
-export { type ExportOptions, exportSession } from './file.ts'
+export { type ExportOptions, exportSession, sessionLines } from './file.ts'
 export { createHub, type HubOptions, type InspectorHub } from './hub.ts'
 export { minimapOf } from './minimap.ts'
 export { complete, quoted, termFor } from './query/complete.ts'

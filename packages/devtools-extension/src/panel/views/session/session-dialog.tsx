@@ -1,6 +1,6 @@
 /** Writes the session into a file, opens one, and sets marks. */
 import { type FormEvent, type ReactNode, useMemo, useRef, useState } from 'react'
-import { exportSession } from '../../model/index.ts'
+import { sessionLines } from '../../model/index.ts'
 import { useStore } from '../../state/store.ts'
 import { Dialog } from '../../ui/dialog.tsx'
 import { Segmented } from '../shared/choice.tsx'
@@ -48,7 +48,7 @@ function Export({ hub, session, filtered, selection, panel }: ViewProps) {
     const name = fileName(new Date())
     try {
       const lines: string[] = []
-      const written = exportSession(session, {
+      const written = sessionLines(session, {
         label: name,
         signal,
         onProgress: (done) => setProgress({ is: 'writing', share: done, cancel }),
