@@ -83,9 +83,7 @@ export class InspectorHub implements Hub {
       other: (fields, from) => this.#isDropped(from) || this.#other(fields, from),
       malformed: (reason, from, peer) =>
         this.#isDropped(from) || this.#malformed(reason, from, peer),
-      busy: () => {
-        this.#session.busy = true
-      },
+      busy: () => this.#session.work(),
       idle: () => this.#idle(),
     })
     this.#headers = new Headers(timing, this.#session, (peer, ids) =>

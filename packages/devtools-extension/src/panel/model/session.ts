@@ -32,8 +32,10 @@ export interface SessionOptions {
 const MAX_ORPHANS = 20_000
 /** Types, and sources, told apart; more are no application's. */
 const MAX_TYPES = 50_000
-/** Between two looks at a session that takes in much, ms. */
-const BUSY_MS = 150
+/** Between two looks at a session that takes in much, ms: each costs as much as some thousand events. */
+const BUSY_MS = 400
+/** So long nothing waits, ms, until all was taken in: what was granted just now may be on its way. */
+const REST_MS = 40
 const MAX_REASONS = 20
 
 export class SessionStore extends SessionRows implements Session, FactSink {
@@ -45,6 +47,8 @@ export class SessionStore extends SessionRows implements Session, FactSink {
   recording = true
   /** More waits to be taken in than one turn takes. */
   busy = false
+  #turns = 0
+  #resting = false
   sources: readonly SourceInfo[] = []
 
   readonly #options: Required<Omit<SessionOptions, 'timing'>>
@@ -211,12 +215,27 @@ export class SessionStore extends SessionRows implements Session, FactSink {
     this.timing.later(BUSY_MS, () => this.timing.frame(flush))
   }
 
-  /** What was taken in is all there is: it is shown in the next frame. */
+  /** More waits than one turn takes. */
+  work(): void {
+    this.busy = true
+    this.#turns++
+  }
+
+  /** What was taken in is all there is, it seems: soon it is shown. */
   rest(): void {
-    if (!this.busy) return
-    this.busy = false
-    this.#pending = false
-    this.changed()
+    if (!this.busy || this.#resting) return
+    this.#resting = true
+    const turns = this.#turns
+    this.timing.later(REST_MS, () => {
+      this.#resting = false
+      if (turns !== this.#turns) {
+        this.rest()
+        return
+      }
+      this.busy = false
+      this.#pending = false
+      this.changed()
+    })
   }
 
   /** As `changed`, after a while. */
