@@ -1374,6 +1374,7 @@ export const REGRESSIONS: readonly Regression[] = [
     found:
       'a context without a log showed for ever that the relay refuses it, when the one that was refused was gone',
     seed: 35,
+    probed: true,
     profile: 'guests',
     partial: [],
     actions: [
@@ -1387,6 +1388,7 @@ export const REGRESSIONS: readonly Regression[] = [
     found:
       'a page without a log that came back from the back/forward cache was heard by nobody any more',
     seed: 121,
+    probed: true,
     profile: 'guests',
     partial: [],
     actions: [
@@ -1399,6 +1401,7 @@ export const REGRESSIONS: readonly Regression[] = [
     found:
       'what the store had written, though it said that it failed, reached nobody before the next command',
     seed: 2634,
+    probed: true,
     profile: 'guests',
     partial: [1],
     actions: [
@@ -1419,6 +1422,7 @@ export const REGRESSIONS: readonly Regression[] = [
     found:
       'a device that had joined a room heard nothing new of it, until the room, which was restored, had as much as before',
     seed: 1149,
+    probed: true,
     profile: 'mixed',
     partial: [],
     actions: [
@@ -1471,6 +1475,7 @@ export const REGRESSIONS: readonly Regression[] = [
     found:
       'a device whose batches the room had taken and trimmed away, unheard, was told for ever that its outbox is full',
     seed: 128,
+    probed: true,
     profile: 'trimmed',
     partial: [],
     kept: 20,

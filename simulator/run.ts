@@ -70,7 +70,7 @@ async function play(scenario: Scenario, trace?: Trace): Promise<Outcome> {
   network.heal()
   await stage.rest()
   // Every other run ends while there may be sockets that nobody took for dead yet.
-  const rested = scenario.seed % 2 === 0
+  const { rested = scenario.seed % 2 === 0, probed = false } = scenario
   const restMs = rested ? LONG_REST_MS : REST_MS
   const settled =
     (await settle(network, restMs)) && (!(await stage.readmit()) || (await settle(network, restMs)))
@@ -80,7 +80,7 @@ async function play(scenario: Scenario, trace?: Trace): Promise<Outcome> {
   }
   if (!settled) violations.push('the network did not settle')
   // What is wrong already needs no probe, which would only wait for it.
-  if (violations.length === 0) violations.push(...(await probe(stage)))
+  if (probed && violations.length === 0) violations.push(...(await probe(stage)))
   violations.push(...ledger.violations)
   violations.push(...(await end(stage)))
   violations.push(...unhandled.map((error) => `an error was not handled: ${String(error)}`))
