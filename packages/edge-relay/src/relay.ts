@@ -27,6 +27,7 @@ import {
 import { type Platform, systemPlatform } from './platform.ts'
 import { cursorAt, headEvent } from './record.ts'
 import { Rooms } from './rooms.ts'
+import { sharedReads } from './shared-reads.ts'
 import type { Socket, SocketEvents } from './socket.ts'
 import { memoryStore } from './stores/memory.ts'
 import type { Store } from './stores/store.ts'
@@ -99,7 +100,7 @@ export class Relay extends Hono<RelayEnv> {
 
   constructor(options: RelayOptions) {
     super()
-    this.#store = options.store ?? memoryStore()
+    this.#store = sharedReads(options.store ?? memoryStore())
     this.#auth = options.auth
     this.#limits = resolveLimits(options.limits)
     this.#platform = options.platform ?? systemPlatform

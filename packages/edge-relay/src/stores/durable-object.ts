@@ -33,6 +33,7 @@ export function durableObjectStore(storage: DurableObjectStorageLike): Store {
 
 class DurableObjectStore extends SqlStore {
   readonly durability: Durability = 'disk'
+  readonly exclusive = true
   readonly #storage: DurableObjectStorageLike
 
   constructor(storage: DurableObjectStorageLike) {

@@ -45,6 +45,7 @@ export function sqliteStore(path: string): Store {
 
 class SqliteStore extends SqlStore {
   readonly durability: Durability = 'disk'
+  readonly exclusive = true
   readonly #database: DatabaseSync
   #pending: Pending[] = []
 
