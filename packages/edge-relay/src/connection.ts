@@ -8,6 +8,7 @@
  * ```
  */
 import {
+  type AckFrame,
   BUS_ERROR_CODES,
   BusError,
   type BusErrorCode,
@@ -25,6 +26,7 @@ import {
   MAX_PRESENCE_LENGTH,
   type PresenceFrame,
   type PublishFrame,
+  type RejectFrame,
   type Rights,
   type Term,
   utf8Length,
@@ -34,6 +36,7 @@ import { type Authorize, identify } from './authorize.ts'
 import type { AdmittedReply } from './commands.ts'
 import type { Member, ReadRights } from './delivery.ts'
 import { costOf } from './guard/bucket.ts'
+import { InOrder } from './guard/in-order.ts'
 import { Meter } from './guard/meter.ts'
 import { isNestedOver } from './guard/nesting.ts'
 import { Permits } from './guard/permits.ts'
@@ -98,6 +101,7 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
   #mayPublish: (type: string) => boolean = NO_RIGHTS.mayRead
   readonly #meter: Meter
   readonly #permits: Permits
+  readonly #answers = new InOrder()
   #drained: (() => void) | undefined
   #pausedSinceMs = 0
   readonly #openedMs: number
@@ -244,7 +248,11 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
     if (frame.frame === 'token') throw new BusError(code, 'too many frames in a short time')
     if (frame.frame !== 'publish') return
     host.inspection.tap?.rejected(this.name, frame, code)
-    this.send(encodeFrame({ frame: 'reject', batch: frame.batch, code, retryAfterMs }))
+    this.#answer(this.#answers.ask(), { frame: 'reject', batch: frame.batch, code, retryAfterMs })
+  }
+
+  #answer(inTurn: (send: () => void) => void, answer: AckFrame | RejectFrame): void {
+    inTurn(() => this.send(encodeFrame(answer)))
   }
 
   #publish(host: RoomHost, frame: PublishFrame, data: readonly string[], bytes: number): void {
@@ -253,16 +261,18 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
     }
     const lines = linesOf(frame.events)
     host.inspection.tap?.received(this.name, { frame, lines, data })
+    const { batch } = frame
+    const inTurn = this.#answers.ask()
     this.#authorized(
       frame,
       bytes,
       (mayPublish) =>
         host.publish({ device: this.device, mayPublish, frame, lines, data }, bytes, (reply) => {
-          if ('frame' in reply) this.send(encodeFrame(reply))
+          if ('frame' in reply) this.#answer(inTurn, reply)
         }),
       ({ code }, retryAfterMs) => {
         host.inspection.tap?.rejected(this.name, frame, code)
-        this.send(encodeFrame({ frame: 'reject', batch: frame.batch, code, retryAfterMs }))
+        this.#answer(inTurn, { frame: 'reject', batch, code, retryAfterMs })
       },
     )
   }
