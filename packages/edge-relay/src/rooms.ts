@@ -30,7 +30,7 @@ export class Rooms {
 
   constructor(
     context: Omit<HostContext, 'grew' | 'restored'> &
-      Pick<ConnectionContext, 'auth'> &
+      Pick<ConnectionContext, 'auth' | 'authorize'> &
       RetentionContext,
   ) {
     const retention = new Retention(context)
