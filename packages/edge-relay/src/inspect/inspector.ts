@@ -22,16 +22,20 @@ import {
 } from '@crosstown/bus/protocol'
 import { type Auth, authenticate, type Identity } from '../auth.ts'
 import type { Limits } from '../limits.ts'
+import type { LogFields } from '../log.ts'
+import { type Told, tellEnd } from '../operators.ts'
 import type { Platform } from '../platform.ts'
 import type { RoomHost } from '../room-host.ts'
 import type { Socket, SocketEvents } from '../socket.ts'
 import { controlText, type RoomInspector } from './room.ts'
 
-export interface InspectorContext {
+export interface InspectorContext extends Told {
   readonly limits: Limits
   readonly platform: Platform
   readonly auth: Auth | undefined
   readonly host: (room: string) => RoomHost
+  /** The next number of a connection. */
+  readonly number: () => number
   /** Called once, when the connection is closed. */
   readonly left: (inspector: SocketEvents) => void
   readonly report: (error: unknown, room: string) => void
@@ -50,6 +54,8 @@ const WINDOW_MS = 1_000
 const MAX_TOKEN_LENGTH = 16_384
 
 export class Inspector implements RoomInspector, SocketEvents {
+  /** Which of the relay's connections it is, in its log. */
+  readonly number: number
   readonly #socket: Socket
   readonly #admission: InspectorAdmission
   readonly #context: InspectorContext
@@ -69,6 +75,7 @@ export class Inspector implements RoomInspector, SocketEvents {
     this.#socket = socket
     this.#admission = admission
     this.#context = context
+    this.number = context.number()
     this.#openedMs = context.platform.monotonic()
     this.#lastHeardMs = this.#openedMs
   }
@@ -131,6 +138,7 @@ export class Inspector implements RoomInspector, SocketEvents {
   }
 
   onClose(): void {
+    if (this.#state !== 'closed') tellEnd(this.#context, { by: 'peer' }, this.#who)
     this.#leave(true)
   }
 
@@ -215,8 +223,13 @@ export class Inspector implements RoomInspector, SocketEvents {
   }
 
   #end(code: BusErrorCode): void {
+    tellEnd(this.#context, { by: 'relay', code }, this.#who)
     this.#leave(isRetryable(code))
     this.#socket.close(BUS_ERROR_CODES[code], code)
+  }
+
+  get #who(): LogFields {
+    return { connection: this.number, kind: 'inspector', room: this.#admission.room }
   }
 
   #leave(mayComeBack: boolean): void {
