@@ -12,6 +12,7 @@
  * await serve(relay, { host: '0.0.0.0', port: 8787 })
  */
 export type { Auth, AuthRequest, Identity, RelayRights } from './auth.ts'
+export type { Action, Authorize, AuthorizeRequest } from './authorize.ts'
 export type { Admission } from './connection.ts'
 export type { MetricsAccess } from './http/metrics.ts'
 export type { Limits } from './limits.ts'

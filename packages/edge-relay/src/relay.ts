@@ -6,11 +6,14 @@ import { INSPECT_SUBPROTOCOL } from '@crosstown/bus/inspect'
 import { BusError, isRoom, SUBPROTOCOL } from '@crosstown/bus/protocol'
 import { type Context, Hono } from 'hono'
 import { cors } from 'hono/cors'
-import { type Auth, authenticate, type Identity } from './auth.ts'
+import type { Auth, Identity } from './auth.ts'
+import { type Authorize, type Authorizing, identify, refusedTypes } from './authorize.ts'
 import type { PostedEvent } from './commands.ts'
 import type { Admission } from './connection.ts'
+import { addressOf } from './guard/address.ts'
+import { Gate } from './guard/gate.ts'
 import { answerEvent, answerPage, answerStream, wantsStream } from './http/answers.ts'
-import { bodyOf } from './http/body.ts'
+import { bodyOf, jsonOf } from './http/body.ts'
 import { CLOUD_EVENT_HEADERS, cloudEventsIn, isCloudEvents } from './http/cloud-events.ts'
 import { badRequest, errorResponse } from './http/errors.ts'
 import { TRACING_HEADERS, tracingHeaders, tracingOf } from './http/headers.ts'
@@ -32,6 +35,7 @@ import {
 import { type Platform, systemPlatform } from './platform.ts'
 import { cursorAt, headEvent } from './record.ts'
 import { Rooms } from './rooms.ts'
+import { sharedReads } from './shared-reads.ts'
 import type { Socket, SocketEvents } from './socket.ts'
 import { memoryStore } from './stores/memory.ts'
 import type { Store } from './stores/store.ts'
@@ -46,6 +50,15 @@ export interface RelayOptions {
   readonly store?: Store
   /** Decides over tokens. Without it the relay serves its own machine only, and everyone on it. */
   readonly auth?: Auth
+  /** Rules of the application's own, asked beside what a token allows. */
+  readonly authorize?: Authorize
+  /**
+   * How many proxies stand before the relay, each of which adds to `X-Forwarded-For` whom it was
+   * asked by. Limits by address count who asked the first of them; with too high a number, whoever
+   * asks can say who it is.
+   * @default 0
+   */
+  readonly trustProxy?: number
   /**
    * Origins of pages that may come: `'https://shop.example'`, or `'*'`.
    * @default pages of this machine
@@ -82,11 +95,16 @@ export interface RelayOptions {
 export interface RelayBindings {
   /** Makes the request at hand a socket, and hands it to {@link Relay.accept}. */
   readonly upgrade?: (admission: Admission) => Response | Promise<Response>
+  /** The address at the other end of the connection. */
+  readonly address?: string | undefined
   /** Ends the connection of the request at hand at once, with what it still has to send. */
   readonly cut?: () => void
 }
 
-type RelayEnv = { Bindings: RelayBindings; Variables: { identity: Identity } }
+type RelayEnv = {
+  Bindings: RelayBindings
+  Variables: { identity: Identity; leave: () => void; held: boolean }
+}
 
 /**
  * Makes a relay.
@@ -113,6 +131,10 @@ export class Relay extends Hono<RelayEnv> {
   readonly #platform: Platform
   readonly #maySee: OriginPolicy
   readonly #rooms: Rooms
+  readonly #authorize: Authorize | undefined
+  readonly #gate: Gate
+  readonly #proxies: number
+  #warnedOfProxy = false
   readonly #report: (error: unknown, room?: string) => void
   readonly #meter = new Meter()
   readonly #log: Log
@@ -120,10 +142,13 @@ export class Relay extends Hono<RelayEnv> {
 
   constructor(options: RelayOptions) {
     super()
-    this.#store = options.store ?? memoryStore()
+    this.#store = sharedReads(options.store ?? memoryStore())
     this.#auth = options.auth
+    this.#authorize = options.authorize
+    this.#proxies = proxiesOf(options.trustProxy)
     this.#limits = resolveLimits(options.limits)
     this.#platform = options.platform ?? systemPlatform
+    this.#gate = new Gate(this.#limits, this.#platform)
     this.#maySee = originPolicy(options.origins)
     this.#log = boundedLog(options.log, this.#platform, this.#meter)
     const { onError = options.log ? () => {} : printed } = options
@@ -139,6 +164,7 @@ export class Relay extends Hono<RelayEnv> {
     this.#rooms = new Rooms({
       store: this.#store,
       auth: this.#auth,
+      authorize: this.#authorize,
       limits: this.#limits,
       platform: this.#platform,
       report: this.#report,
@@ -160,9 +186,14 @@ export class Relay extends Hono<RelayEnv> {
     return this.#auth === undefined
   }
 
+  /** What it takes, holds and waits. */
+  get limits(): Limits {
+    return this.#limits
+  }
+
   /** Takes over an open socket whose request was admitted; the runtime calls what it gets back. */
   accept(socket: Socket, admission: Admission): SocketEvents {
-    return this.#rooms.accept(socket, admission)
+    return this.#gate.accept(socket, admission.address, () => this.#rooms.accept(socket, admission))
   }
 
   /**
@@ -247,7 +278,7 @@ export class Relay extends Hono<RelayEnv> {
           'Last-Event-ID',
           ...TRACING_HEADERS,
         ],
-        exposeHeaders: ['ETag', ...TRACING_HEADERS],
+        exposeHeaders: ['ETag', 'Retry-After', ...TRACING_HEADERS],
         maxAge: 600,
       }),
     )
@@ -259,8 +290,16 @@ export class Relay extends Hono<RelayEnv> {
       described: { version: VERSION, limits: this.#limits, auth: !this.loopbackOnly },
     })
     this.use('/rooms/:room/*', async (c, next) => {
-      c.set('identity', await this.#identify(c))
-      await next()
+      const address = this.#addressOf(c)
+      this.#gate.request(address)
+      const leave = this.#gate.enter(address)
+      c.set('leave', leave)
+      try {
+        c.set('identity', await this.#identify(c))
+        await next()
+      } finally {
+        if (!c.var.held) leave()
+      }
     })
     this.post('/rooms/:room/events', (c) => this.#publish(c))
     const reads = {
@@ -270,11 +309,14 @@ export class Relay extends Hono<RelayEnv> {
       readers: this.#rooms.readers,
       report: this.#report,
     }
-    this.get('/rooms/:room/events', (c) => {
-      const { identity } = c.var
-      return wantsStream(c)
-        ? answerStream(c, reads, { room: roomOf(c), identity, cut: c.env?.cut })
-        : answerPage(c, reads, { room: roomOf(c), identity })
+    this.get('/rooms/:room/events', async (c) => {
+      const { identity, leave } = c.var
+      if (!wantsStream(c)) return answerPage(c, reads, { room: roomOf(c), identity })
+      const given = { room: roomOf(c), identity, cut: c.env?.cut, ended: leave }
+      const stream = await answerStream(c, reads, given)
+      // It goes on when this is answered, and leaves when it ends.
+      c.set('held', true)
+      return stream
     })
     this.get('/rooms/:room/events/:id', (c) =>
       answerEvent(c, reads, { room: roomOf(c), identity: c.var.identity }),
@@ -323,6 +365,8 @@ export class Relay extends Hono<RelayEnv> {
 
   #upgrade(c: Context<RelayEnv>, protocol: string): Response | Promise<Response> {
     const room = roomOf(c)
+    const address = this.#addressOf(c)
+    this.#gate.request(address)
     if (c.req.header('upgrade')?.toLowerCase() !== 'websocket') {
       c.header('Upgrade', 'websocket')
       const message = `connect with a WebSocket of subprotocol ${protocol}`
@@ -339,9 +383,11 @@ export class Relay extends Hono<RelayEnv> {
     if (this.#rooms.closing) throw new BusError('going_away', 'the relay is closing')
     if (!c.env?.upgrade)
       throw new BusError('unavailable', 'this server was started without sockets')
+    this.#gate.check(address)
     const origin = c.req.header('origin')
     return c.env.upgrade({
       room,
+      ...(address !== undefined && { address }),
       ...(origin !== undefined && { origin }),
       ...(protocol === INSPECT_SUBPROTOCOL && { inspect: true }),
     })
@@ -351,12 +397,24 @@ export class Relay extends Hono<RelayEnv> {
     const room = roomOf(c)
     const token = /^Bearer +(.+)$/i.exec(c.req.header('authorization') ?? '')?.[1]
     const origin = c.req.header('origin')
-    return authenticate(
-      this.#auth,
-      token,
-      { room, ...(origin !== undefined && { origin }) },
-      (error) => this.#report(error, room),
-    )
+    const actions = c.req.method === 'POST' ? [] : (['subscribe', 'history'] as const)
+    const asked = { room, ...(origin !== undefined && { origin }) }
+    return identify(this.#authorizing, token, asked, actions)
+  }
+
+  get #authorizing(): Authorizing {
+    return { auth: this.#auth, authorize: this.#authorize, report: this.#report }
+  }
+
+  #addressOf(c: Context<RelayEnv>): string | undefined {
+    const forwarded = c.req.header('x-forwarded-for')
+    if (forwarded !== undefined && this.#proxies === 0 && !this.#warnedOfProxy) {
+      this.#warnedOfProxy = true
+      const what =
+        'a request came through a proxy: set trustProxy, or limits by address count all as one'
+      this.#report(new BusError('invalid_options', what))
+    }
+    return addressOf(c.env?.address, forwarded, this.#proxies)
   }
 
   async #publish(c: Context<RelayEnv>): Promise<Response> {
@@ -364,17 +422,17 @@ export class Relay extends Hono<RelayEnv> {
     const { subject, rights } = c.var.identity
     const header = (name: string): string | undefined => c.req.header(name)
     const type = header('content-type')?.split(';')[0]?.trim().toLowerCase() ?? 'application/json'
-    const body = await bodyOf(c, this.#limits.bodyBytes)
+    const body = await bodyOf(c, this.#limits, this.#platform)
     const tracing = tracingOf(header)
     const defaults = { subject, time: this.#platform.now(), ...tracing }
-    const { postEvents } = this.#limits
+    const { nesting, postEvents } = this.#limits
     const hash: Platform['sha256'] = (text) => this.#platform.sha256(text)
     let events: PostedEvent[]
     if (isCloudEvents(type, header)) {
-      const { posts, isList } = cloudEventsIn(type, body, c.req.header())
+      const { posts, isList } = cloudEventsIn(type, body, c.req.header(), nesting)
       events = await postCloudEvents(posts, isList, postEvents, defaults, hash)
     } else if (type === 'application/json') {
-      const parsed = parseJson(new TextDecoder().decode(body))
+      const parsed = jsonOf(new TextDecoder().decode(body), nesting)
       events = await parsePost(parsed, postEvents, defaults, hash)
     } else {
       const types =
@@ -382,10 +440,12 @@ export class Relay extends Hono<RelayEnv> {
       throw badRequest(`send a body of content-type ${types}, or a CloudEvent in headers and body`)
     }
     const host = this.#rooms.host(room)
-    const posted = await host.post(
-      { mayPublish: host.publishRights(rights.publish), events },
-      body.byteLength,
-    )
+    const token = host.publishRights(rights.publish)
+    const types = events.map(({ header }) => header.type)
+    const asked = { identity: c.var.identity, room }
+    const refused = await refusedTypes(this.#authorizing, asked, types, token)
+    const mayPublish = (type: string): boolean => token(type) && !refused.has(type)
+    const posted = await host.post({ mayPublish, events }, body.byteLength)
     const answer = posted.events.map(({ existing: _, ...event }) => event)
     const status = posted.events.every(({ existing }) => existing) ? 200 : 201
     return c.json({ events: answer }, status, tracingHeaders(tracing))
@@ -398,14 +458,11 @@ function roomOf(c: Context<RelayEnv>): string {
   throw new BusError('invalid_room', 'a room is 1 to 128 characters of A-Z a-z 0-9 . _ ~ -')
 }
 
-function printed(error: unknown): void {
-  console.error('[edge-relay]', error)
+function proxiesOf(trustProxy = 0): number {
+  if (Number.isSafeInteger(trustProxy) && trustProxy >= 0 && trustProxy <= 16) return trustProxy
+  throw new BusError('invalid_options', 'trustProxy is how many proxies stand before the relay')
 }
 
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw badRequest('the body is not JSON')
-  }
+function printed(error: unknown): void {
+  console.error('[edge-relay]', error)
 }

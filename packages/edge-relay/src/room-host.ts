@@ -21,6 +21,8 @@ import type {
 } from './commands.ts'
 import { countDecision } from './counting.ts'
 import { Delivery, type Member } from './delivery.ts'
+import { Bucket, costOf } from './guard/bucket.ts'
+import { TooMuch } from './guard/too-much.ts'
 import { loadHeads } from './heads.ts'
 import { RoomInspection } from './inspect/room.ts'
 import { completeAll, decidable, type Waiting } from './known.ts'
@@ -70,6 +72,7 @@ export class RoomHost {
   readonly presence: Presence
   readonly inspection: RoomInspection
   readonly #context: HostContext
+  readonly #rate: Bucket
   readonly #publishRights = new Map<string, (type: string) => boolean>()
   #state: RoomState | undefined
   /** Where the room stood when its state was last known; kept while that is read again. */
@@ -86,6 +89,7 @@ export class RoomHost {
     this.#context = context
     this.presence = new Presence(context)
     const { limits, platform, store } = context
+    this.#rate = new Bucket(limits.roomRate, platform.monotonic())
     const queued = (): number => this.#queue.length
     this.inspection = new RoomInspection({ room, limits, platform, store, queued })
     this.delivery = new Delivery({
@@ -148,21 +152,25 @@ export class RoomHost {
 
   /** Takes a batch; `send` gets the ack or reject. */
   publish(
-    command: Omit<PublishCommand, 'kind' | 'time' | 'known'>,
+    command: Omit<PublishCommand, 'kind' | 'time' | 'known' | 'nesting'>,
     bytes: number,
     send: (reply: Reply) => void,
   ): void {
     const { batch } = command.frame
-    const later = (code: 'going_away' | 'unavailable' | 'rate_limited'): void => {
+    const later = (
+      code: 'going_away' | 'unavailable' | 'rate_limited',
+      retryAfterMs = RETRY_AFTER_MS,
+    ): void => {
       this.#context.meter.count('reply_errors_total', 1, code)
       this.inspection.tap?.rejected(deviceName(command.device), command.frame, code)
-      send({ frame: 'reject', batch, code, retryAfterMs: RETRY_AFTER_MS })
+      send({ frame: 'reject', batch, code, retryAfterMs })
     }
+    const waitMs = this.#waitMs(command.data.length, bytes)
     if (this.#closing) later('going_away')
-    else if (this.#isFull(bytes)) later('rate_limited')
+    else if (waitMs > 0) later('rate_limited', waitMs)
     else {
       this.#enqueue({
-        command: { kind: 'publish', ...command },
+        command: { kind: 'publish', nesting: this.#context.limits.nesting, ...command },
         bytes,
         done: (reply) => (reply instanceof BusError ? later('unavailable') : send(reply)),
       })
@@ -171,10 +179,11 @@ export class RoomHost {
 
   /** @throws {BusError} forbidden, too_large, unavailable, rate_limited */
   async post(
-    command: Omit<PostCommand, 'kind' | 'time' | 'known'>,
+    command: Omit<PostCommand, 'kind' | 'time' | 'known' | 'nesting'>,
     bytes: number,
   ): Promise<PostedReply> {
-    const reply = await this.#ask({ kind: 'post', ...command }, bytes)
+    const { nesting } = this.#context.limits
+    const reply = await this.#ask({ kind: 'post', nesting, ...command }, bytes)
     return reply as PostedReply
   }
 
@@ -189,16 +198,21 @@ export class RoomHost {
     if (this.#running) await new Promise<void>((resolve) => this.#idle.push(resolve))
   }
 
-  /** A device cannot send less than its next batch: where nothing waits, whatever comes is taken. */
-  #isFull(bytes: number): boolean {
-    return this.#queuedBytes > 0 && this.#queuedBytes + bytes > this.#context.limits.queueBytes
+  /**
+   * When so much can be taken; 0 is now. A device cannot send less than its next batch: where nothing
+   * waits to be written, whatever size is taken.
+   */
+  #waitMs(events: number, bytes: number): number {
+    const { limits, platform } = this.#context
+    if (this.#queuedBytes > 0 && this.#queuedBytes + bytes > limits.queueBytes)
+      return RETRY_AFTER_MS
+    return this.#rate.take(costOf(events, bytes), platform.monotonic())
   }
 
   async #ask(command: Waiting, bytes: number): Promise<Reply> {
     if (this.#closing) throw new BusError('going_away', 'the relay is closing')
-    if (this.#isFull(bytes)) {
-      throw new BusError('rate_limited', 'too much waits to be written in this room')
-    }
+    const waitMs = command.kind === 'post' ? this.#waitMs(command.events.length, bytes) : 0
+    if (waitMs > 0) throw new TooMuch('rate_limited', 'too much is published in this room', waitMs)
     const reply = await new Promise<Reply>((resolve, reject) => {
       this.#enqueue({
         command,

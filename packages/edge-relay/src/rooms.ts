@@ -35,7 +35,7 @@ export class Rooms {
 
   constructor(
     context: Omit<HostContext, 'grew' | 'restored' | 'meter'> &
-      Pick<ConnectionContext, 'auth'> &
+      Pick<ConnectionContext, 'auth' | 'authorize'> &
       RetentionContext & { readonly meter?: Meter; readonly log?: Log },
   ) {
     const { log = () => {}, meter = new Meter() } = context

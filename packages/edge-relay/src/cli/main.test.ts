@@ -68,7 +68,7 @@ describe('crosstown-relay serve', () => {
   })
 
   it('takes an auth function and origins', async () => {
-    const source = `export default (token) => token === 't' ? { subject: 's', rights: { publish: [], subscribe: [] } } : undefined`
+    const source = `export default (token) => token === 't' ? { subject: 's', rights: { publish: [], subscribe: ['**'] } } : undefined`
     await writeFile(join(folder, 'auth.mjs'), source)
     const { child, exited, listening, seen } = run(
       'serve',

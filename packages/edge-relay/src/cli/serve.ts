@@ -5,6 +5,7 @@ import { BusError } from '@crosstown/bus/protocol'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import type { Auth } from '../auth.ts'
 import type { MetricsAccess } from '../http/metrics.ts'
+import { DEFAULT_LIMITS } from '../limits.ts'
 import { LOG_LEVELS, type LogFormat, type LogLevel, type LogSink, logLine } from '../log.ts'
 import { createRelay, type Relay } from '../relay.ts'
 import type { RelayServer, ServeOptions } from '../runtimes/server.ts'
@@ -24,6 +25,8 @@ interface ServeFlags {
   readonly roomDays?: number
   readonly roomEvents?: number
   readonly roomBytes?: number
+  readonly limit: Readonly<Record<string, number>>
+  readonly trustProxy?: number
   /** A folder; `false`: none; absent: wherever it is. */
   readonly inspector?: string | false
 }
@@ -66,6 +69,17 @@ export function serveCommand(): Command {
     .option('--room-days <number>', 'days that an event is kept (default: 365)', parseCount)
     .option('--room-events <number>', 'events kept of each room (default: 1000000)', parseCount)
     .option('--room-bytes <number>', 'bytes kept of each room (default: 536870912)', parseCount)
+    .option(
+      '--limit <name=number>',
+      'one of the limits of createRelay, as connections=1000; may be repeated',
+      addLimit,
+      {},
+    )
+    .option(
+      '--trust-proxy <number>',
+      'proxies that stand before the relay and add to X-Forwarded-For (default: 0)',
+      parseCount,
+    )
     .option('--inspector <folder>', 'folder of the panel to serve (default: that of this project)')
     .option('--no-inspector', 'serve no panel at /inspector')
     .action(run)
@@ -76,12 +90,14 @@ async function run(flags: ServeFlags): Promise<void> {
   const inspector = flags.inspector !== false && inspectorFolder(flags.inspector)
   const options = {
     limits: {
+      ...flags.limit,
       ...(roomDays !== undefined && { roomDays }),
       ...(roomEvents !== undefined && { roomEvents }),
       ...(roomBytes !== undefined && { roomBytes }),
     },
     ...(auth !== undefined && { auth: await loadAuth(auth) }),
     ...(origins && { origins }),
+    ...(flags.trustProxy !== undefined && { trustProxy: flags.trustProxy }),
     ...(inspector && { inspector }),
     ...(flags.metrics !== undefined && { metrics: metricsAccess(flags.metrics) }),
     log: logTo(flags),
@@ -191,6 +207,16 @@ function parseCount(text: string): number {
   const count = Number(text)
   if (Number.isSafeInteger(count) && count >= 1) return count
   throw new InvalidArgumentError('give a whole number from 1')
+}
+
+function addLimit(
+  text: string,
+  before: Readonly<Record<string, number>>,
+): Readonly<Record<string, number>> {
+  const [name = '', count = '', ...more] = text.split('=')
+  if (!Object.hasOwn(DEFAULT_LIMITS, name) || more.length > 0)
+    throw new InvalidArgumentError(`use one of ${Object.keys(DEFAULT_LIMITS).join(', ')}`)
+  return { ...before, [name]: parseCount(count) }
 }
 
 function parseList(text: string): string[] {

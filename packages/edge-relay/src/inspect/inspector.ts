@@ -20,7 +20,9 @@ import {
   typeMatcher,
   utf8Length,
 } from '@crosstown/bus/protocol'
-import { type Auth, authenticate, type Identity } from '../auth.ts'
+import type { Auth, Identity } from '../auth.ts'
+import { type Authorize, identify } from '../authorize.ts'
+import { isNestedOver } from '../guard/nesting.ts'
 import type { Limits } from '../limits.ts'
 import type { LogFields } from '../log.ts'
 import { type Told, tellEnd } from '../operators.ts'
@@ -33,6 +35,7 @@ export interface InspectorContext extends Told {
   readonly limits: Limits
   readonly platform: Platform
   readonly auth: Auth | undefined
+  readonly authorize?: Authorize | undefined
   readonly host: (room: string) => RoomHost
   /** The next number of a connection. */
   readonly number: () => number
@@ -151,6 +154,7 @@ export class Inspector implements RoomInspector, SocketEvents {
     if (message.length > MAX_INSPECTOR_BYTES || utf8Length(message) > MAX_INSPECTOR_BYTES)
       throw new BusError('too_large', `a frame is at most ${MAX_INSPECTOR_BYTES} bytes`)
     this.#count(message.length)
+    if (isNestedOver(message, this.#context.limits.nesting)) throw badFrame('nested too deep')
     const frame = parse(message)
     if (this.#state === 'waiting') {
       const { token } = frame
@@ -188,11 +192,10 @@ export class Inspector implements RoomInspector, SocketEvents {
   }
 
   async #join(token: string | undefined): Promise<void> {
-    const { auth, host: hostOf, limits, platform, report } = this.#context
+    const { host: hostOf, limits, platform } = this.#context
     const { room } = this.#admission
-    const identity = await authenticate(auth, token, this.#admission, (error) =>
-      report(error, room),
-    )
+    const rights = ['inspect', 'subscribe', 'history'] as const
+    const identity = await identify(this.#context, token, this.#admission, rights)
     if (this.#state === 'closed') return
     this.#identity = identity
     // What the relay is asked for was in the room before.

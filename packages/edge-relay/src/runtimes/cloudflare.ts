@@ -92,7 +92,11 @@ class DurableRoom implements RoomObject {
   }
 
   async fetch(request: Request): Promise<Response> {
-    return this.#relay.fetch(request, { upgrade: (admission) => this.#upgrade(admission) })
+    return this.#relay.fetch(request, {
+      // Cloudflare says it, whatever the request says: no proxy stands between.
+      address: request.headers.get('cf-connecting-ip') ?? undefined,
+      upgrade: (admission) => this.#upgrade(admission),
+    })
   }
 
   webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {

@@ -79,6 +79,13 @@ export interface Store {
   readonly durability: Durability
 
   /**
+   * Whether nobody else can write to it for as long as it is open, so that what it was last told, or
+   * said, of a room still holds. A store that two relays share, of one process or of several, is not.
+   * @default false
+   */
+  readonly exclusive?: boolean
+
+  /**
    * The room with its state, but for heads of streams ({@link STREAM_KEY}), of which there may be
    * many; `undefined` where it has no log.
    */

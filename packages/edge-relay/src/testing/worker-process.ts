@@ -46,6 +46,7 @@ export async function startWorker({ file, auth }: Flags): Promise<RelayProcessHa
   return {
     url,
     socket: socketOf(url),
+    output: () => '',
     async end() {
       running.delete(worker)
       // workerd is killed: what it had in memory is gone, and its sockets break off.
