@@ -46,6 +46,7 @@ const FAILURES: Readonly<Record<string, string>> = {
   '401': 'The token is missing or not accepted.',
   '403': 'The token does not allow this, or the page is of an origin that is not served.',
   '404': 'There is no such room, event or position.',
+  '408': 'The body did not come in time.',
   '409': 'The stream is not as expected; `currentRevision` says how it is.',
   '410': 'What followed the position was trimmed away.',
   '413': 'The body, an event of it, or their number is over a limit.',
@@ -172,7 +173,7 @@ function publishEvents(most: number): JsonObject {
     responses: {
       '200': { description: 'The room had all of them before.', content: answer },
       '201': { description: 'They are in the room.', content: answer },
-      ...failures('400', '401', '403', '409', '413', '429', '503'),
+      ...failures('400', '401', '403', '408', '409', '413', '429', '503'),
     },
   }
 }
@@ -213,7 +214,7 @@ function readEvents(most: number): JsonObject {
         },
       },
       '304': UNCHANGED,
-      ...failures('400', '401', '403', '404', '410', '503'),
+      ...failures('400', '401', '403', '404', '410', '429', '503'),
     },
   }
 }
@@ -233,7 +234,7 @@ const readEvent: JsonObject = {
       },
     },
     '304': UNCHANGED,
-    ...failures('400', '401', '403', '404', '503'),
+    ...failures('400', '401', '403', '404', '429', '503'),
   },
 }
 
@@ -246,7 +247,7 @@ const readStats: JsonObject = {
       description: 'What it holds.',
       content: { 'application/json': { schema: refTo('Stats') } },
     },
-    ...failures('400', '401', '403', '404', '503'),
+    ...failures('400', '401', '403', '404', '429', '503'),
   },
 }
 
