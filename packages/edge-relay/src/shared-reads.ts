@@ -49,6 +49,7 @@ export function sharedReads(store: Store, limits: SharedReadsLimits = {}): Store
 }
 
 class SharedReads implements Store {
+  readonly engine: string
   readonly durability: Durability
   readonly exclusive: boolean
   readonly #store: Store
@@ -59,6 +60,7 @@ class SharedReads implements Store {
 
   constructor(store: Store, limits: SharedReadsLimits) {
     this.#store = store
+    this.engine = store.engine ?? 'other'
     this.durability = store.durability
     this.exclusive = store.exclusive === true
     this.#limits = { roomBytes: 4 * 1024 * 1024, bytes: 32 * 1024 * 1024, rooms: 1_000, ...limits }
