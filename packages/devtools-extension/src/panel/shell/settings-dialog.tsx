@@ -111,7 +111,11 @@ export function SettingsDialog({ settings, onClose }: SettingsDialogProps): Reac
         </div>
       </section>
       <div className="form-line">
-        <button type="button" className="button" onClick={() => settings.set(DEFAULT_SETTINGS)}>
+        <button
+          type="button"
+          className="button"
+          onClick={() => settings.set({ ...DEFAULT_SETTINGS, queries: now.queries })}
+        >
           All as it was at first
         </button>
       </div>
