@@ -1,10 +1,10 @@
 /** The log: every event and everything else that happened, a row each, the newest at the end. */
-import { defaultRangeExtractor, useVirtualizer } from '@tanstack/react-virtual'
 import {
   type KeyboardEvent,
   type MouseEvent,
   type ReactNode,
   useEffect,
+  useEffectEvent,
   useRef,
   useState,
 } from 'react'
@@ -27,12 +27,9 @@ import { chainNeighbour } from './related.ts'
 import { rowMenu } from './row-menu.ts'
 import { useLights } from './use-lights.ts'
 import { usePreviews } from './use-previews.ts'
-import { useTail } from './use-tail.ts'
+import { useWindow } from './use-window.ts'
 
 const ROW_HEIGHT = 22
-/** Row elements in the page at most, that of the headings included. */
-const MOST_ELEMENTS = 80
-const OVERSCAN = 8
 
 interface OpenMenu {
   readonly at: MenuAt
@@ -60,44 +57,41 @@ export function LogView(props: ViewProps): ReactNode {
     leftAt === undefined ? 0 : Math.max(0, filtered.length - countBefore(filtered, leftAt))
 
   const columns = columnsFor(settings, width)
-  const room = MOST_ELEMENTS - 2 - Math.ceil(height / ROW_HEIGHT)
-  const overscan = Math.max(0, Math.min(OVERSCAN, Math.floor(room / 2)))
-  const virtual = useVirtualizer({
-    count: length,
-    getScrollElement: () => grid.current,
-    estimateSize: () => ROW_HEIGHT,
-    overscan,
-    scrollPaddingStart: ROW_HEIGHT,
-    // Where it follows, the end is shown in the frame in which it comes, not one scroll event later.
-    rangeExtractor: (range) =>
-      follows
-        ? lastOf(length, Math.ceil(height / ROW_HEIGHT) + overscan)
-        : defaultRangeExtractor(range),
+  const shown = useWindow({
+    grid,
+    filtered,
+    length,
+    rowHeight: ROW_HEIGHT,
+    height,
+    following: panel.following,
+    follows,
   })
-  const tail = useTail(grid, filtered, ROW_HEIGHT, panel.following, follows)
   const lights = useLights(session)
   const previewed = columns.some(({ id }) => id === 'data')
 
   const start = session.rows.at(session.rows.first)?.ms ?? 0
   const activeIndex =
     selected.row === undefined ? -1 : Math.min(filtered.indexOf(selected.row), length - 1)
-  const rows = virtual.getVirtualItems().flatMap(({ index, start: top }) => {
+  const rows: { readonly row: Row; readonly index: number }[] = []
+  for (let index = shown.first; index < shown.end; index++) {
     const row = filtered.at(index)
-    return row ? [{ row, index, top }] : []
-  })
+    if (row) rows.push({ row, index })
+  }
   const previews = usePreviews(hub, previewed ? rows.map(({ row }) => row) : [])
-  const atEnd = (virtual.scrollOffset ?? 0) + height >= virtual.getTotalSize() + ROW_HEIGHT
   const activeShown = rows.some(({ row }) => row.row === selected.row)
 
   // Selected elsewhere, by another view or a link: the list goes there.
   const shownRow = useRef<number>(undefined)
-  useEffect(() => {
-    if (selected.row === undefined || selected.row === shownRow.current) return
-    shownRow.current = selected.row
+  const reveal = useEffectEvent((row: number) => {
+    if (row === shownRow.current) return
+    shownRow.current = row
     if (activeIndex < 0) return
     panel.following.set(false)
-    virtual.scrollToIndex(activeIndex, { align: 'auto' })
-  }, [selected.row, activeIndex, panel, virtual])
+    shown.scrollTo(activeIndex)
+  })
+  useEffect(() => {
+    if (selected.row !== undefined) reveal(selected.row)
+  }, [selected.row])
 
   function goTo(index: number, extend = false): void {
     const row = filtered.at(Math.max(0, Math.min(length - 1, index)))
@@ -107,7 +101,7 @@ export function LogView(props: ViewProps): ReactNode {
     // Whoever reads a row does not want it to run away.
     panel.following.set(false)
     shownRow.current = row.row
-    virtual.scrollToIndex(filtered.indexOf(row.row), { align: 'auto' })
+    shown.scrollTo(filtered.indexOf(row.row))
   }
 
   function goToRow(row: Row | undefined, otherwise: string): void {
@@ -229,7 +223,7 @@ export function LogView(props: ViewProps): ReactNode {
         onClick={onClick}
         onDoubleClick={() => panel.detail()}
         onContextMenu={onContextMenu}
-        onScroll={tail.onScroll}
+        onScroll={shown.onScroll}
         onPointerOver={(event) => lights.hover(under(event)?.row)}
         onPointerLeave={() => lights.hover(undefined)}
       >
@@ -238,14 +232,13 @@ export function LogView(props: ViewProps): ReactNode {
           settings={panel.settings}
           onMenu={(at, items) => setMenu({ at, label: 'Columns', items })}
         />
-        <div role="rowgroup" className="log-rows" style={{ height: virtual.getTotalSize() }}>
-          {rows.map(({ row, index, top }) => (
+        <div role="rowgroup" className="log-rows" style={{ height: length * ROW_HEIGHT }}>
+          {rows.map(({ row, index }) => (
             <LogRow
-              // Elements are used again for other rows, which costs less than new ones.
-              key={index % MOST_ELEMENTS}
+              key={row.row}
               row={row}
               index={index}
-              top={top}
+              top={index * ROW_HEIGHT}
               columns={columns}
               session={session}
               time={settings.time}
@@ -261,7 +254,7 @@ export function LogView(props: ViewProps): ReactNode {
         </div>
       </div>
       {length === 0 && <LogEmpty {...props} />}
-      {added > 0 && !follows && !atEnd && (
+      {added > 0 && !follows && !shown.atEnd && (
         <button
           type="button"
           className="log-new"
@@ -278,12 +271,6 @@ export function LogView(props: ViewProps): ReactNode {
       {menu && <Menu {...menu} onClose={() => setMenu(undefined)} />}
     </div>
   )
-}
-
-/** The positions of the last rows. */
-function lastOf(length: number, count: number): number[] {
-  const first = Math.max(0, length - count)
-  return Array.from({ length: length - first }, (_, index) => first + index)
 }
 
 /** What something was when `on` became true, as long as it is. */
