@@ -5,6 +5,8 @@ import {
   type ReactNode,
   useEffect,
   useEffectEvent,
+  useLayoutEffect,
+  useMemo,
   useRef,
   useState,
 } from 'react'
@@ -16,15 +18,17 @@ import { Icon } from '../../ui/icon.tsx'
 import { Menu, type MenuAt, type MenuItem } from '../../ui/menu.tsx'
 import { useSize } from '../../ui/use-size.ts'
 import type { ViewProps } from '../view.ts'
-import { columnsFor, template } from './columns.tsx'
+import { columnsFor, template } from './columns.ts'
 import { copyItems } from './copy-items.ts'
 import { LogEmpty } from './log-empty.tsx'
 import { LogHead } from './log-head.tsx'
 import './log.css'
+import { hintAt } from './hint.ts'
 import { countBefore, findRow, isBad } from './list.ts'
-import { LogRow, rowElementId } from './log-row.tsx'
 import { chainNeighbour } from './related.ts'
+import { type Look, rowElementId, type ShownRow } from './row-element.ts'
 import { rowMenu } from './row-menu.ts'
+import { RowPool } from './row-pool.ts'
 import { useLights } from './use-lights.ts'
 import { usePreviews } from './use-previews.ts'
 import { useWindow } from './use-window.ts'
@@ -56,7 +60,7 @@ export function LogView(props: ViewProps): ReactNode {
   const added =
     leftAt === undefined ? 0 : Math.max(0, filtered.length - countBefore(filtered, leftAt))
 
-  const columns = columnsFor(settings, width)
+  const columns = useMemo(() => columnsFor(settings, width), [settings, width])
   const shown = useWindow({
     grid,
     filtered,
@@ -67,9 +71,16 @@ export function LogView(props: ViewProps): ReactNode {
     follows,
   })
   const lights = useLights(session)
+  const start = session.rows.at(session.rows.first)?.ms ?? 0
+  const { time } = settings
+  // Of times told otherwise, nothing changes when the first row goes.
+  const from = time === 'elapsed' ? start : 0
+  const look = useMemo<Look>(
+    () => ({ session, columns, time, start: from, rowHeight: ROW_HEIGHT }),
+    [session, columns, time, from],
+  )
   const previewed = columns.some(({ id }) => id === 'data')
 
-  const start = session.rows.at(session.rows.first)?.ms ?? 0
   const activeIndex =
     selected.row === undefined ? -1 : Math.min(filtered.indexOf(selected.row), length - 1)
   const rows: { readonly row: Row; readonly index: number }[] = []
@@ -79,6 +90,32 @@ export function LogView(props: ViewProps): ReactNode {
   }
   const previews = usePreviews(hub, previewed ? rows.map(({ row }) => row) : [])
   const activeShown = rows.some(({ row }) => row.row === selected.row)
+
+  const place = useRef<HTMLDivElement>(null)
+  const pool = useRef<RowPool>(undefined)
+  useLayoutEffect(() => {
+    if (!place.current) return
+    pool.current ??= new RowPool(place.current)
+    pool.current.show(
+      rows.map(({ row, index }): ShownRow => {
+        const isEvent = row.kind === 'event'
+        return {
+          row,
+          index,
+          preview: isEvent ? previews.get(row.id) : undefined,
+          above: time === 'delta' ? filtered.at(index - 1)?.ms : undefined,
+          selected: isEvent && selected.ids.has(row.id),
+          active: row.row === selected.row,
+          marked: isEvent && row.id === selected.marked,
+          light: isEvent ? lights.of(row.id) : undefined,
+        }
+      }),
+      look,
+    )
+    // The page is laid out only once: when all rows are drawn.
+    shown.settle()
+  })
+  useEffect(() => () => pool.current?.close(), [])
 
   // Selected elsewhere, by another view or a link: the list goes there.
   const shownRow = useRef<number>(undefined)
@@ -224,7 +261,10 @@ export function LogView(props: ViewProps): ReactNode {
         onDoubleClick={() => panel.detail()}
         onContextMenu={onContextMenu}
         onScroll={shown.onScroll}
-        onPointerOver={(event) => lights.hover(under(event)?.row)}
+        onPointerOver={(event) => {
+          lights.hover(under(event)?.row)
+          hintAt(event.target as Element)
+        }}
         onPointerLeave={() => lights.hover(undefined)}
       >
         <LogHead
@@ -232,26 +272,12 @@ export function LogView(props: ViewProps): ReactNode {
           settings={panel.settings}
           onMenu={(at, items) => setMenu({ at, label: 'Columns', items })}
         />
-        <div role="rowgroup" className="log-rows" style={{ height: length * ROW_HEIGHT }}>
-          {rows.map(({ row, index }) => (
-            <LogRow
-              key={row.row}
-              row={row}
-              index={index}
-              top={index * ROW_HEIGHT}
-              columns={columns}
-              session={session}
-              time={settings.time}
-              preview={row.kind === 'event' ? previews.get(row.id) : undefined}
-              above={settings.time === 'delta' ? filtered.at(index - 1)?.ms : undefined}
-              start={start}
-              selected={row.kind === 'event' && selected.ids.has(row.id)}
-              active={row.row === selected.row}
-              marked={row.kind === 'event' && row.id === selected.marked}
-              light={row.kind === 'event' ? lights.of(row.id) : undefined}
-            />
-          ))}
-        </div>
+        <div
+          ref={place}
+          role="rowgroup"
+          className="log-rows"
+          style={{ height: length * ROW_HEIGHT }}
+        />
       </div>
       {length === 0 && <LogEmpty {...props} />}
       {added > 0 && !follows && !shown.atEnd && (

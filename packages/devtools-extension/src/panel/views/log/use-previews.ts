@@ -7,8 +7,8 @@ const REST = 150
 
 /** Previews of the rows that are shown, asked for once the list rests. */
 export function usePreviews(hub: Hub, rows: readonly Row[]): Pick<Previews, 'get'> {
-  const [, changed] = useReducer((count: number) => count + 1, 0)
-  const [previews] = useState(() => new Previews(hub, changed))
+  const [, draw] = useReducer((count: number) => count + 1, 0)
+  const [previews] = useState(() => new Previews(hub, onceAFrame(draw)))
   const shown = rows.length === 0 ? '' : `${rows[0]?.row} ${rows.at(-1)?.row}`
   // biome-ignore lint/correctness/useExhaustiveDependencies: which rows they are is in their ends
   useEffect(() => {
@@ -17,4 +17,17 @@ export function usePreviews(hub: Hub, rows: readonly Row[]): Pick<Previews, 'get
     return () => clearTimeout(timer)
   }, [previews, shown])
   return previews
+}
+
+/** However many answers come in a frame, they are drawn together. */
+function onceAFrame(run: () => void): () => void {
+  let waits = false
+  return () => {
+    if (waits) return
+    waits = true
+    requestAnimationFrame(() => {
+      waits = false
+      run()
+    })
+  }
 }

@@ -4,7 +4,7 @@
  * into it. While the list follows, it stands at its newest row; else the rows that are looked at stay
  * where they are, whatever comes at the end and goes at the start.
  */
-import { type RefObject, useLayoutEffect, useRef, useState } from 'react'
+import { type RefObject, useRef, useState } from 'react'
 import type { Filtered } from '../../model/model.ts'
 import { createStore, type Store, useStore } from '../../state/store.ts'
 import { type Range, rangeAt, rangeAtEnd, stepOf } from './range.ts'
@@ -28,6 +28,8 @@ interface WindowOptions {
 interface RowWindow extends Range {
   /** Whether the last row is in sight. */
   readonly atEnd: boolean
+  /** To be called after each rendering: the list may have become longer, shorter, or another one. */
+  settle(): void
   onScroll(): void
   /** Brings a row into sight by the shortest way. */
   scrollTo(index: number): void
@@ -60,25 +62,23 @@ export function useWindow(options: WindowOptions): RowWindow {
     if (before.step !== now.step || before.atEnd !== now.atEnd) place.set(now)
   }
 
-  // After every render: the list may have become longer, shorter, or another one.
-  useLayoutEffect(() => {
-    const element = grid.current
-    if (!element) return
-    if (follows) {
-      element.scrollTop = element.scrollHeight
-    } else if (anchor.current) {
-      const now = filtered.indexOf(anchor.current.row)
-      if (now >= 0 && now !== anchor.current.index)
-        element.scrollTop += (now - anchor.current.index) * rowHeight
-    }
-    note(element)
-  })
-
   return {
     ...(follows
       ? rangeAtEnd(length, height / rowHeight)
       : rangeAt(step, length, height / rowHeight)),
     atEnd,
+    settle() {
+      const element = grid.current
+      if (!element) return
+      if (follows) {
+        element.scrollTop = element.scrollHeight
+      } else if (anchor.current) {
+        const now = filtered.indexOf(anchor.current.row)
+        if (now >= 0 && now !== anchor.current.index)
+          element.scrollTop += (now - anchor.current.index) * rowHeight
+      }
+      note(element)
+    },
     onScroll() {
       const element = grid.current
       if (!element) return

@@ -1,12 +1,10 @@
 /** The columns of the log: what stands in them, how wide they are, and which go first where it is narrow. */
-import type { ReactNode } from 'react'
 import { termFor } from '../../model/index.ts'
 import type { EventRow, Session } from '../../model/model.ts'
 import type { ColumnId, Settings, TimeFormat } from '../../state/settings.ts'
 import { bytes, clockTime, count, delta, duration } from '../../ui/format.ts'
-import { Icon } from '../../ui/icon.tsx'
 import { peerName, publisherName } from '../../ui/peer-name.ts'
-import { DeliveredCell, TypeCell } from './cells.tsx'
+import { type Cell, deliveredCell, directionCell, typeCell } from './cells.ts'
 
 export interface CellContext {
   readonly session: Session
@@ -16,6 +14,8 @@ export interface CellContext {
   /** When the row above was, and when the first one: where the time is told from. */
   readonly above: number | undefined
   readonly start: number
+  /** To be compared with another one. */
+  readonly marked: boolean
 }
 
 export interface Column {
@@ -31,7 +31,8 @@ export interface Column {
   /** px of the list from which it is shown at all. */
   readonly from?: number
   text(row: EventRow, context: CellContext): string
-  cell?(row: EventRow, context: CellContext): ReactNode
+  /** Where more than the text is in it. */
+  readonly cell?: Cell
   /** The term that lets rows like this one through. */
   term?(row: EventRow, context: CellContext): string | undefined
 }
@@ -53,11 +54,7 @@ export const COLUMNS: readonly Column[] = [
     width: 32,
     leaves: 6,
     text: (row) => (row.direction === 'out' ? 'out' : 'in'),
-    cell: (row) => (
-      <span className={`direction-${row.direction}`}>
-        <Icon name={row.direction} label={row.direction} />
-      </span>
-    ),
+    cell: directionCell,
   },
   {
     id: 'type',
@@ -66,7 +63,7 @@ export const COLUMNS: readonly Column[] = [
     width: 150,
     leaves: 0,
     text: (row) => row.event.type,
-    cell: (row) => <TypeCell row={row} />,
+    cell: typeCell,
     term: (row) => termFor('type', row.event.type),
   },
   {
@@ -104,7 +101,7 @@ export const COLUMNS: readonly Column[] = [
     numeric: true,
     leaves: 4,
     text: (row) => `${row.delivered}/${row.expected}`,
-    cell: (row) => <DeliveredCell row={row} />,
+    cell: deliveredCell,
   },
   {
     id: 'duration',

@@ -1,0 +1,114 @@
+/**
+ * Cells of the log. They are drawn without React: while somebody scrolls, hundreds of them change in a
+ * frame, and most only in their text. What says more than a text does so with an icon and a word, never
+ * by colour alone.
+ */
+import type { EventRow } from '../../model/model.ts'
+import type { IconName } from '../../ui/icon.tsx'
+import { iconElement } from '../../ui/icon-element.ts'
+import type { CellContext } from './columns.ts'
+
+/** Makes what stands in a cell; what it gives back shows a row there, again and again. */
+export type Cell = (place: HTMLElement) => (row: EventRow, context: CellContext) => void
+
+/** A text, changed only where it is another one. */
+export function textIn(place: Element): (text: string) => void {
+  const node = document.createTextNode('')
+  place.append(node)
+  let shown = ''
+  return (text) => {
+    if (text === shown) return
+    shown = text
+    node.data = text
+  }
+}
+
+export const directionCell: Cell = (place) => {
+  let shown: EventRow['direction'] | undefined
+  return ({ direction }) => {
+    if (direction === shown) return
+    shown = direction
+    const icon = iconElement(direction, direction)
+    icon.classList.add(`direction-${direction}`)
+    place.replaceChildren(icon)
+  }
+}
+
+export const typeCell: Cell = (place) => {
+  const content = span('type-cell')
+  const name = span('ellipsis')
+  const familySpan = span('type-family')
+  const family = textIn(familySpan)
+  name.append(familySpan)
+  const rest = textIn(name)
+  content.append(name)
+  place.append(content)
+  let flag: readonly Element[] = []
+  let badges: HTMLElement[] = []
+  let said = ''
+  return (row, { marked }) => {
+    const { type } = row.event
+    const dot = type.lastIndexOf('.') + 1
+    family(type.slice(0, dot))
+    rest(type.slice(dot))
+    if (marked !== flag.length > 0) {
+      for (const part of flag) part.remove()
+      flag = marked ? [iconElement('flag'), span('unseen', 'marked')] : []
+      place.prepend(...flag)
+    }
+    const says = `${row.failures} ${row.drops} ${row.state}`
+    if (says === said) return
+    said = says
+    for (const badge of badges) badge.remove()
+    badges = badgesOf(row)
+    content.append(...badges)
+  }
+}
+
+function badgesOf({ failures, drops, state }: EventRow): HTMLElement[] {
+  const badges: HTMLElement[] = []
+  if (failures > 0)
+    badges.push(badge('error', failures === 1 ? 'failed' : `${failures} failed`, 'badge-error'))
+  if (state === 'refused') badges.push(badge('cross', 'refused', 'badge-error'))
+  if (drops > 0)
+    badges.push(badge('warning', drops === 1 ? 'dropped' : `${drops} dropped`, 'badge-warning'))
+  if (state === 'pending') badges.push(badge('clock', 'pending'))
+  return badges
+}
+
+function badge(icon: IconName, text: string, kind?: string): HTMLElement {
+  const element = span(kind === undefined ? 'badge' : `badge ${kind}`)
+  element.append(iconElement(icon), text)
+  return element
+}
+
+export const deliveredCell: Cell = (place) => {
+  const content = span('')
+  let shown: IconName | undefined
+  let icon: SVGElement | undefined
+  const show = textIn(content)
+  place.append(content)
+  return ({ delivered, expected, failures }) => {
+    const none = expected === 0 && delivered === 0
+    const whole = delivered >= expected && failures === 0
+    const name = none ? undefined : whole ? 'check' : failures > 0 ? 'cross' : 'partial'
+    if (name !== shown) {
+      shown = name
+      icon?.remove()
+      icon = name && iconElement(name)
+      if (icon) content.prepend(icon)
+    }
+    content.className = none ? 'delivered-none' : whole ? 'delivered' : 'delivered delivered-part'
+    content.title = none
+      ? 'Nobody subscribes to it'
+      : `${delivered} of ${expected} deliveries made${failures === 0 ? '' : `, ${failures} failed`}`
+    show(`${delivered}/${expected}`)
+  }
+}
+
+export function span(className: string, text = ''): HTMLElement {
+  const element = document.createElement('span')
+  element.className = className
+  element.textContent = text
+  return element
+}
