@@ -3,10 +3,22 @@
  * frame, and most only in their text. What says more than a text does so with an icon and a word, never
  * by colour alone.
  */
-import type { EventRow } from '../../model/model.ts'
+import type { EventRow, Session } from '../../model/model.ts'
+import type { TimeFormat } from '../../state/settings.ts'
 import type { IconName } from '../../ui/icon.tsx'
 import { iconElement } from '../../ui/icon-element.ts'
-import type { CellContext } from './columns.ts'
+
+export interface CellContext {
+  readonly session: Session
+  readonly time: TimeFormat
+  /** The data on one line, where it was asked for. */
+  readonly preview: string | undefined
+  /** When the row above was, and when the first one: where the time is told from. */
+  readonly above: number | undefined
+  readonly start: number
+  /** To be compared with another one. */
+  readonly marked: boolean
+}
 
 /** Makes what stands in a cell; what it gives back shows a row there, again and again. */
 export type Cell = (place: HTMLElement) => (row: EventRow, context: CellContext) => void

@@ -4,19 +4,7 @@ import type { EventRow, Session } from '../../model/model.ts'
 import type { ColumnId, Settings, TimeFormat } from '../../state/settings.ts'
 import { bytes, clockTime, count, delta, duration } from '../../ui/format.ts'
 import { peerName, publisherName } from '../../ui/peer-name.ts'
-import { type Cell, deliveredCell, directionCell, typeCell } from './cells.ts'
-
-export interface CellContext {
-  readonly session: Session
-  readonly time: TimeFormat
-  /** The data on one line, where it was asked for. */
-  readonly preview: string | undefined
-  /** When the row above was, and when the first one: where the time is told from. */
-  readonly above: number | undefined
-  readonly start: number
-  /** To be compared with another one. */
-  readonly marked: boolean
-}
+import { type Cell, type CellContext, deliveredCell, directionCell, typeCell } from './cells.ts'
 
 export interface Column {
   readonly id: ColumnId
