@@ -88,7 +88,7 @@ export function LogView(props: ViewProps): ReactNode {
     const row = filtered.at(index)
     if (row) rows.push({ row, index })
   }
-  const previews = usePreviews(hub, previewed ? rows.map(({ row }) => row) : [])
+  const previews = usePreviews(hub, previewed ? rows.map(({ row }) => row) : [], follows)
   const activeShown = rows.some(({ row }) => row.row === selected.row)
 
   const place = useRef<HTMLDivElement>(null)

@@ -4,9 +4,9 @@
  * into it. While the list follows, it stands at its newest row; else the rows that are looked at stay
  * where they are, whatever comes at the end and goes at the start.
  */
-import { type RefObject, useRef, useState } from 'react'
+import { type RefObject, useRef, useState, useSyncExternalStore } from 'react'
 import type { Filtered } from '../../model/model.ts'
-import { createStore, type Store, useStore } from '../../state/store.ts'
+import { createStore, type Store } from '../../state/store.ts'
 import { type Range, rangeAt, rangeAtEnd, stepOf } from './range.ts'
 
 /** px that count as "at the end". */
@@ -42,9 +42,11 @@ interface Place {
 
 export function useWindow(options: WindowOptions): RowWindow {
   const { grid, filtered, length, rowHeight, height, following, follows } = options
-  // A store, because what it tells is drawn in the frame in which the list scrolls.
+  // A store, because what it tells is drawn in the frame in which the list scrolls. Where it follows,
+  // which rows are in the page is known without it.
   const [place] = useState(() => createStore<Place>({ step: 0, atEnd: true }))
-  const { step, atEnd } = useStore(place)
+  const step = useSyncExternalStore(place.subscribe, () => (follows ? 0 : place.get().step))
+  const atEnd = useSyncExternalStore(place.subscribe, () => place.get().atEnd)
   const last = useRef(0)
   const anchor = useRef<{ readonly row: number; readonly index: number }>(undefined)
 
