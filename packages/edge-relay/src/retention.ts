@@ -33,6 +33,8 @@ export class Retention {
   #sweptMs: number | undefined
   /** The room after which the sweep goes on, while there is one. */
   #sweepAfter: string | undefined
+  /** Whether deleted rooms may have left something. */
+  #left = true
   #running: Promise<void> | undefined
   #stopped = false
 
@@ -61,10 +63,17 @@ export class Retention {
     this.#grown.delete(room)
   }
 
+  /** A room was deleted: what it left is to be removed. */
+  purge(): void {
+    this.#left = true
+    this.#run()
+  }
+
   /** Begins a sweep over all rooms where one is due. */
   tick(nowMs: number): void {
     if (this.#sweptMs !== undefined && nowMs - this.#sweptMs < SWEEP_MS) return
     this.#sweptMs = nowMs
+    this.#left = true
     this.#sweepAfter = ''
     this.#run()
   }
@@ -86,17 +95,25 @@ export class Retention {
     const { report } = this.#context
     while (!this.#stopped) {
       const [room] = this.#due
-      if (room === undefined && this.#sweepAfter === undefined) return
+      if (room === undefined && !this.#left && this.#sweepAfter === undefined) return
       if (room !== undefined) this.#due.delete(room)
       try {
-        if (room === undefined) await this.#nextPage(this.#sweepAfter as string)
+        if (room === undefined && this.#sweepAfter === undefined) await this.#purge()
+        else if (room === undefined) await this.#nextPage(this.#sweepAfter as string)
         else await this.#trim(room)
       } catch (error) {
         // The next growth, or the next sweep, tries again.
         this.#sweepAfter = undefined
+        this.#left = false
         report(error, room)
       }
     }
+  }
+
+  /** Also of rooms that were deleted before this process began. */
+  async #purge(): Promise<void> {
+    this.#left = await this.#context.store.purge(STEP)
+    await this.#pause()
   }
 
   async #nextPage(after: string): Promise<void> {
