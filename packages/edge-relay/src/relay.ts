@@ -28,6 +28,7 @@ import { checkAccess, Exposition, type Measured, type MetricsAccess } from './ht
 import { addOperatorRoutes, counted, routeOf } from './http/operate.ts'
 import { parsePost, postCloudEvents } from './http/publish.ts'
 import { answerDelete, answerStats } from './http/rooms.ts'
+import { keeping, type RoomRetention } from './keeping.ts'
 import { type Limits, resolveLimits } from './limits.ts'
 import { boundedLog, type Log, type LogSink } from './log.ts'
 import { Meter } from './metrics.ts'
@@ -71,6 +72,11 @@ export interface RelayOptions {
    */
   readonly origins?: readonly string[]
   readonly limits?: Partial<Limits>
+  /**
+   * How much is kept of which rooms, where that is another than the limits say.
+   * @default as in `limits`
+   */
+  readonly retention?: RoomRetention
   /**
    * Folder of the built panel, which is then served at `/inspector`: `dist/page` of the developer tools.
    * @default false
@@ -176,6 +182,7 @@ export class Relay extends Hono<RelayEnv> {
       auth: this.#auth,
       authorize: this.#authorize,
       limits: this.#limits,
+      keeps: keeping(options.retention, this.#limits, this.#report),
       platform: this.#platform,
       report: this.#report,
       meter: this.#meter,

@@ -3,6 +3,7 @@
  * steps that are short enough to be no pause for anybody. A room that grows is trimmed as it does; a
  * sweep over all rooms finds what only became too old.
  */
+import type { Kept } from './keeping.ts'
 import type { Limits } from './limits.ts'
 import type { Platform } from './platform.ts'
 import type { RoomRecord } from './record.ts'
@@ -12,6 +13,8 @@ import type { ReadLimit, Store } from './stores/store.ts'
 export interface RetentionContext {
   readonly store: Store
   readonly limits: Limits
+  /** How much of a room is kept. @default as the limits say */
+  readonly keeps?: (room: string) => Kept
   readonly platform: Platform
   readonly report: (error: unknown, room?: string) => void
 }
@@ -44,7 +47,7 @@ export class Retention {
 
   /** Records were committed to a room. */
   grew(room: string, records: readonly RoomRecord[]): void {
-    const { roomBytes, roomEvents } = this.#context.limits
+    const { roomBytes, roomEvents } = this.#keeps(room)
     const growth = this.#grown.get(room)
     if (growth) {
       for (const { headers, bytes } of records) {
@@ -124,13 +127,19 @@ export class Retention {
   }
 
   async #trim(room: string): Promise<void> {
-    const { limits, platform, store } = this.#context
+    const { platform, store } = this.#context
+    const { roomBytes, roomDays, roomEvents } = this.#keeps(room)
     while (!this.#stopped) {
-      const since = platform.now() - limits.roomDays * DAY_MS
-      const keep = { events: limits.roomEvents, bytes: limits.roomBytes, since }
+      const since = platform.now() - roomDays * DAY_MS
+      const keep = { events: roomEvents, bytes: roomBytes, since }
       if (!(await store.trim(room, keep, STEP))) return
       await this.#pause()
     }
+  }
+
+  #keeps(room: string): Kept {
+    const { keeps, limits } = this.#context
+    return keeps ? keeps(room) : limits
   }
 
   #pause(): Promise<void> {
