@@ -81,6 +81,7 @@ export class RoomHost {
   #queuedBytes = 0
   #running = false
   #closing = false
+  #deleting: Promise<boolean> | undefined
   #users = 0
   #idle: (() => void)[] = []
   #stopReading: (() => void) | undefined
@@ -146,7 +147,7 @@ export class RoomHost {
   }
 
   /** @throws {BusError} bad_device, subject_changed, unavailable */
-  async hello(command: Omit<HelloCommand, 'kind' | 'time'>): Promise<AdmittedReply> {
+  async hello(command: Omit<HelloCommand, 'kind' | 'time' | 'deleted'>): Promise<AdmittedReply> {
     const reply = await this.#ask({ kind: 'hello', ...command }, 0)
     return reply as AdmittedReply
   }
@@ -167,7 +168,7 @@ export class RoomHost {
       send({ frame: 'reject', batch, code, retryAfterMs })
     }
     const waitMs = this.#waitMs(command.data.length, bytes)
-    if (this.#closing) later('going_away')
+    if (this.#isShut) later('going_away')
     else if (waitMs > 0) later('rate_limited', waitMs)
     else {
       this.#enqueue({
@@ -197,6 +198,39 @@ export class RoomHost {
   async drain(): Promise<void> {
     this.#closing = true
     this.#stopReading?.()
+    await this.#quiet()
+  }
+
+  /**
+   * Deletes the room: what waits is answered first, then everybody has to come anew, into another log.
+   * Resolves whether there was something to delete.
+   */
+  delete(): Promise<boolean> {
+    this.#deleting ??= this.#delete().finally(() => {
+      this.#deleting = undefined
+    })
+    return this.#deleting
+  }
+
+  async #delete(): Promise<boolean> {
+    const { restored, store } = this.#context
+    await this.#quiet()
+    try {
+      return await store.delete(this.room)
+    } finally {
+      // Where it failed it is not known what became of it.
+      this.#state = undefined
+      this.#head = undefined
+      this.delivery.failAll(new BusError('going_away', 'the room was deleted'))
+      restored?.(this.room)
+    }
+  }
+
+  get #isShut(): boolean {
+    return this.#closing || this.#deleting !== undefined
+  }
+
+  async #quiet(): Promise<void> {
     if (this.#running) await new Promise<void>((resolve) => this.#idle.push(resolve))
   }
 
@@ -213,6 +247,7 @@ export class RoomHost {
 
   async #ask(command: Waiting, bytes: number): Promise<Reply> {
     if (this.#closing) throw new BusError('going_away', 'the relay is closing')
+    if (this.#isShut) throw new BusError('going_away', 'the room is being deleted')
     const waitMs = command.kind === 'post' ? this.#waitMs(command.events.length, bytes) : 0
     if (waitMs > 0) throw new TooMuch('rate_limited', 'too much is published in this room', waitMs)
     const reply = await new Promise<Reply>((resolve, reject) => {
@@ -263,7 +298,7 @@ export class RoomHost {
   #readLater(): void {
     if (this.#closing) return
     this.#stopReading ??= this.#context.platform.every(RETRY_AFTER_MS, () => {
-      if (this.#running) return
+      if (this.#running || this.#deleting) return
       if (this.#state) {
         this.#stopReading?.()
         this.#stopReading = undefined

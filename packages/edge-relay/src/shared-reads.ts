@@ -154,6 +154,22 @@ class SharedReads implements Store {
     }
   }
 
+  async delete(room: string): Promise<boolean> {
+    try {
+      return await this.#store.delete(room)
+    } finally {
+      this.#drop(room)
+    }
+  }
+
+  wasDeleted(room: string, epoch: string): Promise<boolean> {
+    return this.#store.wasDeleted(room, epoch)
+  }
+
+  purge(step: ReadLimit): Promise<boolean> {
+    return this.#store.purge(step)
+  }
+
   state(room: string, keys: readonly string[]): Promise<readonly (string | undefined)[]> {
     return this.#store.state(room, keys)
   }
