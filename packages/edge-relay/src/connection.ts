@@ -211,7 +211,10 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
       throw new BusError('bad_frame', `a frame is nested at most ${nesting} deep`)
     const decoded = decodeFrame(message)
     if (!decoded) return
-    const { frame } = decoded
+    const { frame, data } = decoded
+    const { length } = message as string
+    const nowMs = this.#context.platform.monotonic()
+    const waitMs = this.#meter.take(costOf(data.length, length), nowMs)
     if (this.#state === 'waiting' && frame.frame === 'hello') {
       this.#state = 'joining'
       this.#join(frame).catch((error: unknown) => this.#failWith(error))
@@ -225,14 +228,12 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
         `${frame.frame} before welcome; the first frame must be hello`,
       )
     }
-    this.#serve(this.#host as RoomHost, decoded, (message as string).length)
+    if (waitMs > 0) this.#holdOff(this.#host as RoomHost, frame, waitMs)
+    else this.#serve(this.#host as RoomHost, decoded, length)
   }
 
   #serve(host: RoomHost, { frame, data }: Decoded<Frame>, bytes: number): void {
-    const now = this.#context.platform.monotonic()
-    const waitMs = this.#meter.take(costOf(data.length, bytes), now)
-    if (waitMs > 0) this.#holdOff(host, frame, waitMs)
-    else if (frame.frame === 'ping') host.delivery.heartbeat(this)
+    if (frame.frame === 'ping') host.delivery.heartbeat(this)
     else if (frame.frame === 'publish') this.#publish(host, frame, data, bytes)
     else if (frame.frame === 'cast') this.#cast(host, frame, data, bytes)
     else if (frame.frame === 'presence') this.#presence(host, frame, bytes)
