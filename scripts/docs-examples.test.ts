@@ -30,6 +30,7 @@ const texts = [
   'SECURITY.md',
   'docs/protocol.md',
   'docs/links.md',
+  'docs/threat-model.md',
 ]
 const read = (path: string) => readFileSync(join(root, path), 'utf8')
 
