@@ -43,6 +43,8 @@ import { Permits } from './guard/permits.ts'
 import type { TappedDevice } from './inspect/room.ts'
 import { faultOf, linesOf } from './judge.ts'
 import type { Limits } from './limits.ts'
+import type { LogFields } from './log.ts'
+import { type Told, tellEnd, tellJoin } from './operators.ts'
 import type { Platform } from './platform.ts'
 import type { Viewer } from './presence.ts'
 import { headPosition } from './record.ts'
@@ -53,12 +55,14 @@ import type { Socket, SocketEvents } from './socket.ts'
 import type { Store } from './stores/store.ts'
 
 /** What a connection needs of its relay. */
-export interface ConnectionContext {
+export interface ConnectionContext extends Told {
   readonly store: Store
   readonly limits: Limits
   readonly platform: Platform
   readonly auth: Auth | undefined
   readonly authorize?: Authorize | undefined
+  /** The next number of a connection. */
+  readonly number: () => number
   readonly host: (room: string) => RoomHost
   /** Called once, when the connection is closed. */
   readonly left: (connection: SocketEvents) => void
@@ -81,6 +85,8 @@ const NO_RIGHTS: ReadRights = { key: '', mayRead: () => false }
 
 /** One connection over the Socket port. */
 export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
+  /** Which of the relay's connections it is, in its log. */
+  readonly number: number
   device = ''
   name = ''
   subject: string | undefined
@@ -115,6 +121,7 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
     this.#socket = socket
     this.#admission = admission
     this.#context = context
+    this.number = context.number()
     this.#openedMs = context.platform.monotonic()
     this.#lastHeardMs = this.#openedMs
     this.lastSentMs = this.#openedMs
@@ -190,6 +197,7 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
   }
 
   onClose(): void {
+    if (this.#state !== 'closed') tellEnd(this.#context, { by: 'peer' }, this.#who)
     this.#leave()
   }
 
@@ -456,6 +464,7 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
     if (this.closed || copy) return
     host.delivery.supersede(this.device)
     this.attached = true
+    tellJoin(this.#context, hello, resume, { ...this.#who, subject })
     host.inspection.came(this)
     if (resume.reason) host.inspection.tap?.gap(this, resume.reason, resume.from, hello.cursor)
     host.delivery.attach(this, head.place)
@@ -473,8 +482,15 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
 
   #end(code: BusErrorCode): void {
     if (this.attached) this.#host?.inspection.tap?.ended(this, code)
+    if (this.#state !== 'closed') tellEnd(this.#context, { by: 'relay', code }, this.#who)
     this.#leave()
     this.#socket.close(BUS_ERROR_CODES[code], code)
+  }
+
+  get #who(): LogFields {
+    const { name, number } = this
+    const who = { connection: number, kind: 'device', room: this.#admission.room } as const
+    return name === '' ? who : { ...who, device: name }
   }
 
   #leave(): void {

@@ -18,8 +18,13 @@ import { CLOUD_EVENT_HEADERS, cloudEventsIn, isCloudEvents } from './http/cloud-
 import { badRequest, errorResponse } from './http/errors.ts'
 import { TRACING_HEADERS, tracingHeaders, tracingOf } from './http/headers.ts'
 import { answerInspector, redirectToInspector } from './http/inspector.ts'
+import { checkAccess, Exposition, type Measured, type MetricsAccess } from './http/metrics.ts'
+import { addOperatorRoutes, counted, routeOf } from './http/operate.ts'
 import { parsePost, postCloudEvents } from './http/publish.ts'
 import { type Limits, resolveLimits } from './limits.ts'
+import { boundedLog, type Log, type LogSink } from './log.ts'
+import { Meter } from './metrics.ts'
+import { tellRefusal, tellTrouble } from './operators.ts'
 import {
   hostName,
   isLoopbackHost,
@@ -34,6 +39,7 @@ import { sharedReads } from './shared-reads.ts'
 import type { Socket, SocketEvents } from './socket.ts'
 import { memoryStore } from './stores/memory.ts'
 import type { Store } from './stores/store.ts'
+import { VERSION } from './version.ts'
 
 /** How a relay is made; all of it is optional. */
 export interface RelayOptions {
@@ -65,8 +71,20 @@ export interface RelayOptions {
    */
   readonly inspector?: string | false
   /**
+   * Who may read `/metrics`: `'open'` whoever reaches it, `{ token }` who has this token of its own (at
+   * least 16 characters), `false` nobody.
+   * @default 'open' without `auth`, else `false`
+   */
+  readonly metrics?: MetricsAccess
+  /**
+   * Gets a record of each thing that an operator may want to know: who came and went, what was refused,
+   * what failed. `logLine` makes a line of one.
+   * @default none
+   */
+  readonly log?: LogSink
+  /**
    * Hears of what went wrong behind the scenes.
-   * @default console.error
+   * @default the log, and without one console.error
    */
   readonly onError?: (error: unknown, context: { readonly room?: string }) => void
   /** @internal */
@@ -118,6 +136,9 @@ export class Relay extends Hono<RelayEnv> {
   readonly #proxies: number
   #warnedOfProxy = false
   readonly #report: (error: unknown, room?: string) => void
+  readonly #meter = new Meter()
+  readonly #log: Log
+  #draining = false
 
   constructor(options: RelayOptions) {
     super()
@@ -129,8 +150,10 @@ export class Relay extends Hono<RelayEnv> {
     this.#platform = options.platform ?? systemPlatform
     this.#gate = new Gate(this.#limits, this.#platform)
     this.#maySee = originPolicy(options.origins)
-    const onError = options.onError ?? ((error) => console.error('[edge-relay]', error))
+    this.#log = boundedLog(options.log, this.#platform, this.#meter)
+    const { onError = options.log ? () => {} : printed } = options
     this.#report = (error, room) => {
+      tellTrouble({ meter: this.#meter, log: this.#log }, error, room)
       try {
         onError(error, room === undefined ? {} : { room })
       } catch (failure) {
@@ -145,8 +168,12 @@ export class Relay extends Hono<RelayEnv> {
       limits: this.#limits,
       platform: this.#platform,
       report: this.#report,
+      meter: this.#meter,
+      log: this.#log,
     })
-    this.#addRoutes()
+    const access = checkAccess(options.metrics ?? (this.#auth ? false : 'open'))
+    this.#addRoutes(new Exposition(this.#measured(), access, this.#platform))
+    this.#log('info', 'start', { ...this.#nature(), auth: this.#auth !== undefined })
     const { inspector } = options
     if (inspector) {
       this.get('/inspector', redirectToInspector)
@@ -180,21 +207,57 @@ export class Relay extends Hono<RelayEnv> {
     return this.#rooms.revoke(isRevoked)
   }
 
+  /**
+   * From now on `/ready` says no, and nothing else changes: time for a load balancer to send devices
+   * elsewhere before {@link close} sends away those that are here.
+   */
+  drain(): void {
+    this.#draining = true
+  }
+
+  /** Called by what serves it, with the address where it can be reached. @internal */
+  listening(url: string): void {
+    this.#log('info', 'listen', { url })
+  }
+
   /** Answers what was asked, sends every device away to come back later, and closes the store. */
   async close(): Promise<void> {
     await this.#rooms.close()
     await this.#store.close()
+    this.#log('info', 'end')
   }
 
-  #addRoutes(): void {
-    this.onError((error, c) => errorResponse(c, error, this.#report))
-    this.notFound((c) =>
-      errorResponse(
-        c,
-        new BusError('not_found', `no route ${c.req.method} ${c.req.path}`),
-        () => {},
-      ),
-    )
+  #nature(): { readonly version: string; readonly engine: string; readonly durability: string } {
+    const { durability, engine = 'other' } = this.#store
+    return { version: VERSION, engine, durability }
+  }
+
+  #measured(): Measured {
+    const { durability, engine, version } = this.#nature()
+    return {
+      meter: this.#meter,
+      gauges: () => ({
+        build_info: [[1, version, engine, durability]],
+        ready: [[this.#draining || this.#rooms.closing ? 0 : 1]],
+        ...this.#rooms.gauges(),
+      }),
+    }
+  }
+
+  #refuse(c: Context, error: unknown): Response {
+    const { code, response } = errorResponse(c, error, this.#report)
+    const { method } = c.req
+    const told = { meter: this.#meter, log: this.#log }
+    tellRefusal(told, code, { method, route: routeOf(c), status: response.status })
+    return response
+  }
+
+  #addRoutes(exposition: Exposition): void {
+    this.onError((error, c) => this.#refuse(c, error))
+    this.notFound((c) => {
+      const what = `no route ${c.req.method} ${c.req.path}`
+      return this.#refuse(c, new BusError('not_found', what))
+    })
     this.use(async (c, next) => {
       this.#checkOrigin(c)
       await next()
@@ -202,6 +265,7 @@ export class Relay extends Hono<RelayEnv> {
     // The socket route stands before everything that changes headers: a 101 must not be touched.
     this.get('/rooms/:room/socket', (c) => this.#upgrade(c, SUBPROTOCOL))
     this.get('/rooms/:room/inspect', (c) => this.#upgrade(c, INSPECT_SUBPROTOCOL))
+    this.use(counted(this.#meter, this.#platform))
     this.use(
       cors({
         origin: (origin) => (origin !== '' && this.#maySee(origin) ? origin : null),
@@ -218,7 +282,12 @@ export class Relay extends Hono<RelayEnv> {
         maxAge: 600,
       }),
     )
-    this.get('/health', (c) => c.json({ status: 'ok' }))
+    addOperatorRoutes(this, {
+      store: this.#store,
+      platform: this.#platform,
+      exposition,
+      draining: () => this.#draining || this.#rooms.closing,
+    })
     this.use('/rooms/:room/*', async (c, next) => {
       const address = this.#addressOf(c)
       this.#gate.request(address)
@@ -391,4 +460,8 @@ function roomOf(c: Context<RelayEnv>): string {
 function proxiesOf(trustProxy = 0): number {
   if (Number.isSafeInteger(trustProxy) && trustProxy >= 0 && trustProxy <= 16) return trustProxy
   throw new BusError('invalid_options', 'trustProxy is how many proxies stand before the relay')
+}
+
+function printed(error: unknown): void {
+  console.error('[edge-relay]', error)
 }

@@ -19,6 +19,7 @@ import type {
   Reply,
   RoomState,
 } from './commands.ts'
+import { countDecision } from './counting.ts'
 import { Delivery, type Member } from './delivery.ts'
 import { Bucket, costOf } from './guard/bucket.ts'
 import { TooMuch } from './guard/too-much.ts'
@@ -26,6 +27,7 @@ import { loadHeads } from './heads.ts'
 import { RoomInspection } from './inspect/room.ts'
 import { completeAll, decidable, type Waiting } from './known.ts'
 import type { Limits } from './limits.ts'
+import type { Meter } from './metrics.ts'
 import type { Platform } from './platform.ts'
 import { Presence } from './presence.ts'
 import { type RoomHead, type RoomRecord, START } from './record.ts'
@@ -38,6 +40,7 @@ export interface HostContext {
   readonly store: Store
   readonly limits: Limits
   readonly platform: Platform
+  readonly meter: Meter
   readonly report: (error: unknown, room: string) => void
   /** Hears of what was committed. */
   readonly grew?: (room: string, records: readonly RoomRecord[], head: RoomHead) => void
@@ -47,6 +50,8 @@ export interface HostContext {
 
 interface Entry {
   readonly command: Waiting
+  /** When it came, by the clock that nobody sets. */
+  readonly cameMs: number
   readonly bytes: number
   readonly done: (reply: Reply | BusError) => void
 }
@@ -95,6 +100,7 @@ export class RoomHost {
       report: (error) => context.report(error, room),
       head: () => this.head,
       inspection: this.inspection,
+      meter: context.meter,
     })
   }
 
@@ -102,6 +108,11 @@ export class RoomHost {
   get head(): RoomHead {
     if (!this.#head) throw new BusError('unavailable', 'the room was not read yet')
     return this.#head
+  }
+
+  /** Bytes that wait for their commit. */
+  get queuedBytes(): number {
+    return this.#queuedBytes
   }
 
   /** Whether nobody needs this room in memory. */
@@ -150,6 +161,7 @@ export class RoomHost {
       code: 'going_away' | 'unavailable' | 'rate_limited',
       retryAfterMs = RETRY_AFTER_MS,
     ): void => {
+      this.#context.meter.count('reply_errors_total', 1, code)
       this.inspection.tap?.rejected(deviceName(command.device), command.frame, code)
       send({ frame: 'reject', batch, code, retryAfterMs })
     }
@@ -213,8 +225,8 @@ export class RoomHost {
     return reply
   }
 
-  #enqueue(entry: Entry): void {
-    this.#queue.push(entry)
+  #enqueue(entry: Omit<Entry, 'cameMs'>): void {
+    this.#queue.push({ ...entry, cameMs: this.#context.platform.monotonic() })
     this.#queuedBytes += entry.bytes
     if (this.#running) return
     this.#running = true
@@ -242,7 +254,7 @@ export class RoomHost {
   }
 
   async #write(group: readonly Entry[]): Promise<void> {
-    const { platform, store } = this.#context
+    const { meter, platform, store } = this.#context
     for (let race = 0; race < MAX_RACES; race++) {
       const state = await this.#current(group)
       const waiting = group.map(({ command }) => command)
@@ -259,21 +271,29 @@ export class RoomHost {
         )
         for (const [stream, head] of decision.streams)
           rows.push([STREAM_KEY + stream, headText(head)])
-        if (
-          !(await store.append(this.room, { expected: state.head, head, records, state: rows }))
-        ) {
+        const beganMs = platform.monotonic()
+        const append = { expected: state.head, head, records, state: rows }
+        if (!(await store.append(this.room, append))) {
           this.#state = undefined
           continue
         }
+        meter.took('publish_seconds', platform.monotonic() - beganMs, store.engine ?? 'other')
       }
       this.#state = commit(state, decision)
       this.#head = decision.head
       const { head, records, replies } = decision
       if (this.inspection.tap) this.#inspect(group, decision)
+      countDecision(meter, waiting, decision)
+      const beganMs = platform.monotonic()
       const confirm =
         records.length > 0 && this.#deliver(() => this.delivery.broadcast(records, head))
       for (const [i, entry] of group.entries()) this.#answer(entry, replies[i] as Reply)
       if (confirm) this.#deliver(confirm)
+      if (records.length > 0) {
+        const endedMs = platform.monotonic()
+        meter.took('broadcast_seconds', endedMs - beganMs)
+        meter.took('pubsub_lag_seconds', endedMs - (group[0] as Entry).cameMs)
+      }
       if (records.length > 0) this.#context.grew?.(this.room, records, head)
       return
     }

@@ -28,19 +28,20 @@ export class Gone extends BusError {
 }
 
 /**
- * The JSON answer to an error: `{ error: { code, message } }` with the status that goes with it; a
- * conflict has the stream's `currentRevision` beside, and who is to come again a `Retry-After`.
+ * The code of an error, and the JSON answer to it: `{ error: { code, message } }` with the status
+ * that goes with it; a conflict has the stream's `currentRevision` beside, and who is to come again
+ * a `Retry-After`.
  */
 export function errorResponse(
   c: Context,
   error: unknown,
   report: (error: unknown) => void,
-): Response {
+): { readonly code: BusErrorCode; readonly response: Response } {
   const shown = isBusError(error) && error.stage !== 'log' ? error : undefined
   if (!shown) report(error)
   const code = shown?.code ?? 'unavailable'
   const message = shown?.message ?? 'the relay could not do this'
-  if (error instanceof Gone) return c.json({ error: { code, message } }, 410)
+  if (error instanceof Gone) return { code, response: c.json({ error: { code, message } }, 410) }
   const status = STATUS[code] ?? (code === 'unavailable' ? 503 : 400)
   if (status === 401) c.header('WWW-Authenticate', 'Bearer')
   if (status === 429 || status === 503) {
@@ -48,10 +49,10 @@ export function errorResponse(
     c.header('Retry-After', String(Math.ceil(waitMs / 1_000)))
   }
   const { currentRevision } = shown ?? {}
-  return c.json(
-    { error: { code, message, ...(currentRevision !== undefined && { currentRevision }) } },
-    status,
-  )
+  const body = {
+    error: { code, message, ...(currentRevision !== undefined && { currentRevision }) },
+  }
+  return { code, response: c.json(body, status) }
 }
 
 /** A value of a request that is not what it must be. */

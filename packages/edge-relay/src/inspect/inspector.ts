@@ -24,17 +24,21 @@ import type { Auth, Identity } from '../auth.ts'
 import { type Authorize, identify } from '../authorize.ts'
 import { isNestedOver } from '../guard/nesting.ts'
 import type { Limits } from '../limits.ts'
+import type { LogFields } from '../log.ts'
+import { type Told, tellEnd } from '../operators.ts'
 import type { Platform } from '../platform.ts'
 import type { RoomHost } from '../room-host.ts'
 import type { Socket, SocketEvents } from '../socket.ts'
 import { controlText, type RoomInspector } from './room.ts'
 
-export interface InspectorContext {
+export interface InspectorContext extends Told {
   readonly limits: Limits
   readonly platform: Platform
   readonly auth: Auth | undefined
   readonly authorize?: Authorize | undefined
   readonly host: (room: string) => RoomHost
+  /** The next number of a connection. */
+  readonly number: () => number
   /** Called once, when the connection is closed. */
   readonly left: (inspector: SocketEvents) => void
   readonly report: (error: unknown, room: string) => void
@@ -53,6 +57,8 @@ const WINDOW_MS = 1_000
 const MAX_TOKEN_LENGTH = 16_384
 
 export class Inspector implements RoomInspector, SocketEvents {
+  /** Which of the relay's connections it is, in its log. */
+  readonly number: number
   readonly #socket: Socket
   readonly #admission: InspectorAdmission
   readonly #context: InspectorContext
@@ -72,6 +78,7 @@ export class Inspector implements RoomInspector, SocketEvents {
     this.#socket = socket
     this.#admission = admission
     this.#context = context
+    this.number = context.number()
     this.#openedMs = context.platform.monotonic()
     this.#lastHeardMs = this.#openedMs
   }
@@ -134,6 +141,7 @@ export class Inspector implements RoomInspector, SocketEvents {
   }
 
   onClose(): void {
+    if (this.#state !== 'closed') tellEnd(this.#context, { by: 'peer' }, this.#who)
     this.#leave(true)
   }
 
@@ -218,8 +226,13 @@ export class Inspector implements RoomInspector, SocketEvents {
   }
 
   #end(code: BusErrorCode): void {
+    tellEnd(this.#context, { by: 'relay', code }, this.#who)
     this.#leave(isRetryable(code))
     this.#socket.close(BUS_ERROR_CODES[code], code)
+  }
+
+  get #who(): LogFields {
+    return { connection: this.number, kind: 'inspector', room: this.#admission.room }
   }
 
   #leave(mayComeBack: boolean): void {

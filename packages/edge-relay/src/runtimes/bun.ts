@@ -6,11 +6,11 @@ import {
   assertHost,
   CLOSE_MS,
   cannotListen,
+  listeningAt,
   MAX_PAYLOAD_BYTES,
   protocolOf,
   type RelayServer,
   type ServeOptions,
-  urlOf,
   within,
 } from './server.ts'
 
@@ -128,7 +128,11 @@ export async function serve(
     await server.stop()
     clearTimeout(cut)
   }
-  return { url: urlOf(host, server.port), port: server.port, close: () => (closing ??= close()) }
+  return {
+    url: listeningAt(relay, host, server.port),
+    port: server.port,
+    close: () => (closing ??= close()),
+  }
 }
 
 class BunSocket implements Socket {

@@ -6,10 +6,10 @@ import {
   assertHost,
   CLOSE_MS,
   cannotListen,
+  listeningAt,
   protocolOf,
   type RelayServer,
   type ServeOptions,
-  urlOf,
   within,
 } from './server.ts'
 
@@ -98,7 +98,7 @@ export async function serve(
     await server.shutdown()
     clearTimeout(cut)
   }
-  return { url: urlOf(host, chosen), port: chosen, close: () => (closing ??= close()) }
+  return { url: listeningAt(relay, host, chosen), port: chosen, close: () => (closing ??= close()) }
 }
 
 class DenoSocket implements Socket {

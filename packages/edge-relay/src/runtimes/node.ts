@@ -11,11 +11,11 @@ import {
   assertHost,
   CLOSE_MS,
   cannotListen,
+  listeningAt,
   MAX_PAYLOAD_BYTES,
   protocolOf,
   type RelayServer,
   type ServeOptions,
-  urlOf,
 } from './server.ts'
 
 export type { RelayServer, ServeOptions } from './server.ts'
@@ -73,7 +73,7 @@ export async function serve(
   const { port: chosen } = await listen(server, host, port)
   let closing: Promise<void> | undefined
   return {
-    url: urlOf(host, chosen),
+    url: listeningAt(relay, host, chosen),
     port: chosen,
     close: () => (closing ??= close(relay, sockets, answering, server)),
   }

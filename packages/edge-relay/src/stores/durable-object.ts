@@ -32,6 +32,7 @@ export function durableObjectStore(storage: DurableObjectStorageLike): Store {
 }
 
 class DurableObjectStore extends SqlStore {
+  readonly engine = 'durable-object'
   readonly durability: Durability = 'disk'
   readonly exclusive = true
   readonly #storage: DurableObjectStorageLike

@@ -69,6 +69,12 @@ export interface RoomStats {
  * `durability` says.
  */
 export interface Store {
+  /**
+   * What it is, in metrics and logs.
+   * @default 'other'
+   */
+  readonly engine?: string
+
   /** What holds of an append that resolved `true`. */
   readonly durability: Durability
 
