@@ -49,6 +49,7 @@ export function sharedReads(store: Store, limits: SharedReadsLimits = {}): Store
 class SharedReads implements Store {
   readonly durability: Durability
   readonly exclusive: boolean
+  readonly engine: string
   readonly #store: Store
   readonly #limits: Required<SharedReadsLimits>
   /** In order of last use. */
@@ -59,6 +60,7 @@ class SharedReads implements Store {
     this.#store = store
     this.durability = store.durability
     this.exclusive = store.exclusive === true
+    this.engine = store.engine ?? 'other'
     this.#limits = { roomBytes: 4 * 1024 * 1024, bytes: 32 * 1024 * 1024, rooms: 1_000, ...limits }
   }
 
