@@ -287,6 +287,7 @@ export class Relay extends Hono<RelayEnv> {
       platform: this.#platform,
       exposition,
       draining: () => this.#draining || this.#rooms.closing,
+      described: { version: VERSION, limits: this.#limits, auth: !this.loopbackOnly },
     })
     this.use('/rooms/:room/*', async (c, next) => {
       const address = this.#addressOf(c)

@@ -112,6 +112,18 @@ describe('what is read again', () => {
     await store.close()
   })
 
+  it('begins where it begins for all who ask at once, and asks again once it was trimmed', async () => {
+    const { counting, store, writer } = setup(sqliteStore(newFile()))
+    await writer.write(3)
+    const [a, b] = await Promise.all([store.first('r'), store.first('r')])
+    expect(b).toEqual(a)
+    expect(counting.count('first', 'r')).toBe(1)
+    await store.trim('r', { events: 2, bytes: KB, since: 0 }, CHUNK)
+    expect(await store.first('r')).not.toEqual(a)
+    expect(counting.count('first', 'r')).toBe(2)
+    await store.close()
+  })
+
   it('has what was appended since, as long as somebody reads', async () => {
     const { counting, store, writer } = setup(sqliteStore(newFile()), { roomBytes: 10 * KB })
     await writer.write(3)

@@ -32,6 +32,8 @@ interface Entry {
   head: RoomHead | undefined
   /** Where it begins; known only where nobody else trims it. */
   first: RoomFirst | undefined
+  /** Being asked for; of stores that nobody else trims. */
+  asking: Promise<RoomFirst> | undefined
   /** Another one whenever what is being read may be what the room no longer is. */
   turn: number
   /** Reads that are under way, by what they ask for. */
@@ -125,10 +127,17 @@ class SharedReads implements Store {
   async first(room: string): Promise<RoomFirst> {
     const entry = this.#entry(room)
     if (entry.first) return entry.first
+    if (!this.exclusive) return this.#store.first(room)
     const { turn } = entry
-    const first = await this.#store.first(room)
-    if (this.exclusive && entry.turn === turn) entry.first = first
-    return first
+    entry.asking ??= this.#store.first(room)
+    const { asking } = entry
+    try {
+      const first = await asking
+      if (entry.turn === turn) entry.first = first
+      return first
+    } finally {
+      if (entry.asking === asking) entry.asking = undefined
+    }
   }
 
   async trim(room: string, keep: Keep, step: ReadLimit): Promise<boolean> {
@@ -189,6 +198,7 @@ class SharedReads implements Store {
       tail: undefined,
       head: undefined,
       first: undefined,
+      asking: undefined,
       turn: 0,
       reading: new Map(),
     }
@@ -226,6 +236,7 @@ class SharedReads implements Store {
     this.#resize(entry, () => undefined)
     entry.head = undefined
     entry.first = undefined
+    entry.asking = undefined
     entry.turn += 1
     entry.reading.clear()
   }

@@ -5,6 +5,7 @@ import type { Meter } from '../metrics.ts'
 import type { Platform } from '../platform.ts'
 import type { Store } from '../stores/store.ts'
 import type { Exposition } from './metrics.ts'
+import { type Described, openApi } from './openapi.ts'
 import { answerReady } from './ready.ts'
 
 /** What these routes ask. */
@@ -13,6 +14,7 @@ export interface Operated {
   readonly platform: Platform
   readonly exposition: Exposition
   readonly draining: () => boolean
+  readonly described: Described
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: whatever its environment is, these routes use nothing of it.
@@ -20,6 +22,11 @@ export function addOperatorRoutes(app: Hono<any>, operated: Operated): void {
   app.get('/health', (c) => c.json({ status: 'ok' }))
   app.get('/ready', (c) => answerReady(c, operated.store, operated.platform, operated.draining()))
   app.get('/metrics', (c) => operated.exposition.answer(c))
+  let document: string | undefined
+  app.get('/openapi.json', (c) => {
+    document ??= JSON.stringify(openApi(operated.described))
+    return c.body(document, 200, { 'Content-Type': 'application/json' })
+  })
 }
 
 /** Counts requests; sockets come by before it. */
