@@ -97,7 +97,7 @@ export class DirectPublisher {
   /** An event of ours. */
   publishSystem(type: string, data: unknown, options: EventOptions = {}): Promise<BusEvent> {
     const { composer, queue } = this.#options
-    const event = composer.reference(type, data, options, true)
+    const event = composer.reference(type, data, { ...options, scope: 'device' }, true)
     queue.add(event)
     return Promise.resolve(event)
   }

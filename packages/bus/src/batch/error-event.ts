@@ -6,11 +6,16 @@ import type { EventOptions, PublishErrorOptions, SystemEvents } from '../types.t
 const MAX_TEXT = 8_192
 const MAX_CAUSES = 8
 
-/** Whatever was thrown, as data. */
-export function errorData(
-  error: unknown,
-  { event }: PublishErrorOptions = {},
-): SystemEvents['$error'] {
+/** Whatever was thrown, as data; code of its own, as a getter is, may throw in turn. */
+export function errorData(error: unknown, options?: PublishErrorOptions): SystemEvents['$error'] {
+  try {
+    return told(error, options)
+  } catch {
+    return { name: 'Error', message: 'an error that cannot be read' }
+  }
+}
+
+function told(error: unknown, { event }: PublishErrorOptions = {}): SystemEvents['$error'] {
   const causes: { name: string; message: string }[] = []
   for (let next = causeOf(error); next !== undefined; next = causeOf(next)) {
     if (causes.length === MAX_CAUSES) break

@@ -70,15 +70,14 @@ export class Stats {
 
   snapshot(subscriptions: Iterable<Counted>, queued: number): BusStats {
     const total: TypeTally = { published: 0, received: 0, ...newTally() }
-    const types: Record<string, TypeCounts> = {}
-    for (const [type, tally] of this.#types) {
-      types[type] = { ...tally }
+    for (const tally of this.#types.values()) {
       for (const key of Object.keys(total) as (keyof TypeTally)[]) total[key] += tally[key]
     }
     return {
       ...total,
       queued,
-      types,
+      // Not one by one: a type may be named `__proto__`.
+      types: Object.fromEntries([...this.#types].map(([type, tally]) => [type, { ...tally }])),
       subscriptions: [...subscriptions].slice(-MAX_SUBSCRIPTIONS).map(subscriptionStats),
     }
   }
