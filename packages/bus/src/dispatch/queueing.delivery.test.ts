@@ -286,7 +286,7 @@ describe('`buffer`, `overflow`', () => {
     ['batch', { batch: { size: 0, ms: 1 } }],
     ['batch', { batch: { size: 2 } as never }],
     ['buffer', { buffer: 1, batch: { size: 2, ms: 1 } }],
-  ])('a wrong `%s` is refused by name: %j', (name, options) => {
+  ])('a wrong option is refused by name: %s %j', (name, options) => {
     const { bus } = new VirtualBus()
     const subscribe = () => bus.subscribe('a.b', () => {}, options)
     expect(subscribe).toThrow(expect.objectContaining({ code: 'invalid_options' }))
