@@ -42,7 +42,7 @@ test('clocks of other devices are told by the messages between them', () => {
     const peer = [...session.peers.values()].find((peer) => peer.name === name)!
     return peer.skew
   }
-  expect(skew('tab 1 · Cart')).toEqual({ ms: 0, uncertainty: 1 })
+  expect(skew('tab 1 · Cart')).toEqual({ ms: 0, uncertainty: 1.002 })
   for (const [name, off] of [
     ['orders · node', -38],
     ['warehouse · deno', 12],
@@ -53,4 +53,26 @@ test('clocks of other devices are told by the messages between them', () => {
     expect(Math.abs(ms - off), name).toBeLessThanOrEqual(uncertainty)
     expect(uncertainty, name).toBeLessThan(20)
   }
+})
+
+test('what somebody can read is told at once; of more than that, listeners hear ten times a second', () => {
+  const timing = new ManualTiming()
+  const hub = createHub([], { timing })
+  const { session } = hub
+  const told: number[] = []
+  session.subscribe(() => told.push(session.rows.next))
+  const goOn = (rows: number) => {
+    for (let tick = 0; tick < 100; tick++) {
+      for (let n = 0; n < rows; n++) hub.mark('')
+      timing.pass(10)
+    }
+  }
+  goOn(1)
+  expect(told).toHaveLength(100)
+  told.length = 0
+  // From the first moment to the last.
+  goOn(60)
+  expect(told).toHaveLength(11)
+  timing.pass(100)
+  expect(told.at(-1)).toBe(session.rows.next)
 })

@@ -1,22 +1,17 @@
 /** The columns of the log: what stands in them, how wide they are, and which go first where it is narrow. */
-import type { ReactNode } from 'react'
 import { termFor } from '../../model/index.ts'
 import type { EventRow, Session } from '../../model/model.ts'
 import type { ColumnId, Settings, TimeFormat } from '../../state/settings.ts'
 import { bytes, clockTime, count, delta, duration } from '../../ui/format.ts'
-import { Icon } from '../../ui/icon.tsx'
 import { peerName, publisherName } from '../../ui/peer-name.ts'
-import { DeliveredCell, TypeCell } from './cells.tsx'
-
-export interface CellContext {
-  readonly session: Session
-  readonly time: TimeFormat
-  /** The data on one line, where it was asked for. */
-  readonly preview: string | undefined
-  /** When the row above was, and when the first one: where the time is told from. */
-  readonly above: number | undefined
-  readonly start: number
-}
+import {
+  type Cell,
+  type CellContext,
+  deliveredCell,
+  directionCell,
+  gotText,
+  typeCell,
+} from './cells.ts'
 
 export interface Column {
   readonly id: ColumnId
@@ -31,7 +26,8 @@ export interface Column {
   /** px of the list from which it is shown at all. */
   readonly from?: number
   text(row: EventRow, context: CellContext): string
-  cell?(row: EventRow, context: CellContext): ReactNode
+  /** Where more than the text is in it. */
+  readonly cell?: Cell
   /** The term that lets rows like this one through. */
   term?(row: EventRow, context: CellContext): string | undefined
 }
@@ -53,11 +49,7 @@ export const COLUMNS: readonly Column[] = [
     width: 32,
     leaves: 6,
     text: (row) => (row.direction === 'out' ? 'out' : 'in'),
-    cell: (row) => (
-      <span className={`direction-${row.direction}`}>
-        <Icon name={row.direction} label={row.direction} />
-      </span>
-    ),
+    cell: directionCell,
   },
   {
     id: 'type',
@@ -66,7 +58,7 @@ export const COLUMNS: readonly Column[] = [
     width: 150,
     leaves: 0,
     text: (row) => row.event.type,
-    cell: (row) => <TypeCell row={row} />,
+    cell: typeCell,
     term: (row) => termFor('type', row.event.type),
   },
   {
@@ -99,12 +91,12 @@ export const COLUMNS: readonly Column[] = [
   {
     id: 'delivered',
     label: 'Got',
-    title: 'Deliveries made, of those expected',
+    title: 'Deliveries made, of those expected; ? where that was not captured',
     width: 62,
     numeric: true,
     leaves: 4,
-    text: (row) => `${row.delivered}/${row.expected}`,
-    cell: (row) => <DeliveredCell row={row} />,
+    text: gotText,
+    cell: deliveredCell,
   },
   {
     id: 'duration',
@@ -153,10 +145,11 @@ export const COLUMNS: readonly Column[] = [
   {
     id: 'state',
     label: 'State',
-    title: 'How far it is: pending, logged, relayed, refused, failed, or cast without a log',
+    title:
+      'How far it is: pending, logged, relayed, refused, failed, cast without a log, or not known',
     width: 70,
     leaves: 11,
-    text: (row) => row.state,
+    text: (row) => (row.state === 'unknown' ? 'not known' : row.state),
     term: (row) => `state:${row.state}`,
   },
 ]
