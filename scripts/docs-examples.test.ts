@@ -28,6 +28,7 @@ const texts = [
   'CHANGELOG.md',
   'CONTRIBUTING.md',
   'SECURITY.md',
+  'docs/operations.md',
   'docs/protocol.md',
   'docs/links.md',
 ]
