@@ -31,6 +31,7 @@ const texts = [
   'docs/operations.md',
   'docs/protocol.md',
   'docs/links.md',
+  'docs/threat-model.md',
 ]
 const read = (path: string) => readFileSync(join(root, path), 'utf8')
 

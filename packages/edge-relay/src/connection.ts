@@ -37,8 +37,8 @@ import type { AdmittedReply } from './commands.ts'
 import type { Member, ReadRights } from './delivery.ts'
 import { costOf } from './guard/bucket.ts'
 import { InOrder } from './guard/in-order.ts'
-import { Meter } from './guard/meter.ts'
 import { isNestedOver } from './guard/nesting.ts'
+import { Pace } from './guard/pace.ts'
 import { Permits } from './guard/permits.ts'
 import type { TappedDevice } from './inspect/room.ts'
 import { faultOf, linesOf } from './judge.ts'
@@ -105,7 +105,7 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
   #state: 'waiting' | 'joining' | 'open' | 'closed' = 'waiting'
   #host: RoomHost | undefined
   #mayPublish: (type: string) => boolean = NO_RIGHTS.mayRead
-  readonly #meter: Meter
+  readonly #pace: Pace
   readonly #permits: Permits
   readonly #answers = new InOrder()
   #drained: (() => void) | undefined
@@ -125,7 +125,7 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
     this.#openedMs = context.platform.monotonic()
     this.#lastHeardMs = this.#openedMs
     this.lastSentMs = this.#openedMs
-    this.#meter = new Meter(context.limits.connectionRate, this.#openedMs)
+    this.#pace = new Pace(context.limits.connectionRate, this.#openedMs)
     this.#permits = new Permits(context, admission.room)
   }
 
@@ -219,7 +219,10 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
       throw new BusError('bad_frame', `a frame is nested at most ${nesting} deep`)
     const decoded = decodeFrame(message)
     if (!decoded) return
-    const { frame } = decoded
+    const { frame, data } = decoded
+    const { length } = message as string
+    const nowMs = this.#context.platform.monotonic()
+    const waitMs = this.#pace.take(costOf(data.length, length), nowMs)
     if (this.#state === 'waiting' && frame.frame === 'hello') {
       this.#state = 'joining'
       this.#join(frame).catch((error: unknown) => this.#failWith(error))
@@ -233,14 +236,12 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
         `${frame.frame} before welcome; the first frame must be hello`,
       )
     }
-    this.#serve(this.#host as RoomHost, decoded, (message as string).length)
+    if (waitMs > 0) this.#holdOff(this.#host as RoomHost, frame, waitMs)
+    else this.#serve(this.#host as RoomHost, decoded, length)
   }
 
   #serve(host: RoomHost, { frame, data }: Decoded<Frame>, bytes: number): void {
-    const now = this.#context.platform.monotonic()
-    const waitMs = this.#meter.take(costOf(data.length, bytes), now)
-    if (waitMs > 0) this.#holdOff(host, frame, waitMs)
-    else if (frame.frame === 'ping') host.delivery.heartbeat(this)
+    if (frame.frame === 'ping') host.delivery.heartbeat(this)
     else if (frame.frame === 'publish') this.#publish(host, frame, data, bytes)
     else if (frame.frame === 'cast') this.#cast(host, frame, data, bytes)
     else if (frame.frame === 'presence') this.#presence(host, frame, bytes)

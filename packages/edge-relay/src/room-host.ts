@@ -84,6 +84,7 @@ export class RoomHost {
   #deleting: Promise<boolean> | undefined
   #users = 0
   #idle: (() => void)[] = []
+  #stopReading: (() => void) | undefined
 
   constructor(room: string, context: HostContext) {
     this.room = room
@@ -196,6 +197,7 @@ export class RoomHost {
   /** Takes no more commands; resolves when those it has are answered. */
   async drain(): Promise<void> {
     this.#closing = true
+    this.#stopReading?.()
     await this.#quiet()
   }
 
@@ -270,12 +272,13 @@ export class RoomHost {
   }
 
   async #run(): Promise<void> {
-    while (this.#queue.length > 0) {
+    do {
       const group = this.#queue.splice(0, decidable(this.#queue))
       try {
         await this.#write(group)
       } catch (error) {
         this.#state = undefined
+        this.#readLater()
         this.#context.report(error, this.room)
         const failure = new BusError('unavailable', 'the room cannot be written now', {
           cause: error,
@@ -283,9 +286,27 @@ export class RoomHost {
         for (const entry of group) this.#answer(entry, failure)
       }
       for (const { bytes } of group) this.#queuedBytes -= bytes
-    }
+    } while (this.#queue.length > 0)
     this.#running = false
     for (const resolve of this.#idle.splice(0)) resolve()
+  }
+
+  /**
+   * An append that failed may have been carried out all the same. Where nobody asks again, those who
+   * listen would not hear of it before the next command.
+   */
+  #readLater(): void {
+    if (this.#closing) return
+    this.#stopReading ??= this.#context.platform.every(RETRY_AFTER_MS, () => {
+      if (this.#running || this.#deleting) return
+      if (this.#state) {
+        this.#stopReading?.()
+        this.#stopReading = undefined
+        return
+      }
+      this.#running = true
+      void this.#run()
+    })
   }
 
   async #write(group: readonly Entry[]): Promise<void> {
@@ -401,7 +422,10 @@ export class RoomHost {
       // Another log, or an older copy of this one: every device must compare what it holds anew.
       this.delivery.failAll(new BusError('going_away', 'the room was restored'))
       this.#context.restored?.(this.room)
-    } else if (before && before.place < head.place) this.delivery.pullAll()
+    } else if (before && before.place < head.place) {
+      this.delivery.pullAll()
+      this.#context.grew?.(this.room, [], head)
+    }
     return this.#state
   }
 }

@@ -3,11 +3,9 @@
  * of what ran here.
  */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { request } from 'node:http'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { INSPECT_SUBPROTOCOL } from '@crosstown/bus/inspect'
 import { BUS_ERROR_CODES, encodeFrame, SUBPROTOCOL } from '@crosstown/bus/protocol'
@@ -15,6 +13,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { EventStreamProbe } from '../testing/event-stream-probe.ts'
 import { connectInspector } from '../testing/inspector.ts'
 import { connectProbe, headerOf, helloOf, publishOf } from '../testing/probe.ts'
+import { masked, refusal, upgraded } from '../testing/raw-upgrade.ts'
 import { endAll, type Flags, type RelayProcessHandle, RUNTIMES } from '../testing/relay-process.ts'
 
 let folder = ''
@@ -39,34 +38,6 @@ async function joined(url: string, device: string, extra = {}) {
   const probe = await connectProbe(url)
   const { from, head } = await probe.join(device, extra)
   return Object.assign(probe, { from, head })
-}
-
-/** What the server answers to an upgrade that it refuses. */
-function refusal(url: string, headers: Record<string, string>): Promise<[number, string]> {
-  return new Promise((resolve, reject) => {
-    const asked = request(url.replace('ws', 'http'), {
-      headers: {
-        connection: 'Upgrade',
-        upgrade: 'websocket',
-        'sec-websocket-version': '13',
-        'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==',
-        'sec-websocket-protocol': SUBPROTOCOL,
-        ...headers,
-      },
-    })
-    asked.on('upgrade', (_, socket) => {
-      socket.destroy()
-      reject(new Error('it was upgraded'))
-    })
-    asked.on('response', async (response) => {
-      let body = ''
-      for await (const chunk of response) body += String(chunk)
-      const { error } = JSON.parse(body) as { error: { code: string } }
-      resolve([response.statusCode ?? 0, error.code])
-    })
-    asked.on('error', reject)
-    asked.end()
-  })
 }
 
 /** Devices that the relay has in the room, of which there is a log only once somebody published. */
@@ -397,37 +368,6 @@ const POINTS: readonly Point[] = [
     },
   },
 ]
-
-/** A socket that was upgraded by hand, so that it can be left unread. */
-function upgraded(url: string): Promise<Duplex> {
-  return new Promise((resolve, reject) => {
-    const asked = request(url.replace('ws', 'http'), {
-      headers: {
-        connection: 'Upgrade',
-        upgrade: 'websocket',
-        'sec-websocket-version': '13',
-        'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==',
-        'sec-websocket-protocol': SUBPROTOCOL,
-      },
-    })
-    asked.on('upgrade', (_, socket) => {
-      socket.on('error', () => {})
-      resolve(socket)
-    })
-    asked.on('error', reject)
-    asked.end()
-  })
-}
-
-/** A text message as a client must send it, with a mask of zeros (RFC 6455, 5.3). */
-function masked(text: string): Buffer {
-  const body = Buffer.from(text)
-  const head = Buffer.alloc(8)
-  head[0] = 0x81
-  head[1] = 0x80 | 126
-  head.writeUInt16BE(body.length, 2)
-  return Buffer.concat([head, body])
-}
 
 const outcomes = new Map<string, Map<string, string>>()
 

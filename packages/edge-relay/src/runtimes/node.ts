@@ -20,6 +20,8 @@ import {
 
 export type { RelayServer, ServeOptions } from './server.ts'
 
+/** How long the other side has to answer a close; the types of `ws` do not know it yet. */
+const ANSWERS = { closeTimeout: 5_000 }
 /** How often Node looks for requests that do not end. */
 const CHECK_MS = 5_000
 
@@ -42,6 +44,7 @@ export async function serve(
     noServer: true,
     maxPayload: MAX_PAYLOAD_BYTES,
     perMessageDeflate: false,
+    ...ANSWERS,
     handleProtocols: (_, request) => protocols.get(request) ?? false,
   })
   const { bodyMs, helloMs } = relay.limits
