@@ -40,10 +40,13 @@ export function serveCommand(): Command {
     .option('--host <name>', 'address to listen on', '127.0.0.1')
     .option('--port <number>', 'port to listen on; 0 picks a free one', parsePort, 8787)
     .option('--store <spec>', 'where rooms are kept: memory, or sqlite:<path>', 'memory')
-    .option(
-      '--origins <list>',
-      'origins of pages that may come, with commas between (default: this machine)',
-      parseList,
+    .addOption(
+      new Option(
+        '--origins <list>',
+        'origins of pages that may come, with commas between (default: this machine)',
+      )
+        .env('CROSSTOWN_ORIGINS')
+        .argParser(parseList),
     )
     .option('--auth <file>', 'module whose default export is the auth function')
     .addOption(
