@@ -190,7 +190,7 @@ export class Relay extends Hono<RelayEnv> {
     })
     const access = checkAccess(options.metrics ?? (this.#auth ? false : 'open'))
     this.#addRoutes(new Exposition(this.#measured(), access, this.#platform))
-    this.#log('info', 'start', { ...this.#nature(), auth: this.#auth !== undefined })
+    this.#log('start', { ...this.#nature(), auth: this.#auth !== undefined })
     const { inspector } = options
     if (inspector) {
       this.get('/inspector', redirectToInspector)
@@ -238,7 +238,7 @@ export class Relay extends Hono<RelayEnv> {
   async #deleteRoom(room: string, subject?: string): Promise<boolean> {
     const deleted = await this.#rooms.delete(room)
     const who = subject === undefined ? {} : { subject }
-    if (deleted) this.#log('warn', 'delete', { room, ...who })
+    if (deleted) this.#log('delete', { room, ...who })
     return deleted
   }
 
@@ -252,14 +252,14 @@ export class Relay extends Hono<RelayEnv> {
 
   /** Called by what serves it, with the address where it can be reached. @internal */
   listening(url: string): void {
-    this.#log('info', 'listen', { url })
+    this.#log('listen', { url })
   }
 
   /** Answers what was asked, sends every device away to come back later, and closes the store. */
   async close(): Promise<void> {
     await this.#rooms.close()
     await this.#store.close()
-    this.#log('info', 'end')
+    this.#log('end')
   }
 
   #nature(): { readonly version: string; readonly engine: string; readonly durability: string } {

@@ -136,7 +136,7 @@ export class Rooms {
     this.#connections.add(connection)
     this.#meter.count('connections_accepted_total', 1, kind)
     const from = origin === undefined ? {} : { origin }
-    this.#log('info', 'open', { connection: connection.number, kind, room, ...from })
+    this.#log('open', { connection: connection.number, kind, room, ...from })
     if (this.#closing) this.#sendAway([connection])
     else this.#stopTimer ??= this.#context.platform.every(TICK_MS, () => this.#tick())
     return connection
@@ -151,7 +151,7 @@ export class Rooms {
   /** Answers what was asked, then sends everyone away. */
   async close(): Promise<void> {
     this.#closing = true
-    this.#log('info', 'drain', { connections: this.#connections.size })
+    this.#log('drain', { connections: this.#connections.size })
     await Promise.all([...this.#hosts.values()].map((host) => host.drain()))
     for (const { inspection } of this.#hosts.values()) inspection.close()
     this.#sendAway([...this.#connections])
