@@ -57,6 +57,13 @@ export class Stage {
     return [...this.#places.values()]
   }
 
+  /** Those with whom somebody is who has a log, and so a way to the relay. */
+  get connected(): readonly Place[] {
+    return this.open.filter(({ context, instance: { device, disk, memory } }) => {
+      return context.alive && (disk || memory || device.contexts.some(({ hasDisk }) => hasDisk))
+    })
+  }
+
   /** Who of them the relay refuses. */
   get refused(): readonly Place[] {
     return this.open.filter(

@@ -404,12 +404,12 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
     const secretHash = await platform.sha256(hello.device.secret)
     if (this.closed) return
     const host = hostOf(room)
-    const { device, log, subject: owner, terms } = hello
+    const { confirmed, cursor, device, log, subject: owner, terms } = hello
     const release = host.retain()
     try {
       const { subject } = identity
       const who = { device: device.id, secretHash, subject }
-      const admitted = await host.hello({ ...who, log, owner, terms })
+      const admitted = await host.hello({ ...who, log, owner, terms, cursor, confirmed })
       if (this.closed) return
       const resume = await resumeAt(store, room, host.head, hello, identity.rights.history)
       if (!this.closed) this.#welcome(host, hello, identity, admitted, resume)

@@ -84,6 +84,25 @@ export class Rooms {
     return host
   }
 
+  /**
+   * Deletes a room, and sends its devices away to come back; resolves whether there was one.
+   *
+   * @throws {BusError} going_away, unavailable
+   */
+  async delete(room: string): Promise<boolean> {
+    const host = this.host(room)
+    const release = host.retain()
+    try {
+      const deleted = await host.delete()
+      if (deleted) this.#meter.count('rooms_deleted_total')
+      return deleted
+    } finally {
+      release()
+      this.#retention.forget(room)
+      this.#retention.purge()
+    }
+  }
+
   /** Number of devices connected to a room. */
   connections(room: string): number {
     return this.#hosts.get(room)?.delivery.size ?? 0

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { BusError } from '@crosstown/bus/protocol'
@@ -6,6 +6,7 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import type { Auth } from '../auth.ts'
 import type { Authorize } from '../authorize.ts'
 import type { MetricsAccess } from '../http/metrics.ts'
+import type { RoomRetention } from '../keeping.ts'
 import { DEFAULT_LIMITS } from '../limits.ts'
 import { LOG_LEVELS, type LogFormat, type LogLevel, type LogSink, logLine } from '../log.ts'
 import { createRelay, type Relay, type RelayOptions } from '../relay.ts'
@@ -23,6 +24,7 @@ interface ServeFlags {
   readonly logLevel?: LogLevel
   readonly metrics?: string
   readonly drain: number
+  readonly retention?: string
   readonly roomDays?: number
   readonly roomEvents?: number
   readonly roomBytes?: number
@@ -39,10 +41,13 @@ export function serveCommand(): Command {
     .option('--host <name>', 'address to listen on', '127.0.0.1')
     .option('--port <number>', 'port to listen on; 0 picks a free one', parsePort, 8787)
     .option('--store <spec>', 'where rooms are kept: memory, or sqlite:<path>', 'memory')
-    .option(
-      '--origins <list>',
-      'origins of pages that may come, with commas between (default: this machine)',
-      parseList,
+    .addOption(
+      new Option(
+        '--origins <list>',
+        'origins of pages that may come, with commas between (default: this machine)',
+      )
+        .env('CROSSTOWN_ORIGINS')
+        .argParser(parseList),
     )
     .option(
       '--auth <file>',
@@ -84,6 +89,10 @@ export function serveCommand(): Command {
       'proxies that stand before the relay and add to X-Forwarded-For (default: 0)',
       parseCount,
     )
+    .option(
+      '--retention <file>',
+      'JSON file: { "<room>" or "<beginning>*": { roomDays, roomEvents, roomBytes } }',
+    )
     .option('--inspector <folder>', 'folder of the panel to serve (default: that of this project)')
     .option('--no-inspector', 'serve no panel at /inspector')
     .action(run)
@@ -103,6 +112,7 @@ async function run(flags: ServeFlags): Promise<void> {
     ...(origins && { origins }),
     ...(flags.trustProxy !== undefined && { trustProxy: flags.trustProxy }),
     ...(inspector && { inspector }),
+    ...(flags.retention !== undefined && { retention: retentionIn(flags.retention) }),
     ...(flags.metrics !== undefined && { metrics: metricsAccess(flags.metrics) }),
     log: logTo(flags),
   }
@@ -148,6 +158,16 @@ function metricsAccess(who: string): MetricsAccess {
   const file = /^token:(.+)$/.exec(who)?.[1]
   if (file !== undefined) return { token: tokenIn(file, '--metrics') }
   throw new BusError('invalid_options', `--metrics ${who}: use open, off, or token:./file`)
+}
+
+/** @throws {BusError} invalid_options */
+function retentionIn(file: string): RoomRetention {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as RoomRetention
+  } catch (cause) {
+    const what = cause instanceof Error ? cause.message : String(cause)
+    throw new BusError('invalid_options', `--retention ${file} cannot be read: ${what}`, { cause })
+  }
 }
 
 /** Where the panel was built to; `undefined` where it was not. @throws {BusError} invalid_options */

@@ -286,6 +286,45 @@ const POINTS: readonly Point[] = [
     },
   },
   {
+    title: 'it says whether it is ready, what its routes are, and what it counted',
+    async run(start) {
+      const { url } = await start()
+      await post(url, [{ type: 'a.b' }])
+      const ready = await fetch(`${url}/ready`)
+      expect([ready.status, await ready.json()]).toEqual([200, { status: 'ready' }])
+      const document = (await (await fetch(`${url}/openapi.json`)).json()) as { paths: object }
+      expect(document.paths).toHaveProperty('/rooms/{room}/events')
+      const metrics = await fetch(`${url}/metrics`)
+      const text = await metrics.text()
+      // Where each room is an object there is nothing that could count them all, and it says so.
+      if (metrics.status === 404) expect(text).toContain('Durable Object')
+      else expect(text).toContain('\ncrosstown_events_total 1\n')
+    },
+  },
+  {
+    title: 'a room that is deleted is gone, and its devices come back into an empty one',
+    async run(start) {
+      const { socket, url } = await start({ file: newFile() })
+      const one = await joined(socket, 'one')
+      one.send(publishOf(1, undefined, ['a-1']), ['1'])
+      const { frame } = await one.next('stream')
+      const confirmed = { batch: 1, id: 'a-1' }
+      expect((await fetch(`${url}/rooms/42`, { method: 'DELETE' })).status).toBe(204)
+      await one.end()
+      expect((await fetch(`${url}/rooms/42/stats`)).status).toBe(404)
+      expect((await fetch(`${url}/rooms/42`, { method: 'DELETE' })).status).toBe(404)
+      const again = await connectProbe(socket)
+      const welcome = await again.join('one', { cursor: frame.position, confirmed })
+      expect(welcome).toMatchObject({ reason: 'new_epoch', taken: confirmed })
+      again.send(publishOf(2, 1, ['a-2']), ['2'])
+      await again.next('ack')
+      const { events } = (await (await fetch(`${url}/rooms/42/events`)).json()) as {
+        events: { id: string }[]
+      }
+      expect(events.map(({ id }) => id)).toEqual(['a-2'])
+    },
+  },
+  {
     title: 'an event stream goes on where the one before it ended',
     async run(start) {
       const { url } = await start()

@@ -21,7 +21,10 @@ export interface RelayProcessHandle {
   end(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null>
 }
 
-/** Of room `42`. */
+/** The room that tests meet in. */
+export const ROOM = '42'
+
+/** Of that room. */
 export function socketOf(url: string): string {
-  return `${url.replace('http', 'ws')}/rooms/42/socket`
+  return `${url.replace('http', 'ws')}/rooms/${ROOM}/socket`
 }
