@@ -498,7 +498,7 @@ describe.each(processes)('a relay on $name', ({ name, start }) => {
         'helloMs=1000',
         'bodyMs=1000',
         'connectionRate=50',
-        'addressRequests=20',
+        'addressRequests=5',
         'addressConnections=3',
         'connections=12',
       )
@@ -532,12 +532,14 @@ describe.each(processes)('a relay on $name', ({ name, start }) => {
 
     tried('answers one address so often, and the others all the same', async () => {
       const ask = (address: string) => narrow.ask('/rooms/42/stats', { headers: from(address) })
-      const statuses = new Set<number>()
-      for (let n = 0; n < 400; n++) statuses.add((await ask('203.0.113.9')).status)
-      expect(statuses).toEqual(new Set([401, 429]))
+      const answers = []
+      do answers.push(await ask('203.0.113.9'))
+      while (answers.at(-1)?.status === 401)
+      expect(answers.length).toBeGreaterThan(50)
+      const [last] = answers.slice(-1)
+      expect([last?.status, last?.code]).toEqual([429, 'rate_limited'])
+      expect(last?.headers.get('retry-after')).toMatch(/^[1-9]\d*$/)
       expect((await ask('203.0.113.10')).status).toBe(401)
-      const { headers } = await ask('203.0.113.9')
-      expect(headers.get('retry-after')).toMatch(/^[1-9]\d*$/)
     })
 
     tried('ends a connection that floods it, and the others go on', async () => {
