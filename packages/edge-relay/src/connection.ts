@@ -255,9 +255,19 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
   #holdOff(host: RoomHost, frame: Frame, retryAfterMs: number): void {
     const code = 'rate_limited'
     if (frame.frame === 'token') throw new BusError(code, 'too many frames in a short time')
-    if (frame.frame !== 'publish') return
-    host.inspection.tap?.rejected(this.name, frame, code)
-    this.#answer(this.#answers.ask(), { frame: 'reject', batch: frame.batch, code, retryAfterMs })
+    if (frame.frame === 'publish')
+      this.#reject(host, frame, this.#answers.ask(), { code, retryAfterMs })
+  }
+
+  #reject(
+    host: RoomHost,
+    frame: PublishFrame,
+    inTurn: (send: () => void) => void,
+    why: Pick<RejectFrame, 'code' | 'retryAfterMs'>,
+  ): void {
+    host.inspection.tap?.rejected(this.name, frame, why.code)
+    this.#context.meter.count('reply_errors_total', 1, why.code)
+    this.#answer(inTurn, { frame: 'reject', batch: frame.batch, ...why })
   }
 
   #answer(inTurn: (send: () => void) => void, answer: AckFrame | RejectFrame): void {
@@ -270,7 +280,6 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
     }
     const lines = linesOf(frame.events)
     host.inspection.tap?.received(this.name, { frame, lines, data })
-    const { batch } = frame
     const inTurn = this.#answers.ask()
     this.#authorized(
       frame,
@@ -279,10 +288,7 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
         host.publish({ device: this.device, mayPublish, frame, lines, data }, bytes, (reply) => {
           if ('frame' in reply) this.#answer(inTurn, reply)
         }),
-      ({ code }, retryAfterMs) => {
-        host.inspection.tap?.rejected(this.name, frame, code)
-        this.#answer(inTurn, { frame: 'reject', batch, code, retryAfterMs })
-      },
+      ({ code }, retryAfterMs) => this.#reject(host, frame, inTurn, { code, retryAfterMs }),
     )
   }
 
