@@ -29,6 +29,7 @@ const readmes = [
   'docs/inspect.md',
   'docs/react.md',
   'docs/frameworks.md',
+  'docs/delivery.md',
 ]
 const texts = [
   ...readmes,

@@ -246,7 +246,7 @@ describe('records', () => {
     expect(platform.timers).toBe(0)
   })
 
-  it('of what was begun before anybody looked say no time that it did not take', async () => {
+  it('of what was begun before anybody looked say no time but what it took', async () => {
     const page = new Page()
     const { bus, network, inspector } = page
     const ends: (() => void)[] = []
@@ -258,8 +258,10 @@ describe('records', () => {
     await page.attach()
     for (const end of ends) end()
     await network.run(100)
-    expect(inspector.of('failed')).toMatchObject([{ sub: 2, ms: 0 }])
-    for (const { ms } of inspector.of('handled')) expect(ms).toEqual([0])
+    expect(inspector.of('failed')).toMatchObject([{ sub: 2 }])
+    const times = inspector.of('handled').flatMap(({ ms }) => ms)
+    for (const ms of [...times, ...inspector.of('failed').map(({ ms }) => ms)])
+      expect(ms).toBeLessThan(1_000)
   })
 
   it('of what is watched for come in time, though so much happens that no timer runs', async () => {
