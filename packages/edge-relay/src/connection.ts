@@ -41,7 +41,7 @@ import { headPosition } from './record.ts'
 import { type Resume, resumeAt } from './resume.ts'
 import { isSameTerm } from './room.ts'
 import type { RoomHost } from './room-host.ts'
-import type { Socket, SocketEvents } from './socket.ts'
+import { LOW_WATER_BYTES, type Socket, type SocketEvents } from './socket.ts'
 import type { Store } from './stores/store.ts'
 
 /** What a connection needs of its relay. */
@@ -63,6 +63,43 @@ export interface Admission {
   /** It came to inspect the room, by the subprotocol for that. */
   readonly inspect?: true
 }
+
+/** What is left of a connection while nobody of the relay is in memory. */
+export interface ConnectionSnapshot {
+  /** JSON of what seldom changes: {@link Fixed}. */
+  readonly fixed: string
+  /** By `Platform.monotonic`, which has to go on meanwhile. */
+  readonly openedMs: number
+  readonly heardMs: number
+  readonly place: number
+  readonly position: string
+  /** JSON of who it said is there, and what it was told of the others. */
+  readonly present?: string
+  readonly told?: number | undefined
+  /** It was in the middle of something, which is lost with the memory of it. */
+  readonly busy: boolean
+}
+
+interface Fixed {
+  readonly admission: Admission
+  readonly joined?: Joined
+}
+
+/** What a welcome made of a connection. */
+interface Joined {
+  readonly device: string
+  readonly identity: Identity
+  readonly types: readonly string[] | undefined
+  readonly copy: boolean
+}
+
+/** The room that a snapshot's connection was in. */
+export function admissionOf({ fixed }: ConnectionSnapshot): Admission {
+  return (JSON.parse(fixed) as Fixed).admission
+}
+
+/** Over how long the return is spread of those who cannot go on. */
+const RESUME_JITTER_MS = 2_000
 
 const NO_RIGHTS: ReadRights = { key: '', mayRead: () => false }
 
@@ -88,8 +125,12 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
   #mayPublish: (type: string) => boolean = NO_RIGHTS.mayRead
   #drained: (() => void) | undefined
   #pausedSinceMs = 0
-  readonly #openedMs: number
+  #openedMs: number
   #lastHeardMs: number
+  #fixed: string
+  #joined: Joined | undefined
+  /** Batches that were not answered yet, and tokens. */
+  #unanswered = 0
   #identity: Identity | undefined
   /** When the token ends, by the clock that nobody sets. */
   #expiresMs = Number.POSITIVE_INFINITY
@@ -98,6 +139,7 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
     this.#socket = socket
     this.#admission = admission
     this.#context = context
+    this.#fixed = JSON.stringify({ admission } satisfies Fixed)
     this.#openedMs = context.platform.monotonic()
     this.#lastHeardMs = this.#openedMs
     this.lastSentMs = this.#openedMs
@@ -151,13 +193,66 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
         this.fail(new BusError('timeout', `no hello within ${helloMs} ms`))
     } else if (nowMs >= this.#expiresMs) {
       this.fail(new BusError('token_expired', 'the token has ended'))
-    } else if (nowMs - this.#lastHeardMs >= silenceMs) {
+    } else if (nowMs - this.#heardMs >= silenceMs) {
       this.fail(new BusError('silent', `nothing was heard for ${silenceMs} ms`))
     } else if (this.#drained) {
       // A socket tells of its low mark only, which may be above `pauseBytes`.
       if (this.bufferedAmount <= pauseBytes) this.onDrain()
       else if (nowMs - this.#pausedSinceMs >= slowReaderMs) this.#end('slow_reader')
     }
+  }
+
+  /** Whether it was not told yet that it may be here. */
+  get waiting(): boolean {
+    return this.#state === 'waiting' || this.#state === 'joining'
+  }
+
+  /** Until when nothing is to be done for it, as far as is known now. */
+  get dueMs(): number {
+    const { helloMs, silenceMs } = this.#context.limits
+    if (this.#state === 'closed') return Number.POSITIVE_INFINITY
+    if (this.#state !== 'open') return this.#openedMs + helloMs
+    if (this.#unanswered > 0 || (this.attached && !this.live)) return Number.NEGATIVE_INFINITY
+    return Math.min(this.#expiresMs, this.#heardMs + silenceMs)
+  }
+
+  /** What to go on from, where this object goes out of memory and its socket stays. */
+  get snapshot(): ConnectionSnapshot {
+    const host = this.#host
+    return {
+      fixed: this.#fixed,
+      openedMs: this.#openedMs,
+      heardMs: this.#lastHeardMs,
+      place: this.place,
+      position: this.position,
+      ...host?.presence.of(this),
+      // Taps that go on for an inspector nobody remembers end with their connection only.
+      busy: this.#state === 'joining' || this.#unanswered > 0 || host?.inspection.tap !== undefined,
+    }
+  }
+
+  /** Goes on as the connection of a snapshot; its room is in memory. */
+  resume(snapshot: ConnectionSnapshot, host: RoomHost): void {
+    const { joined } = JSON.parse(snapshot.fixed) as Fixed
+    const { openedMs, heardMs, place, position, present, told, busy } = snapshot
+    this.#openedMs = openedMs
+    this.#lastHeardMs = heardMs
+    if (!busy && !joined) return
+    const { epoch, place: end } = host.head
+    const fits = position.startsWith(`${epoch}.`) && place <= end
+    if (busy || !joined || !host.device(joined.device) || !fits) {
+      this.goAway(0, RESUME_JITTER_MS)
+      return
+    }
+    this.#enter(host, joined, place, position)
+    this.#takeOn(joined.identity)
+    if (joined.copy) return
+    this.#attach(host, end)
+    if (present !== undefined) host.presence.resume(this, present, told)
+  }
+
+  get #heardMs(): number {
+    return Math.max(this.#lastHeardMs, this.#socket.pingedMs ?? 0)
   }
 
   onMessage(message: unknown): void {
@@ -212,9 +307,15 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
     else if (frame.frame === 'cast') this.#cast(host, frame, data)
     else if (frame.frame === 'presence') this.#presence(host, frame, bytes)
     else if (frame.frame === 'inspect') host.inspection.heard(this, frame.text)
+    else if (frame.frame === 'credit') this.#credit(frame.bytes)
     else if (frame.frame === 'token')
       this.#renew(frame.token).catch((error: unknown) => this.#failWith(error))
     else throw new BusError('bad_frame', `${frame.frame} is not for the relay, or not now`)
+  }
+
+  #credit(bytes: number): void {
+    this.#socket.credits?.took(bytes)
+    if (this.bufferedAmount <= LOW_WATER_BYTES) this.onDrain()
   }
 
   #publish(host: RoomHost, frame: PublishFrame, data: readonly string[], bytes: number): void {
@@ -223,6 +324,7 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
     }
     const lines = linesOf(frame.events)
     host.inspection.tap?.received(this.name, { frame, lines, data })
+    this.#unanswered += 1
     host.publish(
       {
         device: this.device,
@@ -233,6 +335,7 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
       },
       bytes,
       (reply) => {
+        this.#unanswered -= 1
         if ('frame' in reply) this.send(encodeFrame(reply))
       },
     )
@@ -274,12 +377,15 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
   async #renew(token: string): Promise<void> {
     const before = this.#identity
     let identity: Identity
+    this.#unanswered += 1
     try {
       identity = await this.#identify(token)
     } catch (error) {
       // The token it has is good until it ends; then the device comes back with another.
       if (isBusError(error, 'unavailable')) return
       throw error
+    } finally {
+      this.#unanswered -= 1
     }
     if (this.closed || !before) return
     if (identity.subject !== before.subject)
@@ -293,6 +399,8 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
   #takeOn(identity: Identity): { readonly expiresInMs?: number } {
     const { platform } = this.#context
     this.#identity = identity
+    if (this.#joined && this.#joined.identity !== identity)
+      this.#keep({ ...this.#joined, identity })
     this.#expiresMs = Number.POSITIVE_INFINITY
     if (identity.expiresAt === undefined) return {}
     const expiresInMs = Math.max(0, identity.expiresAt - platform.now())
@@ -351,17 +459,9 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
       throw new BusError('unavailable', 'the room was read anew while this device joined')
     }
     const { place, ...answer } = resume
-    this.#host = host
-    this.#mayPublish = host.publishRights(rights.publish)
-    this.device = hello.device.id
-    this.name = deviceName(this.device)
-    if (this.#context.auth) this.subject = subject
-    this.sees = rights.subscribe.length > 0 && rights.presence !== false
-    this.rights = rights
-    this.reads = host.delivery.rights(rights.subscribe, hello.types)
-    this.place = place
-    this.position = resume.from
-    this.#state = 'open'
+    const { device, types } = hello
+    this.#enter(host, { device: device.id, identity, types, copy }, place, resume.from)
+    const { credits } = this.#socket
     this.send(
       encodeFrame({
         frame: 'welcome',
@@ -377,18 +477,48 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
           frameBytes: MAX_FRAME_BYTES,
           batchEvents: MAX_BATCH_EVENTS,
           heartbeatMs: limits.heartbeatMs,
+          ...(credits && { creditBytes: creditBytes(limits) }),
         },
         durability: store.durability,
         ...this.#takeOn(identity),
       }),
     )
+    credits?.begin()
     // A copy learns that it is one, and no more: what is the other's own must not reach it as its.
     if (this.closed || copy) return
     host.delivery.supersede(this.device)
+    this.#attach(host, head.place)
+    if (resume.reason) host.inspection.tap?.gap(this, resume.reason, resume.from, hello.cursor)
+  }
+
+  /** Is of the room from now on, standing at this place of its stream. */
+  #enter(host: RoomHost, joined: Joined, place: number, position: string): void {
+    const { device, identity, types } = joined
+    const { subject, rights } = identity
+    this.#host = host
+    this.#keep(joined)
+    this.#mayPublish = host.publishRights(rights.publish)
+    this.device = device
+    this.name = deviceName(device)
+    if (this.#context.auth) this.subject = subject
+    this.sees = rights.subscribe.length > 0 && rights.presence !== false
+    this.rights = rights
+    this.reads = host.delivery.rights(rights.subscribe, types)
+    this.place = place
+    this.position = position
+    this.#state = 'open'
+  }
+
+  #keep(joined: Joined): void {
+    this.#joined = joined
+    this.#fixed = JSON.stringify({ admission: this.#admission, joined } satisfies Fixed)
+  }
+
+  /** The room delivers to it, first what it lacks up to `target`. */
+  #attach(host: RoomHost, target: number): void {
     this.attached = true
     host.inspection.came(this)
-    if (resume.reason) host.inspection.tap?.gap(this, resume.reason, resume.from, hello.cursor)
-    host.delivery.attach(this, head.place)
+    host.delivery.attach(this, target)
   }
 
   #failWith(error: unknown): void {
@@ -417,6 +547,11 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
     this.onDrain()
     this.#context.left(this)
   }
+}
+
+/** Often enough that who reads is never taken for one who does not. */
+function creditBytes({ pauseBytes }: Limits): number {
+  return Math.ceil(Math.min(pauseBytes, LOW_WATER_BYTES) / 4)
 }
 
 /** Whether two tokens allow the same, in whatever order they say it. */

@@ -58,6 +58,8 @@ export interface RelayOptions {
   readonly onError?: (error: unknown, context: { readonly room?: string }) => void
   /** @internal */
   readonly platform?: Platform
+  /** It has no timer of its own: whoever made it calls `driver.tick`. @internal */
+  readonly driven?: boolean
 }
 
 /** What a runtime passes along with a request, as Hono's bindings. */
@@ -119,6 +121,7 @@ export class Relay extends Hono<RelayEnv> {
       limits: this.#limits,
       platform: this.#platform,
       report: this.#report,
+      driven: options.driven,
     })
     this.#addRoutes()
     const { inspector } = options
@@ -136,6 +139,11 @@ export class Relay extends Hono<RelayEnv> {
   /** Takes over an open socket whose request was admitted; the runtime calls what it gets back. */
   accept(socket: Socket, admission: Admission): SocketEvents {
     return this.#rooms.accept(socket, admission)
+  }
+
+  /** For a runtime that puts its objects out of memory and takes them up again. @internal */
+  get driver(): Pick<Rooms, 'dueMs' | 'head' | 'resume' | 'tick' | 'waiting'> {
+    return this.#rooms
   }
 
   /**
