@@ -2,8 +2,18 @@
 import type { TestContext, TestDevice, TestNetwork } from '@crosstown/bus/testing'
 import type { Action, Slot } from './actions.ts'
 import { type Instance, Ledger } from './ledger.ts'
-import { canLead, NAME, openPlace, type Place, QUEUE_EVENTS, ROOM, SOME_TYPES } from './place.ts'
+import {
+  canLead,
+  clearPlace,
+  NAME,
+  openPlace,
+  type Place,
+  QUEUE_EVENTS,
+  ROOM,
+  SOME_TYPES,
+} from './place.ts'
 import { post } from './posts.ts'
+import { readmit } from './readmit.ts'
 import type { Scenario } from './scenario.ts'
 import { Publishers } from './work.ts'
 
@@ -116,22 +126,19 @@ export class Stage {
     )
   }
 
-  /**
-   * Does what an application does where the relay refuses a log of another user: it clears the log, or
-   * connects again where the user is the right one by now. Whether there was any.
-   */
+  /** Does what an application does where it is refused. Whether it had to. */
   async readmit(): Promise<boolean> {
     const { refused } = this
-    const cleared = new Set<TestDevice>()
-    for (const { bus, context, instance } of refused) {
-      const { device } = instance
-      const { room } = await device.disk(NAME, ROOM).log.state()
-      if (room.subject === (this.#users.get(device) ?? USER)) context.resumeRelay()
-      else if (!cleared.has(device)) this.#follow(bus.clear(), context)
-      cleared.add(device)
-    }
+    await readmit(refused, {
+      userOf: ({ instance }) => this.#userOf(instance.device),
+      follow: (promise, context) => this.#follow(promise, context),
+    })
     await this.rest()
     return refused.length > 0
+  }
+
+  #userOf(device: TestDevice): string {
+    return this.#users.get(device) ?? USER
   }
 
   #trouble(action: Exclude<Action, Slot>): void {
@@ -253,10 +260,8 @@ export class Stage {
   #clear(where: Slot): void {
     const place = this.#at(where)
     if (!place) return
-    const { instance } = place
-    if (instance.memory) instance.cleared = true
     this.#follow(
-      place.bus.clear().catch(() => {}),
+      clearPlace(place).catch(() => {}),
       place.context,
     )
   }
@@ -319,7 +324,7 @@ export class Stage {
       queueEvents: QUEUE_EVENTS,
       ...(logEvents === undefined ? undefined : { logEvents }),
     }
-    const token = (): string => this.#users.get(on) ?? USER
+    const token = (): string => this.#userOf(on)
     const place = openPlace(
       context,
       instance,

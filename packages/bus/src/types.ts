@@ -304,7 +304,10 @@ export interface Observable<Snapshot> {
 export type RelayState = 'off' | 'connecting' | 'online' | 'offline' | 'refused'
 
 export interface StatusSnapshot {
-  /** `refused`: the relay will not have this device until something is changed; see `lastError`. */
+  /**
+   * `refused`: the relay will not have this device until something is changed; see `lastError`.
+   * What the leader says it is; `offline` in a context without a log when nobody leads any more.
+   */
   readonly relay: RelayState
   /** Round trip to the relay in milliseconds, where measured. */
   readonly rtt: number | undefined

@@ -75,6 +75,8 @@ export interface PublishCommand {
   /** One line of JSON for each header, and one value text. */
   readonly lines: readonly string[]
   readonly data: readonly string[]
+  /** How deep their data may be nested. */
+  readonly nesting: number
   /** What the room has or had of these events, by id; absent where no other device has this one's log. */
   readonly known?: ReadonlyMap<string, Known>
   /** Revisions of those that have one, by id. */
@@ -101,6 +103,8 @@ export interface PostCommand {
   readonly time: number
   readonly mayPublish: (type: string) => boolean
   readonly events: readonly PostedEvent[]
+  /** How deep their data may be nested. */
+  readonly nesting: number
   /** Where those are whose id the room has already. */
   readonly known: ReadonlyMap<string, Posted>
 }

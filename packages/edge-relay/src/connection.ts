@@ -8,6 +8,7 @@
  * ```
  */
 import {
+  type AckFrame,
   BUS_ERROR_CODES,
   BusError,
   type BusErrorCode,
@@ -25,31 +26,48 @@ import {
   MAX_PRESENCE_LENGTH,
   type PresenceFrame,
   type PublishFrame,
+  type RejectFrame,
   type Rights,
   type Term,
   utf8Length,
 } from '@crosstown/bus/protocol'
-import { type Auth, authenticate, type Identity, type RelayRights } from './auth.ts'
+import type { Auth, Identity, RelayRights } from './auth.ts'
+import { type Authorize, identify } from './authorize.ts'
 import type { AdmittedReply } from './commands.ts'
 import type { Member, ReadRights } from './delivery.ts'
+import { costOf } from './guard/bucket.ts'
+import { InOrder } from './guard/in-order.ts'
+import { Meter } from './guard/meter.ts'
+import { isNestedOver } from './guard/nesting.ts'
+import { Permits } from './guard/permits.ts'
 import type { TappedDevice } from './inspect/room.ts'
 import { faultOf, linesOf } from './judge.ts'
 import type { Limits } from './limits.ts'
+import type { LogFields } from './log.ts'
+import { type Told, tellEnd, tellJoin } from './operators.ts'
 import type { Platform } from './platform.ts'
 import type { Viewer } from './presence.ts'
 import { headPosition } from './record.ts'
 import { type Resume, resumeAt } from './resume.ts'
 import { isSameTerm } from './room.ts'
 import type { RoomHost } from './room-host.ts'
-import { LOW_WATER_BYTES, type Socket, type SocketEvents } from './socket.ts'
+import {
+  type ConnectionSnapshot,
+  LOW_WATER_BYTES,
+  type Socket,
+  type SocketEvents,
+} from './socket.ts'
 import type { Store } from './stores/store.ts'
 
 /** What a connection needs of its relay. */
-export interface ConnectionContext {
+export interface ConnectionContext extends Told {
   readonly store: Store
   readonly limits: Limits
   readonly platform: Platform
   readonly auth: Auth | undefined
+  readonly authorize?: Authorize | undefined
+  /** The next number of a connection. */
+  readonly number: () => number
   readonly host: (room: string) => RoomHost
   /** Called once, when the connection is closed. */
   readonly left: (connection: SocketEvents) => void
@@ -60,24 +78,10 @@ export interface ConnectionContext {
 export interface Admission {
   readonly room: string
   readonly origin?: string
+  /** Whom it is counted for, where that is known. */
+  readonly address?: string
   /** It came to inspect the room, by the subprotocol for that. */
   readonly inspect?: true
-}
-
-/** What is left of a connection while nobody of the relay is in memory. */
-export interface ConnectionSnapshot {
-  /** JSON of what seldom changes: {@link Fixed}. */
-  readonly fixed: string
-  /** By `Platform.monotonic`, which has to go on meanwhile. */
-  readonly openedMs: number
-  readonly heardMs: number
-  readonly place: number
-  readonly position: string
-  /** JSON of who it said is there, and what it was told of the others. */
-  readonly present?: string
-  readonly told?: number | undefined
-  /** It was in the middle of something, which is lost with the memory of it. */
-  readonly busy: boolean
 }
 
 interface Fixed {
@@ -100,11 +104,14 @@ export function admissionOf({ fixed }: ConnectionSnapshot): Admission {
 
 /** Over how long the return is spread of those who cannot go on. */
 const RESUME_JITTER_MS = 2_000
-
+/** When a batch may come again that could not be judged. */
+const RETRY_AFTER_MS = 1_000
 const NO_RIGHTS: ReadRights = { key: '', mayRead: () => false }
 
 /** One connection over the Socket port. */
 export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
+  /** Which of the relay's connections it is, in its log. */
+  readonly number: number
   device = ''
   name = ''
   subject: string | undefined
@@ -123,15 +130,17 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
   #state: 'waiting' | 'joining' | 'open' | 'closed' = 'waiting'
   #host: RoomHost | undefined
   #mayPublish: (type: string) => boolean = NO_RIGHTS.mayRead
+  readonly #meter: Meter
+  readonly #permits: Permits
+  readonly #answers = new InOrder()
   #drained: (() => void) | undefined
   #pausedSinceMs = 0
   #openedMs: number
   #lastHeardMs: number
   #fixed: string
   #joined: Joined | undefined
-  /** Batches that were not answered yet, and tokens. */
-  #unanswered = 0
   #identity: Identity | undefined
+  #renewing = false
   /** When the token ends, by the clock that nobody sets. */
   #expiresMs = Number.POSITIVE_INFINITY
 
@@ -140,9 +149,12 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
     this.#admission = admission
     this.#context = context
     this.#fixed = JSON.stringify({ admission } satisfies Fixed)
+    this.number = context.number()
     this.#openedMs = context.platform.monotonic()
     this.#lastHeardMs = this.#openedMs
     this.lastSentMs = this.#openedMs
+    this.#meter = new Meter(context.limits.connectionRate, this.#openedMs)
+    this.#permits = new Permits(context, admission.room)
   }
 
   get closed(): boolean {
@@ -212,7 +224,7 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
     const { helloMs, silenceMs } = this.#context.limits
     if (this.#state === 'closed') return Number.POSITIVE_INFINITY
     if (this.#state !== 'open') return this.#openedMs + helloMs
-    if (this.#unanswered > 0 || (this.attached && !this.live)) return Number.NEGATIVE_INFINITY
+    if (this.#asked || (this.attached && !this.live)) return Number.NEGATIVE_INFINITY
     return Math.min(this.#expiresMs, this.#heardMs + silenceMs)
   }
 
@@ -227,7 +239,7 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
       position: this.position,
       ...host?.presence.of(this),
       // Taps that go on for an inspector nobody remembers end with their connection only.
-      busy: this.#state === 'joining' || this.#unanswered > 0 || host?.inspection.tap !== undefined,
+      busy: this.#state === 'joining' || this.#asked || host?.inspection.tap !== undefined,
     }
   }
 
@@ -251,6 +263,11 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
     if (present !== undefined) host.presence.resume(this, present, told)
   }
 
+  /** Whether a batch or a token was not answered yet. */
+  get #asked(): boolean {
+    return this.#answers.pending || this.#renewing
+  }
+
   get #heardMs(): number {
     return Math.max(this.#lastHeardMs, this.#socket.pingedMs ?? 0)
   }
@@ -266,6 +283,7 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
   }
 
   onClose(): void {
+    if (this.#state !== 'closed') tellEnd(this.#context, { by: 'peer' }, this.#who)
     this.#leave()
   }
 
@@ -282,6 +300,9 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
     ) {
       throw new BusError('too_large', `a frame is at most ${MAX_FRAME_BYTES} bytes`)
     }
+    const { nesting } = this.#context.limits
+    if (typeof message === 'string' && isNestedOver(headOf(message), nesting))
+      throw new BusError('bad_frame', `a frame is nested at most ${nesting} deep`)
     const decoded = decodeFrame(message)
     if (!decoded) return
     const { frame } = decoded
@@ -302,12 +323,16 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
   }
 
   #serve(host: RoomHost, { frame, data }: Decoded<Frame>, bytes: number): void {
-    if (frame.frame === 'ping') host.delivery.heartbeat(this)
+    const now = this.#context.platform.monotonic()
+    const waitMs = this.#meter.take(costOf(data.length, bytes), now)
+    // One that is left out would be waited for: what is paused asks for nothing else.
+    if (frame.frame === 'credit') this.#credit(frame.bytes)
+    else if (waitMs > 0) this.#holdOff(host, frame, waitMs)
+    else if (frame.frame === 'ping') host.delivery.heartbeat(this)
     else if (frame.frame === 'publish') this.#publish(host, frame, data, bytes)
-    else if (frame.frame === 'cast') this.#cast(host, frame, data)
+    else if (frame.frame === 'cast') this.#cast(host, frame, data, bytes)
     else if (frame.frame === 'presence') this.#presence(host, frame, bytes)
     else if (frame.frame === 'inspect') host.inspection.heard(this, frame.text)
-    else if (frame.frame === 'credit') this.#credit(frame.bytes)
     else if (frame.frame === 'token')
       this.#renew(frame.token).catch((error: unknown) => this.#failWith(error))
     else throw new BusError('bad_frame', `${frame.frame} is not for the relay, or not now`)
@@ -318,42 +343,84 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
     if (this.bufferedAmount <= LOW_WATER_BYTES) this.onDrain()
   }
 
+  /** Too much came: a batch is to come again, and what is best effort is left out. */
+  #holdOff(host: RoomHost, frame: Frame, retryAfterMs: number): void {
+    const code = 'rate_limited'
+    if (frame.frame === 'token') throw new BusError(code, 'too many frames in a short time')
+    if (frame.frame !== 'publish') return
+    host.inspection.tap?.rejected(this.name, frame, code)
+    this.#answer(this.#answers.ask(), { frame: 'reject', batch: frame.batch, code, retryAfterMs })
+  }
+
+  #answer(inTurn: (send: () => void) => void, answer: AckFrame | RejectFrame): void {
+    inTurn(() => this.send(encodeFrame(answer)))
+  }
+
   #publish(host: RoomHost, frame: PublishFrame, data: readonly string[], bytes: number): void {
     if (frame.indexes?.some((index, i, all) => i > 0 && index <= (all[i - 1] as number))) {
       throw new BusError('bad_frame', 'publish: indexes must ascend')
     }
     const lines = linesOf(frame.events)
     host.inspection.tap?.received(this.name, { frame, lines, data })
-    this.#unanswered += 1
-    host.publish(
-      {
-        device: this.device,
-        mayPublish: this.#mayPublish,
-        frame,
-        lines,
-        data,
-      },
+    const { batch } = frame
+    const inTurn = this.#answers.ask()
+    this.#authorized(
+      frame,
       bytes,
-      (reply) => {
-        this.#unanswered -= 1
-        if ('frame' in reply) this.send(encodeFrame(reply))
+      (mayPublish) =>
+        host.publish({ device: this.device, mayPublish, frame, lines, data }, bytes, (reply) => {
+          if ('frame' in reply) this.#answer(inTurn, reply)
+        }),
+      ({ code }, retryAfterMs) => {
+        host.inspection.tap?.rejected(this.name, frame, code)
+        this.#answer(inTurn, { frame: 'reject', batch, code, retryAfterMs })
       },
     )
   }
 
-  #cast(host: RoomHost, frame: CastFrame, data: readonly string[]): void {
+  /** Goes on with what token and hook allow of a frame's events; nothing thrown there leaves it. */
+  #authorized(
+    { events }: PublishFrame | CastFrame,
+    bytes: number,
+    go: (mayPublish: (type: string) => boolean) => void,
+    refuse: (error: BusError, retryAfterMs: number) => void,
+  ): void {
+    this.#permits.ask({
+      identity: this.#identity as Identity,
+      headers: events,
+      bytes,
+      mayPublish: this.#mayPublish,
+      go: (mayPublish) => {
+        if (this.closed) return
+        try {
+          go(mayPublish)
+        } catch (error) {
+          this.#failWith(error)
+        }
+      },
+      failed: (error) => {
+        if (!this.closed && isBusError(error)) refuse(error, RETRY_AFTER_MS)
+      },
+    })
+  }
+
+  #cast(host: RoomHost, frame: CastFrame, data: readonly string[], bytes: number): void {
     // Best effort: what may not go out is left out, as nobody waits for it.
     const lines = linesOf(frame.events)
-    const fits = frame.events.map(
-      (header, i) =>
-        faultOf(header, lines[i] as string, data[i] as string, this.#mayPublish) === undefined,
-    )
-    if (!fits.includes(true)) return
-    host.cast(
-      this,
-      frame.events.filter((_, i) => fits[i]),
-      data.filter((_, i) => fits[i]),
-    )
+    const { nesting } = this.#context.limits
+    const go = (mayPublish: (type: string) => boolean): void => {
+      const fits = frame.events.map(
+        (header, i) =>
+          faultOf(header, lines[i] as string, data[i] as string, mayPublish, nesting) === undefined,
+      )
+      if (!fits.includes(true)) return
+      host.cast(
+        this,
+        frame.events.filter((_, i) => fits[i]),
+        data.filter((_, i) => fits[i]),
+      )
+    }
+    this.#authorized(frame, bytes, go, () => {})
   }
 
   #presence({ presence }: RoomHost, { devices }: PresenceFrame, length: number): void {
@@ -367,17 +434,15 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
   }
 
   #identify(token: string | undefined): Promise<Identity> {
-    const { auth, report } = this.#context
-    return authenticate(auth, token, this.#admission, (error) =>
-      report(error, this.#admission.room),
-    )
+    return identify(this.#context, token, this.#admission, ['subscribe', 'history', 'presence'])
   }
 
   /** Goes on with a fresh token; one that allows something else is for a connection of its own. */
   async #renew(token: string): Promise<void> {
     const before = this.#identity
+    if (this.#renewing) throw new BusError('rate_limited', 'one token at a time')
+    this.#renewing = true
     let identity: Identity
-    this.#unanswered += 1
     try {
       identity = await this.#identify(token)
     } catch (error) {
@@ -385,7 +450,7 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
       if (isBusError(error, 'unavailable')) return
       throw error
     } finally {
-      this.#unanswered -= 1
+      this.#renewing = false
     }
     if (this.closed || !before) return
     if (identity.subject !== before.subject)
@@ -487,6 +552,7 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
     // A copy learns that it is one, and no more: what is the other's own must not reach it as its.
     if (this.closed || copy) return
     host.delivery.supersede(this.device)
+    tellJoin(this.#context, hello, resume, { ...this.#who, subject })
     this.#attach(host, head.place)
     if (resume.reason) host.inspection.tap?.gap(this, resume.reason, resume.from, hello.cursor)
   }
@@ -533,8 +599,15 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
 
   #end(code: BusErrorCode): void {
     if (this.attached) this.#host?.inspection.tap?.ended(this, code)
+    if (this.#state !== 'closed') tellEnd(this.#context, { by: 'relay', code }, this.#who)
     this.#leave()
     this.#socket.close(BUS_ERROR_CODES[code], code)
+  }
+
+  get #who(): LogFields {
+    const { name, number } = this
+    const who = { connection: number, kind: 'device', room: this.#admission.room } as const
+    return name === '' ? who : { ...who, device: name }
   }
 
   #leave(): void {
@@ -565,4 +638,10 @@ function isSameRights(a: RelayRights, b: RelayRights): boolean {
   }: RelayRights) =>
     JSON.stringify([[...publish].sort(), [...subscribe].sort(), history, presence, inspect])
   return text(a) === text(b)
+}
+
+/** The first line of a message: what of it is a frame, and is parsed. */
+function headOf(message: string): string {
+  const end = message.indexOf('\n')
+  return end < 0 ? message : message.slice(0, end)
 }

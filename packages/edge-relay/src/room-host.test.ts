@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { Reply } from './commands.ts'
 import { linesOf } from './judge.ts'
 import { DEFAULT_LIMITS } from './limits.ts'
+import { Meter } from './metrics.ts'
 import { RoomHost } from './room-host.ts'
 import { memoryStore } from './stores/memory.ts'
 import type { Append, Store } from './stores/store.ts'
@@ -30,6 +31,7 @@ async function setup(replace: Partial<Store> = {}, limits = {}) {
   })
   const platform = new ManualPlatform()
   const host = new RoomHost('r', {
+    meter: new Meter(),
     store,
     platform,
     limits: { ...DEFAULT_LIMITS, ...limits },

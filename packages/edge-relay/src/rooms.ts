@@ -1,18 +1,14 @@
 /** The rooms and connections of one relay in this process, and the one timer they share. */
 import { BusError } from '@crosstown/bus/protocol'
 import type { Identity } from './auth.ts'
-import {
-  type Admission,
-  admissionOf,
-  Connection,
-  type ConnectionContext,
-  type ConnectionSnapshot,
-} from './connection.ts'
+import { type Admission, admissionOf, Connection, type ConnectionContext } from './connection.ts'
 import { Inspector } from './inspect/inspector.ts'
+import type { Log } from './log.ts'
+import { type GaugeName, Meter, type Reading } from './metrics.ts'
 import { Readers } from './readers.ts'
 import { Retention, type RetentionContext } from './retention.ts'
 import { type HostContext, RoomHost } from './room-host.ts'
-import type { Socket, SocketEvents } from './socket.ts'
+import type { ConnectionSnapshot, Socket, SocketEvents } from './socket.ts'
 
 /** Empty advances must leave within a second of their commit. */
 export const TICK_MS = 500
@@ -32,17 +28,25 @@ export class Rooms {
   readonly #retention: Retention
   readonly #driven: boolean
   readonly #connections = new Set<Connection | Inspector>()
+  readonly #meter: Meter
+  readonly #log: Log
+  #opened = 0
   #stopTimer: (() => void) | undefined
   #closing = false
 
   constructor(
-    context: Omit<HostContext, 'grew' | 'restored'> &
-      Pick<ConnectionContext, 'auth'> &
+    context: Omit<HostContext, 'grew' | 'restored' | 'meter'> &
+      Pick<ConnectionContext, 'auth' | 'authorize'> &
       RetentionContext & {
+        readonly meter?: Meter
+        readonly log?: Log
         /** It has no timer of its own: whoever made it calls `tick`. */
         readonly driven?: boolean | undefined
       },
   ) {
+    const { log = () => {}, meter = new Meter() } = context
+    this.#meter = meter
+    this.#log = log
     this.#driven = context.driven === true
     const retention = new Retention(context)
     this.#retention = retention
@@ -50,6 +54,7 @@ export class Rooms {
     this.readers = readers
     this.#context = {
       ...context,
+      meter,
       grew(room, records, head) {
         retention.grew(room, records)
         readers.grew(room, records, head)
@@ -58,6 +63,9 @@ export class Rooms {
     }
     this.#connectionContext = {
       ...context,
+      meter,
+      log,
+      number: () => ++this.#opened,
       host: (room) => this.host(room),
       left: (connection) => this.#left(connection),
     }
@@ -88,11 +96,35 @@ export class Rooms {
     return this.#hosts.get(room)?.delivery.size ?? 0
   }
 
+  /** What is there now, to be measured. */
+  gauges(): Readonly<Record<Exclude<GaugeName, 'build_info' | 'ready'>, readonly Reading[]>> {
+    const all = [...this.#connections]
+    const devices = all.filter((connection) => connection instanceof Connection)
+    const hosts = [...this.#hosts.values()]
+    return {
+      connections_inflight: [
+        [devices.length, 'device'],
+        [all.length - devices.length, 'inspector'],
+        [this.readers.size, 'reader'],
+      ],
+      subscriptions_inflight: [
+        [devices.filter(({ attached, closed }) => attached && !closed).length],
+      ],
+      rooms_inflight: [[hosts.length]],
+      queue_bytes: [[hosts.reduce((sum, { queuedBytes }) => sum + queuedBytes, 0)]],
+    }
+  }
+
   /** Takes over an open socket. The runtime calls what it gets back. */
   accept(socket: Socket, admission: Admission): SocketEvents {
-    const Kind = admission.inspect ? Inspector : Connection
+    const { inspect, origin, room } = admission
+    const Kind = inspect ? Inspector : Connection
+    const kind = inspect ? 'inspector' : 'device'
     const connection = new Kind(socket, admission, this.#connectionContext)
     this.#connections.add(connection)
+    this.#meter.count('connections_accepted_total', 1, kind)
+    const from = origin === undefined ? {} : { origin }
+    this.#log('info', 'open', { connection: connection.number, kind, room, ...from })
     if (this.#closing) this.#sendAway([connection])
     else if (!this.#driven)
       this.#stopTimer ??= this.#context.platform.every(TICK_MS, () => this.tick())
@@ -147,6 +179,7 @@ export class Rooms {
   /** Answers what was asked, then sends everyone away. */
   async close(): Promise<void> {
     this.#closing = true
+    this.#log('info', 'drain', { connections: this.#connections.size })
     await Promise.all([...this.#hosts.values()].map((host) => host.drain()))
     for (const { inspection } of this.#hosts.values()) inspection.close()
     this.#sendAway([...this.#connections])

@@ -68,6 +68,9 @@ export interface PeerLine {
   readonly goneAt?: number
   readonly away: readonly { readonly from: number; readonly to: number }[]
   readonly lost: number
+  /** By its own clock, from when on it was captured, and what of it is lost since. */
+  readonly firstAt?: number
+  readonly missed?: readonly { readonly from: number; readonly to: number }[]
   readonly number: number
   readonly load: number
   /** It was on the machine of the panel that wrote the file. */
@@ -129,7 +132,12 @@ const peer = shape(
     number: whole(1, 1_000_000),
     load: whole(1, 1_000_000),
   },
-  { goneAt: time, local: flag },
+  {
+    goneAt: time,
+    local: flag,
+    firstAt: time,
+    missed: listOf(shape({ from: time, to: time }), 1_000),
+  },
 )
 const payload = shape(
   { peer: text(300, 1), event: headerText, tree: readTree },

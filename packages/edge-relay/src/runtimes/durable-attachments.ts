@@ -2,7 +2,7 @@
  * What is left of the connections of a Durable Object while it is out of memory: an attachment to
  * each socket. One that is too large for that is in a row beside the log.
  */
-import type { ConnectionSnapshot } from '../connection.ts'
+import type { ConnectionSnapshot } from '../socket.ts'
 import type { DurableObjectStorageLike } from '../stores/durable-object.ts'
 
 /** Of a socket of a Durable Object, what attachments need. */

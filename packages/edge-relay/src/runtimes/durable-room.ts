@@ -13,6 +13,7 @@
  */
 import { BUS_ERROR_CODES, encodeFrame } from '@crosstown/bus/protocol'
 import type { Admission } from '../connection.ts'
+import { CreditMeter } from '../credits.ts'
 import { resolveLimits } from '../limits.ts'
 import { type Platform, systemPlatform } from '../platform.ts'
 import { createRelay, type Relay, type RelayOptions } from '../relay.ts'
@@ -106,7 +107,11 @@ export class DurableRoom implements RoomObject {
 
   async fetch(request: Request): Promise<Response> {
     this.#stir()
-    return this.relay.fetch(request, { upgrade: (admission) => this.#upgrade(admission) })
+    return this.relay.fetch(request, {
+      // Cloudflare says it, whatever the request says: no proxy stands between.
+      address: request.headers.get('cf-connecting-ip') ?? undefined,
+      upgrade: (admission) => this.#upgrade(admission),
+    })
   }
 
   async alarm(): Promise<void> {
@@ -144,15 +149,19 @@ export class DurableRoom implements RoomObject {
     })
     this.#attachments.sweep()
     const resumed = found.flatMap(([ws, kept]) => {
-      if (kept) return [[new DurableSocket(ws, this.#owner, kept.credits), kept.snapshot] as const]
+      if (kept) {
+        const socket = new DurableSocket(ws, this.#owner, new CreditMeter(kept.credits))
+        return [[socket, kept.snapshot] as const]
+      }
       // An inspector, whose taps were in memory, or one that was being closed.
       closeSocket(ws, BUS_ERROR_CODES.going_away, 'going_away')
       return []
     })
     for (const [socket] of resumed) this.#sockets.set(socket.ws, socket)
-    const events = await this.relay.driver.resume(resumed)
+    const events = await this.relay.resume(resumed)
     for (const [i, [socket]] of resumed.entries()) {
       socket.events = events[i]
+      if (!this.#sockets.has(socket.ws)) socket.events?.onClose()
       // It may have been sent something while the others came.
       this.#keep(socket)
     }
@@ -168,7 +177,9 @@ export class DurableRoom implements RoomObject {
     this.#context.setWebSocketAutoResponse()
     this.#answered = undefined
     this.#context.acceptWebSocket(server)
-    const socket = new DurableSocket(server, this.#owner)
+    // Whoever inspects grants what is sent to it, and is asked for nothing.
+    const credits = admission.inspect ? undefined : new CreditMeter()
+    const socket = new DurableSocket(server, this.#owner, credits)
     this.#sockets.set(server, socket)
     socket.events = this.relay.accept(socket, admission)
     this.#keep(socket)
@@ -194,10 +205,9 @@ export class DurableRoom implements RoomObject {
 
   #keepAll(): void {
     for (const socket of this.#changed) {
-      const { credits, snapshot, ws } = socket
-      if (!snapshot || !this.#sockets.has(ws)) continue
+      const { kept, ws } = socket
+      if (!kept || !this.#sockets.has(ws)) continue
       try {
-        const kept = { snapshot, credits: credits.counts }
         this.#attachments.save(ws as WebSocket & AttachableSocket, kept)
       } catch {
         // What is attached is not true any more: better to come back than to go on from that.

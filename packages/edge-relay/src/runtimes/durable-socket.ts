@@ -1,6 +1,5 @@
 /** The Socket port on a Durable Object's WebSockets, which outlive the object. */
-import { Connection, type ConnectionSnapshot } from '../connection.ts'
-import { CreditMeter } from '../credits.ts'
+import type { CreditMeter } from '../credits.ts'
 import type { Socket, SocketEvents } from '../socket.ts'
 import type { Kept } from './durable-attachments.ts'
 
@@ -16,21 +15,20 @@ export interface SocketOwner {
 
 export class DurableSocket implements Socket {
   readonly ws: WebSocket
-  readonly credits: CreditMeter
+  readonly credits: CreditMeter | undefined
   events: SocketEvents | undefined
   readonly #owner: SocketOwner
 
-  /** @param counts of its credits, where it was there before */
-  constructor(ws: WebSocket, owner: SocketOwner, counts?: Kept['credits']) {
+  /** @param credits what is known of it; nothing where it is asked for none */
+  constructor(ws: WebSocket, owner: SocketOwner, credits: CreditMeter | undefined) {
     this.ws = ws
-    this.credits = new CreditMeter(counts)
+    this.credits = credits
     this.#owner = owner
   }
 
   /** The runtime keeps what it was handed and does not tell how much that is: devices do. */
   get bufferedAmount(): number {
-    // Whoever inspects grants what is sent to it, and is asked for nothing.
-    return this.events instanceof Connection || !this.events ? this.credits.outstanding : 0
+    return this.credits?.outstanding ?? 0
   }
 
   get pingedMs(): number | undefined {
@@ -38,12 +36,13 @@ export class DurableSocket implements Socket {
   }
 
   /** What to go on from; nothing for one that ends with this object. */
-  get snapshot(): ConnectionSnapshot | undefined {
-    return this.events instanceof Connection ? this.events.snapshot : undefined
+  get kept(): Kept | undefined {
+    const snapshot = this.events?.snapshot
+    return snapshot && this.credits && { snapshot, credits: this.credits.counts }
   }
 
   send(text: string): void {
-    this.credits.sent(text)
+    this.credits?.sent(text)
     try {
       this.ws.send(text)
     } catch {

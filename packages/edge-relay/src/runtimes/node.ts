@@ -11,14 +11,17 @@ import {
   assertHost,
   CLOSE_MS,
   cannotListen,
+  listeningAt,
   MAX_PAYLOAD_BYTES,
   protocolOf,
   type RelayServer,
   type ServeOptions,
-  urlOf,
 } from './server.ts'
 
 export type { RelayServer, ServeOptions } from './server.ts'
+
+/** How often Node looks for requests that do not end. */
+const CHECK_MS = 5_000
 
 /**
  * Serves a relay on Node.
@@ -41,10 +44,22 @@ export async function serve(
     perMessageDeflate: false,
     handleProtocols: (_, request) => protocols.get(request) ?? false,
   })
+  const { bodyMs, helloMs } = relay.limits
   const server = createAdaptorServer({
     fetch: (request, { incoming, outgoing }) =>
-      relay.fetch(request, { incoming, outgoing, cut: () => outgoing.destroy() }),
+      relay.fetch(request, {
+        incoming,
+        outgoing,
+        address: incoming.socket.remoteAddress,
+        cut: () => outgoing.destroy(),
+      }),
     createServer,
+    serverOptions: {
+      // Who sends a request as slowly as can be must not keep a connection.
+      headersTimeout: helloMs,
+      requestTimeout: helloMs + bodyMs,
+      connectionsCheckingInterval: Math.min(helloMs, CHECK_MS),
+    },
     overrideGlobalObjects: false,
   }) as Server
   server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
@@ -58,7 +73,7 @@ export async function serve(
   const { port: chosen } = await listen(server, host, port)
   let closing: Promise<void> | undefined
   return {
-    url: urlOf(host, chosen),
+    url: listeningAt(relay, host, chosen),
     port: chosen,
     close: () => (closing ??= close(relay, sockets, answering, server)),
   }
@@ -109,6 +124,7 @@ async function upgrade(
   try {
     let admitted: Admission | undefined
     const response = await relay.fetch(requestOf(request), {
+      address: request.socket.remoteAddress,
       upgrade: (admission) => {
         admitted = admission
         return new Response()

@@ -51,6 +51,7 @@ export function memoryStore(): Store {
 }
 
 class MemoryStore implements Store {
+  readonly engine = 'memory'
   readonly durability: Durability = 'memory'
   readonly #rooms = new Map<string, MemoryRoom>()
   /** The names of all rooms in order; absent where a room was made since. */

@@ -69,8 +69,21 @@ export interface RoomStats {
  * `durability` says.
  */
 export interface Store {
+  /**
+   * What it is, in metrics and logs.
+   * @default 'other'
+   */
+  readonly engine?: string
+
   /** What holds of an append that resolved `true`. */
   readonly durability: Durability
+
+  /**
+   * Whether nobody else can write to it for as long as it is open, so that what it was last told, or
+   * said, of a room still holds. A store that two relays share, of one process or of several, is not.
+   * @default false
+   */
+  readonly exclusive?: boolean
 
   /**
    * The room with its state, but for heads of streams ({@link STREAM_KEY}), of which there may be

@@ -154,6 +154,7 @@ export async function startWorkerd({
       return response.ok
     },
     kill,
+    output: () => '',
     async end() {
       await kill()
       return null

@@ -28,14 +28,16 @@ interface Marks {
 export interface Counted {
   delivered: number
   expected: number
+  /** Of these it was not captured whether it came. */
+  unknown: number
 }
 
 export function countDeliveries(known: Known, entry: number): Counted {
-  const counted: Counted = { delivered: 0, expected: 0 }
+  const counted: Counted = { delivered: 0, expected: 0, unknown: 0 }
   const { entries, book } = known
   const event = entries.headers[entry]
   if (!event) return counted
-  const publisher = book.at(entries.publisher[entry]!)
+  const publisher = publisherOf(known, entry)
   const ms = entries.ms[entry]!
   const far = (entries.flags[entry]! & MANY) === 0 ? undefined : marksOfMany(known, entry)
   for (const peer of book.all) {
@@ -49,10 +51,26 @@ export function countDeliveries(known: Known, entry: number): Counted {
         ? !marks.excluded
         : !marks.unmatched && shouldHear(known, event, ms, publisher, peer)
     ) {
-      counted.expected++
+      if (peer.isCaptured(known.skew.atOf(peer.index, ms))) counted.expected++
+      else counted.unknown++
     }
   }
   return counted
+}
+
+/** Who published it, as its id says where nobody captured that. */
+export function publisherOf(
+  { entries, book }: Pick<Known, 'entries' | 'book'>,
+  entry: number,
+): KnownPeer | undefined {
+  const index = entries.publisher[entry]!
+  return index > 0 ? book.at(index) : book.find(prefixOf(entries.ids[entry]!))
+}
+
+/** The peer that an id is of; of one that came by HTTP, the id itself. */
+export function prefixOf(id: string): string {
+  const dash = id.startsWith('h-') ? -1 : id.lastIndexOf('-')
+  return dash < 0 ? id : id.slice(0, dash)
 }
 
 /** Whether a peer, as far as it announced itself, was there for an event and within its reach. */

@@ -116,7 +116,7 @@ function writeRun(
   for (let k = 0; k < count; k++) {
     const entry = scratch[k]!
     if (entry < 0) continue
-    writeFact(entries, entry, record, peer.index, bit, ms, from + k)
+    writeFact(entries, entry, record, peer, bit, ms, from + k)
     if (bit === 0) flags[entry]! |= MANY
     if ((flags[entry]! & PUBLISHED) === 0 && !(entries.ms[entry]! <= ms))
       setTime(entries, entry, peer, record.at, ms)
@@ -128,7 +128,7 @@ function writeFact(
   entries: Entries,
   entry: number,
   record: NamingRecord,
-  peer: number,
+  peer: KnownPeer,
   bit: number,
   ms: number,
   index: number,
@@ -146,18 +146,22 @@ function writeFact(
     case 'received':
       entries.vias[entry]! |= VIA_BITS[record.via]
       entries.received[entry]! |= bit
+      // Nothing leaves a relay, or comes out of a log, before it is there.
+      if (record.origin === 'room' && record.via !== 'link' && peer.hello.kind !== 'relay')
+        entries.flags[entry]! |= CONFIRMED
+      if (record.via === 'log') entries.flags[entry]! |= COMMITTED
       return
     case 'matched':
       if (record.subs.length > 0) entries.matched[entry]! |= bit
       else entries.unmatched[entry]! |= bit
       return
     case 'handled':
-      handled(entries, entry, peer, record.at, bit, ms, record.ms[index])
+      handled(entries, entry, peer.index, record.at, bit, ms, record.ms[index])
       return
     case 'failed':
       entries.failures[entry] = Math.min(entries.failures[entry]! + 1, 65_535)
       if (record.sub === undefined) entries.flags[entry]! |= UNWRITTEN
-      else handled(entries, entry, peer, record.at, bit, ms, record.ms)
+      else handled(entries, entry, peer.index, record.at, bit, ms, record.ms)
       return
     case 'refused':
       if (record.final) entries.flags[entry]! |= REFUSED

@@ -61,10 +61,12 @@ test('a session that was written down and opened again has the same rows, steps 
     expect(steps(after)).toEqual(steps(before))
   }
   const peers = (session: Session) =>
-    [...session.peers.values()].map(({ name, device, lost, subscriptions }) => ({
+    [...session.peers.values()].map(({ name, device, lost, firstAt, missed, subscriptions }) => ({
       name,
       device,
       lost,
+      firstAt,
+      missed,
       subscriptions: [...subscriptions.values()],
     }))
   expect(peers(after)).toEqual(peers(before))

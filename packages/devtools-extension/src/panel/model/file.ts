@@ -165,7 +165,8 @@ function hellosOf(session: SessionStore, peer: KnownPeer): HelloFrame[] {
 }
 
 function peerLine(peer: KnownPeer, local: boolean): PeerLine {
-  const { since, lastHeard, goneAt, away, lost, number, load } = peer
+  const { since, lastHeard, goneAt, away, lost, firstAt, missed, number, load } = peer
+  const latest = Math.max(peer.lastAt, peer.hello.now[1])
   return {
     frame: 'peer',
     peer: peer.id,
@@ -174,6 +175,8 @@ function peerLine(peer: KnownPeer, local: boolean): PeerLine {
     ...(goneAt === undefined ? {} : { goneAt }),
     away,
     lost,
+    firstAt,
+    missed: missed.map(({ from, to }) => ({ from, to: Math.min(to, latest) })),
     number,
     load,
     ...(local ? { local } : {}),

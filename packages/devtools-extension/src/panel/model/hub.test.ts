@@ -42,7 +42,7 @@ test('clocks of other devices are told by the messages between them', () => {
     const peer = [...session.peers.values()].find((peer) => peer.name === name)!
     return peer.skew
   }
-  expect(skew('tab 1 · Cart')).toEqual({ ms: 0, uncertainty: 1 })
+  expect(skew('tab 1 · Cart')).toEqual({ ms: 0, uncertainty: 1.002 })
   for (const [name, off] of [
     ['orders · node', -38],
     ['warehouse · deno', 12],

@@ -424,7 +424,8 @@ export class InspectorHub implements Hub {
     numbers.next = next
     if (link.hasNotes) return
     if (!forgot) peer.lost += count
-    peer.changed()
+    peer.miss(forgot ? peer.hello.now[1] : undefined)
+    this.#session.book.changed()
     const records = count === 1 ? '1 record' : `${count} records`
     const text = began
       ? `${peer.name}: ${records} of before are not there any more`

@@ -235,6 +235,21 @@ test('what the tap dropped is a row, and counted', () => {
   expect(notes(hub.session, ['lost'])).toHaveLength(1)
 })
 
+test('what records that are lost may have told is not known, and what comes after them is', () => {
+  const { hub, mouth, timing } = listening()
+  mouth.say(hello)
+  const at = hello.now[1]
+  const late = { at: at + 50, is: 'published', events: [event('a-6')] }
+  mouth.say(batch(0, [published('a-1')]))
+  timing.settle()
+  expect(hub.session.event('a-1')).toMatchObject({ state: 'pending', unknown: 0 })
+  mouth.say(batch(5, [late], { dropped: { count: 4, from: 1, to: 4 } }))
+  timing.settle()
+  expect(hub.session.peers.get(hello.peer)!.missed).toEqual([{ from: at + 5, to: at + 50 }])
+  expect(hub.session.event('a-1')).toMatchObject({ state: 'unknown', expected: 0, unknown: 1 })
+  expect(hub.session.event('a-6')).toMatchObject({ state: 'pending', expected: 1, unknown: 0 })
+})
+
 test('a tap of another version is told apart, with the side that is to be updated', () => {
   const { hub, mouth, timing } = listening()
   mouth.say({ inspect: 2, frame: 'hello', peer: 'newer', library: '3.1.0' })

@@ -77,11 +77,14 @@ export interface EventRow {
   /** Peers that got it to a handler, and those that should; see `ledger`. */
   readonly delivered: number
   readonly expected: number
+  /** Peers that may have got it: what became of it there was not captured. */
+  readonly unknown: number
   /** The longest handler so far, ms; absent until one ended. */
   readonly duration?: number
   /** From `published` to the last first-handling, ms. */
   readonly latency?: number
-  readonly state: 'pending' | 'logged' | 'relayed' | 'refused' | 'failed' | 'cast'
+  /** `unknown`: its publisher was not captured then, and nobody else tells how far it is. */
+  readonly state: 'unknown' | 'pending' | 'logged' | 'relayed' | 'refused' | 'failed' | 'cast'
   readonly failures: number
   /** Of deliveries: dropped, filtered or otherwise not made. */
   readonly drops: number
@@ -167,6 +170,8 @@ export interface Peer {
   readonly rate: { readonly published: number; readonly received: number; readonly handled: number }
   /** Records lost to the ring. */
   readonly lost: number
+  /** By its own clock, what of it is lost between two records. */
+  readonly missed: readonly { readonly from: number; readonly to: number }[]
 }
 
 export interface Pause {
@@ -282,6 +287,7 @@ export interface LedgerEntry {
     | 'wrong_scope'
     | 'too_late'
     | 'refused'
+    | 'unknown'
   /** In words, with names, times and what to do: never only a code. */
   readonly why: string
   readonly expected: boolean
@@ -326,6 +332,8 @@ export interface Sequence {
     readonly ms: number
     readonly plusMinus: number
     readonly failed?: string
+    /** When it was sent is not known, as nobody captured it: `sent` is when it arrived. */
+    readonly untimed?: true
   }[]
   /** What cannot be drawn, or is doubtful, in words. */
   readonly notes?: readonly string[]

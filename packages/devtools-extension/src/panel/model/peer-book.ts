@@ -108,6 +108,8 @@ export class PeerBook {
     peer.lastHeard = line.lastHeard
     peer.away.splice(0, peer.away.length, ...line.away)
     peer.lost = line.lost
+    peer.firstAt = line.firstAt ?? peer.firstAt
+    peer.missed.splice(0, peer.missed.length, ...(line.missed ?? []))
     peer.number = line.number
     peer.load = line.load
     if (line.local) this.#settle(peer, true)
@@ -123,10 +125,7 @@ export class PeerBook {
     // A hello has the state of its time; records of before it are history.
     const current = record.at >= peer.hello.now[1]
     const ms = this.#skew.msOf(peer.index, record.at)
-    if (record.at < peer.firstAt) {
-      peer.firstAt = record.at
-      peer.changed()
-    }
+    if (peer.wrote(record.at)) this.version++
     switch (record.is) {
       case 'published':
         peer.rates.count('published', record.events.length, now)

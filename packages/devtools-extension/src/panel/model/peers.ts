@@ -7,6 +7,7 @@ import type {
   ViewInfo,
 } from '@crosstown/bus/inspect'
 import { typeMatcher } from '@crosstown/bus/protocol'
+import { type Capture, isCaptured, type Missed } from './captured.ts'
 import type { Pause, Peer } from './model.ts'
 import { type Numbered, nameOf } from './names.ts'
 import { Rates } from './rates.ts'
@@ -17,6 +18,7 @@ export const MAX_PEERS = 1_000
 const NOTHING = ['-']
 const MAX_ENDED_SUBSCRIPTIONS = 500
 const MAX_PAUSES = 20
+const MAX_MISSED = 100
 
 export type KnownSubscription = {
   -readonly [Key in keyof SubscriptionInfo]: SubscriptionInfo[Key]
@@ -32,7 +34,7 @@ export interface Interval {
 }
 
 /** A peer as the model keeps it; `Peer` is the picture of it that views get. */
-export class KnownPeer implements Numbered {
+export class KnownPeer implements Numbered, Capture {
   readonly id: PeerId
   /** From 1; steps and entries name peers by it. */
   readonly index: number
@@ -54,6 +56,7 @@ export class KnownPeer implements Numbered {
   readonly away: { readonly from: number; readonly to: number }[] = []
   readonly pauses: Pause[] = []
   lost = 0
+  readonly missed: Missed[] = []
   /** Number of the next record: those before were taken in, or are lost. */
   next: number
   /** When its newest record was written, by its own clock. */
@@ -153,6 +156,32 @@ export class KnownPeer implements Numbered {
     return !this.away.some(({ from, to }) => ms >= from && ms < to)
   }
 
+  /** Whether what became of something at that time, by its own clock, would have been told. */
+  isCaptured(at: number): boolean {
+    return isCaptured(this, at)
+  }
+
+  /** Its records since its newest one are lost, up to `to`, or to the next one that comes. */
+  miss(to: number = Number.POSITIVE_INFINITY): void {
+    const from = this.lastAt
+    if (from === Number.NEGATIVE_INFINITY) return
+    this.missed.push({ from, to })
+    if (this.missed.length > MAX_MISSED) this.missed.shift()
+    this.changed()
+  }
+
+  /** A record that it wrote came; whether that changes what of it was captured. */
+  wrote(at: number): boolean {
+    if (at > this.lastAt) this.lastAt = at
+    const missed = this.missed.at(-1)
+    const ends = missed?.to === Number.POSITIVE_INFINITY
+    if (ends) this.missed[this.missed.length - 1] = { from: missed.from, to: at }
+    const earlier = at < this.firstAt
+    if (earlier) this.firstAt = at
+    if (ends || earlier) this.changed()
+    return ends || earlier
+  }
+
   /** It begins to be without the relay, or frozen, or that ends. */
   pause(why: Pause['why'], paused: boolean, ms: number): void {
     const index = this.pauses.findLastIndex((pause) => pause.why === why && pause.to === undefined)
@@ -227,6 +256,7 @@ export class KnownPeer implements Numbered {
       skew,
       rate,
       lost: this.lost,
+      missed: [...this.missed],
     }
     this.#picture = picture
     return picture

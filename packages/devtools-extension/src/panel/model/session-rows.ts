@@ -1,12 +1,20 @@
 /** What there is in a session, as rows, steps and lists of events: made when they are asked for. */
 import type { InspectedEvent, PeerId } from '@crosstown/bus/inspect'
-import { type Counted, countDeliveries } from './expected.ts'
+import { type Counted, countDeliveries, prefixOf, publisherOf } from './expected.ts'
 import type { EventRow, NoteRow, Row, Step } from './model.ts'
 import { offsetIn } from './offsets.ts'
 import { PeerBook } from './peer-book.ts'
 import { Skew } from './skew.ts'
 import { stepsOf } from './step-list.ts'
-import { COMMITTED, CONFIRMED, Entries, Names, REFUSED, UNWRITTEN } from './store/entries.ts'
+import {
+  COMMITTED,
+  CONFIRMED,
+  Entries,
+  Names,
+  PUBLISHED,
+  REFUSED,
+  UNWRITTEN,
+} from './store/entries.ts'
 import { IdIndex } from './store/ids.ts'
 import { NOTE, RowRing } from './store/rows.ts'
 import { Spans } from './store/spans.ts'
@@ -107,7 +115,7 @@ export abstract class SessionRows {
     const stamp = entries.stamp[entry]!
     const cached = this.cache.get(number)
     if (cached && cached.stamp === stamp && cached.epoch === epoch) return cached.row
-    const { delivered, expected } = this.deliveries(entry)
+    const { delivered, expected, unknown } = this.deliveries(entry)
     const publisher = this.publisherOf(entry)
     const duration = entries.duration[entry]!
     const latency = this.latencyOf(entry)
@@ -121,6 +129,7 @@ export abstract class SessionRows {
       direction: this.isOut(entry) ? 'out' : 'in',
       delivered,
       expected,
+      unknown,
       ...(Number.isNaN(duration) ? {} : { duration }),
       ...(Number.isNaN(latency) ? {} : { latency }),
       state: this.stateOf(entry),
@@ -138,11 +147,15 @@ export abstract class SessionRows {
 
   stateOf(entry: number): EventRow['state'] {
     const flags = this.entries.flags[entry]!
+    const header = this.entries.headers[entry]
     if ((flags & REFUSED) !== 0) return 'refused'
-    if ((flags & CONFIRMED) !== 0) return 'relayed'
-    if ((flags & COMMITTED) !== 0) return 'logged'
-    if (this.entries.headers[entry]?.persist === false) return 'cast'
-    return (flags & UNWRITTEN) !== 0 ? 'failed' : 'pending'
+    if (header?.persist === false) return 'cast'
+    if ((flags & CONFIRMED) !== 0 || header?.position !== undefined) return 'relayed'
+    if ((flags & COMMITTED) !== 0 || header?.offset !== undefined) return 'logged'
+    if ((flags & UNWRITTEN) !== 0) return 'failed'
+    const publisher = publisherOf(this, entry)
+    const at = publisher && this.skew.atOf(publisher.index, this.entries.ms[entry]!)
+    return at !== undefined && publisher?.isCaptured(at) ? 'pending' : 'unknown'
   }
 
   /** Whether a handler failed, or it did not get where it should. */
@@ -152,22 +165,23 @@ export abstract class SessionRows {
     return state === 'refused' || state === 'failed'
   }
 
-  /** From publishing until the last peer began to handle it for the first time; NaN where none did. */
+  /**
+   * From publishing until the last peer began to handle it for the first time; NaN where none did, or
+   * nobody captured when it was published.
+   */
   latencyOf(entry: number): number {
-    const { lastFirst, ms } = this.entries
+    const { lastFirst, ms, flags } = this.entries
+    if ((flags[entry]! & PUBLISHED) === 0) return Number.NaN
     return Math.max(0, lastFirst[entry]! - ms[entry]!)
   }
 
   publisherOf(entry: number): PeerId {
     const index = this.entries.publisher[entry]!
-    if (index > 0) return this.book.idOf(index)
-    const id = this.entries.ids[entry]!
-    const dash = id.startsWith('h-') ? -1 : id.lastIndexOf('-')
-    return dash < 0 ? id : id.slice(0, dash)
+    return index > 0 ? this.book.idOf(index) : prefixOf(this.entries.ids[entry]!)
   }
 
   isOut(entry: number): boolean {
-    const publisher = this.book.at(this.entries.publisher[entry]!)
+    const publisher = publisherOf(this, entry)
     if (!publisher) return false
     return this.book.local.size === 0 || this.book.local.has(publisher.device)
   }

@@ -138,6 +138,7 @@ export class SessionStore extends SessionRows implements Session, FactSink {
 
   /** One record. `arrived`: when its frame was here, where it came live; `quiet`: without rows but events. */
   take(peer: KnownPeer, record: InspectRecord, arrived: number | undefined, quiet = false): void {
+    this.skew.written(peer.index, record.at)
     if (arrived !== undefined) this.skew.arrived(peer.index, record.at, arrived)
     if (isEventRecord(record)) {
       writeFacts(this, peer, record)

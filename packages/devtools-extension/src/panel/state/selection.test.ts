@@ -14,6 +14,7 @@ function event(row: number): EventRow {
     direction: 'out',
     delivered: 0,
     expected: 0,
+    unknown: 0,
     state: 'logged',
     failures: 0,
     drops: 0,

@@ -3,7 +3,7 @@ import type { Peer, Step } from '../model.ts'
 import { tooLate } from './arrived.ts'
 import { isThere, type Listener, listenersOf, takes } from './matching.ts'
 import { reachOf } from './reach.ts'
-import { apartSince, type Subject } from './subject.ts'
+import { apartSince, missedAt, type Subject } from './subject.ts'
 import { nearWords, numbers, type Verdict } from './verdict.ts'
 import {
   capital,
@@ -114,7 +114,14 @@ function awayVerdict(
   if (from > row.ms)
     return {
       ...gone,
-      why: `This panel captures ${name} only since ${clockTime(from)}, ${duration(from - row.ms)} after the event was published: whether it came there is not known.`,
+      outcome: 'unknown',
+      why: `This panel captures ${name} only since ${clockTime(from)}, ${duration(from - row.ms)} after ${subject.timed ? 'the event was published' : 'it first heard of the event'}: whether it came there is not known.`,
+    }
+  if (missedAt(subject, peer))
+    return {
+      ...gone,
+      outcome: 'unknown',
+      why: `What happened in ${name} around that time is lost to this panel: whether it came there is not known.`,
     }
   return undefined
 }
@@ -204,7 +211,11 @@ function overRelay(subject: Subject, peer: Peer): Outcome {
     const route = `The relay sent it to the device of ${peer.name}`
     return onItsWay(subject, `${route}.`) ?? lost(subject, peer, `${route}, but`)
   }
-  const route = `It was sent by ${publisherName}${subject.confirmed ? ' and is in the room' : ''}`
+  const route = !subject.sent
+    ? `Nobody captured whether ${publisherName} sent it`
+    : subject.timed
+      ? `It was sent by ${publisherName}${subject.confirmed ? ' and is in the room' : ''}`
+      : 'It is in the room'
   return onItsWay(subject, `${route}.`) ?? lost(subject, peer, `${route}, but`)
 }
 
@@ -219,6 +230,8 @@ function rightsOf(subject: Subject, peer: Peer): readonly string[] | undefined {
 export function outboxVerdict(subject: Subject): Outcome | undefined {
   const { confirmed, row, publisherName, device, session, now } = subject
   if (confirmed || subject.atRelay.some(({ is }) => is === 'received')) return undefined
+  // Nobody captured its publisher then: it may have been sent long ago.
+  if (row.state === 'unknown') return undefined
   const apart = apartSince(session, device)
   if (apart) {
     const { leader, since } = apart

@@ -2,7 +2,7 @@
 import type { SubscriptionInfo, Via } from '@crosstown/bus/inspect'
 import type { Peer, Step } from '../model.ts'
 import { type Listener, listenersOf } from './matching.ts'
-import type { Subject } from './subject.ts'
+import { missedAt, type Subject } from './subject.ts'
 import { nearWords, numbers, type Verdict } from './verdict.ts'
 import {
   capital,
@@ -26,7 +26,7 @@ interface Arrival {
   readonly ms: number
   /** Subscriptions it was found to have here; `undefined` where that was not heard. */
   readonly matched: readonly number[] | undefined
-  readonly base: { readonly via?: Via; readonly after: number }
+  readonly base: { readonly via?: Via; readonly after?: number }
 }
 
 /** `undefined` where nothing was heard that tells of an arrival. */
@@ -58,7 +58,7 @@ export function arrivalVerdict(
     matched: matches.length === 0 ? undefined : matches.flatMap(({ subs }) => subs ?? []),
     base: {
       ...(received?.via !== undefined && !own ? { via: received.via } : {}),
-      after: Math.max(0, ms - subject.row.ms),
+      ...(subject.timed && { after: Math.max(0, ms - subject.row.ms) }),
     },
   }
   const lasting = failed.filter(
@@ -99,10 +99,10 @@ function longest(steps: readonly Step[]): { readonly durationMs?: number } {
 }
 
 /** `12.1 ms after it was published, over the relay`. */
-function afterWords({ subject, peer, base, received }: Arrival): string {
+function afterWords({ subject, peer, ms, base, received }: Arrival): string {
   if (subject.row.publisher === peer.id) return 'where it was published'
-  if (!subject.publisher)
-    return `at ${clockTime(subject.row.ms + base.after)}${viaWords(received?.via)}`
+  if (!subject.publisher || base.after === undefined)
+    return `at ${clockTime(ms)}${viaWords(received?.via)}`
   const plusMinus = subject.session.uncertainty(subject.publisher.id, peer.id)
   return `${measured(base.after, plusMinus)} after it was published${viaWords(received?.via)}`
 }
@@ -219,7 +219,9 @@ function runningVerdict(arrival: Arrival): Verdict {
   const why =
     peer.state === 'gone' && goneAt !== undefined
       ? `It came to ${peer.name}, ${afterWords(arrival)}, and ${peer.name} went ${duration(Math.max(0, goneAt - ms))} later, before ${who} ended.`
-      : `It came to ${peer.name}, ${afterWords(arrival)}; ${who} has not ended since then, for ${duration(Math.max(0, subject.now - ms))}. Does it wait for something?`
+      : missedAt(subject, peer)
+        ? `It came to ${peer.name}, ${afterWords(arrival)}. Whether ${who} ended is not known: records of ${peer.name} are lost.`
+        : `It came to ${peer.name}, ${afterWords(arrival)}; ${who} has not ended since then, for ${duration(Math.max(0, subject.now - ms))}. Does it wait for something?`
   return { ...base, outcome: 'received', why, expected: true, subs: [...matched] }
 }
 
@@ -241,11 +243,11 @@ function unmatchedVerdict(arrival: Arrival, duplicates: readonly Step[]): Verdic
       outcome: listeners.length > 0 ? 'too_late' : 'not_subscribed',
       why: `It came to ${peer.name} with what its log had missed, ${afterWords(arrival)}: live subscriptions are not given the past.${listeners.length > 0 ? ` Subscribe with from: 'start', or replay it from the log.` : nearWords(subject.type, peer)}`,
     }
-  if (matched === undefined && peer.lost > 0)
+  if (matched === undefined && missedAt(subject, peer))
     return {
       ...none,
       outcome: 'received',
-      why: `It came to ${peer.name}, ${afterWords(arrival)}. What became of it is not known: ${plural(peer.lost, 'record')} of ${peer.name} were lost.`,
+      why: `It came to ${peer.name}, ${afterWords(arrival)}. What became of it is not known: records of ${peer.name} are lost.`,
     }
   const late = tooLate(subject, peer, listeners, ms)
   if (late) return { ...base, ...late }

@@ -2,7 +2,7 @@
 import type { Peer, Step } from '../model.ts'
 import type { Subject } from './subject.ts'
 import type { Verdict } from './verdict.ts'
-import { listed, measured, plural, refusalWords } from './words.ts'
+import { clockTime, listed, measured, plural, refusalWords } from './words.ts'
 
 export function relayVerdict(
   subject: Subject,
@@ -16,7 +16,12 @@ export function relayVerdict(
   const put = steps.findLast(({ is, final }) => is === 'refused' && final !== true)
   const confirmed = steps.find(({ is }) => is === 'confirmed')
   const after = Math.max(0, (received ?? (steps[0] as Step)).ms - row.ms)
-  const base = { via: 'relay', after, expected: false, subs: [] } as const
+  const base = {
+    via: 'relay',
+    expected: false,
+    subs: [],
+    ...(subject.timed && { after }),
+  } as const
   if (refused)
     return {
       ...base,
@@ -44,7 +49,7 @@ export function relayVerdict(
   return {
     ...base,
     outcome: 'received',
-    why: `The relay took it${place}, ${measured(after, uncertain)} after it was published, and ${to}.${not}`,
+    why: `The relay took it${place}, ${subject.timed ? `${measured(after, uncertain)} after it was published` : `at ${clockTime(row.ms + after)}`}, and ${to}.${not}`,
   }
 }
 

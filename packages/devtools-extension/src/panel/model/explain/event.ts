@@ -20,7 +20,9 @@ export function explainEvent(session: Session, id: string): Explanation {
   )
   const own = ownFindings(subject)
   const deliveries = entries.map(findingOf)
-  const nobody = entries.some(({ expected }) => expected) ? [] : nobodyFindings(subject, entries)
+  const nobody = entries.some(({ expected, outcome }) => expected || outcome === 'unknown')
+    ? []
+    : nobodyFindings(subject, entries)
   return {
     headline: headlineOf(subject, entries),
     findings: [...own, ...nobody, ...bySeverity(deliveries)],
@@ -28,6 +30,23 @@ export function explainEvent(session: Session, id: string): Explanation {
 }
 
 function headlineOf(subject: Subject, entries: readonly LedgerEntry[]): string {
+  const unknown = entries.filter(({ outcome }) => outcome === 'unknown')
+  const known = knownHeadline(subject, entries, unknown)
+  if (unknown.length === 0 || known === undefined) return known ?? unknownWords(subject, unknown)
+  return `${known} ${unknownWords(subject, unknown)}`
+}
+
+/** Of those nobody captured at the time. */
+function unknownWords({ type }: Subject, unknown: readonly LedgerEntry[]): string {
+  return `Whether ${type} came to ${names(unknown)} is not known: nobody captured what happened there then.`
+}
+
+/** Of those who were captured; `undefined` where nobody was who could have got it. */
+function knownHeadline(
+  subject: Subject,
+  entries: readonly LedgerEntry[],
+  unknown: readonly LedgerEntry[],
+): string | undefined {
   const { type, refused, publisherName } = subject
   const expected = entries.filter((entry) => entry.expected)
   const got = expected.filter(({ outcome }) => GOT.has(outcome))
@@ -35,6 +54,7 @@ function headlineOf(subject: Subject, entries: readonly LedgerEntry[]): string {
   if (refused) return `${type} of ${publisherName} was refused (${refused.code}).`
   if (expected.length === 0) {
     const problems = entries.filter((entry) => severityOf(entry) === 'problem')
+    if (problems.length === 0 && unknown.length > 0) return undefined
     return problems.length === 0
       ? `Nobody known here listens to ${type}.`
       : `${type} was published, and nobody it could come to listened: ${reasonsOf(problems)}.`
@@ -86,6 +106,7 @@ const OUTCOME_WORDS: { readonly [Outcome in LedgerEntry['outcome']]: string } = 
   wrong_scope: 'is out of its reach',
   too_late: 'subscribed too late',
   refused: 'could not get it, as it was refused',
+  unknown: 'was not captured then',
 }
 
 /** What concerns the event itself, wherever it was to go. */

@@ -44,6 +44,7 @@ const SEVERITIES: { readonly [Outcome in LedgerEntry['outcome']]: Finding['sever
   filtered: 'hint',
   not_subscribed: 'hint',
   waiting: 'hint',
+  unknown: 'hint',
   too_late: 'problem',
   wrong_scope: 'problem',
   offline: 'problem',

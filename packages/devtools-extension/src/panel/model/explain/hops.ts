@@ -9,21 +9,31 @@ export interface Hop {
   readonly arrived: number
   readonly via: Via | 'self'
   readonly failed?: string
+  /** When it was sent was not captured. */
+  readonly untimed?: true
 }
 
 interface Way {
   readonly session: Session
   readonly row: EventRow
   readonly steps: readonly Step[]
+  /** Stands among the steps for a publishing that was not captured. */
+  readonly guess: Step | undefined
   deviceOf(peer: PeerId): string | undefined
   isRelay(peer: PeerId): boolean
 }
 
-export function hopsOf(session: Session, row: EventRow, steps: readonly Step[]): readonly Hop[] {
+export function hopsOf(
+  session: Session,
+  row: EventRow,
+  steps: readonly Step[],
+  guess: Step | undefined,
+): readonly Hop[] {
   const way: Way = {
     session,
     row,
     steps,
+    guess,
     deviceOf: (peer) => session.peers.get(peer)?.device,
     isRelay: (peer) => session.peers.get(peer)?.hello.kind === 'relay',
   }
@@ -43,7 +53,16 @@ export function hopsOf(session: Session, row: EventRow, steps: readonly Step[]):
 function hopTo(way: Way, step: Step): Hop | undefined {
   const { via = 'tabs', peer: to, ms: arrived } = step
   const sender = via === 'relay' ? overRelay(way, to) : within(way, step)
-  return sender && { from: sender.peer, to, sent: sender.ms, arrived, via }
+  if (!sender) return undefined
+  const untimed = sender === way.guess
+  return {
+    from: sender.peer,
+    to,
+    sent: untimed ? arrived : sender.ms,
+    arrived,
+    via,
+    ...(untimed && { untimed }),
+  }
 }
 
 /** Who of a device told its other contexts: its publisher there, or who had it from the relay. */

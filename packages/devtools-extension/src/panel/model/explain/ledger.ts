@@ -70,6 +70,7 @@ const RANKS: { readonly [Outcome in LedgerEntry['outcome']]: number } = {
   dropped: 2,
   missing: 3,
   no_right: 4,
+  unknown: 5,
   offline: 5,
   waiting: 6,
   late: 7,

@@ -77,6 +77,21 @@ describe('a sequence', () => {
     ])
   })
 
+  it('drew no arrow from a tab to its service worker, as their clocks were 1.10 ms apart', () => {
+    const session = told([
+      { ...publisher, since: 0.1 },
+      {
+        peer: 'worker',
+        kind: 'service-worker',
+        since: 0.1,
+        records: [{ at: 99.9, is: 'received', via: 'tabs', origin: 'device', ids }],
+      },
+    ])
+    const { messages, notes } = sequenceOf(session, ['pub-1'])
+    expect(notes).toBeUndefined()
+    expect(messages).toMatchObject([{ ms: 0, plusMinus: 0 }])
+  })
+
   it('draws what is within the error of clocks as no time at all', () => {
     const session = told([
       publisher,

@@ -17,8 +17,10 @@ export function sequenceOf(session: Session, ids: readonly string[]): Sequence {
   const rows = known.slice(0, MAX_EVENTS).flatMap((id) => session.event(id) ?? [])
   if (known.length > MAX_EVENTS) notes.add(`Only the first ${MAX_EVENTS} events are drawn.`)
   const ways = rows.map((row) => {
-    const steps = stepsOf(session, row)
-    return { row, steps, hops: hopsOf(session, row, steps) }
+    const told = session.steps(row.id)
+    const guess = guessOf(row, told)
+    const steps = guess ? [guess, ...told] : told
+    return { row, steps, hops: hopsOf(session, row, steps, guess) }
   })
   const sources = new Map(rows.map(({ publisher, event }) => [publisher, event.source]))
   const lanes = lanesOf(
@@ -51,23 +53,23 @@ export function sequenceOf(session: Session, ids: readonly string[]): Sequence {
   }
 }
 
-/** With the moment of publishing, also where its publisher is not inspected. */
-function stepsOf(session: Session, row: EventRow): readonly Step[] {
-  const steps = session.steps(row.id)
-  if (steps.some(({ peer }) => peer === row.publisher)) return steps
-  return [{ ms: row.ms, peer: row.publisher, is: 'published' }, ...steps]
+/** The moment of publishing, where nobody captured it. */
+function guessOf(row: EventRow, steps: readonly Step[]): Step | undefined {
+  return steps.some(({ peer }) => peer === row.publisher)
+    ? undefined
+    : { ms: row.ms, peer: row.publisher, is: 'published' }
 }
 
 function messageOf(
   session: Session,
   { id, event }: EventRow,
-  { from, to, sent, arrived, via, failed }: Hop,
+  { from, to, sent, arrived, via, failed, untimed }: Hop,
   laneOf: ReadonlyMap<PeerId, number>,
   notes: Set<string>,
 ): Message | undefined {
   const [start, end] = [laneOf.get(from), laneOf.get(to)]
   if (start === undefined || end === undefined) return undefined
-  const off = from === to ? 0 : session.uncertainty(from, to)
+  const off = from === to || untimed ? 0 : session.uncertainty(from, to)
   const backwards = sent - arrived
   const names = `${nameOf(session, from)} and ${nameOf(session, to)}`
   if (backwards > off) {
@@ -92,6 +94,7 @@ function messageOf(
     ms,
     plusMinus: Number.isFinite(off) ? (isOneDevice(session, from, to) ? 0 : off) : ms,
     ...(failed !== undefined && { failed }),
+    ...(untimed && { untimed }),
   }
 }
 

@@ -1,5 +1,6 @@
 /** An event with all that is known of it, put together once for every conclusion about it. */
 import type { PeerId } from '@crosstown/bus/inspect'
+import { isCaptured } from '../captured.ts'
 import type { EventRow, Peer, Session, Step } from '../model.ts'
 
 export interface Subject {
@@ -19,6 +20,8 @@ export interface Subject {
   readonly atRelay: readonly Step[]
   /** Refused for good. */
   readonly refused: Step | undefined
+  /** When it was published was captured, and so what its publisher did with it. */
+  readonly timed: boolean
   /** In the room's order. */
   readonly confirmed: boolean
   /** Sent towards the relay, or heard of there. */
@@ -35,6 +38,7 @@ export function subjectOf(session: Session, id: string): Subject | undefined {
   const atRelay = steps.filter(isRelay)
   // What came over the channel between tabs was published on the same device.
   const witness = steps.find(({ is, origin }) => is === 'received' && origin === 'device')
+  const confirmed = row.state === 'relayed' || steps.some(({ is }) => is === 'confirmed')
   return {
     session,
     row,
@@ -46,9 +50,22 @@ export function subjectOf(session: Session, id: string): Subject | undefined {
     stepsAt: (peer) => byPeer.get(peer) ?? [],
     atRelay,
     refused: steps.find(({ is, final }) => is === 'refused' && final === true),
-    confirmed: steps.some(({ is }) => is === 'confirmed'),
-    sent: atRelay.length > 0 || steps.some(({ is, via }) => is === 'posted' && via === 'relay'),
+    timed: steps.some(({ is, peer }) => is === 'published' && peer === row.publisher),
+    confirmed,
+    sent:
+      confirmed ||
+      atRelay.length > 0 ||
+      steps.some(({ is, via }) => is === 'posted' && via === 'relay'),
   }
+}
+
+/** Whether records of a peer are lost that may have told what became of the event there. */
+export function missedAt({ session, row }: Subject, peer: Peer): boolean {
+  const missed = peer.missed.map(({ from, to }) => ({
+    from: session.msOf(peer.id, from),
+    to: session.msOf(peer.id, to),
+  }))
+  return !isCaptured({ missed }, row.ms)
 }
 
 export function nowOf(session: Session): number {

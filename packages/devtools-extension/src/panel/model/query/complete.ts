@@ -70,7 +70,7 @@ function valuesFor(key: string, word: string, session: Session): Option[] {
     case 'scope':
       return words(wanted, ['context', 'device', 'room'])
     case 'state':
-      return words(wanted, ['pending', 'logged', 'relayed', 'refused', 'failed', 'cast'])
+      return words(wanted, ['pending', 'logged', 'relayed', 'refused', 'failed', 'cast', 'unknown'])
     case 'is':
       return words(wanted, IS_WORDS)
     case 'why':

@@ -9,6 +9,7 @@ import { dropTest, errorTest, isTest, timeTest } from './state-questions.ts'
 import { bytesOf, msOf } from './values.ts'
 
 const STATES = {
+  unknown: 'unknown',
   pending: 'pending',
   logged: 'logged',
   relayed: 'relayed',

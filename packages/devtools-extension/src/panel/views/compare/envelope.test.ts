@@ -14,6 +14,7 @@ function row(
     state: 'logged',
     delivered: 2,
     expected: 2,
+    unknown: 0,
     failures: 0,
     drops: 0,
     ...facts,

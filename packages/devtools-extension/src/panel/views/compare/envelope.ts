@@ -1,6 +1,7 @@
 /** What two events have in common beside their data, and what not. */
 import type { EventRow } from '../../model/model.ts'
 import { bytes, duration } from '../shared/format.ts'
+import { gotWords } from '../shared/got.ts'
 
 export interface Field {
   readonly name: string
@@ -28,7 +29,7 @@ const FIELDS: readonly (readonly [name: string, of: (row: EventRow) => string | 
   ['metadata', ({ event }) => event.metadata && JSON.stringify(event.metadata)],
   ['size', ({ event }) => bytes(event.bytes)],
   ['state', ({ state }) => state],
-  ['delivered', ({ delivered, expected }) => `${delivered} of ${expected}`],
+  ['delivered', gotWords],
   ['failures', ({ failures }) => String(failures)],
   ['longest handler', (row) => (row.duration === undefined ? undefined : duration(row.duration))],
   ['latency', ({ latency }) => (latency === undefined ? undefined : duration(latency))],

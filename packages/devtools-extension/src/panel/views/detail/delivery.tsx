@@ -20,6 +20,7 @@ const OUTCOMES: Readonly<
   late: { icon: 'clock', word: 'late' },
   duplicate: { icon: 'repeat', word: 'twice' },
   waiting: { icon: 'clock', word: 'waiting' },
+  unknown: { icon: 'unknown', word: 'not known' },
   missing: { icon: 'cross', word: 'missing', bad: true },
   not_subscribed: { icon: 'partial', word: 'not subscribed' },
   offline: { icon: 'cross', word: 'offline', bad: true },

@@ -139,6 +139,11 @@ const SHOWN: Readonly<Record<TabId, (props: EventDetailProps) => ReactNode>> = {
 }
 
 const STATES = {
+  unknown: {
+    icon: 'unknown',
+    text: 'not known',
+    means: 'its publisher was not captured then, and nobody else tells how far it came',
+  },
   pending: { icon: 'clock', text: 'pending', means: 'not in the log yet' },
   logged: { icon: 'check', text: 'logged', means: 'committed to the log of its device' },
   relayed: { icon: 'check', text: 'relayed', means: 'confirmed by the room' },

@@ -6,7 +6,7 @@ import type { ColumnId, Settings, TimeFormat } from '../../state/settings.ts'
 import { bytes, clockTime, count, delta, duration } from '../../ui/format.ts'
 import { Icon } from '../../ui/icon.tsx'
 import { peerName, publisherName } from '../../ui/peer-name.ts'
-import { DeliveredCell, TypeCell } from './cells.tsx'
+import { DeliveredCell, gotText, TypeCell } from './cells.tsx'
 
 export interface CellContext {
   readonly session: Session
@@ -99,11 +99,11 @@ export const COLUMNS: readonly Column[] = [
   {
     id: 'delivered',
     label: 'Got',
-    title: 'Deliveries made, of those expected',
+    title: 'Deliveries made, of those expected; ? where that was not captured',
     width: 62,
     numeric: true,
     leaves: 4,
-    text: (row) => `${row.delivered}/${row.expected}`,
+    text: gotText,
     cell: (row) => <DeliveredCell row={row} />,
   },
   {
@@ -153,10 +153,11 @@ export const COLUMNS: readonly Column[] = [
   {
     id: 'state',
     label: 'State',
-    title: 'How far it is: pending, logged, relayed, refused, failed, or cast without a log',
+    title:
+      'How far it is: pending, logged, relayed, refused, failed, cast without a log, or not known',
     width: 70,
     leaves: 11,
-    text: (row) => row.state,
+    text: (row) => (row.state === 'unknown' ? 'not known' : row.state),
     term: (row) => `state:${row.state}`,
   },
 ]

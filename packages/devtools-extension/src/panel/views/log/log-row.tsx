@@ -115,6 +115,7 @@ function same(before: LogRowProps, after: LogRowProps): boolean {
     a.state === b.state &&
     a.delivered === b.delivered &&
     a.expected === b.expected &&
+    a.unknown === b.unknown &&
     a.duration === b.duration &&
     a.latency === b.latency &&
     a.failures === b.failures &&

@@ -22,6 +22,7 @@ function sessionOf(...events: readonly (readonly [id: string, cause?: string])[]
       direction: 'out',
       delivered: 0,
       expected: 0,
+      unknown: 0,
       state: 'logged',
       failures: 0,
       drops: 0,

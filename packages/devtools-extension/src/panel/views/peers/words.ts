@@ -64,7 +64,7 @@ export function mismatchInWords({ name, hello }: Peer): string {
 
 export function clockInWords({ skew: { ms, uncertainty } }: Peer): string {
   if (!Number.isFinite(uncertainty)) return 'not known'
-  if (Math.abs(ms) < 0.5) return uncertainty > 1 ? `as here ± ${duration(uncertainty)}` : 'as here'
+  if (Math.abs(ms) < 0.5) return uncertainty >= 2 ? `as here ± ${duration(uncertainty)}` : 'as here'
   return `${ms < 0 ? '−' : '+'}${duration(Math.abs(ms))} ± ${duration(uncertainty)}`
 }
 

@@ -53,6 +53,7 @@ export function Outcomes({
 }
 
 const STATES: { readonly [state in EventRow['state']]: string } = {
+  unknown: 'published',
   pending: 'published',
   logged: 'in the log',
   relayed: 'confirmed by the room',

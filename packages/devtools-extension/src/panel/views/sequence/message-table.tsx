@@ -86,7 +86,11 @@ function columnsOf(sequence: Sequence, start: number): Column<Entry>[] {
       width: '120px',
       numeric: true,
       cell: ({ is, of }) =>
-        is === 'message' ? measured(of.ms, of.plusMinus) : duration(of.to - of.from),
+        is === 'handler'
+          ? duration(of.to - of.from)
+          : of.untimed
+            ? 'not known'
+            : measured(of.ms, of.plusMinus),
     },
     {
       id: 'result',

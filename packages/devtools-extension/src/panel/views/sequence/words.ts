@@ -24,7 +24,9 @@ export function sentence(sequence: Sequence, message: Message, start: number): s
     message.from === message.to ? `within ${from}` : `${from} to ${to} ${VIA[message.via]}`
   const result = message.failed
     ? `failed: ${message.failed}`
-    : `took ${measured(message.ms, message.plusMinus)}`
+    : message.untimed
+      ? 'when it was sent is not known'
+      : `took ${measured(message.ms, message.plusMinus)}`
   return `${message.type}: ${way} at ${since(message.sent - start)}, ${result}`
 }
 
@@ -42,7 +44,8 @@ export function labelOf(message: Message, characters: number): [type: string, to
   return [shorten(type, Math.max(4, characters - took.length - 1)), took]
 }
 
-function shortMeasure({ ms, plusMinus }: Message): string {
+function shortMeasure({ ms, plusMinus, untimed }: Message): string {
+  if (untimed) return '?'
   return plusMinus > 0 ? `${duration(ms)} ±${duration(plusMinus)}` : duration(ms)
 }
 

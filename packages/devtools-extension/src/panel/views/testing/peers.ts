@@ -29,6 +29,7 @@ export function storyPeers(
           cast.device === 'device-phone' ? { ms: 340, uncertainty: 4 } : { ms: 0, uncertainty: 0 },
         rate: { published: 0, received: 0, handled: 0 },
         lost: 0,
+        missed: [],
         away: [],
         pauses: [],
         ...changed[cast.id],

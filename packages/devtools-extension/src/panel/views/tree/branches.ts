@@ -1,6 +1,7 @@
 /** A tree of causes and effects as a list: what of it is unfolded, and what there is to say of it. */
 import type { CausalNode } from '../../model/model.ts'
 import { duration, list, plural, since } from '../shared/format.ts'
+import { gotWords } from '../shared/got.ts'
 
 export interface Branch {
   readonly node: CausalNode
@@ -83,5 +84,5 @@ export function stateOf({ event }: CausalNode): { text: string; bad: boolean } {
   if (event.state === 'refused') bad.push('refused')
   if (bad.length > 0) return { text: list(bad), bad: true }
   const missed = event.drops > 0 ? `, ${event.drops} not made` : ''
-  return { text: `${event.delivered} of ${event.expected}${missed}`, bad: false }
+  return { text: `${gotWords(event)}${missed}`, bad: false }
 }

@@ -15,6 +15,7 @@ function row(id: string, ms: number, more: Partial<EventRow> = {}): EventRow {
     direction: 'out',
     delivered: 1,
     expected: 1,
+    unknown: 0,
     state: 'logged',
     failures: 0,
     drops: 0,

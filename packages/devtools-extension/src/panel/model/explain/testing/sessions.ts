@@ -27,6 +27,8 @@ export interface Told {
   readonly kind?: HelloFrame['kind']
   readonly device?: string
   readonly subscriptions?: readonly Partial<SubscriptionInfo>[]
+  /** By its clock, which counts in µs, from when on it is captured. @default 0.001 */
+  readonly since?: number
   readonly records: readonly InspectRecord[]
 }
 
@@ -66,7 +68,12 @@ export function header(id: string, more: Partial<InspectedEvent> = {}): Inspecte
 }
 
 function helloOf(
-  { kind = 'page', device = 'laptop', subscriptions = [] }: Omit<Told, 'peer' | 'records'>,
+  {
+    kind = 'page',
+    device = 'laptop',
+    subscriptions = [],
+    since = 0.001,
+  }: Omit<Told, 'peer' | 'records'>,
   start: number,
 ): object {
   const relay = kind === 'relay'
@@ -78,7 +85,7 @@ function helloOf(
     kind,
     ...(!relay && { log: `log-${device}`, device }),
     relay: { url: 'ws://127.0.0.1:8787', room: 'room' },
-    now: [start, 0],
+    now: [start + since, since],
     next: 1,
     oldest: 1,
     status: {

@@ -28,7 +28,14 @@ export class Town {
   readonly #inspected = new Set<TestDevice>()
   #contexts = new Map<AnyBus, TestContext>()
 
-  constructor({ relay }: { readonly relay?: RelayProgram } = {}) {
+  readonly #later: ReadonlySet<string>
+
+  /** `later`: devices that are not inspected before `inspect()`. */
+  constructor({
+    relay,
+    later = [],
+  }: { readonly relay?: RelayProgram; readonly later?: readonly string[] } = {}) {
+    this.#later = new Set(later)
     this.network = createTestNetwork(relay === undefined ? {} : { relay })
     this.hub = createHub([], { timing: this.#timing() })
   }
@@ -40,7 +47,7 @@ export class Town {
   /** A bus in a context of its own, of an inspected device; it is used at once. */
   bus(device: string, options: Partial<TestBusOptions> = {}, kind?: 'page' | 'worker'): AnyBus {
     const on = this.network.device(device)
-    this.#inspect(on)
+    if (!this.#later.has(device)) this.inspect(device)
     const context = on.open(kind)
     const bus = context.createBus<Record<string, unknown>>({
       name: 'shop',
@@ -89,7 +96,9 @@ export class Town {
     throw new Error(`the panel has not heard of ${source}`)
   }
 
-  #inspect(device: TestDevice): void {
+  /** Attaches to the taps of a device, now and from now on. */
+  inspect(name: string): void {
+    const device = this.network.device(name)
     if (this.#inspected.has(device)) return
     const remote = this.#inspected.size > 0
     this.#inspected.add(device)
