@@ -15,7 +15,7 @@ import {
   refusedTypes,
 } from './authorize.ts'
 import type { PostedEvent } from './commands.ts'
-import type { Admission } from './connection.ts'
+import { type Admission, admissionOf } from './connection.ts'
 import { addressOf } from './guard/address.ts'
 import { Gate } from './guard/gate.ts'
 import { answerEvent, answerPage, answerStream, wantsStream } from './http/answers.ts'
@@ -43,7 +43,7 @@ import {
 import { type Platform, systemPlatform } from './platform.ts'
 import { Rooms } from './rooms.ts'
 import { sharedReads } from './shared-reads.ts'
-import type { Socket, SocketEvents } from './socket.ts'
+import type { ConnectionSnapshot, Socket, SocketEvents } from './socket.ts'
 import { memoryStore } from './stores/memory.ts'
 import type { Store } from './stores/store.ts'
 import { VERSION } from './version.ts'
@@ -101,6 +101,8 @@ export interface RelayOptions {
   readonly onError?: (error: unknown, context: { readonly room?: string }) => void
   /** @internal */
   readonly platform?: Platform
+  /** It has no timer of its own: whoever made it calls `driver.tick`. @internal */
+  readonly driven?: boolean
 }
 
 /** What a runtime passes along with a request, as Hono's bindings. */
@@ -185,6 +187,7 @@ export class Relay extends Hono<RelayEnv> {
       keeps: keeping(options.retention, this.#limits, this.#report),
       platform: this.#platform,
       report: this.#report,
+      driven: options.driven,
       meter: this.#meter,
       log: this.#log,
     })
@@ -211,6 +214,21 @@ export class Relay extends Hono<RelayEnv> {
   /** Takes over an open socket whose request was admitted; the runtime calls what it gets back. */
   accept(socket: Socket, admission: Admission): SocketEvents {
     return this.#gate.accept(socket, admission.address, () => this.#rooms.accept(socket, admission))
+  }
+
+  /** For a runtime that puts its objects out of memory. @internal */
+  get driver(): Pick<Rooms, 'dueMs' | 'head' | 'tick' | 'waiting'> {
+    return this.#rooms
+  }
+
+  /** Takes up sockets whose connections were left behind as snapshots; in the same order. @internal */
+  async resume(
+    sockets: readonly (readonly [Socket, ConnectionSnapshot])[],
+  ): Promise<SocketEvents[]> {
+    const events = await this.#rooms.resume(sockets)
+    return sockets.map(([, snapshot], i) =>
+      this.#gate.resume(admissionOf(snapshot).address, events[i] as SocketEvents),
+    )
   }
 
   /**
