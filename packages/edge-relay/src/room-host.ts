@@ -27,6 +27,7 @@ import { loadHeads } from './heads.ts'
 import { RoomInspection } from './inspect/room.ts'
 import { completeAll, decidable, type Waiting } from './known.ts'
 import type { Limits } from './limits.ts'
+import type { Log } from './log.ts'
 import type { Meter } from './metrics.ts'
 import type { Platform } from './platform.ts'
 import { Presence } from './presence.ts'
@@ -41,6 +42,7 @@ export interface HostContext {
   readonly limits: Limits
   readonly platform: Platform
   readonly meter: Meter
+  readonly log?: Log
   readonly report: (error: unknown, room: string) => void
   /** Hears of what was committed. */
   readonly grew?: (room: string, records: readonly RoomRecord[], head: RoomHead) => void
@@ -179,8 +181,11 @@ export class RoomHost {
       code: 'going_away' | 'unavailable' | 'rate_limited',
       retryAfterMs = RETRY_AFTER_MS,
     ): void => {
-      this.#context.meter.count('reply_errors_total', 1, code)
-      this.inspection.tap?.rejected(deviceName(command.device), command.frame, code)
+      const { log, meter } = this.#context
+      const device = deviceName(command.device)
+      meter.count('reply_errors_total', 1, code)
+      if (code === 'rate_limited') log?.('limit', { room: this.room, device, code })
+      this.inspection.tap?.rejected(device, command.frame, code)
       send({ frame: 'reject', batch, code, retryAfterMs })
     }
     const waitMs = this.#waitMs(command.data.length, bytes)

@@ -55,6 +55,7 @@ export class Rooms {
     this.#context = {
       ...context,
       meter,
+      log,
       grew(room, records, head) {
         retention.grew(room, records)
         readers.grew(room, records, head)
