@@ -9,6 +9,11 @@ export class InOrder {
   /** Answers that wait for those before them; absent where none ever had to. */
   #held: Map<number, () => void> | undefined
 
+  /** Whether something was not answered yet. */
+  get pending(): boolean {
+    return this.#asked > this.#answered
+  }
+
   /** Something was asked; what is returned is called once, with what answers it. */
   ask(): (answer: () => void) => void {
     this.#asked += 1
