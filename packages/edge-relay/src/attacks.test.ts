@@ -530,6 +530,18 @@ describe.each(processes)('a relay on $name', ({ name, start }) => {
       }
     })
 
+    tried('counts event streams as connections, until their readers are gone', async () => {
+      const authorization = `Bearer ${await signed()}`
+      const headers = { ...from('192.0.2.7'), authorization }
+      const open = () => EventStreamProbe.open(`${narrow.url}/rooms/42/events?after=now`, headers)
+      const streams = [await open(), await open(), await open()]
+      for (const { response } of streams) expect(response.status).toBe(200)
+      const { status, code } = await narrow.ask('/rooms/42/events', { headers })
+      expect([status, code]).toEqual([429, 'rate_limited'])
+      for (const stream of streams) stream.close()
+      while ((await narrow.ask('/rooms/42/events', { headers })).status !== 200);
+    })
+
     tried('answers one address so often, and the others all the same', async () => {
       const ask = (address: string) => narrow.ask('/rooms/42/stats', { headers: from(address) })
       const answers = []
