@@ -11,7 +11,8 @@ const foundation = `${bus}/(options|types|errors|event|platform)[.]ts$`
 /** Those that describe the public face: they may name the interfaces. */
 const face = `${bus}/(options|types)[.]ts$`
 
-const stages = '(codec|batch|dispatch|log|consume|read|sync|device|links|schema|protocol|inspect)'
+const stages =
+  '(codec|batch|dispatch|log|consume|read|sync|device|links|schema|protocol|inspect|middleware)'
 /** Stages that are one file. */
 const stageFiles = '(request|presence)[.]ts'
 
@@ -30,7 +31,7 @@ const inspectDoor = `${bus}/inspect/index[.]ts$`
 const asTypes = ['type-only', 'type-import']
 
 /** The core of the relay. */
-const pureRoom = `${relay}/(room|judge|revisions|chain)[.]ts$`
+const pureRoom = `${relay}/(room|judge|revisions|chain|guard/nesting)[.]ts$`
 /** The doors of the bus that edge-relay's room may use, built or not. */
 const protocolDoor =
   '^((packages/bus|node_modules/@crosstown/bus)/dist/protocol/|@crosstown/bus/protocol$)'
@@ -188,11 +189,11 @@ export default {
     {
       name: 'room-is-pure',
       comment:
-        'room.ts, judge.ts, revisions.ts and chain.ts run nothing but themselves and the protocol.',
+        'room.ts, judge.ts, revisions.ts, chain.ts and nesting.ts run nothing but themselves and the protocol.',
       severity: 'error',
       from: { path: pureRoom },
       to: {
-        pathNot: [protocolDoor, `${relay}/(judge|revisions|chain)[.]ts$`],
+        pathNot: [protocolDoor, `${relay}/(judge|revisions|chain|guard/nesting)[.]ts$`],
         dependencyTypesNot: asTypes,
       },
     },

@@ -62,6 +62,8 @@ export interface Instance {
   memory?: true
   /** Its log in memory was cleared. */
   cleared?: true
+  /** Whose its log in memory is: who was signed in when it was first online. */
+  owner?: string | undefined
   readonly errors: BusError[]
   readonly gaps: Gap[]
   /** Ended by the script. */

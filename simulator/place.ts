@@ -37,13 +37,21 @@ export interface Place {
 export function openPlace(
   context: TestContext,
   instance: Instance,
-  options: Pick<TestBusOptions, 'types' | 'limits' | 'token'>,
+  {
+    token,
+    ...options
+  }: Pick<TestBusOptions, 'types' | 'limits'> & { readonly token: () => string },
   withViews: boolean,
 ): Place {
+  let user = token()
   const bus: AnyBus = context.createBus({
     name: NAME,
     room: ROOM,
     ...options,
+    token: () => {
+      user = token()
+      return user
+    },
     source: instance.name,
     onError: (error) => instance.errors.push(error),
     onGap: (gap) => instance.gaps.push(gap),
@@ -55,9 +63,10 @@ export function openPlace(
   bus.subscribe('**', (event, { origin }) => void instance.all.push(heard(event, origin)), {
     from: 'start',
   })
-  bus.status.subscribe(({ log }) => {
+  bus.status.subscribe(({ log, relay }) => {
     if (log.state === 'open' && instance.disk) void ready(instance)
     if (log.kind === 'memory') instance.memory = true
+    if (instance.memory && relay === 'online') instance.owner ??= user
   })
   const views = withViews && instance.disk ? { views: openViews(bus) } : undefined
   return { disturbed: 0, context, bus, instance, ...views }
@@ -75,6 +84,16 @@ function heard({ id, data, scope, type }: BusEvent, origin: string): Heard {
   if (type.startsWith('$')) return { id, key: '', persist: true, scope, pristine: true }
   const { key, persist, mark } = data as Data
   return { id, key, persist, scope, pristine: origin === 'self' || mark === PRISTINE }
+}
+
+/** Clears the log of a context, for all that share it. */
+export async function clearPlace({ bus, instance }: Place): Promise<void> {
+  const cleared = bus.clear()
+  if (instance.memory) {
+    instance.cleared = true
+    instance.owner = undefined
+  }
+  await cleared
 }
 
 /** A page that people see, whose log is open. */

@@ -174,7 +174,7 @@ export const PROFILES: Readonly<Record<ProfileName, readonly (keyof typeof TROUB
   ],
   clones: ['clone', 'cut', 'leave'],
   mixed: Object.keys(TROUBLES),
-  guests: ['leave', 'leave', 'tabs', 'disk', 'freeze', 'cut', 'relayCrash', 'clear'],
+  guests: [...Object.keys(TROUBLES), 'leave', 'leave', 'user', 'clear', 'cache'],
   views: [...Object.keys(TROUBLES), 'restore', 'cut', 'leave', 'leave'],
   streams: ['cut', 'cut', 'relayCrash', 'leave', 'tabs', 'disk', 'restore', 'power', 'freeze'],
 }

@@ -2,8 +2,18 @@
 import type { TestContext, TestDevice, TestNetwork } from '@crosstown/bus/testing'
 import type { Action, Slot } from './actions.ts'
 import { type Instance, Ledger } from './ledger.ts'
-import { canLead, NAME, openPlace, type Place, QUEUE_EVENTS, ROOM, SOME_TYPES } from './place.ts'
+import {
+  canLead,
+  clearPlace,
+  NAME,
+  openPlace,
+  type Place,
+  QUEUE_EVENTS,
+  ROOM,
+  SOME_TYPES,
+} from './place.ts'
 import { post } from './posts.ts'
+import { readmit } from './readmit.ts'
 import type { Scenario } from './scenario.ts'
 import { Publishers } from './work.ts'
 
@@ -45,6 +55,13 @@ export class Stage {
   /** Buses of contexts that live. */
   get open(): readonly Place[] {
     return [...this.#places.values()]
+  }
+
+  /** Those with whom somebody is who has a log, and so a way to the relay. */
+  get connected(): readonly Place[] {
+    return this.open.filter(({ context, instance: { device, disk, memory } }) => {
+      return context.alive && (disk || memory || device.contexts.some(({ hasDisk }) => hasDisk))
+    })
   }
 
   /** Who of them the relay refuses. */
@@ -116,22 +133,19 @@ export class Stage {
     )
   }
 
-  /**
-   * Does what an application does where the relay refuses a log of another user: it clears the log, or
-   * connects again where the user is the right one by now. Whether there was any.
-   */
+  /** Does what an application does where it is refused. Whether it had to. */
   async readmit(): Promise<boolean> {
     const { refused } = this
-    const cleared = new Set<TestDevice>()
-    for (const { bus, context, instance } of refused) {
-      const { device } = instance
-      const { room } = await device.disk(NAME, ROOM).log.state()
-      if (room.subject === (this.#users.get(device) ?? USER)) context.resumeRelay()
-      else if (!cleared.has(device)) this.#follow(bus.clear(), context)
-      cleared.add(device)
-    }
+    await readmit(refused, {
+      userOf: ({ instance }) => this.#userOf(instance.device),
+      follow: (promise, context) => this.#follow(promise, context),
+    })
     await this.rest()
     return refused.length > 0
+  }
+
+  #userOf(device: TestDevice): string {
+    return this.#users.get(device) ?? USER
   }
 
   #trouble(action: Exclude<Action, Slot>): void {
@@ -225,10 +239,11 @@ export class Stage {
         other.context.frozen &&
         other.bus.status.get().leader,
     )
+    // Whoever waits for its turn begins to wait anew where the log is another one, or opened anew.
     const disturbances = (): number =>
       this.open.reduce(
         (sum, one) => (one.instance.device === device ? sum + one.disturbed : sum),
-        0,
+        device.disk(NAME, ROOM).lost,
       )
     this.#disturb(where)
     context.freeze()
@@ -253,10 +268,8 @@ export class Stage {
   #clear(where: Slot): void {
     const place = this.#at(where)
     if (!place) return
-    const { instance } = place
-    if (instance.memory) instance.cleared = true
     this.#follow(
-      place.bus.clear().catch(() => {}),
+      clearPlace(place).catch(() => {}),
       place.context,
     )
   }
@@ -319,7 +332,7 @@ export class Stage {
       queueEvents: QUEUE_EVENTS,
       ...(logEvents === undefined ? undefined : { logEvents }),
     }
-    const token = (): string => this.#users.get(on) ?? USER
+    const token = (): string => this.#userOf(on)
     const place = openPlace(
       context,
       instance,

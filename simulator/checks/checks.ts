@@ -44,8 +44,6 @@ export const CHECKS: readonly Check[] = [
 
 function* promises({ ledger, devices, room }: View): Iterable<string> {
   const placed = new Map(room.events.map(({ id, position }) => [id, position]))
-  // In memory keep their events those who found nobody with a log, and then their own guests.
-  const memories = new Set(ledger.instances.filter((one) => one.memory).map((one) => one.device))
   for (const one of ledger.publications) {
     const { key, by, state, until, event, code, losses, persist, scope, type } = one
     const log = devices.find(({ device }) => device === by.device)
@@ -57,7 +55,8 @@ function* promises({ ledger, devices, room }: View): Iterable<string> {
     }
     if (state !== 'resolved' || !event || !persist || until === 'accepted') continue
     const { id } = event
-    if (by.memory || (!by.disk && memories.has(by.device))) continue
+    // In memory keep their events those who found nobody with a log.
+    if (by.memory) continue
     const found = log?.events.find((one) => one.id === id)
     const logged = found !== undefined
     // What was trimmed away must have reached the room before.

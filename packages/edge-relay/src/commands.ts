@@ -60,6 +60,11 @@ export interface HelloCommand {
   readonly owner?: string | undefined
   /** At least one, the newest last. */
   readonly terms: readonly Term[]
+  /** Up to where the device has the room, and the last batch of its own that it knows to be in it. */
+  readonly cursor?: string | undefined
+  readonly confirmed?: BatchRef | undefined
+  /** Whether what it has is of a log of this room that was deleted: what was in that is not to come back. */
+  readonly deleted?: boolean
 }
 
 /** The place of an event that the room has, or that it had it and trimmed it away. */
@@ -75,6 +80,8 @@ export interface PublishCommand {
   /** One line of JSON for each header, and one value text. */
   readonly lines: readonly string[]
   readonly data: readonly string[]
+  /** How deep their data may be nested. */
+  readonly nesting: number
   /** What the room has or had of these events, by id; absent where no other device has this one's log. */
   readonly known?: ReadonlyMap<string, Known>
   /** Revisions of those that have one, by id. */
@@ -101,6 +108,8 @@ export interface PostCommand {
   readonly time: number
   readonly mayPublish: (type: string) => boolean
   readonly events: readonly PostedEvent[]
+  /** How deep their data may be nested. */
+  readonly nesting: number
   /** Where those are whose id the room has already. */
   readonly known: ReadonlyMap<string, Posted>
 }

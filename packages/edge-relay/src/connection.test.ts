@@ -598,7 +598,7 @@ describe('other frames', () => {
         get: (target, key) =>
           key === 'load'
             ? () => Promise.reject(new Error('password is hunter2'))
-            : (target[key as keyof Store] as () => unknown).bind?.(target),
+            : (target[key as keyof Store] as (() => unknown) | undefined)?.bind?.(target),
       }),
     })
     const { probe } = connect()

@@ -8,6 +8,7 @@
  * ```
  */
 import {
+  type AckFrame,
   BUS_ERROR_CODES,
   BusError,
   type BusErrorCode,
@@ -25,16 +26,25 @@ import {
   MAX_PRESENCE_LENGTH,
   type PresenceFrame,
   type PublishFrame,
+  type RejectFrame,
   type Rights,
   type Term,
   utf8Length,
 } from '@crosstown/bus/protocol'
-import { type Auth, authenticate, type Identity, type RelayRights } from './auth.ts'
+import type { Auth, Identity, RelayRights } from './auth.ts'
+import { type Authorize, identify } from './authorize.ts'
 import type { AdmittedReply } from './commands.ts'
 import type { Member, ReadRights } from './delivery.ts'
+import { costOf } from './guard/bucket.ts'
+import { InOrder } from './guard/in-order.ts'
+import { isNestedOver } from './guard/nesting.ts'
+import { Pace } from './guard/pace.ts'
+import { Permits } from './guard/permits.ts'
 import type { TappedDevice } from './inspect/room.ts'
 import { faultOf, linesOf } from './judge.ts'
 import type { Limits } from './limits.ts'
+import type { LogFields } from './log.ts'
+import { type Told, tellEnd, tellJoin } from './operators.ts'
 import type { Platform } from './platform.ts'
 import type { Viewer } from './presence.ts'
 import { headPosition } from './record.ts'
@@ -45,11 +55,14 @@ import type { Socket, SocketEvents } from './socket.ts'
 import type { Store } from './stores/store.ts'
 
 /** What a connection needs of its relay. */
-export interface ConnectionContext {
+export interface ConnectionContext extends Told {
   readonly store: Store
   readonly limits: Limits
   readonly platform: Platform
   readonly auth: Auth | undefined
+  readonly authorize?: Authorize | undefined
+  /** The next number of a connection. */
+  readonly number: () => number
   readonly host: (room: string) => RoomHost
   /** Called once, when the connection is closed. */
   readonly left: (connection: SocketEvents) => void
@@ -60,14 +73,20 @@ export interface ConnectionContext {
 export interface Admission {
   readonly room: string
   readonly origin?: string
+  /** Whom it is counted for, where that is known. */
+  readonly address?: string
   /** It came to inspect the room, by the subprotocol for that. */
   readonly inspect?: true
 }
 
+/** When a batch may come again that could not be judged. */
+const RETRY_AFTER_MS = 1_000
 const NO_RIGHTS: ReadRights = { key: '', mayRead: () => false }
 
 /** One connection over the Socket port. */
 export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
+  /** Which of the relay's connections it is, in its log. */
+  readonly number: number
   device = ''
   name = ''
   subject: string | undefined
@@ -86,11 +105,15 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
   #state: 'waiting' | 'joining' | 'open' | 'closed' = 'waiting'
   #host: RoomHost | undefined
   #mayPublish: (type: string) => boolean = NO_RIGHTS.mayRead
+  readonly #pace: Pace
+  readonly #permits: Permits
+  readonly #answers = new InOrder()
   #drained: (() => void) | undefined
   #pausedSinceMs = 0
   readonly #openedMs: number
   #lastHeardMs: number
   #identity: Identity | undefined
+  #renewing = false
   /** When the token ends, by the clock that nobody sets. */
   #expiresMs = Number.POSITIVE_INFINITY
 
@@ -98,9 +121,12 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
     this.#socket = socket
     this.#admission = admission
     this.#context = context
+    this.number = context.number()
     this.#openedMs = context.platform.monotonic()
     this.#lastHeardMs = this.#openedMs
     this.lastSentMs = this.#openedMs
+    this.#pace = new Pace(context.limits.connectionRate, this.#openedMs)
+    this.#permits = new Permits(context, admission.room)
   }
 
   get closed(): boolean {
@@ -171,6 +197,7 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
   }
 
   onClose(): void {
+    if (this.#state !== 'closed') tellEnd(this.#context, { by: 'peer' }, this.#who)
     this.#leave()
   }
 
@@ -187,9 +214,15 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
     ) {
       throw new BusError('too_large', `a frame is at most ${MAX_FRAME_BYTES} bytes`)
     }
+    const { nesting } = this.#context.limits
+    if (typeof message === 'string' && isNestedOver(headOf(message), nesting))
+      throw new BusError('bad_frame', `a frame is nested at most ${nesting} deep`)
     const decoded = decodeFrame(message)
     if (!decoded) return
-    const { frame } = decoded
+    const { frame, data } = decoded
+    const { length } = message as string
+    const nowMs = this.#context.platform.monotonic()
+    const waitMs = this.#pace.take(costOf(data.length, length), nowMs)
     if (this.#state === 'waiting' && frame.frame === 'hello') {
       this.#state = 'joining'
       this.#join(frame).catch((error: unknown) => this.#failWith(error))
@@ -203,18 +236,42 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
         `${frame.frame} before welcome; the first frame must be hello`,
       )
     }
-    this.#serve(this.#host as RoomHost, decoded, (message as string).length)
+    if (waitMs > 0) this.#holdOff(this.#host as RoomHost, frame, waitMs)
+    else this.#serve(this.#host as RoomHost, decoded, length)
   }
 
   #serve(host: RoomHost, { frame, data }: Decoded<Frame>, bytes: number): void {
     if (frame.frame === 'ping') host.delivery.heartbeat(this)
     else if (frame.frame === 'publish') this.#publish(host, frame, data, bytes)
-    else if (frame.frame === 'cast') this.#cast(host, frame, data)
+    else if (frame.frame === 'cast') this.#cast(host, frame, data, bytes)
     else if (frame.frame === 'presence') this.#presence(host, frame, bytes)
     else if (frame.frame === 'inspect') host.inspection.heard(this, frame.text)
     else if (frame.frame === 'token')
       this.#renew(frame.token).catch((error: unknown) => this.#failWith(error))
     else throw new BusError('bad_frame', `${frame.frame} is not for the relay, or not now`)
+  }
+
+  /** Too much came: a batch is to come again, and what is best effort is left out. */
+  #holdOff(host: RoomHost, frame: Frame, retryAfterMs: number): void {
+    const code = 'rate_limited'
+    if (frame.frame === 'token') throw new BusError(code, 'too many frames in a short time')
+    if (frame.frame === 'publish')
+      this.#reject(host, frame, this.#answers.ask(), { code, retryAfterMs })
+  }
+
+  #reject(
+    host: RoomHost,
+    frame: PublishFrame,
+    inTurn: (send: () => void) => void,
+    why: Pick<RejectFrame, 'code' | 'retryAfterMs'>,
+  ): void {
+    host.inspection.tap?.rejected(this.name, frame, why.code)
+    this.#context.meter.count('reply_errors_total', 1, why.code)
+    this.#answer(inTurn, { frame: 'reject', batch: frame.batch, ...why })
+  }
+
+  #answer(inTurn: (send: () => void) => void, answer: AckFrame | RejectFrame): void {
+    inTurn(() => this.send(encodeFrame(answer)))
   }
 
   #publish(host: RoomHost, frame: PublishFrame, data: readonly string[], bytes: number): void {
@@ -223,34 +280,61 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
     }
     const lines = linesOf(frame.events)
     host.inspection.tap?.received(this.name, { frame, lines, data })
-    host.publish(
-      {
-        device: this.device,
-        mayPublish: this.#mayPublish,
-        frame,
-        lines,
-        data,
-      },
+    const inTurn = this.#answers.ask()
+    this.#authorized(
+      frame,
       bytes,
-      (reply) => {
-        if ('frame' in reply) this.send(encodeFrame(reply))
-      },
+      (mayPublish) =>
+        host.publish({ device: this.device, mayPublish, frame, lines, data }, bytes, (reply) => {
+          if ('frame' in reply) this.#answer(inTurn, reply)
+        }),
+      ({ code }, retryAfterMs) => this.#reject(host, frame, inTurn, { code, retryAfterMs }),
     )
   }
 
-  #cast(host: RoomHost, frame: CastFrame, data: readonly string[]): void {
+  /** Goes on with what token and hook allow of a frame's events; nothing thrown there leaves it. */
+  #authorized(
+    { events }: PublishFrame | CastFrame,
+    bytes: number,
+    go: (mayPublish: (type: string) => boolean) => void,
+    refuse: (error: BusError, retryAfterMs: number) => void,
+  ): void {
+    this.#permits.ask({
+      identity: this.#identity as Identity,
+      headers: events,
+      bytes,
+      mayPublish: this.#mayPublish,
+      go: (mayPublish) => {
+        if (this.closed) return
+        try {
+          go(mayPublish)
+        } catch (error) {
+          this.#failWith(error)
+        }
+      },
+      failed: (error) => {
+        if (!this.closed && isBusError(error)) refuse(error, RETRY_AFTER_MS)
+      },
+    })
+  }
+
+  #cast(host: RoomHost, frame: CastFrame, data: readonly string[], bytes: number): void {
     // Best effort: what may not go out is left out, as nobody waits for it.
     const lines = linesOf(frame.events)
-    const fits = frame.events.map(
-      (header, i) =>
-        faultOf(header, lines[i] as string, data[i] as string, this.#mayPublish) === undefined,
-    )
-    if (!fits.includes(true)) return
-    host.cast(
-      this,
-      frame.events.filter((_, i) => fits[i]),
-      data.filter((_, i) => fits[i]),
-    )
+    const { nesting } = this.#context.limits
+    const go = (mayPublish: (type: string) => boolean): void => {
+      const fits = frame.events.map(
+        (header, i) =>
+          faultOf(header, lines[i] as string, data[i] as string, mayPublish, nesting) === undefined,
+      )
+      if (!fits.includes(true)) return
+      host.cast(
+        this,
+        frame.events.filter((_, i) => fits[i]),
+        data.filter((_, i) => fits[i]),
+      )
+    }
+    this.#authorized(frame, bytes, go, () => {})
   }
 
   #presence({ presence }: RoomHost, { devices }: PresenceFrame, length: number): void {
@@ -264,15 +348,14 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
   }
 
   #identify(token: string | undefined): Promise<Identity> {
-    const { auth, report } = this.#context
-    return authenticate(auth, token, this.#admission, (error) =>
-      report(error, this.#admission.room),
-    )
+    return identify(this.#context, token, this.#admission, ['subscribe', 'history', 'presence'])
   }
 
   /** Goes on with a fresh token; one that allows something else is for a connection of its own. */
   async #renew(token: string): Promise<void> {
     const before = this.#identity
+    if (this.#renewing) throw new BusError('rate_limited', 'one token at a time')
+    this.#renewing = true
     let identity: Identity
     try {
       identity = await this.#identify(token)
@@ -280,6 +363,8 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
       // The token it has is good until it ends; then the device comes back with another.
       if (isBusError(error, 'unavailable')) return
       throw error
+    } finally {
+      this.#renewing = false
     }
     if (this.closed || !before) return
     if (identity.subject !== before.subject)
@@ -319,12 +404,12 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
     const secretHash = await platform.sha256(hello.device.secret)
     if (this.closed) return
     const host = hostOf(room)
-    const { device, log, subject: owner, terms } = hello
+    const { confirmed, cursor, device, log, subject: owner, terms } = hello
     const release = host.retain()
     try {
       const { subject } = identity
       const who = { device: device.id, secretHash, subject }
-      const admitted = await host.hello({ ...who, log, owner, terms })
+      const admitted = await host.hello({ ...who, log, owner, terms, cursor, confirmed })
       if (this.closed) return
       const resume = await resumeAt(store, room, host.head, hello, identity.rights.history)
       if (!this.closed) this.#welcome(host, hello, identity, admitted, resume)
@@ -386,6 +471,7 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
     if (this.closed || copy) return
     host.delivery.supersede(this.device)
     this.attached = true
+    tellJoin(this.#context, hello, resume, { ...this.#who, subject })
     host.inspection.came(this)
     if (resume.reason) host.inspection.tap?.gap(this, resume.reason, resume.from, hello.cursor)
     host.delivery.attach(this, head.place)
@@ -403,8 +489,15 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
 
   #end(code: BusErrorCode): void {
     if (this.attached) this.#host?.inspection.tap?.ended(this, code)
+    if (this.#state !== 'closed') tellEnd(this.#context, { by: 'relay', code }, this.#who)
     this.#leave()
     this.#socket.close(BUS_ERROR_CODES[code], code)
+  }
+
+  get #who(): LogFields {
+    const { name, number } = this
+    const who = { connection: number, kind: 'device', room: this.#admission.room } as const
+    return name === '' ? who : { ...who, device: name }
   }
 
   #leave(): void {
@@ -430,4 +523,10 @@ function isSameRights(a: RelayRights, b: RelayRights): boolean {
   }: RelayRights) =>
     JSON.stringify([[...publish].sort(), [...subscribe].sort(), history, presence, inspect])
   return text(a) === text(b)
+}
+
+/** The first line of a message: what of it is a frame, and is parsed. */
+function headOf(message: string): string {
+  const end = message.indexOf('\n')
+  return end < 0 ? message : message.slice(0, end)
 }

@@ -8,6 +8,7 @@
 import { BusError, type EventHeader, encodeFrame, typeMatcher } from '@crosstown/bus/protocol'
 import type { RelayTap } from './inspect/tap.ts'
 import type { Limits } from './limits.ts'
+import type { Meter } from './metrics.ts'
 import type { Platform } from './platform.ts'
 import { headPosition, type RoomHead, type RoomRecord } from './record.ts'
 import type { Store } from './stores/store.ts'
@@ -84,6 +85,7 @@ export interface DeliveryContext {
   readonly store: Store
   readonly limits: Limits
   readonly platform: Platform
+  readonly meter: Meter
   readonly report: (error: unknown) => void
   /** The room's head, as far as this process knows. */
   readonly head: () => RoomHead
@@ -97,6 +99,8 @@ export class Delivery {
   readonly #groups = new Map<string, Group>()
   #size = 0
   #advanceDue = false
+  /** Stream frames handed out live, not counted yet. */
+  #frames = 0
 
   constructor(context: DeliveryContext) {
     this.#context = context
@@ -162,6 +166,7 @@ export class Delivery {
         this.#deliver(member, shared, texts, prepared)
       }
     }
+    this.#count()
     return () => {
       for (const member of publishers) {
         // An answer between may have found its socket too slow.
@@ -169,7 +174,13 @@ export class Delivery {
         const own = chunksFor({ device: member.device, mayRead: member.reads.mayRead })
         this.#deliver(member, own, textsOf(member.position, own), prepared)
       }
+      this.#count()
     }
+  }
+
+  #count(): void {
+    this.#context.meter.count('frames_sent_total', this.#frames)
+    this.#frames = 0
   }
 
   /** Hands unpersisted events to everyone who may read them, but not to their sender. */
@@ -256,8 +267,10 @@ export class Delivery {
         return
       }
       send(member, chunk, texts[i] as string)
+      this.#frames += 1
       if (member.bufferedAmount > this.#context.limits.pauseBytes) {
         member.live = false
+        this.#context.meter.count('gate_overflow_total')
         void this.#pull(member, member.place)
         return
       }
@@ -275,7 +288,7 @@ export class Delivery {
 
   /** Reads for one connection until it stands at the head; a frame of it ends at `target`. */
   async #pull(member: Member, target: number): Promise<void> {
-    const { platform, limits, report, room, store } = this.#context
+    const { meter, platform, limits, report, room, store } = this.#context
     const reader = { device: member.device, mayRead: member.reads.mayRead }
     const limit = this.#chunkLimit()
     let scanned = member.place
@@ -302,6 +315,7 @@ export class Delivery {
         }
         const { epoch } = this.#context.head()
         const prepared = wanted.map(prepare)
+        meter.count('recovered_events_total', countReadable(wanted, scanned, reader.mayRead))
         for (const chunk of chunksOf(epoch, prepared, scanned, reader, limit)) {
           const { tap } = this.#context.inspection
           const told = chunk.runs !== '' || chunk.place >= goal
@@ -332,6 +346,19 @@ function send(member: Member, chunk: Chunk, text: string): void {
   member.send(text)
   member.place = chunk.place
   member.position = chunk.position
+}
+
+/** How many events of these records, behind a place, a reader may have. */
+function countReadable(
+  records: readonly RoomRecord[],
+  after: number,
+  mayRead: (type: string) => boolean,
+): number {
+  let count = 0
+  for (const { headers, place } of records)
+    for (const [i, { type }] of headers.entries())
+      if (place + i > after && mayRead(type)) count += 1
+  return count
 }
 
 /** The place behind which a chunk of these records begins. */

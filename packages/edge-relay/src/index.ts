@@ -12,8 +12,20 @@
  * await serve(relay, { host: '0.0.0.0', port: 8787 })
  */
 export type { Auth, AuthRequest, Identity, RelayRights } from './auth.ts'
+export type { Action, Authorize, AuthorizeRequest } from './authorize.ts'
 export type { Admission } from './connection.ts'
+export type { MetricsAccess } from './http/metrics.ts'
+export type { RoomLimits, RoomRetention } from './keeping.ts'
 export type { Limits } from './limits.ts'
+export {
+  type LogEvent,
+  type LogFields,
+  type LogFormat,
+  type LogLevel,
+  type LogRecord,
+  type LogSink,
+  logLine,
+} from './log.ts'
 export type { RoomHead, RoomRecord } from './record.ts'
 export { createRelay, type Relay, type RelayBindings, type RelayOptions } from './relay.ts'
 export type { Socket, SocketEvents } from './socket.ts'

@@ -8,6 +8,7 @@ import {
   utf8Length,
 } from '@crosstown/bus/protocol'
 import type { PublishCommand } from './commands.ts'
+import { isNestedOver } from './guard/nesting.ts'
 
 /**
  * Each header as one line of JSON. A header may have fields nobody here knows, nested so deep that
@@ -29,12 +30,13 @@ export function judge({
   lines,
   data,
   mayPublish,
+  nesting,
 }: PublishCommand): (BusErrorCode | undefined)[] | undefined {
   let codes: (BusErrorCode | undefined)[] | undefined
   let groups: Map<number, BusErrorCode> | undefined
   for (let i = 0; i < frame.events.length; i++) {
     const header = frame.events[i] as EventHeader
-    const code = faultOf(header, lines[i] as string, data[i] as string, mayPublish)
+    const code = faultOf(header, lines[i] as string, data[i] as string, mayPublish, nesting)
     if (!code) continue
     codes ??= new Array<undefined>(frame.events.length)
     codes[i] = code
@@ -57,9 +59,11 @@ export function faultOf(
   line: string,
   data: string,
   mayPublish: (type: string) => boolean,
+  nesting: number,
 ): BusErrorCode | undefined {
   if (header.scope === 'device') return 'invalid_options'
   if (!mayPublish(header.type)) return 'forbidden'
+  if (isNestedOver(data, nesting)) return 'invalid_data'
   // No UTF-16 unit takes more than three bytes: most events are known to be small without counting.
   if ((line.length + data.length) * 3 <= MAX_HEADER_BYTES) return undefined
   const headerBytes = utf8Length(line)

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Reply } from './commands.ts'
 import { linesOf } from './judge.ts'
 import { DEFAULT_LIMITS } from './limits.ts'
+import { Meter } from './metrics.ts'
 import { RoomHost } from './room-host.ts'
 import { memoryStore } from './stores/memory.ts'
 import { sqliteStore } from './stores/sqlite.ts'
@@ -28,6 +29,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 function hostOf(store: Store, taken: string[] = []): RoomHost {
   const report = (error: unknown): void => void errors.push(error)
   return new RoomHost('r', {
+    meter: new Meter(),
     store,
     platform: new ManualPlatform(),
     limits: DEFAULT_LIMITS,

@@ -22,6 +22,48 @@ export interface Limits {
    */
   readonly postEvents: number
   /**
+   * From the head of an HTTP request to the end of its body.
+   * @default 30,000 ms
+   */
+  readonly bodyMs: number
+  /**
+   * How deep brackets may stand in a frame, in a body, and in the data of an event; what a bus
+   * publishes is never deeper than 501.
+   * @default 512
+   */
+  readonly nesting: number
+  /**
+   * Connections in all, with the HTTP requests that are being answered and event streams. A socket is
+   * connected to one room. More are refused before the upgrade, with 503.
+   * @default 50,000
+   */
+  readonly connections: number
+  /**
+   * Those of one address, or of one IPv6 network of 64 bits; see `trustProxy`. More are refused with 429. The relay's own
+   * machine has no such limit: its address says nothing about who it is.
+   * @default 1000
+   */
+  readonly addressConnections: number
+  /**
+   * HTTP requests a second of one address, those that become sockets included, on average over ten
+   * seconds. More are refused with 429.
+   * @default 500
+   */
+  readonly addressRequests: number
+  /**
+   * Events a second that one connection may send, on average over ten seconds; where they are large
+   * a KiB counts as one, and so does any other frame. More are rejected for now; who goes on all the
+   * same loses the connection.
+   * @default 10,000
+   */
+  readonly connectionRate: number
+  /**
+   * Events a second that all together may publish in a room, counted in the same way, those of HTTP
+   * included. More are rejected for now.
+   * @default 50,000
+   */
+  readonly roomRate: number
+  /**
    * Events of one page of an HTTP read.
    * @default 1000
    */
@@ -110,11 +152,21 @@ export interface Limits {
 }
 
 const MIN_SILENCE_MS = 150_000
+/** Frames of the protocol itself stand six deep, and so deep no stack of any runtime ends. */
+const MIN_NESTING = 16
+const MAX_NESTING = 1_000
 
 /** What holds where nothing else is said. */
 export const DEFAULT_LIMITS: Limits = {
   bodyBytes: MAX_FRAME_BYTES,
   postEvents: MAX_BATCH_EVENTS,
+  bodyMs: 30_000,
+  nesting: 512,
+  connections: 50_000,
+  addressConnections: 1_000,
+  addressRequests: 500,
+  connectionRate: 10_000,
+  roomRate: 50_000,
   pageEvents: MAX_BATCH_EVENTS,
   streamEvents: MAX_BATCH_EVENTS,
   streamBytes: MAX_BATCH_BYTES,
@@ -153,12 +205,14 @@ export function resolveLimits(given: Partial<Limits> = {}): Limits {
     ['pageEvents', MAX_BATCH_EVENTS],
     ['streamEvents', MAX_BATCH_EVENTS],
     ['streamBytes', MAX_BATCH_BYTES],
+    ['nesting', MAX_NESTING],
   ] as const) {
     if (limits[key] > most)
       throw new BusError('invalid_options', `limits.${key} is at most ${most} in this protocol`)
   }
   for (const [key, least, why] of [
     ['silenceMs', MIN_SILENCE_MS, 'hidden pages have a timer once a minute'],
+    ['nesting', MIN_NESTING, 'frames of the protocol need some of it'],
     ['bufferBytes', limits.pauseBytes, 'who holds more than pauseBytes is to be waited for first'],
   ] as const) {
     if (limits[key] < least)

@@ -55,6 +55,13 @@ export class Readers {
     return watch
   }
 
+  /** How many wait now. */
+  get size(): number {
+    let size = 0
+    for (const { watches } of this.#rooms.values()) size += watches.size
+    return size
+  }
+
   /** The room's last commit, as far as this process wrote it while somebody waited. */
   tail(room: string): Tail | undefined {
     return this.#rooms.get(room)?.tail

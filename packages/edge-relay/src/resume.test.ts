@@ -33,6 +33,7 @@ class Room {
         mayPublish: () => !text.endsWith('!'),
         frame,
         lines: linesOf(frame.events),
+        nesting: 512,
         data: ids,
       })
     }

@@ -1,5 +1,12 @@
 /** Where a device's stream goes on: which of the positions it names this room still has. */
-import { type GapReason, type HelloFrame, type Place, parsePosition } from '@crosstown/bus/protocol'
+import {
+  type GapReason,
+  type HelloFrame,
+  MAX_BATCH_BYTES,
+  MAX_BATCH_EVENTS,
+  type Place,
+  parsePosition,
+} from '@crosstown/bus/protocol'
 import {
   cursorAt,
   lastPlace,
@@ -9,7 +16,12 @@ import {
   type RoomHead,
   START,
 } from './record.ts'
-import type { Store } from './stores/store.ts'
+import type { ReadLimit, Store } from './stores/store.ts'
+
+/** A record that is looked up, and no more. */
+const ONE: ReadLimit = { events: 1, bytes: 1 }
+/** The record that the cursor is in, with what the device reads next: one read for both, and for all. */
+const AHEAD: ReadLimit = { events: MAX_BATCH_EVENTS, bytes: MAX_BATCH_BYTES }
 
 /** A place of the room, and how the stream came to begin there. */
 export interface Resume {
@@ -65,9 +77,9 @@ async function resumeIn(
   if (hello.cursor === undefined)
     return { first, ...(await start(store, room, span, hello.from ?? 'start')) }
   for (const position of [hello.cursor, ...(hello.older ?? [])]) {
-    const known = await recognise(store, room, span, position)
-    if (known === undefined) continue
     const recovered = position === hello.cursor
+    const known = await recognise(store, room, span, position, recovered ? AHEAD : ONE)
+    if (known === undefined) continue
     const reason = recovered ? {} : { reason: reasonOf(hello.cursor, span) }
     return { first, ...begin(head, known), recovered, ...reason }
   }
@@ -131,10 +143,11 @@ export async function recognise(
   room: string,
   { head, first }: Span,
   position: string,
+  limit: ReadLimit = ONE,
 ): Promise<Mark | undefined> {
   const parsed = parsePosition(position)
   if (!parsed || parsed.epoch !== head.epoch) return undefined
-  const mark = await markAt(store, room, { head, first }, parsed.place)
+  const mark = await markAt(store, room, { head, first }, parsed.place, limit)
   return mark && isAt(mark, parsed) ? mark : undefined
 }
 
@@ -192,10 +205,11 @@ async function markAt(
   room: string,
   { head, first }: Span,
   place: number,
+  limit: ReadLimit = ONE,
 ): Promise<Mark | undefined> {
   if (place < first.place || place > head.place) return undefined
   for (const known of [head, first]) if (place === known.place) return known
-  const [record] = await store.read(room, place - 1, { events: 1, bytes: 1 })
+  const [record] = await store.read(room, place - 1, limit)
   return record && record.place <= place && lastPlace(record) >= place
     ? markIn(record, place)
     : undefined

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Reply } from './commands.ts'
 import { linesOf } from './judge.ts'
 import { DEFAULT_LIMITS } from './limits.ts'
+import { Meter } from './metrics.ts'
 import { createRelay } from './relay.ts'
 import { conflictsOf } from './revisions.ts'
 import { RoomHost } from './room-host.ts'
@@ -26,6 +27,7 @@ const errors: unknown[] = []
 
 function hostOf(store: Store): RoomHost {
   return new RoomHost('r', {
+    meter: new Meter(),
     store,
     platform: new ManualPlatform(),
     limits: DEFAULT_LIMITS,

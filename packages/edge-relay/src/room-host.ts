@@ -19,11 +19,15 @@ import type {
   Reply,
   RoomState,
 } from './commands.ts'
+import { countDecision } from './counting.ts'
 import { Delivery, type Member } from './delivery.ts'
+import { Bucket, costOf } from './guard/bucket.ts'
+import { TooMuch } from './guard/too-much.ts'
 import { loadHeads } from './heads.ts'
 import { RoomInspection } from './inspect/room.ts'
 import { completeAll, decidable, type Waiting } from './known.ts'
 import type { Limits } from './limits.ts'
+import type { Meter } from './metrics.ts'
 import type { Platform } from './platform.ts'
 import { Presence } from './presence.ts'
 import { type RoomHead, type RoomRecord, START } from './record.ts'
@@ -36,6 +40,7 @@ export interface HostContext {
   readonly store: Store
   readonly limits: Limits
   readonly platform: Platform
+  readonly meter: Meter
   readonly report: (error: unknown, room: string) => void
   /** Hears of what was committed. */
   readonly grew?: (room: string, records: readonly RoomRecord[], head: RoomHead) => void
@@ -45,6 +50,8 @@ export interface HostContext {
 
 interface Entry {
   readonly command: Waiting
+  /** When it came, by the clock that nobody sets. */
+  readonly cameMs: number
   readonly bytes: number
   readonly done: (reply: Reply | BusError) => void
 }
@@ -65,6 +72,7 @@ export class RoomHost {
   readonly presence: Presence
   readonly inspection: RoomInspection
   readonly #context: HostContext
+  readonly #rate: Bucket
   readonly #publishRights = new Map<string, (type: string) => boolean>()
   #state: RoomState | undefined
   /** Where the room stood when its state was last known; kept while that is read again. */
@@ -73,14 +81,17 @@ export class RoomHost {
   #queuedBytes = 0
   #running = false
   #closing = false
+  #deleting: Promise<boolean> | undefined
   #users = 0
   #idle: (() => void)[] = []
+  #stopReading: (() => void) | undefined
 
   constructor(room: string, context: HostContext) {
     this.room = room
     this.#context = context
     this.presence = new Presence(context)
     const { limits, platform, store } = context
+    this.#rate = new Bucket(limits.roomRate, platform.monotonic())
     const queued = (): number => this.#queue.length
     this.inspection = new RoomInspection({ room, limits, platform, store, queued })
     this.delivery = new Delivery({
@@ -91,6 +102,7 @@ export class RoomHost {
       report: (error) => context.report(error, room),
       head: () => this.head,
       inspection: this.inspection,
+      meter: context.meter,
     })
   }
 
@@ -98,6 +110,11 @@ export class RoomHost {
   get head(): RoomHead {
     if (!this.#head) throw new BusError('unavailable', 'the room was not read yet')
     return this.#head
+  }
+
+  /** Bytes that wait for their commit. */
+  get queuedBytes(): number {
+    return this.#queuedBytes
   }
 
   /** Whether nobody needs this room in memory. */
@@ -130,27 +147,32 @@ export class RoomHost {
   }
 
   /** @throws {BusError} bad_device, subject_changed, unavailable */
-  async hello(command: Omit<HelloCommand, 'kind' | 'time'>): Promise<AdmittedReply> {
+  async hello(command: Omit<HelloCommand, 'kind' | 'time' | 'deleted'>): Promise<AdmittedReply> {
     const reply = await this.#ask({ kind: 'hello', ...command }, 0)
     return reply as AdmittedReply
   }
 
   /** Takes a batch; `send` gets the ack or reject. */
   publish(
-    command: Omit<PublishCommand, 'kind' | 'time' | 'known'>,
+    command: Omit<PublishCommand, 'kind' | 'time' | 'known' | 'nesting'>,
     bytes: number,
     send: (reply: Reply) => void,
   ): void {
     const { batch } = command.frame
-    const later = (code: 'going_away' | 'unavailable' | 'rate_limited'): void => {
+    const later = (
+      code: 'going_away' | 'unavailable' | 'rate_limited',
+      retryAfterMs = RETRY_AFTER_MS,
+    ): void => {
+      this.#context.meter.count('reply_errors_total', 1, code)
       this.inspection.tap?.rejected(deviceName(command.device), command.frame, code)
-      send({ frame: 'reject', batch, code, retryAfterMs: RETRY_AFTER_MS })
+      send({ frame: 'reject', batch, code, retryAfterMs })
     }
-    if (this.#closing) later('going_away')
-    else if (this.#isFull(bytes)) later('rate_limited')
+    const waitMs = this.#waitMs(command.data.length, bytes)
+    if (this.#isShut) later('going_away')
+    else if (waitMs > 0) later('rate_limited', waitMs)
     else {
       this.#enqueue({
-        command: { kind: 'publish', ...command },
+        command: { kind: 'publish', nesting: this.#context.limits.nesting, ...command },
         bytes,
         done: (reply) => (reply instanceof BusError ? later('unavailable') : send(reply)),
       })
@@ -159,10 +181,11 @@ export class RoomHost {
 
   /** @throws {BusError} forbidden, too_large, unavailable, rate_limited */
   async post(
-    command: Omit<PostCommand, 'kind' | 'time' | 'known'>,
+    command: Omit<PostCommand, 'kind' | 'time' | 'known' | 'nesting'>,
     bytes: number,
   ): Promise<PostedReply> {
-    const reply = await this.#ask({ kind: 'post', ...command }, bytes)
+    const { nesting } = this.#context.limits
+    const reply = await this.#ask({ kind: 'post', nesting, ...command }, bytes)
     return reply as PostedReply
   }
 
@@ -174,19 +197,59 @@ export class RoomHost {
   /** Takes no more commands; resolves when those it has are answered. */
   async drain(): Promise<void> {
     this.#closing = true
+    this.#stopReading?.()
+    await this.#quiet()
+  }
+
+  /**
+   * Deletes the room: what waits is answered first, then everybody has to come anew, into another log.
+   * Resolves whether there was something to delete.
+   */
+  delete(): Promise<boolean> {
+    this.#deleting ??= this.#delete().finally(() => {
+      this.#deleting = undefined
+    })
+    return this.#deleting
+  }
+
+  async #delete(): Promise<boolean> {
+    const { restored, store } = this.#context
+    await this.#quiet()
+    try {
+      return await store.delete(this.room)
+    } finally {
+      // Where it failed it is not known what became of it.
+      this.#state = undefined
+      this.#head = undefined
+      this.delivery.failAll(new BusError('going_away', 'the room was deleted'))
+      restored?.(this.room)
+    }
+  }
+
+  get #isShut(): boolean {
+    return this.#closing || this.#deleting !== undefined
+  }
+
+  async #quiet(): Promise<void> {
     if (this.#running) await new Promise<void>((resolve) => this.#idle.push(resolve))
   }
 
-  /** A device cannot send less than its next batch: where nothing waits, whatever comes is taken. */
-  #isFull(bytes: number): boolean {
-    return this.#queuedBytes > 0 && this.#queuedBytes + bytes > this.#context.limits.queueBytes
+  /**
+   * When so much can be taken; 0 is now. A device cannot send less than its next batch: where nothing
+   * waits to be written, whatever size is taken.
+   */
+  #waitMs(events: number, bytes: number): number {
+    const { limits, platform } = this.#context
+    if (this.#queuedBytes > 0 && this.#queuedBytes + bytes > limits.queueBytes)
+      return RETRY_AFTER_MS
+    return this.#rate.take(costOf(events, bytes), platform.monotonic())
   }
 
   async #ask(command: Waiting, bytes: number): Promise<Reply> {
     if (this.#closing) throw new BusError('going_away', 'the relay is closing')
-    if (this.#isFull(bytes)) {
-      throw new BusError('rate_limited', 'too much waits to be written in this room')
-    }
+    if (this.#isShut) throw new BusError('going_away', 'the room is being deleted')
+    const waitMs = command.kind === 'post' ? this.#waitMs(command.events.length, bytes) : 0
+    if (waitMs > 0) throw new TooMuch('rate_limited', 'too much is published in this room', waitMs)
     const reply = await new Promise<Reply>((resolve, reject) => {
       this.#enqueue({
         command,
@@ -199,8 +262,8 @@ export class RoomHost {
     return reply
   }
 
-  #enqueue(entry: Entry): void {
-    this.#queue.push(entry)
+  #enqueue(entry: Omit<Entry, 'cameMs'>): void {
+    this.#queue.push({ ...entry, cameMs: this.#context.platform.monotonic() })
     this.#queuedBytes += entry.bytes
     if (this.#running) return
     this.#running = true
@@ -209,12 +272,13 @@ export class RoomHost {
   }
 
   async #run(): Promise<void> {
-    while (this.#queue.length > 0) {
+    do {
       const group = this.#queue.splice(0, decidable(this.#queue))
       try {
         await this.#write(group)
       } catch (error) {
         this.#state = undefined
+        this.#readLater()
         this.#context.report(error, this.room)
         const failure = new BusError('unavailable', 'the room cannot be written now', {
           cause: error,
@@ -222,13 +286,31 @@ export class RoomHost {
         for (const entry of group) this.#answer(entry, failure)
       }
       for (const { bytes } of group) this.#queuedBytes -= bytes
-    }
+    } while (this.#queue.length > 0)
     this.#running = false
     for (const resolve of this.#idle.splice(0)) resolve()
   }
 
+  /**
+   * An append that failed may have been carried out all the same. Where nobody asks again, those who
+   * listen would not hear of it before the next command.
+   */
+  #readLater(): void {
+    if (this.#closing) return
+    this.#stopReading ??= this.#context.platform.every(RETRY_AFTER_MS, () => {
+      if (this.#running || this.#deleting) return
+      if (this.#state) {
+        this.#stopReading?.()
+        this.#stopReading = undefined
+        return
+      }
+      this.#running = true
+      void this.#run()
+    })
+  }
+
   async #write(group: readonly Entry[]): Promise<void> {
-    const { platform, store } = this.#context
+    const { meter, platform, store } = this.#context
     for (let race = 0; race < MAX_RACES; race++) {
       const state = await this.#current(group)
       const waiting = group.map(({ command }) => command)
@@ -245,21 +327,29 @@ export class RoomHost {
         )
         for (const [stream, head] of decision.streams)
           rows.push([STREAM_KEY + stream, headText(head)])
-        if (
-          !(await store.append(this.room, { expected: state.head, head, records, state: rows }))
-        ) {
+        const beganMs = platform.monotonic()
+        const append = { expected: state.head, head, records, state: rows }
+        if (!(await store.append(this.room, append))) {
           this.#state = undefined
           continue
         }
+        meter.took('publish_seconds', platform.monotonic() - beganMs, store.engine ?? 'other')
       }
       this.#state = commit(state, decision)
       this.#head = decision.head
       const { head, records, replies } = decision
       if (this.inspection.tap) this.#inspect(group, decision)
+      countDecision(meter, waiting, decision)
+      const beganMs = platform.monotonic()
       const confirm =
         records.length > 0 && this.#deliver(() => this.delivery.broadcast(records, head))
       for (const [i, entry] of group.entries()) this.#answer(entry, replies[i] as Reply)
       if (confirm) this.#deliver(confirm)
+      if (records.length > 0) {
+        const endedMs = platform.monotonic()
+        meter.took('broadcast_seconds', endedMs - beganMs)
+        meter.took('pubsub_lag_seconds', endedMs - (group[0] as Entry).cameMs)
+      }
       if (records.length > 0) this.#context.grew?.(this.room, records, head)
       return
     }
@@ -332,7 +422,10 @@ export class RoomHost {
       // Another log, or an older copy of this one: every device must compare what it holds anew.
       this.delivery.failAll(new BusError('going_away', 'the room was restored'))
       this.#context.restored?.(this.room)
-    } else if (before && before.place < head.place) this.delivery.pullAll()
+    } else if (before && before.place < head.place) {
+      this.delivery.pullAll()
+      this.#context.grew?.(this.room, [], head)
+    }
     return this.#state
   }
 }

@@ -61,6 +61,7 @@ const publish = (
     mayPublish: everything,
     frame: sent,
     lines: linesOf(sent.events),
+    nesting: 512,
     data: events.map((_, i) => String(i)),
     ...extra,
   }
@@ -444,6 +445,7 @@ describe('post', () => {
     time: 100,
     mayPublish: everything,
     known: new Map(),
+    nesting: 512,
     events: ids.map((id) => ({
       ...(id !== undefined && { id }),
       header: { type: 'a.b', source: 's', time: 1 },

@@ -213,10 +213,11 @@ function hello(draft: Draft, command: HelloCommand): Reply {
       subject: command.subject,
       log: command.log,
       term: newest,
+      ...(command.deleted && command.confirmed && { taken: command.confirmed }),
     })
     return { kind: 'admitted', copy: false }
   }
-  if (row.secretHash !== command.secretHash) {
+  if (!isSameHash(row.secretHash, command.secretHash)) {
     return refused('bad_device', 'the secret does not belong to this device id')
   }
   if (row.subject !== subject) return subjectChanged()
@@ -329,7 +330,7 @@ function post(draft: Draft, command: PostCommand): Reply {
     }
     const header: EventHeader = { id: event.id ?? draft.nextId(), ...event.header }
     const line = JSON.stringify(header)
-    const code = faultOf(header, line, event.data, command.mayPublish)
+    const code = faultOf(header, line, event.data, command.mayPublish, command.nesting)
     if (code) return refused(code, POST_FAULTS[code] ?? code)
     if (event.id !== undefined) fresh.set(event.id, headers.length)
     places.push({ id: header.id, index: headers.length })
@@ -378,8 +379,16 @@ function post(draft: Draft, command: PostCommand): Reply {
 }
 
 const POST_FAULTS: Partial<Record<BusErrorCode, string>> = {
+  invalid_data: 'the data is nested too deep',
   forbidden: 'the token does not allow this type of event',
   too_large: `a header is at most ${MAX_HEADER_BYTES} bytes, and with its data at most ${MAX_EVENT_BYTES}`,
+}
+
+/** Compared to its end, wherever it differs: how long it takes must not tell how much was right. */
+function isSameHash(known: string, given: string): boolean {
+  let differs = known.length ^ given.length
+  for (let i = 0; i < known.length; i++) differs |= known.charCodeAt(i) ^ given.charCodeAt(i)
+  return differs === 0
 }
 
 /** Whether two terms are one: the same number can be a copy's. */

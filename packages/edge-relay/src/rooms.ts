@@ -3,6 +3,8 @@ import { BusError } from '@crosstown/bus/protocol'
 import type { Identity } from './auth.ts'
 import { type Admission, Connection, type ConnectionContext } from './connection.ts'
 import { Inspector } from './inspect/inspector.ts'
+import type { Log } from './log.ts'
+import { type GaugeName, Meter, type Reading } from './metrics.ts'
 import { Readers } from './readers.ts'
 import { Retention, type RetentionContext } from './retention.ts'
 import { type HostContext, RoomHost } from './room-host.ts'
@@ -25,20 +27,27 @@ export class Rooms {
   readonly #connectionContext: ConnectionContext
   readonly #retention: Retention
   readonly #connections = new Set<Connection | Inspector>()
+  readonly #meter: Meter
+  readonly #log: Log
+  #opened = 0
   #stopTimer: (() => void) | undefined
   #closing = false
 
   constructor(
-    context: Omit<HostContext, 'grew' | 'restored'> &
-      Pick<ConnectionContext, 'auth'> &
-      RetentionContext,
+    context: Omit<HostContext, 'grew' | 'restored' | 'meter'> &
+      Pick<ConnectionContext, 'auth' | 'authorize'> &
+      RetentionContext & { readonly meter?: Meter; readonly log?: Log },
   ) {
+    const { log = () => {}, meter = new Meter() } = context
+    this.#meter = meter
+    this.#log = log
     const retention = new Retention(context)
     this.#retention = retention
     const readers = new Readers(context.platform)
     this.readers = readers
     this.#context = {
       ...context,
+      meter,
       grew(room, records, head) {
         retention.grew(room, records)
         readers.grew(room, records, head)
@@ -47,6 +56,9 @@ export class Rooms {
     }
     this.#connectionContext = {
       ...context,
+      meter,
+      log,
+      number: () => ++this.#opened,
       host: (room) => this.host(room),
       left: (connection) => this.#left(connection),
     }
@@ -72,16 +84,59 @@ export class Rooms {
     return host
   }
 
+  /**
+   * Deletes a room, and sends its devices away to come back; resolves whether there was one.
+   *
+   * @throws {BusError} going_away, unavailable
+   */
+  async delete(room: string): Promise<boolean> {
+    const host = this.host(room)
+    const release = host.retain()
+    try {
+      const deleted = await host.delete()
+      if (deleted) this.#meter.count('rooms_deleted_total')
+      return deleted
+    } finally {
+      release()
+      this.#retention.forget(room)
+      this.#retention.purge()
+    }
+  }
+
   /** Number of devices connected to a room. */
   connections(room: string): number {
     return this.#hosts.get(room)?.delivery.size ?? 0
   }
 
+  /** What is there now, to be measured. */
+  gauges(): Readonly<Record<Exclude<GaugeName, 'build_info' | 'ready'>, readonly Reading[]>> {
+    const all = [...this.#connections]
+    const devices = all.filter((connection) => connection instanceof Connection)
+    const hosts = [...this.#hosts.values()]
+    return {
+      connections_inflight: [
+        [devices.length, 'device'],
+        [all.length - devices.length, 'inspector'],
+        [this.readers.size, 'reader'],
+      ],
+      subscriptions_inflight: [
+        [devices.filter(({ attached, closed }) => attached && !closed).length],
+      ],
+      rooms_inflight: [[hosts.length]],
+      queue_bytes: [[hosts.reduce((sum, { queuedBytes }) => sum + queuedBytes, 0)]],
+    }
+  }
+
   /** Takes over an open socket. The runtime calls what it gets back. */
   accept(socket: Socket, admission: Admission): SocketEvents {
-    const Kind = admission.inspect ? Inspector : Connection
+    const { inspect, origin, room } = admission
+    const Kind = inspect ? Inspector : Connection
+    const kind = inspect ? 'inspector' : 'device'
     const connection = new Kind(socket, admission, this.#connectionContext)
     this.#connections.add(connection)
+    this.#meter.count('connections_accepted_total', 1, kind)
+    const from = origin === undefined ? {} : { origin }
+    this.#log('open', { connection: connection.number, kind, room, ...from })
     if (this.#closing) this.#sendAway([connection])
     else this.#stopTimer ??= this.#context.platform.every(TICK_MS, () => this.#tick())
     return connection
@@ -96,6 +151,7 @@ export class Rooms {
   /** Answers what was asked, then sends everyone away. */
   async close(): Promise<void> {
     this.#closing = true
+    this.#log('drain', { connections: this.#connections.size })
     await Promise.all([...this.#hosts.values()].map((host) => host.drain()))
     for (const { inspection } of this.#hosts.values()) inspection.close()
     this.#sendAway([...this.#connections])

@@ -26,6 +26,8 @@ export interface CandidateOptions {
   readonly lead: (log: Log, signal: AbortSignal) => Promise<void>
   /** Tells the others what a leader knows. */
   readonly beat: () => void
+  /** Nobody leads, and this context cannot. */
+  readonly unled: () => void
   readonly report: (error: BusError) => void
 }
 
@@ -53,6 +55,8 @@ interface Other {
 export class Candidate {
   readonly #options: CandidateOptions
   #log: Log | undefined
+  /** It has no log to lead, and wants to know who leads that of its host. */
+  #follows = false
   #name = ''
   #turn: Turn | undefined
   /** The turn in which this context leads, or is about to. */
@@ -91,10 +95,17 @@ export class Candidate {
     this.ask()
   }
 
+  /** Its events are kept in the log of another context: takes no turn, and knows who leads. */
+  follow(): void {
+    this.#follows = true
+    this.#tick()
+    this.ask()
+  }
+
   /** Leads and wants to lead no more; resolves when the next one may. */
   async stop(atOnce = false): Promise<void> {
-    if (!this.#log) return
     this.#log = undefined
+    this.#follows = false
     for (const cancel of [this.#cancelBeat, this.#cancelAnswer, this.#cancelAgain]) cancel?.()
     this.#cancelBeat = this.#cancelAnswer = this.#cancelAgain = undefined
     const turn = this.#turn
@@ -169,7 +180,7 @@ export class Candidate {
       this.#newsOfOthers = () => {
         if (signal.aborted || this.#better().length > 0) done()
       }
-      this.#options.peers.ask()
+      this.#options.peers.ask(this.seen)
     })
   }
 
@@ -291,7 +302,7 @@ export class Candidate {
 
   /** The next in the queue may stand still, too: nobody hears of it then. */
   #awaitNext(): void {
-    if (!this.#log || this.#taken || this.seen !== 'visible') return
+    if (this.#taken || !(this.#follows || (this.#log && this.seen === 'visible'))) return
     this.#cancelAnswer ??= this.#options.platform.timer(NEXT_MS, () => {
       this.#cancelAnswer = undefined
       this.ask()
@@ -303,14 +314,15 @@ export class Candidate {
    * hands: a visible page takes over. What the old one still writes is refused by its term.
    */
   ask(): void {
-    const { peers, platform } = this.#options
-    if (!this.#log || this.#taken || this.#cancelAnswer) return
-    peers.ask()
+    const { peers, platform, unled } = this.#options
+    if (!(this.#log || this.#follows) || this.#taken || this.#cancelAnswer) return
+    peers.ask(this.#log && this.seen)
     this.#cancelAnswer = platform.timer(ANSWER_MS, () => {
       this.#cancelAnswer = undefined
       if (this.#taken) return
       this.#leaderGone()
-      this.#steal()
+      if (this.#follows) unled()
+      else this.#steal()
     })
   }
 

@@ -149,6 +149,8 @@ export class Device {
         if (writer) await this.#lead.run(opened, writer, signal)
       },
       beat: () => this.#lead.beatNow(),
+      // What the last leader said is true no longer.
+      unled: () => relay && this.status.update({ relay: 'offline', rtt: undefined }),
       report: shared.report,
     })
     this.leader.subscribe(({ self }) => this.presence.leads(self))
@@ -281,7 +283,6 @@ export class Device {
 
   #logOpened(state: LogState, renewed: boolean): void {
     const { relay } = this.#options
-    const log = this.#keeper?.log
     this.identity = { log: state.logId, device: state.device.id }
     if (renewed) this.#startAnew(clearedError())
     if (relay) {
@@ -293,7 +294,7 @@ export class Device {
     this.#attach(state.logId, state.head.batch, renewed)
     this.#options.changed()
     this.presence.attached(state.device.id)
-    if (log) this.#takePart(log)
+    this.#takePart()
   }
 
   /** Whether the leader of the device keeps what this context persists. */
@@ -305,6 +306,7 @@ export class Device {
     this.#peers.attach(this.#link, { ...GUEST, id })
     this.#linked.named(NO_LOG)
     this.presence.attached(undefined)
+    this.#takePart()
     return true
   }
 
@@ -312,6 +314,7 @@ export class Device {
   #hostMoved(id: string): void {
     this.#startAnew(clearedError())
     this.#peers.attach(this.#link, { ...GUEST, id })
+    this.#candidate.ask()
   }
 
   /** Commits wait for a host that is silent; live delivery does not. */
@@ -398,17 +401,18 @@ export class Device {
   #wake(): void {
     this.#goOn?.()
     this.#goOn = undefined
-    const log = this.#keeper?.log
-    if (log) this.#takePart(log)
+    this.#takePart()
     this.#options.changed()
     this.presence.back()
     void this.#peers.look()
     this.#linked.inquire()
   }
 
-  #takePart(log: Log): void {
+  #takePart(): void {
+    const log = this.#keeper?.log
     if (this.#closed) return
-    this.#candidate.start(log, log.shared ? this.#channel : log.storage)
+    if (log) this.#candidate.start(log, log.shared ? this.#channel : log.storage)
+    else if (this.#linked.hostLog !== undefined) this.#candidate.follow()
   }
 
   #tellGap(gap: Gap): void {

@@ -51,6 +51,8 @@ export class LogKeeper {
   #bytesBefore = 0
   #resumed: PromiseWithResolvers<void> | undefined
   #standsIn = false
+  /** Whether another context keeps what this one persists. */
+  #hosted = false
   #closed = false
 
   constructor(options: LogKeeperOptions) {
@@ -124,7 +126,8 @@ export class LogKeeper {
           if (!boot) this.#opening = undefined
           throw reason
         }
-        if (await hosted()) {
+        this.#hosted = await hosted()
+        if (this.#hosted) {
           state('closed')
           return undefined
         }
@@ -201,11 +204,13 @@ export class LogKeeper {
 
   /**
    * Lets go of the log at once, until `resume`; what was begun ends by itself. One that nobody else
-   * can have is kept: it is in nobody's way, and gone once it is closed.
+   * can have is kept: it is in nobody's way, and gone once it is closed. Where another context keeps
+   * it, there is nothing to let go of.
    */
   suspend(): void {
     const log = this.#open?.log
-    if (!this.#opening || this.#closed || this.#resumed || log?.shared === false) return
+    const has = this.#opening && !this.#hosted && log?.shared !== false
+    if (!has || this.#closed || this.#resumed) return
     this.#resumed = Promise.withResolvers()
     // While it opens, it is let go of as soon as it is open.
     if (!log) return

@@ -13,7 +13,6 @@ import type {
   JoinFrame,
   PeerContexts,
   PeerEvents,
-  Seen,
   Waiters,
 } from '../sync/sync.ts'
 import type { Gap, StatusSnapshot } from '../types.ts'
@@ -58,10 +57,6 @@ export class News implements PeerEvents {
   /** The log is another one. */
   startAnew(): void {
     this.#seenTerm = 0
-  }
-
-  seen(): Seen {
-    return this.#options.candidate().seen
   }
 
   linked(...posted: Parameters<PeerEvents['linked']>): void {

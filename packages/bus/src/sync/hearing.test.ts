@@ -139,7 +139,6 @@ class Context {
       gap() {},
       joined() {},
       here() {},
-      seen: () => 'visible',
       cast() {},
       report: (error) => this.reported.push(error),
     })

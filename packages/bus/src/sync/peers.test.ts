@@ -40,7 +40,6 @@ class Context {
       linked: (frame) => this.news.push({ linked: frame.frame }),
       joined: ({ prefix, seen }) => this.news.push({ joined: prefix, seen }),
       here: ({ prefix, seen, leads }) => this.news.push({ here: prefix, seen, leads }),
-      seen: () => 'visible',
       cast: (headers, data) => this.news.push({ cast: headers.map(({ id }) => id), data }),
       report: (error) => this.reported.push(error),
     })
@@ -214,7 +213,7 @@ test('a beat is told, and who is there', async () => {
   await setImmediate()
   expect(b.news).toEqual([{ pending: 3, relay: 'online' }])
   const c = new Context(tabs, 3, LOG)
-  c.peers.ask()
+  c.peers.ask('visible')
   c.peers.postHere('hidden', true)
   await setImmediate()
   const { prefix } = c.maker.composer

@@ -21,7 +21,7 @@ import {
 } from '../protocol/peer-frames.ts'
 import type { Gap } from '../types.ts'
 import { Hearing } from './hearing.ts'
-import type { Attached, PeerContexts, PeerEvents, RoomNews } from './sync.ts'
+import type { Attached, PeerContexts, PeerEvents, RoomNews, Seen } from './sync.ts'
 
 /** Of these another device's are for nobody here. */
 const ELSEWHERE: ReadonlySet<string> = new Set(['batch', 'withdrawn', 'cast', 'present'])
@@ -280,9 +280,8 @@ export class Peers implements PeerContexts {
     this.#send({ frame: 'beat', log: this.#logId ?? '', prefix: this.#prefix, ...beat })
   }
 
-  ask(): void {
-    const { prefix, log, seen } = { ...this.#myself(), seen: this.#events.seen() }
-    this.#send({ frame: 'join', log, prefix, seen })
+  ask(seen?: Seen): void {
+    this.#send({ frame: 'join', ...this.#myself(), ...(seen && { seen }) })
   }
 
   postHere(seen: HereFrame['seen'], leads: boolean): void {

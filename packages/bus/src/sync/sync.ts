@@ -151,8 +151,6 @@ export interface PeerEvents {
   joined(frame: JoinFrame): void
   /** Another context is there, or goes. */
   here(frame: HereFrame): void
-  /** How the others see this context. */
-  seen(): Seen
   /** Unpersisted events of another context, of which the leader sends the room's on. */
   cast(headers: readonly EventHeader[], data: readonly string[]): void
   report(error: BusError): void
@@ -196,8 +194,8 @@ export interface PeerContexts {
   /** Posts a text to all others, and hears it here too. */
   tell(text: string): void
   postBeat(beat: Omit<BeatFrame, 'frame' | 'log' | 'prefix'>): void
-  /** Asks who leads, and who is there. */
-  ask(): void
+  /** Asks who leads, and who is there; `seen` of a context that may lead. */
+  ask(seen?: Seen): void
   postHere(seen: HereFrame['seen'], leads: boolean): void
   /** Whether there is a link to others. */
   readonly linked: boolean

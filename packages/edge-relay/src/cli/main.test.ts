@@ -68,7 +68,7 @@ describe('crosstown-relay serve', () => {
   })
 
   it('takes an auth function and origins', async () => {
-    const source = `export default (token) => token === 't' ? { subject: 's', rights: { publish: [], subscribe: [] } } : undefined`
+    const source = `export default (token) => token === 't' ? { subject: 's', rights: { publish: [], subscribe: ['**'] } } : undefined`
     await writeFile(join(folder, 'auth.mjs'), source)
     const { child, exited, listening, seen } = run(
       'serve',
@@ -126,6 +126,65 @@ describe('crosstown-relay serve', () => {
     expect(await none.exited).toBe(0)
   })
 
+  it('writes its log as lines of JSON, and nothing else, where it is asked to', async () => {
+    const { child, exited, seen } = run('serve', '--port', '0', '--log', 'json')
+    const records = () =>
+      seen.out
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => JSON.parse(line) as Record<string, string>)
+    while (!seen.out.includes('"listen"')) await once(child.stdout, 'data')
+    const url = records().find(({ event }) => event === 'listen')?.['url'] ?? ''
+    const probe = await connectProbe(`${url.replace('http', 'ws')}/rooms/r/socket`)
+    await probe.join('d')
+    child.kill('SIGTERM')
+    await probe.end()
+    expect(await exited).toBe(0)
+    expect(records().map(({ event }) => event)).toEqual([
+      'start',
+      'listen',
+      'open',
+      'join',
+      'drain',
+      'close',
+      'end',
+    ])
+    expect(seen.error).toBe('')
+  })
+
+  it('says in text what matters, beside what people read', async () => {
+    const { child, exited, listening, seen } = run('serve', '--port', '0', '--log', 'text')
+    const url = await listening()
+    await fetch(`${url}/nowhere`)
+    child.kill('SIGTERM')
+    expect(await exited).toBe(0)
+    expect(seen.error).toMatch(/ info {2}refusal method=GET route=none status=404 code=not_found\n/)
+    expect(seen.out).not.toContain('refusal')
+  })
+
+  it('shows its metrics to who has the token for it', async () => {
+    await writeFile(join(folder, 'scrape'), 'a-token-for-metrics\n')
+    const { child, exited, listening } = run('serve', '--port', '0', '--metrics', 'token:scrape')
+    const url = `${await listening()}/metrics`
+    expect((await fetch(url)).status).toBe(401)
+    const headers = { authorization: 'Bearer a-token-for-metrics' }
+    expect(await (await fetch(url, { headers })).text()).toContain('crosstown_events_total 0')
+    child.kill('SIGTERM')
+    expect(await exited).toBe(0)
+  })
+
+  it('is not ready any more for the time it was told to drain, and still serves', async () => {
+    const { child, exited, listening, seen } = run('serve', '--port', '0', '--drain', '600')
+    const url = await listening()
+    expect((await fetch(`${url}/ready`)).status).toBe(200)
+    child.kill('SIGTERM')
+    while (!seen.out.includes('SIGTERM')) await once(child.stdout, 'data')
+    expect((await fetch(`${url}/ready`)).status).toBe(503)
+    expect((await fetch(`${url}/rooms/r/events`)).status).toBe(200)
+    child.kill('SIGTERM')
+    expect(await exited).toBe(null)
+  })
+
   const wrong: [string, string[], RegExp][] = [
     ['a port that is none', ['--port', 'http'], /port/],
     ['an unknown store', ['--store', 'tape'], /sqlite:/],
@@ -133,6 +192,10 @@ describe('crosstown-relay serve', () => {
     ['a host others can reach, without auth', ['--host', '0.0.0.0'], /auth/],
     ['an auth module that is not there', ['--auth', './missing.mjs'], /missing\.mjs/],
     ['a number of days that is none', ['--room-days', '0'], /whole number/],
+    ['a log format that is none', ['--log', 'xml'], /json, text/],
+    ['a retention that is not there', ['--retention', './none.json'], /none\.json/],
+    ['metrics for whoever', ['--metrics', 'all'], /token:/],
+    ['a metrics token that is not there', ['--metrics', 'token:./auth.mjs.missing'], /missing/],
     ['origins that are none', ['--origins', 'a.example'], /origin/],
     ['an inspector that is not there', ['--inspector', './nowhere'], /index\.html/],
   ]

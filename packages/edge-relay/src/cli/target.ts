@@ -49,7 +49,8 @@ export class Target {
   constructor({ url, room, tokenFile }: TargetFlags) {
     this.#url = url
     this.#base = `${url}/rooms/${room}`
-    this.#token = tokenFile === undefined ? process.env['CROSSTOWN_TOKEN'] : tokenIn(tokenFile)
+    this.#token =
+      tokenFile === undefined ? process.env['CROSSTOWN_TOKEN'] : tokenIn(tokenFile, '--token-file')
   }
 
   /**
@@ -75,15 +76,14 @@ export class Target {
   }
 }
 
-function tokenIn(file: string): string {
+/** The token in a file, which a flag names. @throws {BusError} invalid_options */
+export function tokenIn(file: string, flag: string): string {
   try {
     return readFileSync(file, 'utf8').trim()
   } catch (cause) {
-    throw new BusError(
-      'invalid_options',
-      `--token-file ${file} cannot be read: ${reasonOf(cause)}`,
-      { cause },
-    )
+    throw new BusError('invalid_options', `${flag} ${file} cannot be read: ${reasonOf(cause)}`, {
+      cause,
+    })
   }
 }
 

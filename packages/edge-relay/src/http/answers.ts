@@ -6,7 +6,11 @@ import type { Identity } from '../auth.ts'
 import { positionIn } from '../record.ts'
 import { isProof } from '../resume.ts'
 import { CLOUD_EVENT, CLOUD_EVENTS, cloudEventText } from './cloud-events.ts'
-import { type EventStreamContext, openEventStream } from './event-stream.ts'
+import {
+  type EventStreamContext,
+  type EventStreamRequest,
+  openEventStream,
+} from './event-stream.ts'
 import { eventText } from './event-text.ts'
 import { tracingHeaders, unchanged } from './headers.ts'
 import { type Beginning, NOW, parseQuery } from './query.ts'
@@ -44,6 +48,7 @@ export async function answerPage(
   context: EventStreamContext,
   request: ReadRequest,
 ): Promise<Response> {
+  assertReads(request)
   const query = parseQuery(searchOf(c), 'page', context.limits.pageEvents)
   await assertHistory(context, request, query)
   const asCloudEvents = accepted(c, EVENT_STREAM, CLOUD_EVENTS) === CLOUD_EVENTS
@@ -68,8 +73,9 @@ export async function answerPage(
 export async function answerStream(
   c: Context,
   context: EventStreamContext,
-  request: ReadRequest & { readonly cut: (() => void) | undefined },
+  request: ReadRequest & Pick<EventStreamRequest, 'cut' | 'ended'>,
 ): Promise<Response> {
+  assertReads(request)
   const query = parseQuery(searchOf(c), 'stream', context.limits.pageEvents)
   // Who has no last event may say so by an empty one.
   const lastEventId = c.req.header('last-event-id') || undefined
@@ -114,6 +120,12 @@ export async function answerEvent(
   const isKnown = unchanged(tag, c.req.header('if-none-match'))
   const textOf = isCloudEvent ? cloudEventText : eventText
   return tagged(c, tag, isKnown ? undefined : textOf(head.epoch, record, index), type)
+}
+
+/** @throws {BusError} forbidden where nothing at all may be read */
+function assertReads({ identity: { rights } }: Pick<ReadRequest, 'identity'>): void {
+  if (rights.subscribe.length === 0)
+    throw new BusError('forbidden', 'the token gives no right to read')
 }
 
 /**

@@ -5,6 +5,7 @@
 import { encodeValue } from '@crosstown/bus/inspect'
 import { attributesOf, BusError, envelopeOf, VALUE_TYPE } from '@crosstown/bus/protocol'
 import { positionIn, type RoomRecord } from '../record.ts'
+import { jsonOf } from './body.ts'
 import { badRequest } from './errors.ts'
 import { isJson, UNDEFINED_TEXT, type ValueText } from './value-text.ts'
 
@@ -43,15 +44,16 @@ export function cloudEventsIn(
   type: string,
   body: Uint8Array<ArrayBuffer>,
   headers: Readonly<Record<string, string>>,
+  nesting: number,
 ): { readonly posts: readonly CloudEventPost[]; readonly isList: boolean } {
   if (type === CLOUD_EVENT || type === CLOUD_EVENTS) {
-    const parsed = jsonOf(body)
+    const parsed = jsonIn(body, nesting)
     const isList = type === CLOUD_EVENTS
     if (isList !== Array.isArray(parsed))
       throw badRequest(
         isList ? 'the body must be a list of CloudEvents' : 'the body must be one CloudEvent',
       )
-    return { posts: [parsed].flat().map(structured), isList }
+    return { posts: [parsed].flat().map((event) => structured(event, nesting)), isList }
   }
   const attributes: Record<string, unknown> = Object.create(null)
   for (const [name, value] of Object.entries(headers)) {
@@ -59,12 +61,12 @@ export function cloudEventsIn(
   }
   const contentType = headers['content-type']
   return {
-    posts: [{ fields: fieldsOf(attributes), value: dataOf(body, contentType) }],
+    posts: [{ fields: fieldsOf(attributes), value: dataOf(body, contentType, nesting) }],
     isList: false,
   }
 }
 
-function structured(event: unknown): CloudEventPost {
+function structured(event: unknown, nesting: number): CloudEventPost {
   if (typeof event !== 'object' || event === null || Array.isArray(event))
     throw badRequest('a CloudEvent must be an object')
   const {
@@ -87,7 +89,7 @@ function structured(event: unknown): CloudEventPost {
   }
   return {
     fields,
-    value: dataOf(bytes, typeof type === 'string' ? type : OCTETS),
+    value: dataOf(bytes, typeof type === 'string' ? type : OCTETS, nesting),
   }
 }
 
@@ -95,10 +97,14 @@ const NOTHING: ValueText = { text: UNDEFINED_TEXT, encoding: 'devalue' }
 const OCTETS = 'application/octet-stream'
 
 /** JSON is what it says, text a string, all else bytes. */
-function dataOf(body: Uint8Array<ArrayBuffer>, type = 'application/json'): ValueText {
+function dataOf(
+  body: Uint8Array<ArrayBuffer>,
+  type = 'application/json',
+  nesting: number,
+): ValueText {
   if (body.byteLength === 0) return NOTHING
   if (isType(type, VALUE_TYPE) || /^[^;]*(\/|\+)json\b/i.test(type))
-    return valueText(jsonOf(body), isType(type, VALUE_TYPE))
+    return valueText(jsonIn(body, nesting), isType(type, VALUE_TYPE))
   const { text, encoding } = encodeValue(
     /^text\//i.test(type) ? new TextDecoder().decode(body) : body,
     'a CloudEvent',
@@ -129,12 +135,14 @@ function isType(type: unknown, expected: string): boolean {
   return typeof type === 'string' && type.split(';')[0]?.trim().toLowerCase() === expected
 }
 
-function jsonOf(body: Uint8Array<ArrayBuffer>): unknown {
+function jsonIn(body: Uint8Array<ArrayBuffer>, nesting: number): unknown {
+  let text: string
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body))
+    text = new TextDecoder('utf-8', { fatal: true }).decode(body)
   } catch {
-    throw badRequest('the body is not JSON in UTF-8')
+    throw badRequest('the body is not in UTF-8')
   }
+  return jsonOf(text, nesting)
 }
 
 /** Attributes are percent-encoded in headers (3.1.3.2 of the binding). */

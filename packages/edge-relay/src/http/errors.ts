@@ -1,7 +1,8 @@
 import { BusError, type BusErrorCode, isBusError } from '@crosstown/bus/protocol'
 import type { Context } from 'hono'
+import { TooMuch } from '../guard/too-much.ts'
 
-type Status = 400 | 401 | 403 | 404 | 409 | 413 | 429 | 503
+type Status = 400 | 401 | 403 | 404 | 408 | 409 | 413 | 429 | 503
 
 const STATUS: Partial<Record<BusErrorCode, Status>> = {
   unauthorized: 401,
@@ -9,11 +10,15 @@ const STATUS: Partial<Record<BusErrorCode, Status>> = {
   bad_origin: 403,
   not_found: 404,
   conflict: 409,
+  timeout: 408,
   too_large: 413,
   rate_limited: 429,
   going_away: 503,
   unavailable: 503,
 }
+
+/** When to come again, where nothing else is known. */
+const RETRY_AFTER_MS = 1_000
 
 /** What was there once: an answer of its own, so that a reader need not take it for a mistake. */
 export class Gone extends BusError {
@@ -23,26 +28,33 @@ export class Gone extends BusError {
 }
 
 /**
- * The JSON answer to an error: `{ error: { code, message } }` with the status that goes with it; a
- * conflict has the stream's `currentRevision` beside.
+ * The code of an error, and the JSON answer to it: `{ error: { code, message } }` with the status
+ * that goes with it; a conflict has the stream's `currentRevision` beside, and who is to come again
+ * a `Retry-After`.
  */
 export function errorResponse(
   c: Context,
   error: unknown,
   report: (error: unknown) => void,
-): Response {
+): { readonly code: BusErrorCode; readonly response: Response } {
   const shown = isBusError(error) && error.stage !== 'log' ? error : undefined
   if (!shown) report(error)
   const code = shown?.code ?? 'unavailable'
   const message = shown?.message ?? 'the relay could not do this'
-  if (error instanceof Gone) return c.json({ error: { code, message } }, 410)
+  if (error instanceof Gone) return { code, response: c.json({ error: { code, message } }, 410) }
   const status = STATUS[code] ?? (code === 'unavailable' ? 503 : 400)
   if (status === 401) c.header('WWW-Authenticate', 'Bearer')
+  // What of the body has not come is read by nobody: the connection is of no more use.
+  if (status === 408 || status === 413) c.header('Connection', 'close')
+  if (status === 429 || status === 503) {
+    const waitMs = error instanceof TooMuch ? error.retryAfterMs : RETRY_AFTER_MS
+    c.header('Retry-After', String(Math.ceil(waitMs / 1_000)))
+  }
   const { currentRevision } = shown ?? {}
-  return c.json(
-    { error: { code, message, ...(currentRevision !== undefined && { currentRevision }) } },
-    status,
-  )
+  const body = {
+    error: { code, message, ...(currentRevision !== undefined && { currentRevision }) },
+  }
+  return { code, response: c.json(body, status) }
 }
 
 /** A value of a request that is not what it must be. */

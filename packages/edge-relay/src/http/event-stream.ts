@@ -37,6 +37,8 @@ export interface EventStreamRequest {
   readonly lastEventId: string | undefined
   /** Ends the connection at once, whatever it still holds; where absent, the stream fails. */
   readonly cut: (() => void) | undefined
+  /** Called when it is over, once or more often. */
+  readonly ended: () => void
 }
 
 /** How long a reader waits before it comes back. */
@@ -162,6 +164,7 @@ class EventStream {
     this.#state = 'closed'
     this.#stopTimer?.()
     this.#watch.stop()
+    this.#request.ended()
   }
 
   async #next(): Promise<string> {

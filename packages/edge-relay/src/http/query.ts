@@ -1,7 +1,14 @@
 /** The query of `GET /rooms/:room/events`, checked. */
-import { isHeaderText, isPattern } from '@crosstown/bus/protocol'
 import { badRequest } from './errors.ts'
-import { timeOf } from './publish.ts'
+import {
+  checked,
+  msOf,
+  type PageParameters,
+  pageQuery,
+  StreamQuery,
+  streamParameters,
+  UNKNOWN,
+} from './schemas.ts'
 
 /** Which events to read. */
 export interface EventFilter {
@@ -28,12 +35,8 @@ export interface EventQuery extends EventFilter, Beginning {
 /** The `after` of those who want no history. */
 export const NOW = 'now'
 
-const DEFAULT_PAGE = 100
-/** What stands between reader and relay often cuts a request that is silent for longer. */
-export const MAX_WAIT_MS = 60_000
-
-const FILTERS = ['type', 'stream', 'correlation_id', 'since', 'after']
-const OF_PAGES = ['limit', 'wait']
+const OF_PAGES: ReadonlySet<PropertyKey> = new Set(['limit', 'wait'])
+const FILTERS = Object.keys(streamParameters)
 
 /**
  * The query of a read.
@@ -46,56 +49,46 @@ export function parseQuery(
   as: 'page' | 'stream',
   most: number,
 ): EventQuery {
-  const known = as === 'page' ? [...FILTERS, ...OF_PAGES] : FILTERS
-  for (const key of new Set(query.keys())) {
-    if (!known.includes(key)) {
-      const why = OF_PAGES.includes(key) ? 'is for pages; an event stream takes' : 'is unknown; use'
-      throw badRequest(`${key.slice(0, 80)} ${why} ${known.join(', ')}`)
-    }
-    if (key !== 'type' && query.getAll(key).length > 1) throw badRequest(`give ${key} once`)
-  }
-  const since = query.get('since')
-  const stream = textIn(query, 'stream')
-  const correlationId = textIn(query, 'correlation_id')
-  const after = query.get('after')
+  const given = valuesOf(query)
+  const name = nameIn(given, as)
+  const page: PageParameters =
+    as === 'page'
+      ? checked(pageQuery(most), given, name)
+      : { ...checked(StreamQuery, given, name), limit: most, wait: 0 }
+  const { after, correlation_id: correlationId, limit, since, stream, type, wait } = page
   return {
-    types: typesIn(query),
-    limit: countIn(query, 'limit', DEFAULT_PAGE, [1, most]),
-    waitMs: countIn(query, 'wait', 0, [0, MAX_WAIT_MS]),
+    types: type,
+    limit,
+    waitMs: wait,
     ...(stream !== undefined && { stream }),
     ...(correlationId !== undefined && { correlationId }),
-    ...(since !== null && {
-      since: timeOf(/^-?\d+(\.\d+)?$/.test(since) ? Number(since) : since, 'since'),
-    }),
-    ...(after !== null && { after }),
+    ...(since !== undefined && { since: msOf(since) }),
+    ...(after !== undefined && { after }),
   }
 }
 
-function typesIn(query: URLSearchParams): string[] {
-  const types = query.getAll('type')
-  for (const type of types) {
-    if (!isPattern(type))
-      throw badRequest(`type=${String(type).slice(0, 80)} is not a pattern`, 'invalid_pattern')
+/** The parameters by name, numbers as numbers: what a schema knows of a query. */
+function valuesOf(query: URLSearchParams): Readonly<Record<string, unknown>> {
+  const given: Record<string, unknown> = Object.create(null)
+  for (const key of new Set(query.keys())) {
+    const [first = '', ...more] = query.getAll(key)
+    if (key === 'type') given[key] = [first, ...more]
+    else if (more.length > 0) throw badRequest(`give ${key.slice(0, 80)} once`)
+    else if (OF_PAGES.has(key)) given[key] = /^\d+$/.test(first) ? Number(first) : first
+    else if (key === 'since') given[key] = /^-?\d+(\.\d+)?$/.test(first) ? Number(first) : first
+    else given[key] = first
   }
-  return types
+  return given
 }
 
-function textIn(query: URLSearchParams, key: string): string | undefined {
-  const text = query.get(key) ?? undefined
-  if (text === undefined || isHeaderText(text)) return text
-  throw badRequest(`${key} must be 1 to 256 characters without control characters`)
-}
-
-function countIn(
-  query: URLSearchParams,
-  key: string,
-  otherwise: number,
-  [least, most]: readonly [number, number],
-): number {
-  const text = query.get(key)
-  if (text === null) return otherwise
-  const count = Number(text)
-  if (/^\d+$/.test(text) && count >= least && count <= most) return count
-  const unit = key === 'wait' ? ' of milliseconds' : ''
-  throw badRequest(`${key} must be a whole number${unit} from ${least} to ${most}`)
+function nameIn(given: Readonly<Record<string, unknown>>, as: 'page' | 'stream') {
+  return ([key = '', index]: readonly PropertyKey[], what: string): string => {
+    if (what === UNKNOWN) {
+      const known = as === 'page' ? [...FILTERS, ...OF_PAGES] : FILTERS
+      const why = OF_PAGES.has(key) ? 'is for pages; an event stream takes' : 'is unknown; use'
+      return `${String(key).slice(0, 80)} ${why} ${known.join(', ')}`
+    }
+    if (typeof index !== 'number') return `${String(key)} ${what}`
+    return `${String(key)}=${String((given[key as string] as unknown[])[index]).slice(0, 80)} ${what}`
+  }
 }

@@ -20,18 +20,25 @@ import {
   typeMatcher,
   utf8Length,
 } from '@crosstown/bus/protocol'
-import { type Auth, authenticate, type Identity } from '../auth.ts'
+import type { Auth, Identity } from '../auth.ts'
+import { type Authorize, identify } from '../authorize.ts'
+import { isNestedOver } from '../guard/nesting.ts'
 import type { Limits } from '../limits.ts'
+import type { LogFields } from '../log.ts'
+import { type Told, tellEnd } from '../operators.ts'
 import type { Platform } from '../platform.ts'
 import type { RoomHost } from '../room-host.ts'
 import type { Socket, SocketEvents } from '../socket.ts'
 import { controlText, type RoomInspector } from './room.ts'
 
-export interface InspectorContext {
+export interface InspectorContext extends Told {
   readonly limits: Limits
   readonly platform: Platform
   readonly auth: Auth | undefined
+  readonly authorize?: Authorize | undefined
   readonly host: (room: string) => RoomHost
+  /** The next number of a connection. */
+  readonly number: () => number
   /** Called once, when the connection is closed. */
   readonly left: (inspector: SocketEvents) => void
   readonly report: (error: unknown, room: string) => void
@@ -50,6 +57,8 @@ const WINDOW_MS = 1_000
 const MAX_TOKEN_LENGTH = 16_384
 
 export class Inspector implements RoomInspector, SocketEvents {
+  /** Which of the relay's connections it is, in its log. */
+  readonly number: number
   readonly #socket: Socket
   readonly #admission: InspectorAdmission
   readonly #context: InspectorContext
@@ -69,6 +78,7 @@ export class Inspector implements RoomInspector, SocketEvents {
     this.#socket = socket
     this.#admission = admission
     this.#context = context
+    this.number = context.number()
     this.#openedMs = context.platform.monotonic()
     this.#lastHeardMs = this.#openedMs
   }
@@ -131,6 +141,7 @@ export class Inspector implements RoomInspector, SocketEvents {
   }
 
   onClose(): void {
+    if (this.#state !== 'closed') tellEnd(this.#context, { by: 'peer' }, this.#who)
     this.#leave(true)
   }
 
@@ -143,6 +154,7 @@ export class Inspector implements RoomInspector, SocketEvents {
     if (message.length > MAX_INSPECTOR_BYTES || utf8Length(message) > MAX_INSPECTOR_BYTES)
       throw new BusError('too_large', `a frame is at most ${MAX_INSPECTOR_BYTES} bytes`)
     this.#count(message.length)
+    if (isNestedOver(message, this.#context.limits.nesting)) throw badFrame('nested too deep')
     const frame = parse(message)
     if (this.#state === 'waiting') {
       const { token } = frame
@@ -180,11 +192,10 @@ export class Inspector implements RoomInspector, SocketEvents {
   }
 
   async #join(token: string | undefined): Promise<void> {
-    const { auth, host: hostOf, limits, platform, report } = this.#context
+    const { host: hostOf, limits, platform } = this.#context
     const { room } = this.#admission
-    const identity = await authenticate(auth, token, this.#admission, (error) =>
-      report(error, room),
-    )
+    const rights = ['inspect', 'subscribe', 'history'] as const
+    const identity = await identify(this.#context, token, this.#admission, rights)
     if (this.#state === 'closed') return
     this.#identity = identity
     // What the relay is asked for was in the room before.
@@ -215,8 +226,13 @@ export class Inspector implements RoomInspector, SocketEvents {
   }
 
   #end(code: BusErrorCode): void {
+    tellEnd(this.#context, { by: 'relay', code }, this.#who)
     this.#leave(isRetryable(code))
     this.#socket.close(BUS_ERROR_CODES[code], code)
+  }
+
+  get #who(): LogFields {
+    return { connection: this.number, kind: 'inspector', room: this.#admission.room }
   }
 
   #leave(mayComeBack: boolean): void {

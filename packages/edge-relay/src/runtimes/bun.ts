@@ -6,11 +6,11 @@ import {
   assertHost,
   CLOSE_MS,
   cannotListen,
+  listeningAt,
   MAX_PAYLOAD_BYTES,
   protocolOf,
   type RelayServer,
   type ServeOptions,
-  urlOf,
   within,
 } from './server.ts'
 
@@ -46,6 +46,7 @@ interface BunServer {
   readonly port: number
   upgrade(request: Request, options: { data: BunSocket; headers: Record<string, string> }): boolean
   timeout(request: Request, seconds: number): void
+  requestIP(request: Request): { readonly address: string } | null
   stop(closeActiveConnections?: boolean): Promise<void>
 }
 
@@ -57,6 +58,8 @@ interface BunWebSocket {
   getBufferedAmount(): number
 }
 
+/** Bun takes no more. */
+const MAX_IDLE_SECONDS = 255
 /** Above what the relay closes a slow reader for, so that Bun never drops what it was handed. */
 const BACKPRESSURE_BYTES = 1024 * 1024 * 1024
 
@@ -81,6 +84,7 @@ export async function serve(
     // An event stream is silent between beats, for longer than Bun lets a request be.
     bun.timeout(request, 0)
     const response = await relay.fetch(request, {
+      address: bun.requestIP(request)?.address,
       upgrade: (admission) => {
         const headers = { 'Sec-WebSocket-Protocol': protocolOf(admission) }
         upgraded = bun.upgrade(request, { data: new BunSocket(relay, admission, open), headers })
@@ -97,7 +101,8 @@ export async function serve(
       fetch: answer,
       // What the app cannot answer is no request: a Host that is no URL, for one.
       error: () => new Response(null, { status: 400 }),
-      idleTimeout: 0,
+      // Until there is a request, which has no such limit: who sends one as slowly as can be goes.
+      idleTimeout: Math.min(MAX_IDLE_SECONDS, Math.ceil(relay.limits.helloMs / 1_000)),
       websocket: {
         open: (ws) => ws.data.opened(ws),
         message: ({ data }, message) => data.events?.onMessage(message),
@@ -123,7 +128,11 @@ export async function serve(
     await server.stop()
     clearTimeout(cut)
   }
-  return { url: urlOf(host, server.port), port: server.port, close: () => (closing ??= close()) }
+  return {
+    url: listeningAt(relay, host, server.port),
+    port: server.port,
+    close: () => (closing ??= close()),
+  }
 }
 
 class BunSocket implements Socket {

@@ -1,6 +1,7 @@
 /** The relay on Cloudflare: a Worker that finds the room, and a Durable Object that is it. */
 import { BUS_ERROR_CODES, BusError, isRoom } from '@crosstown/bus/protocol'
 import type { Admission } from '../connection.ts'
+import { answerOutside } from '../http/outside.ts'
 import { jwtAuth } from '../jwt.ts'
 import { createRelay, type Relay, type RelayOptions } from '../relay.ts'
 import type { Socket, SocketEvents } from '../socket.ts'
@@ -55,8 +56,9 @@ export function cloudflareRelay<Env extends object>(
     worker: {
       async fetch(request, env) {
         const { pathname } = new URL(request.url)
-        if (pathname === '/health') return Response.json({ status: 'ok' })
-        const room = /^\/rooms\/([^/]+)\//.exec(pathname)?.[1]
+        const outside = answerOutside(pathname, () => options(env))
+        if (outside) return outside
+        const room = /^\/rooms\/([^/]+)(?:\/|$)/.exec(pathname)?.[1]
         if (room === undefined)
           return refusal(404, 'not_found', `no route ${request.method} ${pathname}`)
         if (!isRoom(room))
@@ -92,7 +94,11 @@ class DurableRoom implements RoomObject {
   }
 
   async fetch(request: Request): Promise<Response> {
-    return this.#relay.fetch(request, { upgrade: (admission) => this.#upgrade(admission) })
+    return this.#relay.fetch(request, {
+      // Cloudflare says it, whatever the request says: no proxy stands between.
+      address: request.headers.get('cf-connecting-ip') ?? undefined,
+      upgrade: (admission) => this.#upgrade(admission),
+    })
   }
 
   webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {

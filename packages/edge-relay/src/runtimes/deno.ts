@@ -6,10 +6,10 @@ import {
   assertHost,
   CLOSE_MS,
   cannotListen,
+  listeningAt,
   protocolOf,
   type RelayServer,
   type ServeOptions,
-  urlOf,
   within,
 } from './server.ts'
 
@@ -25,7 +25,10 @@ interface DenoRuntime {
       onError: (error: unknown) => Response
       signal: AbortSignal
     },
-    handler: (request: Request) => Response | Promise<Response>,
+    handler: (
+      request: Request,
+      info: { readonly remoteAddr: { readonly hostname?: string } },
+    ) => Response | Promise<Response>,
   ): {
     readonly addr: { readonly port: number }
     readonly finished: Promise<void>
@@ -57,8 +60,9 @@ export async function serve(
   const { Deno } = globalThis as unknown as { readonly Deno: DenoRuntime }
   const open = new Set<DenoSocket>()
   const ending = new AbortController()
-  const handle = (request: Request): Response | Promise<Response> =>
+  const handle: Parameters<DenoRuntime['serve']>[1] = (request, { remoteAddr }) =>
     relay.fetch(request, {
+      address: remoteAddr.hostname,
       upgrade: (admission) => {
         const { socket, response } = Deno.upgradeWebSocket(request, {
           protocol: protocolOf(admission),
@@ -94,7 +98,7 @@ export async function serve(
     await server.shutdown()
     clearTimeout(cut)
   }
-  return { url: urlOf(host, chosen), port: chosen, close: () => (closing ??= close()) }
+  return { url: listeningAt(relay, host, chosen), port: chosen, close: () => (closing ??= close()) }
 }
 
 class DenoSocket implements Socket {

@@ -11,14 +11,19 @@ import {
   assertHost,
   CLOSE_MS,
   cannotListen,
+  listeningAt,
   MAX_PAYLOAD_BYTES,
   protocolOf,
   type RelayServer,
   type ServeOptions,
-  urlOf,
 } from './server.ts'
 
 export type { RelayServer, ServeOptions } from './server.ts'
+
+/** How long the other side has to answer a close; the types of `ws` do not know it yet. */
+const ANSWERS = { closeTimeout: 5_000 }
+/** How often Node looks for requests that do not end. */
+const CHECK_MS = 5_000
 
 /**
  * Serves a relay on Node.
@@ -39,12 +44,25 @@ export async function serve(
     noServer: true,
     maxPayload: MAX_PAYLOAD_BYTES,
     perMessageDeflate: false,
+    ...ANSWERS,
     handleProtocols: (_, request) => protocols.get(request) ?? false,
   })
+  const { bodyMs, helloMs } = relay.limits
   const server = createAdaptorServer({
     fetch: (request, { incoming, outgoing }) =>
-      relay.fetch(request, { incoming, outgoing, cut: () => outgoing.destroy() }),
+      relay.fetch(request, {
+        incoming,
+        outgoing,
+        address: incoming.socket.remoteAddress,
+        cut: () => outgoing.destroy(),
+      }),
     createServer,
+    serverOptions: {
+      // Who sends a request as slowly as can be must not keep a connection.
+      headersTimeout: helloMs,
+      requestTimeout: helloMs + bodyMs,
+      connectionsCheckingInterval: Math.min(helloMs, CHECK_MS),
+    },
     overrideGlobalObjects: false,
   }) as Server
   server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
@@ -58,7 +76,7 @@ export async function serve(
   const { port: chosen } = await listen(server, host, port)
   let closing: Promise<void> | undefined
   return {
-    url: urlOf(host, chosen),
+    url: listeningAt(relay, host, chosen),
     port: chosen,
     close: () => (closing ??= close(relay, sockets, answering, server)),
   }
@@ -109,6 +127,7 @@ async function upgrade(
   try {
     let admitted: Admission | undefined
     const response = await relay.fetch(requestOf(request), {
+      address: request.socket.remoteAddress,
       upgrade: (admission) => {
         admitted = admission
         return new Response()
@@ -140,9 +159,10 @@ function requestOf(request: IncomingMessage): Request {
 
 async function refuse(stream: Duplex, response: Response): Promise<void> {
   const body = await response.text()
-  const type = response.headers.get('content-type') ?? 'text/plain'
-  stream.end(
-    `HTTP/1.1 ${response.status} Refused\r\nConnection: close\r\nContent-Type: ${type}\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  )
+  const { status } = response
+  const headers = new Headers(response.headers)
+  headers.set('connection', 'close')
+  headers.set('content-length', String(Buffer.byteLength(body)))
+  const lines = [...headers].map(([name, value]) => `${name}: ${value}\r\n`)
+  stream.end(`HTTP/1.1 ${status} Refused\r\n${lines.join('')}\r\n${body}`)
 }

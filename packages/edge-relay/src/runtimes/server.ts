@@ -49,8 +49,11 @@ export function protocolOf(admission: Admission): string {
   return admission.inspect ? INSPECT_SUBPROTOCOL : SUBPROTOCOL
 }
 
-export function urlOf(host: string, port: number): string {
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+/** Where a relay listens now; it is told so, for its log. */
+export function listeningAt(relay: Relay, host: string, port: number): string {
+  const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+  relay.listening(url)
+  return url
 }
 
 /** Waits for something, but not for longer: who is gone without a word never answers. */

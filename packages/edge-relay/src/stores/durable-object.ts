@@ -32,7 +32,9 @@ export function durableObjectStore(storage: DurableObjectStorageLike): Store {
 }
 
 class DurableObjectStore extends SqlStore {
+  readonly engine = 'durable-object'
   readonly durability: Durability = 'disk'
+  readonly exclusive = true
   readonly #storage: DurableObjectStorageLike
 
   constructor(storage: DurableObjectStorageLike) {

@@ -44,7 +44,9 @@ export function sqliteStore(path: string): Store {
 }
 
 class SqliteStore extends SqlStore {
+  readonly engine = 'sqlite'
   readonly durability: Durability = 'disk'
+  readonly exclusive = true
   readonly #database: DatabaseSync
   #pending: Pending[] = []
 

@@ -6,6 +6,8 @@ export interface Flags {
   readonly file?: string
   /** A module whose default export is the auth function. */
   readonly auth?: string
+  /** More of `crosstown-relay serve`, for relays that are processes. */
+  readonly args?: readonly string[]
 }
 
 /** One relay that serves. */
@@ -13,11 +15,16 @@ export interface RelayProcessHandle {
   readonly url: string
   /** Of room `42`. */
   readonly socket: string
+  /** All it has written so far, to where it logs; empty where that cannot be read. */
+  output(): string
   /** Sends a signal; resolves with the exit code, `null` where the signal ended it. */
   end(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null>
 }
 
-/** Of room `42`. */
+/** The room that tests meet in. */
+export const ROOM = '42'
+
+/** Of that room. */
 export function socketOf(url: string): string {
-  return `${url.replace('http', 'ws')}/rooms/42/socket`
+  return `${url.replace('http', 'ws')}/rooms/${ROOM}/socket`
 }

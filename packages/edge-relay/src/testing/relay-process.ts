@@ -48,11 +48,12 @@ async function startProcess(
   name: string,
   command: string,
   args: readonly string[],
-  { file, auth }: Flags,
+  { file, auth, args: more = [] }: Flags,
 ): Promise<RelayProcessHandle> {
   const flags = [
     ...(file === undefined ? [] : ['--store', `sqlite:${file}`]),
     ...(auth === undefined ? [] : ['--auth', auth]),
+    ...more,
   ]
   const child = spawn(command, [...args, MAIN, 'serve', '--port', '0', ...flags], {
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -76,6 +77,7 @@ async function startProcess(
   return {
     url,
     socket: socketOf(url),
+    output: () => output,
     end(signal) {
       child.kill(signal)
       return exited

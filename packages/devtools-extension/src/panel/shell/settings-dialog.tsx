@@ -7,7 +7,7 @@ import {
 } from '../state/settings.ts'
 import { useStore } from '../state/store.ts'
 import { Dialog } from '../ui/dialog.tsx'
-import { COLUMNS, isSized, widthOf } from '../views/log/columns.tsx'
+import { COLUMNS, isSized, widthOf } from '../views/log/columns.ts'
 import { setWidth, toggleColumn } from '../views/log/log-head.tsx'
 
 const THEMES: Readonly<Record<Theme, string>> = {

@@ -1,7 +1,7 @@
 /** Drawings of 16 by 16. They stand beside text, or beside a text only screen readers are told. */
 import type { ReactNode } from 'react'
 
-const LINES = {
+export const LINES = {
   out: 'M3 8h9M8.5 4.5 12 8l-3.5 3.5',
   in: 'M13 8H4M7.5 4.5 4 8l3.5 3.5',
   check: 'M3.5 8.5 6.5 11.5 12.5 5',

@@ -1,0 +1,48 @@
+/** Relays that are killed under the load of real devices; `npm run kill` does it more often. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { type KillReport, killRun } from '../testing/kill-run.ts'
+import { endAll, RUNTIMES, type Runtime } from '../testing/relay-process.ts'
+
+/** Among them each way to aim, and a relay that is killed again while its devices come back. */
+const SEEDS = [1, 2, 3, 4, 5]
+
+let folder = ''
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'relay-kill-'))
+})
+afterEach(endAll)
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+async function run(runtime: Runtime, seed: number): Promise<KillReport> {
+  return killRun(runtime, seed, await mkdtemp(join(folder, `${runtime.name}-${seed}-`)))
+}
+
+describe.each(RUNTIMES)('on $name', (runtime) => {
+  it.skipIf(!runtime.start)(
+    'a relay killed under load from five devices, five times: every confirmed event is there once, in order, and in all logs',
+    async () => {
+      const reports = await Promise.all(SEEDS.map((seed) => run(runtime, seed)))
+      for (const report of reports) {
+        expect(report).toMatchObject({ lost: 0, doubled: 0, faults: [] })
+        expect(report.published).toBeGreaterThan(report.confirmedBefore)
+      }
+      // Runs in which nothing had been confirmed would prove nothing.
+      expect(reports.some(({ confirmedBefore }) => confirmedBefore > 0)).toBe(true)
+    },
+  )
+})
+
+it('a relay that keeps nothing is found out', async () => {
+  const [node] = RUNTIMES as [Runtime]
+  const forgetful: Runtime = {
+    ...node,
+    start: ({ file: _, ...flags }) => (node.start as NonNullable<Runtime['start']>)(flags),
+  }
+  // Killed after some acks: what they said was kept is gone.
+  const { lost, faults } = await run(forgetful, 4)
+  expect(lost).toBeGreaterThan(0)
+  expect(faults.join()).toContain('was told')
+})

@@ -1,0 +1,69 @@
+/** What `npm run kill` runs: `kill-main.ts <runtime> [--times n] [--seed n] [--keep-going]`. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { type KillReport, killRun } from './kill-run.ts'
+import { endAll, RUNTIMES } from './relay-process.ts'
+
+const USAGE = 'usage: npm run kill -- <node|deno|bun|workerd> [--times 50] [--seed 1]'
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { times: { type: 'string', default: '50' }, seed: { type: 'string', default: '1' } },
+  })
+  const runtime = RUNTIMES.find(({ name }) => name.toLowerCase() === positionals[0]?.toLowerCase())
+  const [times, first] = [Number(values.times), Number(values.seed)]
+  if (!runtime || positionals.length > 1 || !isCount(times) || !isCount(first)) {
+    console.error(USAGE)
+    return 2
+  }
+  if (!runtime.start) {
+    console.error(`${runtime.name} is not installed here`)
+    return 2
+  }
+  const reports: KillReport[] = []
+  for (let seed = first; seed < first + times; seed++) {
+    const folder = await mkdtemp(join(tmpdir(), 'crosstown-kill-'))
+    try {
+      const report = await killRun(runtime, seed, folder)
+      reports.push(report)
+      console.log(lineOf(report))
+    } finally {
+      await endAll()
+      await rm(folder, { recursive: true, force: true })
+    }
+  }
+  const sum = (of: (report: KillReport) => number): number =>
+    reports.reduce((total, report) => total + of(report), 0)
+  const bad = reports.filter(isBad)
+  console.log(
+    `${runtime.name}: ${reports.length} runs, ${sum(({ aims }) => aims.length)} kills, ` +
+      `${sum(({ published }) => published)} events confirmed, ` +
+      `${sum(({ confirmedBefore }) => confirmedBefore)} of them before a kill, ` +
+      `lost ${sum(({ lost }) => lost)}, doubled ${sum(({ doubled }) => doubled)}, ` +
+      `${Math.round(sum(({ ms }) => ms) / 1_000)} s`,
+  )
+  for (const { seed } of bad)
+    console.log(`again: npm run kill -- ${positionals[0]} --times 1 --seed ${seed}`)
+  return bad.length > 0 ? 1 : 0
+}
+
+function isBad({ lost, doubled, faults }: KillReport): boolean {
+  return lost > 0 || doubled > 0 || faults.length > 0
+}
+
+function lineOf(report: KillReport): string {
+  const { seed, aims, published, confirmedBefore, lost, doubled, faults, ms } = report
+  const moments = aims.map(({ at, count }) => `${at} ${count}`).join(', then ')
+  const what = `seed ${seed}: killed at ${moments}; ${confirmedBefore} of ${published} confirmed before`
+  const outcome = isBad(report) ? `LOST ${lost}, DOUBLED ${doubled}: ${faults.join('; ')}` : 'whole'
+  return `${what}: ${outcome} (${Math.round(ms)} ms)`
+}
+
+function isCount(number: number): boolean {
+  return Number.isSafeInteger(number) && number >= 1
+}
+
+process.exitCode = await main()
