@@ -139,30 +139,19 @@ async function withPanelAt(open, path, measure) {
   }
 }
 
-/** Milliseconds until everything was in the list, and had been in it for some frames. */
+/** Milliseconds until the list had all rows there are: as many as the panel keeps. */
 function loaded(panel) {
-  return panel.evaluate(async () => {
+  return panel.evaluate(async (all) => {
     const frame = () => new Promise((resolve) => requestAnimationFrame(resolve))
-    const at = (name) =>
-      performance.getEntriesByName(`capture: ${name} frame`).map((mark) => mark.startTime)
-    let since
-    for (let same = 0, before = ''; same < 5; ) {
+    const first = () => performance.getEntriesByName('capture: first frame')
+    for (;;) {
       const now = await frame()
-      const text = shownRows()
-      const rows = document.querySelectorAll('.log-rows > .log-row').length
-      // Two sources, each with a last frame.
-      const isThere = at('last').length === 2 && rows > 0 && text === before
-      if (isThere) {
-        since ??= now
-        same++
-      } else {
-        since = undefined
-        same = 0
+      const isDrawn = document.querySelector('.log-rows > .log-row') !== null
+      if (shownRows() === all && isDrawn) {
+        return now - Math.min(...first().map((mark) => mark.startTime))
       }
-      before = text
     }
-    return since - Math.min(...at('first'))
-  })
+  }, EVENTS.toLocaleString('en'))
 }
 
 /** Makes a page an empty list as long as the panel's, scrolled to its end. */
