@@ -199,7 +199,7 @@ export function createBusOn(
   })
   const queue = new DirectQueue(
     (event, ticket) => dispatcher.own(event, ticket),
-    (ticket) => void settleHandled(ticket),
+    (ticket) => settle(ticket),
     taps,
   )
   const directly = new DirectPublisher({ composer, queue, handlers: dispatcher, later, report })
@@ -274,10 +274,12 @@ export function createBusOn(
   function settleHandlers(batch: Batch): void {
     const tickets = new Set<Ticket>()
     for (const { ticket } of batch.entries) if (ticket.handled) tickets.add(ticket)
-    for (const ticket of tickets) {
-      handling.add(ticket)
-      void settleHandled(ticket).then(() => handling.delete(ticket))
-    }
+    for (const ticket of tickets) settle(ticket)
+  }
+
+  function settle(ticket: Ticket): void {
+    handling.add(ticket)
+    void settleHandled(ticket).then(() => handling.delete(ticket))
   }
 
   function publish(type: string, data?: unknown, options?: PublishOptions): Promise<BusEvent> {
@@ -341,12 +343,13 @@ export function createBusOn(
       cancel = platform.timer(timeout, resolve)
     })
     await Promise.race([flush(), limit])
+    // First: what waited in a queue is let go of when its subscription ends, and that is no success.
+    for (const ticket of handling) if (ticket.handled) ticket.reject(closedError())
     subscriber.close()
     await Promise.race([projector.close(), limit])
     const lost = pipeline.abandon(closedError())
     if (lost > 0) report(lostError(closedError(), `the bus was closed before ${lost}`))
     waiters.abandon(closedError())
-    for (const ticket of handling) ticket.reject(closedError())
     await Promise.race([device.close(), limit])
     inspected.close()
     cancel()

@@ -4,7 +4,7 @@
  * throws never stops the next.
  */
 import type { decodeValue } from '../codec/codec.ts'
-import { BusError, type ErrorContext, isBusError } from '../errors.ts'
+import { BusError, type ErrorContext } from '../errors.ts'
 import type { BusEvent, EventHeader } from '../event.ts'
 import type { TapHolder, TappedSubscription } from '../inspect/tap.ts'
 import type { ReadTypes } from '../schema/schema.ts'
@@ -17,8 +17,9 @@ import type {
   Origin,
   Waits,
 } from './dispatch.ts'
-import type { HandlerQueue, Told } from './queue.ts'
-import { type Counted, Stats, type Tally, type TypeTally, timedCalls } from './stats.ts'
+import { Outcomes } from './outcomes.ts'
+import type { HandlerQueue } from './queue.ts'
+import { type Counted, Stats, timedCalls } from './stats.ts'
 import { type Subscription, Subscriptions } from './subscriptions.ts'
 
 export interface HandlerContextLike {
@@ -66,6 +67,7 @@ export class Dispatcher implements Dispatch, Blocking {
   readonly #options: DispatcherOptions
   readonly subscriptions: Subscriptions<LiveSubscription>
   readonly stats: Stats = new Stats()
+  readonly outcomes: Outcomes
   /** What is around every handler, where something is. */
   around: Around | undefined
   blocking = 0
@@ -73,6 +75,7 @@ export class Dispatcher implements Dispatch, Blocking {
   constructor(options: DispatcherOptions) {
     this.#options = options
     const { types } = options
+    this.outcomes = new Outcomes({ ...options, stats: this.stats })
     this.subscriptions = new Subscriptions(types && ((type) => types.hears(type)), this.stats)
   }
 
@@ -178,9 +181,9 @@ export class Dispatcher implements Dispatch, Blocking {
         ? this.handle(subscription, event, context)
         : subscription.handler(event, context)
       if (isThenable(result)) this.#watch(result, subscription, delivery, began, timed, waits)
-      else this.#handled(subscription, delivery, began, timed)
+      else this.outcomes.handled(subscription, delivery, began, timed)
     } catch (error) {
-      this.#failed(error, subscription, delivery, began, timed)
+      this.outcomes.failed(error, subscription, delivery, began, timed)
       if (waits?.handled) {
         const failed = Promise.reject(error)
         // Whoever waits looks at it only after the commit; until then it is not unhandled.
@@ -208,58 +211,8 @@ export class Dispatcher implements Dispatch, Blocking {
     const settled = Promise.resolve(result)
     waits?.handled?.push(settled)
     settled.then(
-      () => this.#handled(subscription, delivery, began, timed),
-      (error: unknown) => this.#failed(error, subscription, delivery, began, timed),
-    )
-  }
-
-  #tallyOf({ event, tally }: Delivery): TypeTally {
-    return tally ?? this.stats.of(event.type)
-  }
-
-  #handled(subscription: LiveSubscription, delivery: Delivery, began: number, timed: number): void {
-    subscription.tally.handled += 1
-    this.#tallyOf(delivery).handled += 1
-    if (timed > 0) subscription.times.add(this.#options.now() - began, timed)
-    this.#options.taps.tap?.handled(subscription, delivery.event.id, began)
-  }
-
-  #failed(
-    error: unknown,
-    subscription: LiveSubscription,
-    delivery: Delivery,
-    began: number,
-    timed: number,
-  ): void {
-    const { now } = this.#options
-    if (timed > 0) subscription.times.add(now() - began, timed)
-    for (const tally of [subscription.tally, this.#tallyOf(delivery)]) tally.failed += 1
-    this.#gaveUp(error, subscription, [delivery], began)
-  }
-
-  /** Counts and tells of events that the handler does not get again. */
-  #gaveUp(
-    error: unknown,
-    subscription: LiveSubscription,
-    deliveries: readonly Delivery[],
-    began: number,
-  ): void {
-    const { report, taps } = this.#options
-    subscription.failures += deliveries.length
-    subscription.tally.dead += deliveries.length
-    for (const delivery of deliveries) {
-      this.#tallyOf(delivery).dead += 1
-      taps.tap?.failed(subscription, delivery.event.id, began, error)
-    }
-    const { id, type } = (deliveries[0] as Delivery).event
-    const about = { stage: 'dispatch', eventId: id, eventType: type } as const
-    const more = deliveries.length > 1 ? ` and ${deliveries.length - 1} more` : ''
-    const what = `a handler of ${type} failed on event ${id}${more}`
-    report(
-      isOfHandling(error)
-        ? error
-        : new BusError('handler_failed', what, { ...about, cause: error }),
-      about,
+      () => this.outcomes.handled(subscription, delivery, began, timed),
+      (error: unknown) => this.outcomes.failed(error, subscription, delivery, began, timed),
     )
   }
 
@@ -274,67 +227,31 @@ export class Dispatcher implements Dispatch, Blocking {
       queue.take(delivery, waits)
       return
     }
-    const { event } = delivery
+    let taken = false
     let own: unknown
     const outcome = new Promise((resolve) => {
-      const given = this.#options.context(subscription, delivery)
-      const take = (changed: BusEvent): unknown => {
+      const context = this.#options.context(subscription, delivery)
+      const take = (event: BusEvent): unknown => {
+        taken = true
         const handled: Promise<unknown>[] = []
         const hold = waits?.hold && ((room: Promise<void>) => waits.hold?.(room))
-        queue.take({ ...delivery, event: changed }, { handled, ...(hold && { hold }) })
+        queue.take({ ...delivery, event }, { handled, ...(hold && { hold }) })
         handled[0]?.catch((error: unknown) => (own = error))
         return handled[0]
       }
-      resolve(around(event, given, take))
+      resolve(around(delivery.event, context, take))
     })
     waits?.handled?.push(outcome)
-    outcome.catch((error: unknown) => {
-      // What the handler threw is told by its queue.
-      if (error !== own) this.#gaveUp(error, subscription, [delivery], 0)
-    })
+    const { outcomes } = this
+    // What was taken is counted by its queue, which tells of what the handler threw.
+    outcome.then(
+      () => taken || outcomes.handled(subscription, delivery, 0, 0),
+      (error: unknown) => {
+        if (!taken) outcomes.failed(error, subscription, delivery, 0, 0)
+        else if (error !== own) outcomes.report(error, [delivery])
+      },
+    )
   }
-
-  /** What the queue of a subscription tells. */
-  told(subscription: LiveSubscription): Told {
-    const { now, report, taps } = this.#options
-    const count = (what: keyof Tally, deliveries: readonly Delivery[]): void => {
-      subscription.tally[what] += deliveries.length
-      for (const delivery of deliveries) this.#tallyOf(delivery)[what] += 1
-    }
-    return {
-      retried: (deliveries, attempt) => {
-        count('retried', deliveries)
-        for (const { event } of deliveries) taps.tap?.retried(subscription, event.id, attempt)
-      },
-      failed: (deliveries) => count('failed', deliveries),
-      handled: (deliveries, ms) => {
-        count('handled', deliveries)
-        subscription.times.add(ms)
-        const began = now() - ms
-        for (const { event } of deliveries) taps.tap?.handled(subscription, event.id, began)
-      },
-      gaveUp: (deliveries, error, ms) => {
-        subscription.times.add(ms)
-        this.#gaveUp(error, subscription, deliveries, now() - ms)
-      },
-      dropped: (delivery, error, tell) => {
-        count('dropped', [delivery])
-        const { id, type } = delivery.event
-        taps.tap?.dropped([id], 'overflow', subscription)
-        if (tell) report(error, { stage: 'dispatch', eventId: id, eventType: type })
-      },
-      unheard: ({ event }) => taps.tap?.filtered(subscription, event.id, 'ended'),
-    }
-  }
-}
-
-/** Whether an error was made by what calls handlers rather than by one of them. */
-function isOfHandling(error: unknown): error is BusError {
-  return (
-    isBusError(error) &&
-    error.stage === 'dispatch' &&
-    (error.code === 'timeout' || error.code === 'circuit_open')
-  )
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -80,7 +80,7 @@ export class Handlers {
     if (handling) {
       const { signal } = subscription
       const call = this.#caller(dispatcher, subscription, handling.batch)
-      const told = dispatcher.told(subscription)
+      const told = dispatcher.outcomes.told(subscription)
       const platform = this.#platform
       subscription.queue = new HandlerQueue({ ...told, call, signal, handling, platform })
       if (subscription.queue.blocks) dispatcher.blocking += 1
