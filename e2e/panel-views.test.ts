@@ -50,6 +50,8 @@ test.describe('sequence', () => {
       'arrived',
     )
     await expect(table.getByRole('row').filter({ hasText: '✕ failed' })).toHaveCount(1)
+    // One that no other context had: its handler stood there with an id for a type.
+    await expect(table.getByRole('row').filter({ hasText: 'payment.taken' })).toHaveCount(1)
   })
 
   test('of a long conversation only what is seen is in the page', async ({ openStory }) => {

@@ -239,10 +239,11 @@ export class Stage {
         other.context.frozen &&
         other.bus.status.get().leader,
     )
+    // Whoever waits for its turn begins to wait anew where the log is another one, or opened anew.
     const disturbances = (): number =>
       this.open.reduce(
         (sum, one) => (one.instance.device === device ? sum + one.disturbed : sum),
-        0,
+        device.disk(NAME, ROOM).lost,
       )
     this.#disturb(where)
     context.freeze()

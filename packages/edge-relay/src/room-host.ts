@@ -30,7 +30,7 @@ import type { Limits } from './limits.ts'
 import type { Meter } from './metrics.ts'
 import type { Platform } from './platform.ts'
 import { Presence } from './presence.ts'
-import { type RoomHead, type RoomRecord, START } from './record.ts'
+import { headPosition, type RoomHead, type RoomRecord, START } from './record.ts'
 import { headText, STREAM_KEY } from './revisions.ts'
 import { commit, countLog, decide, isWrite } from './room.ts'
 import { DEVICE_KEY, type LoadedRoom, type Store } from './stores/store.ts'
@@ -112,6 +112,11 @@ export class RoomHost {
     return this.#head
   }
 
+  /** The position of the head; absent where the room was not read yet. */
+  get position(): string | undefined {
+    return this.#head && headPosition(this.#head)
+  }
+
   /** Bytes that wait for their commit. */
   get queuedBytes(): number {
     return this.#queuedBytes
@@ -120,6 +125,17 @@ export class RoomHost {
   /** Whether nobody needs this room in memory. */
   get idle(): boolean {
     return !this.#running && this.#users === 0 && this.delivery.size === 0
+  }
+
+  /** Until when nothing is to be done in this room, by `Platform.monotonic`, as far as is known now. */
+  get dueMs(): number {
+    if (this.#running || this.inspection.active) return Number.NEGATIVE_INFINITY
+    return Math.min(this.delivery.dueMs, this.presence.dueMs)
+  }
+
+  /** Reads the room where it was not. */
+  async open(): Promise<void> {
+    if (!this.#state) await this.#load()
   }
 
   /** Keeps the room in memory until the returned function is called. */

@@ -8,7 +8,15 @@ import { BusError, type ErrorContext, isBusError } from '../errors.ts'
 import type { BusEvent, EventHeader } from '../event.ts'
 import type { TapHolder, TappedSubscription } from '../inspect/tap.ts'
 import type { ReadTypes } from '../schema/schema.ts'
-import type { Delivery, Dispatch, Incoming, Intercept, Origin, Waits } from './dispatch.ts'
+import type {
+  Blocking,
+  Delivery,
+  Dispatch,
+  Incoming,
+  Intercept,
+  Origin,
+  Waits,
+} from './dispatch.ts'
 import type { HandlerQueue, Told } from './queue.ts'
 import { type Counted, Stats, type Tally, type TypeTally, timedCalls } from './stats.ts'
 import { type Subscription, Subscriptions } from './subscriptions.ts'
@@ -51,32 +59,26 @@ export interface DispatcherOptions {
   /** Milliseconds of the clock that the tap has, too. */
   readonly now: () => number
   /** Makes what a handler gets beside the event. */
-  readonly context: (
-    event: BusEvent,
-    subscription: LiveSubscription,
-    delivery: Delivery,
-  ) => HandlerContextLike
+  readonly context: (subscription: LiveSubscription, delivery: Delivery) => HandlerContextLike
 }
 
-export class Dispatcher implements Dispatch {
+export class Dispatcher implements Dispatch, Blocking {
   readonly #options: DispatcherOptions
   readonly subscriptions: Subscriptions<LiveSubscription>
   readonly stats: Stats = new Stats()
   /** What is around every handler, where something is. */
   around: Around | undefined
-  /** Subscriptions that make publishers wait. */
   blocking = 0
 
   constructor(options: DispatcherOptions) {
     this.#options = options
     const { types } = options
-    this.subscriptions = new Subscriptions(types && ((type) => types.hears(type)))
+    this.subscriptions = new Subscriptions(types && ((type) => types.hears(type)), this.stats)
   }
 
   /** An own event, by reference. */
   own(event: BusEvent, waits?: Waits): void {
-    const matching = this.subscriptions.of(event.type)
-    const tally = this.stats.of(event.type)
+    const { matching, tally } = this.subscriptions.entry(event.type)
     tally.published += 1
     this.#options.taps.tap?.matched(event.id, matching)
     if (matching.length === 0) return
@@ -88,8 +90,7 @@ export class Dispatcher implements Dispatch {
 
   /** An event of another context. */
   incoming(incoming: Incoming, origin: Origin): void {
-    const matching = this.subscriptions.of(incoming.header.type)
-    const tally = this.stats.of(incoming.header.type)
+    const { matching, tally } = this.subscriptions.entry(incoming.header.type)
     tally.received += 1
     this.#options.taps.tap?.matched(incoming.header.id, matching)
     if (matching.length === 0) return
@@ -100,13 +101,7 @@ export class Dispatcher implements Dispatch {
       this.deliver(matching[i] as LiveSubscription, delivery)
   }
 
-  /**
-   * Whether somebody who publishes this type may have to wait for a handler's buffer.
-   *
-   * @throws {BusError} buffer_overflow
-   */
   waits(type: string): boolean {
-    if (this.blocking === 0) return false
     const queues = this.subscriptions.of(type).flatMap(({ queue }) => (queue?.blocks ? queue : []))
     if (!queues.some((queue) => queue.isFull)) return queues.length > 0
     const what = 'too many events wait for a handler already: await publish'
@@ -159,8 +154,7 @@ export class Dispatcher implements Dispatch {
   /** Calls the handler, whatever the subscription is waiting for. */
   call(subscription: LiveSubscription, delivery: Delivery, waits?: Waits): void {
     const { event } = delivery
-    const { taps, now, context } = this.#options
-    const { tap } = taps
+    const { tap } = this.#options.taps
     if (subscription.ended) {
       tap?.filtered(subscription, event.id, 'ended')
       return
@@ -178,12 +172,11 @@ export class Dispatcher implements Dispatch {
       }
       subscription.calls += 1
       timed = timedCalls(subscription.calls)
-      if (tap || timed > 0) began = now()
-      const given = context(event, subscription, delivery)
-      const result =
-        this.around && subscription.kind === 'handler'
-          ? this.around(event, given, (changed) => subscription.handler(changed, given))
-          : subscription.handler(event, given)
+      if (tap || timed > 0) began = this.#options.now()
+      const context = this.#options.context(subscription, delivery)
+      const result = this.around
+        ? this.handle(subscription, event, context)
+        : subscription.handler(event, context)
       if (isThenable(result)) this.#watch(result, subscription, delivery, began, timed, waits)
       else this.#handled(subscription, delivery, began, timed)
     } catch (error) {
@@ -195,6 +188,13 @@ export class Dispatcher implements Dispatch {
         waits.handled.push(failed)
       }
     }
+  }
+
+  /** Calls the handler through what is around it. A method of its own: closures cost where they are made. */
+  handle(subscription: LiveSubscription, event: BusEvent, context: HandlerContextLike): unknown {
+    const { handler, kind } = subscription
+    if (!this.around || kind !== 'handler') return handler(event, context)
+    return this.around(event, context, (changed) => handler(changed, context))
   }
 
   #watch(
@@ -220,9 +220,8 @@ export class Dispatcher implements Dispatch {
   #handled(subscription: LiveSubscription, delivery: Delivery, began: number, timed: number): void {
     subscription.tally.handled += 1
     this.#tallyOf(delivery).handled += 1
-    const { now, taps } = this.#options
-    if (timed > 0) subscription.times.add(now() - began, timed)
-    taps.tap?.handled(subscription, delivery.event.id, began)
+    if (timed > 0) subscription.times.add(this.#options.now() - began, timed)
+    this.#options.taps.tap?.handled(subscription, delivery.event.id, began)
   }
 
   #failed(
@@ -278,7 +277,7 @@ export class Dispatcher implements Dispatch {
     const { event } = delivery
     let own: unknown
     const outcome = new Promise((resolve) => {
-      const given = this.#options.context(event, subscription, delivery)
+      const given = this.#options.context(subscription, delivery)
       const take = (changed: BusEvent): unknown => {
         const handled: Promise<unknown>[] = []
         const hold = waits?.hold && ((room: Promise<void>) => waits.hold?.(room))
