@@ -21,6 +21,7 @@ export class Gate {
   readonly #pairs = new Set<readonly [Socket, Socket]>()
   #port: number | undefined
   #turn: Promise<void> = Promise.resolve()
+  #held = false
 
   static async open(passing: Passing): Promise<Gate> {
     const server = createServer()
@@ -45,6 +46,22 @@ export class Gate {
   cut(): void {
     this.#port = undefined
     for (const pair of this.#pairs) for (const socket of pair) socket.destroy()
+  }
+
+  /** Nothing reaches the relay, and nobody comes, until what is returned is called. */
+  hold(): () => void {
+    this.#held = true
+    for (const [device] of this.#pairs) device.pause()
+    let release = (): void => {}
+    const released = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    this.#turn = this.#turn.then(() => released)
+    return () => {
+      this.#held = false
+      for (const [device] of this.#pairs) device.resume()
+      release()
+    }
   }
 
   async close(): Promise<void> {
@@ -93,7 +110,7 @@ export class Gate {
       look(chunk)
       if (!to.destroyed && !to.write(chunk)) {
         from.pause()
-        to.once('drain', () => from.resume())
+        to.once('drain', () => this.#held || from.resume())
       }
     })
   }
