@@ -48,15 +48,18 @@ export class Gate {
     for (const pair of this.#pairs) for (const socket of pair) socket.destroy()
   }
 
-  /** Nothing reaches the relay, and nobody comes, until what is returned is called. */
-  hold(): () => void {
-    this.#held = true
-    for (const [device] of this.#pairs) device.pause()
+  /** From when this resolves nothing reaches the relay, and nobody comes, until it is called. */
+  async hold(): Promise<() => void> {
+    const coming = this.#turn
     let release = (): void => {}
     const released = new Promise<void>((resolve) => {
       release = resolve
     })
-    this.#turn = this.#turn.then(() => released)
+    this.#turn = coming.then(() => released)
+    // Who is about to come is let in.
+    await coming
+    this.#held = true
+    for (const [device] of this.#pairs) device.pause()
     return () => {
       this.#held = false
       for (const [device] of this.#pairs) device.resume()

@@ -102,8 +102,9 @@ class Run {
       const strikes: Strike[] = []
       let confirmed: Seen[] = []
       for (const [i, aim] of aimsOf(this.#seed).entries()) {
-        const by = canEvict(relay) ? (ENDINGS[(this.#seed + i) % ENDINGS.length] as Ending) : 'kill'
-        await Promise.race([this.#strike({ ...aim, by }, relay, gate), Promise.all(load)])
+        const wanted = ENDINGS[(this.#seed + i) % ENDINGS.length] as Ending
+        const struck = this.#strike({ ...aim, by: wanted }, relay, gate)
+        const by = await Promise.race([struck, Promise.all(load).then((): Ending => 'kill')])
         strikes.push({ ...aim, by })
         confirmed = devices.flatMap((device) => [...device.confirmed.values()])
         if (by === 'kill') relay = await this.#open(gate)
@@ -140,22 +141,36 @@ class Run {
     return relay
   }
 
-  /** Resolves when it is gone. */
-  async #strike({ by, ...aim }: Strike, relay: RelayProcessHandle, gate: Gate): Promise<void> {
-    const end = async (): Promise<void> => {
-      if (by !== 'kill') {
-        // It is put out of memory between two messages only: those to come wait on their way.
-        const release = gate.hold()
-        await (relay as WorkerHandle).evict(by).finally(release)
-        return
-      }
+  /** Resolves when it is gone, with how. */
+  async #strike({ by, ...aim }: Strike, relay: RelayProcessHandle, gate: Gate): Promise<Ending> {
+    const end = async (): Promise<Ending> => {
+      if (by !== 'kill' && canEvict(relay) && (await evicted(relay, by, gate))) return by
       const gone = relay.end('SIGKILL')
       gate.cut()
       await gone
+      return 'kill'
     }
-    await new Promise<void>((resolve, reject) => {
+    return new Promise((resolve, reject) => {
       this.#trigger = new Trigger(aim, this.#store, () => void end().then(resolve, reject))
     })
+  }
+}
+
+/** Whether workerd put the room out of memory: some it does not let go of. */
+async function evicted(
+  relay: WorkerHandle,
+  by: 'hibernate' | 'close',
+  gate: Gate,
+): Promise<boolean> {
+  // It does that between two messages only: those to come wait on their way.
+  const release = await gate.hold()
+  try {
+    await relay.evict(by)
+    return true
+  } catch {
+    return false
+  } finally {
+    release()
   }
 }
 
