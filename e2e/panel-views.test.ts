@@ -50,6 +50,8 @@ test.describe('sequence', () => {
       'arrived',
     )
     await expect(table.getByRole('row').filter({ hasText: '✕ failed' })).toHaveCount(1)
+    // One that no other context had: its handler stood there with an id for a type.
+    await expect(table.getByRole('row').filter({ hasText: 'payment.taken' })).toHaveCount(1)
   })
 
   test('of a long conversation only what is seen is in the page', async ({ openStory }) => {
@@ -359,6 +361,50 @@ test('an event is compared with a marked one: envelope and data', async ({ openS
   await expect(dialog.getByRole('row').filter({ hasText: 'failures' })).toContainText('01')
   await expect(dialog).toContainText('The same: scope')
   await expect(dialog.locator('.changes')).toContainText('qty 2 → 3')
+})
+
+test('what happened before a service was captured is not known: neither pending nor missed', async ({
+  openPanel,
+}) => {
+  const page = await openPanel()
+  await page.evaluate(() => {
+    const relay = { url: 'ws://127.0.0.1:8787', room: 'shop' }
+    const at = performance.now() - 5_000
+    const ids = [['bbbbbbbbbbbb', 1, 1]] as const
+    const [id, source] = ['bbbbbbbbbbbb-1', 'orders']
+    const event = { id, type: 'order.validated', source, time: Date.now(), bytes: 100 }
+    // The ring of the shop goes back further than the panel is open.
+    const shop = window.tap({ hello: { relay } })
+    shop.record(
+      { at, is: 'received', via: 'relay', origin: 'room', ids, events: [event] },
+      { at: at + 0.1, is: 'matched', ids, subs: [] },
+    )
+    shop.flush()
+    window.tap({
+      peer: 'bbbbbbbbbbbb',
+      hello: {
+        ...{ kind: 'node', source, log: 'log-2', device: 'device-2', relay },
+        subscriptions: [
+          { sub: 1, patterns: ['**'], kind: 'handler', at: at - 1_000, calls: 1, failures: 0 },
+        ],
+      },
+    })
+  })
+  await select(page, 'order.validated')
+  const row = page.locator('.log-row').filter({ hasText: 'order.validated' })
+  await expect(row.locator('[data-column="delivered"]')).toHaveText('?')
+  await expect(row).not.toContainText('pending')
+  const detail = page.getByRole('complementary', { name: 'Detail' })
+  await expect(detail).toContainText('relayed')
+  await detail.getByRole('tab', { name: /^Delivery/ }).click()
+  await expect(detail).toContainText(
+    'Whether order.validated came to orders · node is not known: nobody captured what happened there then.',
+  )
+  await expect(detail).not.toContainText('missing')
+  await show(page, 'Sequence')
+  await expect(
+    page.getByRole('option', { name: /^order\.validated: orders · node to tab 1/ }),
+  ).toHaveAccessibleName(/when it was sent is not known$/)
 })
 
 test('a link is broken for a while: said above every view, mended at once', async ({

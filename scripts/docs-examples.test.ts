@@ -37,6 +37,7 @@ const texts = [
   'CHANGELOG.md',
   'CONTRIBUTING.md',
   'SECURITY.md',
+  'docs/operations.md',
   'docs/protocol.md',
   'docs/links.md',
   'docs/threat-model.md',

@@ -13,7 +13,7 @@ import { takeTurn } from './device/turn.ts'
 import { Dispatcher } from './dispatch/dispatcher.ts'
 import { type AnyHandler, Handlers } from './dispatch/handlers.ts'
 import { iterate, nextEvent } from './dispatch/iterate.ts'
-import { Middlewares, passAll, passPublish } from './dispatch/middleware.ts'
+import { type AroundPublish, Middlewares, passAll, passPublish } from './dispatch/middleware.ts'
 import { BusError } from './errors.ts'
 import { type BusEvent, isHeaderText } from './event.ts'
 import { Peer } from './inspect/peer.ts'
@@ -122,9 +122,8 @@ export function createBusOn(
     taps,
     report,
     now: () => platform.monotonic(),
-    context: (event, subscription, delivery) => handlers.context(event, subscription, delivery),
+    context: (subscription, delivery) => handlers.context(subscription, delivery),
   })
-  const waits = (type: string): boolean => dispatcher.waits(type)
   const middlewares = new Middlewares(dispatcher, { now: () => platform.monotonic(), report })
   const composer = new Composer({
     source,
@@ -187,7 +186,7 @@ export function createBusOn(
     hasRelay: relay !== undefined,
     outboxFull: () => relay !== undefined && device.outboxFull,
     nobodyKeepsLog: () => device.nobodyKeepsLog,
-    waits,
+    handlers: dispatcher,
     now: () => platform.now(),
     validate: types && ((type, data) => types.validate(type, data)),
     version: types && ((type, given) => types.version(type, given)),
@@ -200,10 +199,10 @@ export function createBusOn(
   })
   const queue = new DirectQueue(
     (event, ticket) => dispatcher.own(event, ticket),
-    (ticket) => void settleHandled(ticket),
+    (ticket) => settle(ticket),
     taps,
   )
-  const directly = new DirectPublisher({ composer, queue, waits, later, report })
+  const directly = new DirectPublisher({ composer, queue, handlers: dispatcher, later, report })
   const openLog = async (): Promise<Log | undefined> => {
     inspected.use()
     return direct ? undefined : device.open()
@@ -275,18 +274,27 @@ export function createBusOn(
   function settleHandlers(batch: Batch): void {
     const tickets = new Set<Ticket>()
     for (const { ticket } of batch.entries) if (ticket.handled) tickets.add(ticket)
-    for (const ticket of tickets) {
-      handling.add(ticket)
-      void settleHandled(ticket).then(() => handling.delete(ticket))
-    }
+    for (const ticket of tickets) settle(ticket)
+  }
+
+  function settle(ticket: Ticket): void {
+    handling.add(ticket)
+    void settleHandled(ticket).then(() => handling.delete(ticket))
   }
 
   function publish(type: string, data?: unknown, options?: PublishOptions): Promise<BusEvent> {
     const { publishing } = middlewares
-    if (!publishing) return send(type, data, options)
-    const draft = { ...options, type, data } as PublishedDraft
+    return publishing
+      ? publishAround(publishing, { ...options, type, data } as PublishedDraft)
+      : send(type, data, options)
+  }
+
+  function publishAround(
+    around: readonly AroundPublish[],
+    draft: PublishedDraft,
+  ): Promise<BusEvent> {
     const last = ({ type, data, ...rest }: PublishedDraft) => send(type, data, rest)
-    return follow(passPublish(publishing, draft, last), { later, report })
+    return follow(passPublish(around, draft, last), { later, report })
   }
 
   function send(type: string, data?: unknown, options?: PublishOptions): Promise<BusEvent> {
@@ -335,12 +343,13 @@ export function createBusOn(
       cancel = platform.timer(timeout, resolve)
     })
     await Promise.race([flush(), limit])
+    // First: what waited in a queue is let go of when its subscription ends, and that is no success.
+    for (const ticket of handling) if (ticket.handled) ticket.reject(closedError())
     subscriber.close()
     await Promise.race([projector.close(), limit])
     const lost = pipeline.abandon(closedError())
     if (lost > 0) report(lostError(closedError(), `the bus was closed before ${lost}`))
     waiters.abandon(closedError())
-    for (const ticket of handling) ticket.reject(closedError())
     await Promise.race([device.close(), limit])
     inspected.close()
     cancel()

@@ -375,7 +375,7 @@ export interface SubscriptionStats extends HandlingCounts {
   readonly running: number
   /**
    * How long calls took, in milliseconds: `counts[i]` took at most `bounds[i]`, the last more. Of a
-   * plain handler the first 128 calls are timed, then one in 16, which counts for all of them.
+   * plain handler the first 128 calls are timed, then one in 512, which counts for all of them.
    */
   readonly ms: {
     readonly bounds: readonly number[]

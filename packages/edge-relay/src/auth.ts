@@ -1,4 +1,5 @@
 import { BusError, isBusError, isHeaderText, isPattern, type Rights } from '@crosstown/bus/protocol'
+import { withoutToken } from './guard/redact.ts'
 
 /** What a token allows in a room. */
 export interface RelayRights extends Rights {
@@ -86,7 +87,7 @@ export async function authenticate(
     // What it says of itself, of a token that is in order.
     if (isBusError(error, 'forbidden'))
       throw new BusError('forbidden', 'the token does not allow this room')
-    report(error)
+    report(withoutToken(error, token))
     // Who decides could not be asked: that says nothing of the token.
     if (isBusError(error, 'unavailable'))
       throw new BusError('unavailable', 'tokens cannot be checked now')

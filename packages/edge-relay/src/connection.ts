@@ -51,7 +51,12 @@ import { headPosition } from './record.ts'
 import { type Resume, resumeAt } from './resume.ts'
 import { isSameTerm } from './room.ts'
 import type { RoomHost } from './room-host.ts'
-import type { Socket, SocketEvents } from './socket.ts'
+import {
+  type ConnectionSnapshot,
+  LOW_WATER_BYTES,
+  type Socket,
+  type SocketEvents,
+} from './socket.ts'
 import type { Store } from './stores/store.ts'
 
 /** What a connection needs of its relay. */
@@ -79,6 +84,26 @@ export interface Admission {
   readonly inspect?: true
 }
 
+interface Fixed {
+  readonly admission: Admission
+  readonly joined?: Joined
+}
+
+/** What a welcome made of a connection. */
+interface Joined {
+  readonly device: string
+  readonly identity: Identity
+  readonly types: readonly string[] | undefined
+  readonly copy: boolean
+}
+
+/** The room that a snapshot's connection was in. */
+export function admissionOf({ fixed }: ConnectionSnapshot): Admission {
+  return (JSON.parse(fixed) as Fixed).admission
+}
+
+/** Over how long the return is spread of those who cannot go on. */
+const RESUME_JITTER_MS = 2_000
 /** When a batch may come again that could not be judged. */
 const RETRY_AFTER_MS = 1_000
 const NO_RIGHTS: ReadRights = { key: '', mayRead: () => false }
@@ -110,8 +135,10 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
   readonly #answers = new InOrder()
   #drained: (() => void) | undefined
   #pausedSinceMs = 0
-  readonly #openedMs: number
+  #openedMs: number
   #lastHeardMs: number
+  #fixed: string
+  #joined: Joined | undefined
   #identity: Identity | undefined
   #renewing = false
   /** When the token ends, by the clock that nobody sets. */
@@ -121,6 +148,7 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
     this.#socket = socket
     this.#admission = admission
     this.#context = context
+    this.#fixed = JSON.stringify({ admission } satisfies Fixed)
     this.number = context.number()
     this.#openedMs = context.platform.monotonic()
     this.#lastHeardMs = this.#openedMs
@@ -177,13 +205,71 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
         this.fail(new BusError('timeout', `no hello within ${helloMs} ms`))
     } else if (nowMs >= this.#expiresMs) {
       this.fail(new BusError('token_expired', 'the token has ended'))
-    } else if (nowMs - this.#lastHeardMs >= silenceMs) {
+    } else if (nowMs - this.#heardMs >= silenceMs) {
       this.fail(new BusError('silent', `nothing was heard for ${silenceMs} ms`))
     } else if (this.#drained) {
       // A socket tells of its low mark only, which may be above `pauseBytes`.
       if (this.bufferedAmount <= pauseBytes) this.onDrain()
       else if (nowMs - this.#pausedSinceMs >= slowReaderMs) this.#end('slow_reader')
     }
+  }
+
+  /** Whether it was not told yet that it may be here. */
+  get waiting(): boolean {
+    return this.#state === 'waiting' || this.#state === 'joining'
+  }
+
+  /** Until when nothing is to be done for it, as far as is known now. */
+  get dueMs(): number {
+    const { helloMs, silenceMs } = this.#context.limits
+    if (this.#state === 'closed') return Number.POSITIVE_INFINITY
+    if (this.#state !== 'open') return this.#openedMs + helloMs
+    if (this.#asked || (this.attached && !this.live)) return Number.NEGATIVE_INFINITY
+    return Math.min(this.#expiresMs, this.#heardMs + silenceMs)
+  }
+
+  /** What to go on from, where this object goes out of memory and its socket stays. */
+  get snapshot(): ConnectionSnapshot {
+    const host = this.#host
+    return {
+      fixed: this.#fixed,
+      openedMs: this.#openedMs,
+      heardMs: this.#lastHeardMs,
+      place: this.place,
+      position: this.position,
+      ...host?.presence.of(this),
+      // Taps that go on for an inspector nobody remembers end with their connection only.
+      busy: this.#state === 'joining' || this.#asked || host?.inspection.tap !== undefined,
+    }
+  }
+
+  /** Goes on as the connection of a snapshot; its room is in memory. */
+  resume(snapshot: ConnectionSnapshot, host: RoomHost): void {
+    const { joined } = JSON.parse(snapshot.fixed) as Fixed
+    const { openedMs, heardMs, place, position, present, told, busy } = snapshot
+    this.#openedMs = openedMs
+    this.#lastHeardMs = heardMs
+    if (!busy && !joined) return
+    const { epoch, place: end } = host.head
+    const fits = position.startsWith(`${epoch}.`) && place <= end
+    if (busy || !joined || !host.device(joined.device) || !fits) {
+      this.goAway(0, RESUME_JITTER_MS)
+      return
+    }
+    this.#enter(host, joined, place, position)
+    this.#takeOn(joined.identity)
+    if (joined.copy) return
+    this.#attach(host, end)
+    if (present !== undefined) host.presence.resume(this, present, told)
+  }
+
+  /** Whether a batch or a token was not answered yet. */
+  get #asked(): boolean {
+    return this.#answers.pending || this.#renewing
+  }
+
+  get #heardMs(): number {
+    return Math.max(this.#lastHeardMs, this.#socket.pingedMs ?? 0)
   }
 
   onMessage(message: unknown): void {
@@ -236,12 +322,15 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
         `${frame.frame} before welcome; the first frame must be hello`,
       )
     }
-    if (waitMs > 0) this.#holdOff(this.#host as RoomHost, frame, waitMs)
+    // Credits that are left out would be waited for: who is paused asks for nothing else.
+    const waits = waitMs > 0 && frame.frame !== 'credit'
+    if (waits) this.#holdOff(this.#host as RoomHost, frame, waitMs)
     else this.#serve(this.#host as RoomHost, decoded, length)
   }
 
   #serve(host: RoomHost, { frame, data }: Decoded<Frame>, bytes: number): void {
     if (frame.frame === 'ping') host.delivery.heartbeat(this)
+    else if (frame.frame === 'credit') this.#credit(frame.bytes)
     else if (frame.frame === 'publish') this.#publish(host, frame, data, bytes)
     else if (frame.frame === 'cast') this.#cast(host, frame, data, bytes)
     else if (frame.frame === 'presence') this.#presence(host, frame, bytes)
@@ -251,13 +340,28 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
     else throw new BusError('bad_frame', `${frame.frame} is not for the relay, or not now`)
   }
 
+  #credit(bytes: number): void {
+    this.#socket.credits?.took(bytes)
+    if (this.bufferedAmount <= LOW_WATER_BYTES) this.onDrain()
+  }
+
   /** Too much came: a batch is to come again, and what is best effort is left out. */
   #holdOff(host: RoomHost, frame: Frame, retryAfterMs: number): void {
     const code = 'rate_limited'
     if (frame.frame === 'token') throw new BusError(code, 'too many frames in a short time')
-    if (frame.frame !== 'publish') return
-    host.inspection.tap?.rejected(this.name, frame, code)
-    this.#answer(this.#answers.ask(), { frame: 'reject', batch: frame.batch, code, retryAfterMs })
+    if (frame.frame === 'publish')
+      this.#reject(host, frame, this.#answers.ask(), { code, retryAfterMs })
+  }
+
+  #reject(
+    host: RoomHost,
+    frame: PublishFrame,
+    inTurn: (send: () => void) => void,
+    why: Pick<RejectFrame, 'code' | 'retryAfterMs'>,
+  ): void {
+    host.inspection.tap?.rejected(this.name, frame, why.code)
+    this.#context.meter.count('reply_errors_total', 1, why.code)
+    this.#answer(inTurn, { frame: 'reject', batch: frame.batch, ...why })
   }
 
   #answer(inTurn: (send: () => void) => void, answer: AckFrame | RejectFrame): void {
@@ -270,7 +374,6 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
     }
     const lines = linesOf(frame.events)
     host.inspection.tap?.received(this.name, { frame, lines, data })
-    const { batch } = frame
     const inTurn = this.#answers.ask()
     this.#authorized(
       frame,
@@ -279,10 +382,7 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
         host.publish({ device: this.device, mayPublish, frame, lines, data }, bytes, (reply) => {
           if ('frame' in reply) this.#answer(inTurn, reply)
         }),
-      ({ code }, retryAfterMs) => {
-        host.inspection.tap?.rejected(this.name, frame, code)
-        this.#answer(inTurn, { frame: 'reject', batch, code, retryAfterMs })
-      },
+      ({ code }, retryAfterMs) => this.#reject(host, frame, inTurn, { code, retryAfterMs }),
     )
   }
 
@@ -372,6 +472,8 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
   #takeOn(identity: Identity): { readonly expiresInMs?: number } {
     const { platform } = this.#context
     this.#identity = identity
+    if (this.#joined && this.#joined.identity !== identity)
+      this.#keep({ ...this.#joined, identity })
     this.#expiresMs = Number.POSITIVE_INFINITY
     if (identity.expiresAt === undefined) return {}
     const expiresInMs = Math.max(0, identity.expiresAt - platform.now())
@@ -430,17 +532,9 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
       throw new BusError('unavailable', 'the room was read anew while this device joined')
     }
     const { place, ...answer } = resume
-    this.#host = host
-    this.#mayPublish = host.publishRights(rights.publish)
-    this.device = hello.device.id
-    this.name = deviceName(this.device)
-    if (this.#context.auth) this.subject = subject
-    this.sees = rights.subscribe.length > 0 && rights.presence !== false
-    this.rights = rights
-    this.reads = host.delivery.rights(rights.subscribe, hello.types)
-    this.place = place
-    this.position = resume.from
-    this.#state = 'open'
+    const { device, types } = hello
+    this.#enter(host, { device: device.id, identity, types, copy }, place, resume.from)
+    const { credits } = this.#socket
     this.send(
       encodeFrame({
         frame: 'welcome',
@@ -456,19 +550,49 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
           frameBytes: MAX_FRAME_BYTES,
           batchEvents: MAX_BATCH_EVENTS,
           heartbeatMs: limits.heartbeatMs,
+          ...(credits && { creditBytes: creditBytes(limits) }),
         },
         durability: store.durability,
         ...this.#takeOn(identity),
       }),
     )
+    credits?.begin()
     // A copy learns that it is one, and no more: what is the other's own must not reach it as its.
     if (this.closed || copy) return
     host.delivery.supersede(this.device)
-    this.attached = true
     tellJoin(this.#context, hello, resume, { ...this.#who, subject })
-    host.inspection.came(this)
+    this.#attach(host, head.place)
     if (resume.reason) host.inspection.tap?.gap(this, resume.reason, resume.from, hello.cursor)
-    host.delivery.attach(this, head.place)
+  }
+
+  /** Is of the room from now on, standing at this place of its stream. */
+  #enter(host: RoomHost, joined: Joined, place: number, position: string): void {
+    const { device, identity, types } = joined
+    const { subject, rights } = identity
+    this.#host = host
+    this.#keep(joined)
+    this.#mayPublish = host.publishRights(rights.publish)
+    this.device = device
+    this.name = deviceName(device)
+    if (this.#context.auth) this.subject = subject
+    this.sees = rights.subscribe.length > 0 && rights.presence !== false
+    this.rights = rights
+    this.reads = host.delivery.rights(rights.subscribe, types)
+    this.place = place
+    this.position = position
+    this.#state = 'open'
+  }
+
+  #keep(joined: Joined): void {
+    this.#joined = joined
+    this.#fixed = JSON.stringify({ admission: this.#admission, joined } satisfies Fixed)
+  }
+
+  /** The room delivers to it, first what it lacks up to `target`. */
+  #attach(host: RoomHost, target: number): void {
+    this.attached = true
+    host.inspection.came(this)
+    host.delivery.attach(this, target)
   }
 
   #failWith(error: unknown): void {
@@ -504,6 +628,11 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
     this.onDrain()
     this.#context.left(this)
   }
+}
+
+/** Often enough that who reads is never taken for one who does not. */
+function creditBytes({ pauseBytes }: Limits): number {
+  return Math.ceil(Math.min(pauseBytes, LOW_WATER_BYTES) / 4)
 }
 
 /** Whether two tokens allow the same, in whatever order they say it. */

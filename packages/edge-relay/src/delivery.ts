@@ -111,6 +111,11 @@ export class Delivery {
     return this.#size
   }
 
+  /** Until when nothing is to be done for those who stand at the head. */
+  get dueMs(): number {
+    return this.#advanceDue ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY
+  }
+
   /** What a token may read, narrowed by `types`; the same object for all connections alike. */
   rights(subscribe: readonly string[], types: readonly string[] | undefined): ReadRights {
     const key = JSON.stringify([subscribe, types])

@@ -52,12 +52,12 @@ describe('a relay that closes', () => {
     await waiting
     const closed = relay.close()
     probe.send(publishOf(2, 1, ['a-2']), ['2'])
-    expect((await probe.next('reject')).frame).toMatchObject({ batch: 2, code: 'going_away' })
     expect((await relay.request(...post('r'))).status).toBe(503)
     expect((await relay.request(...post('another'))).status).toBe(503)
     expect(probe.closed).toBe(undefined)
     release()
     expect((await probe.next('ack')).frame.batch).toBe(1)
+    expect((await probe.next('reject')).frame).toMatchObject({ batch: 2, code: 'going_away' })
     await probe.next('goaway')
     expect(await probe.end()).toEqual({ code: 3000, reason: 'going_away' })
     await closed

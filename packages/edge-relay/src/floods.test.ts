@@ -175,6 +175,20 @@ describe('an address that asks too often', () => {
   })
 })
 
+describe('a read', () => {
+  it('with more patterns than anybody needs is refused: each event is held against each of them', async () => {
+    const { ask, post } = setup({})
+    await post({ type: 'a.b' })
+    const query = (count: number) =>
+      Array.from({ length: count }, (_, n) => `type=*.x${n}`).join('&')
+    expect((await ask(`/rooms/r/events?${query(100)}`)).status).toBe(200)
+    for (const headers of [{}, { accept: 'text/event-stream' }]) {
+      const [status, code] = await told(await ask(`/rooms/r/events?${query(101)}`, { headers }))
+      expect([status, code]).toEqual([413, 'too_large'])
+    }
+  })
+})
+
 describe('connections', () => {
   const upgrade = (relay: Relay, address: string) =>
     relay.request(

@@ -100,6 +100,30 @@ describe('the log of a relay', () => {
     expect(text).not.toContain('device-id')
   })
 
+  it('has no token that the auth function says in what it throws, wherever it says it', async () => {
+    const { of, relay } = setup({
+      auth: (token) => {
+        const cause = new Error(`lookup of ${token} failed`)
+        throw new Error(`cannot check ${token} now`, { cause })
+      },
+    })
+    const headers = { authorization: `Bearer ${TOKEN}` }
+    expect((await relay.request('/rooms/r/events', { headers })).status).toBe(401)
+    expect(of('trouble')).toMatchObject([
+      { message: 'cannot check [token] now: lookup of [token] failed' },
+    ])
+  })
+
+  it('tells of a room that takes no more for now', async () => {
+    const { connect, of } = setup({ limits: { roomRate: 1 } })
+    const socket = connect()
+    await socket.probe.join('d')
+    for (let batch = 1; batch <= 30; batch++)
+      socket.probe.send(publishOf(batch, batch > 1 ? batch - 1 : undefined, [`a-${batch}`]), ['1'])
+    expect((await socket.probe.next('reject')).frame).toMatchObject({ code: 'rate_limited' })
+    expect(of('limit')[0]).toMatchObject({ room: 'r', code: 'rate_limited' })
+  })
+
   it('goes on where what takes it throws', async () => {
     const printed = vi.spyOn(console, 'error').mockReturnValue(undefined)
     const { relay } = setup({
@@ -117,12 +141,12 @@ describe('the log of a relay', () => {
     const platform = new ManualPlatform()
     const meter = new Meter()
     const log = boundedLog((record) => void records.push(record), platform, meter)
-    for (let i = 0; i < 1_000; i++) log('info', 'refusal', { message: 'x'.repeat(10_000) })
-    log('error', 'trouble')
+    for (let i = 0; i < 1_000; i++) log('refusal', { message: 'x'.repeat(10_000) })
+    log('trouble')
     expect(records).toHaveLength(101)
     expect(records[0]?.message).toHaveLength(500)
     platform.advance(1_000)
-    log('info', 'refusal')
+    log('refusal')
     expect(records.at(-1)).toMatchObject({ event: 'refusal', suppressed: 900 })
     expect(meter.counts('log_suppressed_total')).toEqual([[900]])
   })

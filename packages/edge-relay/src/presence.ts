@@ -8,7 +8,7 @@
  *                      ^------ its first word: the whole list, to it alone
  * ```
  */
-import type { Present } from '@crosstown/bus/protocol'
+import { checkOf, type Present } from '@crosstown/bus/protocol'
 import type { Limits } from './limits.ts'
 import type { Platform } from './platform.ts'
 
@@ -28,6 +28,8 @@ interface Held {
   readonly viewer: Viewer
   /** Its members as text, in which they are sent. */
   readonly members: string
+  /** Stands for who it is and what it said. */
+  readonly mark: number
   /** When it counts as gone, once its connection ended. */
   goneAtMs?: number
 }
@@ -54,8 +56,8 @@ export class Presence {
   /** Those of them that others are told of. */
   readonly #shown = new Set<string>()
   readonly #changed = new Set<string>()
-  /** Who has said something, and so knows the frame; `true` if the list it has may have a hole. */
-  readonly #viewers = new Map<Viewer, boolean>()
+  /** Who has said something, with the mark of the list it has; without one that may have a hole. */
+  readonly #viewers = new Map<Viewer, number | undefined>()
   #roundMs = Number.NEGATIVE_INFINITY
   #due = false
 
@@ -70,14 +72,48 @@ export class Presence {
     const before = this.#held.get(name)?.members
     if (members.length === 0) this.#drop(name)
     else {
-      this.#held.set(name, { viewer, members: text })
+      this.#held.set(name, { viewer, members: text, mark: markOf(name, text) })
       if (before !== text && this.#show(name)) this.#changed.add(name)
     }
     if (!this.#viewers.has(viewer)) {
-      this.#viewers.set(viewer, true)
+      this.#viewers.set(viewer, undefined)
       this.#sendWhole(viewer)
     }
     this.#roundSoon()
+  }
+
+  /** What {@link resume} needs of a viewer who has said something. */
+  of(viewer: Viewer): { readonly present?: string; readonly told?: number | undefined } {
+    if (!this.#viewers.has(viewer)) return {}
+    const held = this.#held.get(viewer.name)
+    const present = held?.viewer === viewer ? held.members : '[]'
+    return { present, told: this.#viewers.get(viewer) }
+  }
+
+  /** Takes in one who was there when this room went out of memory; once all are, {@link resumed}. */
+  resume(viewer: Viewer, members: string, told: number | undefined): void {
+    const { name } = viewer
+    this.#viewers.set(viewer, told)
+    if (members === '[]') return
+    this.#held.set(name, { viewer, members, mark: markOf(name, members) })
+    this.#show(name)
+  }
+
+  /** Whoever knows another list than there is now gets the whole one: some may have left meanwhile. */
+  resumed(): void {
+    const mark = this.#mark()
+    for (const [viewer, told] of this.#viewers)
+      if (told !== mark) this.#viewers.set(viewer, undefined)
+  }
+
+  /** Until when nothing is to be done, as far as is known now. */
+  get dueMs(): number {
+    if (this.#changed.size > 0) return Number.NEGATIVE_INFINITY
+    for (const told of this.#viewers.values())
+      if (told === undefined) return Number.NEGATIVE_INFINITY
+    let due = Number.POSITIVE_INFINITY
+    for (const { goneAtMs = due } of this.#held.values()) due = Math.min(due, goneAtMs)
+    return due
   }
 
   /** Its connection ended. */
@@ -96,7 +132,14 @@ export class Presence {
       if (goneAtMs !== undefined && goneAtMs <= nowMs) this.#drop(name)
     }
     this.#round()
-    for (const [viewer, holes] of this.#viewers) if (holes) this.#sendWhole(viewer)
+    for (const [viewer, told] of this.#viewers) if (told === undefined) this.#sendWhole(viewer)
+  }
+
+  /** Of all that others are told of. */
+  #mark(): number {
+    let mark = 0
+    for (const name of this.#shown) mark ^= this.#held.get(name)?.mark ?? 0
+    return mark
   }
 
   #drop(name: string): void {
@@ -134,18 +177,20 @@ export class Presence {
     const names = [...this.#changed]
     const texts = this.#texts(names, false)
     this.#changed.clear()
-    for (const [viewer, holes] of this.#viewers) {
-      if (!viewer.sees || holes) continue
+    const mark = this.#mark()
+    for (const [viewer, told] of this.#viewers) {
+      if (told === undefined) continue
+      const isFull = viewer.sees && this.#isFull(viewer)
+      this.#viewers.set(viewer, isFull ? undefined : mark)
       // What it said itself alone is no news to it.
-      if (names.length === 1 && names[0] === viewer.name) continue
-      if (this.#isFull(viewer)) this.#viewers.set(viewer, true)
-      else for (const text of texts) viewer.send(text)
+      if (!viewer.sees || isFull || (names.length === 1 && names[0] === viewer.name)) continue
+      for (const text of texts) viewer.send(text)
     }
   }
 
   #sendWhole(viewer: Viewer): void {
     if (viewer.sees && this.#isFull(viewer)) return
-    this.#viewers.set(viewer, false)
+    this.#viewers.set(viewer, this.#mark())
     if (!viewer.sees) return
     const others = [...this.#shown].filter((name) => name !== viewer.name)
     for (const text of this.#texts(others, true)) viewer.send(text)
@@ -177,4 +222,9 @@ export class Presence {
     if (devices.length > 0 || texts.length === 0) end()
     return texts
   }
+}
+
+/** A hash of who a device is and what it said, of which those of several can be laid over each other. */
+function markOf(name: string, members: string): number {
+  return Number.parseInt(checkOf(`${name} ${members}`), 36)
 }

@@ -15,7 +15,7 @@ import {
   refusedTypes,
 } from './authorize.ts'
 import type { PostedEvent } from './commands.ts'
-import type { Admission } from './connection.ts'
+import { type Admission, admissionOf } from './connection.ts'
 import { addressOf } from './guard/address.ts'
 import { Gate } from './guard/gate.ts'
 import { answerEvent, answerPage, answerStream, wantsStream } from './http/answers.ts'
@@ -43,7 +43,7 @@ import {
 import { type Platform, systemPlatform } from './platform.ts'
 import { Rooms } from './rooms.ts'
 import { sharedReads } from './shared-reads.ts'
-import type { Socket, SocketEvents } from './socket.ts'
+import type { ConnectionSnapshot, Socket, SocketEvents } from './socket.ts'
 import { memoryStore } from './stores/memory.ts'
 import type { Store } from './stores/store.ts'
 import { VERSION } from './version.ts'
@@ -101,6 +101,8 @@ export interface RelayOptions {
   readonly onError?: (error: unknown, context: { readonly room?: string }) => void
   /** @internal */
   readonly platform?: Platform
+  /** It has no timer of its own: whoever made it calls `driver.tick`. @internal */
+  readonly driven?: boolean
 }
 
 /** What a runtime passes along with a request, as Hono's bindings. */
@@ -185,12 +187,13 @@ export class Relay extends Hono<RelayEnv> {
       keeps: keeping(options.retention, this.#limits, this.#report),
       platform: this.#platform,
       report: this.#report,
+      driven: options.driven,
       meter: this.#meter,
       log: this.#log,
     })
     const access = checkAccess(options.metrics ?? (this.#auth ? false : 'open'))
     this.#addRoutes(new Exposition(this.#measured(), access, this.#platform))
-    this.#log('info', 'start', { ...this.#nature(), auth: this.#auth !== undefined })
+    this.#log('start', { ...this.#nature(), auth: this.#auth !== undefined })
     const { inspector } = options
     if (inspector) {
       this.get('/inspector', redirectToInspector)
@@ -211,6 +214,21 @@ export class Relay extends Hono<RelayEnv> {
   /** Takes over an open socket whose request was admitted; the runtime calls what it gets back. */
   accept(socket: Socket, admission: Admission): SocketEvents {
     return this.#gate.accept(socket, admission.address, () => this.#rooms.accept(socket, admission))
+  }
+
+  /** For a runtime that puts its objects out of memory. @internal */
+  get driver(): Pick<Rooms, 'dueMs' | 'head' | 'tick' | 'waiting'> {
+    return this.#rooms
+  }
+
+  /** Takes up sockets whose connections were left behind as snapshots; in the same order. @internal */
+  async resume(
+    sockets: readonly (readonly [Socket, ConnectionSnapshot])[],
+  ): Promise<SocketEvents[]> {
+    const events = await this.#rooms.resume(sockets)
+    return sockets.map(([, snapshot], i) =>
+      this.#gate.resume(admissionOf(snapshot).address, events[i] as SocketEvents),
+    )
   }
 
   /**
@@ -238,7 +256,7 @@ export class Relay extends Hono<RelayEnv> {
   async #deleteRoom(room: string, subject?: string): Promise<boolean> {
     const deleted = await this.#rooms.delete(room)
     const who = subject === undefined ? {} : { subject }
-    if (deleted) this.#log('warn', 'delete', { room, ...who })
+    if (deleted) this.#log('delete', { room, ...who })
     return deleted
   }
 
@@ -252,14 +270,14 @@ export class Relay extends Hono<RelayEnv> {
 
   /** Called by what serves it, with the address where it can be reached. @internal */
   listening(url: string): void {
-    this.#log('info', 'listen', { url })
+    this.#log('listen', { url })
   }
 
   /** Answers what was asked, sends every device away to come back later, and closes the store. */
   async close(): Promise<void> {
     await this.#rooms.close()
     await this.#store.close()
-    this.#log('info', 'end')
+    this.#log('end')
   }
 
   #nature(): { readonly version: string; readonly engine: string; readonly durability: string } {

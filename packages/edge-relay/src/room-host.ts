@@ -27,10 +27,11 @@ import { loadHeads } from './heads.ts'
 import { RoomInspection } from './inspect/room.ts'
 import { completeAll, decidable, type Waiting } from './known.ts'
 import type { Limits } from './limits.ts'
+import type { Log } from './log.ts'
 import type { Meter } from './metrics.ts'
 import type { Platform } from './platform.ts'
 import { Presence } from './presence.ts'
-import { type RoomHead, type RoomRecord, START } from './record.ts'
+import { headPosition, type RoomHead, type RoomRecord, START } from './record.ts'
 import { headText, STREAM_KEY } from './revisions.ts'
 import { commit, countLog, decide, isWrite } from './room.ts'
 import { DEVICE_KEY, type LoadedRoom, type Store } from './stores/store.ts'
@@ -41,6 +42,7 @@ export interface HostContext {
   readonly limits: Limits
   readonly platform: Platform
   readonly meter: Meter
+  readonly log?: Log
   readonly report: (error: unknown, room: string) => void
   /** Hears of what was committed. */
   readonly grew?: (room: string, records: readonly RoomRecord[], head: RoomHead) => void
@@ -112,6 +114,11 @@ export class RoomHost {
     return this.#head
   }
 
+  /** The position of the head; absent where the room was not read yet. */
+  get position(): string | undefined {
+    return this.#head && headPosition(this.#head)
+  }
+
   /** Bytes that wait for their commit. */
   get queuedBytes(): number {
     return this.#queuedBytes
@@ -120,6 +127,17 @@ export class RoomHost {
   /** Whether nobody needs this room in memory. */
   get idle(): boolean {
     return !this.#running && this.#users === 0 && this.delivery.size === 0
+  }
+
+  /** Until when nothing is to be done in this room, by `Platform.monotonic`, as far as is known now. */
+  get dueMs(): number {
+    if (this.#running || this.inspection.active) return Number.NEGATIVE_INFINITY
+    return Math.min(this.delivery.dueMs, this.presence.dueMs)
+  }
+
+  /** Reads the room where it was not. */
+  async open(): Promise<void> {
+    if (!this.#state) await this.#load()
   }
 
   /** Keeps the room in memory until the returned function is called. */
@@ -163,8 +181,11 @@ export class RoomHost {
       code: 'going_away' | 'unavailable' | 'rate_limited',
       retryAfterMs = RETRY_AFTER_MS,
     ): void => {
-      this.#context.meter.count('reply_errors_total', 1, code)
-      this.inspection.tap?.rejected(deviceName(command.device), command.frame, code)
+      const { log, meter } = this.#context
+      const device = deviceName(command.device)
+      meter.count('reply_errors_total', 1, code)
+      if (code === 'rate_limited') log?.('limit', { room: this.room, device, code })
+      this.inspection.tap?.rejected(device, command.frame, code)
       send({ frame: 'reject', batch, code, retryAfterMs })
     }
     const waitMs = this.#waitMs(command.data.length, bytes)

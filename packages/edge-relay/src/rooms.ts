@@ -1,17 +1,17 @@
 /** The rooms and connections of one relay in this process, and the one timer they share. */
 import { BusError } from '@crosstown/bus/protocol'
 import type { Identity } from './auth.ts'
-import { type Admission, Connection, type ConnectionContext } from './connection.ts'
+import { type Admission, admissionOf, Connection, type ConnectionContext } from './connection.ts'
 import { Inspector } from './inspect/inspector.ts'
 import type { Log } from './log.ts'
 import { type GaugeName, Meter, type Reading } from './metrics.ts'
 import { Readers } from './readers.ts'
 import { Retention, type RetentionContext } from './retention.ts'
 import { type HostContext, RoomHost } from './room-host.ts'
-import type { Socket, SocketEvents } from './socket.ts'
+import type { ConnectionSnapshot, Socket, SocketEvents } from './socket.ts'
 
 /** Empty advances must leave within a second of their commit. */
-const TICK_MS = 500
+export const TICK_MS = 500
 /** When devices come back after this relay went away: after the first, spread over the second... */
 const GOAWAY_AFTER_MS = 500
 const GOAWAY_JITTER_MS = 2_000
@@ -26,6 +26,7 @@ export class Rooms {
   readonly #context: HostContext
   readonly #connectionContext: ConnectionContext
   readonly #retention: Retention
+  readonly #driven: boolean
   readonly #connections = new Set<Connection | Inspector>()
   readonly #meter: Meter
   readonly #log: Log
@@ -36,11 +37,17 @@ export class Rooms {
   constructor(
     context: Omit<HostContext, 'grew' | 'restored' | 'meter'> &
       Pick<ConnectionContext, 'auth' | 'authorize'> &
-      RetentionContext & { readonly meter?: Meter; readonly log?: Log },
+      RetentionContext & {
+        readonly meter?: Meter
+        readonly log?: Log
+        /** It has no timer of its own: whoever made it calls `tick`. */
+        readonly driven?: boolean | undefined
+      },
   ) {
     const { log = () => {}, meter = new Meter() } = context
     this.#meter = meter
     this.#log = log
+    this.#driven = context.driven === true
     const retention = new Retention(context)
     this.#retention = retention
     const readers = new Readers(context.platform)
@@ -48,6 +55,7 @@ export class Rooms {
     this.#context = {
       ...context,
       meter,
+      log,
       grew(room, records, head) {
         retention.grew(room, records)
         readers.grew(room, records, head)
@@ -136,10 +144,50 @@ export class Rooms {
     this.#connections.add(connection)
     this.#meter.count('connections_accepted_total', 1, kind)
     const from = origin === undefined ? {} : { origin }
-    this.#log('info', 'open', { connection: connection.number, kind, room, ...from })
+    this.#log('open', { connection: connection.number, kind, room, ...from })
     if (this.#closing) this.#sendAway([connection])
-    else this.#stopTimer ??= this.#context.platform.every(TICK_MS, () => this.#tick())
+    else if (!this.#driven)
+      this.#stopTimer ??= this.#context.platform.every(TICK_MS, () => this.tick())
     return connection
+  }
+
+  /** Takes over sockets whose connections were left behind as snapshots; in the same order. */
+  async resume(
+    sockets: readonly (readonly [Socket, ConnectionSnapshot])[],
+  ): Promise<SocketEvents[]> {
+    const events: SocketEvents[] = []
+    const hosts = new Set<RoomHost>()
+    for (const [socket, snapshot] of sockets) {
+      const admission = admissionOf(snapshot)
+      const host = this.host(admission.room)
+      hosts.add(host)
+      await host.open()
+      const connection = new Connection(socket, admission, this.#connectionContext)
+      this.#connections.add(connection)
+      connection.resume(snapshot, host)
+      events.push(connection)
+    }
+    for (const { presence } of hosts) presence.resumed()
+    return events
+  }
+
+  /** Until when nothing is to be done, by `Platform.monotonic`, as far as is known now. */
+  get dueMs(): number {
+    let due = Number.POSITIVE_INFINITY
+    for (const host of this.#hosts.values()) due = Math.min(due, host.dueMs)
+    for (const { dueMs } of this.#connections) due = Math.min(due, dueMs)
+    return due
+  }
+
+  /** Whether there are connections that were not told yet that they may be here. */
+  get waiting(): boolean {
+    for (const { waiting } of this.#connections) if (waiting) return true
+    return false
+  }
+
+  /** Where a room ends, as far as this process read it. */
+  head(room: string): string | undefined {
+    return this.#hosts.get(room)?.position
   }
 
   /** Ends what goes on with tokens that were called back; returns how many. */
@@ -151,7 +199,7 @@ export class Rooms {
   /** Answers what was asked, then sends everyone away. */
   async close(): Promise<void> {
     this.#closing = true
-    this.#log('info', 'drain', { connections: this.#connections.size })
+    this.#log('drain', { connections: this.#connections.size })
     await Promise.all([...this.#hosts.values()].map((host) => host.drain()))
     for (const { inspection } of this.#hosts.values()) inspection.close()
     this.#sendAway([...this.#connections])
@@ -167,7 +215,8 @@ export class Rooms {
     for (const connection of connections) connection.goAway(GOAWAY_AFTER_MS, jitterMs)
   }
 
-  #tick(): void {
+  /** Due twice a second, or at least at {@link dueMs}. */
+  tick(): void {
     const nowMs = this.#context.platform.monotonic()
     this.#retention.tick(nowMs)
     for (const { delivery, presence, inspection } of this.#hosts.values()) {

@@ -11,7 +11,13 @@ import { RawDevice } from './testing/raw-device.ts'
 
 const DEVICES = 2_000
 const ROOM = '42'
-const PATIENCE = { timeout: 50_000 }
+const PATIENCE = { timeout: 120_000 }
+/** They are one address, on the relay's machine: how soon it gets to each says nothing of it. */
+const LIMITS = {
+  addressConnections: 2 * DEVICES,
+  addressRequests: 10 * DEVICES,
+  helloMs: 120_000,
+}
 
 let folder = ''
 let server: RelayServer | undefined
@@ -20,6 +26,13 @@ beforeAll(async () => {
 })
 afterEach(() => server?.close())
 afterAll(() => rm(folder, { recursive: true, force: true }))
+
+/** Until it was welcomed: a handshake may end for want of time, where two thousand share a machine. */
+async function come(device: RawDevice, url: string): Promise<void> {
+  const welcomes = device.welcomes.length
+  do await device.connect(url)
+  while (device.welcomes.length === welcomes && server)
+}
 
 /** All of them, and a relay on a file; they stay through its restarts. */
 class Storm {
@@ -38,7 +51,7 @@ class Storm {
   /** A relay on the file, and what it asks of its store. */
   async start(): Promise<CountingStore> {
     const counting = new CountingStore(sqliteStore(this.#file))
-    server = await serve(createRelay({ store: counting.store }), { port: 0 })
+    server = await serve(createRelay({ store: counting.store, limits: LIMITS }), { port: 0 })
     return counting
   }
 
@@ -55,7 +68,7 @@ class Storm {
   /** All of them come at once; resolves when each has everything. */
   async join(): Promise<void> {
     const url = `${server?.url.replace('http', 'ws')}/rooms/${ROOM}/socket`
-    this.#ends = this.devices.map((device) => device.connect(url))
+    this.#ends = this.devices.map((device) => come(device, url))
     await vi.waitFor(() => {
       expect(this.devices.filter(({ room }) => room.length < this.#published)).toHaveLength(0)
     }, PATIENCE)
@@ -107,4 +120,4 @@ it('two thousand devices that come back at once, after their sockets broke off o
   await storm.join()
   expect(asked.of(ROOM)).toEqual({ first: 1, read: 1 })
   storm.expectWhole()
-}, 120_000)
+}, 400_000)

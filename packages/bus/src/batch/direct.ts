@@ -2,6 +2,7 @@
  * The short way, for a bus with log, tabs and relay all off: events go by reference to this
  * context's handlers in the next microtask, without being encoded or checked.
  */
+import type { Blocking } from '../dispatch/dispatch.ts'
 import { BusError, toBusError } from '../errors.ts'
 import type { BusEvent } from '../event.ts'
 import type { TapHolder } from '../inspect/tap.ts'
@@ -59,8 +60,7 @@ export class DirectQueue {
 export interface DirectOptions extends TicketContext {
   readonly composer: Composer
   readonly queue: DirectQueue
-  /** Whether the publisher of this type may have to wait for a handler. @throws {BusError} buffer_overflow */
-  readonly waits: (type: string) => boolean
+  readonly handlers: Blocking
 }
 
 const LEVELS: ReadonlySet<unknown> = new Set([undefined, 'accepted', 'handled'])
@@ -74,9 +74,9 @@ export class DirectPublisher {
   }
 
   publish(type: string, data: unknown, options?: PublishOptions): Promise<BusEvent> {
-    const { composer, queue, waits } = this.#options
+    const { composer, queue, handlers } = this.#options
     try {
-      if (options?.until !== undefined || waits(type)) {
+      if (options?.until !== undefined || (handlers.blocking > 0 && handlers.waits(type))) {
         return this.#start(options ?? {}, () => [composer.reference(type, data, options)], first)
       }
       const event = composer.reference(type, data, options)
@@ -107,7 +107,7 @@ export class DirectPublisher {
     make: () => BusEvent[],
     value: (events: BusEvent[]) => T,
   ): Promise<T> {
-    const { queue, later, report, waits } = this.#options
+    const { queue, later, report, handlers } = this.#options
     const { until, signal } = level
     try {
       if (!LEVELS.has(until)) {
@@ -116,7 +116,7 @@ export class DirectPublisher {
         })
       }
       const events = make()
-      const holds = until === undefined && events.some(({ type }) => waits(type))
+      const holds = until === undefined && events.some(({ type }) => handlers.waits(type))
       if ((until !== 'handled' && !holds) || events.length === 0) {
         for (const event of events) queue.add(event)
         return Promise.resolve(value(events))

@@ -3,6 +3,7 @@
  * promise of the level asked for. Order is call order, also where a schema takes its time.
  */
 import type { ValueText } from '../codec/codec.ts'
+import type { Blocking } from '../dispatch/dispatch.ts'
 import { BusError, toBusError } from '../errors.ts'
 import { type BusEvent, MAX_BATCH_BYTES, MAX_BATCH_EVENTS, type Metadata } from '../event.ts'
 import type { EventOptions, PublishOptions, Until } from '../types.ts'
@@ -39,8 +40,7 @@ export interface PublisherOptions extends TicketContext {
   readonly validate: ((type: string, data: unknown) => unknown) | undefined
   /** The version of a type that is written, if not 1. @throws {BusError} invalid_options */
   readonly version?: ((type: string, given: number | undefined) => number | undefined) | undefined
-  /** Whether the publisher of this type may have to wait for a handler. @throws {BusError} buffer_overflow */
-  readonly waits?: ((type: string) => boolean) | undefined
+  readonly handlers?: Blocking | undefined
   /** An equal copy of data, for a validation that outlasts the call. */
   readonly copy: (data: unknown, type: string) => unknown
   readonly now: () => number
@@ -289,8 +289,8 @@ export class Publisher {
 
   /** Whether the promise may have to wait for a handler's buffer. @throws {BusError} buffer_overflow */
   #holds(type: string, until: Until | undefined): boolean {
-    const waits = this.#options.waits?.(type) ?? false
-    return waits && until === undefined
+    const { handlers } = this.#options
+    return handlers !== undefined && handlers.blocking > 0 && handlers.waits(type) && !until
   }
 
   /** @throws {BusError} outbox_full */

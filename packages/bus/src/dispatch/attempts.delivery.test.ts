@@ -13,6 +13,7 @@ import {
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { isBusError } from '../errors.ts'
+import { memoryLog } from '../log/memory.ts'
 import { Calls, VirtualBus } from '../testing/virtual-bus.ts'
 import type { HandlerOptions, Policy } from '../types.ts'
 
@@ -346,6 +347,25 @@ describe('`until: handled`', () => {
     })
     await fc.assert(property)
   })
+
+  it.each([
+    ['without a log', { log: false }],
+    ['with one', { log: memoryLog() }],
+  ] as const)(
+    'rejects with `closed` where the bus is closed before, also for what waited in a queue, %s',
+    async (_, options) => {
+      const here = new VirtualBus(options)
+      const calls = new Calls()
+      here.bus.subscribe('a.b', calls.handler, { concurrency: 1 })
+      const outcomes = [1, 2].map((n) => here.bus.publish('a.b', n, { until: 'handled' }))
+      const settled = Promise.allSettled(outcomes)
+      await here.settle()
+      await here.bus.close()
+      const closed = { status: 'rejected', reason: { code: 'closed' } }
+      expect(await settled).toMatchObject([closed, closed])
+      expect(calls.given).toEqual([1])
+    },
+  )
 
   it('its code is `timeout`, `circuit_open` or `buffer_overflow` where that was all', async () => {
     const here = new VirtualBus()

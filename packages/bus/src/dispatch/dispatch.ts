@@ -31,6 +31,14 @@ export interface Waits {
   hold?(room: Promise<void>): void
 }
 
+/** Handlers that make publishers wait where they have no room. */
+export interface Blocking {
+  /** How many there are. */
+  readonly blocking: number
+  /** Whether one of them hears this type. @throws {BusError} buffer_overflow: it has too much already */
+  waits(type: string): boolean
+}
+
 /** Looks at what a subscription is about to get; true where it is held back, or known already. */
 export type Intercept = (delivery: Delivery) => boolean
 

@@ -25,7 +25,7 @@ beforeEach(() => {
     },
     now: () => 0,
     report: (error, context) => reported.push({ error, context }),
-    context: (event, subscription, delivery) => handlers.context(event, subscription, delivery),
+    context: (subscription, delivery) => handlers.context(subscription, delivery),
   })
 })
 

@@ -4,13 +4,22 @@
  * throws never stops the next.
  */
 import type { decodeValue } from '../codec/codec.ts'
-import { BusError, type ErrorContext, isBusError } from '../errors.ts'
+import { BusError, type ErrorContext } from '../errors.ts'
 import type { BusEvent, EventHeader } from '../event.ts'
 import type { TapHolder, TappedSubscription } from '../inspect/tap.ts'
 import type { ReadTypes } from '../schema/schema.ts'
-import type { Delivery, Dispatch, Incoming, Intercept, Origin, Waits } from './dispatch.ts'
-import type { HandlerQueue, Told } from './queue.ts'
-import { type Counted, Stats, type Tally, type TypeTally, timedCalls } from './stats.ts'
+import type {
+  Blocking,
+  Delivery,
+  Dispatch,
+  Incoming,
+  Intercept,
+  Origin,
+  Waits,
+} from './dispatch.ts'
+import { Outcomes } from './outcomes.ts'
+import type { HandlerQueue } from './queue.ts'
+import { type Counted, Stats, timedCalls } from './stats.ts'
 import { type Subscription, Subscriptions } from './subscriptions.ts'
 
 export interface HandlerContextLike {
@@ -51,32 +60,28 @@ export interface DispatcherOptions {
   /** Milliseconds of the clock that the tap has, too. */
   readonly now: () => number
   /** Makes what a handler gets beside the event. */
-  readonly context: (
-    event: BusEvent,
-    subscription: LiveSubscription,
-    delivery: Delivery,
-  ) => HandlerContextLike
+  readonly context: (subscription: LiveSubscription, delivery: Delivery) => HandlerContextLike
 }
 
-export class Dispatcher implements Dispatch {
+export class Dispatcher implements Dispatch, Blocking {
   readonly #options: DispatcherOptions
   readonly subscriptions: Subscriptions<LiveSubscription>
   readonly stats: Stats = new Stats()
+  readonly outcomes: Outcomes
   /** What is around every handler, where something is. */
   around: Around | undefined
-  /** Subscriptions that make publishers wait. */
   blocking = 0
 
   constructor(options: DispatcherOptions) {
     this.#options = options
     const { types } = options
-    this.subscriptions = new Subscriptions(types && ((type) => types.hears(type)))
+    this.outcomes = new Outcomes({ ...options, stats: this.stats })
+    this.subscriptions = new Subscriptions(types && ((type) => types.hears(type)), this.stats)
   }
 
   /** An own event, by reference. */
   own(event: BusEvent, waits?: Waits): void {
-    const matching = this.subscriptions.of(event.type)
-    const tally = this.stats.of(event.type)
+    const { matching, tally } = this.subscriptions.entry(event.type)
     tally.published += 1
     this.#options.taps.tap?.matched(event.id, matching)
     if (matching.length === 0) return
@@ -88,8 +93,7 @@ export class Dispatcher implements Dispatch {
 
   /** An event of another context. */
   incoming(incoming: Incoming, origin: Origin): void {
-    const matching = this.subscriptions.of(incoming.header.type)
-    const tally = this.stats.of(incoming.header.type)
+    const { matching, tally } = this.subscriptions.entry(incoming.header.type)
     tally.received += 1
     this.#options.taps.tap?.matched(incoming.header.id, matching)
     if (matching.length === 0) return
@@ -100,13 +104,7 @@ export class Dispatcher implements Dispatch {
       this.deliver(matching[i] as LiveSubscription, delivery)
   }
 
-  /**
-   * Whether somebody who publishes this type may have to wait for a handler's buffer.
-   *
-   * @throws {BusError} buffer_overflow
-   */
   waits(type: string): boolean {
-    if (this.blocking === 0) return false
     const queues = this.subscriptions.of(type).flatMap(({ queue }) => (queue?.blocks ? queue : []))
     if (!queues.some((queue) => queue.isFull)) return queues.length > 0
     const what = 'too many events wait for a handler already: await publish'
@@ -159,8 +157,7 @@ export class Dispatcher implements Dispatch {
   /** Calls the handler, whatever the subscription is waiting for. */
   call(subscription: LiveSubscription, delivery: Delivery, waits?: Waits): void {
     const { event } = delivery
-    const { taps, now, context } = this.#options
-    const { tap } = taps
+    const { tap } = this.#options.taps
     if (subscription.ended) {
       tap?.filtered(subscription, event.id, 'ended')
       return
@@ -178,16 +175,15 @@ export class Dispatcher implements Dispatch {
       }
       subscription.calls += 1
       timed = timedCalls(subscription.calls)
-      if (tap || timed > 0) began = now()
-      const given = context(event, subscription, delivery)
-      const result =
-        this.around && subscription.kind === 'handler'
-          ? this.around(event, given, (changed) => subscription.handler(changed, given))
-          : subscription.handler(event, given)
+      if (tap || timed > 0) began = this.#options.now()
+      const context = this.#options.context(subscription, delivery)
+      const result = this.around
+        ? this.handle(subscription, event, context)
+        : subscription.handler(event, context)
       if (isThenable(result)) this.#watch(result, subscription, delivery, began, timed, waits)
-      else this.#handled(subscription, delivery, began, timed)
+      else this.outcomes.handled(subscription, delivery, began, timed)
     } catch (error) {
-      this.#failed(error, subscription, delivery, began, timed)
+      this.outcomes.failed(error, subscription, delivery, began, timed)
       if (waits?.handled) {
         const failed = Promise.reject(error)
         // Whoever waits looks at it only after the commit; until then it is not unhandled.
@@ -195,6 +191,13 @@ export class Dispatcher implements Dispatch {
         waits.handled.push(failed)
       }
     }
+  }
+
+  /** Calls the handler through what is around it. A method of its own: closures cost where they are made. */
+  handle(subscription: LiveSubscription, event: BusEvent, context: HandlerContextLike): unknown {
+    const { handler, kind } = subscription
+    if (!this.around || kind !== 'handler') return handler(event, context)
+    return this.around(event, context, (changed) => handler(changed, context))
   }
 
   #watch(
@@ -208,59 +211,8 @@ export class Dispatcher implements Dispatch {
     const settled = Promise.resolve(result)
     waits?.handled?.push(settled)
     settled.then(
-      () => this.#handled(subscription, delivery, began, timed),
-      (error: unknown) => this.#failed(error, subscription, delivery, began, timed),
-    )
-  }
-
-  #tallyOf({ event, tally }: Delivery): TypeTally {
-    return tally ?? this.stats.of(event.type)
-  }
-
-  #handled(subscription: LiveSubscription, delivery: Delivery, began: number, timed: number): void {
-    subscription.tally.handled += 1
-    this.#tallyOf(delivery).handled += 1
-    const { now, taps } = this.#options
-    if (timed > 0) subscription.times.add(now() - began, timed)
-    taps.tap?.handled(subscription, delivery.event.id, began)
-  }
-
-  #failed(
-    error: unknown,
-    subscription: LiveSubscription,
-    delivery: Delivery,
-    began: number,
-    timed: number,
-  ): void {
-    const { now } = this.#options
-    if (timed > 0) subscription.times.add(now() - began, timed)
-    for (const tally of [subscription.tally, this.#tallyOf(delivery)]) tally.failed += 1
-    this.#gaveUp(error, subscription, [delivery], began)
-  }
-
-  /** Counts and tells of events that the handler does not get again. */
-  #gaveUp(
-    error: unknown,
-    subscription: LiveSubscription,
-    deliveries: readonly Delivery[],
-    began: number,
-  ): void {
-    const { report, taps } = this.#options
-    subscription.failures += deliveries.length
-    subscription.tally.dead += deliveries.length
-    for (const delivery of deliveries) {
-      this.#tallyOf(delivery).dead += 1
-      taps.tap?.failed(subscription, delivery.event.id, began, error)
-    }
-    const { id, type } = (deliveries[0] as Delivery).event
-    const about = { stage: 'dispatch', eventId: id, eventType: type } as const
-    const more = deliveries.length > 1 ? ` and ${deliveries.length - 1} more` : ''
-    const what = `a handler of ${type} failed on event ${id}${more}`
-    report(
-      isOfHandling(error)
-        ? error
-        : new BusError('handler_failed', what, { ...about, cause: error }),
-      about,
+      () => this.outcomes.handled(subscription, delivery, began, timed),
+      (error: unknown) => this.outcomes.failed(error, subscription, delivery, began, timed),
     )
   }
 
@@ -275,67 +227,31 @@ export class Dispatcher implements Dispatch {
       queue.take(delivery, waits)
       return
     }
-    const { event } = delivery
+    let taken = false
     let own: unknown
     const outcome = new Promise((resolve) => {
-      const given = this.#options.context(event, subscription, delivery)
-      const take = (changed: BusEvent): unknown => {
+      const context = this.#options.context(subscription, delivery)
+      const take = (event: BusEvent): unknown => {
+        taken = true
         const handled: Promise<unknown>[] = []
         const hold = waits?.hold && ((room: Promise<void>) => waits.hold?.(room))
-        queue.take({ ...delivery, event: changed }, { handled, ...(hold && { hold }) })
+        queue.take({ ...delivery, event }, { handled, ...(hold && { hold }) })
         handled[0]?.catch((error: unknown) => (own = error))
         return handled[0]
       }
-      resolve(around(event, given, take))
+      resolve(around(delivery.event, context, take))
     })
     waits?.handled?.push(outcome)
-    outcome.catch((error: unknown) => {
-      // What the handler threw is told by its queue.
-      if (error !== own) this.#gaveUp(error, subscription, [delivery], 0)
-    })
+    const { outcomes } = this
+    // What was taken is counted by its queue, which tells of what the handler threw.
+    outcome.then(
+      () => taken || outcomes.handled(subscription, delivery, 0, 0),
+      (error: unknown) => {
+        if (!taken) outcomes.failed(error, subscription, delivery, 0, 0)
+        else if (error !== own) outcomes.report(error, [delivery])
+      },
+    )
   }
-
-  /** What the queue of a subscription tells. */
-  told(subscription: LiveSubscription): Told {
-    const { now, report, taps } = this.#options
-    const count = (what: keyof Tally, deliveries: readonly Delivery[]): void => {
-      subscription.tally[what] += deliveries.length
-      for (const delivery of deliveries) this.#tallyOf(delivery)[what] += 1
-    }
-    return {
-      retried: (deliveries, attempt) => {
-        count('retried', deliveries)
-        for (const { event } of deliveries) taps.tap?.retried(subscription, event.id, attempt)
-      },
-      failed: (deliveries) => count('failed', deliveries),
-      handled: (deliveries, ms) => {
-        count('handled', deliveries)
-        subscription.times.add(ms)
-        const began = now() - ms
-        for (const { event } of deliveries) taps.tap?.handled(subscription, event.id, began)
-      },
-      gaveUp: (deliveries, error, ms) => {
-        subscription.times.add(ms)
-        this.#gaveUp(error, subscription, deliveries, now() - ms)
-      },
-      dropped: (delivery, error, tell) => {
-        count('dropped', [delivery])
-        const { id, type } = delivery.event
-        taps.tap?.dropped([id], 'overflow', subscription)
-        if (tell) report(error, { stage: 'dispatch', eventId: id, eventType: type })
-      },
-      unheard: ({ event }) => taps.tap?.filtered(subscription, event.id, 'ended'),
-    }
-  }
-}
-
-/** Whether an error was made by what calls handlers rather than by one of them. */
-function isOfHandling(error: unknown): error is BusError {
-  return (
-    isBusError(error) &&
-    error.stage === 'dispatch' &&
-    (error.code === 'timeout' || error.code === 'circuit_open')
-  )
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

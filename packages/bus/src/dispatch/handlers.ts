@@ -80,7 +80,7 @@ export class Handlers {
     if (handling) {
       const { signal } = subscription
       const call = this.#caller(dispatcher, subscription, handling.batch)
-      const told = dispatcher.told(subscription)
+      const told = dispatcher.outcomes.told(subscription)
       const platform = this.#platform
       subscription.queue = new HandlerQueue({ ...told, call, signal, handling, platform })
       if (subscription.queue.blocks) dispatcher.blocking += 1
@@ -121,20 +121,17 @@ export class Handlers {
       const { handler } = subscription
       const delivery = deliveries[0] as Delivery
       const { event } = delivery
-      const context = new Context(event, subscription, delivery, this, attempt, signal)
+      const context = new AttemptContext(subscription, delivery, this, attempt, signal)
       if (batch) {
         const events = deliveries.map((one) => one.event)
         return handler(events as unknown as BusEvent, context)
       }
-      const { around } = dispatcher
-      return around
-        ? around(event, context, (changed) => handler(changed, context))
-        : handler(event, context)
+      return dispatcher.handle(subscription, event, context)
     }
   }
 
-  context(event: BusEvent, subscription: LiveSubscription, delivery: Delivery): HandlerContextLike {
-    return new Context(event, subscription, delivery, this)
+  context(subscription: LiveSubscription, delivery: Delivery): HandlerContextLike {
+    return new Context(subscription, delivery, this)
   }
 
   end(subscription: OwnedSubscription): void {
@@ -154,34 +151,32 @@ export class Handlers {
   }
 }
 
+/** Made for each call: it keeps what it was made of, and says the rest when it is asked. */
 class Context implements HandlerContextLike {
-  readonly #event: BusEvent
   readonly #subscription: LiveSubscription
+  readonly #delivery: Delivery
   readonly #handlers: Handlers
-  readonly origin: Origin
-  readonly replaying: boolean
-  readonly attempt: number
-  readonly #signal: (() => AbortSignal) | undefined
 
-  constructor(
-    event: BusEvent,
-    subscription: LiveSubscription,
-    delivery: Delivery,
-    handlers: Handlers,
-    attempt = 1,
-    signal?: () => AbortSignal,
-  ) {
-    this.#event = event
+  constructor(subscription: LiveSubscription, delivery: Delivery, handlers: Handlers) {
     this.#subscription = subscription
+    this.#delivery = delivery
     this.#handlers = handlers
-    this.origin = delivery.origin
-    this.replaying = delivery.replaying
-    this.attempt = attempt
-    this.#signal = signal
+  }
+
+  get origin(): Origin {
+    return this.#delivery.origin
+  }
+
+  get replaying(): boolean {
+    return this.#delivery.replaying
+  }
+
+  get attempt(): number {
+    return 1
   }
 
   get signal(): AbortSignal {
-    return (this.#signal ?? this.#subscription.signal)()
+    return this.#subscription.signal()
   }
 
   get subscription(): number {
@@ -189,7 +184,7 @@ class Context implements HandlerContextLike {
   }
 
   publish(type: string, data?: unknown, options: PublishOptions = {}): Promise<BusEvent> {
-    const { id, correlationId, traceparent, metadata } = this.#event
+    const { id, correlationId, traceparent, metadata } = this.#delivery.event
     const merged =
       metadata && options.metadata
         ? { ...metadata, ...options.metadata }
@@ -201,5 +196,31 @@ class Context implements HandlerContextLike {
       traceparent: options.traceparent ?? traceparent,
       metadata: merged,
     })
+  }
+}
+
+/** Of a handler with options: it may be called again, and have a signal of its own. */
+class AttemptContext extends Context {
+  readonly #attempt: number
+  readonly #signal: (() => AbortSignal) | undefined
+
+  constructor(
+    subscription: LiveSubscription,
+    delivery: Delivery,
+    handlers: Handlers,
+    attempt: number,
+    signal: (() => AbortSignal) | undefined,
+  ) {
+    super(subscription, delivery, handlers)
+    this.#attempt = attempt
+    this.#signal = signal
+  }
+
+  override get attempt(): number {
+    return this.#attempt
+  }
+
+  override get signal(): AbortSignal {
+    return this.#signal?.() ?? super.signal
   }
 }

@@ -15,7 +15,7 @@ const BOUNDS: readonly number[] = [
 ]
 /** Calls that are all timed; of those beyond, one in so many is, and counts for them. */
 const ALL_TIMED = 128
-const SAMPLE = 16
+const SAMPLE = 512
 
 export function newTally(): Tally {
   return { handled: 0, failed: 0, retried: 0, dead: 0, dropped: 0 }
@@ -37,9 +37,9 @@ export class Histogram {
   #sum = 0
 
   add(ms: number, calls = 1): void {
-    const bucket = BOUNDS.findIndex((bound) => ms <= bound)
-    const index = bucket < 0 ? BOUNDS.length : bucket
-    this.#counts[index] = (this.#counts[index] as number) + calls
+    let bucket = 0
+    while (ms > (BOUNDS[bucket] ?? Number.POSITIVE_INFINITY)) bucket += 1
+    this.#counts[bucket] = (this.#counts[bucket] as number) + calls
     this.#sum += ms * calls
   }
 

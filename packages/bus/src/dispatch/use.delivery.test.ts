@@ -154,6 +154,26 @@ describe('`bus.use`', () => {
     expect(here.codes).toEqual(Array(3).fill('handler_failed'))
   })
 
+  it('what a middleware swallows counts as handled; what it refuses counts as failed', async () => {
+    const here = new VirtualBus()
+    here.bus.use({
+      handle: (event, next) => {
+        if (event.data === 'bad') throw broken
+        return event.data === 'swallowed' ? undefined : next()
+      },
+    })
+    const options: HandlerOptions[] = [{}, { concurrency: 1 }]
+    for (const one of options) here.bus.subscribe('a.b', () => {}, one)
+    here.bus.subscribe('a.b', () => {}, { batch: { size: 1, ms: 0 } })
+    for (const data of ['good', 'bad', 'swallowed']) await here.bus.publish('a.b', data)
+    await here.settle()
+    const { subscriptions } = here.bus.stats()
+    expect(subscriptions.map(({ handled, failed, dead }) => [handled, failed, dead])).toEqual(
+      Array(3).fill([2, 1, 1]),
+    )
+    expect(here.codes).toEqual(Array(3).fill('handler_failed'))
+  })
+
   it('a middleware that is none is refused', () => {
     const { bus } = new VirtualBus()
     expect(() => bus.use({ handle: 1 as never })).toThrow(

@@ -56,7 +56,8 @@ export const FRAME_FAULTS: { [F in Frame['frame']]: (frame: Fields) => string | 
           isObject(v) &&
           isCount(v['frameBytes']) &&
           isCount(v['batchEvents']) &&
-          isCount(v['heartbeatMs']),
+          isCount(v['heartbeatMs']) &&
+          (v['creditBytes'] === undefined || isCount(v['creditBytes'])),
       ),
       need(f, 'durability', (v) => v === 'memory' || v === 'disk'),
       optional(f, 'expiresInMs', isAmount),
@@ -93,6 +94,7 @@ export const FRAME_FAULTS: { [F in Frame['frame']]: (frame: Fields) => string | 
       need(f, 'devices', (v) => isList(v, 1_000) && v.every(isPresentDevice)),
     ),
   inspect: (f) => need(f, 'text', (v) => typeof v === 'string' && v.length <= MAX_INSPECT_LENGTH),
+  credit: (f) => need(f, 'bytes', isCount),
   ping: () => undefined,
   heartbeat: (f) => need(f, 'head', isPosition),
   goaway: (f) => first(need(f, 'afterMs', isAmount), need(f, 'jitterMs', isAmount)),

@@ -91,6 +91,7 @@ const FRAMES: readonly (readonly [Frame, readonly string[]])[] = [
     { frame: 'presence', whole: true, devices: [{ device: 'd', subject: 'u', members: [MEMBER] }] },
     [],
   ],
+  [{ frame: 'credit', bytes: 70_000 }, []],
   [{ frame: 'ping' }, []],
   [{ frame: 'heartbeat', head: 'e.1.a' }, []],
   [{ frame: 'goaway', afterMs: 1, jitterMs: 0 }, []],

@@ -97,6 +97,8 @@ export interface WelcomeFrame {
     readonly frameBytes: number
     readonly batchEvents: number
     readonly heartbeatMs: number
+    /** UTF-8 bytes after which the device says what it took; absent where it need not. */
+    readonly creditBytes?: number
   }
   readonly durability: Durability
   /** How long the token still is good for, in milliseconds; absent where it does not end. */
@@ -218,6 +220,13 @@ export interface PresenceFrame {
   readonly devices: readonly PresentDevice[]
 }
 
+/** What the device took since `welcome`, so that a relay may know what is still on its way. */
+export interface CreditFrame {
+  readonly frame: 'credit'
+  /** UTF-8 bytes of all frames since `welcome`, but for heartbeats. */
+  readonly bytes: number
+}
+
 /** Asks for a heartbeat. */
 export interface PingFrame {
   readonly frame: 'ping'
@@ -260,6 +269,7 @@ export type ClientFrame =
   | CastFrame
   | PresenceFrame
   | InspectionFrame
+  | CreditFrame
   | PingFrame
 export type RelayFrame =
   | WelcomeFrame
@@ -282,7 +292,6 @@ export const RESERVED_FRAMES: ReadonlySet<string> = new Set([
   'group',
   'lease',
   'settle',
-  'credit',
 ])
 
 /** A frame as it arrived: the frame, and one value text for each event in it. */

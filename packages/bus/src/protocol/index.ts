@@ -39,6 +39,7 @@ export {
   envelopeOf,
   VALUE_TYPE,
 } from './cloud-event.ts'
+export { Credits } from './credits.ts'
 export * from './frames.ts'
 export { isPattern, parsePatterns, typeMatcher } from './pattern.ts'
 export { checkOf, type Place, parsePosition, positionOf, startOf } from './position.ts'

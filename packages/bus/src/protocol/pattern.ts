@@ -38,12 +38,12 @@ export function isPattern(pattern: unknown): pattern is string {
 /** A test of types for patterns that are known to be patterns. */
 export function typeMatcher(patterns: readonly string[]): (type: string) => boolean {
   if (patterns.some((pattern) => pattern === '*' || pattern === '**')) {
-    const system = patterns.filter((pattern) => SYSTEM.test(pattern))
-    return (type) => !SYSTEM.test(type) || system.some((pattern) => matches(pattern, type))
+    const system = patterns.filter((pattern) => SYSTEM.test(pattern)).map(split)
+    return (type) => !SYSTEM.test(type) || matchesOne(system, type)
   }
   const exact = new Set(patterns.filter((pattern) => !pattern.includes('*')))
-  const wild = patterns.filter((pattern) => pattern.includes('*'))
-  return (type) => exact.has(type) || wild.some((pattern) => matches(pattern, type))
+  const wild = patterns.filter((pattern) => pattern.includes('*')).map(split)
+  return (type) => exact.has(type) || (wild.length > 0 && matchesOne(wild, type))
 }
 
 /**
@@ -51,18 +51,24 @@ export function typeMatcher(patterns: readonly string[]): (type: string) => bool
  * may match all that one does without this being seen.
  */
 export function isWithin(inner: readonly string[], outer: readonly string[]): boolean {
-  const [all, within] = [outer, inner].map((patterns) =>
-    patterns.map((pattern) => (pattern === '*' ? '**' : pattern)),
-  ) as [string[], string[]]
-  return within.every((pattern) => all.some((one) => matches(one, pattern)))
+  const whole = (pattern: string): string => (pattern === '*' ? '**' : pattern)
+  const all = outer.map(whole).map(split)
+  return inner.map(whole).every((pattern) => matchesOne(all, pattern))
 }
 
-/** Also whether a pattern matches all that another one does. */
-function matches(pattern: string, type: string): boolean {
+function split(text: string): string[] {
+  return text.split('.')
+}
+
+/** Whether one of the patterns matches the type, or all that another pattern matches. */
+function matchesOne(patterns: readonly (readonly string[])[], type: string): boolean {
+  const given = split(type)
+  return patterns.some((pattern) => matches(pattern, given))
+}
+
+function matches(wanted: readonly string[], given: readonly string[]): boolean {
   // A wildcard in the first place does not stand for types of ours.
-  if (SYSTEM.test(type) && !SYSTEM.test(pattern)) return false
-  const wanted = pattern.split('.')
-  const given = type.split('.')
+  if (SYSTEM.test(given[0] as string) && !SYSTEM.test(wanted[0] as string)) return false
   for (let i = 0; i < wanted.length; i++) {
     if (wanted[i] === '**') return given.length > i
     if (given[i] === '**') return false

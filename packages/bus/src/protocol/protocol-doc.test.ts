@@ -92,6 +92,7 @@ const FRAMES: {
   cast: { events: 'required' },
   presence: { whole: 'optional', devices: 'required' },
   inspect: { text: 'required' },
+  credit: { bytes: 'required' },
   ping: {},
   heartbeat: { head: 'required' },
   goaway: { afterMs: 'required', jitterMs: 'required' },
@@ -176,6 +177,7 @@ const LIMITS: Fields<WelcomeFrame['limits']> = {
   frameBytes: 'required',
   batchEvents: 'required',
   heartbeatMs: 'required',
+  creditBytes: 'optional',
 }
 const OWN: Fields<OwnRun['own']> = {
   batch: 'required',
@@ -231,6 +233,7 @@ const SENDERS: {
   cast: 'both',
   presence: 'both',
   inspect: 'both',
+  credit: 'device',
   ping: 'device',
   heartbeat: 'relay',
   goaway: 'relay',

@@ -172,6 +172,40 @@ describe('useEvent', () => {
     await expect.poll(() => heard).toEqual([1, 2, 3])
   })
 
+  it('keeps its subscription, and what a policy knows, while the policy is the same object', async () => {
+    const bus = open({ log: false })
+    const policyOf = () => {
+      const calls = { count: 0, self: {} }
+      // What is no JSON value must not matter.
+      calls.self = calls
+      return {
+        calls,
+        execute: async <T,>(run: () => T | PromiseLike<T>) => {
+          calls.count += 1
+          return run()
+        },
+      }
+    }
+    function Listener({ policy }: { policy: ReturnType<typeof policyOf> }) {
+      useEvent<Shop>('cart.added', () => {}, { policy, retry: { attempts: 2 } })
+      return null
+    }
+    const listener = (policy: ReturnType<typeof policyOf>) => (
+      <BusProvider bus={bus}>
+        <Listener policy={policy} />
+      </BusProvider>
+    )
+    const [one, two] = [policyOf(), policyOf()]
+    const { render } = await mount(listener(one))
+    const [first] = bus.stats().subscriptions
+    await render(listener(one))
+    expect(bus.stats().subscriptions[0]?.id).toBe(first?.id)
+    await bus.publish('cart.added', 1, { until: 'handled' })
+    await render(listener(two))
+    await bus.publish('cart.added', 2, { until: 'handled' })
+    expect([one.calls.count, two.calls.count]).toEqual([1, 1])
+  })
+
   it('ends with its signal', async () => {
     const bus = open()
     const ended = new AbortController()

@@ -30,7 +30,7 @@ beforeEach(async () => {
     decode: decodeValue,
     now: () => 0,
     report: () => {},
-    context: (event, subscription, delivery) => handlers.context(event, subscription, delivery),
+    context: (subscription, delivery) => handlers.context(subscription, delivery),
   })
 })
 

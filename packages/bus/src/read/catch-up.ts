@@ -140,7 +140,8 @@ export class CatchUp {
           if (!opened) continue
           deliver({ event: opened, origin: this.#originOf(event), replaying: true })
           // The log is the buffer: nothing that is read from it is lost by being read too fast.
-          await room?.()
+          const full = room?.()
+          if (full) await full
         }
       }
       await this.#drain(() => ended() || renewed() || this.#overflowed)
@@ -153,7 +154,8 @@ export class CatchUp {
   /** Hands on what waited, as fast as the handler takes it. */
   async #drain(isOver: () => boolean): Promise<void> {
     for (;;) {
-      await this.#options.room?.()
+      const full = this.#options.room?.()
+      if (full) await full
       const next = isOver() ? undefined : this.#waiting?.shift()
       if (!next) return
       this.#deliver([next])

@@ -168,8 +168,9 @@ export class Outgoing {
       term,
       ...(indexes && { indexes }),
     }
-    send(encodePublish(frame, headers, data))
+    // Told before it is done: by when it left, and came, clocks are compared.
     taps.tap?.sent(batch, headers, headers.length + data.length, indexes)
+    send(encodePublish(frame, headers, data))
   }
 }
 

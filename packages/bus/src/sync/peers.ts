@@ -216,8 +216,10 @@ export class Peers implements PeerContexts {
     if (!this.#link || this.#logId === undefined) return
     if (record) {
       const frame = { frame: 'batch', log: this.#logId, prefix: this.#prefix, prev } as const
-      this.#transmit(encodeEvents(frame, record.headers, record.data))
+      const text = encodeEvents(frame, record.headers, record.data)
+      // Told before it is done: whoever gets it may be quicker than who tells.
       this.#taps.tap?.posted('tabs', batch.persisted, record.headers.length + record.data.length)
+      this.#transmit(text)
     }
     if (batch.casts.length > 0) {
       let headers = '['
@@ -227,8 +229,9 @@ export class Peers implements PeerContexts {
         headers += i === 0 ? headerText : `,${headerText}`
         data += i === 0 ? dataText : `\n${dataText}`
       }
-      this.#transmit(encodeEvents({ frame: 'cast', log: this.#logId }, `${headers}]`, data))
+      const text = encodeEvents({ frame: 'cast', log: this.#logId }, `${headers}]`, data)
       this.#taps.tap?.posted('tabs', batch.casts, headers.length + data.length)
+      this.#transmit(text)
     }
   }
 

@@ -19,6 +19,7 @@ import {
 import type { Gate } from '../inspect/tap.ts'
 import type { RelayAddress, RelayConnection } from '../links/link.ts'
 import type { LogState } from '../log/log.ts'
+import { Credits } from '../protocol/credits.ts'
 import {
   type BatchRef,
   type HelloFrame,
@@ -75,6 +76,7 @@ export class Session implements RelaySession {
   /** What the relay was told of them. */
   #toldPresent = ''
   #pinged: number | undefined
+  #credits = new Credits()
   #heard = 0
   #stopHeartbeat: (() => void) | undefined
   #stopRenewal: (() => void) | undefined
@@ -223,13 +225,25 @@ export class Session implements RelaySession {
     this.#heard = this.#options.platform.monotonic()
     try {
       const decoded = decodeFrame(text)
-      if (decoded) this.#take(decoded.frame as RelayFrame, decoded.data)
+      if (!decoded) return
+      const frame = decoded.frame as RelayFrame
+      this.#take(frame, decoded.data)
+      const bytes = this.#credits.took(frame, text)
+      if (bytes !== undefined) this.#credit(bytes)
     } catch (error) {
       this.#options.events.report(
         toBusError(error, 'bad_frame', 'a frame of the relay could not be read'),
       )
       this.#again()
     }
+  }
+
+  /** Said when all that came before is in the log: a relay sends as fast as that goes. */
+  #credit(bytes: number): void {
+    const round = this.#round
+    this.#incoming.after(async () => {
+      if (round === this.#round) this.#send(encodeFrame({ frame: 'credit', bytes }))
+    })
   }
 
   #take(frame: RelayFrame, data: readonly string[]): void {
@@ -450,6 +464,7 @@ export class Session implements RelaySession {
     this.#options.taps.rights = undefined
     this.#toldPresent = ''
     this.#pinged = undefined
+    this.#credits = new Credits()
     this.#stopHeartbeat?.()
     this.#stopHeartbeat = undefined
     this.#stopRenewal?.()

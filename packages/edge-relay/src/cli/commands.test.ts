@@ -1,27 +1,30 @@
 /** The commands for a room, each in a process of its own against a relay in another. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { readdir, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createRelay } from '../relay.ts'
 import { type RelayServer, serve } from '../runtimes/node.ts'
+import { Commands } from '../testing/cli-run.ts'
 
-const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url))
-const running = new Set<ChildProcess>()
 const servers: RelayServer[] = []
+let commands: Commands
 let folder = ''
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'relay-commands-'))
+  commands = await Commands.open()
+  folder = commands.folder
 })
 afterEach(async () => {
-  for (const child of running) child.kill('SIGKILL')
+  commands.end()
   await Promise.all(servers.splice(0).map((server) => server.close()))
 })
-afterAll(() => rm(folder, { recursive: true, force: true }))
+afterAll(() => commands.close())
+
+const command = (...given: Parameters<Commands['start']>) => commands.start(...given)
+const done = (...given: Parameters<Commands['done']>) => commands.done(...given)
+const fails = (...given: Parameters<Commands['fails']>) => commands.fails(...given)
 
 async function start(port = 0): Promise<RelayServer> {
   const auth = (token: string | undefined) =>
@@ -36,54 +39,6 @@ async function start(port = 0): Promise<RelayServer> {
   )
   servers.push(server)
   return server
-}
-
-interface Run {
-  readonly child: ChildProcess
-  readonly seen: { out: string; error: string }
-  readonly exited: Promise<number | null>
-  lines(): unknown[]
-}
-
-function command(url: string, args: readonly string[], { token = 'good', input = '' } = {}): Run {
-  const child = spawn(process.execPath, [MAIN, ...args], {
-    cwd: folder,
-    env: { ...process.env, CROSSTOWN_URL: url, CROSSTOWN_ROOM: 'r', CROSSTOWN_TOKEN: token },
-  })
-  running.add(child)
-  child.stdin.end(input)
-  const seen = { out: '', error: '' }
-  child.stdout.on('data', (chunk) => (seen.out += String(chunk)))
-  child.stderr.on('data', (chunk) => (seen.error += String(chunk)))
-  const exited = once(child, 'close').then(([code]) => {
-    running.delete(child)
-    return code as number | null
-  })
-  const lines = () =>
-    seen.out
-      .split('\n')
-      .filter(Boolean)
-      .map((line) => JSON.parse(line) as unknown)
-  return { child, seen, exited, lines }
-}
-
-/** Runs a command to its end, which must be a good one. */
-async function done(url: string, args: readonly string[], options = {}): Promise<unknown[]> {
-  const run = command(url, args, options)
-  const code = await run.exited
-  expect([code, run.seen.error.includes('crosstown-relay:')]).toEqual([0, false])
-  return run.lines()
-}
-
-async function fails(
-  url: string,
-  args: readonly string[],
-  options = {},
-): Promise<[number | null, string]> {
-  const run = command(url, args, options)
-  const code = await run.exited
-  expect(run.seen.error).toMatch(/^crosstown-relay: [^\n]+\n$/)
-  return [code, run.seen.error]
 }
 
 const HEADERS = { authorization: 'Bearer good', 'content-type': 'application/json' }

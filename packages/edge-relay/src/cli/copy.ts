@@ -6,7 +6,11 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { BusError, envelopeOf, MAX_BATCH_EVENTS, utf8Length } from '@crosstown/bus/protocol'
 import { Command } from 'commander'
-import { CLOUD_EVENTS } from '../http/cloud-events.ts'
+import type { PostedEvent } from '../commands.ts'
+import { CLOUD_EVENT, CLOUD_EVENTS, cloudEventsIn } from '../http/cloud-events.ts'
+import { postCloudEvents } from '../http/publish.ts'
+import { faultOf } from '../judge.ts'
+import { DEFAULT_LIMITS } from '../limits.ts'
 import { Progress, writeLine } from './output.ts'
 import { aboutRoom, Target, type TargetFlags } from './target.ts'
 
@@ -58,13 +62,13 @@ async function exportTo(
   target: Target,
   write: (line: string) => Promise<unknown>,
 ): Promise<number> {
-  const { events: total } = (await (await target.fetch('/stats')).json()) as { events: number }
+  const { events: total } = (await target.json('/stats')) as { events: number }
   const progress = new Progress('events')
   let path: string | undefined = `/events?limit=${MAX_BATCH_EVENTS}`
   let done = 0
   while (path !== undefined) {
     const response: Response = await target.fetch(path, { headers: { accept: CLOUD_EVENTS } })
-    for (const event of (await response.json()) as unknown[]) {
+    for (const event of (await target.jsonOf(response)) as unknown[]) {
       await write(JSON.stringify(event))
       done += 1
     }
@@ -91,7 +95,10 @@ async function importFile(given: string, flags: TargetFlags): Promise<void> {
     if (folder !== undefined) await writeFile(file, process.stdin)
     // All of it is looked at before any of it is published.
     let total = 0
-    for await (const _ of eventsIn(file)) total += 1
+    for await (const { line, number } of eventsIn(file)) {
+      await check(line, number)
+      total += 1
+    }
     const [done, had] = await publishAll(target, file, total)
     process.stderr.write(`${done} events published, ${had} the room had already\n`)
   } finally {
@@ -105,17 +112,23 @@ async function publishAll(target: Target, file: string, total: number): Promise<
   const before = await eventsOf(target)
   const flush = async (): Promise<void> => {
     if (batch.length === 0) return
-    await target.fetch('/events', {
-      method: 'POST',
-      headers: { 'content-type': CLOUD_EVENTS },
-      body: `[${batch.join(',')}]`,
-    })
+    try {
+      await target.json('/events', {
+        method: 'POST',
+        headers: { 'content-type': CLOUD_EVENTS },
+        body: `[${batch.join(',')}]`,
+      })
+    } catch (error) {
+      if (!(error instanceof BusError) || sent === 0) throw error
+      const far = `${sent} of ${total} events were published, and to import the file again does no harm`
+      throw new BusError(error.code, `${error.message}; ${far}`, { cause: error })
+    }
     sent += batch.length
     progress.to(sent, total)
     batch = []
     bytes = 0
   }
-  for await (const line of eventsIn(file)) {
+  for await (const { line } of eventsIn(file)) {
     const length = utf8Length(line) + 1
     if (batch.length === MAX_BATCH_EVENTS || bytes + length > REQUEST_BYTES) await flush()
     batch.push(line)
@@ -129,7 +142,7 @@ async function publishAll(target: Target, file: string, total: number): Promise<
 
 async function eventsOf(target: Target): Promise<number> {
   try {
-    const { events } = (await (await target.fetch('/stats')).json()) as { events: number }
+    const { events } = (await target.json('/stats')) as { events: number }
     return events
   } catch (error) {
     if ((error as { code?: unknown }).code === 'not_found') return 0
@@ -137,8 +150,14 @@ async function eventsOf(target: Target): Promise<number> {
   }
 }
 
-/** The events of a file, each as a text. @throws {BusError} invalid_options, with the line */
-async function* eventsIn(file: string): AsyncGenerator<string> {
+/** An event of a file, as the text to publish, and the line it stands in. */
+interface Line {
+  readonly line: string
+  readonly number: number
+}
+
+/** The events of a file. @throws {BusError} invalid_options, with the line */
+async function* eventsIn(file: string): AsyncGenerator<Line> {
   const lines = createInterface({
     input: createReadStream(file),
     crlfDelay: Number.POSITIVE_INFINITY,
@@ -147,7 +166,7 @@ async function* eventsIn(file: string): AsyncGenerator<string> {
   try {
     for await (const line of lines) {
       number += 1
-      if (line.trim() !== '') yield checked(line, number)
+      if (line.trim() !== '') yield { line: toPublish(line, number), number }
     }
   } catch (cause) {
     if (cause instanceof BusError) throw cause
@@ -155,16 +174,17 @@ async function* eventsIn(file: string): AsyncGenerator<string> {
   }
 }
 
-function checked(line: string, number: number): string {
-  const wrong = (what: string, cause: unknown): BusError =>
-    new BusError('invalid_options', `line ${number} ${what}; nothing of the file was published`, {
-      cause,
-    })
+function wrong(number: number, what: string, cause: unknown): BusError {
+  const text = `line ${number} ${what}; nothing of the file was published`
+  return new BusError('invalid_options', text, { cause })
+}
+
+function toPublish(line: string, number: number): string {
   let event: Record<string, unknown>
   try {
     event = JSON.parse(line) as Record<string, unknown>
   } catch (cause) {
-    throw wrong('is not JSON', cause)
+    throw wrong(number, 'is not JSON', cause)
   }
   try {
     const { id, correlationId } = envelopeOf(event)
@@ -173,6 +193,25 @@ function checked(line: string, number: number): string {
       ? JSON.stringify({ ...event, correlationid: event['eventid'] ?? id })
       : line
   } catch (cause) {
-    throw wrong(`is ${cause instanceof Error ? cause.message : 'no CloudEvent'}`, cause)
+    throw wrong(number, `is ${cause instanceof Error ? cause.message : 'no CloudEvent'}`, cause)
   }
+}
+
+/**
+ * Looks at an event as a relay does that takes all types, so that no line is found to be wrong when
+ * others are published already.
+ */
+async function check(line: string, number: number): Promise<void> {
+  const { nesting } = DEFAULT_LIMITS
+  let code: string | undefined
+  try {
+    const { posts } = cloudEventsIn(CLOUD_EVENT, new TextEncoder().encode(line), {}, nesting)
+    const nobody = { subject: '', time: 0 }
+    const [event] = await postCloudEvents(posts, false, 1, nobody, async () => '')
+    const { header, data } = event as PostedEvent
+    code = faultOf(header, JSON.stringify(header), data, () => true, nesting)
+  } catch (cause) {
+    throw wrong(number, `is refused: ${cause instanceof Error ? cause.message : cause}`, cause)
+  }
+  if (code !== undefined) throw wrong(number, `is refused: ${code}`, undefined)
 }

@@ -93,6 +93,36 @@ describe('crosstown-relay serve', () => {
     expect(await exited).toBe(0)
   })
 
+  it('takes limits by name, a hook beside the auth function, and how many proxies there are', async () => {
+    const source = `
+      export default (token) => ({ subject: token, rights: { publish: ['**'], subscribe: ['**'] } })
+      export const authorize = ({ action, type }) => action !== 'publish' || type !== 'a.secret'
+    `
+    await writeFile(join(folder, 'hook.mjs'), source)
+    const limits = ['--limit', 'addressRequests=1', '--limit', 'nesting=20', '--trust-proxy', '1']
+    const { child, exited, listening } = run(
+      ...['serve', '--port', '0', '--auth', './hook.mjs', ...limits],
+    )
+    const url = `${await listening()}/rooms/r/events`
+    const post = async (event: unknown, address: string) => {
+      const headers = {
+        authorization: 'Bearer ann',
+        'content-type': 'application/json',
+        'x-forwarded-for': address,
+      }
+      return (await fetch(url, { method: 'POST', headers, body: JSON.stringify(event) })).status
+    }
+    expect(await post({ type: 'a.b' }, '203.0.113.1')).toBe(201)
+    expect(await post({ type: 'a.secret' }, '203.0.113.1')).toBe(403)
+    const deep = JSON.parse('['.repeat(21) + ']'.repeat(21)) as unknown
+    expect(await post({ type: 'a.b', data: deep }, '203.0.113.1')).toBe(400)
+    let status = 0
+    while (status !== 429) status = await post({ type: 'a.b' }, '203.0.113.2')
+    expect(await post({ type: 'a.b' }, '203.0.113.3')).toBe(201)
+    child.kill('SIGTERM')
+    expect(await exited).toBe(0)
+  })
+
   it('keeps of a room what it was told to keep', async () => {
     const { child, exited, listening } = run('serve', '--port', '0', '--room-events', '2')
     const url = `${await listening()}/rooms/r/events`
@@ -192,6 +222,10 @@ describe('crosstown-relay serve', () => {
     ['a host others can reach, without auth', ['--host', '0.0.0.0'], /auth/],
     ['an auth module that is not there', ['--auth', './missing.mjs'], /missing\.mjs/],
     ['a number of days that is none', ['--room-days', '0'], /whole number/],
+    ['a limit that is none', ['--limit', 'speed=1'], /use one of .*connections/],
+    ['a limit without a number', ['--limit', 'connections'], /whole number/],
+    ['a limit that makes no sense', ['--limit', 'nesting=1'], /nesting is at least/],
+    ['proxies that are no number', ['--trust-proxy', 'all'], /whole number/],
     ['a log format that is none', ['--log', 'xml'], /json, text/],
     ['a retention that is not there', ['--retention', './none.json'], /none\.json/],
     ['metrics for whoever', ['--metrics', 'all'], /token:/],

@@ -54,7 +54,7 @@ export function replayCommand(): Command {
 export function statsCommand(): Command {
   return aboutRoom(new Command('stats').description('write what the room holds, as JSON')).action(
     async (flags: TargetFlags) => {
-      const stats: unknown = await (await new Target(flags).fetch('/stats')).json()
+      const stats = await new Target(flags).json('/stats')
       await writeLine(JSON.stringify(stats, null, process.stdout.isTTY ? 2 : undefined))
     },
   )
@@ -126,6 +126,8 @@ async function follow(
     },
     signal,
   })
+  if (!response.headers.get('content-type')?.startsWith('text/event-stream'))
+    throw target.notRelay('no event stream')
   reader.opened = true
   const messages: EventSourceMessage[] = []
   const parser = createParser({
@@ -179,7 +181,7 @@ async function replay(patterns: readonly string[] = [], flags: ReplayFlags): Pro
   let before: number | undefined
   for (;;) {
     query.set('limit', String(Math.min(PAGE, limit - done)))
-    const page = (await (await target.fetch(`/events?${query}`)).json()) as Page
+    const page = (await target.json(`/events?${query}`)) as Page
     for (const event of page.events) {
       if (speed !== undefined && before !== undefined)
         await wait(Math.max(0, event.time - before) / speed)

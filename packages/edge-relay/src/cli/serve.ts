@@ -4,11 +4,12 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { BusError } from '@crosstown/bus/protocol'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import type { Auth } from '../auth.ts'
+import type { Authorize } from '../authorize.ts'
 import type { MetricsAccess } from '../http/metrics.ts'
 import type { RoomRetention } from '../keeping.ts'
 import { DEFAULT_LIMITS } from '../limits.ts'
 import { LOG_LEVELS, type LogFormat, type LogLevel, type LogSink, logLine } from '../log.ts'
-import { createRelay, type Relay } from '../relay.ts'
+import { createRelay, type Relay, type RelayOptions } from '../relay.ts'
 import type { RelayServer, ServeOptions } from '../runtimes/server.ts'
 import type { Store } from '../stores/store.ts'
 import { tokenIn } from './target.ts'
@@ -48,7 +49,10 @@ export function serveCommand(): Command {
         .env('CROSSTOWN_ORIGINS')
         .argParser(parseList),
     )
-    .option('--auth <file>', 'module whose default export is the auth function')
+    .option(
+      '--auth <file>',
+      'module whose default export is the auth function, and `authorize` the hook beside it',
+    )
     .addOption(
       new Option('--log <format>', 'what happens, as lines of json or text').choices([
         'json',
@@ -104,7 +108,7 @@ async function run(flags: ServeFlags): Promise<void> {
       ...(roomEvents !== undefined && { roomEvents }),
       ...(roomBytes !== undefined && { roomBytes }),
     },
-    ...(auth !== undefined && { auth: await loadAuth(auth) }),
+    ...(auth !== undefined && (await loadAuth(auth))),
     ...(origins && { origins }),
     ...(flags.trustProxy !== undefined && { trustProxy: flags.trustProxy }),
     ...(inspector && { inspector }),
@@ -196,19 +200,26 @@ async function openStore(spec: string): Promise<Store> {
   throw new BusError('invalid_options', `--store ${spec}: use memory, or sqlite:./events.db`)
 }
 
-async function loadAuth(file: string): Promise<Auth> {
-  let module: { default?: unknown }
+async function loadAuth(file: string): Promise<Pick<RelayOptions, 'auth' | 'authorize'>> {
+  let module: { default?: unknown; authorize?: unknown }
   try {
-    module = (await import(pathToFileURL(resolve(file)).href)) as { default?: unknown }
+    module = (await import(pathToFileURL(resolve(file)).href)) as typeof module
   } catch (cause) {
     const what = cause instanceof Error ? cause.message.split('\n')[0] : String(cause)
     throw new BusError('invalid_options', `--auth ${file} cannot be loaded: ${what}`, { cause })
   }
-  if (typeof module.default === 'function') return module.default as Auth
-  throw new BusError(
-    'invalid_options',
-    `--auth ${file}: its default export must be the auth function`,
-  )
+  const { default: auth, authorize } = module
+  const isHook = authorize === undefined || typeof authorize === 'function'
+  if (typeof auth !== 'function' || !isHook) {
+    const what = isHook
+      ? 'its default export must be the auth function'
+      : 'authorize must be a function'
+    throw new BusError('invalid_options', `--auth ${file}: ${what}`)
+  }
+  return {
+    auth: auth as Auth,
+    ...(authorize !== undefined && { authorize: authorize as Authorize }),
+  }
 }
 
 function parsePort(text: string): number {

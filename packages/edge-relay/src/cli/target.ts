@@ -1,6 +1,6 @@
 /** Which relay and room a command is about, and requests to it. */
 import { readFileSync } from 'node:fs'
-import { BusError, type BusErrorCode, isErrorCode, isRoom } from '@crosstown/bus/protocol'
+import { BusError, isErrorCode, isRoom } from '@crosstown/bus/protocol'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 
 /** The flags that all commands share. */
@@ -72,7 +72,49 @@ export class Target {
       })
     }
     if (response.ok) return response
-    throw await refusalOf(response, this.#url)
+    throw await this.#refusalOf(response)
+  }
+
+  /**
+   * What the relay answers, as JSON.
+   *
+   * @throws {BusError} as of `fetch`; unavailable where the answer breaks off, not_found where it is none
+   * of a relay
+   */
+  async json(path: string, init?: RequestInit): Promise<unknown> {
+    return this.jsonOf(await this.fetch(path, init))
+  }
+
+  /** The same of an answer whose headers were read. */
+  async jsonOf(response: Response): Promise<unknown> {
+    let text: string
+    try {
+      text = await response.text()
+    } catch (cause) {
+      const what = `the answer of ${this.#url} broke off: ${reasonOf(cause)}`
+      throw new BusError('unavailable', what, { cause })
+    }
+    try {
+      return JSON.parse(text) as unknown
+    } catch (cause) {
+      throw this.notRelay('no JSON', cause)
+    }
+  }
+
+  async #refusalOf(response: Response): Promise<BusError> {
+    const { status } = response
+    const body = (await response.json().catch(() => undefined)) as
+      | { error?: { code?: unknown; message?: unknown } }
+      | undefined
+    const { code, message } = body?.error ?? {}
+    if (isErrorCode(code)) return new BusError(code, `the relay says: ${String(message)} (${code})`)
+    if (status >= 500) return new BusError('unavailable', `${this.#url} answers ${status}`)
+    return this.notRelay(String(status))
+  }
+
+  /** Whoever is there is none of ours. */
+  notRelay(what: string, cause?: unknown): BusError {
+    return new BusError('not_found', `${this.#url} answers ${what}: is it a relay?`, { cause })
   }
 }
 
@@ -85,17 +127,6 @@ export function tokenIn(file: string, flag: string): string {
       cause,
     })
   }
-}
-
-async function refusalOf(response: Response, url: string): Promise<BusError> {
-  const { status } = response
-  const body = (await response.json().catch(() => undefined)) as
-    | { error?: { code?: unknown; message?: unknown } }
-    | undefined
-  const { code, message } = body?.error ?? {}
-  if (isErrorCode(code)) return new BusError(code, `the relay says: ${String(message)} (${code})`)
-  const what: BusErrorCode = status >= 500 ? 'unavailable' : 'not_found'
-  return new BusError(what, `${url} answers ${status}: is it a relay?`)
 }
 
 function reasonOf(error: unknown): string {

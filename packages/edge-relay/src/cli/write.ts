@@ -49,12 +49,11 @@ async function publish(type: string, data: string | undefined, flags: PublishFla
       : [{ ...common, type: typeOf(type), ...(id !== undefined && { id }), ...dataOf(data) }]
   if (events.length === 0) throw new BusError('invalid_options', 'standard input has no event')
   const target = new Target(flags)
-  const response = await target.fetch('/events', {
+  const answer = (await target.json('/events', {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(events),
-  })
-  const answer = (await response.json()) as { events: unknown[] }
+  })) as { events: unknown[] }
   for (const event of answer.events) await writeLine(JSON.stringify(event))
 }
 

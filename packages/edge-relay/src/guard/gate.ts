@@ -70,6 +70,10 @@ export class Gate {
    */
   enter(address: string | undefined): () => void {
     this.check(address)
+    return this.#count(address)
+  }
+
+  #count(address: string | undefined): () => void {
     this.#connections += 1
     if (address !== undefined) this.#open.set(address, (this.#open.get(address) ?? 0) + 1)
     let inside = true
@@ -97,15 +101,12 @@ export class Gate {
       socket.close(BUS_ERROR_CODES[code], code)
       return { onMessage() {}, onClose() {}, onDrain() {} }
     }
-    const events = open()
-    return {
-      onMessage: (message) => events.onMessage(message),
-      onClose: () => {
-        leave()
-        events.onClose()
-      },
-      onDrain: () => events.onDrain(),
-    }
+    return passing(open(), leave)
+  }
+
+  /** Takes in one who was inside before this object was there. */
+  resume(address: string | undefined, events: SocketEvents): SocketEvents {
+    return passing(events, this.#count(address))
   }
 
   /** Makes room for an address: those whose buckets are full say nothing, else the quietest goes. */
@@ -114,5 +115,19 @@ export class Gate {
       if (!bucket.isFull(nowMs) && this.#requests.size < MAX_ADDRESSES) return
       this.#requests.delete(address)
     }
+  }
+}
+
+function passing(events: SocketEvents, leave: () => void): SocketEvents {
+  return {
+    get snapshot() {
+      return events.snapshot
+    },
+    onMessage: (message) => events.onMessage(message),
+    onClose: () => {
+      leave()
+      events.onClose()
+    },
+    onDrain: () => events.onDrain(),
   }
 }

@@ -114,6 +114,9 @@ export const newEvents: (most: number) => z.ZodType<NewEvent[]> = memo((most) =>
     .max(most, { error: `at most ${most} events in one request` }),
 )
 
+/** Patterns of one read. */
+const MAX_TYPES = 100
+
 /** The parameters that choose events. */
 export interface Filters {
   readonly type: string[]
@@ -135,6 +138,8 @@ type Parameters<P> = { readonly [K in keyof P]-?: z.ZodType<P[K]> }
 export const streamParameters: Parameters<Filters> = {
   type: z
     .array(Pattern)
+    // Each event of a room may be held against each of them.
+    .max(MAX_TYPES, { error: `give at most ${MAX_TYPES} types` })
     .default([])
     .meta({ description: 'Events of these types; may be repeated.' }),
   stream: HeaderText.optional().meta({ description: 'Events of this stream.' }),

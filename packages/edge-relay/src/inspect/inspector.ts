@@ -123,6 +123,16 @@ export class Inspector implements RoomInspector, SocketEvents {
     }
   }
 
+  /** Whether it was not told yet that it may be here. */
+  get waiting(): boolean {
+    return this.#state === 'waiting' || this.#state === 'joining'
+  }
+
+  /** A room that is inspected has always something to do. */
+  get dueMs(): number {
+    return Number.NEGATIVE_INFINITY
+  }
+
   /** Ends the connection if its token is one that was called back. */
   revoke(isRevoked: (identity: Identity) => boolean): boolean {
     if (this.#state === 'closed' || !this.#identity || !isRevoked(this.#identity)) return false

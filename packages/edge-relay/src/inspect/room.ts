@@ -106,6 +106,11 @@ export class RoomInspection {
     return true
   }
 
+  /** Whether somebody inspects, or may come back to it. */
+  get active(): boolean {
+    return this.#inspectors.size > 0 || this.#sessions.size > 0
+  }
+
   /** Number of devices that are connected. */
   get devices(): number {
     return this.#devices.size

@@ -1,19 +1,11 @@
 /** The relay on Cloudflare: a Worker that finds the room, and a Durable Object that is it. */
-import { BUS_ERROR_CODES, BusError, isRoom } from '@crosstown/bus/protocol'
-import type { Admission } from '../connection.ts'
+import { BusError, isRoom } from '@crosstown/bus/protocol'
 import { answerOutside } from '../http/outside.ts'
 import { jwtAuth } from '../jwt.ts'
-import { createRelay, type Relay, type RelayOptions } from '../relay.ts'
-import type { Socket, SocketEvents } from '../socket.ts'
-import { type DurableObjectStorageLike, durableObjectStore } from '../stores/durable-object.ts'
-import { protocolOf } from './server.ts'
+import type { RelayOptions } from '../relay.ts'
+import { type DurableObjectContext, DurableRoom, type RoomObject } from './durable-room.ts'
 
-/** Of the context of a Durable Object, what is used here. */
-export interface DurableObjectContext {
-  readonly storage: DurableObjectStorageLike
-  acceptWebSocket(socket: WebSocket): void
-  getWebSockets(): WebSocket[]
-}
+export type { DurableObjectContext, RoomObject } from './durable-room.ts'
 
 /** The namespace of Durable Objects that a Worker is bound to. */
 export interface RoomNamespace {
@@ -25,14 +17,6 @@ export interface RoomNamespace {
 export interface CloudflareRelay<Env> {
   readonly worker: { fetch(request: Request, env: Env): Promise<Response> }
   readonly Room: new (context: DurableObjectContext, env: Env) => RoomObject
-}
-
-/** A room, as the runtime calls it. */
-export interface RoomObject {
-  fetch(request: Request): Promise<Response>
-  webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void
-  webSocketClose(socket: WebSocket, code: number, reason: string): void
-  webSocketError(socket: WebSocket): void
 }
 
 /**
@@ -78,104 +62,6 @@ export function cloudflareRelay<Env extends object>(
       }
     },
   }
-}
-
-/** One room's relay. */
-class DurableRoom implements RoomObject {
-  readonly #context: DurableObjectContext
-  readonly #relay: Relay
-  readonly #sockets = new Map<WebSocket, DurableSocket>()
-
-  constructor(context: DurableObjectContext, options: Omit<RelayOptions, 'store'>) {
-    this.#context = context
-    this.#relay = createRelay({ ...options, store: durableObjectStore(context.storage) })
-    // Connections of an object that was here before: their devices come back, and are told at once.
-    for (const socket of context.getWebSockets()) sendBack(socket)
-  }
-
-  async fetch(request: Request): Promise<Response> {
-    return this.#relay.fetch(request, {
-      // Cloudflare says it, whatever the request says: no proxy stands between.
-      address: request.headers.get('cf-connecting-ip') ?? undefined,
-      upgrade: (admission) => this.#upgrade(admission),
-    })
-  }
-
-  webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
-    this.#sockets.get(socket)?.events?.onMessage(message)
-  }
-
-  webSocketClose(socket: WebSocket, code: number, reason: string): void {
-    // The other side's close is answered by hand here.
-    close(socket, code === 1005 || code === 1006 ? 1000 : code, reason)
-    this.#left(socket)
-  }
-
-  webSocketError(socket: WebSocket): void {
-    this.#left(socket)
-  }
-
-  #upgrade(admission: Admission): Response {
-    const { WebSocketPair } = globalThis as unknown as {
-      WebSocketPair: new () => [WebSocket, WebSocket]
-    }
-    const pair = new WebSocketPair()
-    const [client, server] = [pair[0], pair[1]]
-    this.#context.acceptWebSocket(server)
-    const socket = new DurableSocket(server, () => this.#left(server))
-    this.#sockets.set(server, socket)
-    socket.events = this.#relay.accept(socket, admission)
-    return new Response(null, {
-      status: 101,
-      headers: { 'Sec-WebSocket-Protocol': protocolOf(admission) },
-      webSocket: client,
-    } as ResponseInit)
-  }
-
-  #left(server: WebSocket): void {
-    const socket = this.#sockets.get(server)
-    if (!this.#sockets.delete(server)) return
-    socket?.events?.onClose()
-  }
-}
-
-class DurableSocket implements Socket {
-  events: SocketEvents | undefined
-  readonly #socket: WebSocket
-  readonly #closed: () => void
-
-  constructor(socket: WebSocket, closed: () => void) {
-    this.#socket = socket
-    this.#closed = closed
-  }
-
-  /** The runtime keeps what it was handed and does not tell how much that is. */
-  readonly bufferedAmount = 0
-
-  send(text: string): void {
-    try {
-      this.#socket.send(text)
-    } catch {
-      // It is closed already; that is told, too.
-    }
-  }
-
-  close(code: number, reason: string): void {
-    close(this.#socket, code, reason)
-    this.#closed()
-  }
-}
-
-function close(socket: WebSocket, code: number, reason: string): void {
-  try {
-    socket.close(code, reason)
-  } catch {
-    // It is closed already, or by a code that one must not answer with.
-  }
-}
-
-function sendBack(socket: WebSocket): void {
-  close(socket, BUS_ERROR_CODES.going_away, 'going_away')
 }
 
 function refusal(status: number, code: string, message: string): Response {

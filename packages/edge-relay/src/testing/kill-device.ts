@@ -50,6 +50,8 @@ export class KillDevice {
       onGap: (gap) => this.failures.push(gap),
     })
     this.ended = this.bus.once('load.ended')
+    // Of a run that failed nobody waits for it.
+    this.ended.catch(() => {})
   }
 
   /** Publishes in bursts, one after the other is in its log, until it is told to stop. */

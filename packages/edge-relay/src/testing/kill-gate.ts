@@ -20,6 +20,8 @@ export class Gate {
   readonly #passing: Passing
   readonly #pairs = new Set<readonly [Socket, Socket]>()
   #port: number | undefined
+  #turn: Promise<void> = Promise.resolve()
+  #held = false
 
   static async open(passing: Passing): Promise<Gate> {
     const server = createServer()
@@ -46,6 +48,25 @@ export class Gate {
     for (const pair of this.#pairs) for (const socket of pair) socket.destroy()
   }
 
+  /** From when this resolves nothing reaches the relay, and nobody comes, until it is called. */
+  async hold(): Promise<() => void> {
+    const coming = this.#turn
+    let release = (): void => {}
+    const released = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    this.#turn = coming.then(() => released)
+    // Who is about to come is let in.
+    await coming
+    this.#held = true
+    for (const [device] of this.#pairs) device.pause()
+    return () => {
+      this.#held = false
+      for (const [device] of this.#pairs) device.resume()
+      release()
+    }
+  }
+
   async close(): Promise<void> {
     const closed = once(this.#server, 'close')
     this.#server.close()
@@ -53,27 +74,38 @@ export class Gate {
     await closed
   }
 
+  /** One after the other: workerd does not put a room out of memory that several opened at once. */
   #take(device: Socket): void {
-    if (this.#port === undefined) {
+    device.on('error', () => {})
+    this.#turn = this.#turn.then(() => this.#connect(device))
+  }
+
+  /** Resolves when the relay has answered, or nobody waits for that any more. */
+  #connect(device: Socket): Promise<void> {
+    if (this.#port === undefined || device.destroyed) {
       device.destroy()
-      return
+      return Promise.resolve()
     }
     const relay = connect(this.#port, '127.0.0.1')
     const pair = [device, relay] as const
     this.#pairs.add(pair)
     device.setNoDelay()
     relay.setNoDelay()
-    const end = (): void => {
-      if (!this.#pairs.delete(pair)) return
-      device.destroy()
-      relay.destroy()
-    }
     device.once('data', (request: Buffer) => {
       relay.write(withoutExtensions(request))
       this.#pass(device, relay, (chunk) => this.#passing.up(chunk))
     })
     this.#pass(relay, device, (chunk) => this.#passing.down(chunk))
-    for (const socket of pair) socket.on('close', end).on('error', end)
+    return new Promise((resolve) => {
+      const end = (): void => {
+        this.#pairs.delete(pair)
+        device.destroy()
+        relay.destroy()
+        resolve()
+      }
+      for (const socket of pair) socket.on('close', end).on('error', end)
+      relay.once('data', () => resolve())
+    })
   }
 
   #pass(from: Socket, to: Socket, look: (chunk: Buffer) => void): void {
@@ -81,7 +113,7 @@ export class Gate {
       look(chunk)
       if (!to.destroyed && !to.write(chunk)) {
         from.pause()
-        to.once('drain', () => from.resume())
+        to.once('drain', () => this.#held || from.resume())
       }
     })
   }

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type KillReport, killRun } from './kill-run.ts'
+import { type Ending, type KillReport, killRun } from './kill-run.ts'
 import { endAll, RUNTIMES } from './relay-process.ts'
 
 const USAGE = 'usage: npm run kill -- <node|deno|bun|workerd> [--times 50] [--seed 1]'
@@ -39,7 +39,8 @@ async function main(): Promise<number> {
     reports.reduce((total, report) => total + of(report), 0)
   const bad = reports.filter(isBad)
   console.log(
-    `${runtime.name}: ${reports.length} runs, ${sum(({ aims }) => aims.length)} kills, ` +
+    `${runtime.name}: ${reports.length} runs, ${sum(endedBy('kill'))} kills, ` +
+      `${sum(endedBy('hibernate', 'close'))} evictions, ` +
       `${sum(({ published }) => published)} events confirmed, ` +
       `${sum(({ confirmedBefore }) => confirmedBefore)} of them before a kill, ` +
       `lost ${sum(({ lost }) => lost)}, doubled ${sum(({ doubled }) => doubled)}, ` +
@@ -50,14 +51,18 @@ async function main(): Promise<number> {
   return bad.length > 0 ? 1 : 0
 }
 
+function endedBy(...endings: Ending[]): (report: KillReport) => number {
+  return ({ strikes }) => strikes.filter(({ by }) => endings.includes(by)).length
+}
+
 function isBad({ lost, doubled, faults }: KillReport): boolean {
   return lost > 0 || doubled > 0 || faults.length > 0
 }
 
 function lineOf(report: KillReport): string {
-  const { seed, aims, published, confirmedBefore, lost, doubled, faults, ms } = report
-  const moments = aims.map(({ at, count }) => `${at} ${count}`).join(', then ')
-  const what = `seed ${seed}: killed at ${moments}; ${confirmedBefore} of ${published} confirmed before`
+  const { seed, strikes, published, confirmedBefore, lost, doubled, faults, ms } = report
+  const moments = strikes.map(({ by, at, count }) => `${by} at ${at} ${count}`).join(', then ')
+  const what = `seed ${seed}: ${moments}; ${confirmedBefore} of ${published} confirmed before`
   const outcome = isBad(report) ? `LOST ${lost}, DOUBLED ${doubled}: ${faults.join('; ')}` : 'whole'
   return `${what}: ${outcome} (${Math.round(ms)} ms)`
 }

@@ -12,15 +12,29 @@ import { KillDevice, type Said, type Seen } from './kill-device.ts'
 import { Gate } from './kill-gate.ts'
 import type { RelayProcessHandle } from './relay-handle.ts'
 import type { Runtime } from './relay-process.ts'
+import type { WorkerHandle } from './worker-process.ts'
 
 const DEVICES = 5
 /** Every so many runs the relay is killed a second time, while the devices come back. */
 const TWICE_EVERY = 3
+/** On workerd in turn. */
+const ENDINGS: readonly Ending[] = ['hibernate', 'kill', 'close']
+
+/**
+ * How it ends: by SIGKILL; or, on workerd, put out of memory as an idle room is, whose sockets stay and
+ * wake it up again, or go with it.
+ */
+export type Ending = 'kill' | 'hibernate' | 'close'
+
+/** One end of a relay, or of its room. */
+export interface Strike extends Aim {
+  readonly by: Ending
+}
 
 /** What became of one run. */
 export interface KillReport {
   readonly seed: number
-  readonly aims: readonly Aim[]
+  readonly strikes: readonly Strike[]
   /** Events published. */
   readonly published: number
   /** Of these, the ones confirmed to their publishers when the relay was killed. */
@@ -85,12 +99,15 @@ class Run {
       relay = await this.#open(gate)
       let stopped = false
       const load = devices.map((device) => device.publishUntil(() => stopped))
-      const aims = aimsOf(this.#seed)
+      const strikes: Strike[] = []
       let confirmed: Seen[] = []
-      for (const aim of aims) {
-        await Promise.race([this.#kill(aim, relay, gate), Promise.all(load)])
+      for (const [i, aim] of aimsOf(this.#seed).entries()) {
+        const wanted = ENDINGS[(this.#seed + i) % ENDINGS.length] as Ending
+        const struck = this.#strike({ ...aim, by: wanted }, relay, gate)
+        const by = await Promise.race([struck, Promise.all(load).then((): Ending => 'kill')])
+        strikes.push({ ...aim, by })
         confirmed = devices.flatMap((device) => [...device.confirmed.values()])
-        relay = await this.#open(gate)
+        if (by === 'kill') relay = await this.#open(gate)
       }
       stopped = true
       await Promise.all(load)
@@ -101,7 +118,7 @@ class Run {
       const own = await Promise.all(devices.map((device) => device.read('device')))
       return {
         seed: this.#seed,
-        aims,
+        strikes,
         published: devices.reduce((sum, { said }) => sum + said.length, 0),
         confirmedBefore: confirmed.length,
         ...judge(devices, confirmed, room, logs, own),
@@ -124,16 +141,41 @@ class Run {
     return relay
   }
 
-  /** Resolves when it is gone. */
-  async #kill(aim: Aim, relay: RelayProcessHandle, gate: Gate): Promise<void> {
-    await new Promise<void>((resolve, reject) => {
-      this.#trigger = new Trigger(aim, this.#store, () => {
-        const gone = relay.end('SIGKILL')
-        gate.cut()
-        gone.then(() => resolve(), reject)
-      })
+  /** Resolves when it is gone, with how. */
+  async #strike({ by, ...aim }: Strike, relay: RelayProcessHandle, gate: Gate): Promise<Ending> {
+    const end = async (): Promise<Ending> => {
+      if (by !== 'kill' && canEvict(relay) && (await evicted(relay, by, gate))) return by
+      const gone = relay.end('SIGKILL')
+      gate.cut()
+      await gone
+      return 'kill'
+    }
+    return new Promise((resolve, reject) => {
+      this.#trigger = new Trigger(aim, this.#store, () => void end().then(resolve, reject))
     })
   }
+}
+
+/** Whether workerd put the room out of memory: some it does not let go of. */
+async function evicted(
+  relay: WorkerHandle,
+  by: 'hibernate' | 'close',
+  gate: Gate,
+): Promise<boolean> {
+  // It does that between two messages only: those to come wait on their way.
+  const release = await gate.hold()
+  try {
+    await relay.evict(by)
+    return true
+  } catch {
+    return false
+  } finally {
+    release()
+  }
+}
+
+function canEvict(relay: RelayProcessHandle): relay is WorkerHandle {
+  return 'evict' in relay
 }
 
 /** All events of the room, in its order, over HTTP. */

@@ -1,5 +1,6 @@
 import {
   BusError,
+  Credits,
   checkOf,
   type Decoded,
   decodeFrame,
@@ -9,6 +10,7 @@ import {
   type HelloFrame,
   type PublishFrame,
   positionOf,
+  type RelayFrame,
   type StreamFrame,
   SUBPROTOCOL,
   startOf,
@@ -24,7 +26,11 @@ type Named<N extends Frame['frame']> = Decoded<Extract<Frame, { frame: N }>>
 export class Probe {
   readonly unread: Decoded<Frame>[] = []
   closed: { readonly code: number; readonly reason: string } | undefined
+  /** Whether it says what it took, where the relay asks for that. */
+  gives = true
   readonly #send: (message: string | Uint8Array) => void
+  readonly #credits = new Credits()
+  #owes: number | undefined
   #wake: (() => void)[] = []
 
   constructor(send: (message: string | Uint8Array) => void) {
@@ -39,10 +45,27 @@ export class Probe {
     this.#send(message)
   }
 
+  /** Says what it took, from now on as it goes. */
+  give(): void {
+    this.gives = true
+    if (this.#owes !== undefined) this.send({ frame: 'credit', bytes: this.#owes })
+    this.#owes = undefined
+  }
+
+  /** Resolves when something comes, or it is closed. */
+  more(): Promise<void> {
+    return new Promise((resolve) => this.#wake.push(resolve))
+  }
+
   /** What came; called by whatever carries it. */
   receive(text: unknown): void {
     const decoded = decodeFrame(text)
-    if (decoded) this.unread.push(decoded)
+    if (decoded) {
+      this.unread.push(decoded)
+      const bytes = this.#credits.took(decoded.frame as RelayFrame, text as string)
+      this.#owes = bytes ?? this.#owes
+      if (this.gives) this.give()
+    }
     this.#notify()
   }
 
@@ -58,13 +81,13 @@ export class Probe {
       if (index >= 0) return this.unread.splice(0, index + 1).at(-1) as unknown as Named<N>
       if (this.closed)
         throw new Error(`closed with ${this.closed.code} ${this.closed.reason}, no ${name} before`)
-      await new Promise<void>((resolve) => this.#wake.push(resolve))
+      await this.more()
     }
   }
 
   /** How the connection was closed, as soon as it is. */
   async end(): Promise<{ readonly code: number; readonly reason: string }> {
-    while (!this.closed) await new Promise<void>((resolve) => this.#wake.push(resolve))
+    while (!this.closed) await this.more()
     return this.closed
   }
 

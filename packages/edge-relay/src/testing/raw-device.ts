@@ -1,7 +1,9 @@
 import {
+  Credits,
   decodeFrame,
   encodeFrame,
   type Frame,
+  type RelayFrame,
   type StreamFrame,
   SUBPROTOCOL,
   type WelcomeFrame,
@@ -80,9 +82,9 @@ export class RawDevice {
   async connect(url: string): Promise<void> {
     const socket = new WebSocket(url, SUBPROTOCOL)
     this.#socket = socket
+    const credits = new Credits()
     await new Promise<void>((resolve, reject) => {
-      const send = (frame: Frame, data: readonly string[] = []): void =>
-        socket.send(encodeFrame(frame, data))
+      const send = (frame: Frame): void => socket.send(encodeFrame(frame))
       socket.onopen = () => {
         const [cursor, ...older] = this.#positions()
         const known = cursor === undefined ? {} : { cursor, older }
@@ -91,7 +93,9 @@ export class RawDevice {
       socket.onmessage = ({ data }) => {
         try {
           const frame = decodeFrame(data)?.frame
-          this.#take(frame, send)
+          this.#take(frame)
+          const bytes = frame && credits.took(frame as RelayFrame, data)
+          if (bytes !== undefined) send({ frame: 'credit', bytes })
           this.#onFrame(frame?.frame ?? '')
         } catch (error) {
           socket.close()
@@ -110,7 +114,19 @@ export class RawDevice {
     this.#socket?.close()
   }
 
-  #take(frame: Frame | undefined, send: (frame: Frame, data?: readonly string[]) => void): void {
+  /** Sends what was added since, where it is welcome. */
+  go(): void {
+    while (this.#sent < this.#batches.length && this.#sent < this.#acked + WINDOW) {
+      const { ids, number } = this.#batches[this.#sent] as Batch
+      const data = ids.map((id) => JSON.stringify(id.repeat(20)))
+      this.#socket?.send(
+        encodeFrame(publishOf(number, number === 1 ? undefined : number - 1, ids), data),
+      )
+      this.#sent += 1
+    }
+  }
+
+  #take(frame: Frame | undefined): void {
     switch (frame?.frame) {
       case 'welcome':
         this.#welcome(frame)
@@ -131,14 +147,7 @@ export class RawDevice {
       case 'error':
         throw new Error(`${frame.code}: ${frame.message}`)
     }
-    while (this.#sent < this.#batches.length && this.#sent < this.#acked + WINDOW) {
-      const { ids, number } = this.#batches[this.#sent] as Batch
-      send(
-        publishOf(number, number === 1 ? undefined : number - 1, ids),
-        ids.map((id) => JSON.stringify(id.repeat(20))),
-      )
-      this.#sent += 1
-    }
+    this.go()
   }
 
   #welcome(welcome: WelcomeFrame): void {

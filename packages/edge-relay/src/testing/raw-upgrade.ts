@@ -14,7 +14,19 @@ const UPGRADE = {
 }
 
 /** What the server answers to an upgrade that it refuses. */
-export function refusal(url: string, headers: Record<string, string>): Promise<[number, string]> {
+export async function refusal(
+  url: string,
+  headers: Record<string, string>,
+): Promise<[number, string]> {
+  const { code, status } = await refused(url, headers)
+  return [status, code]
+}
+
+/** The same, with when to come again. */
+export function refused(
+  url: string,
+  headers: Record<string, string>,
+): Promise<{ readonly status: number; readonly code: string; readonly retryAfter?: string }> {
   return new Promise((resolve, reject) => {
     const asked = request(url.replace('ws', 'http'), {
       headers: { ...UPGRADE, ...headers },
@@ -27,7 +39,12 @@ export function refusal(url: string, headers: Record<string, string>): Promise<[
       let body = ''
       for await (const chunk of response) body += String(chunk)
       const { error } = JSON.parse(body) as { error: { code: string } }
-      resolve([response.statusCode ?? 0, error.code])
+      const retryAfter = response.headers['retry-after']
+      resolve({
+        status: response.statusCode ?? 0,
+        code: error.code,
+        ...(retryAfter !== undefined && { retryAfter }),
+      })
     })
     asked.on('error', reject)
     asked.end()

@@ -16,12 +16,14 @@ interface Counted {
   readonly buckets: number
   readonly version: number
   readonly filteredVersion: number
-  readonly at: number
+  /** From then on it is counted again. */
+  readonly fresh: number
   readonly map: Minimap
 }
 
-/** Counting 100,000 rows takes some ms: so often at most. */
+/** Counting 100,000 rows takes some ms: so often at most, and no longer than this part of the time. */
 const FRESH_MS = 200
+const SHARE = 1 / 50
 const SMALL = 5_000
 const NOTHING: Minimap = { from: 0, to: 0, buckets: [] }
 
@@ -30,7 +32,7 @@ const counted = new WeakMap<Session, Counted>()
 
 /**
  * What was captured, in `buckets` equal slices of its time. Of many rows the same map is given for
- * some 200 ms; whoever draws it is told of changes anyway.
+ * 200 ms and more; whoever draws it is told of changes anyway.
  */
 export function minimapOf(session: Session, filtered: Filtered, buckets: number): Minimap {
   if (!(session instanceof SessionStore) || !(filtered instanceof FilteredRows)) return NOTHING
@@ -38,20 +40,21 @@ export function minimapOf(session: Session, filtered: Filtered, buckets: number)
   const last = counted.get(session)
   if (last && last.filtered === filtered && last.buckets === buckets) {
     const same = last.version === session.version && last.filteredVersion === filtered.version
-    const fresh = session.ring.length > SMALL && now - last.at < FRESH_MS
-    if (same || fresh) {
+    const rest = session.ring.length > SMALL ? last.fresh - now : 0
+    if (same || rest > 0) {
       // A last change is drawn too.
-      if (!same) session.later(FRESH_MS)
+      if (!same) session.later(rest)
       return last.map
     }
   }
   const map = count(session, filtered, buckets)
+  const done = session.timing.now()
   counted.set(session, {
     filtered,
     buckets,
     version: session.version,
     filteredVersion: filtered.version,
-    at: now,
+    fresh: done + Math.max(FRESH_MS, (done - now) / SHARE),
     map,
   })
   return map

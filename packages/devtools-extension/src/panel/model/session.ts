@@ -32,10 +32,12 @@ export interface SessionOptions {
 const MAX_ORPHANS = 20_000
 /** Types, and sources, told apart; more are no application's. */
 const MAX_TYPES = 50_000
-/** Rows that may come between two looks before nobody can have read all of them. */
-const READABLE = 50
+/** Rows that are told in the next frame. */
+const FEW = 4
+/** Looks are so far apart for each row of more than that, ms: nobody reads faster. */
+const ROW_MS = 10
 /** Between two looks at a session into which more comes than anybody reads, ms. */
-const MANY_MS = 100
+const MANY_MS = 200
 /** The same while it cannot keep up, ms: each look costs as much as some thousand events. */
 const BUSY_MS = 400
 /** So long nothing waits, ms, until all was taken in: what was granted just now may be on its way. */
@@ -277,7 +279,8 @@ export class SessionStore extends SessionRows implements Session, FactSink {
     const came = this.ring.next - this.#told
     this.#toldAt = now
     this.#told = this.ring.next
-    this.#rested = now + (this.busy ? BUSY_MS : came > READABLE ? MANY_MS : 0)
+    const readable = came <= FEW ? 0 : Math.min(MANY_MS, came * ROW_MS)
+    this.#rested = now + (this.busy ? BUSY_MS : readable)
   }
 
   /** Rates fall while nothing is heard. */

@@ -20,6 +20,12 @@ export function SavedQueries(props: SavedQueriesProps): ReactNode {
   const { queries } = useStore(settings)
   const [at, setAt] = useState<MenuAt>()
   const current = text.trim()
+  const hint =
+    current === ''
+      ? 'there is none'
+      : queries.some((query) => query.text === current)
+        ? 'it is saved'
+        : undefined
   const items: MenuItem[] = [
     ...queries.map(
       (query): MenuItem => ({
@@ -33,7 +39,7 @@ export function SavedQueries(props: SavedQueriesProps): ReactNode {
     {
       label: 'Save the filter …',
       icon: 'star',
-      disabled: current === '' || queries.some((query) => query.text === current),
+      ...(hint !== undefined && { hint, disabled: true }),
       run: onManage,
     },
     { label: 'Manage saved queries …', run: onManage },

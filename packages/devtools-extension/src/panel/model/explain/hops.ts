@@ -11,6 +11,11 @@ export interface Hop {
   readonly failed?: string
   /** When it was sent was not captured. */
   readonly untimed?: true
+  /**
+   * It was not sent before this. Contexts tell of what they did a moment after it: on a busy machine
+   * others have it by then.
+   */
+  readonly earliest: number
 }
 
 interface Way {
@@ -61,8 +66,17 @@ function hopTo(way: Way, step: Step): Hop | undefined {
     sent: untimed ? arrived : sender.ms,
     arrived,
     via,
+    earliest: untimed ? arrived : earliestOf(way, sender),
     ...(untimed && { untimed }),
   }
+}
+
+/** What is received of a room is passed on first, and only then given to those who are here. */
+function earliestOf({ steps }: Way, { is, peer, ms }: Step): number {
+  if (is === 'received') return Number.NEGATIVE_INFINITY
+  if (is !== 'posted') return ms
+  const published = steps.find((step) => step.is === 'published' && step.peer === peer)
+  return published ? Math.min(ms, published.ms) : Number.NEGATIVE_INFINITY
 }
 
 /** Who of a device told its other contexts: its publisher there, or who had it from the relay. */
@@ -122,20 +136,23 @@ function firstAt(steps: readonly Step[], peer: PeerId): Step | undefined {
 /** Where it went no further. */
 function failureOf(way: Way, step: Step): Hop | undefined {
   const { is, peer, ms, why, code, final, to: device } = step
-  const self = { from: peer, to: peer, sent: ms, arrived: ms, via: 'self' } as const
+  const self = { from: peer, to: peer, sent: ms, arrived: ms, earliest: ms, via: 'self' } as const
   if (is === 'refused') {
     const failed = `${final === true ? 'refused' : 'not taken now'} (${code})`
     const up = way.isRelay(peer) ? sentUp(way) : undefined
     // Its publisher repeats what the relay said.
     if (!up) return hasRelayRefusal(way) ? undefined : { ...self, failed }
-    return { from: up.peer, to: peer, sent: up.ms, arrived: ms, via: 'relay', failed }
+    return {
+      ...{ from: up.peer, to: peer, via: 'relay', failed },
+      ...{ sent: up.ms, arrived: ms, earliest: earliestOf(way, up) },
+    }
   }
   if (is !== 'dropped' || why === 'duplicate' || why === 'unwanted') return undefined
   const failed = DROPS[why ?? ''] ?? `dropped (${why ?? 'not said why'})`
   if (device === undefined) return { ...self, failed }
   const there = [...way.session.peers.values()].find(({ hello }) => hello.device === device)
   if (!there) return { ...self, failed }
-  return { from: peer, to: there.id, sent: ms, arrived: ms, via: 'relay', failed }
+  return { from: peer, to: there.id, sent: ms, arrived: ms, earliest: ms, via: 'relay', failed }
 }
 
 function hasRelayRefusal({ steps, isRelay }: Way): boolean {

@@ -92,6 +92,48 @@ describe('a sequence', () => {
     expect(messages).toMatchObject([{ ms: 0, plusMinus: 0 }])
   })
 
+  it('asked whether a clock was set where a busy leader told late what it had passed on', () => {
+    const heard: Told = {
+      peer: 'worker',
+      records: [{ at: 108, is: 'received', via: 'tabs', origin: 'room', ids }],
+    }
+    const room = sequenceOf(
+      told([
+        {
+          peer: 'leader',
+          records: [
+            { at: 120, is: 'received', via: 'relay', origin: 'room', ids, events: [event] },
+          ],
+        },
+        heard,
+      ]),
+      ['pub-1'],
+    )
+    expect(room.notes?.filter((note) => note.includes('clock was set')) ?? []).toEqual([])
+    const ways = room.messages.map(({ from, to, untimed }) => [
+      room.lanes[from]?.peer,
+      room.lanes[to]?.peer,
+      untimed,
+    ])
+    expect(ways).toContainEqual(['leader', 'worker', true])
+    // Nor did it ask of its own, posted before that was written down.
+    const own = sequenceOf(
+      told([
+        {
+          peer: 'pub',
+          records: [
+            { at: 100, is: 'published', events: [event] },
+            { at: 120, is: 'posted', via: 'tabs', ids, bytes: 1 },
+          ],
+        },
+        { ...heard, records: [{ at: 108, is: 'received', via: 'tabs', origin: 'device', ids }] },
+      ]),
+      ['pub-1'],
+    )
+    expect(own.notes).toBeUndefined()
+    expect(own.messages).toMatchObject([{ untimed: true }])
+  })
+
   it('draws what is within the error of clocks as no time at all', () => {
     const session = told([
       publisher,

@@ -42,7 +42,14 @@ export function sequenceOf(session: Session, ids: readonly string[]): Sequence {
     for (const { is, sub, peer, ms, durationMs = 0 } of steps) {
       if (is !== 'handled' && !(is === 'failed' && sub !== undefined)) continue
       const lane = laneOf.get(peer) as number
-      bars.push({ event: row.id, lane, from: ms - durationMs, to: ms, failed: is === 'failed' })
+      bars.push({
+        event: row.id,
+        type: row.event.type,
+        lane,
+        from: ms - durationMs,
+        to: ms,
+        failed: is === 'failed',
+      })
     }
   }
   return {
@@ -63,7 +70,7 @@ function guessOf(row: EventRow, steps: readonly Step[]): Step | undefined {
 function messageOf(
   session: Session,
   { id, event }: EventRow,
-  { from, to, sent, arrived, via, failed, untimed }: Hop,
+  { from, to, sent, arrived, earliest, via, failed, untimed }: Hop,
   laneOf: ReadonlyMap<PeerId, number>,
   notes: Set<string>,
 ): Message | undefined {
@@ -71,8 +78,9 @@ function messageOf(
   if (start === undefined || end === undefined) return undefined
   const off = from === to || untimed ? 0 : session.uncertainty(from, to)
   const backwards = sent - arrived
+  const told = !untimed && backwards > off && earliest - arrived <= off
   const names = `${nameOf(session, from)} and ${nameOf(session, to)}`
-  if (backwards > off) {
+  if (backwards > off && !told) {
     notes.add(
       `${event.type}: by the clocks of ${names} it arrived ${duration(backwards)} before it was sent, which is more than they are known to be off (± ${duration(off)}). Its way between them is not drawn: was a clock set?`,
     )
@@ -88,13 +96,13 @@ function messageOf(
     type: event.type,
     from: start,
     to: end,
-    sent,
-    arrived: Math.max(sent, arrived),
+    sent: told ? arrived : sent,
+    arrived: told ? arrived : Math.max(sent, arrived),
     via,
     ms,
     plusMinus: Number.isFinite(off) ? (isOneDevice(session, from, to) ? 0 : off) : ms,
     ...(failed !== undefined && { failed }),
-    ...(untimed && { untimed }),
+    ...((untimed || told) && { untimed: true }),
   }
 }
 
