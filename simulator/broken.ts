@@ -289,11 +289,11 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
     fault: 'a handler that throws stops the others',
     file: 'bus/dist/dispatch/dispatcher.js',
     find: `        catch (error) {
-            this.#failed(error, subscription, event, began);
-            if (handled) {`,
+            this.#failed(error, subscription, delivery, began, timed);
+            if (waits?.handled) {`,
     replace: `        catch (error) {
             throw error;
-            if (handled) {`,
+            if (waits?.handled) {`,
     profile: 'calm',
   },
   {
