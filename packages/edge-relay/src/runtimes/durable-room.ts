@@ -260,14 +260,20 @@ export class DurableRoom implements RoomObject {
     }
   }
 
-  /** When the oldest event is to go, or more is to be looked for. */
+  /** When the oldest event is to go, or to be looked for again. */
   async #tooOldMs(): Promise<number> {
-    const room = this.#room ?? (await this.#store.rooms('', 1))[0]
-    if (room === undefined) return Number.POSITIVE_INFINITY
-    const first = await this.#store.first(room)
-    const [oldest] = await this.#store.read(room, first.place, { events: 1, bytes: 1 })
-    if (!oldest) return Number.POSITIVE_INFINITY
-    return Math.max(oldest.time + this.#roomDays * DAY_MS, PLATFORM.now() + RETENTION_MS)
+    const again = PLATFORM.now() + RETENTION_MS
+    try {
+      const room = this.#room ?? (await this.#store.rooms('', 1))[0]
+      if (room === undefined) return Number.POSITIVE_INFINITY
+      const first = await this.#store.first(room)
+      const [oldest] = await this.#store.read(room, first.place, { events: 1, bytes: 1 })
+      if (!oldest) return Number.POSITIVE_INFINITY
+      return Math.max(oldest.time + this.#roomDays * DAY_MS, again)
+    } catch {
+      // Whoever reads or writes the room is told why; this may find it better then.
+      return again
+    }
   }
 
   /** Has the runtime answer pings with the head as it is now, once that is kept for good. */
