@@ -11,7 +11,8 @@ const foundation = `${bus}/(options|types|errors|event|platform)[.]ts$`
 /** Those that describe the public face: they may name the interfaces. */
 const face = `${bus}/(options|types)[.]ts$`
 
-const stages = '(codec|batch|dispatch|log|consume|read|sync|device|links|schema|protocol|inspect)'
+const stages =
+  '(codec|batch|dispatch|log|consume|read|sync|device|links|schema|protocol|inspect|middleware)'
 /** Stages that are one file. */
 const stageFiles = '(request|presence)[.]ts'
 

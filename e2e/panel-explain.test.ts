@@ -106,6 +106,17 @@ test('between tabs: what went wrong is said in words, and a typo is one click fr
   ] as const)
     await expect(await deliveryOf(page, type), type).toContainText(sentence)
 
+  // What failed is copied as a test that fails.
+  await context.grantPermissions(['clipboard-read', 'clipboard-write'])
+  await deliveryOf(page, 'order.plcaed')
+  await page.getByRole('grid', { name: 'Events' }).focus()
+  await page.keyboard.press('c')
+  await page.getByRole('menuitem', { name: 'Copy as failing test' }).click()
+  await expect(page.getByText('Copied the test')).toBeVisible()
+  const copied = await page.evaluate(() => navigator.clipboard.readText())
+  expect(copied).toMatch(/^test\('order\.plcaed comes to tab \d · Orders', async/m)
+  expect(copied).toContain("publish('order.plcaed', 1)")
+
   const answer = await why(page, 'order.plcaed')
   await expect(answer).toContainText('and nobody subscribes to it.')
   await expect(answer).toContainText(

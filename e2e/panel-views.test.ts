@@ -50,6 +50,8 @@ test.describe('sequence', () => {
       'arrived',
     )
     await expect(table.getByRole('row').filter({ hasText: '✕ failed' })).toHaveCount(1)
+    // One that no other context had: its handler stood there with an id for a type.
+    await expect(table.getByRole('row').filter({ hasText: 'payment.taken' })).toHaveCount(1)
   })
 
   test('of a long conversation only what is seen is in the page', async ({ openStory }) => {
@@ -422,6 +424,58 @@ test.describe('axe finds nothing', () => {
           await expect(page.getByRole('tabpanel', { name: view })).toBeVisible()
           await clean(page, view)
         }
+      })
+
+      test(`where something is broken, compared or of before: ${colorScheme}, ${name}`, async ({
+        openStory,
+        page,
+      }) => {
+        await begin(page)
+        await openStory({ purchases: 4 })
+        // Of both docks, and between them.
+        const everywhere = async (what: string, where = 'body') => {
+          for (const size of name === 'narrow' ? [320, 480] : [760, 1600]) {
+            await page.setViewportSize({ width: size, height: 700 })
+            await clean(page, `${what} at ${size} px`, where)
+          }
+        }
+        const grid = page.getByRole('grid', { name: 'Events' })
+        const compare = page.getByRole('dialog', { name: 'Compare' })
+        await select(page, 'order.placed')
+        await grid.focus()
+        await page.keyboard.press('d')
+        await expect(compare).toContainText('No event is marked')
+        await everywhere('nothing to compare with', 'dialog')
+        await page.keyboard.press('Escape')
+        await page.keyboard.press('m')
+        await select(page, 'order.confirmed')
+        await grid.focus()
+        await page.keyboard.press('d')
+        await expect(compare.locator('.changes')).toContainText('qty')
+        await everywhere('a comparison', 'dialog')
+        await page.keyboard.press('Escape')
+
+        await show(page, 'Peers')
+        await page.getByRole('button', { name: 'tab 1 · Cart', exact: true }).click()
+        await page.getByText('Break a link of it for a while').click()
+        const what = page.getByLabel('What happens')
+        await what.selectOption('drop')
+        await page.getByLabel('Of 100, so many').fill('500')
+        await everywhere('a form to break a link, faulty')
+        await what.selectOption('delay')
+        await page.getByLabel('Of 100, so many').fill('50')
+        await everywhere('a form to break a link')
+        await page.getByRole('button', { name: 'Break it' }).click()
+        await expect(page.getByRole('region', { name: 'Faults in force' })).toBeVisible()
+        await everywhere('a fault in force')
+
+        await show(page, 'Store')
+        await page.getByRole('tab', { name: 'Time travel' }).click()
+        await page.getByRole('slider', { name: 'Moment' }).focus()
+        await page.keyboard.press('Home')
+        await page.getByRole('button', { name: 'Show the application this state' }).click()
+        await expect(page.getByRole('alert').filter({ hasText: 'an old state' })).toBeVisible()
+        await everywhere('an application that shows an old state')
       })
 
       test(`in their parts: ${colorScheme}, ${name}`, async ({ openStory, page }) => {

@@ -1,4 +1,4 @@
-import { type Bus, type BusError, createBus, memoryLog, relayLink } from '@crosstown/bus'
+import { type Bus, type BusError, createBus, type Gap, memoryLog, relayLink } from '@crosstown/bus'
 import { type Auth, createRelay } from '@crosstown/edge-relay'
 import { type RelayServer, serve } from '@crosstown/edge-relay/node'
 import { expect, test } from './fixtures.ts'
@@ -23,13 +23,14 @@ test.afterEach(async () => {
   await server.close()
 })
 
-function join(token: string, errors: BusError[] = []): Bus<Any> {
+function join(token: string, errors: BusError[] = [], gaps: Gap[] = []): Bus<Any> {
   const bus = createBus<Any>({
     name: 'rights',
     log: memoryLog(),
     tabs: false,
     relay: relayLink({ url: server.url, room: 'office', token }),
     onError: (error) => errors.push(error),
+    onGap: (gap) => gaps.push(gap),
   })
   buses.push(bus)
   return bus
@@ -80,8 +81,8 @@ test('events of one batch are refused together', async () => {
 })
 
 test('a right to read is enforced, and what is hidden leaves no gap', async () => {
-  const [writer, reader] = [join('ann:**:**'), join('bob:**:cart.**')]
-  const gaps: unknown[] = []
+  const gaps: Gap[] = []
+  const [writer, reader] = [join('ann:**:**'), join('bob:**:cart.**', [], gaps)]
   const heard = listen(reader)
   await Promise.all([online(writer), online(reader)])
   for (let n = 0; n < 20; n++) {

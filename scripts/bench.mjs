@@ -14,7 +14,7 @@ if (code !== 0) {
   process.exit(1)
 }
 
-const { env, missing } = await findCapabilities(['chromium', 'deno'])
+const { env, missing } = await findCapabilities(['chromium', 'deno', 'bun'])
 for (const [name, reason] of missing) console.log(`Without ${name}: ${reason}`)
 
 const bench = await runNode(['bench/run.mjs', ...process.argv.slice(2)], {

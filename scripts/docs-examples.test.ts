@@ -2,7 +2,15 @@
 // scripts exist; and the relay answers as the HTTP examples of docs/protocol.md say.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { createRelay, type Relay } from '@crosstown/edge-relay'
@@ -21,6 +29,7 @@ const readmes = [
   'docs/inspect.md',
   'docs/react.md',
   'docs/frameworks.md',
+  'docs/delivery.md',
 ]
 const texts = [
   ...readmes,
@@ -28,8 +37,11 @@ const texts = [
   'CHANGELOG.md',
   'CONTRIBUTING.md',
   'SECURITY.md',
+  'docs/operations.md',
   'docs/protocol.md',
   'docs/links.md',
+  'docs/threat-model.md',
+  ...readdirSync(join(root, 'docs/deploy')).map((name) => `docs/deploy/${name}`),
 ]
 const read = (path: string) => readFileSync(join(root, path), 'utf8')
 

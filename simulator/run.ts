@@ -4,6 +4,7 @@ import { simulatedRelay } from '@crosstown/edge-relay/testing'
 import { CHECKS } from './checks/checks.ts'
 import { viewOf } from './checks/view.ts'
 import { isOver } from './ledger.ts'
+import { probe } from './probe.ts'
 import type { Scenario } from './scenario.ts'
 import { Stage } from './stage.ts'
 
@@ -69,7 +70,7 @@ async function play(scenario: Scenario, trace?: Trace): Promise<Outcome> {
   network.heal()
   await stage.rest()
   // Every other run ends while there may be sockets that nobody took for dead yet.
-  const rested = scenario.seed % 2 === 0
+  const { rested = scenario.seed % 2 === 0, probed = false } = scenario
   const restMs = rested ? LONG_REST_MS : REST_MS
   const settled =
     (await settle(network, restMs)) && (!(await stage.readmit()) || (await settle(network, restMs)))
@@ -78,6 +79,8 @@ async function play(scenario: Scenario, trace?: Trace): Promise<Outcome> {
     for (const found of find(view)) violations.push(`${name}: ${found}`)
   }
   if (!settled) violations.push('the network did not settle')
+  // What is wrong already needs no probe, which would only wait for it.
+  if (probed && violations.length === 0) violations.push(...(await probe(stage)))
   violations.push(...ledger.violations)
   violations.push(...(await end(stage)))
   violations.push(...unhandled.map((error) => `an error was not handled: ${String(error)}`))

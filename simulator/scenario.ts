@@ -1,6 +1,6 @@
 // What happens in a run, and when: made from a seed and a profile.
 import type { Action } from './actions.ts'
-import { PROFILES, type ProfileName, TROUBLES } from './profiles.ts'
+import { PROFILES, type ProfileName, ROTATION, TROUBLES } from './profiles.ts'
 import { Scene } from './scene.ts'
 
 export interface Scenario {
@@ -14,6 +14,10 @@ export interface Scenario {
   readonly kept?: number
   /** Whether each context has views of the room. @default false */
   readonly views?: boolean
+  /** Whether it ends only when sockets that fell silent were found out. @default by the seed */
+  readonly rested?: boolean
+  /** Whether each context publishes once more when all is well: which also wakes what sleeps. @default false */
+  readonly probed?: boolean
   /** In order of time. */
   readonly actions: readonly Action[]
 }
@@ -40,9 +44,13 @@ export function makeScenario(seed: number, profile: ProfileName): Scenario {
     ...(profile === 'full' && { logEvents: 20 + scene.random.below(60) }),
   }
   scene.posts()
+  // Seeds take turns with the profiles, so that their lowest bits say no more than the profile does.
+  const turn = Math.floor(seed / ROTATION.length)
   return {
     seed,
     profile,
+    rested: turn % 2 === 0,
+    probed: turn % 4 < 2,
     partial,
     ...(profile === 'views' && { views: true }),
     ...limits,

@@ -57,6 +57,13 @@ export class Stage {
     return [...this.#places.values()]
   }
 
+  /** Those with whom somebody is who has a log, and so a way to the relay. */
+  get connected(): readonly Place[] {
+    return this.open.filter(({ context, instance: { device, disk, memory } }) => {
+      return context.alive && (disk || memory || device.contexts.some(({ hasDisk }) => hasDisk))
+    })
+  }
+
   /** Who of them the relay refuses. */
   get refused(): readonly Place[] {
     return this.open.filter(
@@ -232,10 +239,11 @@ export class Stage {
         other.context.frozen &&
         other.bus.status.get().leader,
     )
+    // Whoever waits for its turn begins to wait anew where the log is another one, or opened anew.
     const disturbances = (): number =>
       this.open.reduce(
         (sum, one) => (one.instance.device === device ? sum + one.disturbed : sum),
-        0,
+        device.disk(NAME, ROOM).lost,
       )
     this.#disturb(where)
     context.freeze()

@@ -21,8 +21,9 @@ export async function closeAll() {
 
 /**
  * Starts a script of the repository and waits until its output matches; `found` is what the first
- * group has, `stop` ends it by its pid, and `cost` says what it used so far: CPU time, and with
- * `'memory'` what it holds once its garbage is gone.
+ * group has, `stop` ends it by its pid, and `cost` says what it used so far: CPU time, with
+ * `'memory'` what it holds once its garbage is gone, and with `'stall'` the longest stall of its event
+ * loop since that was asked before.
  */
 export async function startScript(script, args, ready) {
   const meter = new URL('meter.mjs', import.meta.url).href
@@ -56,10 +57,10 @@ export async function startScript(script, args, ready) {
   return { found, stop, cost }
 }
 
-/** A relay; `store` as in `crosstown-relay serve --store`. */
-export async function startRelay(store) {
+/** A relay; `store` and `port` as in `crosstown-relay serve`. */
+export async function startRelay(store, port = '0') {
   const cli = 'packages/edge-relay/dist/cli/main.js'
-  const args = ['serve', '--port', '0', '--store', store]
+  const args = ['serve', '--port', port, '--store', store]
   const { found, stop, cost } = await startScript(cli, args, /listening on http:\/\/(\S+)/)
   return { url: `ws://${found}`, stop, cost }
 }

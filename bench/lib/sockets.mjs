@@ -5,6 +5,8 @@ import { WebSocket } from 'ws'
 import { dataOf, eventOf, TYPE } from '../pages/events.mjs'
 
 const NEWLINE = 10
+/** What an object begins with, in JSON. */
+const BRACE = 123
 const light = { perMessageDeflate: false, skipUTF8Validation: true }
 const term = [1, 'bench']
 
@@ -92,6 +94,29 @@ export async function openSocketIo(url, { heard = () => {} }) {
     publish() {
       published += 1
       socket.send(`42["publish",${JSON.stringify(eventOf(published))}]`)
+    },
+  }
+}
+
+/** A client of crossws; `taken` resolves when the server has what was published before. */
+export async function openCrossws(url, { heard = () => {}, join = false }) {
+  const socket = new WebSocket(url, light)
+  const waiting = []
+  await joined(socket, (resolve, reject) => {
+    socket.on('message', (bytes) => {
+      if (bytes[0] === BRACE) heard(1, bytes)
+      else if (bytes.toString() === 'taken') waiting.shift()?.()
+      else if (bytes.toString() === 'joined') resolve()
+      else reject(new Error(`crossws sent ${bytes}`))
+    })
+    socket.on('open', () => (join ? socket.send('join') : resolve()))
+  })
+  return {
+    socket,
+    publish: (event) => socket.send(JSON.stringify(event)),
+    taken() {
+      socket.send('taken?')
+      return new Promise((resolve) => waiting.push(resolve))
     },
   }
 }

@@ -1,5 +1,6 @@
 // What the page runs that is inspected.
 import { createBus } from '@crosstown/bus'
+import { INSPECT_CHANNEL, INSPECT_VERSION } from '@crosstown/bus/inspect'
 import { dataOf, TYPE } from './events.mjs'
 
 /** 5,000 events a second, in ticks of 10 ms. */
@@ -11,6 +12,8 @@ const payloads = Array.from({ length: A_TICK }, (_, n) => dataOf(n))
 
 let bus
 let heard = 0
+let told = 0
+let toldMore = () => {}
 
 globalThis.bench = {
   start() {
@@ -38,6 +41,35 @@ globalThis.bench = {
     const seconds = (performance.now() - began) / 1_000
     if (heard !== TICKS * A_TICK) throw new Error(`${heard} of ${TICKS * A_TICK} events were heard`)
     return { rate: done / seconds, published: heard }
+  },
+
+  /** Makes this page an inspector that reads all it is told, and shows nothing. */
+  inspect() {
+    const channel = new BroadcastChannel(INSPECT_CHANNEL)
+    const post = (frame) =>
+      channel.postMessage(JSON.stringify({ inspect: INSPECT_VERSION, session: 'bench', ...frame }))
+    addEventListener('pagehide', () => post({ frame: 'detach' }))
+    return new Promise((resolve) => {
+      channel.onmessage = ({ data }) => {
+        const frame = JSON.parse(data)
+        if (frame.frame === 'hello') resolve()
+        if (frame.frame !== 'batch') return
+        post({ frame: 'grant', credit: 1 })
+        for (const record of frame.records) {
+          if (record.is === 'published') told += record.events.length
+        }
+        toldMore()
+      }
+      post({ frame: 'attach', credit: 16 })
+    })
+  },
+
+  /** When it was told of so many events. */
+  told(events) {
+    return new Promise((resolve) => {
+      toldMore = () => told >= events && resolve()
+      toldMore()
+    })
   },
 }
 

@@ -17,7 +17,7 @@ const FRAMES = 300
 
 export const about = {
   title: 'The panel',
-  text: 'The panel as a page, in a real Chromium. 100,000 events of two tabs, two workers, a phone and two services, with some twenty steps each, in bursts of up to 200: from the first frame of a tap until the list has them all; what the panel then holds in memory; frames while it is scrolled. Then a page that publishes 5,000 events a second and works as much as it can besides: what work it gets done while the panel of another tab shows its events, against no panel.',
+  text: 'The panel as a page, in a real Chromium. 100,000 events of two tabs, two workers, a phone and two services, with some twenty steps each, in bursts of up to 200: from the first frame of a tap until the list has them all; what the panel then holds in memory; frames while it is scrolled. Then a page that publishes 5,000 events a second and works as much as it can besides: what work it gets done while the panel of another tab shows its events, against no panel. Beside what the panel does stands what the machine does without it: an empty list scrolled, and an inspector that shows nothing.',
 }
 
 export async function run(bench) {
@@ -66,6 +66,20 @@ export async function run(bench) {
         }),
     })
 
+    await bench.budget({
+      work: 'the same of a page with nothing in it',
+      how: 'an empty list as long, scrolled alike: what this machine draws of it',
+      unit: 'ms',
+      budget: { atMost: 20 },
+      rounds: 5,
+      warmups: 1,
+      measure: () =>
+        withPanelAt(open, '', async (empty) => {
+          await empty.evaluate(emptyList, EVENTS)
+          return quantile(await scrolled(empty), 0.99)
+        }),
+    })
+
     await call(page, 'start')
     await bench.compare({
       work: 'work of a page that publishes 5,000 events a second, panel open',
@@ -85,6 +99,22 @@ export async function run(bench) {
             published,
           )
           return done.rate
+        }),
+      peer: async () => (await call(page, 'work')).rate,
+    })
+    await bench.compare({
+      work: 'the same, inspected by a page that shows nothing',
+      against: 'no panel open',
+      unit: 'events/s',
+      goal: { atLeast: 0.9 },
+      rounds: 9,
+      warmups: 1,
+      ours: () =>
+        withPanelAt(open, '', async (inspector) => {
+          await call(inspector, 'inspect')
+          const { rate, published } = await call(page, 'work')
+          await call(inspector, 'told', published)
+          return rate
         }),
       peer: async () => (await call(page, 'work')).rate,
     })
@@ -133,6 +163,18 @@ function loaded(panel) {
     }
     return since - Math.min(...at('first'))
   })
+}
+
+/** Makes a page an empty list as long as the panel's, scrolled to its end. */
+function emptyList(rows) {
+  const list = document.createElement('div')
+  const inside = document.createElement('div')
+  list.className = 'log-grid'
+  list.style.cssText = 'contain: strict; height: 600px; overflow: hidden auto'
+  inside.style.height = `${rows * 22}px`
+  list.append(inside)
+  document.body.append(list)
+  list.scrollTop = list.scrollHeight
 }
 
 /** Milliseconds between frames while the list is scrolled up from its end. */

@@ -3,10 +3,11 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { busIn, clientOf, connected } from '../lib/clients.mjs'
+import { Count, publishAll, times } from '../lib/fan-out.mjs'
 import { startRelay, startScript } from '../lib/processes.mjs'
 import { closeSockets, numberIn, openDevice, openPlain, openSocketIo } from '../lib/sockets.mjs'
 import { median } from '../lib/stats.mjs'
-import { dataOf, eventOf, TYPE } from '../pages/events.mjs'
+import { eventOf } from '../pages/events.mjs'
 
 const PUBLISHERS = 10
 const SUBSCRIBERS = 100
@@ -83,20 +84,7 @@ async function deliveries(server, heard, events, publish) {
   return (events * SUBSCRIBERS * 1000) / (after.cpuMs - before.cpuMs)
 }
 
-/** Each as fast as the relay takes it. */
-const publishAll = (buses, each, underWay) =>
-  Promise.all(
-    buses.map(async (bus) => {
-      for (let n = 0; n < each; n += underWay) {
-        const published = times(underWay, (i) =>
-          bus.publish(TYPE, dataOf(n + i), { until: 'relayed' }),
-        )
-        await Promise.all(published)
-      }
-    }),
-  )
-
-/** The same; the last of those under way is confirmed. */
+/** As fast as the server takes them: the last of those under way is confirmed. */
 const emitAll = (clients, each, underWay) =>
   Promise.all(
     clients.map(async (client) => {
@@ -235,25 +223,5 @@ async function heldBy(start, open) {
   } finally {
     await closeSockets(connections)
     await server.stop()
-  }
-}
-
-const times = (count, make) => Array.from({ length: count }, (_, i) => make(i))
-
-/** Waits for what many sockets hear. */
-class Count {
-  #missing = 0
-  #done
-
-  until(count) {
-    this.#missing = count
-    return new Promise((resolve) => {
-      this.#done = resolve
-    })
-  }
-
-  add = (count) => {
-    this.#missing -= count
-    if (this.#missing === 0) this.#done?.()
   }
 }

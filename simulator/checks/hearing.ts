@@ -30,10 +30,18 @@ function isKnown(id: string, { openedAt }: Instance, view: DeviceView | undefine
   return view?.former.some(({ at, ids }) => openedAt < at && ids.has(id)) ?? false
 }
 
-/** An event the room had before this log first joined it; of an epoch that is gone nobody knows. */
-function isPast({ said }: Logged, view: View['devices'][number] | undefined): boolean {
+/**
+ * An event the room had before this log first joined it; of an epoch that is gone nobody knows. What
+ * came to a place that the room had lost is new.
+ */
+function isPast({ said, batch }: Logged, view: View['devices'][number] | undefined): boolean {
   if (said === undefined || !view) return false
-  return said.epoch !== view.epoch || said.place <= view.liveAfter
+  const { epoch, place } = said
+  if (epoch !== view.epoch) return true
+  const isNew = view.cuts.some(
+    (cut) => cut.epoch === epoch && batch > cut.record && place > cut.place,
+  )
+  return place <= view.liveAfter && !isNew
 }
 
 /**

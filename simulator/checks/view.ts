@@ -38,6 +38,8 @@ export interface DeviceView {
   readonly pending: number
   readonly head: number
   readonly liveAfter: number
+  /** What the room lost, where its log knows. */
+  readonly cuts: Cuts
   readonly epoch: string
   /** Own events that were in the log, and went with a power cut or with the log. */
   readonly gone: ReadonlySet<string>
@@ -77,12 +79,10 @@ export async function viewOf(stage: Stage, rested: boolean): Promise<View> {
   const devices = await Promise.all(
     network.devices.map((device) => deviceView(device, partial, network.relay.joined)),
   )
-  const present = stage.open
-    .filter(({ instance }) => isConnected(instance))
-    .map(({ bus, instance: { name } }) => ({
-      name,
-      sees: bus.presence.get().map(({ id }) => id),
-    }))
+  const present = stage.connected.map(({ bus, instance: { name } }) => ({
+    name,
+    sees: bus.presence.get().map(({ id }) => id),
+  }))
   const room = await network.relay.room(ROOM)
   return {
     ledger,
@@ -99,16 +99,6 @@ export async function viewOf(stage: Stage, rested: boolean): Promise<View> {
     })),
     room,
   }
-}
-
-/** Whether somebody is there who has a log, and so a way to the relay, for what is said here. */
-function isConnected({
-  context,
-  device,
-  disk,
-  memory,
-}: Stage['open'][number]['instance']): boolean {
-  return context.alive && (disk || memory || device.contexts.some(({ hasDisk }) => hasDisk))
 }
 
 /** The place in a position; 0 where there is none. */
@@ -165,6 +155,7 @@ async function deviceView(
     pending: room.pending,
     head: head.batch,
     liveAfter: room.liveAfter,
+    cuts: room.cuts,
     gaps: room.gaps,
     trimmed: records.length < head.batch,
     former: device.disk(NAME, ROOM).former,

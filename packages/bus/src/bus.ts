@@ -2,9 +2,10 @@
 import type { Batch } from './batch/batch.ts'
 import { Composer } from './batch/composer.ts'
 import { DirectPublisher, DirectQueue } from './batch/direct.ts'
+import { errorData, errorOptions } from './batch/error-event.ts'
 import { Pipeline } from './batch/pipeline.ts'
 import { type Draft, Publisher } from './batch/publisher.ts'
-import { abortError, rejectedTicket, settleHandled, type Ticket } from './batch/ticket.ts'
+import { abortError, follow, rejectedTicket, settleHandled, type Ticket } from './batch/ticket.ts'
 import { decodeValue, encodeValue } from './codec/codec.ts'
 import { Device } from './device/device.ts'
 import { observed, part, statusOf, unsubscriber } from './device/status.ts'
@@ -12,6 +13,7 @@ import { takeTurn } from './device/turn.ts'
 import { Dispatcher } from './dispatch/dispatcher.ts'
 import { type AnyHandler, Handlers } from './dispatch/handlers.ts'
 import { iterate, nextEvent } from './dispatch/iterate.ts'
+import { type AroundPublish, Middlewares, passAll, passPublish } from './dispatch/middleware.ts'
 import { BusError } from './errors.ts'
 import { type BusEvent, isHeaderText } from './event.ts'
 import { Peer } from './inspect/peer.ts'
@@ -52,7 +54,11 @@ import { RelayedWaiters } from './sync/waiters.ts'
 import type {
   Bus,
   EventsOptions,
+  ListenOptions,
+  Middleware,
   ProjectOptions,
+  PublishErrorOptions,
+  PublishedDraft,
   PublishOptions,
   ReplayOptions,
   SubscribeOptions,
@@ -108,15 +114,17 @@ export function createBusOn(
     }
   }
   const later = (run: () => void): void => void platform.timer(0, run)
-  const handlers = new Handlers(taps, () => platform.monotonic())
+  const handlers = new Handlers(taps, platform)
   const types = events && new EventTypes(events, unknown)
   const dispatcher = new Dispatcher({
     decode: decodeValue,
     types,
     taps,
     report,
-    context: (event, subscription, delivery) => handlers.context(event, subscription, delivery),
+    now: () => platform.monotonic(),
+    context: (subscription, delivery) => handlers.context(subscription, delivery),
   })
+  const middlewares = new Middlewares(dispatcher, { now: () => platform.monotonic(), report })
   const composer = new Composer({
     source,
     platform,
@@ -178,6 +186,7 @@ export function createBusOn(
     hasRelay: relay !== undefined,
     outboxFull: () => relay !== undefined && device.outboxFull,
     nobodyKeepsLog: () => device.nobodyKeepsLog,
+    handlers: dispatcher,
     now: () => platform.now(),
     validate: types && ((type, data) => types.validate(type, data)),
     version: types && ((type, given) => types.version(type, given)),
@@ -189,11 +198,11 @@ export function createBusOn(
     report,
   })
   const queue = new DirectQueue(
-    (event, handled) => dispatcher.own(event, handled),
+    (event, ticket) => dispatcher.own(event, ticket),
     (ticket) => void settleHandled(ticket),
     taps,
   )
-  const directly = new DirectPublisher({ composer, queue, later, report })
+  const directly = new DirectPublisher({ composer, queue, handlers: dispatcher, later, report })
   const openLog = async (): Promise<Log | undefined> => {
     inspected.use()
     return direct ? undefined : device.open()
@@ -272,6 +281,21 @@ export function createBusOn(
   }
 
   function publish(type: string, data?: unknown, options?: PublishOptions): Promise<BusEvent> {
+    const { publishing } = middlewares
+    return publishing
+      ? publishAround(publishing, { ...options, type, data } as PublishedDraft)
+      : send(type, data, options)
+  }
+
+  function publishAround(
+    around: readonly AroundPublish[],
+    draft: PublishedDraft,
+  ): Promise<BusEvent> {
+    const last = ({ type, data, ...rest }: PublishedDraft) => send(type, data, rest)
+    return follow(passPublish(around, draft, last), { later, report })
+  }
+
+  function send(type: string, data?: unknown, options?: PublishOptions): Promise<BusEvent> {
     if (closed) return rejectedTicket(closedError(), later, report)
     opening()
     if (direct) return directly.publish(type, data, options)
@@ -362,19 +386,35 @@ export function createBusOn(
         const what = 'publishBatch takes a list of { type, data }'
         return rejectedTicket(new BusError('invalid_options', what), later, report)
       }
+      const sendAll = (given: readonly PublishedDraft[]): Promise<BusEvent[]> => {
+        if (closed) return rejectedTicket(closedError(), later, report)
+        opening()
+        const drafts: Draft[] = given.map(({ type, data, ...rest }) => ({
+          type,
+          data,
+          options: rest,
+        }))
+        return (direct ? directly : publisher).publishBatch(drafts, level)
+      }
+      const { publishing } = middlewares
+      if (!publishing) return sendAll(entries as readonly PublishedDraft[])
+      const drafts = entries.map((entry) => ({ ...entry }) as PublishedDraft)
+      return follow(passAll(publishing, drafts, sendAll), { later, report })
+    },
+    publishError(error: unknown, options?: PublishErrorOptions) {
+      if (closed) return rejectedTicket(closedError(), later, report)
       opening()
-      const drafts: Draft[] = entries.map(({ type, data, ...rest }) => ({
-        type,
-        data,
-        options: rest,
-      }))
-      return (direct ? directly : publisher).publishBatch(drafts, level)
+      const data = errorData(error, options)
+      return (direct ? directly : publisher).publishSystem('$error', data, errorOptions(options))
     },
     subscribe(patterns: string, handler: AnyHandler, options: SubscribeOptions<BusEvent> = {}) {
       inspected.use()
-      return unsubscriber(subscriber.subscribe(patterns, handler, options))
+      const { signal, from, where, ...handling } = options
+      return unsubscriber(
+        subscriber.subscribe(patterns, handler, { signal, from, where, handling }),
+      )
     },
-    once(patterns: string, { where, signal }: SubscribeOptions<BusEvent> = {}) {
+    once(patterns: string, { where, signal }: ListenOptions<BusEvent> = {}) {
       inspected.use()
       const options = { where, kind: 'once' } as const
       return nextEvent(
@@ -438,6 +478,8 @@ export function createBusOn(
       const found = opened && (await eventById(opened, id, relay !== undefined))
       return found && dispatcher.open(found)
     },
+    use: (middleware: Middleware) => unsubscriber(middlewares.use(middleware)),
+    stats: () => dispatcher.stats.snapshot(dispatcher.subscriptions, pipeline.waiting),
     hasSubscribers: (type: string) => dispatcher.subscriptions.of(type).length > 0,
     flush,
     async clear() {

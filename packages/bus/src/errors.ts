@@ -38,6 +38,8 @@ export const BUS_ERROR_CODES = {
   token_expired: 3015,
   /** A fresh token allows other things than the one before: join anew with it. */
   rights_changed: 3016,
+  /** The circuit breaker of a handler is open: it was not called. */
+  circuit_open: 3017,
 
   /** The first frame, or one after it, is not a frame of this protocol. */
   bad_frame: 3500,

@@ -35,6 +35,10 @@ export type { RelayLinkOptions } from './links/relay.ts'
 export { type IndexedDbLogOptions, indexedDbLog } from './log/indexeddb.ts'
 export type { LogSource } from './log/log.ts'
 export { memoryLog } from './log/memory.ts'
+export { type DedupeOptions, dedupe, dedupePublish } from './middleware/dedupe.ts'
+export { type LoggedLine, logging } from './middleware/logging.ts'
+export { type OpenTelemetryApi, openTelemetry } from './middleware/open-telemetry.ts'
+export { type ThrottleOptions, throttle } from './middleware/throttle.ts'
 export type { BusOptions, SchemaBusOptions, VersionedBusOptions } from './options.ts'
 export { type RelayLink, relayLink } from './relay-link.ts'
 export type {
@@ -47,8 +51,12 @@ export type {
 } from './schema/schema.ts'
 export type { RelaySource } from './sync/sync.ts'
 export type {
+  Backoff,
   BatchEntry,
+  BatchHandler,
+  BatchOptions,
   Bus,
+  BusStats,
   EventOf,
   EventOptions,
   EventsOptions,
@@ -56,18 +64,27 @@ export type {
   Gap,
   Handler,
   HandlerContext,
+  HandlerOptions,
+  HandlingCounts,
+  ListenOptions,
   Matched,
   Matching,
+  Middleware,
+  MiddlewareContext,
+  MiddlewareTools,
   Observable,
   OnceOptions,
   Outbox,
   OutboxSnapshot,
   PatternOf,
   Patterns,
+  Policy,
   PresenceMember,
   Projection,
   ProjectOptions,
   PublishArguments,
+  PublishErrorOptions,
+  PublishedDraft,
   PublishOptions,
   ReadFrom,
   RelayState,
@@ -76,7 +93,9 @@ export type {
   Status,
   StatusSnapshot,
   SubscribeOptions,
+  SubscriptionStats,
   SystemEvents,
+  TypeCounts,
   TypeOf,
   Unsubscribe,
   Until,

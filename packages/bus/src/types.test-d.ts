@@ -113,6 +113,34 @@ byInterface.subscribe('cart.*', (event) => {
 })
 open.subscribe('$event.refused', (event) => event.data.code)
 open.subscribe('anything.**', (event) => yes(expectType<unknown>()(event.data)))
+bus.subscribe(
+  'cart.*',
+  (events, ctx) => {
+    const [first] = events
+    yes(expectType<boolean>()(ctx.signal.aborted))
+    if (first?.type === 'cart.item_added') yes(expectType<{ sku: string }>()(first.data))
+    // @ts-expect-error a list has no one event to carry on
+    void ctx.publish
+  },
+  { batch: { size: 10, ms: 100 } },
+)
+bus.subscribe('ping', (event) => yes(expectType<'ping'>()(event.type)), {
+  retry: { attempts: 3, backoff: { base: 10 } },
+  timeout: 10,
+  concurrency: 2,
+  policy: { execute: async (run) => run() },
+})
+// @ts-expect-error no such way to overflow
+bus.subscribe('cart.*', () => {}, { overflow: 'throw' })
+// @ts-expect-error a list needs both
+bus.subscribe('cart.*', () => {}, { batch: { size: 10 } })
+bus.subscribe('$error', ({ data }) => yes(expectType<string>()(data.message)))
+bus.use({
+  publish: (event, next) => next({ ...event, data: 1 }),
+  handle: (event, next) => (event.type === 'ping' ? next() : undefined),
+})
+void bus.publishError(new Error('x')).then(({ data }) => yes(expectType<string>()(data.name)))
+yes(expectType<number>()(bus.stats().types['ping']!.handled))
 bus.subscribe('cart.*', async (event, ctx) => {
   const answer = await ctx.publish('order.created', { id: event.time })
   yes(expectType<number>()(answer.data.id))

@@ -19,6 +19,17 @@ export interface SystemEvents {
     /** With `conflict`: the revision that its stream has in the room, 0 for none. */
     readonly currentRevision?: number
   }
+  /** Something failed on this device: `bus.publishError`. */
+  readonly $error: {
+    readonly name: string
+    readonly message: string
+    readonly code?: string
+    readonly stack?: string
+    /** What it was about. */
+    readonly event?: { readonly id: string; readonly type: string }
+    /** Its causes, from the nearest on. */
+    readonly causes?: readonly { readonly name: string; readonly message: string }[]
+  }
 }
 
 /** The event or events of the given types, discriminated by `type`. */
@@ -263,7 +274,14 @@ export type Handler<Events extends object, Event> = (
   context: HandlerContext<Events>,
 ) => unknown
 
-export interface SubscribeOptions<Event> {
+/** A handler of several events at a time: `batch`. */
+export type BatchHandler<Event> = (
+  events: readonly Event[],
+  context: Pick<HandlerContext<object>, 'signal' | 'attempt'>,
+) => unknown
+
+/** Which events, from where, and until when. */
+export interface ListenOptions<Event> {
   /** Ends the subscription. */
   readonly signal?: AbortSignal | undefined
   /** Starts with events of the log, this one included, then goes on live. @default 'now' */
@@ -272,13 +290,160 @@ export interface SubscribeOptions<Event> {
   readonly where?: ((event: Event) => boolean) | undefined
 }
 
+/**
+ * Milliseconds before a handler is called again: at random from 0 to `base`, doubled with each
+ * attempt, at most `max` (30,000); a number is a `base`. Or a function that says it, given how many
+ * attempts there were.
+ */
+export type Backoff =
+  | number
+  | { readonly base?: number | undefined; readonly max?: number | undefined }
+  | ((attempt: number) => number)
+
+/** What calls a handler for us: a circuit breaker, a bulkhead, as those of Cockatiel. */
+export interface Policy {
+  execute<T>(
+    run: (context?: { readonly signal?: AbortSignal }) => PromiseLike<T> | T,
+    signal?: AbortSignal,
+  ): PromiseLike<T>
+}
+
+/** How a live handler is called. Without any of it: at once, in order, as often as events come. */
+export interface HandlerOptions {
+  /**
+   * Calls that may run at once; what comes meanwhile waits in order.
+   * @default Infinity, and 1 with `buffer`, `overflow` or `batch`
+   */
+  readonly concurrency?: number | undefined
+  /** Events that may wait. @default 1000, or `batch.size` where that is more */
+  readonly buffer?: number | undefined
+  /**
+   * What happens when the buffer is full. `block`: `publish` of such an event in this context resolves
+   * when there is room for it. The others lose an event, the oldest that waits or the new one, and
+   * report `buffer_overflow` once, until there is room again; with `error` each one.
+   * docs/delivery.md says what becomes of events of other contexts.
+   * @default 'block'
+   */
+  readonly overflow?: 'block' | 'drop-oldest' | 'drop-newest' | 'error' | undefined
+  /** Milliseconds after which a call has failed with `timeout`, and its `ctx.signal` is aborted. */
+  readonly timeout?: number | undefined
+  /** Calls the handler again where it fails, `attempts` times in all. @default { backoff: 100 } */
+  readonly retry?: { readonly attempts: number; readonly backoff?: Backoff | undefined } | undefined
+  /** Calls the handler in its place, once for each attempt; while it is an open breaker they fail with `circuit_open`. */
+  readonly policy?: Policy | undefined
+}
+
+export interface SubscribeOptions<Event> extends ListenOptions<Event>, HandlerOptions {}
+
+/** Options of a handler that takes several events at a time. */
+export interface BatchOptions<Event> extends SubscribeOptions<Event> {
+  /** A list has `size` events, or those that came within `ms` milliseconds of its first. */
+  readonly batch: { readonly size: number; readonly ms: number }
+}
+
+/** What became of the events that handlers were to have. */
+export interface HandlingCounts {
+  /** Events handled. */
+  readonly handled: number
+  /** Attempts that failed. */
+  readonly failed: number
+  /** Calls for an event that was given to the handler before. */
+  readonly retried: number
+  /** Events given up: no attempt was left. */
+  readonly dead: number
+  /** Events lost because a buffer was full. */
+  readonly dropped: number
+}
+
+export interface TypeCounts extends HandlingCounts {
+  /** Events of this context that were handed on. */
+  readonly published: number
+  /** Events of other contexts. */
+  readonly received: number
+}
+
+export interface SubscriptionStats extends HandlingCounts {
+  /** Its number within the bus, from 1. */
+  readonly id: number
+  readonly patterns: readonly string[]
+  readonly kind: 'handler' | 'once' | 'loop' | 'view'
+  /** How often the handler was called. */
+  readonly calls: number
+  /** Events that wait in its queue. */
+  readonly waiting: number
+  /** Calls that run, of a handler with options. */
+  readonly running: number
+  /**
+   * How long calls took, in milliseconds: `counts[i]` took at most `bounds[i]`, the last more. Of a
+   * plain handler the first 128 calls are timed, then one in 512, which counts for all of them.
+   */
+  readonly ms: {
+    readonly bounds: readonly number[]
+    readonly counts: readonly number[]
+    readonly sum: number
+  }
+}
+
+/** Counts since the bus was made. */
+export interface BusStats extends TypeCounts {
+  /** Events that wait for the log. */
+  readonly queued: number
+  /** By event type; types beyond the first 1,000 are counted together under `*`. */
+  readonly types: { readonly [type: string]: TypeCounts }
+  /** The live subscriptions, the newest 1,000. */
+  readonly subscriptions: readonly SubscriptionStats[]
+}
+
+/** What is published, as a middleware sees it before it is checked. */
+export type PublishedDraft = { readonly type: string; readonly data: unknown } & PublishOptions
+
+/**
+ * Stands around publishing and handling. The first that is used is the outermost. A middleware that
+ * does not call `next` swallows the event.
+ */
+export interface Middleware<Event = BusEvent> {
+  /**
+   * Around each event published here. What `next` is given is published, the event as it is where that
+   * is nothing. To keep the order of calls, call `next` before the first `await`.
+   */
+  readonly publish?:
+    | ((event: PublishedDraft, next: (event?: PublishedDraft) => Promise<Event>) => unknown)
+    | undefined
+  /**
+   * Around each call of a handler; with `batch`, around all that becomes of one event. `next` gives what
+   * the handler returned.
+   */
+  readonly handle?:
+    | ((event: Event, next: (event?: Event) => unknown, context: MiddlewareContext) => unknown)
+    | undefined
+}
+
+export interface MiddlewareContext extends Omit<HandlerContext<object>, 'publish'> {
+  /** Number of the subscription within the bus. */
+  readonly subscription: number
+}
+
+/** What the bus gives to a middleware that asks. */
+export interface MiddlewareTools {
+  /** Milliseconds of a clock that never goes back. */
+  now(): number
+  report(error: BusError): void
+}
+
+export interface PublishErrorOptions {
+  /** The event that was being dealt with: its correlation, trace and metadata are carried on. */
+  readonly event?: BusEvent | undefined
+  readonly metadata?: Metadata | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
 export interface OnceOptions<Event> {
   readonly where?: ((event: Event) => boolean) | undefined
   /** Ends the waiting: the promise rejects with code `aborted`. */
   readonly signal?: AbortSignal | undefined
 }
 
-export interface EventsOptions<Event> extends SubscribeOptions<Event> {
+export interface EventsOptions<Event> extends ListenOptions<Event> {
   /** Events kept while the loop is busy. @default 1000 */
   readonly buffer?: number | undefined
   /**
@@ -451,11 +616,21 @@ export interface Bus<Events extends object, Input extends object = Events> {
 
   /**
    * Calls `handler` for each matching event, this context's own included. Handlers start in
-   * order and run concurrently; what they throw goes to `onError`.
+   * order and run concurrently, unless `options` say otherwise; what they throw goes to `onError`.
    *
+   * @throws {BusError} invalid_pattern, invalid_options, unreachable, closed
    * @example
    * const off = bus.subscribe('cart.*', (event) => render(event.type, event.data))
+   * @example
+   * bus.subscribe('order.placed', charge, { concurrency: 4, timeout: 5_000, retry: { attempts: 5 } })
+   * @example
+   * bus.subscribe('page.**', (events) => send(events), { batch: { size: 100, ms: 1_000 } })
    */
+  subscribe<const Pattern extends PatternOf<Events>>(
+    pattern: Patterns<Pattern>,
+    handler: BatchHandler<Matched<Events, Pattern>>,
+    options: BatchOptions<Matched<Events, Pattern>>,
+  ): Unsubscribe
   subscribe<const Pattern extends PatternOf<Events>>(
     pattern: Patterns<Pattern>,
     handler: Handler<Events, Matched<Events, Pattern>>,
@@ -532,6 +707,42 @@ export interface Bus<Events extends object, Input extends object = Events> {
 
   /** The event with this id, from the log; `undefined` where it is not there. */
   get(id: string): Promise<EventOf<Events, TypeOf<Events>> | undefined>
+
+  /**
+   * Puts a middleware around publishing and handling; it applies to what is published and handled
+   * from now on.
+   *
+   * @throws {BusError} invalid_options
+   * @example
+   * bus.use({ handle: (event, next) => (event.metadata?.tenantId === tenant ? next() : undefined) })
+   * @example
+   * bus.use(openTelemetry(api))
+   */
+  use(
+    middleware:
+      | Middleware<EventOf<Events, TypeOf<Events>>>
+      | ((tools: MiddlewareTools) => Middleware),
+  ): Unsubscribe
+
+  /**
+   * Tells the contexts of this device, and its log, of an error of the application: an event `$error`,
+   * which never leaves the device. Resolves and rejects as `publish` does.
+   *
+   * @example
+   * bus.subscribe('order.*', (event) => ship(event).catch((error) => bus.publishError(error, { event })))
+   */
+  publishError(
+    error: unknown,
+    options?: PublishErrorOptions,
+  ): Promise<BusEvent<'$error', SystemEvents['$error']>>
+
+  /**
+   * What was published and handled here so far, by type and by subscription.
+   *
+   * @example
+   * const { failed, subscriptions } = bus.stats()
+   */
+  stats(): BusStats
 
   /** Whether a live subscription of this context matches the type. */
   hasSubscribers(type: string): boolean

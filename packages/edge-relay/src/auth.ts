@@ -16,6 +16,11 @@ export interface RelayRights extends Rights {
    * @default false
    */
   readonly inspect?: boolean
+  /**
+   * Whether it may delete the room, with all that is in it.
+   * @default false
+   */
+  readonly delete?: boolean
 }
 
 /** Who a token belongs to, and what it allows. */
@@ -57,7 +62,7 @@ export type Auth = (
 /** Who everyone is on a relay without auth, which serves its own machine only. */
 export const ANONYMOUS: Identity = {
   subject: 'anonymous',
-  rights: { publish: ['**'], subscribe: ['**'], inspect: true },
+  rights: { publish: ['**'], subscribe: ['**'], inspect: true, delete: true },
 }
 
 /**
@@ -115,7 +120,7 @@ function identityFault(identity: unknown): string | undefined {
       return `rights.${key} must be a list of patterns`
     }
   }
-  for (const key of ['history', 'presence', 'inspect'] as const) {
+  for (const key of ['history', 'presence', 'inspect', 'delete'] as const) {
     const may = (rights as Record<string, unknown>)[key]
     if (may !== undefined && typeof may !== 'boolean') return `rights.${key} must be true or false`
   }

@@ -9,7 +9,7 @@ import {
 } from './auth.ts'
 
 /** What somebody wants to do in a room. */
-export type Action = 'publish' | 'subscribe' | 'history' | 'presence' | 'inspect'
+export type Action = 'publish' | 'subscribe' | 'history' | 'presence' | 'inspect' | 'delete'
 
 /** What an {@link Authorize} hook is asked. */
 export interface AuthorizeRequest {
@@ -69,7 +69,8 @@ export async function identify(
 
 function isGiven(rights: RelayRights, action: Exclude<Action, 'publish'>): boolean {
   if (action === 'subscribe') return rights.subscribe.length > 0
-  return action === 'inspect' ? rights.inspect === true : rights[action] !== false
+  if (action === 'inspect' || action === 'delete') return rights[action] === true
+  return rights[action] !== false
 }
 
 const NONE: ReadonlySet<string> = new Set()

@@ -60,6 +60,11 @@ export interface HelloCommand {
   readonly owner?: string | undefined
   /** At least one, the newest last. */
   readonly terms: readonly Term[]
+  /** Up to where the device has the room, and the last batch of its own that it knows to be in it. */
+  readonly cursor?: string | undefined
+  readonly confirmed?: BatchRef | undefined
+  /** Whether what it has is of a log of this room that was deleted: what was in that is not to come back. */
+  readonly deleted?: boolean
 }
 
 /** The place of an event that the room has, or that it had it and trimmed it away. */

@@ -37,8 +37,8 @@ import type { AdmittedReply } from './commands.ts'
 import type { Member, ReadRights } from './delivery.ts'
 import { costOf } from './guard/bucket.ts'
 import { InOrder } from './guard/in-order.ts'
-import { Meter } from './guard/meter.ts'
 import { isNestedOver } from './guard/nesting.ts'
+import { Pace } from './guard/pace.ts'
 import { Permits } from './guard/permits.ts'
 import type { TappedDevice } from './inspect/room.ts'
 import { faultOf, linesOf } from './judge.ts'
@@ -130,7 +130,7 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
   #state: 'waiting' | 'joining' | 'open' | 'closed' = 'waiting'
   #host: RoomHost | undefined
   #mayPublish: (type: string) => boolean = NO_RIGHTS.mayRead
-  readonly #meter: Meter
+  readonly #pace: Pace
   readonly #permits: Permits
   readonly #answers = new InOrder()
   #drained: (() => void) | undefined
@@ -153,7 +153,7 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
     this.#openedMs = context.platform.monotonic()
     this.#lastHeardMs = this.#openedMs
     this.lastSentMs = this.#openedMs
-    this.#meter = new Meter(context.limits.connectionRate, this.#openedMs)
+    this.#pace = new Pace(context.limits.connectionRate, this.#openedMs)
     this.#permits = new Permits(context, admission.room)
   }
 
@@ -305,7 +305,10 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
       throw new BusError('bad_frame', `a frame is nested at most ${nesting} deep`)
     const decoded = decodeFrame(message)
     if (!decoded) return
-    const { frame } = decoded
+    const { frame, data } = decoded
+    const { length } = message as string
+    const nowMs = this.#context.platform.monotonic()
+    const waitMs = this.#pace.take(costOf(data.length, length), nowMs)
     if (this.#state === 'waiting' && frame.frame === 'hello') {
       this.#state = 'joining'
       this.#join(frame).catch((error: unknown) => this.#failWith(error))
@@ -319,16 +322,15 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
         `${frame.frame} before welcome; the first frame must be hello`,
       )
     }
-    this.#serve(this.#host as RoomHost, decoded, (message as string).length)
+    // Credits that are left out would be waited for: who is paused asks for nothing else.
+    const waits = waitMs > 0 && frame.frame !== 'credit'
+    if (waits) this.#holdOff(this.#host as RoomHost, frame, waitMs)
+    else this.#serve(this.#host as RoomHost, decoded, length)
   }
 
   #serve(host: RoomHost, { frame, data }: Decoded<Frame>, bytes: number): void {
-    const now = this.#context.platform.monotonic()
-    const waitMs = this.#meter.take(costOf(data.length, bytes), now)
-    // One that is left out would be waited for: what is paused asks for nothing else.
-    if (frame.frame === 'credit') this.#credit(frame.bytes)
-    else if (waitMs > 0) this.#holdOff(host, frame, waitMs)
-    else if (frame.frame === 'ping') host.delivery.heartbeat(this)
+    if (frame.frame === 'ping') host.delivery.heartbeat(this)
+    else if (frame.frame === 'credit') this.#credit(frame.bytes)
     else if (frame.frame === 'publish') this.#publish(host, frame, data, bytes)
     else if (frame.frame === 'cast') this.#cast(host, frame, data, bytes)
     else if (frame.frame === 'presence') this.#presence(host, frame, bytes)
@@ -347,9 +349,19 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
   #holdOff(host: RoomHost, frame: Frame, retryAfterMs: number): void {
     const code = 'rate_limited'
     if (frame.frame === 'token') throw new BusError(code, 'too many frames in a short time')
-    if (frame.frame !== 'publish') return
-    host.inspection.tap?.rejected(this.name, frame, code)
-    this.#answer(this.#answers.ask(), { frame: 'reject', batch: frame.batch, code, retryAfterMs })
+    if (frame.frame === 'publish')
+      this.#reject(host, frame, this.#answers.ask(), { code, retryAfterMs })
+  }
+
+  #reject(
+    host: RoomHost,
+    frame: PublishFrame,
+    inTurn: (send: () => void) => void,
+    why: Pick<RejectFrame, 'code' | 'retryAfterMs'>,
+  ): void {
+    host.inspection.tap?.rejected(this.name, frame, why.code)
+    this.#context.meter.count('reply_errors_total', 1, why.code)
+    this.#answer(inTurn, { frame: 'reject', batch: frame.batch, ...why })
   }
 
   #answer(inTurn: (send: () => void) => void, answer: AckFrame | RejectFrame): void {
@@ -362,7 +374,6 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
     }
     const lines = linesOf(frame.events)
     host.inspection.tap?.received(this.name, { frame, lines, data })
-    const { batch } = frame
     const inTurn = this.#answers.ask()
     this.#authorized(
       frame,
@@ -371,10 +382,7 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
         host.publish({ device: this.device, mayPublish, frame, lines, data }, bytes, (reply) => {
           if ('frame' in reply) this.#answer(inTurn, reply)
         }),
-      ({ code }, retryAfterMs) => {
-        host.inspection.tap?.rejected(this.name, frame, code)
-        this.#answer(inTurn, { frame: 'reject', batch, code, retryAfterMs })
-      },
+      ({ code }, retryAfterMs) => this.#reject(host, frame, inTurn, { code, retryAfterMs }),
     )
   }
 
@@ -492,12 +500,12 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
     const secretHash = await platform.sha256(hello.device.secret)
     if (this.closed) return
     const host = hostOf(room)
-    const { device, log, subject: owner, terms } = hello
+    const { confirmed, cursor, device, log, subject: owner, terms } = hello
     const release = host.retain()
     try {
       const { subject } = identity
       const who = { device: device.id, secretHash, subject }
-      const admitted = await host.hello({ ...who, log, owner, terms })
+      const admitted = await host.hello({ ...who, log, owner, terms, cursor, confirmed })
       if (this.closed) return
       const resume = await resumeAt(store, room, host.head, hello, identity.rights.history)
       if (!this.closed) this.#welcome(host, hello, identity, admitted, resume)

@@ -202,6 +202,16 @@ describe('the claim of rooms', () => {
   const rightsIn = (rooms: unknown, room: string) =>
     rightsOfClaim({ crosstown: { rooms } }, { room })
 
+  it('says yes to deletion only where it is said', () => {
+    const rooms = {
+      '*': { subscribe: ['**'] },
+      'shop-1': { delete: true },
+      'shop-2': { delete: 1 },
+    }
+    expect(rightsIn(rooms, 'shop-1')?.delete).toBe(true)
+    expect(rightsIn(rooms, 'shop-2')?.delete).toBe(undefined)
+  })
+
   it('adds up what fits, and says yes to inspection only where it is said', () => {
     const rooms = {
       '*': { subscribe: ['public.**'], history: false },

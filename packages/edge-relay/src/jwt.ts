@@ -254,17 +254,24 @@ export function rightsOfClaim(
   if (fitting.length === 0) return undefined
   const publish = new Set<string>()
   const subscribe = new Set<string>()
-  let [history, presence, inspect] = [false, false, false]
+  const may = { history: false, presence: false, inspect: false }
+  let mayDelete = false
   for (const [, given] of fitting) {
     if (typeof given !== 'object' || given === null) return undefined
     const one = given as Record<string, unknown>
     if (!addPatterns(publish, one['publish']) || !addPatterns(subscribe, one['subscribe']))
       return undefined
-    history ||= one['history'] !== false
-    presence ||= one['presence'] !== false
-    inspect ||= one['inspect'] === true
+    may.history ||= one['history'] !== false
+    may.presence ||= one['presence'] !== false
+    may.inspect ||= one['inspect'] === true
+    mayDelete ||= one['delete'] === true
   }
-  return { publish: [...publish], subscribe: [...subscribe], history, presence, inspect }
+  return {
+    publish: [...publish],
+    subscribe: [...subscribe],
+    ...may,
+    ...(mayDelete && { delete: true }),
+  }
 }
 
 function isFor(name: string, room: string): boolean {

@@ -3,14 +3,22 @@
  * a second time under another name: with posts, whose ids are those of their publishers, and from
  * devices that share a log, since a copy of a device sends what the other one may have sent before.
  */
-import type { EventHeader } from '@crosstown/bus/protocol'
-import type { Command, Known, PostCommand, Posted, PublishCommand, RoomState } from './commands.ts'
+import { type EventHeader, parsePosition } from '@crosstown/bus/protocol'
+import type {
+  Command,
+  HelloCommand,
+  Known,
+  PostCommand,
+  Posted,
+  PublishCommand,
+  RoomState,
+} from './commands.ts'
 import { positionIn } from './record.ts'
 import type { Store } from './stores/store.ts'
 
 /** A command as it waits: when it is decided, it gets its time and what the room has of it. */
 export type Waiting<C extends Command = Command> = C extends Command
-  ? Omit<C, 'time' | 'known'>
+  ? Omit<C, 'time' | 'known' | 'deleted'>
   : never
 
 /** The commands, complete. */
@@ -24,8 +32,10 @@ export async function completeAll(
   const complete: Command[] = []
   for (const command of commands) {
     // Awaiting nothing for most keeps a busy room's append as short as it was.
-    if (command.kind === 'hello') complete.push({ ...command, time })
-    else if (command.kind === 'post') {
+    if (command.kind === 'hello') {
+      const deleted = isForeign(state, command) && (await isOfDeleted(store, room, command))
+      complete.push({ ...command, time, ...(deleted && { deleted }) })
+    } else if (command.kind === 'post') {
       complete.push({ ...command, time, known: await knownPosts(store, room, state, command) })
     } else if (sharesLog(state, command.device)) {
       complete.push({ ...command, time, ...(await knownEvents(store, room, command)) })
@@ -48,6 +58,24 @@ export function decidable(waiting: readonly { readonly command: Waiting }[]): nu
     return false
   })
   return end < 0 ? waiting.length : end
+}
+
+/** Whether a device comes with what it sent to another log of this room. */
+function isForeign(
+  { devices, head }: RoomState,
+  { confirmed, cursor, device }: Waiting<HelloCommand>,
+): boolean {
+  if (cursor === undefined || confirmed === undefined || devices.has(device)) return false
+  const { epoch } = parsePosition(cursor) ?? {}
+  return epoch !== undefined && epoch !== head.epoch
+}
+
+async function isOfDeleted(
+  store: Store,
+  room: string,
+  { cursor = '' }: Waiting<HelloCommand>,
+): Promise<boolean> {
+  return store.wasDeleted(room, parsePosition(cursor)?.epoch ?? '')
 }
 
 function sharesLog({ devices, logs }: RoomState, device: string): boolean {

@@ -11,15 +11,7 @@ import type { Platform } from './platform.ts'
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
-/**
- * What happened.
- *
- * - `start`: a relay was made. `listen`: it can be reached. `drain`: it sends everybody away. `end`: it is closed
- * - `open`: a socket came. `join`: its device was welcomed. `close`: it is gone
- * - `refusal`: a request was refused. `limit`: something was refused or ended because it was too much
- * - `delete`: a room was deleted
- * - `trouble`: something failed that should not have
- */
+/** What can happen. */
 export type LogEvent =
   | 'start'
   | 'listen'
@@ -32,6 +24,32 @@ export type LogEvent =
   | 'limit'
   | 'delete'
   | 'trouble'
+
+/** What each of them is, and how much it matters. */
+export const LOG_EVENTS: Readonly<
+  Record<LogEvent, { readonly level: LogLevel; readonly help: string }>
+> = {
+  start: {
+    level: 'info',
+    help: 'A relay was made: its `version`, its store, whether it has auth.',
+  },
+  listen: { level: 'info', help: 'It can be reached, at `url`.' },
+  drain: { level: 'info', help: 'It sends everybody away, so many `connections`.' },
+  end: { level: 'info', help: 'It is closed.' },
+  open: { level: 'info', help: 'A socket came, for a `room`, of a `kind`, from an `origin`.' },
+  join: {
+    level: 'info',
+    help: 'Its device was welcomed: `device` is what others know it by, `outcome` what became of the stream it had.',
+  },
+  close: { level: 'info', help: 'A socket ended, `by` the peer, or by the relay with a `code`.' },
+  refusal: { level: 'info', help: 'A request was answered with an error, by `route` and `code`.' },
+  limit: {
+    level: 'warn',
+    help: 'A request, or a socket, was refused or ended because it was too much.',
+  },
+  delete: { level: 'warn', help: 'A room was deleted.' },
+  trouble: { level: 'error', help: 'Something failed that should not have: the store, mostly.' },
+}
 
 /** What goes with it; which of them depends on the event. */
 export interface LogFields {
@@ -75,7 +93,7 @@ export interface LogRecord extends LogFields {
 export type LogSink = (record: LogRecord) => void
 
 /** Tells that something happened. */
-export type Log = (level: LogLevel, event: LogEvent, fields?: LogFields) => void
+export type Log = (event: LogEvent, fields?: LogFields) => void
 
 /** Records of one event in one second; what comes beyond is only counted. */
 const MOST_A_SECOND = 100
@@ -86,7 +104,7 @@ const MAX_TEXT = 500
 export function boundedLog(sink: LogSink | undefined, platform: Platform, meter: Meter): Log {
   if (!sink) return () => {}
   const windows = new Map<LogEvent, { beganMs: number; count: number; suppressed: number }>()
-  return (level, event, fields = {}) => {
+  return (event, fields = {}) => {
     const nowMs = platform.monotonic()
     let window = windows.get(event)
     if (!window) {
@@ -107,7 +125,7 @@ export function boundedLog(sink: LogSink | undefined, platform: Platform, meter:
     window.suppressed = 0
     const record: LogRecord = {
       time: new Date(platform.now()).toISOString(),
-      level,
+      level: LOG_EVENTS[event].level,
       event,
       ...shortened(fields),
       ...(suppressed > 0 && { suppressed }),

@@ -24,9 +24,9 @@ export function tellEnd({ meter, log }: Told, end: ConnectionEnd, who: LogFields
     const { code } = end
     meter.count('server_disconnects_total', 1, code)
     if (code === 'slow_reader') meter.count('slow_closes_total')
-    if (LIMITS.has(code)) log('warn', 'limit', { ...who, code })
+    if (LIMITS.has(code)) log('limit', { ...who, code })
   }
-  log('info', 'close', { ...who, ...end })
+  log('close', { ...who, ...end })
 }
 
 /** A device was welcomed. */
@@ -38,14 +38,14 @@ export function tellJoin(
 ): void {
   const outcome = cursor === undefined ? 'new' : recovered ? 'recovered' : (reason ?? 'lost')
   meter.count('recover_total', 1, outcome)
-  log('info', 'join', { ...who, outcome })
+  log('join', { ...who, outcome })
 }
 
 /** A request was answered with an error. */
 export function tellRefusal({ meter, log }: Told, code: BusErrorCode, of: LogFields): void {
   meter.count('reply_errors_total', 1, code)
-  if (LIMITS.has(code)) log('warn', 'limit', { ...of, code })
-  else log('info', 'refusal', { ...of, code })
+  if (LIMITS.has(code)) log('limit', { ...of, code })
+  else log('refusal', { ...of, code })
 }
 
 const MAX_CAUSES = 3
@@ -54,7 +54,7 @@ const MAX_CAUSES = 3
 export function tellTrouble({ meter, log }: Told, error: unknown, room?: string): void {
   const { code, stage } = isBusError(error) ? error : {}
   if (stage === 'log') meter.count('store_errors_total')
-  log('error', 'trouble', {
+  log('trouble', {
     ...(room !== undefined && { room }),
     ...(code !== undefined && { code }),
     message: messageOf(error),

@@ -7,7 +7,13 @@ import { BusError, isRoom, SUBPROTOCOL } from '@crosstown/bus/protocol'
 import { type Context, Hono } from 'hono'
 import { cors } from 'hono/cors'
 import type { Auth, Identity } from './auth.ts'
-import { type Authorize, type Authorizing, identify, refusedTypes } from './authorize.ts'
+import {
+  type Action,
+  type Authorize,
+  type Authorizing,
+  identify,
+  refusedTypes,
+} from './authorize.ts'
 import type { PostedEvent } from './commands.ts'
 import { type Admission, admissionOf } from './connection.ts'
 import { addressOf } from './guard/address.ts'
@@ -21,6 +27,8 @@ import { answerInspector, redirectToInspector } from './http/inspector.ts'
 import { checkAccess, Exposition, type Measured, type MetricsAccess } from './http/metrics.ts'
 import { addOperatorRoutes, counted, routeOf } from './http/operate.ts'
 import { parsePost, postCloudEvents } from './http/publish.ts'
+import { answerDelete, answerStats } from './http/rooms.ts'
+import { keeping, type RoomRetention } from './keeping.ts'
 import { type Limits, resolveLimits } from './limits.ts'
 import { boundedLog, type Log, type LogSink } from './log.ts'
 import { Meter } from './metrics.ts'
@@ -33,7 +41,6 @@ import {
   originPolicy,
 } from './origins.ts'
 import { type Platform, systemPlatform } from './platform.ts'
-import { cursorAt, headEvent } from './record.ts'
 import { Rooms } from './rooms.ts'
 import { sharedReads } from './shared-reads.ts'
 import type { ConnectionSnapshot, Socket, SocketEvents } from './socket.ts'
@@ -65,6 +72,11 @@ export interface RelayOptions {
    */
   readonly origins?: readonly string[]
   readonly limits?: Partial<Limits>
+  /**
+   * How much is kept of which rooms, where that is another than the limits say.
+   * @default as in `limits`
+   */
+  readonly retention?: RoomRetention
   /**
    * Folder of the built panel, which is then served at `/inspector`: `dist/page` of the developer tools.
    * @default false
@@ -102,6 +114,10 @@ export interface RelayBindings {
   /** Ends the connection of the request at hand at once, with what it still has to send. */
   readonly cut?: () => void
 }
+
+/** What else than publishing a request may want to do, by its method. */
+const READING: readonly Exclude<Action, 'publish'>[] = ['subscribe', 'history']
+const ACTIONS: Readonly<Record<string, typeof READING>> = { POST: [], DELETE: ['delete'] }
 
 type RelayEnv = {
   Bindings: RelayBindings
@@ -168,6 +184,7 @@ export class Relay extends Hono<RelayEnv> {
       auth: this.#auth,
       authorize: this.#authorize,
       limits: this.#limits,
+      keeps: keeping(options.retention, this.#limits, this.#report),
       platform: this.#platform,
       report: this.#report,
       driven: options.driven,
@@ -176,7 +193,7 @@ export class Relay extends Hono<RelayEnv> {
     })
     const access = checkAccess(options.metrics ?? (this.#auth ? false : 'open'))
     this.#addRoutes(new Exposition(this.#measured(), access, this.#platform))
-    this.#log('info', 'start', { ...this.#nature(), auth: this.#auth !== undefined })
+    this.#log('start', { ...this.#nature(), auth: this.#auth !== undefined })
     const { inspector } = options
     if (inspector) {
       this.get('/inspector', redirectToInspector)
@@ -200,7 +217,7 @@ export class Relay extends Hono<RelayEnv> {
   }
 
   /** For a runtime that puts its objects out of memory. @internal */
-  get driver(): Pick<Rooms, 'dueMs' | 'head' | 'tick' | 'waiting'> {
+  get driver(): Pick<Rooms, 'days' | 'dueMs' | 'head' | 'tick' | 'waiting'> {
     return this.#rooms
   }
 
@@ -226,6 +243,24 @@ export class Relay extends Hono<RelayEnv> {
   }
 
   /**
+   * Deletes a room with all that is in it. Its devices are sent away and come back into an empty room,
+   * as `new_epoch`: what they had in it before they keep, and do not bring again.
+   *
+   * @returns whether there was one
+   * @throws {BusError} going_away, unavailable
+   */
+  deleteRoom(room: string): Promise<boolean> {
+    return this.#deleteRoom(room)
+  }
+
+  async #deleteRoom(room: string, subject?: string): Promise<boolean> {
+    const deleted = await this.#rooms.delete(room)
+    const who = subject === undefined ? {} : { subject }
+    if (deleted) this.#log('delete', { room, ...who })
+    return deleted
+  }
+
+  /**
    * From now on `/ready` says no, and nothing else changes: time for a load balancer to send devices
    * elsewhere before {@link close} sends away those that are here.
    */
@@ -235,14 +270,14 @@ export class Relay extends Hono<RelayEnv> {
 
   /** Called by what serves it, with the address where it can be reached. @internal */
   listening(url: string): void {
-    this.#log('info', 'listen', { url })
+    this.#log('listen', { url })
   }
 
   /** Answers what was asked, sends every device away to come back later, and closes the store. */
   async close(): Promise<void> {
     await this.#rooms.close()
     await this.#store.close()
-    this.#log('info', 'end')
+    this.#log('end')
   }
 
   #nature(): { readonly version: string; readonly engine: string; readonly durability: string } {
@@ -287,7 +322,7 @@ export class Relay extends Hono<RelayEnv> {
     this.use(
       cors({
         origin: (origin) => (origin !== '' && this.#maySee(origin) ? origin : null),
-        allowMethods: ['GET', 'HEAD', 'POST'],
+        allowMethods: ['GET', 'HEAD', 'POST', 'DELETE'],
         allowHeaders: [
           'Authorization',
           'Content-Type',
@@ -339,19 +374,14 @@ export class Relay extends Hono<RelayEnv> {
     this.get('/rooms/:room/events/:id', (c) =>
       answerEvent(c, reads, { room: roomOf(c), identity: c.var.identity }),
     )
-    this.get('/rooms/:room/stats', async (c) => {
-      const stats = await this.#store.stats(roomOf(c))
-      if (!stats) throw new BusError('not_found', 'no such room')
-      const { events, bytes, devices, head } = stats
-      const first = await this.#store.first(roomOf(c))
-      return c.json({
-        events,
-        bytes,
-        first: cursorAt(head.epoch, first),
-        head: headEvent(head),
-        devices,
-        connections: this.#rooms.connections(roomOf(c)),
-      })
+    this.get('/rooms/:room/stats', (c) => {
+      const room = roomOf(c)
+      return answerStats(c, this.#store, room, this.#rooms.connections(room))
+    })
+    this.delete('/rooms/:room', (c) => {
+      const room = roomOf(c)
+      const { identity } = c.var
+      return answerDelete(c, identity, () => this.#deleteRoom(room, identity.subject))
     })
   }
 
@@ -415,7 +445,7 @@ export class Relay extends Hono<RelayEnv> {
     const room = roomOf(c)
     const token = /^Bearer +(.+)$/i.exec(c.req.header('authorization') ?? '')?.[1]
     const origin = c.req.header('origin')
-    const actions = c.req.method === 'POST' ? [] : (['subscribe', 'history'] as const)
+    const actions = ACTIONS[c.req.method] ?? READING
     const asked = { room, ...(origin !== undefined && { origin }) }
     return identify(this.#authorizing, token, asked, actions)
   }

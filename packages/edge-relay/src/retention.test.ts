@@ -1,5 +1,6 @@
 import { type From, startOf, type WelcomeFrame } from '@crosstown/bus/protocol'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import type { RoomRetention } from './keeping.ts'
 import { createRelay } from './relay.ts'
 import { serve } from './runtimes/node.ts'
 import { memoryStore } from './stores/memory.ts'
@@ -15,10 +16,16 @@ afterEach(async () => {
 
 type Joined = Probe & { readonly socket: ProbeSocket; readonly welcome: WelcomeFrame }
 
-function setup(limits: object, store: Store = memoryStore()) {
+function setup(limits: object, store: Store = memoryStore(), retention?: RoomRetention) {
   const platform = new ManualPlatform()
   const errors: unknown[] = []
-  const relay = createRelay({ store, platform, limits, onError: (error) => errors.push(error) })
+  const relay = createRelay({
+    store,
+    platform,
+    limits,
+    ...(retention && { retention }),
+    onError: (error) => errors.push(error),
+  })
   opened.push(relay)
   const join = async (device: string, extra = {}): Promise<Joined> => {
     const socket = new ProbeSocket()
@@ -41,6 +48,73 @@ async function trimmedTo(store: Store, place: number): Promise<void> {
   while ((await store.first('r')).place < place)
     await new Promise((resolve) => setImmediate(resolve))
 }
+
+describe('a room with limits of its own', () => {
+  const expectKept = async (
+    room: string,
+    count: number,
+    retention: RoomRetention,
+    errors: unknown[] = [],
+  ) => {
+    const store = memoryStore()
+    const onError = (error: unknown) => void errors.push(error)
+    const relay = createRelay({ store, limits: { roomEvents: 8 }, retention, onError })
+    opened.push(relay)
+    // Whole records go, and each request is one.
+    for (let n = 0; n < 20; n++) {
+      await relay.request(`/rooms/${room}/events`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: '{"type":"a.b"}',
+      })
+    }
+    await vi.waitFor(async () => expect((await store.stats(room))?.events).toBe(count))
+  }
+
+  it('keeps what the longest name that fits says, and else what the relay keeps', async () => {
+    const rooms = {
+      '*': { roomEvents: 9 },
+      'shop-*': { roomEvents: 5 },
+      'shop-eu-*': { roomEvents: 3 },
+      'shop-eu-1': { roomEvents: 2 },
+    }
+    await expectKept('shop-eu-1', 2, rooms)
+    await expectKept('shop-eu-2', 3, rooms)
+    await expectKept('shop-us', 5, rooms)
+    await expectKept('other', 9, rooms)
+    await expectKept('other', 8, { 'shop-*': { roomEvents: 5 } })
+    await expectKept('shop-1', 8, { 'shop-*': { roomDays: 5 } })
+  })
+
+  it('keeps what a function says, and where that fails what the relay keeps', async () => {
+    const errors: unknown[] = []
+    const retention = (room: string) => {
+      if (room === 'bad') throw new Error('no such plan')
+      return room === 'odd' ? { roomEvents: 0 } : { roomEvents: 4 }
+    }
+    await expectKept('r', 4, retention, errors)
+    expect(errors).toEqual([])
+    await expectKept('bad', 8, retention, errors)
+    await expectKept('odd', 8, retention, errors)
+    expect(errors.map(String)).toEqual(
+      expect.arrayContaining([
+        expect.stringContaining('no such plan'),
+        expect.stringContaining('whole number'),
+      ]),
+    )
+  })
+
+  it.each([
+    ['a name that no room has', { 'a/b': { roomDays: 1 } }],
+    ['a star in the middle', { 'a*b': { roomDays: 1 } }],
+    ['a limit that is none', { a: { days: 1 } }],
+    ['a number that is none', { a: { roomDays: 0.5 } }],
+    ['no limits', { a: 7 }],
+    ['a list', [{ roomDays: 1 }]],
+  ])('is not to be had with %s', (_, retention) => {
+    expect(() => createRelay({ retention: retention as RoomRetention })).toThrow(/retention|room/)
+  })
+})
 
 describe('a room over its limits', () => {
   it('loses its oldest events by count, and keeps device rows, head and epoch', async () => {

@@ -3,6 +3,7 @@
  * steps that are short enough to be no pause for anybody. A room that grows is trimmed as it does; a
  * sweep over all rooms finds what only became too old.
  */
+import type { Kept } from './keeping.ts'
 import type { Limits } from './limits.ts'
 import type { Platform } from './platform.ts'
 import type { RoomRecord } from './record.ts'
@@ -12,6 +13,8 @@ import type { ReadLimit, Store } from './stores/store.ts'
 export interface RetentionContext {
   readonly store: Store
   readonly limits: Limits
+  /** How much of a room is kept. @default as the limits say */
+  readonly keeps?: (room: string) => Kept
   readonly platform: Platform
   readonly report: (error: unknown, room?: string) => void
 }
@@ -33,6 +36,8 @@ export class Retention {
   #sweptMs: number | undefined
   /** The room after which the sweep goes on, while there is one. */
   #sweepAfter: string | undefined
+  /** Whether deleted rooms may have left something. */
+  #left = true
   #running: Promise<void> | undefined
   #stopped = false
 
@@ -42,7 +47,7 @@ export class Retention {
 
   /** Records were committed to a room. */
   grew(room: string, records: readonly RoomRecord[]): void {
-    const { roomBytes, roomEvents } = this.#context.limits
+    const { roomBytes, roomEvents } = this.keeps(room)
     const growth = this.#grown.get(room)
     if (growth) {
       for (const { headers, bytes } of records) {
@@ -61,10 +66,17 @@ export class Retention {
     this.#grown.delete(room)
   }
 
+  /** A room was deleted: what it left is to be removed. */
+  purge(): void {
+    this.#left = true
+    this.#run()
+  }
+
   /** Begins a sweep over all rooms where one is due. */
   tick(nowMs: number): void {
     if (this.#sweptMs !== undefined && nowMs - this.#sweptMs < SWEEP_MS) return
     this.#sweptMs = nowMs
+    this.#left = true
     this.#sweepAfter = ''
     this.#run()
   }
@@ -86,17 +98,25 @@ export class Retention {
     const { report } = this.#context
     while (!this.#stopped) {
       const [room] = this.#due
-      if (room === undefined && this.#sweepAfter === undefined) return
+      if (room === undefined && !this.#left && this.#sweepAfter === undefined) return
       if (room !== undefined) this.#due.delete(room)
       try {
-        if (room === undefined) await this.#nextPage(this.#sweepAfter as string)
+        if (room === undefined && this.#sweepAfter === undefined) await this.#purge()
+        else if (room === undefined) await this.#nextPage(this.#sweepAfter as string)
         else await this.#trim(room)
       } catch (error) {
         // The next growth, or the next sweep, tries again.
         this.#sweepAfter = undefined
+        this.#left = false
         report(error, room)
       }
     }
+  }
+
+  /** Also of rooms that were deleted before this process began. */
+  async #purge(): Promise<void> {
+    this.#left = await this.#context.store.purge(STEP)
+    await this.#pause()
   }
 
   async #nextPage(after: string): Promise<void> {
@@ -107,13 +127,20 @@ export class Retention {
   }
 
   async #trim(room: string): Promise<void> {
-    const { limits, platform, store } = this.#context
+    const { platform, store } = this.#context
+    const { roomBytes, roomDays, roomEvents } = this.keeps(room)
     while (!this.#stopped) {
-      const since = platform.now() - limits.roomDays * DAY_MS
-      const keep = { events: limits.roomEvents, bytes: limits.roomBytes, since }
+      const since = platform.now() - roomDays * DAY_MS
+      const keep = { events: roomEvents, bytes: roomBytes, since }
       if (!(await store.trim(room, keep, STEP))) return
       await this.#pause()
     }
+  }
+
+  /** How much of a room is kept. */
+  keeps(room: string): Kept {
+    const { keeps, limits } = this.#context
+    return keeps ? keeps(room) : limits
   }
 
   #pause(): Promise<void> {

@@ -16,6 +16,8 @@ const everything = (): boolean => true
 async function setup(replace: Partial<Store> = {}, limits = {}) {
   const appends: Append[] = []
   const errors: unknown[] = []
+  /** Heads that those who listen heard of. */
+  const grown: number[] = []
   const memory = memoryStore()
   const store: Store = new Proxy(memory, {
     get(target, key) {
@@ -36,6 +38,7 @@ async function setup(replace: Partial<Store> = {}, limits = {}) {
     platform,
     limits: { ...DEFAULT_LIMITS, ...limits },
     report: (error) => errors.push(error),
+    grew: (_, __, { place }) => grown.push(place),
   })
   const publish = (batch: number, prev: number | undefined, ids: string[]): Promise<Reply> =>
     new Promise((resolve) =>
@@ -51,7 +54,7 @@ async function setup(replace: Partial<Store> = {}, limits = {}) {
         resolve,
       ),
     )
-  return { host, memory, store, appends, errors, publish, platform }
+  return { host, memory, store, appends, errors, grown, publish, platform }
 }
 
 const hello = { device: 'd', secretHash: 'hash', subject: 'ann', log: 'log', terms: [TERM] }
@@ -161,6 +164,38 @@ describe('RoomHost', () => {
     delete replace.append
     expect(await publish(1, undefined, ['a-1'])).toEqual({ frame: 'ack', batch: 1 })
     expect(host.head.place).toBe(1)
+  })
+
+  it('hands on what an append that failed had written after all, though nobody asks again', async () => {
+    const replace: Partial<Store> = {}
+    const { errors, grown, host, memory, platform } = await setup(replace)
+    await host.hello(hello)
+    replace.append = async (room, append) => {
+      await memory.append(room, append)
+      throw new Error('no answer')
+    }
+    replace.load = () => Promise.reject(new Error('no answer'))
+    const post = host.post({ mayPublish: everything, events: [event] }, 10)
+    await expect(post).rejects.toMatchObject({ code: 'unavailable' })
+    platform.advance(1_000)
+    await expect.poll(() => errors).toHaveLength(2)
+    expect(grown).toEqual([])
+    delete replace.load
+    platform.advance(1_000)
+    await expect.poll(() => grown).toEqual([1])
+    platform.advance(1_000)
+    expect([host.head.place, platform.timers]).toEqual([1, 0])
+  })
+
+  it('reads no more of what an append that failed had written once it is drained', async () => {
+    const replace: Partial<Store> = {}
+    const { host, platform } = await setup(replace)
+    await host.hello(hello)
+    replace.append = () => Promise.reject(new Error('no answer'))
+    const post = host.post({ mayPublish: everything, events: [event] }, 10)
+    await expect(post).rejects.toMatchObject({ code: 'unavailable' })
+    await host.drain()
+    expect(platform.timers).toBe(0)
   })
 
   it('writes an event of one id once, whether posted one after the other or at once', async () => {

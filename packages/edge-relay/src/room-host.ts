@@ -81,8 +81,10 @@ export class RoomHost {
   #queuedBytes = 0
   #running = false
   #closing = false
+  #deleting: Promise<boolean> | undefined
   #users = 0
   #idle: (() => void)[] = []
+  #stopReading: (() => void) | undefined
 
   constructor(room: string, context: HostContext) {
     this.room = room
@@ -161,7 +163,7 @@ export class RoomHost {
   }
 
   /** @throws {BusError} bad_device, subject_changed, unavailable */
-  async hello(command: Omit<HelloCommand, 'kind' | 'time'>): Promise<AdmittedReply> {
+  async hello(command: Omit<HelloCommand, 'kind' | 'time' | 'deleted'>): Promise<AdmittedReply> {
     const reply = await this.#ask({ kind: 'hello', ...command }, 0)
     return reply as AdmittedReply
   }
@@ -182,7 +184,7 @@ export class RoomHost {
       send({ frame: 'reject', batch, code, retryAfterMs })
     }
     const waitMs = this.#waitMs(command.data.length, bytes)
-    if (this.#closing) later('going_away')
+    if (this.#isShut) later('going_away')
     else if (waitMs > 0) later('rate_limited', waitMs)
     else {
       this.#enqueue({
@@ -211,6 +213,40 @@ export class RoomHost {
   /** Takes no more commands; resolves when those it has are answered. */
   async drain(): Promise<void> {
     this.#closing = true
+    this.#stopReading?.()
+    await this.#quiet()
+  }
+
+  /**
+   * Deletes the room: what waits is answered first, then everybody has to come anew, into another log.
+   * Resolves whether there was something to delete.
+   */
+  delete(): Promise<boolean> {
+    this.#deleting ??= this.#delete().finally(() => {
+      this.#deleting = undefined
+    })
+    return this.#deleting
+  }
+
+  async #delete(): Promise<boolean> {
+    const { restored, store } = this.#context
+    await this.#quiet()
+    try {
+      return await store.delete(this.room)
+    } finally {
+      // Where it failed it is not known what became of it.
+      this.#state = undefined
+      this.#head = undefined
+      this.delivery.failAll(new BusError('going_away', 'the room was deleted'))
+      restored?.(this.room)
+    }
+  }
+
+  get #isShut(): boolean {
+    return this.#closing || this.#deleting !== undefined
+  }
+
+  async #quiet(): Promise<void> {
     if (this.#running) await new Promise<void>((resolve) => this.#idle.push(resolve))
   }
 
@@ -227,6 +263,7 @@ export class RoomHost {
 
   async #ask(command: Waiting, bytes: number): Promise<Reply> {
     if (this.#closing) throw new BusError('going_away', 'the relay is closing')
+    if (this.#isShut) throw new BusError('going_away', 'the room is being deleted')
     const waitMs = command.kind === 'post' ? this.#waitMs(command.events.length, bytes) : 0
     if (waitMs > 0) throw new TooMuch('rate_limited', 'too much is published in this room', waitMs)
     const reply = await new Promise<Reply>((resolve, reject) => {
@@ -251,12 +288,13 @@ export class RoomHost {
   }
 
   async #run(): Promise<void> {
-    while (this.#queue.length > 0) {
+    do {
       const group = this.#queue.splice(0, decidable(this.#queue))
       try {
         await this.#write(group)
       } catch (error) {
         this.#state = undefined
+        this.#readLater()
         this.#context.report(error, this.room)
         const failure = new BusError('unavailable', 'the room cannot be written now', {
           cause: error,
@@ -264,9 +302,27 @@ export class RoomHost {
         for (const entry of group) this.#answer(entry, failure)
       }
       for (const { bytes } of group) this.#queuedBytes -= bytes
-    }
+    } while (this.#queue.length > 0)
     this.#running = false
     for (const resolve of this.#idle.splice(0)) resolve()
+  }
+
+  /**
+   * An append that failed may have been carried out all the same. Where nobody asks again, those who
+   * listen would not hear of it before the next command.
+   */
+  #readLater(): void {
+    if (this.#closing) return
+    this.#stopReading ??= this.#context.platform.every(RETRY_AFTER_MS, () => {
+      if (this.#running || this.#deleting) return
+      if (this.#state) {
+        this.#stopReading?.()
+        this.#stopReading = undefined
+        return
+      }
+      this.#running = true
+      void this.#run()
+    })
   }
 
   async #write(group: readonly Entry[]): Promise<void> {
@@ -382,7 +438,10 @@ export class RoomHost {
       // Another log, or an older copy of this one: every device must compare what it holds anew.
       this.delivery.failAll(new BusError('going_away', 'the room was restored'))
       this.#context.restored?.(this.room)
-    } else if (before && before.place < head.place) this.delivery.pullAll()
+    } else if (before && before.place < head.place) {
+      this.delivery.pullAll()
+      this.#context.grew?.(this.room, [], head)
+    }
     return this.#state
   }
 }

@@ -213,6 +213,7 @@ function hello(draft: Draft, command: HelloCommand): Reply {
       subject: command.subject,
       log: command.log,
       term: newest,
+      ...(command.deleted && command.confirmed && { taken: command.confirmed }),
     })
     return { kind: 'admitted', copy: false }
   }

@@ -91,6 +91,30 @@ export class Rooms {
     return host
   }
 
+  /**
+   * Deletes a room, and sends its devices away to come back; resolves whether there was one.
+   *
+   * @throws {BusError} going_away, unavailable
+   */
+  async delete(room: string): Promise<boolean> {
+    const host = this.host(room)
+    const release = host.retain()
+    try {
+      const deleted = await host.delete()
+      if (deleted) this.#meter.count('rooms_deleted_total')
+      return deleted
+    } finally {
+      release()
+      this.#retention.forget(room)
+      this.#retention.purge()
+    }
+  }
+
+  /** For how many days the events of a room are kept. */
+  days(room: string): number {
+    return this.#retention.keeps(room).roomDays
+  }
+
   /** Number of devices connected to a room. */
   connections(room: string): number {
     return this.#hosts.get(room)?.delivery.size ?? 0
@@ -124,7 +148,7 @@ export class Rooms {
     this.#connections.add(connection)
     this.#meter.count('connections_accepted_total', 1, kind)
     const from = origin === undefined ? {} : { origin }
-    this.#log('info', 'open', { connection: connection.number, kind, room, ...from })
+    this.#log('open', { connection: connection.number, kind, room, ...from })
     if (this.#closing) this.#sendAway([connection])
     else if (!this.#driven)
       this.#stopTimer ??= this.#context.platform.every(TICK_MS, () => this.tick())
@@ -179,7 +203,7 @@ export class Rooms {
   /** Answers what was asked, then sends everyone away. */
   async close(): Promise<void> {
     this.#closing = true
-    this.#log('info', 'drain', { connections: this.#connections.size })
+    this.#log('drain', { connections: this.#connections.size })
     await Promise.all([...this.#hosts.values()].map((host) => host.drain()))
     for (const { inspection } of this.#hosts.values()) inspection.close()
     this.#sendAway([...this.#connections])

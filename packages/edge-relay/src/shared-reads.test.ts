@@ -83,6 +83,18 @@ function setup(inner: Store, limits?: SharedReadsLimits) {
   return { counting, store, writer: new Writer(store) }
 }
 
+it('what a store says of itself is said of it', async () => {
+  const inner = sqliteStore(newFile())
+  const { durability, engine, exclusive } = sharedReads(inner)
+  expect({ durability, engine, exclusive }).toEqual({
+    durability: 'disk',
+    engine: 'sqlite',
+    exclusive: true,
+  })
+  expect(sharedReads(memoryStore()).exclusive).toBe(false)
+  await inner.close()
+})
+
 describe('what is read again', () => {
   it('is read from the store once, by whoever comes at whatever place of it, then or later', async () => {
     const { counting, store, writer } = setup(sqliteStore(newFile()))

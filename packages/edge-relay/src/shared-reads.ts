@@ -49,9 +49,9 @@ export function sharedReads(store: Store, limits: SharedReadsLimits = {}): Store
 }
 
 class SharedReads implements Store {
-  readonly engine: string
   readonly durability: Durability
   readonly exclusive: boolean
+  readonly engine: string
   readonly #store: Store
   readonly #limits: Required<SharedReadsLimits>
   /** In order of last use. */
@@ -60,9 +60,9 @@ class SharedReads implements Store {
 
   constructor(store: Store, limits: SharedReadsLimits) {
     this.#store = store
-    this.engine = store.engine ?? 'other'
     this.durability = store.durability
     this.exclusive = store.exclusive === true
+    this.engine = store.engine ?? 'other'
     this.#limits = { roomBytes: 4 * 1024 * 1024, bytes: 32 * 1024 * 1024, rooms: 1_000, ...limits }
   }
 
@@ -152,6 +152,22 @@ class SharedReads implements Store {
         entry.head = head
       }
     }
+  }
+
+  async delete(room: string): Promise<boolean> {
+    try {
+      return await this.#store.delete(room)
+    } finally {
+      this.#drop(room)
+    }
+  }
+
+  wasDeleted(room: string, epoch: string): Promise<boolean> {
+    return this.#store.wasDeleted(room, epoch)
+  }
+
+  purge(step: ReadLimit): Promise<boolean> {
+    return this.#store.purge(step)
   }
 
   state(room: string, keys: readonly string[]): Promise<readonly (string | undefined)[]> {

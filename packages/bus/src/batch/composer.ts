@@ -130,9 +130,14 @@ export class Composer {
   }
 
   /** An event that nobody outside this context will see: by reference, unchecked, unencoded. */
-  reference(type: string, data: unknown, options: EventOptions | undefined): BusEvent {
+  reference(
+    type: string,
+    data: unknown,
+    options: EventOptions | undefined,
+    ours = false,
+  ): BusEvent {
     // Options cost nothing here, but one that could not hold is no option.
-    if (options?.expectedRevision === undefined) this.#assertType(type)
+    if (options?.expectedRevision === undefined) ours || this.#assertType(type)
     else this.plan(type, options)
     const id = `${this.#castPrefix}-${++this.#castCounter}`
     const event: Entry['event'] = {

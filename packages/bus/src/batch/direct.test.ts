@@ -90,7 +90,7 @@ describe('a batch', () => {
     expect(seen).toEqual([1, 2])
     await expect(bus.publishBatch(batch, { until: 'handled' })).rejects.toMatchObject({
       code: 'handler_failed',
-      cause: failure,
+      cause: { errors: [failure] },
     })
   })
 

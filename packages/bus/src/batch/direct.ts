@@ -2,10 +2,11 @@
  * The short way, for a bus with log, tabs and relay all off: events go by reference to this
  * context's handlers in the next microtask, without being encoded or checked.
  */
+import type { Blocking } from '../dispatch/dispatch.ts'
 import { BusError, toBusError } from '../errors.ts'
 import type { BusEvent } from '../event.ts'
 import type { TapHolder } from '../inspect/tap.ts'
-import type { PublishOptions } from '../types.ts'
+import type { EventOptions, PublishOptions } from '../types.ts'
 import type { Composer } from './composer.ts'
 import type { Draft } from './publisher.ts'
 import { createTicket, rejectedTicket, type Ticket, type TicketContext } from './ticket.ts'
@@ -14,12 +15,12 @@ export class DirectQueue {
   #events: BusEvent[] = []
   #tickets: Map<BusEvent, Ticket> | undefined
   #scheduled = false
-  readonly #deliver: (event: BusEvent, handled?: Promise<unknown>[]) => void
+  readonly #deliver: (event: BusEvent, ticket?: Ticket) => void
   readonly #settle: (ticket: Ticket) => void
   readonly #taps: TapHolder
 
   constructor(
-    deliver: (event: BusEvent, handled?: Promise<unknown>[]) => void,
+    deliver: (event: BusEvent, ticket?: Ticket) => void,
     settle: (ticket: Ticket) => void,
     taps: TapHolder = { tap: undefined },
   ) {
@@ -49,7 +50,7 @@ export class DirectQueue {
     for (let i = 0; i < events.length; i++) {
       const event = events[i] as BusEvent
       const ticket = tickets?.get(event)
-      this.#deliver(event, ticket?.handled)
+      this.#deliver(event, ticket)
       // Events of one `publishBatch` share a ticket; the last of them settles it.
       if (ticket && tickets?.get(events[i + 1] as BusEvent) !== ticket) this.#settle(ticket)
     }
@@ -59,6 +60,7 @@ export class DirectQueue {
 export interface DirectOptions extends TicketContext {
   readonly composer: Composer
   readonly queue: DirectQueue
+  readonly handlers: Blocking
 }
 
 const LEVELS: ReadonlySet<unknown> = new Set([undefined, 'accepted', 'handled'])
@@ -72,11 +74,11 @@ export class DirectPublisher {
   }
 
   publish(type: string, data: unknown, options?: PublishOptions): Promise<BusEvent> {
-    const { composer, queue } = this.#options
-    if (options?.until !== undefined) {
-      return this.#start(options, () => [composer.reference(type, data, options)], first)
-    }
+    const { composer, queue, handlers } = this.#options
     try {
+      if (options?.until !== undefined || (handlers.blocking > 0 && handlers.waits(type))) {
+        return this.#start(options ?? {}, () => [composer.reference(type, data, options)], first)
+      }
       const event = composer.reference(type, data, options)
       queue.add(event)
       return Promise.resolve(event)
@@ -92,12 +94,20 @@ export class DirectPublisher {
     return this.#start(level, make, (events) => events)
   }
 
+  /** An event of ours. */
+  publishSystem(type: string, data: unknown, options: EventOptions = {}): Promise<BusEvent> {
+    const { composer, queue } = this.#options
+    const event = composer.reference(type, data, { ...options, scope: 'device' }, true)
+    queue.add(event)
+    return Promise.resolve(event)
+  }
+
   #start<T>(
     level: PublishOptions,
     make: () => BusEvent[],
     value: (events: BusEvent[]) => T,
   ): Promise<T> {
-    const { queue, later, report } = this.#options
+    const { queue, later, report, handlers } = this.#options
     const { until, signal } = level
     try {
       if (!LEVELS.has(until)) {
@@ -106,12 +116,13 @@ export class DirectPublisher {
         })
       }
       const events = make()
-      if (until !== 'handled' || events.length === 0) {
+      const holds = until === undefined && events.some(({ type }) => handlers.waits(type))
+      if ((until !== 'handled' && !holds) || events.length === 0) {
         for (const event of events) queue.add(event)
         return Promise.resolve(value(events))
       }
       const { ticket, promise } = createTicket({
-        until,
+        until: until ?? 'accepted',
         signal,
         value: () => value(events),
         later,

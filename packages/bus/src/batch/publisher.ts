@@ -3,6 +3,7 @@
  * promise of the level asked for. Order is call order, also where a schema takes its time.
  */
 import type { ValueText } from '../codec/codec.ts'
+import type { Blocking } from '../dispatch/dispatch.ts'
 import { BusError, toBusError } from '../errors.ts'
 import { type BusEvent, MAX_BATCH_BYTES, MAX_BATCH_EVENTS, type Metadata } from '../event.ts'
 import type { EventOptions, PublishOptions, Until } from '../types.ts'
@@ -39,6 +40,7 @@ export interface PublisherOptions extends TicketContext {
   readonly validate: ((type: string, data: unknown) => unknown) | undefined
   /** The version of a type that is written, if not 1. @throws {BusError} invalid_options */
   readonly version?: ((type: string, given: number | undefined) => number | undefined) | undefined
+  readonly handlers?: Blocking | undefined
   /** An equal copy of data, for a validation that outlasts the call. */
   readonly copy: (data: unknown, type: string) => unknown
   readonly now: () => number
@@ -91,8 +93,10 @@ export class Publisher {
     const { composer } = this.#options
     let plan: EventPlan
     let until: Until
+    let holds: boolean
     try {
       plan = composer.plan(type, options)
+      holds = this.#holds(type, options.until)
       if (plan.persisted && plan.scope === 'room') this.#assertRoom(type)
       const judged = this.#isJudged(type, options, plan)
       const level = options.until ?? (judged ? 'relayed' : undefined)
@@ -100,7 +104,7 @@ export class Publisher {
     } catch (error) {
       return rejectedTicket(publishError(error), this.#options.later, this.#options.report)
     }
-    const waits = until !== 'accepted' || options.signal !== undefined
+    const waits = until !== 'accepted' || options.signal !== undefined || holds
     const ticket = waits
       ? new PublishTicket<BusEvent>(
           until,
@@ -114,7 +118,7 @@ export class Publisher {
       if (ticket) ticket.result = entry.event
       this.#add(entry, entry.persisted ? composer.mark - 1 : composer.mark)
       if (!ticket) return Promise.resolve(entry.event)
-      if (until === 'accepted') ticket.resolve()
+      if (until === 'accepted' && !holds) ticket.resolve()
     } catch (error) {
       if (!ticket)
         return rejectedTicket(publishError(error), this.#options.later, this.#options.report)
@@ -124,11 +128,11 @@ export class Publisher {
   }
 
   /** An event of ours: kept on the device, never sent. */
-  publishSystem(type: string, data: unknown): Promise<BusEvent> {
+  publishSystem(type: string, data: unknown, options: EventOptions = {}): Promise<BusEvent> {
     const plan: EventPlan = { scope: 'device', persisted: this.#options.composer.hasLog }
     const until = plan.persisted ? 'logged' : 'accepted'
     const sending = this.#sending([plan], until, {}, (events) => events[0] as BusEvent)
-    sending.send([{ type, data, options: { scope: 'device' } }], [data])
+    sending.send([{ type, data, options: { ...options, scope: 'device' } }], [data])
     return sending.promise
   }
 
@@ -136,11 +140,13 @@ export class Publisher {
     const { composer, later, report } = this.#options
     let plans: EventPlan[]
     let until: Until
+    let holds = false
     try {
       if (drafts.length > MAX_BATCH_EVENTS) throw tooMany(`${drafts.length} events`)
       plans = drafts.map((draft) => composer.plan(draft.type, draft.options))
       const forRoom = plans.findIndex(({ persisted, scope }) => persisted && scope === 'room')
       if (forRoom >= 0) this.#assertRoom((drafts[forRoom] as Draft).type)
+      for (const { type } of drafts) if (this.#holds(type, level.until)) holds = true
       const judged = drafts.some(({ type, options }, i) =>
         this.#isJudged(type, options, plans[i] as EventPlan),
       )
@@ -148,7 +154,7 @@ export class Publisher {
     } catch (error) {
       return rejectedTicket(publishError(error), later, report)
     }
-    const { send, ticket, promise } = this.#sending(plans, until, level, value)
+    const { send, ticket, promise } = this.#sending(plans, until, level, value, holds)
     try {
       const values = this.#validate(drafts)
       if (!this.#held && !values.some(isPromise)) send(drafts, values)
@@ -165,6 +171,7 @@ export class Publisher {
     until: Until,
     level: Level,
     value: (events: BusEvent[]) => T,
+    holds = false,
   ): { send: Send; ticket: Ticket; promise: Promise<T> } {
     const { later, report } = this.#options
     let entries: Entry[] = []
@@ -186,7 +193,7 @@ export class Publisher {
         ticket.reject(publishError(error))
         return
       }
-      if (until === 'accepted') ticket.resolve()
+      if (until === 'accepted' && !holds) ticket.resolve()
     }
     return { send, ticket, promise }
   }
@@ -278,6 +285,12 @@ export class Publisher {
       composer.rewind(mark, last)
       throw error
     }
+  }
+
+  /** Whether the promise may have to wait for a handler's buffer. @throws {BusError} buffer_overflow */
+  #holds(type: string, until: Until | undefined): boolean {
+    const { handlers } = this.#options
+    return handlers !== undefined && handlers.blocking > 0 && handlers.waits(type) && !until
   }
 
   /** @throws {BusError} outbox_full */

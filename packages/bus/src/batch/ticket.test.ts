@@ -181,10 +181,10 @@ describe('until handled', () => {
   })
 
   test('rejects with the error of the handler that failed', async () => {
-    const cause = new Error('one')
-    await expect(handledBy(Promise.reject(cause), Promise.resolve())).rejects.toMatchObject({
+    const error = new Error('one')
+    await expect(handledBy(Promise.reject(error), Promise.resolve())).rejects.toMatchObject({
       code: 'handler_failed',
-      cause,
+      cause: new AggregateError([error], '1 handler(s) of the event failed'),
     })
   })
 

@@ -1,4 +1,4 @@
-import { BusError, toBusError } from '../errors.ts'
+import { BusError, type BusErrorCode, isBusError, toBusError } from '../errors.ts'
 import type { Until } from '../types.ts'
 
 /**
@@ -11,6 +11,8 @@ export interface Ticket {
   readonly named: boolean
   /** Promises of this context's handlers, gathered only where somebody waits for them. */
   readonly handled: Promise<unknown>[] | undefined
+  /** Makes it resolve only after `room`, which never rejects: a handler has no room for the event. */
+  hold?(room: Promise<void>): void
   resolve(): void
   reject(error: unknown): void
 }
@@ -92,6 +94,7 @@ export class PublishTicket<T> implements Ticket {
   #resolve: ((value: T) => void) | undefined
   #reject: ((error: unknown) => void) | undefined
   #forget: (() => void) | undefined
+  #rooms: Promise<void>[] | undefined
 
   constructor(until: Until, context: TicketContext, signal?: AbortSignal, named = false) {
     this.until = until
@@ -103,14 +106,33 @@ export class PublishTicket<T> implements Ticket {
     this.#resolve = resolveCaptured as (value: T) => void
     this.#reject = rejectCaptured
     this.#forget = undefined
+    this.#rooms = undefined
     if (signal) this.#heed(signal)
+  }
+
+  hold(room: Promise<void>): void {
+    this.#rooms ??= []
+    this.#rooms.push(room)
   }
 
   resolve(): void {
     const resolve = this.#resolve
     if (!resolve) return
+    if (this.#rooms) {
+      this.#waitForRooms(this.#rooms)
+      return
+    }
     this.#done()
     resolve(this.value())
+  }
+
+  /** The events of a `publishBatch` share a ticket, which is resolved once for each of them. */
+  #waitForRooms(rooms: Promise<void>[]): void {
+    const waited = rooms.length
+    void Promise.all(rooms).then(() => {
+      if (this.#rooms?.length === waited) this.#rooms = undefined
+      this.resolve()
+    })
   }
 
   reject(error: unknown): void {
@@ -161,6 +183,24 @@ class ValueTicket<T> extends PublishTicket<T> {
   }
 }
 
+/** A promise of something else, under the same rules. */
+export function follow<T>(followed: Promise<T>, context: TicketContext): Promise<T> {
+  let result: T
+  const { ticket, promise } = createTicket<T>({
+    ...context,
+    until: 'accepted',
+    value: () => result,
+  })
+  followed.then(
+    (value) => {
+      result = value
+      ticket.resolve()
+    },
+    (error: unknown) => ticket.reject(error),
+  )
+  return promise
+}
+
 /** For all who wait for nothing: what fails later is told by `onError` where it fails. */
 export const ACCEPTED: Ticket = {
   until: 'accepted',
@@ -196,13 +236,25 @@ export async function settleHandled(ticket: Ticket): Promise<void> {
   else ticket.reject(handlerErrors(errors))
 }
 
+/** Where nothing but a full buffer, a timeout or an open breaker was in the way, that is the code. */
 function handlerErrors(errors: readonly unknown[]): BusError {
-  const cause =
-    errors.length === 1 ? errors[0] : new AggregateError(errors, 'several handlers failed')
-  return new BusError('handler_failed', `${errors.length} handler(s) of the event failed`, {
+  const what = `${errors.length} handler(s) of the event failed`
+  const [code = 'handler_failed', ...others] = new Set(errors.map(codeOf))
+  return new BusError(others.length > 0 ? 'handler_failed' : code, what, {
     stage: 'dispatch',
-    cause,
+    cause: new AggregateError(errors, what),
   })
+}
+
+const OF_HANDLING: ReadonlySet<BusErrorCode> = new Set([
+  'buffer_overflow',
+  'timeout',
+  'circuit_open',
+])
+
+function codeOf(error: unknown): BusErrorCode {
+  const ours = isBusError(error) && error.stage === 'dispatch' && OF_HANDLING.has(error.code)
+  return ours ? error.code : 'handler_failed'
 }
 
 export function abortError(signal: AbortSignal): BusError {

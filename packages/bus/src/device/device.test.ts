@@ -77,7 +77,10 @@ describe('a batch the log does not take', () => {
     const logged = bus.publish('a')
     const cast = bus.publish('cast', 1, { persist: false, until: 'handled' })
     await expect(logged).rejects.toMatchObject({ code: 'quota_exceeded' })
-    await expect(cast).rejects.toMatchObject({ code: 'handler_failed', cause: failure })
+    await expect(cast).rejects.toMatchObject({
+      code: 'handler_failed',
+      cause: { errors: [failure] },
+    })
   })
 
   test('does not stop the next one', async () => {

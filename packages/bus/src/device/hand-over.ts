@@ -221,7 +221,7 @@ export class HandOver implements BatchSinks {
 
   deliver(batch: Batch): void {
     const { dispatcher } = this.#options
-    for (const entry of batch.entries) dispatcher.own(entry.event, entry.ticket.handled)
+    for (const entry of batch.entries) dispatcher.own(entry.event, entry.ticket)
   }
 
   committed(batch: Batch, number: number | undefined): void {

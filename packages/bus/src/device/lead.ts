@@ -200,6 +200,8 @@ export class Lead {
         confirmThrough(batch)
         changed()
         this.beatSoon()
+        // What the room trimmed away is confirmed by nothing else.
+        this.#count().catch(report)
       },
       cast: (frame, data) => {
         peers.postRoomCast(frame.events, data)

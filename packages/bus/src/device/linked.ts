@@ -124,7 +124,7 @@ export class Linked {
       })
     }
     this.dispatcher = {
-      own: (event, handled) => dispatcher.own(event, handled),
+      own: (event, waits) => dispatcher.own(event, waits),
       past: (incoming) => dispatcher.past(incoming),
       incoming: (incoming, origin) => {
         if (this.#active) {

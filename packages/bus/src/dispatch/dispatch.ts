@@ -1,4 +1,5 @@
 import type { BusEvent, EventHeader } from '../event.ts'
+import type { TypeTally } from './stats.ts'
 
 /** From where an event came to this context. */
 export type Origin = 'self' | 'device' | 'room'
@@ -18,6 +19,24 @@ export interface Delivery {
   readonly event: BusEvent
   readonly origin: Origin
   readonly replaying: boolean
+  /** The counts of its type, where they were looked up already. */
+  readonly tally?: TypeTally
+}
+
+/** Who published an event, as far as he waits for its handlers; his ticket. */
+export interface Waits {
+  /** Gathers the promises of handlers, where he waits for them to settle. */
+  readonly handled: Promise<unknown>[] | undefined
+  /** Makes him wait until a handler's buffer has room. */
+  hold?(room: Promise<void>): void
+}
+
+/** Handlers that make publishers wait where they have no room. */
+export interface Blocking {
+  /** How many there are. */
+  readonly blocking: number
+  /** Whether one of them hears this type. @throws {BusError} buffer_overflow: it has too much already */
+  waits(type: string): boolean
 }
 
 /** Looks at what a subscription is about to get; true where it is held back, or known already. */
@@ -25,8 +44,8 @@ export type Intercept = (delivery: Delivery) => boolean
 
 /** The dispatcher, as other stages see it. */
 export interface Dispatch {
-  /** An own event, by reference. `handled` gathers the handlers' promises where somebody waits. */
-  own(event: BusEvent, handled?: Promise<unknown>[]): void
+  /** An own event, by reference. */
+  own(event: BusEvent, waits?: Waits): void
   /** An event of another context. */
   incoming(incoming: Incoming, origin: Origin): void
   /** An event from before this device joined its room: for those who asked for the past. */
@@ -41,6 +60,8 @@ export interface Subscribed {
   matches(type: string): boolean
   /** Calls the handler, whatever the subscription is waiting for. */
   call(delivery: Delivery): void
+  /** Resolves when its handler can take more; `undefined` where it can. */
+  room(): Promise<void> | undefined
   /** An event that it had already was not given to it again. */
   known(id: string): void
   end(): void

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { decodeValue } from '../codec/codec.ts'
 import type { BusError, ErrorContext } from '../errors.ts'
 import type { BusEvent } from '../event.ts'
+import { VirtualPlatform } from '../testing/virtual-platform.ts'
 import type { Incoming } from './dispatch.ts'
 import { Dispatcher, eventOf } from './dispatcher.ts'
 import { type AnyHandler, Handlers, type OwnedSubscription } from './handlers.ts'
@@ -15,15 +16,16 @@ let dispatcher: Dispatcher
 beforeEach(() => {
   reported = []
   decoded = 0
-  handlers = new Handlers()
+  handlers = new Handlers({ tap: undefined }, new VirtualPlatform())
   dispatcher = new Dispatcher({
     taps: { tap: undefined },
     decode: (...args) => {
       decoded += 1
       return decodeValue(...args)
     },
+    now: () => 0,
     report: (error, context) => reported.push({ error, context }),
-    context: (event, subscription, delivery) => handlers.context(event, subscription, delivery),
+    context: (subscription, delivery) => handlers.context(subscription, delivery),
   })
 })
 
@@ -192,7 +194,7 @@ describe('whoever waits for the handlers', () => {
     })
     on('*', () => Promise.reject(failure))
     const handled: Promise<unknown>[] = []
-    dispatcher.own(event, handled)
+    dispatcher.own(event, { handled })
     expect(await Promise.allSettled(handled)).toEqual([
       { status: 'fulfilled', value: 'done' },
       { status: 'rejected', reason: failure },

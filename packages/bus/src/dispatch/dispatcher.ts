@@ -4,11 +4,21 @@
  * throws never stops the next.
  */
 import type { decodeValue } from '../codec/codec.ts'
-import { BusError, type ErrorContext } from '../errors.ts'
+import { BusError, type ErrorContext, isBusError } from '../errors.ts'
 import type { BusEvent, EventHeader } from '../event.ts'
 import type { TapHolder, TappedSubscription } from '../inspect/tap.ts'
 import type { ReadTypes } from '../schema/schema.ts'
-import type { Delivery, Dispatch, Incoming, Intercept, Origin } from './dispatch.ts'
+import type {
+  Blocking,
+  Delivery,
+  Dispatch,
+  Incoming,
+  Intercept,
+  Origin,
+  Waits,
+} from './dispatch.ts'
+import type { HandlerQueue, Told } from './queue.ts'
+import { type Counted, Stats, type Tally, type TypeTally, timedCalls } from './stats.ts'
 import { type Subscription, Subscriptions } from './subscriptions.ts'
 
 export interface HandlerContextLike {
@@ -18,7 +28,10 @@ export interface HandlerContextLike {
   readonly replaying: boolean
 }
 
-export interface LiveSubscription extends Subscription, Omit<TappedSubscription, 'order'> {
+export interface LiveSubscription
+  extends Subscription,
+    Omit<Counted, 'order' | 'calls'>,
+    Omit<TappedSubscription, 'order'> {
   readonly handler: (event: BusEvent, context: HandlerContextLike) => unknown
   readonly where: ((event: BusEvent) => boolean) | undefined
   readonly signal: () => AbortSignal
@@ -26,7 +39,16 @@ export interface LiveSubscription extends Subscription, Omit<TappedSubscription,
   readonly ended: boolean
   /** Set for a subscription that began in the log. */
   intercept: Intercept | undefined
+  /** What its events go through where it has options. */
+  readonly queue: HandlerQueue | undefined
 }
+
+/** Calls a handler through what the application put around it. */
+export type Around = (
+  event: BusEvent,
+  context: HandlerContextLike,
+  call: (event: BusEvent) => unknown,
+) => unknown
 
 export interface DispatcherOptions {
   readonly decode: typeof decodeValue
@@ -34,45 +56,56 @@ export interface DispatcherOptions {
   readonly types?: ReadTypes | undefined
   readonly taps: TapHolder
   readonly report: (error: BusError, context: ErrorContext) => void
+  /** Milliseconds of the clock that the tap has, too. */
+  readonly now: () => number
   /** Makes what a handler gets beside the event. */
-  readonly context: (
-    event: BusEvent,
-    subscription: LiveSubscription,
-    delivery: Delivery,
-  ) => HandlerContextLike
+  readonly context: (subscription: LiveSubscription, delivery: Delivery) => HandlerContextLike
 }
 
-export class Dispatcher implements Dispatch {
+export class Dispatcher implements Dispatch, Blocking {
   readonly #options: DispatcherOptions
   readonly subscriptions: Subscriptions<LiveSubscription>
+  readonly stats: Stats = new Stats()
+  /** What is around every handler, where something is. */
+  around: Around | undefined
+  blocking = 0
 
   constructor(options: DispatcherOptions) {
     this.#options = options
     const { types } = options
-    this.subscriptions = new Subscriptions(types && ((type) => types.hears(type)))
+    this.subscriptions = new Subscriptions(types && ((type) => types.hears(type)), this.stats)
   }
 
-  /** An own event, by reference. `handled` gathers the handlers' promises where somebody waits. */
-  own(event: BusEvent, handled?: Promise<unknown>[]): void {
-    const matching = this.subscriptions.of(event.type)
+  /** An own event, by reference. */
+  own(event: BusEvent, waits?: Waits): void {
+    const { matching, tally } = this.subscriptions.entry(event.type)
+    tally.published += 1
     this.#options.taps.tap?.matched(event.id, matching)
     if (matching.length === 0) return
-    const delivery: Delivery = { event, origin: 'self', replaying: false }
+    const delivery: Delivery = { event, origin: 'self', replaying: false, tally }
     for (let i = 0; i < matching.length; i++) {
-      this.deliver(matching[i] as LiveSubscription, delivery, handled)
+      this.deliver(matching[i] as LiveSubscription, delivery, waits)
     }
   }
 
   /** An event of another context. */
   incoming(incoming: Incoming, origin: Origin): void {
-    const matching = this.subscriptions.of(incoming.header.type)
+    const { matching, tally } = this.subscriptions.entry(incoming.header.type)
+    tally.received += 1
     this.#options.taps.tap?.matched(incoming.header.id, matching)
     if (matching.length === 0) return
     const event = this.open(incoming)
     if (!event) return
-    const delivery: Delivery = { event, origin, replaying: false }
+    const delivery: Delivery = { event, origin, replaying: false, tally }
     for (let i = 0; i < matching.length; i++)
       this.deliver(matching[i] as LiveSubscription, delivery)
+  }
+
+  waits(type: string): boolean {
+    const queues = this.subscriptions.of(type).flatMap(({ queue }) => (queue?.blocks ? queue : []))
+    if (!queues.some((queue) => queue.isFull)) return queues.length > 0
+    const what = 'too many events wait for a handler already: await publish'
+    throw new BusError('buffer_overflow', what, { stage: 'dispatch', eventType: type })
   }
 
   past(incoming: Incoming): void {
@@ -114,12 +147,12 @@ export class Dispatcher implements Dispatch {
     return matching.length
   }
 
-  deliver(subscription: LiveSubscription, delivery: Delivery, handled?: Promise<unknown>[]): void {
-    if (!subscription.intercept?.(delivery)) this.call(subscription, delivery, handled)
+  deliver(subscription: LiveSubscription, delivery: Delivery, waits?: Waits): void {
+    if (!subscription.intercept?.(delivery)) this.call(subscription, delivery, waits)
   }
 
   /** Calls the handler, whatever the subscription is waiting for. */
-  call(subscription: LiveSubscription, delivery: Delivery, handled?: Promise<unknown>[]): void {
+  call(subscription: LiveSubscription, delivery: Delivery, waits?: Waits): void {
     const { event } = delivery
     const { tap } = this.#options.taps
     if (subscription.ended) {
@@ -127,58 +160,181 @@ export class Dispatcher implements Dispatch {
       return
     }
     let began = 0
+    let timed = 0
     try {
       if (subscription.where && !subscription.where(event)) {
         tap?.filtered(subscription, event.id, 'where')
         return
       }
+      if (subscription.queue) {
+        this.#enqueue(subscription, subscription.queue, delivery, waits)
+        return
+      }
       subscription.calls += 1
-      if (tap) began = tap.now()
-      const result = subscription.handler(
-        event,
-        this.#options.context(event, subscription, delivery),
-      )
-      if (isThenable(result)) this.#watch(result, subscription, event, began, handled)
-      else tap?.handled(subscription, event.id, began)
+      timed = timedCalls(subscription.calls)
+      if (tap || timed > 0) began = this.#options.now()
+      const context = this.#options.context(subscription, delivery)
+      const result = this.around
+        ? this.handle(subscription, event, context)
+        : subscription.handler(event, context)
+      if (isThenable(result)) this.#watch(result, subscription, delivery, began, timed, waits)
+      else this.#handled(subscription, delivery, began, timed)
     } catch (error) {
-      this.#failed(error, subscription, event, began)
-      if (handled) {
+      this.#failed(error, subscription, delivery, began, timed)
+      if (waits?.handled) {
         const failed = Promise.reject(error)
         // Whoever waits looks at it only after the commit; until then it is not unhandled.
         failed.catch(() => {})
-        handled.push(failed)
+        waits.handled.push(failed)
       }
     }
+  }
+
+  /** Calls the handler through what is around it. A method of its own: closures cost where they are made. */
+  handle(subscription: LiveSubscription, event: BusEvent, context: HandlerContextLike): unknown {
+    const { handler, kind } = subscription
+    if (!this.around || kind !== 'handler') return handler(event, context)
+    return this.around(event, context, (changed) => handler(changed, context))
   }
 
   #watch(
     result: PromiseLike<unknown>,
     subscription: LiveSubscription,
-    event: BusEvent,
+    delivery: Delivery,
     began: number,
-    handled?: Promise<unknown>[],
+    timed: number,
+    waits?: Waits,
   ): void {
     const settled = Promise.resolve(result)
-    handled?.push(settled)
-    const failed = (error: unknown): void => this.#failed(error, subscription, event, began)
-    const { taps } = this.#options
-    if (taps.tap) settled.then(() => taps.tap?.handled(subscription, event.id, began), failed)
-    else settled.catch(failed)
-  }
-
-  #failed(error: unknown, subscription: LiveSubscription, event: BusEvent, began: number): void {
-    subscription.failures += 1
-    this.#options.taps.tap?.failed(subscription, event.id, began, error)
-    this.#options.report(
-      new BusError('handler_failed', `a handler of ${event.type} failed on event ${event.id}`, {
-        stage: 'dispatch',
-        eventType: event.type,
-        eventId: event.id,
-        cause: error,
-      }),
-      { stage: 'dispatch', eventId: event.id, eventType: event.type },
+    waits?.handled?.push(settled)
+    settled.then(
+      () => this.#handled(subscription, delivery, began, timed),
+      (error: unknown) => this.#failed(error, subscription, delivery, began, timed),
     )
   }
+
+  #tallyOf({ event, tally }: Delivery): TypeTally {
+    return tally ?? this.stats.of(event.type)
+  }
+
+  #handled(subscription: LiveSubscription, delivery: Delivery, began: number, timed: number): void {
+    subscription.tally.handled += 1
+    this.#tallyOf(delivery).handled += 1
+    if (timed > 0) subscription.times.add(this.#options.now() - began, timed)
+    this.#options.taps.tap?.handled(subscription, delivery.event.id, began)
+  }
+
+  #failed(
+    error: unknown,
+    subscription: LiveSubscription,
+    delivery: Delivery,
+    began: number,
+    timed: number,
+  ): void {
+    const { now } = this.#options
+    if (timed > 0) subscription.times.add(now() - began, timed)
+    for (const tally of [subscription.tally, this.#tallyOf(delivery)]) tally.failed += 1
+    this.#gaveUp(error, subscription, [delivery], began)
+  }
+
+  /** Counts and tells of events that the handler does not get again. */
+  #gaveUp(
+    error: unknown,
+    subscription: LiveSubscription,
+    deliveries: readonly Delivery[],
+    began: number,
+  ): void {
+    const { report, taps } = this.#options
+    subscription.failures += deliveries.length
+    subscription.tally.dead += deliveries.length
+    for (const delivery of deliveries) {
+      this.#tallyOf(delivery).dead += 1
+      taps.tap?.failed(subscription, delivery.event.id, began, error)
+    }
+    const { id, type } = (deliveries[0] as Delivery).event
+    const about = { stage: 'dispatch', eventId: id, eventType: type } as const
+    const more = deliveries.length > 1 ? ` and ${deliveries.length - 1} more` : ''
+    const what = `a handler of ${type} failed on event ${id}${more}`
+    report(
+      isOfHandling(error)
+        ? error
+        : new BusError('handler_failed', what, { ...about, cause: error }),
+      about,
+    )
+  }
+
+  #enqueue(
+    subscription: LiveSubscription,
+    queue: HandlerQueue,
+    delivery: Delivery,
+    waits: Waits | undefined,
+  ): void {
+    const { around } = this
+    if (!queue.batches || !around) {
+      queue.take(delivery, waits)
+      return
+    }
+    const { event } = delivery
+    let own: unknown
+    const outcome = new Promise((resolve) => {
+      const given = this.#options.context(subscription, delivery)
+      const take = (changed: BusEvent): unknown => {
+        const handled: Promise<unknown>[] = []
+        const hold = waits?.hold && ((room: Promise<void>) => waits.hold?.(room))
+        queue.take({ ...delivery, event: changed }, { handled, ...(hold && { hold }) })
+        handled[0]?.catch((error: unknown) => (own = error))
+        return handled[0]
+      }
+      resolve(around(event, given, take))
+    })
+    waits?.handled?.push(outcome)
+    outcome.catch((error: unknown) => {
+      // What the handler threw is told by its queue.
+      if (error !== own) this.#gaveUp(error, subscription, [delivery], 0)
+    })
+  }
+
+  /** What the queue of a subscription tells. */
+  told(subscription: LiveSubscription): Told {
+    const { now, report, taps } = this.#options
+    const count = (what: keyof Tally, deliveries: readonly Delivery[]): void => {
+      subscription.tally[what] += deliveries.length
+      for (const delivery of deliveries) this.#tallyOf(delivery)[what] += 1
+    }
+    return {
+      retried: (deliveries, attempt) => {
+        count('retried', deliveries)
+        for (const { event } of deliveries) taps.tap?.retried(subscription, event.id, attempt)
+      },
+      failed: (deliveries) => count('failed', deliveries),
+      handled: (deliveries, ms) => {
+        count('handled', deliveries)
+        subscription.times.add(ms)
+        const began = now() - ms
+        for (const { event } of deliveries) taps.tap?.handled(subscription, event.id, began)
+      },
+      gaveUp: (deliveries, error, ms) => {
+        subscription.times.add(ms)
+        this.#gaveUp(error, subscription, deliveries, now() - ms)
+      },
+      dropped: (delivery, error, tell) => {
+        count('dropped', [delivery])
+        const { id, type } = delivery.event
+        taps.tap?.dropped([id], 'overflow', subscription)
+        if (tell) report(error, { stage: 'dispatch', eventId: id, eventType: type })
+      },
+      unheard: ({ event }) => taps.tap?.filtered(subscription, event.id, 'ended'),
+    }
+  }
+}
+
+/** Whether an error was made by what calls handlers rather than by one of them. */
+function isOfHandling(error: unknown): error is BusError {
+  return (
+    isBusError(error) &&
+    error.stage === 'dispatch' &&
+    (error.code === 'timeout' || error.code === 'circuit_open')
+  )
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -1,12 +1,20 @@
 /** Subscriptions as their callers make them, and what a handler gets beside the event. */
 import type { BusEvent } from '../event.ts'
 import type { TapHolder, TappedSubscription } from '../inspect/tap.ts'
+import type { Platform } from '../platform.ts'
 import { parsePatterns, typeMatcher } from '../protocol/pattern.ts'
-import type { PublishOptions } from '../types.ts'
+import type { HandlerOptions, PublishOptions } from '../types.ts'
+import type { Calls } from './attempts.ts'
 import type { Delivery, Origin, Subscribed } from './dispatch.ts'
 import type { Dispatcher, HandlerContextLike, LiveSubscription } from './dispatcher.ts'
+import { handlingOf } from './options.ts'
+import { HandlerQueue } from './queue.ts'
+import { Histogram, newTally } from './stats.ts'
 
+/** With `batch`, what is called `event` is a list of them. */
 export type AnyHandler = (event: BusEvent, context: HandlerContextLike) => unknown
+
+const NO_OPTIONS: HandlerOptions = {}
 
 export type PublishInternal = (
   type: string,
@@ -17,18 +25,19 @@ export type PublishInternal = (
 /** A subscription that can be ended. */
 export interface OwnedSubscription extends LiveSubscription {
   ended: boolean
+  queue: HandlerQueue | undefined
 }
 
 export class Handlers {
   readonly #controllers = new WeakMap<LiveSubscription, AbortController>()
   readonly #taps: TapHolder
-  readonly #now: () => number
+  readonly #platform: Pick<Platform, 'monotonic' | 'random' | 'timer'>
   /** Set once the bus is made. */
   publish: PublishInternal = () => Promise.reject(new Error('the bus is not made yet'))
 
-  constructor(taps: TapHolder = { tap: undefined }, now: () => number = () => 0) {
+  constructor(taps: TapHolder, platform: Pick<Platform, 'monotonic' | 'random' | 'timer'>) {
     this.#taps = taps
-    this.#now = now
+    this.#platform = platform
   }
 
   subscription(
@@ -42,27 +51,40 @@ export class Handlers {
       handler,
       where,
       kind,
-      since: this.#now(),
+      since: this.#platform.monotonic(),
       site: undefined,
       calls: 0,
       failures: 0,
       order: 0,
       ended: false,
       intercept: undefined,
+      tally: newTally(),
+      times: new Histogram(),
+      queue: undefined,
       signal: () => this.#controller(subscription).signal,
     }
     return subscription
   }
 
-  /** Adds a live subscription to the dispatcher. @throws {BusError} invalid_pattern */
+  /** Adds a live subscription to the dispatcher. @throws {BusError} invalid_pattern, invalid_options */
   attach(
     dispatcher: Dispatcher,
     patterns: unknown,
     handler: AnyHandler,
     where: ((event: BusEvent) => boolean) | undefined,
     kind?: TappedSubscription['kind'],
+    options: HandlerOptions = NO_OPTIONS,
   ): Subscribed {
+    const handling = handlingOf(options)
     const subscription = this.subscription(parsePatterns(patterns), handler, where, kind)
+    if (handling) {
+      const { signal } = subscription
+      const call = this.#caller(dispatcher, subscription, handling.batch)
+      const told = dispatcher.told(subscription)
+      const platform = this.#platform
+      subscription.queue = new HandlerQueue({ ...told, call, signal, handling, platform })
+      if (subscription.queue.blocks) dispatcher.blocking += 1
+    }
     const { subscriptions } = dispatcher
     const matches = typeMatcher(subscription.patterns)
     subscriptions.add(subscription)
@@ -79,21 +101,42 @@ export class Handlers {
       },
       matches: (type) => subscriptions.hears(type) && matches(type),
       call: (delivery) => dispatcher.call(subscription, delivery),
+      room: () => subscription.queue?.room(),
       known: (id) => this.#taps.tap?.filtered(subscription, id, 'known'),
       end: () => {
-        if (!subscription.ended) this.#taps.tap?.unsubscribed(subscription)
+        if (!subscription.ended) {
+          this.#taps.tap?.unsubscribed(subscription)
+          if (subscription.queue?.blocks) dispatcher.blocking -= 1
+        }
         subscriptions.remove(subscription)
         this.end(subscription)
       },
     }
   }
 
-  context(event: BusEvent, subscription: LiveSubscription, delivery: Delivery): HandlerContextLike {
-    return new Context(event, subscription, delivery, this)
+  /** What a queue calls. */
+  #caller(dispatcher: Dispatcher, subscription: OwnedSubscription, batch: boolean): Calls['call'] {
+    return (deliveries, attempt, signal) => {
+      subscription.calls += 1
+      const { handler } = subscription
+      const delivery = deliveries[0] as Delivery
+      const { event } = delivery
+      const context = new AttemptContext(subscription, delivery, this, attempt, signal)
+      if (batch) {
+        const events = deliveries.map((one) => one.event)
+        return handler(events as unknown as BusEvent, context)
+      }
+      return dispatcher.handle(subscription, event, context)
+    }
+  }
+
+  context(subscription: LiveSubscription, delivery: Delivery): HandlerContextLike {
+    return new Context(subscription, delivery, this)
   }
 
   end(subscription: OwnedSubscription): void {
     subscription.ended = true
+    subscription.queue?.end()
     this.#controllers.get(subscription)?.abort()
   }
 
@@ -108,33 +151,40 @@ export class Handlers {
   }
 }
 
+/** Made for each call: it keeps what it was made of, and says the rest when it is asked. */
 class Context implements HandlerContextLike {
-  readonly #event: BusEvent
   readonly #subscription: LiveSubscription
+  readonly #delivery: Delivery
   readonly #handlers: Handlers
-  readonly origin: Origin
-  readonly replaying: boolean
-  readonly attempt = 1
 
-  constructor(
-    event: BusEvent,
-    subscription: LiveSubscription,
-    delivery: Delivery,
-    handlers: Handlers,
-  ) {
-    this.#event = event
+  constructor(subscription: LiveSubscription, delivery: Delivery, handlers: Handlers) {
     this.#subscription = subscription
+    this.#delivery = delivery
     this.#handlers = handlers
-    this.origin = delivery.origin
-    this.replaying = delivery.replaying
+  }
+
+  get origin(): Origin {
+    return this.#delivery.origin
+  }
+
+  get replaying(): boolean {
+    return this.#delivery.replaying
+  }
+
+  get attempt(): number {
+    return 1
   }
 
   get signal(): AbortSignal {
     return this.#subscription.signal()
   }
 
+  get subscription(): number {
+    return this.#subscription.order
+  }
+
   publish(type: string, data?: unknown, options: PublishOptions = {}): Promise<BusEvent> {
-    const { id, correlationId, traceparent, metadata } = this.#event
+    const { id, correlationId, traceparent, metadata } = this.#delivery.event
     const merged =
       metadata && options.metadata
         ? { ...metadata, ...options.metadata }
@@ -146,5 +196,31 @@ class Context implements HandlerContextLike {
       traceparent: options.traceparent ?? traceparent,
       metadata: merged,
     })
+  }
+}
+
+/** Of a handler with options: it may be called again, and have a signal of its own. */
+class AttemptContext extends Context {
+  readonly #attempt: number
+  readonly #signal: (() => AbortSignal) | undefined
+
+  constructor(
+    subscription: LiveSubscription,
+    delivery: Delivery,
+    handlers: Handlers,
+    attempt: number,
+    signal: (() => AbortSignal) | undefined,
+  ) {
+    super(subscription, delivery, handlers)
+    this.#attempt = attempt
+    this.#signal = signal
+  }
+
+  override get attempt(): number {
+    return this.#attempt
+  }
+
+  override get signal(): AbortSignal {
+    return this.#signal?.() ?? super.signal
   }
 }

@@ -3,11 +3,20 @@
  * before, so that the number of patterns costs only the first event of a type.
  */
 
+import { Stats, type TypeTally } from './stats.ts'
+
 /** A live subscription, in the order in which it was made. */
 export interface Subscription {
   readonly patterns: readonly string[]
   /** Made by `add`; smaller means earlier. */
   order: number
+}
+
+/** What there is of a type, looked up once for each event. */
+interface Entry<S> {
+  /** Its subscriptions, each once, in the order in which they were made. */
+  readonly matching: readonly S[]
+  readonly tally: TypeTally
 }
 
 interface Node<S> {
@@ -24,13 +33,15 @@ const MAX_MEMO_TYPES = 10_000
 export class Subscriptions<S extends Subscription> {
   readonly #root: Node<S> = createNode()
   readonly #all = new Set<S>()
+  readonly #stats: Stats
   /** Lists are never changed, only replaced: a running dispatch keeps the one it began with. */
-  #memo = new Map<string, readonly S[]>()
+  #memo = new Map<string, Entry<S>>()
   #count = 0
   /** Types that it says no to have no subscriptions, whatever the patterns. */
   readonly hears: (type: string) => boolean
 
-  constructor(hears: (type: string) => boolean = () => true) {
+  constructor(hears: (type: string) => boolean = () => true, stats: Stats = new Stats()) {
+    this.#stats = stats
     this.hears = hears
   }
 
@@ -52,12 +63,20 @@ export class Subscriptions<S extends Subscription> {
 
   /** Subscriptions of a type, each once, in the order in which they were made. */
   of(type: string): readonly S[] {
-    const known = this.#memo.get(type)
-    if (known) return known
-    const found = this.hears(type) ? this.#find(type) : []
+    // Nothing of it is counted yet, and asking is no reason to begin.
+    return this.#memo.get(type)?.matching ?? (this.hears(type) ? this.#find(type) : [])
+  }
+
+  /** The same for an event that is there, with the counts of its type. */
+  entry(type: string): Entry<S> {
+    return this.#memo.get(type) ?? this.#enter(type)
+  }
+
+  #enter(type: string): Entry<S> {
+    const entry = { matching: this.of(type), tally: this.#stats.of(type) }
     if (this.#memo.size >= MAX_MEMO_TYPES) this.#memo.clear()
-    this.#memo.set(type, found)
-    return found
+    this.#memo.set(type, entry)
+    return entry
   }
 
   [Symbol.iterator](): IterableIterator<S> {

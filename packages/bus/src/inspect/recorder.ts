@@ -47,6 +47,9 @@ const MAX_HEADERS = 64 * 1024
 /** Own batches remembered, so that the room's places can be said of ids. */
 const MAX_BATCHES = 1_000
 
+/** What is said of a handler's failure. */
+const TOLD: ReadonlySet<BusErrorCode> = new Set(['handler_failed', 'timeout', 'circuit_open'])
+
 /** A record that is still gathered. */
 interface Gathered {
   readonly at: number
@@ -239,8 +242,13 @@ export class Recorder implements Tap {
     this.#gather(id, ['filtered', sub, why], { sub, why })
   }
 
-  dropped(ids: readonly string[], why: DropReason): void {
-    for (const id of ids) this.#gather(id, ['dropped', why], { why })
+  retried({ order: sub }: TappedSubscription, id: string, attempt: number): void {
+    this.#gather(id, ['retried', sub, attempt], { sub, attempt })
+  }
+
+  dropped(ids: readonly string[], why: DropReason, subscription?: TappedSubscription): void {
+    const sub = subscription?.order
+    for (const id of ids) this.#gather(id, ['dropped', why, sub], { why, sub })
   }
 
   gap(gap: Gap): void {
@@ -263,7 +271,7 @@ export class Recorder implements Tap {
   error(error: BusError): void {
     const { code, stage = 'batch', eventId, eventType } = error
     // Told with its subscription, its event and its duration already.
-    if (stage === 'dispatch' && code === 'handler_failed') return
+    if (stage === 'dispatch' && TOLD.has(code)) return
     this.record({
       is: 'error',
       code,

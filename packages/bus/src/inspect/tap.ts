@@ -86,7 +86,9 @@ export interface Tap {
   handled(subscription: TappedSubscription, id: string, began: number): void
   failed(subscription: TappedSubscription, id: string, began: number, error: unknown): void
   filtered(subscription: TappedSubscription, id: string, why: 'where' | 'ended' | 'known'): void
-  dropped(ids: readonly string[], why: DropReason): void
+  /** The handler is called again, for the so-manieth time. */
+  retried(subscription: TappedSubscription, id: string, attempt: number): void
+  dropped(ids: readonly string[], why: DropReason, subscription?: TappedSubscription): void
   gap(gap: Gap): void
   subscribed(subscription: TappedSubscription): void
   unsubscribed(subscription: TappedSubscription): void

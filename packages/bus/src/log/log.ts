@@ -201,7 +201,7 @@ export interface RoomState {
   readonly cursor?: string
   /** Some earlier positions, newest first. */
   readonly older: readonly string[]
-  /** Place of the room's head at the first welcome: up to it, events only fill the log. */
+  /** Place of the room's head at the first welcome: up to it, but for cuts, events only fill the log. */
   readonly liveAfter: number
   readonly subject?: string
   /** What the last welcomed connection may read, as text. */

@@ -1,5 +1,6 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { isPattern, parsePatterns, typeMatcher } from './pattern.ts'
+import { isPattern, isWithin, parsePatterns, typeMatcher } from './pattern.ts'
 
 const fifteen = Array.from({ length: 15 }, () => 'a').join('.')
 
@@ -111,5 +112,52 @@ describe('what a pattern stands for', () => {
     expect(matches('$event.refused')).toBe(true)
     expect(matches('$other.refused')).toBe(false)
     expect(matches('cart')).toBe(true)
+  })
+})
+
+describe('patterns within patterns', () => {
+  test.each([
+    ['a.b', 'a.*', true],
+    ['a.b', 'a.**', true],
+    ['a.b.c', 'a.*', false],
+    ['a', 'a.**', false],
+    ['a.*', 'a.**', true],
+    ['a.**', 'a.*', false],
+    ['a.b.**', 'a.**', true],
+    ['a.**', 'a.b.**', false],
+    ['*.b', '*.*', true],
+    ['*.*', '*.b', false],
+    ['*', '**', true],
+    ['**', '*', true],
+    ['a.**', '*', true],
+    ['*', 'a.**', false],
+    ['*.**', '**', true],
+    ['$event.refused', '**', false],
+    ['$event.refused', '$event.*', true],
+    ['$event.*', '*.*', false],
+    ['**', '$event.**', false],
+  ])('%s within %s: %s', (inner, outer, expected) => {
+    expect(isWithin([inner], [outer])).toBe(expected)
+  })
+
+  test('what matches one matches the other', () => {
+    const segment = fc.constantFrom('a', 'b', '*', '$a')
+    const pattern = fc
+      .tuple(fc.array(segment, { minLength: 1, maxLength: 3 }), fc.boolean())
+      .map(([segments, open]) => segments.join('.') + (open ? '.**' : ''))
+      .filter(isPattern)
+    const type = fc
+      .array(fc.constantFrom('a', 'b', '$a'), { minLength: 1, maxLength: 4 })
+      .map((segments) => segments.join('.'))
+      .filter((type) => !type.slice(1).includes('$'))
+    const patterns = fc.array(pattern, { minLength: 1, maxLength: 3 })
+    fc.assert(
+      fc.property(patterns, patterns, fc.array(type, { maxLength: 20 }), (inner, outer, types) => {
+        fc.pre(isWithin(inner, outer))
+        const [isInner, isOuter] = [typeMatcher(inner), typeMatcher(outer)]
+        for (const one of types) if (isInner(one)) expect(isOuter(one)).toBe(true)
+      }),
+      { numRuns: 3_000 },
+    )
   })
 })

@@ -46,6 +46,18 @@ export function typeMatcher(patterns: readonly string[]): (type: string) => bool
   return (type) => exact.has(type) || wild.some((pattern) => matches(pattern, type))
 }
 
+/**
+ * Whether each of these patterns matches nothing but what one of the others matches. Several together
+ * may match all that one does without this being seen.
+ */
+export function isWithin(inner: readonly string[], outer: readonly string[]): boolean {
+  const [all, within] = [outer, inner].map((patterns) =>
+    patterns.map((pattern) => (pattern === '*' ? '**' : pattern)),
+  ) as [string[], string[]]
+  return within.every((pattern) => all.some((one) => matches(one, pattern)))
+}
+
+/** Also whether a pattern matches all that another one does. */
 function matches(pattern: string, type: string): boolean {
   // A wildcard in the first place does not stand for types of ours.
   if (SYSTEM.test(type) && !SYSTEM.test(pattern)) return false
@@ -53,6 +65,7 @@ function matches(pattern: string, type: string): boolean {
   const given = type.split('.')
   for (let i = 0; i < wanted.length; i++) {
     if (wanted[i] === '**') return given.length > i
+    if (given[i] === '**') return false
     if (i >= given.length || (wanted[i] !== '*' && wanted[i] !== given[i])) return false
   }
   return wanted.length === given.length

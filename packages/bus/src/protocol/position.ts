@@ -59,3 +59,18 @@ export interface Cut {
 export function isCut(cuts: readonly Cut[], record: number, epoch: string, place: number): boolean {
   return cuts.some((cut) => cut.epoch === epoch && record <= cut.record && place > cut.place)
 }
+
+/**
+ * Up to which place of `epoch` record `record` brings what the room had before this log joined it. What
+ * the room gets again at places it lost is new.
+ *
+ * @param liveAfter the place of the room's head when the log joined
+ */
+export function pastThrough(
+  { liveAfter, cuts }: { readonly liveAfter: number; readonly cuts: readonly Cut[] },
+  epoch: string,
+  record: number,
+): number {
+  const anew = cuts.filter((cut) => cut.epoch === epoch && record > cut.record)
+  return Math.min(liveAfter, ...anew.map(({ place }) => place))
+}

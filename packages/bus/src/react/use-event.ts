@@ -5,8 +5,8 @@ import { useStable } from './stable.ts'
 
 /**
  * Calls `handler` for each matching event while the component is mounted: always the handler, and
- * the `where`, of the latest commit. Patterns and options are compared by value (`signal` by
- * identity); only when they change does it subscribe anew.
+ * the `where`, of the latest commit. Patterns and options are compared by value (`signal` and
+ * `policy` by identity); only when they change does it subscribe anew.
  *
  * It hears what is published after the component is on the screen. To show what happened before,
  * use `useProjection`, or the option `from`.
@@ -25,7 +25,7 @@ export function useEvent<
   options: SubscribeOptions<Matched<Events, Pattern>> = {},
 ): void {
   const bus = useBus<Events>()
-  const { where, signal, ...rest } = options
+  const { where, signal, policy, ...rest } = options
   const patterns = useStable(pattern)
   const others = useStable(rest)
   const latest = useRef({ handler, where })
@@ -38,9 +38,10 @@ export function useEvent<
       bus.subscribe(patterns, (event, context) => latest.current.handler(event, context), {
         ...others,
         signal,
+        policy,
         // Without one, events that nobody looks at need not be decoded.
         ...(chooses && { where: (event) => latest.current.where?.(event) ?? true }),
       }),
-    [bus, patterns, others, signal, chooses],
+    [bus, patterns, others, signal, policy, chooses],
   )
 }

@@ -9,6 +9,7 @@ import { MemoryLog } from '../log/memory.ts'
 import { ownBatch } from '../log/record.ts'
 import { typeMatcher } from '../protocol/pattern.ts'
 import { EntryMaker } from '../testing/entries.ts'
+import { VirtualPlatform } from '../testing/virtual-platform.ts'
 import type { PublishOptions, ReadFrom } from '../types.ts'
 import { CatchUp } from './catch-up.ts'
 
@@ -22,13 +23,14 @@ beforeEach(async () => {
   maker = new EntryMaker()
   log = new MemoryLog(maker.platform)
   await log.open()
-  handlers = new Handlers()
+  handlers = new Handlers({ tap: undefined }, new VirtualPlatform())
   reported = []
   dispatcher = new Dispatcher({
     taps: { tap: undefined },
     decode: decodeValue,
+    now: () => 0,
     report: () => {},
-    context: (event, subscription, delivery) => handlers.context(event, subscription, delivery),
+    context: (subscription, delivery) => handlers.context(subscription, delivery),
   })
 })
 

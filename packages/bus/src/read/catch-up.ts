@@ -25,6 +25,8 @@ export interface CatchUpOptions {
   readonly open: (event: LoggedEvent) => BusEvent | undefined
   readonly where: ((event: BusEvent) => boolean) | undefined
   readonly deliver: (delivery: Delivery) => void
+  /** Resolves when the handler can take more; `undefined` where it can. */
+  readonly room?: () => Promise<void> | undefined
   /** Told of a live event that was read already. */
   readonly known?: (id: string) => void
   readonly ended: () => boolean
@@ -103,7 +105,7 @@ export class CatchUp {
   }
 
   async #read(log: Log, renewed: () => boolean): Promise<boolean> {
-    const { matches, open, where, deliver, ended, hasRelay, report } = this.#options
+    const { matches, open, where, deliver, room, ended, hasRelay, report } = this.#options
     /** Offsets of events that do not open, which was reported. */
     const passedOver = new Set<number>()
     const ofType = ({ type }: EventHeader): boolean => matches(type)
@@ -135,13 +137,27 @@ export class CatchUp {
           this.#remember(event.header.id)
           if (again || !matches(event.header.type) || passedOver.has(event.offset)) continue
           const opened = open(event)
-          if (opened) deliver({ event: opened, origin: this.#originOf(event), replaying: true })
+          if (!opened) continue
+          deliver({ event: opened, origin: this.#originOf(event), replaying: true })
+          // The log is the buffer: nothing that is read from it is lost by being read too fast.
+          await room?.()
         }
       }
+      await this.#drain(() => ended() || renewed() || this.#overflowed)
     } while (this.#overflowed)
     if (renewed()) return false
     this.release()
     return true
+  }
+
+  /** Hands on what waited, as fast as the handler takes it. */
+  async #drain(isOver: () => boolean): Promise<void> {
+    for (;;) {
+      await this.#options.room?.()
+      const next = isOver() ? undefined : this.#waiting?.shift()
+      if (!next) return
+      this.#deliver([next])
+    }
   }
 
   /** Lets what waited through, without the log where it could not be read. */

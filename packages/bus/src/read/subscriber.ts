@@ -7,7 +7,7 @@ import { BusError, isBusError, toBusError } from '../errors.ts'
 import type { BusEvent } from '../event.ts'
 import type { TappedSubscription } from '../inspect/tap.ts'
 import type { Log } from '../log/log.ts'
-import type { ReadFrom } from '../types.ts'
+import type { HandlerOptions, ReadFrom } from '../types.ts'
 import { CatchUp } from './catch-up.ts'
 
 export interface SubscriberOptions<Handler> {
@@ -17,6 +17,7 @@ export interface SubscriberOptions<Handler> {
     handler: Handler,
     where: ((event: BusEvent) => boolean) | undefined,
     kind: TappedSubscription['kind'] | undefined,
+    options: HandlerOptions | undefined,
   ) => Subscribed
   /** Decodes an event; `undefined` for one that is damaged and was reported. */
   readonly decode: (event: Incoming) => BusEvent | undefined
@@ -34,6 +35,7 @@ export interface Subscription {
   readonly from?: ReadFrom | undefined
   readonly where?: ((event: BusEvent) => boolean) | undefined
   readonly kind?: TappedSubscription['kind']
+  readonly handling?: HandlerOptions
   /** Told instead of `onError` when reading the log fails. */
   readonly failed?: (error: BusError) => void
 }
@@ -51,7 +53,7 @@ export class Subscriber<Handler> {
 
   /** @throws {BusError} closed, invalid_pattern, unreachable */
   subscribe(patterns: unknown, handler: Handler, options: Subscription): () => void {
-    const { signal, from, where, failed, kind } = options
+    const { signal, from, where, failed, kind, handling } = options
     const { attach, hasLog, open } = this.#options
     this.#assertOpen()
     const reads = from !== undefined && from !== 'now'
@@ -59,7 +61,7 @@ export class Subscriber<Handler> {
       const what = "subscribe with 'from' reads the log, and this bus has none"
       throw new BusError('unreachable', what, { stage: 'read' })
     }
-    const subscribed = attach(patterns, handler, where, kind)
+    const subscribed = attach(patterns, handler, where, kind, handling)
     const end = (): void => {
       subscribed.end()
       this.#catchUps.delete(subscribed)
@@ -91,6 +93,7 @@ export class Subscriber<Handler> {
       open: decode,
       where,
       deliver: (delivery) => subscribed.call(delivery),
+      room: () => subscribed.room(),
       known: (id) => subscribed.known(id),
       ended: () => subscribed.ended,
       hasRelay,

@@ -9,7 +9,7 @@ import type { Via } from '../inspect/frames.ts'
 import type { TapHolder } from '../inspect/tap.ts'
 import type { RoomState, StoredBatch, StoredOwnBatch, StoredRoomBatch } from '../log/log.ts'
 import type { BatchFrame } from '../protocol/peer-frames.ts'
-import { checkOf, parsePosition, positionOf } from '../protocol/position.ts'
+import { checkOf, parsePosition, pastThrough, positionOf } from '../protocol/position.ts'
 import type { Confirmation, PeerEvents, RoomNews } from './sync.ts'
 
 /** Publishers remembered at most; the longest silent one goes first. */
@@ -94,7 +94,7 @@ export class Delivery {
   #roomRecord({ batch, epoch, runs, headers, data }: StoredRoomBatch, room?: RoomState): void {
     const current = room?.cursor === undefined ? undefined : parsePosition(room.cursor)?.epoch
     // Of a room that was made anew since, all was live.
-    const liveAfter = current === epoch ? (room?.liveAfter ?? 0) : 0
+    const liveAfter = room && current === epoch ? pastThrough(room, epoch, batch) : 0
     let slot = 0
     let line = 0
     for (const run of runs) {

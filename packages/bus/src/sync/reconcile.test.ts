@@ -160,10 +160,31 @@ describe('going on', () => {
     })
   })
 
-  test('rights that changed leave a hole behind the cursor', () => {
-    const rights = { publish: [], subscribe: ['a.*'] }
-    expect(goOn({}, { rights }).gap).toEqual({ reason: 'rights_changed', from: 'e.9.c9' })
-    expect(goOn({ types: ['a'] }).gap).toMatchObject({ reason: 'rights_changed' })
+  const before = (subscribe: readonly string[], types: readonly string[] | null) => ({
+    ...JOINED,
+    reads: JSON.stringify([subscribe, types]),
+  })
+  const now = (subscribe: string[]) => ({ rights: { publish: [], subscribe } })
+
+  test.each([
+    ['rights', before(['a.*'], null), now(['**']), undefined],
+    ['one right more', before(['a.*'], null), now(['a.*', 'b']), undefined],
+    ['another right', before(['a.**'], null), now(['b.**']), undefined],
+    ['types', before(['**'], ['a', 'b']), {}, ['a', 'b', 'c']],
+    ['all types', before(['**'], ['a']), {}, undefined],
+  ])('%s that were not there before leave a hole behind the cursor', (_, room, change, types) => {
+    expect(goOn({ room, types }, change).gap).toEqual({ reason: 'rights_changed', from: 'e.9.c9' })
+  })
+
+  test.each([
+    ['fewer rights', before(['**'], null), now(['order.**']), undefined],
+    ['no rights', before(['**'], null), now([]), undefined],
+    ['the same rights in another order', before(['a', 'b'], null), now(['b', 'a']), undefined],
+    ['rights said otherwise', before(['*'], null), now(['**']), undefined],
+    ['fewer types', before(['**'], null), {}, ['a']],
+    ['one type of several', before(['**'], ['a.*', 'b']), {}, ['a.x']],
+  ])('%s than before leave no hole: there is nothing that was hidden', (_, room, change, types) => {
+    expect(goOn({ room, types }, change).gap).toBe(undefined)
   })
 })
 

@@ -16,6 +16,7 @@
 import { BusError } from '../errors.ts'
 import type { RoomState } from '../log/log.ts'
 import type { BatchRef, Term, WelcomeFrame } from '../protocol/frames.ts'
+import { isWithin } from '../protocol/pattern.ts'
 import { type Cut, parsePosition } from '../protocol/position.ts'
 import type { Gap } from '../types.ts'
 
@@ -113,7 +114,21 @@ function gapOf(room: RoomState, welcome: WelcomeFrame, reads: string): Gap | und
   const lost = cursor === undefined ? undefined : { lost: cursor }
   if (!recovered) return { reason: reason ?? 'unknown_position', from, ...lost }
   // What the old rights hid was passed over, and the new ones do not bring it back.
-  if (cursor !== undefined && room.reads !== undefined && room.reads !== reads)
+  if (cursor !== undefined && room.reads !== undefined && !readsNoMore(reads, room.reads))
     return { reason: 'rights_changed', from }
   return undefined
+}
+
+/** Patterns of the token, and of what was asked for; everything where that is `null`. */
+type Reads = [string[], string[] | null]
+
+/** Whether all that is read now was read before. */
+function readsNoMore(now: string, before: string): boolean {
+  if (now === before) return true
+  const [rights, types] = JSON.parse(now) as Reads
+  const [oldRights, oldTypes] = JSON.parse(before) as Reads
+  return (
+    isWithin(rights, oldRights) &&
+    (oldTypes === null || (types !== null && isWithin(types, oldTypes)))
+  )
 }

@@ -29,6 +29,7 @@ import {
   type Term,
   type WelcomeFrame,
 } from '../protocol/frames.ts'
+import { pastThrough } from '../protocol/position.ts'
 import { deviceName, MAX_PRESENCE_LENGTH, MAX_PRESENT } from '../protocol/presence.ts'
 import { decodeFrame, encodeFrame } from '../protocol/text.ts'
 import { Incoming } from './incoming.ts'
@@ -356,9 +357,10 @@ export class Session implements RelaySession {
   ): Promise<void> {
     const { log, events, platform, term } = this.#options
     const { confirmed, cut, gap, liveAfter, reads, send } = verdict
+    const { epoch, from, taken } = frame
     await log.welcomed({
       term,
-      cursor: frame.from,
+      cursor: from,
       liveAfter,
       subject: frame.subject,
       reads,
@@ -375,14 +377,14 @@ export class Session implements RelaySession {
     this.#stopHeartbeat?.()
     this.#beat(round, frame.limits.heartbeatMs)
     this.#renewIn(frame.expiresInMs)
-    const { taken } = frame
     if (send === 'now') this.#outgoing.begin(taken?.batch, head.batch)
+    const cuts = cut ? [...room.cuts, { ...cut, record: head.batch }] : room.cuts
     this.#incoming.begin({
-      epoch: frame.epoch,
-      from: frame.from,
+      epoch,
+      from,
       head: frame.head,
-      liveAfter,
-      restored: cut !== undefined || room.cuts.length > 0,
+      liveAfter: pastThrough({ liveAfter, cuts }, epoch, head.batch + 1),
+      restored: cuts.length > 0,
       atHead: () => {
         if (send === 'anew') {
           // Who waits for what was taken hears where it stands when the new id has sent it.

@@ -65,6 +65,11 @@ export class VirtualPlatform implements Platform {
     return this.#timers.size
   }
 
+  /** When the next timer is due, by the monotonic clock; Infinity without one. */
+  get next(): number {
+    return Math.min(...[...this.#timers].map((timer) => timer.due))
+  }
+
   /** Moves both clocks on and runs what falls due, in order, each at its own time. */
   advance(ms: number): void {
     const end = this.#elapsed + ms
@@ -83,7 +88,7 @@ export class VirtualPlatform implements Platform {
 
   /** Moves both clocks on to the next timer and runs what falls due then. */
   advanceToNext(): void {
-    const due = Math.min(...[...this.#timers].map((timer) => timer.due))
+    const due = this.next
     if (Number.isFinite(due)) this.advance(Math.max(0, due - this.#elapsed))
   }
 

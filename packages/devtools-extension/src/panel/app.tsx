@@ -8,6 +8,8 @@ import { Banners } from './shell/banners.tsx'
 import { FilterBar } from './shell/filter-bar.tsx'
 import { Help } from './shell/help.tsx'
 import { type Command, commandOf, type Focus } from './shell/keys.ts'
+import { QueriesDialog } from './shell/queries-dialog.tsx'
+import { SavedQueries } from './shell/saved-queries.tsx'
 import { SettingsDialog } from './shell/settings-dialog.tsx'
 import './shell/shell.css'
 import { SourcesDialog } from './shell/sources-dialog.tsx'
@@ -47,6 +49,7 @@ export function App({ hub, filtered, settings, env }: AppProps): ReactNode {
   const [asked] = useState(() => createStore<DetailAsked>({}))
   const [added, setAdded] = useState<readonly InspectSource[]>([])
   const filterInput = useRef<HTMLInputElement>(null)
+  const queriesButton = useRef<HTMLButtonElement>(null)
   const work = useRef<HTMLDivElement>(null)
   const size = useSize(work)
 
@@ -72,7 +75,8 @@ export function App({ hub, filtered, settings, env }: AppProps): ReactNode {
     if (command === 'filter') {
       filterInput.current?.focus()
       filterInput.current?.select()
-    } else if (command === 'back') {
+    } else if (command === 'queries') queriesButton.current?.click()
+    else if (command === 'back') {
       if (selected.row === undefined) return false
       if (showsDetail) asked.set({ closed: selected.row })
       else selection.clear()
@@ -120,9 +124,18 @@ export function App({ hub, filtered, settings, env }: AppProps): ReactNode {
         filtered={filtered}
         input={filterInput}
         text={text}
+        queries={kept.queries}
         onText={panel.setFilter}
         onLeave={focusView}
-      />
+      >
+        <SavedQueries
+          settings={settings}
+          button={queriesButton}
+          text={text}
+          onText={panel.setFilter}
+          onManage={() => setDialog('queries')}
+        />
+      </FilterBar>
       {kept.minimap && (
         <TimeStrip
           session={session}
@@ -178,6 +191,14 @@ export function App({ hub, filtered, settings, env }: AppProps): ReactNode {
       {dialog === 'help' && <Help views={views} onClose={() => setDialog(undefined)} />}
       {dialog === 'settings' && (
         <SettingsDialog settings={settings} onClose={() => setDialog(undefined)} />
+      )}
+      {dialog === 'queries' && (
+        <QueriesDialog
+          settings={settings}
+          text={text}
+          onText={panel.setFilter}
+          onClose={() => setDialog(undefined)}
+        />
       )}
       {dialog === 'sources' && (
         <SourcesDialog

@@ -193,6 +193,7 @@ describe('crosstown-relay serve', () => {
     ['an auth module that is not there', ['--auth', './missing.mjs'], /missing\.mjs/],
     ['a number of days that is none', ['--room-days', '0'], /whole number/],
     ['a log format that is none', ['--log', 'xml'], /json, text/],
+    ['a retention that is not there', ['--retention', './none.json'], /none\.json/],
     ['metrics for whoever', ['--metrics', 'all'], /token:/],
     ['a metrics token that is not there', ['--metrics', 'token:./auth.mjs.missing'], /missing/],
     ['origins that are none', ['--origins', 'a.example'], /origin/],

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { isBusError } from '@crosstown/bus/protocol'
 import { Command, CommanderError } from 'commander'
 import { exportCommand, importCommand } from './copy.ts'
+import { deleteCommand } from './delete.ts'
 import { endWithReader } from './output.ts'
 import { replayCommand, statsCommand, tailCommand } from './read.ts'
 import { serveCommand } from './serve.ts'
@@ -26,6 +27,7 @@ for (const command of [
   statsCommand(),
   exportCommand(),
   importCommand(),
+  deleteCommand(),
 ])
   program.addCommand(command)
 for (const command of [program, ...program.commands]) {

@@ -1,13 +1,15 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { BusError } from '@crosstown/bus/protocol'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import type { Auth } from '../auth.ts'
+import type { Authorize } from '../authorize.ts'
 import type { MetricsAccess } from '../http/metrics.ts'
+import type { RoomRetention } from '../keeping.ts'
 import { DEFAULT_LIMITS } from '../limits.ts'
 import { LOG_LEVELS, type LogFormat, type LogLevel, type LogSink, logLine } from '../log.ts'
-import { createRelay, type Relay } from '../relay.ts'
+import { createRelay, type Relay, type RelayOptions } from '../relay.ts'
 import type { RelayServer, ServeOptions } from '../runtimes/server.ts'
 import type { Store } from '../stores/store.ts'
 import { tokenIn } from './target.ts'
@@ -22,6 +24,7 @@ interface ServeFlags {
   readonly logLevel?: LogLevel
   readonly metrics?: string
   readonly drain: number
+  readonly retention?: string
   readonly roomDays?: number
   readonly roomEvents?: number
   readonly roomBytes?: number
@@ -38,12 +41,18 @@ export function serveCommand(): Command {
     .option('--host <name>', 'address to listen on', '127.0.0.1')
     .option('--port <number>', 'port to listen on; 0 picks a free one', parsePort, 8787)
     .option('--store <spec>', 'where rooms are kept: memory, or sqlite:<path>', 'memory')
-    .option(
-      '--origins <list>',
-      'origins of pages that may come, with commas between (default: this machine)',
-      parseList,
+    .addOption(
+      new Option(
+        '--origins <list>',
+        'origins of pages that may come, with commas between (default: this machine)',
+      )
+        .env('CROSSTOWN_ORIGINS')
+        .argParser(parseList),
     )
-    .option('--auth <file>', 'module whose default export is the auth function')
+    .option(
+      '--auth <file>',
+      'module whose default export is the auth function, and `authorize` the hook beside it',
+    )
     .addOption(
       new Option('--log <format>', 'what happens, as lines of json or text').choices([
         'json',
@@ -80,6 +89,10 @@ export function serveCommand(): Command {
       'proxies that stand before the relay and add to X-Forwarded-For (default: 0)',
       parseCount,
     )
+    .option(
+      '--retention <file>',
+      'JSON file: { "<room>" or "<beginning>*": { roomDays, roomEvents, roomBytes } }',
+    )
     .option('--inspector <folder>', 'folder of the panel to serve (default: that of this project)')
     .option('--no-inspector', 'serve no panel at /inspector')
     .action(run)
@@ -95,10 +108,11 @@ async function run(flags: ServeFlags): Promise<void> {
       ...(roomEvents !== undefined && { roomEvents }),
       ...(roomBytes !== undefined && { roomBytes }),
     },
-    ...(auth !== undefined && { auth: await loadAuth(auth) }),
+    ...(auth !== undefined && (await loadAuth(auth))),
     ...(origins && { origins }),
     ...(flags.trustProxy !== undefined && { trustProxy: flags.trustProxy }),
     ...(inspector && { inspector }),
+    ...(flags.retention !== undefined && { retention: retentionIn(flags.retention) }),
     ...(flags.metrics !== undefined && { metrics: metricsAccess(flags.metrics) }),
     log: logTo(flags),
   }
@@ -146,6 +160,16 @@ function metricsAccess(who: string): MetricsAccess {
   throw new BusError('invalid_options', `--metrics ${who}: use open, off, or token:./file`)
 }
 
+/** @throws {BusError} invalid_options */
+function retentionIn(file: string): RoomRetention {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as RoomRetention
+  } catch (cause) {
+    const what = cause instanceof Error ? cause.message : String(cause)
+    throw new BusError('invalid_options', `--retention ${file} cannot be read: ${what}`, { cause })
+  }
+}
+
 /** Where the panel was built to; `undefined` where it was not. @throws {BusError} invalid_options */
 function inspectorFolder(given: string | undefined): string | undefined {
   if (given === undefined) {
@@ -176,19 +200,26 @@ async function openStore(spec: string): Promise<Store> {
   throw new BusError('invalid_options', `--store ${spec}: use memory, or sqlite:./events.db`)
 }
 
-async function loadAuth(file: string): Promise<Auth> {
-  let module: { default?: unknown }
+async function loadAuth(file: string): Promise<Pick<RelayOptions, 'auth' | 'authorize'>> {
+  let module: { default?: unknown; authorize?: unknown }
   try {
-    module = (await import(pathToFileURL(resolve(file)).href)) as { default?: unknown }
+    module = (await import(pathToFileURL(resolve(file)).href)) as typeof module
   } catch (cause) {
     const what = cause instanceof Error ? cause.message.split('\n')[0] : String(cause)
     throw new BusError('invalid_options', `--auth ${file} cannot be loaded: ${what}`, { cause })
   }
-  if (typeof module.default === 'function') return module.default as Auth
-  throw new BusError(
-    'invalid_options',
-    `--auth ${file}: its default export must be the auth function`,
-  )
+  const { default: auth, authorize } = module
+  const isHook = authorize === undefined || typeof authorize === 'function'
+  if (typeof auth !== 'function' || !isHook) {
+    const what = isHook
+      ? 'its default export must be the auth function'
+      : 'authorize must be a function'
+    throw new BusError('invalid_options', `--auth ${file}: ${what}`)
+  }
+  return {
+    auth: auth as Auth,
+    ...(authorize !== undefined && { authorize: authorize as Authorize }),
+  }
 }
 
 function parsePort(text: string): number {

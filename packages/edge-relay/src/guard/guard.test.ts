@@ -4,8 +4,8 @@ import { ManualPlatform } from '../testing/manual-platform.ts'
 import { addressOf } from './address.ts'
 import { Bucket, costOf } from './bucket.ts'
 import { Gate } from './gate.ts'
-import { Meter } from './meter.ts'
 import { isNestedOver } from './nesting.ts'
+import { Pace } from './pace.ts'
 import { TooMuch } from './too-much.ts'
 
 describe('a bucket', () => {
@@ -64,21 +64,21 @@ describe('a bucket', () => {
   })
 })
 
-describe('a meter', () => {
+describe('a pace', () => {
   it('takes nothing of what follows a refused frame, until its time has come', () => {
-    const meter = new Meter(1, 0)
-    for (let i = 0; i < 10; i++) expect(meter.take(1, 0)).toBe(0)
-    const waitMs = meter.take(1, 0)
+    const pace = new Pace(1, 0)
+    for (let i = 0; i < 10; i++) expect(pace.take(1, 0)).toBe(0)
+    const waitMs = pace.take(1, 0)
     expect(waitMs).toBe(1_000)
-    expect(meter.take(1, waitMs - 1)).toBe(1)
-    expect(meter.take(1, waitMs)).toBe(0)
+    expect(pace.take(1, waitMs - 1)).toBe(1)
+    expect(pace.take(1, waitMs)).toBe(0)
   })
 
   it('ends with who goes on after being told to wait', () => {
-    const meter = new Meter(1, 0)
-    for (let i = 0; i < 10; i++) meter.take(1, 0)
-    for (let i = 0; i < 1_000; i++) expect(meter.take(1, 0)).toBeGreaterThan(0)
-    expect(() => meter.take(1, 0)).toThrow(/told to wait/)
+    const pace = new Pace(1, 0)
+    for (let i = 0; i < 10; i++) pace.take(1, 0)
+    for (let i = 0; i < 1_000; i++) expect(pace.take(1, 0)).toBeGreaterThan(0)
+    expect(() => pace.take(1, 0)).toThrow(/told to wait/)
   })
 })
 

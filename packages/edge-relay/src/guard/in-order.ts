@@ -6,7 +6,8 @@
 export class InOrder {
   #asked = 0
   #answered = 0
-  readonly #held = new Map<number, () => void>()
+  /** Answers that wait for those before them; absent where none ever had to. */
+  #held: Map<number, () => void> | undefined
 
   /** Whether something was not answered yet. */
   get pending(): boolean {
@@ -19,16 +20,17 @@ export class InOrder {
     const number = this.#asked
     return (answer) => {
       if (number !== this.#answered + 1) {
+        this.#held ??= new Map()
         this.#held.set(number, answer)
         return
       }
       this.#answered = number
       answer()
       for (;;) {
-        const next = this.#held.get(this.#answered + 1)
+        const next = this.#held?.get(this.#answered + 1)
         if (!next) return
         this.#answered += 1
-        this.#held.delete(this.#answered)
+        this.#held?.delete(this.#answered)
         next()
       }
     }

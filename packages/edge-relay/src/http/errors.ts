@@ -44,6 +44,8 @@ export function errorResponse(
   if (error instanceof Gone) return { code, response: c.json({ error: { code, message } }, 410) }
   const status = STATUS[code] ?? (code === 'unavailable' ? 503 : 400)
   if (status === 401) c.header('WWW-Authenticate', 'Bearer')
+  // What of the body has not come is read by nobody: the connection is of no more use.
+  if (status === 408 || status === 413) c.header('Connection', 'close')
   if (status === 429 || status === 503) {
     const waitMs = error instanceof TooMuch ? error.retryAfterMs : RETRY_AFTER_MS
     c.header('Retry-After', String(Math.ceil(waitMs / 1_000)))

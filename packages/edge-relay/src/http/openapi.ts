@@ -82,6 +82,7 @@ export function openApi({ auth, limits, version }: Described): JsonObject {
         get: readEvents(limits.pageEvents),
       },
       '/rooms/{room}/events/{id}': { parameters: [ROOM, EVENT_ID], get: readEvent },
+      '/rooms/{room}': { parameters: [ROOM], delete: deleteRoom },
       '/rooms/{room}/stats': { parameters: [ROOM], get: readStats },
       '/rooms/{room}/socket': {
         parameters: [ROOM],
@@ -234,6 +235,18 @@ const readEvent: JsonObject = {
       },
     },
     '304': UNCHANGED,
+    ...failures('400', '401', '403', '404', '429', '503'),
+  },
+}
+
+const deleteRoom: JsonObject = {
+  operationId: 'deleteRoom',
+  tags: ['rooms'],
+  summary: 'Delete a room, with all that is in it',
+  description:
+    'Needs a right of its own. Devices keep what they have, and come back into an empty room.',
+  responses: {
+    '204': { description: 'It is deleted.' },
     ...failures('400', '401', '403', '404', '429', '503'),
   },
 }

@@ -1,5 +1,6 @@
 /** The relay on Cloudflare: a Worker that finds the room, and a Durable Object that is it. */
 import { BusError, isRoom } from '@crosstown/bus/protocol'
+import { answerOutside } from '../http/outside.ts'
 import { jwtAuth } from '../jwt.ts'
 import type { RelayOptions } from '../relay.ts'
 import { type DurableObjectContext, DurableRoom, type RoomObject } from './durable-room.ts'
@@ -39,8 +40,9 @@ export function cloudflareRelay<Env extends object>(
     worker: {
       async fetch(request, env) {
         const { pathname } = new URL(request.url)
-        if (pathname === '/health') return Response.json({ status: 'ok' })
-        const room = /^\/rooms\/([^/]+)\//.exec(pathname)?.[1]
+        const outside = answerOutside(pathname, () => options(env))
+        if (outside) return outside
+        const room = /^\/rooms\/([^/]+)(?:\/|$)/.exec(pathname)?.[1]
         if (room === undefined)
           return refusal(404, 'not_found', `no route ${request.method} ${pathname}`)
         if (!isRoom(room))

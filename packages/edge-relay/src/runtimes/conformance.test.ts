@@ -3,11 +3,9 @@
  * of what ran here.
  */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { request } from 'node:http'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { INSPECT_SUBPROTOCOL } from '@crosstown/bus/inspect'
 import { BUS_ERROR_CODES, encodeFrame, SUBPROTOCOL } from '@crosstown/bus/protocol'
@@ -15,6 +13,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { EventStreamProbe } from '../testing/event-stream-probe.ts'
 import { connectInspector } from '../testing/inspector.ts'
 import { connectProbe, headerOf, helloOf, publishOf } from '../testing/probe.ts'
+import { masked, refusal, upgraded } from '../testing/raw-upgrade.ts'
 import { endAll, type Flags, type RelayProcessHandle, RUNTIMES } from '../testing/relay-process.ts'
 
 let folder = ''
@@ -41,34 +40,6 @@ async function joined(url: string, device: string, extra = {}) {
   const probe = await connectProbe(url)
   const { from, head } = await probe.join(device, extra)
   return Object.assign(probe, { from, head })
-}
-
-/** What the server answers to an upgrade that it refuses. */
-function refusal(url: string, headers: Record<string, string>): Promise<[number, string]> {
-  return new Promise((resolve, reject) => {
-    const asked = request(url.replace('ws', 'http'), {
-      headers: {
-        connection: 'Upgrade',
-        upgrade: 'websocket',
-        'sec-websocket-version': '13',
-        'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==',
-        'sec-websocket-protocol': SUBPROTOCOL,
-        ...headers,
-      },
-    })
-    asked.on('upgrade', (_, socket) => {
-      socket.destroy()
-      reject(new Error('it was upgraded'))
-    })
-    asked.on('response', async (response) => {
-      let body = ''
-      for await (const chunk of response) body += String(chunk)
-      const { error } = JSON.parse(body) as { error: { code: string } }
-      resolve([response.statusCode ?? 0, error.code])
-    })
-    asked.on('error', reject)
-    asked.end()
-  })
 }
 
 /** Devices that the relay has in the room, of which there is a log only once somebody published. */
@@ -317,6 +288,45 @@ const POINTS: readonly Point[] = [
     },
   },
   {
+    title: 'it says whether it is ready, what its routes are, and what it counted',
+    async run(start) {
+      const { url } = await start()
+      await post(url, [{ type: 'a.b' }])
+      const ready = await fetch(`${url}/ready`)
+      expect([ready.status, await ready.json()]).toEqual([200, { status: 'ready' }])
+      const document = (await (await fetch(`${url}/openapi.json`)).json()) as { paths: object }
+      expect(document.paths).toHaveProperty('/rooms/{room}/events')
+      const metrics = await fetch(`${url}/metrics`)
+      const text = await metrics.text()
+      // Where each room is an object there is nothing that could count them all, and it says so.
+      if (metrics.status === 404) expect(text).toContain('Durable Object')
+      else expect(text).toContain('\ncrosstown_events_total 1\n')
+    },
+  },
+  {
+    title: 'a room that is deleted is gone, and its devices come back into an empty one',
+    async run(start) {
+      const { socket, url } = await start({ file: newFile() })
+      const one = await joined(socket, 'one')
+      one.send(publishOf(1, undefined, ['a-1']), ['1'])
+      const { frame } = await one.next('stream')
+      const confirmed = { batch: 1, id: 'a-1' }
+      expect((await fetch(`${url}/rooms/42`, { method: 'DELETE' })).status).toBe(204)
+      await one.end()
+      expect((await fetch(`${url}/rooms/42/stats`)).status).toBe(404)
+      expect((await fetch(`${url}/rooms/42`, { method: 'DELETE' })).status).toBe(404)
+      const again = await connectProbe(socket)
+      const welcome = await again.join('one', { cursor: frame.position, confirmed })
+      expect(welcome).toMatchObject({ reason: 'new_epoch', taken: confirmed })
+      again.send(publishOf(2, 1, ['a-2']), ['2'])
+      await again.next('ack')
+      const { events } = (await (await fetch(`${url}/rooms/42/events`)).json()) as {
+        events: { id: string }[]
+      }
+      expect(events.map(({ id }) => id)).toEqual(['a-2'])
+    },
+  },
+  {
     title: 'an event stream goes on where the one before it ended',
     async run(start) {
       const { url } = await start()
@@ -426,37 +436,6 @@ const POINTS: readonly Point[] = [
     },
   },
 ]
-
-/** A socket that was upgraded by hand, so that it can be left unread. */
-function upgraded(url: string): Promise<Duplex> {
-  return new Promise((resolve, reject) => {
-    const asked = request(url.replace('ws', 'http'), {
-      headers: {
-        connection: 'Upgrade',
-        upgrade: 'websocket',
-        'sec-websocket-version': '13',
-        'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==',
-        'sec-websocket-protocol': SUBPROTOCOL,
-      },
-    })
-    asked.on('upgrade', (_, socket) => {
-      socket.on('error', () => {})
-      resolve(socket)
-    })
-    asked.on('error', reject)
-    asked.end()
-  })
-}
-
-/** A text message as a client must send it, with a mask of zeros (RFC 6455, 5.3). */
-function masked(text: string): Buffer {
-  const body = Buffer.from(text)
-  const head = Buffer.alloc(8)
-  head[0] = 0x81
-  head[1] = 0x80 | 126
-  head.writeUInt16BE(body.length, 2)
-  return Buffer.concat([head, body])
-}
 
 const outcomes = new Map<string, Map<string, string>>()
 

@@ -20,6 +20,8 @@ import {
 
 export type { RelayServer, ServeOptions } from './server.ts'
 
+/** How long the other side has to answer a close; the types of `ws` do not know it yet. */
+const ANSWERS = { closeTimeout: 5_000 }
 /** How often Node looks for requests that do not end. */
 const CHECK_MS = 5_000
 
@@ -42,6 +44,7 @@ export async function serve(
     noServer: true,
     maxPayload: MAX_PAYLOAD_BYTES,
     perMessageDeflate: false,
+    ...ANSWERS,
     handleProtocols: (_, request) => protocols.get(request) ?? false,
   })
   const { bodyMs, helloMs } = relay.limits
@@ -156,9 +159,10 @@ function requestOf(request: IncomingMessage): Request {
 
 async function refuse(stream: Duplex, response: Response): Promise<void> {
   const body = await response.text()
-  const type = response.headers.get('content-type') ?? 'text/plain'
-  stream.end(
-    `HTTP/1.1 ${response.status} Refused\r\nConnection: close\r\nContent-Type: ${type}\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  )
+  const { status } = response
+  const headers = new Headers(response.headers)
+  headers.set('connection', 'close')
+  headers.set('content-length', String(Buffer.byteLength(body)))
+  const lines = [...headers].map(([name, value]) => `${name}: ${value}\r\n`)
+  stream.end(`HTTP/1.1 ${status} Refused\r\n${lines.join('')}\r\n${body}`)
 }

@@ -1,12 +1,13 @@
-/** The files to deploy, run by `wrangler dev` as they are, in a process that is killed. */
-import { spawn } from 'node:child_process'
+/** The files to deploy, as wrangler takes them and as `wrangler dev` runs them, in a process that is killed. */
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { connectProbe, publishOf } from '../testing/probe.ts'
@@ -43,6 +44,8 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   for (const kill of kills) await kill()
+  // What it builds it leaves beside the files, where it is killed.
+  await rm(join(DEPLOY, '.wrangler'), { recursive: true, force: true })
   keys.close()
   await rm(folder, { recursive: true, force: true })
 })
@@ -87,6 +90,22 @@ async function startDev(): Promise<{ readonly url: string; kill(): Promise<void>
   })
   return { url, kill }
 }
+
+it('the files to deploy are a Worker, with the class of its rooms, that wrangler takes', async () => {
+  const out = await mkdtemp(join(tmpdir(), 'relay-wrangler-'))
+  try {
+    const run = promisify(execFile)
+    const { stdout } = await run(
+      process.execPath,
+      [WRANGLER, 'deploy', '--dry-run', '--outdir', out],
+      { cwd: DEPLOY, env: { ...process.env, WRANGLER_SEND_METRICS: 'false', CI: '1' } },
+    )
+    expect(stdout).toMatch(/env\.ROOMS \(Room\)\s+Durable Object/)
+    expect(await readdir(out)).toContain('worker.js')
+  } finally {
+    await rm(out, { recursive: true, force: true })
+  }
+}, 60_000)
 
 it('wrangler dev serves what is to be deployed, and keeps what it acknowledged when it is killed', async () => {
   const first = await startDev()

@@ -12,6 +12,7 @@ import {
 import { STREAM_KEY } from '../revisions.ts'
 import {
   type Append,
+  DELETED_EPOCHS,
   DEVICE_KEY,
   FIND_CANDIDATES,
   type Found,
@@ -54,6 +55,8 @@ class MemoryStore implements Store {
   readonly engine = 'memory'
   readonly durability: Durability = 'memory'
   readonly #rooms = new Map<string, MemoryRoom>()
+  /** Epochs of logs that were deleted, by room. */
+  readonly #deleted = new Map<string, string[]>()
   /** The names of all rooms in order; absent where a room was made since. */
   #names: string[] | undefined
   #closed = false
@@ -187,6 +190,25 @@ class MemoryStore implements Store {
     room.marks.splice(0, Math.max(0, room.marks.length - TRIMMED_MARKS))
     room.trimmed += count
     return over
+  }
+
+  async delete(name: string): Promise<boolean> {
+    const room = this.#room(name)
+    if (!room) return false
+    this.#rooms.delete(name)
+    this.#names = undefined
+    const epochs = [...(this.#deleted.get(name) ?? []), room.head.epoch]
+    this.#deleted.set(name, epochs.slice(-DELETED_EPOCHS))
+    return true
+  }
+
+  async wasDeleted(name: string, epoch: string): Promise<boolean> {
+    this.#check()
+    return this.#deleted.get(name)?.includes(epoch) ?? false
+  }
+
+  async purge(): Promise<boolean> {
+    return false
   }
 
   async rooms(after: string, limit: number): Promise<readonly string[]> {

@@ -3,7 +3,14 @@ import { BusError, type Durability, isBusError, parseId } from '@crosstown/bus/p
 import { type Mark, type RoomFirst, type RoomHead, type RoomRecord, UNTRIMMED } from '../record.ts'
 import { STREAM_KEY } from '../revisions.ts'
 import type { Row } from './sql.ts'
-import { applyTrim, markOf, recordOf, type Statements } from './sqlite-rows.ts'
+import {
+  applyDelete,
+  applyPurge,
+  applyTrim,
+  markOf,
+  recordOf,
+  type Statements,
+} from './sqlite-rows.ts'
 import {
   type Append,
   DEVICE_KEY,
@@ -148,6 +155,18 @@ export abstract class SqlStore implements Store {
 
   async trim(room: string, keep: Keep, step: ReadLimit): Promise<boolean> {
     return this.tried('trim', () => this.transaction(() => applyTrim(this.sql, room, keep, step)))
+  }
+
+  async delete(room: string): Promise<boolean> {
+    return this.tried('delete', () => this.transaction(() => applyDelete(this.sql, room)))
+  }
+
+  async wasDeleted(room: string, epoch: string): Promise<boolean> {
+    return this.tried('read', () => this.sql.wasDeleted.get(room, epoch) !== undefined)
+  }
+
+  async purge(step: ReadLimit): Promise<boolean> {
+    return this.tried('delete', () => this.transaction(() => applyPurge(this.sql, step.events)))
   }
 
   async rooms(after: string, limit: number): Promise<readonly string[]> {

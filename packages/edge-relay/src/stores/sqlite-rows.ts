@@ -9,7 +9,14 @@ import {
   UNTRIMMED,
 } from '../record.ts'
 import type { Row, Sql, SqlStatement } from './sql.ts'
-import { type Append, type Keep, type ReadLimit, TRIMMED_MARKS, TRIMMED_RANGES } from './store.ts'
+import {
+  type Append,
+  DELETED_EPOCHS,
+  type Keep,
+  type ReadLimit,
+  TRIMMED_MARKS,
+  TRIMMED_RANGES,
+} from './store.ts'
 
 /** All statements of the store, prepared once. */
 export interface Statements {
@@ -40,7 +47,35 @@ export interface Statements {
   readonly noteTrimmed: SqlStatement
   readonly forgetTrimmed: SqlStatement
   readonly names: SqlStatement
+  readonly takeName: SqlStatement
+  readonly noteDeleted: SqlStatement
+  readonly forgetDeleted: SqlStatement
+  readonly wasDeleted: SqlStatement
+  readonly nameless: SqlStatement
+  readonly dropRoom: SqlStatement
+  readonly purges: readonly Purge[]
 }
+
+/** How the rows of a table go that a deleted room left. */
+interface Purge {
+  readonly any: SqlStatement
+  readonly some: SqlStatement
+}
+
+/** Before the number of a room whose log was deleted, in place of its name: no room can have it. */
+const NAMELESS = '/'
+/** `0` is what follows the slash. */
+const IS_NAMELESS = `(name >= '${NAMELESS}' AND name < '0')`
+
+/** The tables that have rows of a room, and what names one of these rows. */
+const ROWS_OF_ROOMS: readonly (readonly [table: string, key: string])[] = [
+  ['records', 'place'],
+  ['ids', 'prefix, counter, place'],
+  ['state', 'key'],
+  ['trimmed_ids', 'prefix, first'],
+  ['trimmed_marks', 'place'],
+  ['firsts', 'room'],
+]
 
 /** Prepares the statements. */
 export function statementsOf(database: Sql): Statements {
@@ -122,7 +157,27 @@ export function statementsOf(database: Sql): Statements {
          (SELECT prefix, first FROM trimmed_ids WHERE room = ?1
           ORDER BY place DESC LIMIT -1 OFFSET ?2)`,
     ),
-    names: database.prepare('SELECT name FROM rooms WHERE name > ? ORDER BY name LIMIT ?'),
+    names: database.prepare(
+      `SELECT name FROM rooms WHERE name > ? AND NOT ${IS_NAMELESS} ORDER BY name LIMIT ?`,
+    ),
+    takeName: database.prepare(
+      `UPDATE rooms SET name = '${NAMELESS}' || id WHERE name = ? RETURNING epoch`,
+    ),
+    noteDeleted: database.prepare('INSERT OR REPLACE INTO deleted (name, epoch) VALUES (?, ?)'),
+    forgetDeleted: database.prepare(
+      `DELETE FROM deleted WHERE name = ?1 AND number NOT IN
+         (SELECT number FROM deleted WHERE name = ?1 ORDER BY number DESC LIMIT ?2)`,
+    ),
+    wasDeleted: database.prepare('SELECT 1 FROM deleted WHERE name = ? AND epoch = ?'),
+    nameless: database.prepare(`SELECT id FROM rooms WHERE ${IS_NAMELESS} LIMIT 1`),
+    dropRoom: database.prepare('DELETE FROM rooms WHERE id = ?'),
+    purges: ROWS_OF_ROOMS.map(([table, key]) => ({
+      any: database.prepare(`SELECT 1 FROM ${table} WHERE room = ? LIMIT 1`),
+      some: database.prepare(
+        `DELETE FROM ${table} WHERE room = ?1 AND (${key}) IN
+           (SELECT ${key} FROM ${table} WHERE room = ?1 LIMIT ?2)`,
+      ),
+    })),
   }
 }
 
@@ -211,6 +266,28 @@ export function applyTrim(sql: Statements, room: string, keep: Keep, step: ReadL
   sql.forgetMarks.run(id, TRIMMED_MARKS)
   sql.forgetTrimmed.run(id, TRIMMED_RANGES)
   return over
+}
+
+/**
+ * Deletes a room inside the open transaction; whether there was one. Only its name goes at once, however
+ * much it holds: without it there is no way to the rest, which {@link applyPurge} removes.
+ */
+export function applyDelete(sql: Statements, room: string): boolean {
+  const found = sql.takeName.get(room)
+  if (!found) return false
+  sql.noteDeleted.run(room, found['epoch'] as string)
+  sql.forgetDeleted.run(room, DELETED_EPOCHS)
+  return true
+}
+
+/** Removes up to so many rows of one table and room; whether there may be more to remove. */
+export function applyPurge(sql: Statements, rows: number): boolean {
+  const id = sql.nameless.get()?.['id'] as number | undefined
+  if (id === undefined) return false
+  const purge = sql.purges.find(({ any }) => any.get(id))
+  if (purge) purge.some.run(id, rows)
+  else sql.dropRoom.run(id)
+  return true
 }
 
 /** Ranges that overlap or touch become one. */

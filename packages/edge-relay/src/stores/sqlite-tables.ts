@@ -78,6 +78,12 @@ export const TABLES = `
     place INTEGER NOT NULL,
     PRIMARY KEY (room, prefix, first)
   ) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS deleted (
+    number INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    epoch TEXT NOT NULL,
+    UNIQUE (name, epoch)
+  ) STRICT;
   CREATE INDEX IF NOT EXISTS trimmed_ids_by_place ON trimmed_ids (room, place);
   CREATE INDEX IF NOT EXISTS records_by_time ON records (room, time, place);
 `

@@ -39,13 +39,21 @@ const record = (place) => {
     before: '', chain: '',
   }
 }
-for (;;) {
+const deletes = process.argv[3] === 'delete'
+for (let n = 1; ; n++) {
+  if (deletes && n % 4 === 0) {
+    await store.delete('r')
+    process.stdout.write(n + '\\n')
+    head = { ...head, epoch: 'e' + n, version: 0, place: 0, time: 0 }
+    // Some of it is left when it is made anew, and when it is killed.
+    for (let step = 0; step < n % 12; step++) await store.purge({ events: 40, bytes: 1e9 })
+  }
   const version = head.version + 1
   const next = { ...head, version, place: head.place + 100, time: version }
   const records = [record(head.place + 1), record(head.place + 51)]
   await store.append('r', { expected: head, head: next, records, state: [['version', String(version)]] })
   head = next
-  process.stdout.write(version + '\\n')
+  if (!deletes) process.stdout.write(version + '\\n')
 }
 `
 
@@ -182,6 +190,42 @@ describe('sqliteStore', () => {
       expect.objectContaining({ code: 'log_in_use' }),
     )
     await open.close()
+  })
+
+  it('has a room whole or not at all after a kill in the middle of deleting it', async () => {
+    const source = new URL('./sqlite.ts', import.meta.url).href
+    for (const enough of [12, 20, 36]) {
+      const path = newFile()
+      const args = ['--input-type=module', '--eval', KILLED, source, path, 'delete']
+      const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+      for await (const chunk of child.stdout) {
+        if (Math.max(...String(chunk).trim().split('\n').map(Number)) >= enough) break
+      }
+      child.kill('SIGKILL')
+      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+
+      const store = sqliteStore(path)
+      const loaded = await store.load('r')
+      const records = await store.read('r', 0, { events: 1_000_000, bytes: 1_000_000_000 })
+      expect(records).toHaveLength((loaded?.head.version ?? 0) * 2)
+      expect(records[0]?.place ?? 1).toBe(1)
+      expect((await store.stats('r'))?.events ?? 0).toBe(loaded?.head.place ?? 0)
+      expect(await store.rooms('', 10)).toEqual(loaded ? ['r'] : [])
+      // What deleted ones left can be removed to the last row, and nothing else is.
+      while (await store.purge({ events: 100, bytes: 1e9 }));
+      expect(await store.read('r', 0, { events: 1_000_000, bytes: 1e9 })).toEqual(records)
+      expect(await store.load('r')).toEqual(loaded)
+      await store.close()
+      const file = new DatabaseSync(path)
+      for (const table of ['records', 'ids', 'state', 'trimmed_ids', 'trimmed_marks', 'firsts']) {
+        const sql = `SELECT count(*) AS left FROM ${table} WHERE room NOT IN (SELECT id FROM rooms)`
+        expect(file.prepare(sql).get()).toEqual({ left: 0 })
+      }
+      expect(file.prepare('SELECT count(*) AS rooms FROM rooms').get()).toEqual({
+        rooms: loaded ? 1 : 0,
+      })
+      file.close()
+    }
   })
 
   it('has every append whole or not at all after a kill in the middle of them', async () => {

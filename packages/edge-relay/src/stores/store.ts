@@ -142,6 +142,21 @@ export interface Store {
    */
   trim(room: string, keep: Keep, step: ReadLimit): Promise<boolean>
 
+  /**
+   * Ends the room's log: it has none from then on, all or none; resolves whether it had one. What was in
+   * it may go in the steps of {@link purge}, and is read no more. The epoch is remembered.
+   */
+  delete(room: string): Promise<boolean>
+
+  /**
+   * Whether the room's log of this epoch was deleted, and not lost: as long as it is one of the last of
+   * that room ({@link DELETED_EPOCHS}).
+   */
+  wasDeleted(room: string, epoch: string): Promise<boolean>
+
+  /** Removes a part of what deleted logs left, at most `step`; resolves whether there is more. */
+  purge(step: ReadLimit): Promise<boolean>
+
   /** Up to `limit` names of rooms that have a log, in ascending order of code units, behind `after`. */
   rooms(after: string, limit: number): Promise<readonly string[]>
 
@@ -164,6 +179,9 @@ export const DEVICE_KEY = 'device/'
  * all it persists is for the room: these are some months of a busy room.
  */
 export const TRIMMED_RANGES = 10_000
+
+/** Epochs of a room that are remembered after its log was deleted: those deleted last. */
+export const DELETED_EPOCHS = 16
 
 /** Ends of records that are remembered after the records were trimmed away: those trimmed last. */
 export const TRIMMED_MARKS = 10_000

@@ -21,6 +21,8 @@ type Load = { 'load.said': Said; 'load.ended': null }
 
 /** Events that may wait for the relay before the device publishes more. */
 const UNDER_WAY = 150
+/** Events of one device: where the relay is never killed, the run has to end, too. */
+const MOST = 20_000
 
 export class KillDevice {
   readonly name: string
@@ -53,6 +55,7 @@ export class KillDevice {
   /** Publishes in bursts, one after the other is in its log, until it is told to stop. */
   async publishUntil(stopped: () => boolean): Promise<void> {
     while (!stopped()) {
+      if (this.said.length > MOST) throw new Error(`${this.name} has published all it may`)
       const count = 1 + this.#random.below(20)
       if (this.#random.chance(0.3)) this.#publishTogether(count)
       else for (let i = 0; i < count; i++) this.#publishTogether(1)

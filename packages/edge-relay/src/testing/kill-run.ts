@@ -88,7 +88,7 @@ class Run {
       const aims = aimsOf(this.#seed)
       let confirmed: Seen[] = []
       for (const aim of aims) {
-        await this.#kill(aim, relay, gate)
+        await Promise.race([this.#kill(aim, relay, gate), Promise.all(load)])
         confirmed = devices.flatMap((device) => [...device.confirmed.values()])
         relay = await this.#open(gate)
       }

@@ -89,6 +89,22 @@ export class SimulatedStore implements Store {
     })
   }
 
+  delete(room: string): Promise<boolean> {
+    return this.#later('store.delete', () => {
+      const write = { room, to: (store: Store) => store.delete(room) }
+      this.#written(write)
+      return write.to(this.#store)
+    })
+  }
+
+  wasDeleted(room: string, epoch: string): Promise<boolean> {
+    return this.#later('store.wasDeleted', () => this.#store.wasDeleted(room, epoch))
+  }
+
+  purge(step: ReadLimit): Promise<boolean> {
+    return this.#store.purge(step)
+  }
+
   rooms(after: string, limit: number): Promise<readonly string[]> {
     return this.#later('store.rooms', () => this.#store.rooms(after, limit))
   }

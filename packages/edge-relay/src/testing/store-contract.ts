@@ -1,6 +1,12 @@
 import { checkOf, type EventHeader, utf8Length } from '@crosstown/bus/protocol'
 import type { Mark, RoomHead, RoomRecord } from '../record.ts'
-import { type Append, type Store, TRIMMED_MARKS, TRIMMED_RANGES } from '../stores/store.ts'
+import {
+  type Append,
+  DELETED_EPOCHS,
+  type Store,
+  TRIMMED_MARKS,
+  TRIMMED_RANGES,
+} from '../stores/store.ts'
 
 /** What the suite needs of a test runner; vitest's and `node:test` with an `expect` will do. */
 export interface TestRunner {
@@ -379,6 +385,82 @@ export function storeContract(
       expect(await store.head('r')).toBe(undefined)
     })
 
+    it('deletes a room with all that is in it, and remembers that it did', async (store, {
+      reopen,
+    }) => {
+      const old = appendOf(
+        EMPTY,
+        [recordOf(['o-1'], { device: 'd', batch: 1 }), recordOf(['a-1', 'a-2'])],
+        [
+          ['device/d', '1'],
+          ['stream/s', '2'],
+        ],
+      )
+      const other = appendOf(EMPTY, [recordOf(['a-1'])], [['device/d', '1']])
+      await store.append('r', old)
+      await store.append('other', other)
+      await store.trim('r', { ...KEEP, events: 2 }, ALL)
+      expect(await store.wasDeleted('r', 'e')).toBe(false)
+      expect(await store.delete('r')).toBe(true)
+
+      const isGone = async (): Promise<void> => {
+        expect(await store.load('r')).toBe(undefined)
+        expect(await store.head('r')).toBe(undefined)
+        expect(await store.stats('r')).toBe(undefined)
+        expect(await store.state('r', ['stream/s'])).toEqual([undefined])
+        expect(await store.read('r', 0, ALL)).toEqual([])
+        expect(await store.first('r')).toEqual({ place: 0, check: '0', chain: '' })
+        expect(await store.trimmedAt('r', 5)).toBe(undefined)
+        expect(await store.find('r', 'a-1')).toBe(undefined)
+        expect(await store.wasTrimmed('r', 'o-1')).toBe(false)
+        expect(await store.findByTime('r', 0)).toBe(undefined)
+        expect(await store.rooms('', 10)).toEqual(['other'])
+        expect(await store.append('r', appendOf(old.head, [recordOf(['a-3'])], []))).toBe(false)
+      }
+      await isGone()
+      let steps = 0
+      while (await store.purge({ events: 1, bytes: 1 })) steps += 1
+      await isGone()
+      expect(await store.delete('r')).toBe(false)
+      expect(await store.wasDeleted('r', 'e')).toBe(true)
+      expect(await store.wasDeleted('r', 'another')).toBe(false)
+      expect(await store.wasDeleted('other', 'e')).toBe(false)
+      expect(await store.read('other', 0, ALL)).toEqual(other.records)
+      expect(steps < 1_000).toBe(true)
+
+      const again = appendOf({ ...EMPTY, epoch: 'f' }, [recordOf(['a-1'])], [['device/d', '3']])
+      expect(await store.append('r', again)).toBe(true)
+      expect(await store.purge(ALL)).toBe(false)
+      if (!reopen) return
+      await store.delete('r')
+      await store.close()
+      const reopened = await reopen()
+      try {
+        expect(await reopened.load('r')).toBe(undefined)
+        expect(await reopened.wasDeleted('r', 'e')).toBe(true)
+        expect(await reopened.wasDeleted('r', 'f')).toBe(true)
+        // What was left when it was closed goes now.
+        expect(await reopened.purge(ALL)).toBe(true)
+      } finally {
+        await reopened.close()
+      }
+    })
+
+    it('never gives a new room what a deleted one left', async (store) => {
+      for (let n = 1; n <= DELETED_EPOCHS + 1; n++) {
+        const head = { ...EMPTY, epoch: `e${n}` }
+        const append = appendOf(head, [recordOf([`a-${n}`])], [[`device/d${n}`, String(n)]])
+        expect(await store.append('r', append)).toBe(true)
+        expect(await store.read('r', 0, ALL)).toEqual(append.records)
+        expect((await store.load('r'))?.state).toEqual([[`device/d${n}`, String(n)]])
+        expect(await store.find('r', `a-${n - 1}`)).toBe(undefined)
+        expect((await store.stats('r'))?.events).toBe(1)
+        await store.delete('r')
+      }
+      expect(await store.wasDeleted('r', 'e1')).toBe(false)
+      expect(await store.wasDeleted('r', 'e2')).toBe(true)
+    })
+
     it('lists its rooms in order, in pages', async (store) => {
       expect(await store.rooms('', 10)).toEqual([])
       for (const name of ['b', 'a', 'C', 'a-1', 'b.x'])
@@ -423,6 +505,8 @@ export function storeContract(
         () => store.wasTrimmed('r', 'a-1'),
         () => store.trim('r', KEEP, ALL),
         () => store.rooms('', 1),
+        () => store.delete('r'),
+        () => store.wasDeleted('r', 'e'),
         () => store.append('r', appendOf(EMPTY, [recordOf(['a-1'])], [])),
       ]) {
         let code: unknown

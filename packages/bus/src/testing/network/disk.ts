@@ -58,6 +58,8 @@ export class SimulatedDisk {
   readonly owners: Map<string, Set<string>> = new Map()
   /** Ids of all events of the logs it had before, with when each was cleared. */
   readonly former: { readonly at: number; readonly ids: ReadonlySet<string> }[] = []
+  /** How often the connections to it ended, as it was cleared or by themselves. */
+  lost = 0
   /** Of no other disk. */
   readonly name: string
   readonly #world: DiskWorld
@@ -130,6 +132,7 @@ export class SimulatedDisk {
   }
 
   #lose(error: BusError, except?: DiskHandle): void {
+    this.lost += 1
     for (const handle of [...this.#handles]) {
       this.#handles.delete(handle)
       if (handle !== except) handle.lose(error)

@@ -54,3 +54,25 @@ test('clocks of other devices are told by the messages between them', () => {
     expect(uncertainty, name).toBeLessThan(20)
   }
 })
+
+test('what somebody can read is told at once; of more than that, listeners hear five times a second', () => {
+  const timing = new ManualTiming()
+  const hub = createHub([], { timing })
+  const { session } = hub
+  const told: number[] = []
+  session.subscribe(() => told.push(session.rows.next))
+  const goOn = (rows: number) => {
+    for (let tick = 0; tick < 100; tick++) {
+      for (let n = 0; n < rows; n++) hub.mark('')
+      timing.pass(10)
+    }
+  }
+  goOn(1)
+  expect(told).toHaveLength(100)
+  told.length = 0
+  // From the first moment to the last.
+  goOn(60)
+  expect(told).toHaveLength(6)
+  timing.pass(200)
+  expect(told.at(-1)).toBe(session.rows.next)
+})

@@ -6,7 +6,10 @@ export {
   explainSubscription,
   explainType,
   ledgerOf,
+  nearest,
+  patternsOf,
   sequenceOf,
+  siteWords,
   type TreeOptions,
   unknownIn,
 } from './explain/index.ts'

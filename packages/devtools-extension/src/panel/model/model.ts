@@ -340,6 +340,7 @@ export interface Sequence {
   /** Handlers that ran: bars on their lane. */
   readonly bars: readonly {
     readonly event: string
+    readonly type: string
     readonly lane: number
     readonly from: number
     readonly to: number

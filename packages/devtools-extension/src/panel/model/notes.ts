@@ -105,7 +105,7 @@ const LIFE_WORDS = {
 } as const
 
 const DROP_WORDS = {
-  overflow: 'the buffer of a loop was full',
+  overflow: 'the buffer of a loop or a handler was full',
   offline: 'the relay cannot be reached, and they are not kept',
   no_right: 'there is no right to them',
   unwanted: 'its device does not read events of their type',

@@ -32,7 +32,13 @@ export interface SessionOptions {
 const MAX_ORPHANS = 20_000
 /** Types, and sources, told apart; more are no application's. */
 const MAX_TYPES = 50_000
-/** Between two looks at a session that takes in much, ms: each costs as much as some thousand events. */
+/** Rows that are told in the next frame. */
+const FEW = 4
+/** Looks are so far apart for each row of more than that, ms: nobody reads faster. */
+const ROW_MS = 10
+/** Between two looks at a session into which more comes than anybody reads, ms. */
+const MANY_MS = 200
+/** The same while it cannot keep up, ms: each look costs as much as some thousand events. */
 const BUSY_MS = 400
 /** So long nothing waits, ms, until all was taken in: what was granted just now may be on its way. */
 const REST_MS = 40
@@ -58,6 +64,10 @@ export class SessionStore extends SessionRows implements Session, FactSink {
   #orphanHead = 0
   #version = 0
   #pending = false
+  /** When listeners were told last, up to which row, and from when on they may be told again. */
+  #toldAt = Number.NEGATIVE_INFINITY
+  #told = 0
+  #rested = Number.NEGATIVE_INFINITY
   #bytes = 0
   #forgotten = 0
   #peers: ReadonlyMap<PeerId, Peer> = new Map()
@@ -200,20 +210,19 @@ export class SessionStore extends SessionRows implements Session, FactSink {
   }
 
   /**
-   * Something changed: listeners hear of it once a frame; while much is being taken in, a few times a
-   * second, as drawing all of it would take longer than taking it in.
+   * Something changed: listeners hear of it once a frame; where more comes than anybody reads, some
+   * times a second, and while it cannot all be taken in, less often still, as drawing takes longer.
    */
   changed(): void {
     if (this.#pending) return
     this.#pending = true
-    if (!this.busy) {
-      this.timing.frame(() => this.flush())
-      return
-    }
+    const { timing } = this
     const flush = () => {
       if (this.#pending) this.flush()
     }
-    this.timing.later(BUSY_MS, () => this.timing.frame(flush))
+    const wait = this.#rested - timing.now()
+    if (wait > 0) timing.later(wait, () => timing.frame(flush))
+    else timing.frame(flush)
   }
 
   /** More waits than one turn takes. */
@@ -234,6 +243,7 @@ export class SessionStore extends SessionRows implements Session, FactSink {
         return
       }
       this.busy = false
+      this.#rested = Math.min(this.#rested, this.#toldAt + MANY_MS)
       this.#pending = false
       this.changed()
     })
@@ -256,10 +266,21 @@ export class SessionStore extends SessionRows implements Session, FactSink {
       this.#skewVersion = this.skew.version
       this.#retime()
     }
-    this.#peers = this.book.pictures(this.timing.now())
+    const now = this.timing.now()
+    this.#space(now)
+    this.#peers = this.book.pictures(now)
     this.#version++
     for (const listener of [...this.#listeners]) listener()
     this.#tick()
+  }
+
+  /** How long listeners are left alone after they were told. */
+  #space(now: number): void {
+    const came = this.ring.next - this.#told
+    this.#toldAt = now
+    this.#told = this.ring.next
+    const readable = came <= FEW ? 0 : Math.min(MANY_MS, came * ROW_MS)
+    this.#rested = now + (this.busy ? BUSY_MS : readable)
   }
 
   /** Rates fall while nothing is heard. */

@@ -2,6 +2,7 @@
 import { type KeyboardEvent, type ReactNode, type RefObject, useRef, useState } from 'react'
 import { complete } from '../model/index.ts'
 import type { Completion, Filtered, Query, Session } from '../model/model.ts'
+import { matchingQueries, type SavedQuery } from '../state/queries.ts'
 import { useVersion } from '../state/store.ts'
 import { count } from '../ui/format.ts'
 import { Icon } from '../ui/icon.tsx'
@@ -12,6 +13,9 @@ interface FilterBarProps {
   readonly input: RefObject<HTMLInputElement | null>
   /** The text, which others change as well. */
   readonly text: string
+  readonly queries: readonly SavedQuery[]
+  /** Stands behind the field. */
+  readonly children: ReactNode
   onText(text: string): void
   /** Enter, or Escape with nothing left to close: the rows get the focus. */
   onLeave(): void
@@ -21,7 +25,7 @@ const NO_FAULTS: Query['faults'] = []
 const NO_OPTIONS: Completion = { from: 0, to: 0, options: [] }
 
 export function FilterBar(props: FilterBarProps): ReactNode {
-  const { session, filtered, input, text, onText, onLeave } = props
+  const { session, filtered, input, text, queries, children, onText, onLeave } = props
   useVersion(filtered)
   const [completion, setCompletion] = useState(NO_OPTIONS)
   const [active, setActive] = useState(-1)
@@ -34,7 +38,7 @@ export function FilterBar(props: FilterBarProps): ReactNode {
     const cursor = input.current?.selectionStart ?? of.length
     // Nothing is pushed upon whoever has typed nothing yet.
     const next = of.trim() === '' && !always ? NO_OPTIONS : complete(of, cursor, session)
-    setCompletion(next)
+    setCompletion(next === NO_OPTIONS ? next : withSaved(next, of, cursor, queries))
     setActive(-1)
   }
 
@@ -125,7 +129,7 @@ export function FilterBar(props: FilterBarProps): ReactNode {
           {completion.options.map((option, index) => (
             // biome-ignore lint/a11y/useKeyWithClickEvents: the keys are the input's
             <div
-              key={option.label}
+              key={`${option.label} ${option.insert}`}
               id={`filter-option-${index}`}
               role="option"
               aria-selected={index === active}
@@ -155,6 +159,7 @@ export function FilterBar(props: FilterBarProps): ReactNode {
           <Icon name="close" />
         </button>
       )}
+      {children}
       {faults[0] && (
         <span id="filter-fault" className="filter-fault ellipsis" role="status">
           {faults[0].message}
@@ -166,6 +171,22 @@ export function FilterBar(props: FilterBarProps): ReactNode {
       </span>
     </search>
   )
+}
+
+/** Saved queries before what else a word may become; not within the value of a key. */
+function withSaved(
+  completion: Completion,
+  text: string,
+  cursor: number,
+  queries: readonly SavedQuery[],
+): Completion {
+  if (/\S$/.test(text.slice(0, completion.from))) return completion
+  const saved = matchingQueries(queries, text.slice(completion.from, cursor)).map((query) => ({
+    insert: query.text,
+    label: query.name,
+    detail: `saved: ${query.text}`,
+  }))
+  return { ...completion, options: [...saved, ...completion.options] }
 }
 
 /** The text once more, unseen, with its faults marked. */

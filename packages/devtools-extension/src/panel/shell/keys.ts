@@ -2,6 +2,7 @@
 
 export type Command =
   | 'filter'
+  | 'queries'
   | 'back'
   | 'down'
   | 'up'
@@ -102,6 +103,7 @@ export const KEYS: readonly KeyLine[] = [
     group: 'Panel',
     where: 'view',
   },
+  { command: 'queries', keys: ['s'], label: 'Saved queries', group: 'Panel', where: 'view' },
   {
     command: 'back',
     keys: ['Escape'],

@@ -7,7 +7,7 @@ import {
 } from '../state/settings.ts'
 import { useStore } from '../state/store.ts'
 import { Dialog } from '../ui/dialog.tsx'
-import { COLUMNS, isSized, widthOf } from '../views/log/columns.tsx'
+import { COLUMNS, isSized, widthOf } from '../views/log/columns.ts'
 import { setWidth, toggleColumn } from '../views/log/log-head.tsx'
 
 const THEMES: Readonly<Record<Theme, string>> = {
@@ -111,7 +111,11 @@ export function SettingsDialog({ settings, onClose }: SettingsDialogProps): Reac
         </div>
       </section>
       <div className="form-line">
-        <button type="button" className="button" onClick={() => settings.set(DEFAULT_SETTINGS)}>
+        <button
+          type="button"
+          className="button"
+          onClick={() => settings.set({ ...DEFAULT_SETTINGS, queries: now.queries })}
+        >
           All as it was at first
         </button>
       </div>

@@ -6,7 +6,7 @@ import { Tabs } from '../ui/tabs.tsx'
 import type { Extra, View, ViewProps } from '../views/view.ts'
 import { SOURCE_STATES } from './sources-dialog.tsx'
 
-export type DialogName = 'sources' | 'settings' | 'help'
+export type DialogName = 'sources' | 'settings' | 'help' | 'queries'
 
 interface ToolbarProps extends ViewProps {
   readonly views: readonly View[]

@@ -14,6 +14,7 @@ test('what was kept comes back', () => {
     theme: 'dark' as const,
     hidden: ['size' as const],
     widths: { type: 300 },
+    queries: [{ name: 'slow', text: 'dur:>50ms' }],
     detail: { open: false, width: 500, height: 100, tab: 'delivery' },
   }
   expect(parseSettings(JSON.stringify(settings))).toEqual(settings)
@@ -27,6 +28,15 @@ test('each damaged field has its default, the others stay', () => {
     widths: { type: -5, from: 90, __proto__: 4, other: 3 },
     detail: { open: 'yes', width: 1e9, height: 120 },
     relay: { url: 'x'.repeat(5000), room: 'r' },
+    queries: [
+      null,
+      7,
+      { name: 'no text' },
+      { name: ' ', text: 'x' },
+      { name: 'long', text: 'x'.repeat(5000) },
+      { name: 'errors', text: 'error:', more: 1 },
+      { name: 'errors', text: 'error: drop:' },
+    ],
   }
   expect(parseSettings(JSON.stringify(kept))).toEqual({
     ...DEFAULT_SETTINGS,
@@ -35,6 +45,7 @@ test('each damaged field has its default, the others stay', () => {
     widths: { from: 90 },
     detail: { ...DEFAULT_SETTINGS.detail, height: 120 },
     relay: { url: '', room: 'r' },
+    queries: [{ name: 'errors', text: 'error: drop:' }],
   })
 })
 

@@ -3,6 +3,7 @@
  * field that is not as it should be has its default.
  */
 import type { PanelStorage } from '../env.ts'
+import { parseQueries, type SavedQuery } from './queries.ts'
 import { createStore, type Store } from './store.ts'
 
 export const COLUMN_IDS = [
@@ -47,6 +48,7 @@ export interface Settings {
   }
   /** Of the relay that was connected last; its token is never kept. */
   readonly relay: { readonly url: string; readonly room: string }
+  readonly queries: readonly SavedQuery[]
 }
 
 export const DEFAULT_SETTINGS: Settings = {
@@ -60,6 +62,7 @@ export const DEFAULT_SETTINGS: Settings = {
   view: 'log',
   detail: { open: true, width: 380, height: 220, tab: 'payload' },
   relay: { url: '', room: '' },
+  queries: [],
 }
 
 export type SettingsStore = Store<Settings>
@@ -102,6 +105,7 @@ export function parseSettings(text: string | undefined): Settings {
       url: short(relay['url'], plainRelay.url),
       room: short(relay['room'], plainRelay.room),
     },
+    queries: parseQueries(from['queries']),
   }
 }
 

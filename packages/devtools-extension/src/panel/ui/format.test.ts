@@ -10,6 +10,10 @@ test.each([
   [999.6, '1.00 s'],
   [59_990, '59.99 s'],
   [200_000, '3 min 20 s'],
+  [7_199_000, '119 min 59 s'],
+  [7_500_000, '2 h 5 min'],
+  [-7_500_000, '-2 h 5 min'],
+  [273_600_000, '3 d 4 h'],
 ])('a duration of %d ms is %s', (ms, text) => {
   expect(duration(ms)).toBe(text)
 })

@@ -9,11 +9,15 @@ export function clockTime(ms: number): string {
   return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${thousandth}`
 }
 
-/** `0.08 ms`, `12.1 ms`, `540 ms`, `2.31 s`, `3 min 20 s`. */
+/** `0.08 ms`, `12.1 ms`, `540 ms`, `2.31 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`. */
 export function duration(ms: number): string {
   const size = Math.abs(ms)
   if (size >= 60_000) {
     const seconds = Math.round(ms / 1000)
+    const minutes = Math.trunc(seconds / 60)
+    const hours = Math.trunc(minutes / 60)
+    if (Math.abs(hours) >= 48) return `${Math.trunc(hours / 24)} d ${Math.abs(hours % 24)} h`
+    if (Math.abs(hours) >= 2) return `${hours} h ${Math.abs(minutes % 60)} min`
     return `${Math.trunc(seconds / 60)} min ${Math.abs(seconds % 60)} s`
   }
   if (size >= 999.5) return `${(ms / 1000).toFixed(2)} s`

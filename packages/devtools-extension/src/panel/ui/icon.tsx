@@ -1,7 +1,7 @@
 /** Drawings of 16 by 16. They stand beside text, or beside a text only screen readers are told. */
 import type { ReactNode } from 'react'
 
-const LINES = {
+export const LINES = {
   out: 'M3 8h9M8.5 4.5 12 8l-3.5 3.5',
   in: 'M13 8H4M7.5 4.5 4 8l3.5 3.5',
   check: 'M3.5 8.5 6.5 11.5 12.5 5',
@@ -27,6 +27,7 @@ const LINES = {
   settings: 'M2.5 4.500h6M11.5 4.500h2M2.5 11.500h2M7.5 11.500h6M10 3v3M6 10v3',
   help: 'M8 2.500a5.5 5.5 0 1 0 0 11a5.5 5.5 0 1 0 0-11M6.3 6.500c0-2.2 3.5-2.2 3.5 0 0 1.3-1.8 1.3-1.8 2.700M8 11.300v.01',
   unknown: 'M5.8 5.800c0-3 4.400-3 4.400 0 0 1.800-2.200 1.700-2.200 3.700M8 12.300v.01',
+  star: 'M8 2.500l1.700 3.500 3.800.5-2.800 2.700.7 3.800L8 11.200 4.600 13l.7-3.800L2.500 6.500l3.800-.5z',
   close: 'M4 4l8 8M12 4l-8 8',
   more: 'M8 3.500v.01M8 8v.01M8 12.500v.01',
   down: 'M4.5 6.5 8 10l3.5-3.5',

@@ -65,7 +65,7 @@ export function arrivalVerdict(
     (step) => !handled.some((other) => other.sub === step.sub && other.ms >= step.ms),
   )
   if (lasting.length > 0) return failedVerdict(arrival, lasting, handled)
-  if (overflows.length > 0) return overflowVerdict(arrival, handled)
+  if (overflows.length > 0) return overflowVerdict(arrival, overflows, handled)
   if (handled.length > 0) return handledVerdict(arrival, handled, failed, filtered, duplicates)
   if (filtered.length > 0) return filteredVerdict(arrival, filtered)
   if (arrival.matched !== undefined && arrival.matched.length > 0) return runningVerdict(arrival)
@@ -135,17 +135,28 @@ function failedVerdict(
   }
 }
 
-function overflowVerdict({ peer, base, matched = [] }: Arrival, handled: readonly Step[]): Verdict {
+function overflowVerdict(
+  { peer, base, matched = [] }: Arrival,
+  overflows: readonly Step[],
+  handled: readonly Step[],
+): Verdict {
+  // Of a loop it is not said whose buffer it was.
+  const named = subsOf(overflows)
   const loops = matched.filter((sub) => infoOf(peer, sub)?.kind === 'loop')
-  const who = loops.length === 0 ? 'A loop' : capital(namesOf(peer, loops))
-  const others = handled.filter(({ sub }) => !loops.includes(sub ?? -1))
+  const losers = named.length > 0 ? named : loops
+  const who = losers.length === 0 ? 'A loop' : capital(namesOf(peer, losers))
+  const remedy =
+    named.length > 0
+      ? 'Give the subscription a larger buffer or more concurrency, or overflow: "block" to make publishers wait.'
+      : 'Give bus.events() a larger buffer, or do less in the loop.'
+  const others = handled.filter(({ sub }) => !losers.includes(sub ?? -1))
   const rest = others.length === 0 ? '' : ` ${plural(others.length, 'other handler')} ran.`
   return {
     ...base,
     outcome: 'dropped',
-    why: `${who} in ${peer.name} dropped it: its buffer was full, events came faster than they were taken out. Give bus.events() a larger buffer, or do less in the loop.${rest}`,
+    why: `${who} in ${peer.name} dropped it: its buffer was full, events came faster than they were taken out. ${remedy}${rest}`,
     expected: true,
-    subs: [...loops, ...subsOf(others)],
+    subs: [...losers, ...subsOf(others)],
   }
 }
 

@@ -147,6 +147,19 @@ describe('an event that', () => {
     await town.network.until(Promise.resolve(loop.return?.()))
   })
 
+  it('a full buffer of a handler dropped says which handler is too slow', async () => {
+    const { town, cart, orders } = await tabs()
+    const never = (): Promise<void> => new Promise(() => {})
+    orders.subscribe('order.*', never, { buffer: 0, overflow: 'drop-newest' })
+    await town.pass()
+    await town.publish(cart, 'order.placed', 1)
+    const id = await town.publish(cart, 'order.placed', 2)
+    expect(entryAt(town, id, orders)).toMatchObject({ outcome: 'dropped', subs: [2] })
+    expect(entryAt(town, id, orders)?.why).toMatch(
+      /^The handler of order\.\*.* in tab \d dropped it: its buffer was full, .* Give the subscription a larger buffer or more concurrency, or overflow: "block" to make publishers wait\.$/,
+    )
+  })
+
   it('is of a narrower scope says how far it goes', async () => {
     const { town, cart, orders } = await tabs()
     orders.subscribe('order.*', () => {})

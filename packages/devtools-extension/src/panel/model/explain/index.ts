@@ -1,7 +1,10 @@
 /** What is concluded from what was captured, in words and pictures. */
 export { explainEvent } from './event.ts'
 export { ledgerOf } from './ledger.ts'
+export { patternsOf } from './matching.ts'
+export { nearest } from './near.ts'
 export { sequenceOf } from './sequence.ts'
 export { explainSubscription } from './subscription.ts'
 export { causalTree, type TreeOptions, unknownIn } from './tree.ts'
 export { explainType } from './type.ts'
+export { siteWords } from './words.ts'

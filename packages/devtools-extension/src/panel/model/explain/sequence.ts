@@ -42,7 +42,14 @@ export function sequenceOf(session: Session, ids: readonly string[]): Sequence {
     for (const { is, sub, peer, ms, durationMs = 0 } of steps) {
       if (is !== 'handled' && !(is === 'failed' && sub !== undefined)) continue
       const lane = laneOf.get(peer) as number
-      bars.push({ event: row.id, lane, from: ms - durationMs, to: ms, failed: is === 'failed' })
+      bars.push({
+        event: row.id,
+        type: row.event.type,
+        lane,
+        from: ms - durationMs,
+        to: ms,
+        failed: is === 'failed',
+      })
     }
   }
   return {

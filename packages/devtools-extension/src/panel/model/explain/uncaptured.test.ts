@@ -1,6 +1,7 @@
 /** What nobody captured is said to be not known: never that it did not happen. */
 import { simulatedRelay } from '@crosstown/edge-relay/testing'
 import { describe, expect, it } from 'vitest'
+import { createFiltered } from '../query/filtered.ts'
 import { explainEvent, ledgerOf, sequenceOf } from './index.ts'
 import { header, type Told, told } from './testing/sessions.ts'
 import { type AnyBus, Town } from './testing/town.ts'
@@ -64,6 +65,22 @@ describe('after the panel comes back to a service', () => {
     )
     const { messages } = sequenceOf(town.session, [confirmed])
     expect(messages).toMatchObject([{ untimed: true, via: 'relay', plusMinus: 0 }])
+  })
+
+  it('is found by who published it, and by what is not known of it', async () => {
+    const { town, published, confirmed } = await reopened()
+    const filtered = createFiltered(town.session, '', town.hub)
+    const found = (query: string): string[] => {
+      filtered.setQuery(query)
+      town.hub.drain()
+      const rows = Array.from({ length: filtered.length }, (_, index) => filtered.at(index))
+      return rows.flatMap((row) => (row?.kind === 'event' ? row.id : []))
+    }
+    expect(found('from:service')).toEqual([confirmed])
+    expect(found('is:unknown')).toEqual([published, confirmed])
+    expect(found('is:unheard')).toEqual([])
+    expect(found('is:missing')).toEqual([])
+    filtered.close()
   })
 
   it('what it publishes and gets from then on is known', async () => {

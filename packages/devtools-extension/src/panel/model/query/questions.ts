@@ -1,4 +1,5 @@
 /** What each key of a query asks of a row. */
+import { publisherOf } from '../expected.ts'
 import type { SessionStore } from '../session.ts'
 import { VIA_BITS } from '../store/entries.ts'
 import { anyId, anyText, anyType, comparison, countOf, needed, oneOf } from './matchers.ts'
@@ -52,8 +53,8 @@ export function testFor(term: Term, session: SessionStore, found: ReadonlySet<st
       const matches = peerMatcher(term, session)
       return {
         event: (entry) => {
-          const index = entries.publisher[entry]!
-          return index > 0 ? matches(index) : anyText(term)(session.publisherOf(entry))
+          const publisher = publisherOf(session, entry)
+          return publisher ? matches(publisher.index) : anyText(term)(session.publisherOf(entry))
         },
         note: noteOfPeer(matches, session),
         late: true,
@@ -70,7 +71,8 @@ export function testFor(term: Term, session: SessionStore, found: ReadonlySet<st
     case 'peer': {
       const matches = peerMatcher(term, session)
       return {
-        event: (entry) => matches(entries.publisher[entry]!) || reachedBy(entry, session, matches),
+        event: (entry) =>
+          matches(publisherOf(session, entry)?.index ?? 0) || reachedBy(entry, session, matches),
         note: noteOfPeer(matches, session),
         late: true,
       }

@@ -63,7 +63,11 @@ export function isTest(term: Term, session: SessionStore): Test {
       return delivered < expected
     },
     delivered: (entry) => session.deliveries(entry).delivered > 0,
-    unheard: (entry) => session.deliveries(entry).expected === 0,
+    unheard: (entry) => {
+      const { expected, unknown } = session.deliveries(entry)
+      return expected === 0 && unknown === 0
+    },
+    unknown: (entry) => session.deliveries(entry).unknown > 0,
     system: (entry) => entries.headers[entry]!.type.startsWith('$'),
     inspector: (entry) => entries.headers[entry]!.metadata?.['inspector'] === true,
   }
@@ -97,6 +101,7 @@ export const IS_WORDS: readonly string[] = [
   'missing',
   'delivered',
   'unheard',
+  'unknown',
   'system',
   'inspector',
   'note',

@@ -9,6 +9,7 @@ import { peerName } from '../../ui/peer-name.ts'
 import { Differences } from '../shared/differences.tsx'
 import { clockTime, list, since } from '../shared/format.ts'
 import { Notice } from '../shared/notice.tsx'
+import { TableScroll } from '../shared/table-scroll.tsx'
 import type { ViewProps } from '../view.ts'
 import { envelopeDifference } from './envelope.ts'
 
@@ -46,7 +47,7 @@ function Comparison({ hub, marked, other }: { hub: Hub; marked: EventRow; other:
   const failed = before.words ?? after.words
   return (
     <div className="compare">
-      <div className="table-scroll">
+      <TableScroll label="What differs">
         <table className="plain-table">
           <thead>
             <tr>
@@ -71,7 +72,7 @@ function Comparison({ hub, marked, other }: { hub: Hub; marked: EventRow; other:
             ))}
           </tbody>
         </table>
-      </div>
+      </TableScroll>
       <p className="hint">
         {fields.length === 0 ? 'All but ids and times is the same' : 'The same'}: {list(same)}.
       </p>

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { DEFAULT_SETTINGS } from '../../state/settings.ts'
-import { COLUMNS, columnsFor, restOf, template } from './columns.tsx'
+import { COLUMNS, columnsFor, restOf, template } from './columns.ts'
 
 const ids = (width: number, settings = DEFAULT_SETTINGS) =>
   columnsFor(settings, width).map(({ id }) => id)

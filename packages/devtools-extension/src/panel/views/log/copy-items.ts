@@ -1,6 +1,9 @@
 /** The ways to copy an event, as lines of a menu. */
+
+import { asTest } from '../../copy/as-test.ts'
 import { asCode, asCurl, asJson } from '../../copy/copy-as.ts'
 import { loadData } from '../../copy/load.ts'
+import { testPlan } from '../../copy/test-plan.ts'
 import type { EventRow, Hub, Session } from '../../model/model.ts'
 import { errorText } from '../../ui/error-text.ts'
 import { plural } from '../../ui/format.ts'
@@ -26,6 +29,18 @@ export function copyItems(
   function copySeveral(): void {
     copyAll(hub, several).then(
       (text) => panel.copy(text, plural(several.length, 'event')),
+      (error: unknown) => panel.say(`Not copied. ${errorText(error)}`),
+    )
+  }
+  const tested = several.length > 1 ? several : [row]
+  const plan = testPlan(session, tested)
+  function copyTest(): void {
+    if (typeof plan === 'string') return
+    loadAll(
+      hub,
+      plan.events.map((event) => event.row),
+    ).then(
+      (data) => panel.copy(asTest(plan, data), 'the test'),
       (error: unknown) => panel.say(`Not copied. ${errorText(error)}`),
     )
   }
@@ -58,6 +73,12 @@ export function copyItems(
         if (relay) copyData('the curl command', (data) => asCurl(event, data, relay))
       },
     },
+    {
+      label:
+        tested.length > 1 ? `Copy ${tested.length} events as failing test` : 'Copy as failing test',
+      ...(typeof plan === 'string' && { hint: plan, disabled: true }),
+      run: copyTest,
+    },
     'line',
     { label: 'Copy id', hint: event.id, run: () => panel.copy(event.id, 'the id') },
     { label: 'Copy type', run: () => panel.copy(event.type, 'the type') },
@@ -74,6 +95,12 @@ async function copyAll(hub: Hub, rows: readonly EventRow[]): Promise<string> {
   for (const row of rows.toSorted((a, b) => a.row - b.row))
     texts.push(asJson(row.event, await loadData(hub, row)))
   return `[${texts.join(',\n')}]`
+}
+
+async function loadAll(hub: Hub, rows: readonly EventRow[]): Promise<ReadonlyMap<string, unknown>> {
+  const data = new Map<string, unknown>()
+  for (const row of rows) data.set(row.id, await loadData(hub, row))
+  return data
 }
 
 /** The relay an event goes to: its publisher's, or any there is. */

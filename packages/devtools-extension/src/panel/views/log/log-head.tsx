@@ -2,7 +2,7 @@
 import { type PointerEvent, type ReactNode, useRef } from 'react'
 import type { ColumnId, Settings, SettingsStore, TimeFormat } from '../../state/settings.ts'
 import type { MenuAt, MenuItem } from '../../ui/menu.tsx'
-import { COLUMNS, type Column, restOf, widthOf } from './columns.tsx'
+import { COLUMNS, type Column, restOf, widthOf } from './columns.ts'
 
 const NEXT_FORMAT: Readonly<Record<TimeFormat, TimeFormat>> = {
   clock: 'delta',

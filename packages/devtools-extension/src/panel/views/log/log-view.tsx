@@ -1,10 +1,12 @@
 /** The log: every event and everything else that happened, a row each, the newest at the end. */
-import { defaultRangeExtractor, useVirtualizer } from '@tanstack/react-virtual'
 import {
   type KeyboardEvent,
   type MouseEvent,
   type ReactNode,
   useEffect,
+  useEffectEvent,
+  useLayoutEffect,
+  useMemo,
   useRef,
   useState,
 } from 'react'
@@ -16,23 +18,22 @@ import { Icon } from '../../ui/icon.tsx'
 import { Menu, type MenuAt, type MenuItem } from '../../ui/menu.tsx'
 import { useSize } from '../../ui/use-size.ts'
 import type { ViewProps } from '../view.ts'
-import { columnsFor, template } from './columns.tsx'
+import { columnsFor, template } from './columns.ts'
 import { copyItems } from './copy-items.ts'
 import { LogEmpty } from './log-empty.tsx'
 import { LogHead } from './log-head.tsx'
 import './log.css'
+import { hintAt } from './hint.ts'
 import { countBefore, findRow, isBad } from './list.ts'
-import { LogRow, rowElementId } from './log-row.tsx'
 import { chainNeighbour } from './related.ts'
+import { type Look, rowElementId, type ShownRow } from './row-element.ts'
 import { rowMenu } from './row-menu.ts'
+import { RowPool } from './row-pool.ts'
 import { useLights } from './use-lights.ts'
 import { usePreviews } from './use-previews.ts'
-import { useTail } from './use-tail.ts'
+import { useWindow } from './use-window.ts'
 
 const ROW_HEIGHT = 22
-/** Row elements in the page at most, that of the headings included. */
-const MOST_ELEMENTS = 80
-const OVERSCAN = 8
 
 interface OpenMenu {
   readonly at: MenuAt
@@ -59,45 +60,75 @@ export function LogView(props: ViewProps): ReactNode {
   const added =
     leftAt === undefined ? 0 : Math.max(0, filtered.length - countBefore(filtered, leftAt))
 
-  const columns = columnsFor(settings, width)
-  const room = MOST_ELEMENTS - 2 - Math.ceil(height / ROW_HEIGHT)
-  const overscan = Math.max(0, Math.min(OVERSCAN, Math.floor(room / 2)))
-  const virtual = useVirtualizer({
-    count: length,
-    getScrollElement: () => grid.current,
-    estimateSize: () => ROW_HEIGHT,
-    overscan,
-    scrollPaddingStart: ROW_HEIGHT,
-    // Where it follows, the end is shown in the frame in which it comes, not one scroll event later.
-    rangeExtractor: (range) =>
-      follows
-        ? lastOf(length, Math.ceil(height / ROW_HEIGHT) + overscan)
-        : defaultRangeExtractor(range),
+  const columns = useMemo(() => columnsFor(settings, width), [settings, width])
+  const shown = useWindow({
+    grid,
+    filtered,
+    length,
+    rowHeight: ROW_HEIGHT,
+    height,
+    following: panel.following,
+    follows,
   })
-  const tail = useTail(grid, filtered, ROW_HEIGHT, panel.following, follows)
   const lights = useLights(session)
+  const start = session.rows.at(session.rows.first)?.ms ?? 0
+  const { time } = settings
+  // Of times told otherwise, nothing changes when the first row goes.
+  const from = time === 'elapsed' ? start : 0
+  const look = useMemo<Look>(
+    () => ({ session, columns, time, start: from, rowHeight: ROW_HEIGHT }),
+    [session, columns, time, from],
+  )
   const previewed = columns.some(({ id }) => id === 'data')
 
-  const start = session.rows.at(session.rows.first)?.ms ?? 0
   const activeIndex =
     selected.row === undefined ? -1 : Math.min(filtered.indexOf(selected.row), length - 1)
-  const rows = virtual.getVirtualItems().flatMap(({ index, start: top }) => {
+  const rows: { readonly row: Row; readonly index: number }[] = []
+  for (let index = shown.first; index < shown.end; index++) {
     const row = filtered.at(index)
-    return row ? [{ row, index, top }] : []
-  })
-  const previews = usePreviews(hub, previewed ? rows.map(({ row }) => row) : [])
-  const atEnd = (virtual.scrollOffset ?? 0) + height >= virtual.getTotalSize() + ROW_HEIGHT
+    if (row) rows.push({ row, index })
+  }
+  const previews = usePreviews(hub, previewed ? rows.map(({ row }) => row) : [], follows)
   const activeShown = rows.some(({ row }) => row.row === selected.row)
+
+  const place = useRef<HTMLDivElement>(null)
+  const pool = useRef<RowPool>(undefined)
+  useLayoutEffect(() => {
+    if (!place.current) return
+    pool.current ??= new RowPool(place.current)
+    pool.current.show(
+      rows.map(({ row, index }): ShownRow => {
+        const isEvent = row.kind === 'event'
+        return {
+          row,
+          index,
+          preview: isEvent ? previews.get(row.id) : undefined,
+          above: time === 'delta' ? filtered.at(index - 1)?.ms : undefined,
+          selected: isEvent && selected.ids.has(row.id),
+          active: row.row === selected.row,
+          marked: isEvent && row.id === selected.marked,
+          light: isEvent ? lights.of(row.id) : undefined,
+        }
+      }),
+      look,
+    )
+    // The page is laid out only once: when all rows are drawn.
+    shown.settle()
+  })
+  useEffect(() => () => pool.current?.close(), [])
 
   // Selected elsewhere, by another view or a link: the list goes there.
   const shownRow = useRef<number>(undefined)
-  useEffect(() => {
-    if (selected.row === undefined || selected.row === shownRow.current) return
-    shownRow.current = selected.row
+  const reveal = useEffectEvent((row: number) => {
+    if (row === shownRow.current) return
+    shownRow.current = row
     if (activeIndex < 0) return
     panel.following.set(false)
-    virtual.scrollToIndex(activeIndex, { align: 'auto' })
-  }, [selected.row, activeIndex, panel, virtual])
+    shown.scrollTo(activeIndex)
+  })
+  useEffect(() => {
+    if (selected.row !== undefined) reveal(selected.row)
+  }, [selected.row])
 
   function goTo(index: number, extend = false): void {
     const row = filtered.at(Math.max(0, Math.min(length - 1, index)))
@@ -107,7 +138,7 @@ export function LogView(props: ViewProps): ReactNode {
     // Whoever reads a row does not want it to run away.
     panel.following.set(false)
     shownRow.current = row.row
-    virtual.scrollToIndex(filtered.indexOf(row.row), { align: 'auto' })
+    shown.scrollTo(filtered.indexOf(row.row))
   }
 
   function goToRow(row: Row | undefined, otherwise: string): void {
@@ -229,8 +260,11 @@ export function LogView(props: ViewProps): ReactNode {
         onClick={onClick}
         onDoubleClick={() => panel.detail()}
         onContextMenu={onContextMenu}
-        onScroll={tail.onScroll}
-        onPointerOver={(event) => lights.hover(under(event)?.row)}
+        onScroll={shown.onScroll}
+        onPointerOver={(event) => {
+          lights.hover(under(event)?.row)
+          hintAt(event.target as Element)
+        }}
         onPointerLeave={() => lights.hover(undefined)}
       >
         <LogHead
@@ -238,30 +272,15 @@ export function LogView(props: ViewProps): ReactNode {
           settings={panel.settings}
           onMenu={(at, items) => setMenu({ at, label: 'Columns', items })}
         />
-        <div role="rowgroup" className="log-rows" style={{ height: virtual.getTotalSize() }}>
-          {rows.map(({ row, index, top }) => (
-            <LogRow
-              // Elements are used again for other rows, which costs less than new ones.
-              key={index % MOST_ELEMENTS}
-              row={row}
-              index={index}
-              top={top}
-              columns={columns}
-              session={session}
-              time={settings.time}
-              preview={row.kind === 'event' ? previews.get(row.id) : undefined}
-              above={settings.time === 'delta' ? filtered.at(index - 1)?.ms : undefined}
-              start={start}
-              selected={row.kind === 'event' && selected.ids.has(row.id)}
-              active={row.row === selected.row}
-              marked={row.kind === 'event' && row.id === selected.marked}
-              light={row.kind === 'event' ? lights.of(row.id) : undefined}
-            />
-          ))}
-        </div>
+        <div
+          ref={place}
+          role="rowgroup"
+          className="log-rows"
+          style={{ height: length * ROW_HEIGHT }}
+        />
       </div>
       {length === 0 && <LogEmpty {...props} />}
-      {added > 0 && !follows && !atEnd && (
+      {added > 0 && !follows && !shown.atEnd && (
         <button
           type="button"
           className="log-new"
@@ -278,12 +297,6 @@ export function LogView(props: ViewProps): ReactNode {
       {menu && <Menu {...menu} onClose={() => setMenu(undefined)} />}
     </div>
   )
-}
-
-/** The positions of the last rows. */
-function lastOf(length: number, count: number): number[] {
-  const first = Math.max(0, length - count)
-  return Array.from({ length: length - first }, (_, index) => first + index)
 }
 
 /** What something was when `on` became true, as long as it is. */

@@ -3,7 +3,7 @@ import { quoted } from '../../model/index.ts'
 import type { Row } from '../../model/model.ts'
 import type { MenuItem } from '../../ui/menu.tsx'
 import type { ViewProps } from '../view.ts'
-import { COLUMNS } from './columns.tsx'
+import { COLUMNS } from './columns.ts'
 import { copyItems } from './copy-items.ts'
 
 export function rowMenu(
@@ -34,6 +34,7 @@ export function rowMenu(
     above: undefined,
     start,
     preview: undefined,
+    marked: false,
   })
   const family = row.event.type.includes('.')
     ? `${row.event.type.slice(0, row.event.type.indexOf('.'))}.**`

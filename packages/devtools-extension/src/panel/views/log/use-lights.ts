@@ -1,8 +1,8 @@
 /** While the pointer rests on an event, what it came of and what came of it are lit. */
 import { useEffect, useRef, useState } from 'react'
 import type { Row, Session } from '../../model/model.ts'
-import type { Light } from './log-row.tsx'
 import { causes, effects } from './related.ts'
+import type { Light } from './row-element.ts'
 
 /** ms on a row until it lights others: a pointer that passes lights nothing. */
 const REST = 150

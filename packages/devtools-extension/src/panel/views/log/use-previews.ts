@@ -4,17 +4,37 @@ import { Previews } from './previews.ts'
 
 /** ms for which the same rows have to be shown. */
 const REST = 150
+/** The same of a list that follows: what comes in faster than that, nobody reads. */
+const FOLLOWING_REST = 500
 
 /** Previews of the rows that are shown, asked for once the list rests. */
-export function usePreviews(hub: Hub, rows: readonly Row[]): Pick<Previews, 'get'> {
-  const [, changed] = useReducer((count: number) => count + 1, 0)
-  const [previews] = useState(() => new Previews(hub, changed))
+export function usePreviews(
+  hub: Hub,
+  rows: readonly Row[],
+  follows: boolean,
+): Pick<Previews, 'get'> {
+  const rest = follows ? FOLLOWING_REST : REST
+  const [, draw] = useReducer((count: number) => count + 1, 0)
+  const [previews] = useState(() => new Previews(hub, onceAFrame(draw)))
   const shown = rows.length === 0 ? '' : `${rows[0]?.row} ${rows.at(-1)?.row}`
   // biome-ignore lint/correctness/useExhaustiveDependencies: which rows they are is in their ends
   useEffect(() => {
     if (shown === '') return
-    const timer = setTimeout(() => previews.want(rows.filter((row) => row.kind === 'event')), REST)
+    const timer = setTimeout(() => previews.want(rows.filter((row) => row.kind === 'event')), rest)
     return () => clearTimeout(timer)
-  }, [previews, shown])
+  }, [previews, shown, rest])
   return previews
+}
+
+/** However many answers come in a frame, they are drawn together. */
+function onceAFrame(run: () => void): () => void {
+  let waits = false
+  return () => {
+    if (waits) return
+    waits = true
+    requestAnimationFrame(() => {
+      waits = false
+      run()
+    })
+  }
 }

@@ -5,6 +5,7 @@ import type { Hub, Peer } from '../../model/model.ts'
 import { FaultPart } from '../faults/fault-form.tsx'
 import { count } from '../shared/format.ts'
 import { type Fact, Facts, Notice } from '../shared/notice.tsx'
+import { TableScroll } from '../shared/table-scroll.tsx'
 import {
   clockInWords,
   KINDS,
@@ -93,7 +94,7 @@ function Subscriptions({
   if (subscriptions.length === 0)
     return <p className="quiet">It has no subscriptions: no event reaches a handler here.</p>
   return (
-    <div className="table-scroll">
+    <TableScroll label="Subscriptions">
       <table className="plain-table">
         <caption>Subscriptions</caption>
         <thead>
@@ -159,7 +160,7 @@ function Subscriptions({
           })}
         </tbody>
       </table>
-    </div>
+    </TableScroll>
   )
 }
 
@@ -170,7 +171,7 @@ export function shortSite(site: string): string {
 
 function Views({ peer }: { peer: Peer }) {
   return (
-    <div className="table-scroll">
+    <TableScroll label="Projections">
       <table className="plain-table">
         <caption>Projections</caption>
         <thead>
@@ -198,6 +199,6 @@ function Views({ peer }: { peer: Peer }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </TableScroll>
   )
 }

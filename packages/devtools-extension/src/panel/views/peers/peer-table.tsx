@@ -2,6 +2,7 @@
 import type { PeerId } from '@crosstown/bus/inspect'
 import { Icon } from '../../ui/icon.tsx'
 import { count, rate } from '../shared/format.ts'
+import { TableScroll } from '../shared/table-scroll.tsx'
 import type { Device } from './devices.ts'
 import { Sparkline } from './sparkline.tsx'
 import { clockInWords, KINDS, relayInWords, STATES, waitingInWords } from './words.ts'
@@ -18,7 +19,7 @@ export function PeerTable({
   onChoose(peer: PeerId): void
 }) {
   return (
-    <div className="table-scroll">
+    <TableScroll label="Peers by device">
       <table className="plain-table peer-table">
         <caption className="unseen">Peers by device</caption>
         <thead>
@@ -122,6 +123,6 @@ export function PeerTable({
           </tbody>
         ))}
       </table>
-    </div>
+    </TableScroll>
   )
 }

@@ -33,14 +33,16 @@ export function Topology({
         height={placed.height}
         viewBox={`0 0 ${placed.width} ${placed.height}`}
       >
-        {placed.devices.map(({ device, more, x, y, width: w, height: h }) => (
-          <g key={device.id}>
-            <rect className="topology-device" x={x} y={y} width={w} height={h} rx={6} />
-            <text className="topology-title" x={x + 8} y={y + 15}>
-              {shorten(device.name, Math.floor(w / 7) - 2)}
-              {more > 0 && ` (+ ${more} more)`}
-            </text>
-          </g>
+        {placed.devices.map(({ device, x, y, width: w, height: h }) => (
+          <rect
+            key={device.id}
+            className="topology-device"
+            x={x}
+            y={y}
+            width={w}
+            height={h}
+            rx={6}
+          />
         ))}
         {placed.lines.map(({ from, to, path, link, state }) => (
           <path
@@ -48,6 +50,13 @@ export function Topology({
             className={`topology-line link-${link} line-${state}`}
             d={path}
           />
+        ))}
+        {/* Above the lines, so that none strikes a name out. */}
+        {placed.devices.map(({ device, more, x, y, width: w }) => (
+          <text key={device.id} className="topology-title" x={x + 8} y={y + 15}>
+            {shorten(device.name, Math.floor(w / 7) - 2)}
+            {more > 0 && ` (+ ${more} more)`}
+          </text>
         ))}
         {placed.lines
           .filter(({ link }) => link === 'relay')
@@ -85,8 +94,8 @@ export function Topology({
                 transform={`translate(${x + 5} ${y + 3})`}
               />
             )}
-            <text x={x + w / 2 + (leads(peer) ? 8 : 0)} y={y + 15} textAnchor="middle">
-              {shorten(peer.name, leads(peer) ? CHARACTERS - 3 : CHARACTERS)}
+            <text x={x + w / 2 + (leads(peer) ? 9 : 0)} y={y + 15} textAnchor="middle">
+              {shorten(peer.name, leads(peer) ? CHARACTERS - 4 : CHARACTERS)}
             </text>
             <title>{`${peer.name}${peer.status.lead.self ? ', leads its device' : ''}, ${peer.state}`}</title>
           </g>

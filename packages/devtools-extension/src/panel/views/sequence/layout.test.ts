@@ -49,6 +49,7 @@ const sequence = fc
         .map(({ sent, took, from, to }) => message(sent, sent + took, from, to)),
       bars: bars.map(({ lane, from, took }) => ({
         event: 'e-1',
+        type: 'order.placed',
         lane,
         from,
         to: from + took,

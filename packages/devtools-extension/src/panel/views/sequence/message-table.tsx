@@ -52,14 +52,13 @@ export function MessageTable({
 }
 
 function columnsOf(sequence: Sequence, start: number): Column<Entry>[] {
-  const types = new Map(sequence.messages.map(({ event, type }) => [event, type]))
   return [
     { id: 'time', head: 'Time', width: '80px', numeric: true, cell: ({ ms }) => since(ms - start) },
     {
       id: 'type',
       head: 'Event',
       width: 'minmax(120px, 2fr)',
-      cell: ({ of }) => types.get(of.event) ?? of.event,
+      cell: ({ of }) => of.type,
       title: ({ of }) => of.event,
     },
     {

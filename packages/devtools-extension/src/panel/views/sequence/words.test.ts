@@ -32,10 +32,16 @@ const sequence: Sequence = {
       failed: 'dropped: the device was offline',
     },
   ],
-  bars: [{ event: 'a-1', lane: 1, from: 118, to: 140, failed: true }],
+  bars: [{ event: 'a-1', type: 'order.placed', lane: 1, from: 118, to: 140, failed: true }],
 }
 
 describe('a sequence diagram in words', () => {
+  it('says of a message that nobody saw leave that its time is not known', () => {
+    const untimed = { ...sequence.messages[0]!, untimed: true } as const
+    expect(sentence(sequence, untimed, 100)).toMatch(/, when it was sent is not known$/)
+    expect(labelOf(untimed, 40)[1]).toBe('?')
+  })
+
   it('says of a message who, to whom, over what, when, and how sure that is', () => {
     expect(sentence(sequence, sequence.messages[0]!, 100)).toBe(
       'order.placed: tab 1 to orders · node over the relay at +0.00 ms, took 18.0 ms ± 4.00 ms',

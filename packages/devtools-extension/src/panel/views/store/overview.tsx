@@ -3,6 +3,7 @@ import type { StoreInfo } from '@crosstown/bus/inspect'
 import type { ReactNode } from 'react'
 import { bytes, count, plural, share } from '../shared/format.ts'
 import { type Fact, Facts, Meter, Notice } from '../shared/notice.tsx'
+import { TableScroll } from '../shared/table-scroll.tsx'
 
 const KINDS: { readonly [kind in StoreInfo['kind']]: string } = {
   disk: 'on disk',
@@ -118,7 +119,7 @@ function roomFacts({ outbox: { pending, refused, bytes: waiting }, room }: Store
 
 function Gaps({ gaps }: { gaps: NonNullable<StoreInfo['room']>['gaps'] }) {
   return (
-    <div className="table-scroll">
+    <TableScroll label="Gaps">
       <table className="plain-table">
         <caption>Gaps: what of the room this device never got</caption>
         <thead>
@@ -145,13 +146,13 @@ function Gaps({ gaps }: { gaps: NonNullable<StoreInfo['room']>['gaps'] }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </TableScroll>
   )
 }
 
 function Snapshots({ snapshots }: { snapshots: StoreInfo['snapshots'] }) {
   return (
-    <div className="table-scroll">
+    <TableScroll label="Snapshots">
       <table className="plain-table">
         <thead>
           <tr>
@@ -176,6 +177,6 @@ function Snapshots({ snapshots }: { snapshots: StoreInfo['snapshots'] }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </TableScroll>
   )
 }

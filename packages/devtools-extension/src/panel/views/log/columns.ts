@@ -1,22 +1,17 @@
 /** The columns of the log: what stands in them, how wide they are, and which go first where it is narrow. */
-import type { ReactNode } from 'react'
 import { termFor } from '../../model/index.ts'
 import type { EventRow, Session } from '../../model/model.ts'
 import type { ColumnId, Settings, TimeFormat } from '../../state/settings.ts'
 import { bytes, clockTime, count, delta, duration } from '../../ui/format.ts'
-import { Icon } from '../../ui/icon.tsx'
 import { peerName, publisherName } from '../../ui/peer-name.ts'
-import { DeliveredCell, gotText, TypeCell } from './cells.tsx'
-
-export interface CellContext {
-  readonly session: Session
-  readonly time: TimeFormat
-  /** The data on one line, where it was asked for. */
-  readonly preview: string | undefined
-  /** When the row above was, and when the first one: where the time is told from. */
-  readonly above: number | undefined
-  readonly start: number
-}
+import {
+  type Cell,
+  type CellContext,
+  deliveredCell,
+  directionCell,
+  gotText,
+  typeCell,
+} from './cells.ts'
 
 export interface Column {
   readonly id: ColumnId
@@ -31,7 +26,8 @@ export interface Column {
   /** px of the list from which it is shown at all. */
   readonly from?: number
   text(row: EventRow, context: CellContext): string
-  cell?(row: EventRow, context: CellContext): ReactNode
+  /** Where more than the text is in it. */
+  readonly cell?: Cell
   /** The term that lets rows like this one through. */
   term?(row: EventRow, context: CellContext): string | undefined
 }
@@ -53,11 +49,7 @@ export const COLUMNS: readonly Column[] = [
     width: 32,
     leaves: 6,
     text: (row) => (row.direction === 'out' ? 'out' : 'in'),
-    cell: (row) => (
-      <span className={`direction-${row.direction}`}>
-        <Icon name={row.direction} label={row.direction} />
-      </span>
-    ),
+    cell: directionCell,
   },
   {
     id: 'type',
@@ -66,7 +58,7 @@ export const COLUMNS: readonly Column[] = [
     width: 150,
     leaves: 0,
     text: (row) => row.event.type,
-    cell: (row) => <TypeCell row={row} />,
+    cell: typeCell,
     term: (row) => termFor('type', row.event.type),
   },
   {
@@ -104,7 +96,7 @@ export const COLUMNS: readonly Column[] = [
     numeric: true,
     leaves: 4,
     text: gotText,
-    cell: (row) => <DeliveredCell row={row} />,
+    cell: deliveredCell,
   },
   {
     id: 'duration',

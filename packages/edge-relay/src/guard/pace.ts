@@ -10,7 +10,7 @@ const MAX_REFUSED = 1_000
 /** For so long nothing more is taken, so that what was sent behind the refused one is refused as well. */
 const MIN_WAIT_MS = 250
 
-export class Meter {
+export class Pace {
   readonly #bucket: Bucket
   #closedUntilMs = 0
   #refused = 0
