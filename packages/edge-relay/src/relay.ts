@@ -217,7 +217,7 @@ export class Relay extends Hono<RelayEnv> {
   }
 
   /** For a runtime that puts its objects out of memory. @internal */
-  get driver(): Pick<Rooms, 'dueMs' | 'head' | 'tick' | 'waiting'> {
+  get driver(): Pick<Rooms, 'days' | 'dueMs' | 'head' | 'tick' | 'waiting'> {
     return this.#rooms
   }
 

@@ -47,7 +47,7 @@ export class Retention {
 
   /** Records were committed to a room. */
   grew(room: string, records: readonly RoomRecord[]): void {
-    const { roomBytes, roomEvents } = this.#keeps(room)
+    const { roomBytes, roomEvents } = this.keeps(room)
     const growth = this.#grown.get(room)
     if (growth) {
       for (const { headers, bytes } of records) {
@@ -128,7 +128,7 @@ export class Retention {
 
   async #trim(room: string): Promise<void> {
     const { platform, store } = this.#context
-    const { roomBytes, roomDays, roomEvents } = this.#keeps(room)
+    const { roomBytes, roomDays, roomEvents } = this.keeps(room)
     while (!this.#stopped) {
       const since = platform.now() - roomDays * DAY_MS
       const keep = { events: roomEvents, bytes: roomBytes, since }
@@ -137,7 +137,8 @@ export class Retention {
     }
   }
 
-  #keeps(room: string): Kept {
+  /** How much of a room is kept. */
+  keeps(room: string): Kept {
     const { keeps, limits } = this.#context
     return keeps ? keeps(room) : limits
   }

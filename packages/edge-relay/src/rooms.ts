@@ -111,6 +111,11 @@ export class Rooms {
     }
   }
 
+  /** For how many days the events of a room are kept. */
+  days(room: string): number {
+    return this.#retention.keeps(room).roomDays
+  }
+
   /** Number of devices connected to a room. */
   connections(room: string): number {
     return this.#hosts.get(room)?.delivery.size ?? 0

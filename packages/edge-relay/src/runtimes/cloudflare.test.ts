@@ -1,33 +1,6 @@
-import { execFile } from 'node:child_process'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
 import { createRelay } from '../relay.ts'
 import { optionsOfEnv } from './cloudflare.ts'
-
-const wrangler = fileURLToPath(
-  new URL('../../../../node_modules/wrangler/bin/wrangler.js', import.meta.url),
-)
-const deploy = fileURLToPath(new URL('../../deploy/cloudflare/', import.meta.url))
-
-it('the files to deploy are a Worker, with the class of its rooms, that wrangler takes', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'relay-wrangler-'))
-  try {
-    const run = promisify(execFile)
-    const { stdout } = await run(
-      process.execPath,
-      [wrangler, 'deploy', '--dry-run', '--outdir', folder],
-      { cwd: deploy, env: { ...process.env, WRANGLER_SEND_METRICS: 'false', CI: '1' } },
-    )
-    expect(stdout).toMatch(/env\.ROOMS \(Room\)\s+Durable Object/)
-    expect(await readdir(folder)).toContain('worker.js')
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
-}, 60_000)
 
 const ROOMS = { idFromName: () => '', get: () => ({ fetch: async () => new Response() }) }
 

@@ -30,6 +30,8 @@ interface Point {
   readonly title: string
   /** Of what only a process does. */
   readonly onProcesses?: true
+  /** Of what only objects do, that go out of memory and are told nothing of their buffers. */
+  readonly onObjects?: true
   readonly run: (start: Start) => Promise<void>
 }
 type Start = (flags?: Flags) => Promise<RelayProcessHandle>
@@ -367,6 +369,72 @@ const POINTS: readonly Point[] = [
       expect((await post(url, { type: 'chat' }, headers)).status).toBe(201)
     },
   },
+  {
+    onObjects: true,
+    title: 'a room that is put out of memory keeps its devices, which do not notice',
+    async run(start) {
+      const { evict, socket } = await start()
+      const [one, two] = [await joined(socket, 'one'), await joined(socket, 'two')]
+      let { from } = two
+      for (const batch of [1, 2, 3]) {
+        one.send(publishOf(batch, batch === 1 ? undefined : batch - 1, [`a-${batch}`]), ['1'])
+        await one.next('ack')
+        const { frame } = await two.next('stream')
+        expect(frame.prev).toBe(from)
+        from = frame.position
+        expect(await evict?.()).toBe(true)
+        two.send({ frame: 'ping' })
+        expect((await two.next('heartbeat')).frame.head).toBe(from)
+        // The ping was answered without it.
+        expect(await evict?.()).toBe(false)
+      }
+    },
+  },
+  {
+    onObjects: true,
+    title:
+      'a room that is put out of memory with its sockets has it all when its devices come back',
+    async run(start) {
+      const { evict, socket } = await start()
+      const [one, two] = [await joined(socket, 'one'), await joined(socket, 'two')]
+      one.send(publishOf(1, undefined, ['a-1']), ['1'])
+      await one.next('ack')
+      const { frame } = await two.next('stream')
+      await evict?.('close')
+      await Promise.all([one.end(), two.end()])
+      const again = await joined(socket, 'one', { cursor: frame.position })
+      again.send(publishOf(2, 1, ['a-2']), ['2'])
+      await again.next('ack')
+      const late = await joined(socket, 'two', { cursor: frame.position })
+      expect(late.from).toBe(frame.position)
+      expect((await late.next('stream')).data).toEqual(['2'])
+    },
+  },
+  {
+    onObjects: true,
+    title:
+      'a device that does not say what it took gets no more than fits, and the rest when it does',
+    async run(start) {
+      const { socket } = await start({ limits: { pauseBytes: 100_000 } })
+      const writer = await joined(socket, 'writer')
+      const reader = await connectProbe(socket)
+      reader.gives = false
+      const { from } = await reader.join('reader')
+      const filler = JSON.stringify('x'.repeat(20_000))
+      const total = 40
+      for (let batch = 1; batch <= total; batch++) {
+        writer.send(publishOf(batch, batch === 1 ? undefined : batch - 1, [`a-${batch}`]), [filler])
+        await writer.next('ack')
+      }
+      reader.send({ frame: 'token', token: 'another' })
+      const came = (name: string) => reader.unread.filter(({ frame }) => frame.frame === name)
+      while (came('renewed').length === 0) await reader.more()
+      expect(came('stream').length).toBeLessThan(total / 4)
+      reader.give()
+      const { ids } = await reader.stream(from, (all) => all.length === total)
+      expect(ids).toEqual(Array.from({ length: total }, (_, i) => `a-${i + 1}`))
+    },
+  },
 ]
 
 const outcomes = new Map<string, Map<string, string>>()
@@ -375,8 +443,8 @@ describe.each(RUNTIMES)('the relay on $name', (runtime) => {
   const here = new Map<string, string>()
   outcomes.set(runtime.name, here)
   const { start, hasProcesses } = runtime
-  for (const { title, run, onProcesses } of POINTS) {
-    if (onProcesses && !hasProcesses) {
+  for (const { title, run, onObjects, onProcesses } of POINTS) {
+    if ((onProcesses && !hasProcesses) || (onObjects && hasProcesses)) {
       here.set(title, '-')
       continue
     }

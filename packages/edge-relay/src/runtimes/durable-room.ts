@@ -14,7 +14,6 @@
 import { BUS_ERROR_CODES, encodeFrame } from '@crosstown/bus/protocol'
 import type { Admission } from '../connection.ts'
 import { CreditMeter } from '../credits.ts'
-import { resolveLimits } from '../limits.ts'
 import { type Platform, systemPlatform } from '../platform.ts'
 import { createRelay, type Relay, type RelayOptions } from '../relay.ts'
 import { TICK_MS } from '../rooms.ts'
@@ -72,7 +71,6 @@ export class DurableRoom implements RoomObject {
   readonly relay: Relay
   readonly #context: DurableObjectContext
   readonly #store: Store
-  readonly #roomDays: number
   readonly #attachments: Attachments<WebSocket & AttachableSocket>
   readonly #sockets = new Map<WebSocket, DurableSocket>()
   readonly #owner: SocketOwner
@@ -88,7 +86,6 @@ export class DurableRoom implements RoomObject {
   constructor(context: DurableObjectContext, options: Omit<RelayOptions, 'store'>) {
     this.#context = context
     this.#store = durableObjectStore(context.storage)
-    this.#roomDays = resolveLimits(options.limits).roomDays
     this.#attachments = new Attachments(context.storage, () => PLATFORM.randomName(NAME_LENGTH))
     this.relay = createRelay({
       ...options,
@@ -260,14 +257,20 @@ export class DurableRoom implements RoomObject {
     }
   }
 
-  /** When the oldest event is to go, or more is to be looked for. */
+  /** When the oldest event is to go, or to be looked for again. */
   async #tooOldMs(): Promise<number> {
-    const room = this.#room ?? (await this.#store.rooms('', 1))[0]
-    if (room === undefined) return Number.POSITIVE_INFINITY
-    const first = await this.#store.first(room)
-    const [oldest] = await this.#store.read(room, first.place, { events: 1, bytes: 1 })
-    if (!oldest) return Number.POSITIVE_INFINITY
-    return Math.max(oldest.time + this.#roomDays * DAY_MS, PLATFORM.now() + RETENTION_MS)
+    const again = PLATFORM.now() + RETENTION_MS
+    try {
+      const room = this.#room ?? (await this.#store.rooms('', 1))[0]
+      if (room === undefined) return Number.POSITIVE_INFINITY
+      const first = await this.#store.first(room)
+      const [oldest] = await this.#store.read(room, first.place, { events: 1, bytes: 1 })
+      if (!oldest) return Number.POSITIVE_INFINITY
+      return Math.max(oldest.time + this.relay.driver.days(room) * DAY_MS, again)
+    } catch {
+      // Whoever reads or writes the room is told why; this may find it better then.
+      return again
+    }
   }
 
   /** Has the runtime answer pings with the head as it is now, once that is kept for good. */

@@ -312,3 +312,20 @@ it('evicted again and again while devices publish: nothing is lost, skipped or d
     expect(codes).toHaveLength(1)
   }
 }, 60_000)
+
+it('a room in which nothing happens goes out of memory by itself, however often it is pinged', async () => {
+  const { socket, evict } = await startWorkerd()
+  const one = await joined(socket, 'one')
+  const two = await joined(socket, 'two')
+  one.send(publishOf(1, undefined, ['a-1']), ['1'])
+  const { position } = (await two.next('stream')).frame
+  // The runtime waits for ten seconds in which it has nothing to do with the object.
+  for (let pings = 0; pings < 15; pings++) {
+    await new Promise((resolve) => setTimeout(resolve, 1_000))
+    two.send({ frame: 'ping' })
+    expect((await two.next('heartbeat')).frame.head).toBe(position)
+  }
+  expect(await evict()).toBe(false)
+  one.send(publishOf(2, 1, ['a-2']), ['2'])
+  expect((await two.next('stream')).frame.prev).toBe(position)
+}, 40_000)

@@ -13,6 +13,12 @@ import { helloOf, publishOf } from './probe.ts'
 /** Frames a device sends before it waits for an ack. */
 const WINDOW = 4
 
+/** Of a WebSocket, what is used here. */
+export type RawSocket = Pick<
+  WebSocket,
+  'close' | 'onclose' | 'onmessage' | 'onopen' | 'readyState' | 'send'
+>
+
 /** What a device had when its cursor stood at a position. */
 interface Mark {
   readonly position: string
@@ -42,7 +48,9 @@ export class RawDevice {
   #sent = 0
   #acked = 0
   #confirmed = 0
-  #socket: WebSocket | undefined
+  #socket: RawSocket | undefined
+  /** Whether this connection was. */
+  #welcomed = false
   readonly #onFrame: (name: string) => void
 
   /** @param onFrame called when a frame was taken */
@@ -77,10 +85,11 @@ export class RawDevice {
   /**
    * One connection, until it ends.
    *
+   * @param to a URL, or a socket that is about to open
    * @throws where the relay broke the protocol
    */
-  async connect(url: string): Promise<void> {
-    const socket = new WebSocket(url, SUBPROTOCOL)
+  async connect(to: string | RawSocket): Promise<void> {
+    const socket: RawSocket = typeof to === 'string' ? new WebSocket(to, SUBPROTOCOL) : to
     this.#socket = socket
     const credits = new Credits()
     await new Promise<void>((resolve, reject) => {
@@ -105,6 +114,7 @@ export class RawDevice {
       // Where it did not open, a close follows as well.
       socket.onclose = ({ code }) => {
         this.codes.push(code)
+        this.#welcomed = false
         resolve()
       }
     })
@@ -114,8 +124,9 @@ export class RawDevice {
     this.#socket?.close()
   }
 
-  /** Sends what was added since, where it is welcome. */
+  /** Sends what was added since, to whom it is welcome. */
   go(): void {
+    if (!this.#welcomed) return
     while (this.#sent < this.#batches.length && this.#sent < this.#acked + WINDOW) {
       const { ids, number } = this.#batches[this.#sent] as Batch
       const data = ids.map((id) => JSON.stringify(id.repeat(20)))
@@ -152,6 +163,7 @@ export class RawDevice {
 
   #welcome(welcome: WelcomeFrame): void {
     this.welcomes.push(welcome)
+    this.#welcomed = true
     const taken = welcome.taken?.batch ?? 0
     if (welcome.reason === 'restored') {
       // What the room lost is sent again; what it kept of it stays where it is.

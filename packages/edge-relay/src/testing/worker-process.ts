@@ -63,10 +63,11 @@ export interface WorkerHandle extends RelayProcessHandle {
 }
 
 /** As every runtime is started: what outlives it is in a folder beside `file`. */
-export function startWorker({ file, auth }: Flags): Promise<WorkerHandle> {
+export function startWorker({ file, auth, limits }: Flags): Promise<WorkerHandle> {
   return startWorkerd({
     ...(file !== undefined && { persist: `${resolve(file)}.objects` }),
     ...(auth !== undefined && { auth }),
+    ...(limits !== undefined && { limits }),
   })
 }
 
