@@ -1,4 +1,5 @@
 /** Slow readers where the runtime tells nothing of its buffers: devices say what they took. */
+import { createBus, memoryLog, relayLink } from '@crosstown/bus'
 import { afterEach, expect, it } from 'vitest'
 import { connectProbe, type Probe, publishOf } from '../testing/probe.ts'
 import { endWorkers, startWorkerd } from '../testing/worker-process.ts'
@@ -84,4 +85,31 @@ it('what was sent and not taken counts on while the room sleeps', async () => {
   expect(await answered(reader)).toBeLessThanOrEqual(
     Math.ceil(PAUSE_BYTES / FILLER.length) + 1 - few,
   )
+}, 30_000)
+
+it('a bus says what it took when it has it in its log, and so gets all there is', async () => {
+  const { url } = await startWorkerd({ limits: { pauseBytes: PAUSE_BYTES } })
+  const open = () => {
+    const failures: unknown[] = []
+    const onError = (error: unknown): void => void failures.push(error)
+    const relay = relayLink({ url, room: '42' })
+    const bus = createBus({ name: 'shop', tabs: false, log: memoryLog(), relay, onError })
+    return { bus, failures }
+  }
+  const [writer, reader] = [open(), open()]
+  const total = 60
+  const heard: unknown[] = []
+  const all = new Promise<void>((resolve) => {
+    reader.bus.subscribe('load', ({ data }) => {
+      heard.push((data as { n: number }).n)
+      if (heard.length === total) resolve()
+    })
+  })
+  await reader.bus.publish('ready', null, { until: 'relayed' })
+  for (let n = 1; n <= total; n++)
+    await writer.bus.publish('load', { n, text: 'x'.repeat(20_000) }, { until: 'relayed' })
+  await all
+  expect(heard).toEqual(Array.from({ length: total }, (_, i) => i + 1))
+  expect([writer.failures, reader.failures]).toEqual([[], []])
+  await Promise.all([writer.bus.close(), reader.bus.close()])
 }, 30_000)
