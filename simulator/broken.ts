@@ -288,12 +288,11 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
     invariant: 8,
     fault: 'a handler that throws stops the others',
     file: 'bus/dist/dispatch/dispatcher.js',
-    find: `        catch (error) {
-            this.#failed(error, subscription, delivery, began, timed);
-            if (waits?.handled) {`,
-    replace: `        catch (error) {
-            throw error;
-            if (waits?.handled) {`,
+    find: `            if (waits?.handled) {
+                const failed`,
+    replace: `            throw error;
+            if (waits?.handled) {
+                const failed`,
     profile: 'calm',
   },
   {
@@ -347,7 +346,7 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
     invariant: 9,
     fault: 'a socket on which nothing comes is kept for ever',
     file: 'edge-relay/dist/connection.js',
-    find: '        else if (nowMs - this.#lastHeardMs >= silenceMs) {',
+    find: '        else if (nowMs - this.#heardMs >= silenceMs) {',
     replace: '        else if (false) {',
     profile: 'offline',
   },
