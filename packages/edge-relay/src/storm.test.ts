@@ -85,6 +85,15 @@ class Storm {
   }
 }
 
+/** Retention may trim the room meanwhile, in the background: then it is read once more. */
+function expectReadOnce(asked: CountingStore): void {
+  const { first = 0, read = 0, trim = 0, ...others } = asked.of(ROOM)
+  expect(others).toEqual({})
+  expect(first).toBeLessThanOrEqual(1 + trim)
+  expect(read).toBeLessThanOrEqual(1 + trim)
+  expect(trim).toBeLessThanOrEqual(1)
+}
+
 it('two thousand devices that come back at once, after their sockets broke off or a relay sent them away spread out, read a room once', async () => {
   const storm = new Storm(join(folder, 'events.db'))
   let asked = await storm.start()
@@ -96,10 +105,7 @@ it('two thousand devices that come back at once, after their sockets broke off o
   await storm.publish(300)
   asked.reset()
   await storm.join()
-  const { first = 0, read = 0, ...others } = asked.of(ROOM)
-  expect(others).toEqual({})
-  expect(first).toBeLessThanOrEqual(1)
-  expect(read).toBeLessThanOrEqual(1)
+  expectReadOnce(asked)
   storm.expectWhole()
 
   await server?.close()
@@ -114,6 +120,7 @@ it('two thousand devices that come back at once, after their sockets broke off o
   asked.reset()
   // None waits for as long as it was told: nothing worse can come.
   await storm.join()
-  expect(asked.of(ROOM)).toEqual({ first: 1, read: 1 })
+  expectReadOnce(asked)
+  expect(asked.count('read', ROOM)).toBeGreaterThan(0)
   storm.expectWhole()
 }, 400_000)
