@@ -44,13 +44,13 @@ export const phases = [
       filesUnder(['packages', 'scripts', 'bench', 'demo'])
         .filter(isTest)
         .filter(not(isBrowserTest)),
-    runner: vitest('unit', 6 * minutes),
+    runner: vitest('unit', 12 * minutes),
   },
   {
     name: 'simulation',
     built: true,
     files: () => filesUnder(['simulator']).filter(isTest),
-    runner: vitest('simulation', 4 * minutes),
+    runner: vitest('simulation', 6 * minutes),
   },
   {
     name: 'browser',
@@ -65,7 +65,7 @@ export const phases = [
     needs: ['chromium'],
     uses: ['deno', 'firefox'],
     files: () => filesUnder(['e2e']).filter((path) => /\.(test|spec)\.tsx?$/.test(path)),
-    runner: playwright(10 * minutes),
+    runner: playwright(20 * minutes),
   },
 ]
 
