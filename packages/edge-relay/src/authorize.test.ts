@@ -1,6 +1,6 @@
 /** The hook beside the token: what it refuses, when it is asked, and what becomes of its mistakes. */
 import { BUS_ERROR_CODES, BusError } from '@crosstown/bus/protocol'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { Authorize, AuthorizeRequest } from './authorize.ts'
 import { createRelay, type Relay } from './relay.ts'
 import { ManualPlatform } from './testing/manual-platform.ts'
@@ -105,6 +105,38 @@ describe('the authorize hook', () => {
     for (const release of waiting) release()
     expect((await probe.next('ack')).frame.batch).toBe(1)
     expect((await probe.next('ack')).frame.batch).toBe(2)
+  })
+
+  it('that takes its time over a post keeps no device from hearing of it, however many rooms there are', async () => {
+    const platform = new ManualPlatform()
+    let allow: (() => void) | undefined
+    const relay = createRelay({
+      platform,
+      limits: { idleRooms: 1 },
+      authorize: ({ type }) =>
+        type !== 'a.slow' ||
+        new Promise((resolve) => {
+          allow = () => resolve(true)
+        }),
+    })
+    relays.push(relay)
+    const join = async (room: string) => {
+      const socket = new ProbeSocket()
+      const { probe } = socket.open(relay.accept(socket, { room }))
+      return { probe, welcome: await probe.join('d') }
+    }
+    const posted = relay.request('http://localhost/rooms/r/events', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ type: 'a.slow' }),
+    })
+    await vi.waitFor(() => expect(allow).toBeDefined())
+    await join('other')
+    const { probe, welcome } = await join('r')
+    allow?.()
+    expect((await posted).status).toBe(201)
+    const { ids } = await probe.stream(welcome.from, (all) => all.length > 0)
+    expect(ids).toHaveLength(1)
   })
 
   it.each([

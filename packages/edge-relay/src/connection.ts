@@ -106,6 +106,11 @@ export function admissionOf({ fixed }: ConnectionSnapshot): Admission {
 const RESUME_JITTER_MS = 2_000
 /** When a batch may come again that could not be judged. */
 const RETRY_AFTER_MS = 1_000
+/**
+ * Credits that are left out would be waited for: who is paused asks for nothing else. And who is there
+ * is not said again before it changes.
+ */
+const NEVER_LEFT_OUT: ReadonlySet<Frame['frame']> = new Set(['credit', 'presence'])
 const NO_RIGHTS: ReadRights = { key: '', mayRead: () => false }
 
 /** One connection over the Socket port. */
@@ -322,8 +327,7 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
         `${frame.frame} before welcome; the first frame must be hello`,
       )
     }
-    // Credits that are left out would be waited for: who is paused asks for nothing else.
-    const waits = waitMs > 0 && frame.frame !== 'credit'
+    const waits = waitMs > 0 && !NEVER_LEFT_OUT.has(frame.frame)
     if (waits) this.#holdOff(this.#host as RoomHost, frame, waitMs)
     else this.#serve(this.#host as RoomHost, decoded, length)
   }

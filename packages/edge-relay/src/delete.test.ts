@@ -163,6 +163,36 @@ describe('DELETE /rooms/:room', () => {
     await connect().join('late')
   })
 
+  it('is not over, for whoever puts the relay out of memory, before nothing of it is left', async () => {
+    const store = memoryStore()
+    const { relay } = setup({ store, driven: true })
+    const driver = relay.driver
+    const post = {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"type":"a"}',
+    }
+    expect((await relay.request('/rooms/r/events', post)).status).toBe(201)
+    await vi.waitFor(() => expect(driver.dueMs).toBe(Number.POSITIVE_INFINITY))
+    let purged = (_: boolean): void => {}
+    store.purge = () =>
+      new Promise((resolve) => {
+        purged = resolve
+      })
+    expect(await relay.deleteRoom('r')).toBe(true)
+    expect(driver.dueMs).toBe(Number.NEGATIVE_INFINITY)
+    purged(false)
+    await vi.waitFor(() => expect(driver.dueMs).toBe(Number.POSITIVE_INFINITY))
+  })
+
+  it('that two ask for is one', async () => {
+    const { connect, relay } = setup({ metrics: 'open' })
+    await connect().join('d')
+    expect(await Promise.all([relay.deleteRoom('r'), relay.deleteRoom('r')])).toEqual([true, true])
+    const text = await (await relay.request('/metrics')).text()
+    expect(text).toMatch(/^crosstown_rooms_deleted_total 1$/m)
+  })
+
   it('that fails leaves a room that goes on', async () => {
     const store = memoryStore()
     const { connect, relay } = setup({ store })

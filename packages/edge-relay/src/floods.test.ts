@@ -64,6 +64,25 @@ describe('a connection that publishes too much', () => {
     expect(probe.closed).toBe(undefined)
   })
 
+  it('is told of by all it says of its contexts: that is not said again', async () => {
+    const { join, platform } = setup({ connectionRate: 1 })
+    const [probe, other] = [await join('d'), await join('e')]
+    const say = (from: Probe, ...ids: string[]): void => {
+      const members = ids.map((id) => ({ id, kind: 'page', source: 's' }) as const)
+      from.send({ frame: 'presence', devices: [{ members }] })
+    }
+    say(other, 'mine')
+    await other.next('presence')
+    say(probe, 'first')
+    await other.next('presence')
+    for (let batch = 1; batch <= 12; batch++) publish(probe, batch)
+    await probe.next('reject')
+    say(probe, 'second')
+    platform.advance(1_000)
+    const [seen] = (await other.next('presence')).frame.devices
+    expect(seen?.members.map(({ id }) => id)).toEqual(['second'])
+  })
+
   it('pays for what is large by its size', async () => {
     const { join } = setup({ connectionRate: 10 })
     const probe = await join('d')

@@ -487,13 +487,13 @@ export class Relay extends Hono<RelayEnv> {
         'application/json, application/cloudevents+json or application/cloudevents-batch+json'
       throw badRequest(`send a body of content-type ${types}, or a CloudEvent in headers and body`)
     }
-    const host = this.#rooms.host(room)
-    const token = host.publishRights(rights.publish)
+    const token = this.#rooms.host(room).publishRights(rights.publish)
     const types = events.map(({ header }) => header.type)
     const asked = { identity: c.var.identity, room }
     const refused = await refusedTypes(this.#authorizing, asked, types, token)
     const mayPublish = (type: string): boolean => token(type) && !refused.has(type)
-    const posted = await host.post({ mayPublish, events }, body.byteLength)
+    // Only now: a room that nobody was in may have gone out of memory while the hook was asked.
+    const posted = await this.#rooms.host(room).post({ mayPublish, events }, body.byteLength)
     const answer = posted.events.map(({ existing: _, ...event }) => event)
     const status = posted.events.every(({ existing }) => existing) ? 200 : 201
     return c.json({ events: answer }, status, tracingHeaders(tracing))

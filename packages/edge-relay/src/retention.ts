@@ -81,6 +81,11 @@ export class Retention {
     this.#run()
   }
 
+  /** Whether a step is under way, or to be done next. */
+  get busy(): boolean {
+    return this.#running !== undefined
+  }
+
   /** Ends; resolves when no step is under way any more. */
   async stop(): Promise<void> {
     this.#stopped = true

@@ -234,10 +234,12 @@ export class RoomHost {
   }
 
   async #delete(): Promise<boolean> {
-    const { restored, store } = this.#context
+    const { meter, restored, store } = this.#context
     await this.#quiet()
     try {
-      return await store.delete(this.room)
+      const deleted = await store.delete(this.room)
+      if (deleted) meter.count('rooms_deleted_total')
+      return deleted
     } finally {
       // Where it failed it is not known what became of it.
       this.#state = undefined

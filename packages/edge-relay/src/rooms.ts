@@ -101,9 +101,7 @@ export class Rooms {
     const host = this.host(room)
     const release = host.retain()
     try {
-      const deleted = await host.delete()
-      if (deleted) this.#meter.count('rooms_deleted_total')
-      return deleted
+      return await host.delete()
     } finally {
       release()
       this.#retention.forget(room)
@@ -178,7 +176,8 @@ export class Rooms {
 
   /** Until when nothing is to be done, by `Platform.monotonic`, as far as is known now. */
   get dueMs(): number {
-    let due = Number.POSITIVE_INFINITY
+    // What a deleted room left must go also where nobody ever comes again.
+    let due = this.#retention.busy ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY
     for (const host of this.#hosts.values()) due = Math.min(due, host.dueMs)
     for (const { dueMs } of this.#connections) due = Math.min(due, dueMs)
     return due

@@ -124,6 +124,28 @@ describe('what is read again', () => {
     await store.close()
   })
 
+  it('ends where it ends also where other rooms were used while it was written to', async () => {
+    const inner = sqliteStore(newFile())
+    const { store, writer } = setup(inner, { rooms: 1 })
+    await writer.write(1)
+    const { append } = inner
+    let write = (): void => {}
+    const held = new Promise<void>((resolve) => {
+      write = resolve
+    })
+    inner.append = async (...args) => {
+      await held
+      return append.apply(inner, args)
+    }
+    const writing = writer.write(1)
+    await store.head('other')
+    expect((await store.head('r'))?.place).toBe(2)
+    write()
+    await writing
+    expect(await store.head('r')).toEqual(writer.head)
+    await store.close()
+  })
+
   it('has what was appended since, as long as somebody reads', async () => {
     const { counting, store, writer } = setup(sqliteStore(newFile()), { roomBytes: 10 * KB })
     await writer.write(3)

@@ -90,19 +90,20 @@ class SharedReads implements Store {
   }
 
   async append(room: string, append: Append): Promise<boolean> {
-    const entry = this.#entry(room)
     let appended = false
     try {
       appended = await this.#store.append(room, append)
     } finally {
+      // Asked for now: while it was written, what was known of it may have made room for others.
+      const entry = this.#entry(room)
       // What became of one that failed is not known.
       if (!appended) this.#forget(entry)
-    }
-    if (appended) {
-      entry.head = append.head
-      this.#resize(entry, (tail) =>
-        tail?.grow(append.expected.place, append.records) ? tail : undefined,
-      )
+      else {
+        entry.head = append.head
+        this.#resize(entry, (tail) =>
+          tail?.grow(append.expected.place, append.records) ? tail : undefined,
+        )
+      }
     }
     return appended
   }
