@@ -13,7 +13,7 @@
  */
 export type { Auth, AuthRequest, Identity, RelayRights } from './auth.ts'
 export type { Action, Authorize, AuthorizeRequest } from './authorize.ts'
-export type { Admission } from './connection.ts'
+export type { Admission } from './connection/context.ts'
 export type { MetricsAccess } from './http/metrics.ts'
 export type { RoomLimits, RoomRetention } from './keeping.ts'
 export type { Limits } from './limits.ts'

@@ -15,7 +15,8 @@ import {
   refusedTypes,
 } from './authorize.ts'
 import type { PostedEvent } from './commands.ts'
-import { type Admission, admissionOf } from './connection.ts'
+import type { Admission } from './connection/context.ts'
+import { admissionOf } from './connection/snapshot.ts'
 import { addressOf } from './guard/address.ts'
 import { Gate } from './guard/gate.ts'
 import { answerEvent, answerPage, answerStream, wantsStream } from './http/answers.ts'

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import type { Admission } from '../connection.ts'
+import type { Admission } from '../connection/context.ts'
 import { createRelay, type Relay, type RelayOptions } from '../relay.ts'
 import {
   ALL,

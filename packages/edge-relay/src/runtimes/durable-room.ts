@@ -12,7 +12,7 @@
  * the object meanwhile.
  */
 import { BUS_ERROR_CODES, encodeFrame } from '@crosstown/bus/protocol'
-import type { Admission } from '../connection.ts'
+import type { Admission } from '../connection/context.ts'
 import { CreditMeter } from '../credits.ts'
 import { type Platform, systemPlatform } from '../platform.ts'
 import { createRelay, type Relay, type RelayOptions } from '../relay.ts'
