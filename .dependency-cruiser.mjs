@@ -4,6 +4,8 @@
 
 const bus = '^packages/bus/src'
 const relay = '^packages/edge-relay/src'
+/** What makes a relay a server, of its package. */
+const server = `${relay}/((relay|connection|index)[.]ts$|connection/)`
 const devtools = '^packages/devtools-extension/src'
 const tests = '[.](test|test-d)[.]tsx?$'
 
@@ -208,7 +210,7 @@ export default {
           '(^|/)node_modules/(?!@crosstown/bus/)',
           '^(hono|ws|@hono/)',
           `${relay}/(stores|runtimes|cli)/`,
-          `${relay}/(relay|connection|index)[.]ts$`,
+          server,
         ],
       },
     },
@@ -217,7 +219,7 @@ export default {
       comment: 'A store does not know who serves it.',
       severity: 'error',
       from: { path: `${relay}/stores/`, pathNot: tests },
-      to: { path: [`${relay}/(runtimes|cli)/`, `${relay}/(relay|connection|index)[.]ts$`] },
+      to: { path: [`${relay}/(runtimes|cli)/`, server] },
     },
 
     // packages/devtools-extension

@@ -8,48 +8,37 @@
  * ```
  */
 import {
-  type AckFrame,
   BUS_ERROR_CODES,
   BusError,
   type BusErrorCode,
-  type CastFrame,
-  type Decoded,
-  decodeFrame,
   deviceName,
   encodeFrame,
   type Frame,
   type HelloFrame,
   isBusError,
-  isPattern,
-  MAX_BATCH_EVENTS,
-  MAX_FRAME_BYTES,
-  MAX_PRESENCE_LENGTH,
-  type PresenceFrame,
-  type PublishFrame,
-  type RejectFrame,
   type Rights,
-  type Term,
-  utf8Length,
 } from '@crosstown/bus/protocol'
-import type { Auth, Identity, RelayRights } from './auth.ts'
-import { type Authorize, identify } from './authorize.ts'
-import type { AdmittedReply } from './commands.ts'
-import type { Member, ReadRights } from './delivery.ts'
+import type { Identity } from './auth.ts'
+import type { Admission, ConnectionContext } from './connection/context.ts'
+import { frameIn, ownMembers } from './connection/frames.ts'
+import {
+  type Arrival,
+  checkHello,
+  join,
+  type Newcomer,
+  rowOf,
+  welcomeOf,
+} from './connection/joining.ts'
+import { type Publisher, Publishing } from './connection/publishing.ts'
+import { canGoOn, fixedText, type Joined, joinedOf } from './connection/snapshot.ts'
+import { Token } from './connection/token.ts'
+import type { ReadRights } from './delivery.ts'
 import { costOf } from './guard/bucket.ts'
-import { InOrder } from './guard/in-order.ts'
-import { isNestedOver } from './guard/nesting.ts'
 import { Pace } from './guard/pace.ts'
-import { Permits } from './guard/permits.ts'
 import type { TappedDevice } from './inspect/room.ts'
-import { faultOf, linesOf } from './judge.ts'
-import type { Limits } from './limits.ts'
 import type { LogFields } from './log.ts'
-import { type Told, tellEnd, tellJoin } from './operators.ts'
-import type { Platform } from './platform.ts'
+import { tellEnd, tellJoin } from './operators.ts'
 import type { Viewer } from './presence.ts'
-import { headPosition } from './record.ts'
-import { type Resume, resumeAt } from './resume.ts'
-import { isSameTerm } from './room.ts'
 import type { RoomHost } from './room-host.ts'
 import {
   type ConnectionSnapshot,
@@ -57,55 +46,9 @@ import {
   type Socket,
   type SocketEvents,
 } from './socket.ts'
-import type { Store } from './stores/store.ts'
-
-/** What a connection needs of its relay. */
-export interface ConnectionContext extends Told {
-  readonly store: Store
-  readonly limits: Limits
-  readonly platform: Platform
-  readonly auth: Auth | undefined
-  readonly authorize?: Authorize | undefined
-  /** The next number of a connection. */
-  readonly number: () => number
-  readonly host: (room: string) => RoomHost
-  /** Called once, when the connection is closed. */
-  readonly left: (connection: SocketEvents) => void
-  readonly report: (error: unknown, room: string) => void
-}
-
-/** What was known of a socket before it said hello. */
-export interface Admission {
-  readonly room: string
-  readonly origin?: string
-  /** Whom it is counted for, where that is known. */
-  readonly address?: string
-  /** It came to inspect the room, by the subprotocol for that. */
-  readonly inspect?: true
-}
-
-interface Fixed {
-  readonly admission: Admission
-  readonly joined?: Joined
-}
-
-/** What a welcome made of a connection. */
-interface Joined {
-  readonly device: string
-  readonly identity: Identity
-  readonly types: readonly string[] | undefined
-  readonly copy: boolean
-}
-
-/** The room that a snapshot's connection was in. */
-export function admissionOf({ fixed }: ConnectionSnapshot): Admission {
-  return (JSON.parse(fixed) as Fixed).admission
-}
 
 /** Over how long the return is spread of those who cannot go on. */
 const RESUME_JITTER_MS = 2_000
-/** When a batch may come again that could not be judged. */
-const RETRY_AFTER_MS = 1_000
 /**
  * Credits that are left out would be waited for: who is paused asks for nothing else. And who is there
  * is not said again before it changes.
@@ -114,7 +57,7 @@ const NEVER_LEFT_OUT: ReadonlySet<Frame['frame']> = new Set(['credit', 'presence
 const NO_RIGHTS: ReadRights = { key: '', mayRead: () => false }
 
 /** One connection over the Socket port. */
-export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
+export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, SocketEvents {
   /** Which of the relay's connections it is, in its log. */
   readonly number: number
   device = ''
@@ -134,36 +77,35 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
   readonly #context: ConnectionContext
   #state: 'waiting' | 'joining' | 'open' | 'closed' = 'waiting'
   #host: RoomHost | undefined
-  #mayPublish: (type: string) => boolean = NO_RIGHTS.mayRead
+  #publishing: Publishing | undefined
   readonly #pace: Pace
-  readonly #permits: Permits
-  readonly #answers = new InOrder()
+  readonly #token: Token
   #drained: (() => void) | undefined
   #pausedSinceMs = 0
   #openedMs: number
   #lastHeardMs: number
   #fixed: string
   #joined: Joined | undefined
-  #identity: Identity | undefined
-  #renewing = false
-  /** When the token ends, by the clock that nobody sets. */
-  #expiresMs = Number.POSITIVE_INFINITY
 
   constructor(socket: Socket, admission: Admission, context: ConnectionContext) {
     this.#socket = socket
     this.#admission = admission
     this.#context = context
-    this.#fixed = JSON.stringify({ admission } satisfies Fixed)
+    this.#fixed = fixedText(admission)
     this.number = context.number()
     this.#openedMs = context.platform.monotonic()
     this.#lastHeardMs = this.#openedMs
     this.lastSentMs = this.#openedMs
     this.#pace = new Pace(context.limits.connectionRate, this.#openedMs)
-    this.#permits = new Permits(context, admission.room)
+    this.#token = new Token(context, admission)
   }
 
   get closed(): boolean {
     return this.#state === 'closed'
+  }
+
+  get identity(): Identity | undefined {
+    return this.#token.identity
   }
 
   get bufferedAmount(): number {
@@ -208,7 +150,7 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
     if (this.#state !== 'open') {
       if (nowMs - this.#openedMs >= helloMs)
         this.fail(new BusError('timeout', `no hello within ${helloMs} ms`))
-    } else if (nowMs >= this.#expiresMs) {
+    } else if (nowMs >= this.#token.endsMs) {
       this.fail(new BusError('token_expired', 'the token has ended'))
     } else if (nowMs - this.#heardMs >= silenceMs) {
       this.fail(new BusError('silent', `nothing was heard for ${silenceMs} ms`))
@@ -230,7 +172,7 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
     if (this.#state === 'closed') return Number.POSITIVE_INFINITY
     if (this.#state !== 'open') return this.#openedMs + helloMs
     if (this.#asked || (this.attached && !this.live)) return Number.NEGATIVE_INFINITY
-    return Math.min(this.#expiresMs, this.#heardMs + silenceMs)
+    return Math.min(this.#token.endsMs, this.#heardMs + silenceMs)
   }
 
   /** What to go on from, where this object goes out of memory and its socket stays. */
@@ -250,27 +192,25 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
 
   /** Goes on as the connection of a snapshot; its room is in memory. */
   resume(snapshot: ConnectionSnapshot, host: RoomHost): void {
-    const { joined } = JSON.parse(snapshot.fixed) as Fixed
+    const joined = joinedOf(snapshot)
     const { openedMs, heardMs, place, position, present, told, busy } = snapshot
     this.#openedMs = openedMs
     this.#lastHeardMs = heardMs
     if (!busy && !joined) return
-    const { epoch, place: end } = host.head
-    const fits = position.startsWith(`${epoch}.`) && place <= end
-    if (busy || !joined || !host.device(joined.device) || !fits) {
+    if (!joined || !canGoOn(snapshot, joined, host)) {
       this.goAway(0, RESUME_JITTER_MS)
       return
     }
     this.#enter(host, joined, place, position)
-    this.#takeOn(joined.identity)
+    this.#token.begin(joined.identity)
     if (joined.copy) return
-    this.#attach(host, end)
+    this.#attach(host, host.head.place)
     if (present !== undefined) host.presence.resume(this, present, told)
   }
 
   /** Whether a batch or a token was not answered yet. */
   get #asked(): boolean {
-    return this.#answers.pending || this.#renewing
+    return this.#publishing?.pending === true || this.#token.renewing
   }
 
   get #heardMs(): number {
@@ -283,7 +223,7 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
     try {
       this.#take(message)
     } catch (error) {
-      this.#failWith(error)
+      this.failWith(error)
     }
   }
 
@@ -298,17 +238,7 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
   }
 
   #take(message: unknown): void {
-    if (
-      typeof message === 'string' &&
-      message.length * 3 > MAX_FRAME_BYTES &&
-      utf8Length(message) > MAX_FRAME_BYTES
-    ) {
-      throw new BusError('too_large', `a frame is at most ${MAX_FRAME_BYTES} bytes`)
-    }
-    const { nesting } = this.#context.limits
-    if (typeof message === 'string' && isNestedOver(headOf(message), nesting))
-      throw new BusError('bad_frame', `a frame is nested at most ${nesting} deep`)
-    const decoded = decodeFrame(message)
+    const decoded = frameIn(message, this.#context.limits.nesting)
     if (!decoded) return
     const { frame, data } = decoded
     const { length } = message as string
@@ -316,7 +246,7 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
     const waitMs = this.#pace.take(costOf(data.length, length), nowMs)
     if (this.#state === 'waiting' && frame.frame === 'hello') {
       this.#state = 'joining'
-      this.#join(frame).catch((error: unknown) => this.#failWith(error))
+      this.#join(frame).catch((error: unknown) => this.failWith(error))
       return
     }
     if (this.#state !== 'open') {
@@ -327,20 +257,24 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
         `${frame.frame} before welcome; the first frame must be hello`,
       )
     }
-    const waits = waitMs > 0 && !NEVER_LEFT_OUT.has(frame.frame)
-    if (waits) this.#holdOff(this.#host as RoomHost, frame, waitMs)
-    else this.#serve(this.#host as RoomHost, decoded, length)
+    if (waitMs > 0 && !NEVER_LEFT_OUT.has(frame.frame)) this.#holdOff(frame, waitMs)
+    else this.#serve(frame, data, length)
   }
 
-  #serve(host: RoomHost, { frame, data }: Decoded<Frame>, bytes: number): void {
+  #serve(frame: Frame, data: readonly string[], bytes: number): void {
+    const host = this.#host as RoomHost
+    const publishing = this.#publishing as Publishing
     if (frame.frame === 'ping') host.delivery.heartbeat(this)
     else if (frame.frame === 'credit') this.#credit(frame.bytes)
-    else if (frame.frame === 'publish') this.#publish(host, frame, data, bytes)
-    else if (frame.frame === 'cast') this.#cast(host, frame, data, bytes)
-    else if (frame.frame === 'presence') this.#presence(host, frame, bytes)
-    else if (frame.frame === 'inspect') host.inspection.heard(this, frame.text)
+    else if (frame.frame === 'publish') publishing.publish(frame, { data, bytes })
+    else if (frame.frame === 'cast') publishing.cast(frame, { data, bytes })
+    else if (frame.frame === 'presence') {
+      const members = ownMembers(frame, bytes)
+      // A copy is no part of the room.
+      if (this.attached) host.presence.said(this, members)
+    } else if (frame.frame === 'inspect') host.inspection.heard(this, frame.text)
     else if (frame.frame === 'token')
-      this.#renew(frame.token).catch((error: unknown) => this.#failWith(error))
+      this.#renew(frame.token).catch((error: unknown) => this.failWith(error))
     else throw new BusError('bad_frame', `${frame.frame} is not for the relay, or not now`)
   }
 
@@ -350,221 +284,49 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
   }
 
   /** Too much came: a batch is to come again, and what is best effort is left out. */
-  #holdOff(host: RoomHost, frame: Frame, retryAfterMs: number): void {
-    const code = 'rate_limited'
-    if (frame.frame === 'token') throw new BusError(code, 'too many frames in a short time')
-    if (frame.frame === 'publish')
-      this.#reject(host, frame, this.#answers.ask(), { code, retryAfterMs })
+  #holdOff(frame: Frame, retryAfterMs: number): void {
+    if (frame.frame === 'token')
+      throw new BusError('rate_limited', 'too many frames in a short time')
+    if (frame.frame === 'publish') this.#publishing?.holdOff(frame, retryAfterMs)
   }
 
-  #reject(
-    host: RoomHost,
-    frame: PublishFrame,
-    inTurn: (send: () => void) => void,
-    why: Pick<RejectFrame, 'code' | 'retryAfterMs'>,
-  ): void {
-    host.inspection.tap?.rejected(this.name, frame, why.code)
-    this.#context.meter.count('reply_errors_total', 1, why.code)
-    this.#answer(inTurn, { frame: 'reject', batch: frame.batch, ...why })
-  }
-
-  #answer(inTurn: (send: () => void) => void, answer: AckFrame | RejectFrame): void {
-    inTurn(() => this.send(encodeFrame(answer)))
-  }
-
-  #publish(host: RoomHost, frame: PublishFrame, data: readonly string[], bytes: number): void {
-    if (frame.indexes?.some((index, i, all) => i > 0 && index <= (all[i - 1] as number))) {
-      throw new BusError('bad_frame', 'publish: indexes must ascend')
-    }
-    const lines = linesOf(frame.events)
-    host.inspection.tap?.received(this.name, { frame, lines, data })
-    const inTurn = this.#answers.ask()
-    this.#authorized(
-      frame,
-      bytes,
-      (mayPublish) =>
-        host.publish({ device: this.device, mayPublish, frame, lines, data }, bytes, (reply) => {
-          if ('frame' in reply) this.#answer(inTurn, reply)
-        }),
-      ({ code }, retryAfterMs) => this.#reject(host, frame, inTurn, { code, retryAfterMs }),
-    )
-  }
-
-  /** Goes on with what token and hook allow of a frame's events; nothing thrown there leaves it. */
-  #authorized(
-    { events }: PublishFrame | CastFrame,
-    bytes: number,
-    go: (mayPublish: (type: string) => boolean) => void,
-    refuse: (error: BusError, retryAfterMs: number) => void,
-  ): void {
-    this.#permits.ask({
-      identity: this.#identity as Identity,
-      headers: events,
-      bytes,
-      mayPublish: this.#mayPublish,
-      go: (mayPublish) => {
-        if (this.closed) return
-        try {
-          go(mayPublish)
-        } catch (error) {
-          this.#failWith(error)
-        }
-      },
-      failed: (error) => {
-        if (!this.closed && isBusError(error)) refuse(error, RETRY_AFTER_MS)
-      },
-    })
-  }
-
-  #cast(host: RoomHost, frame: CastFrame, data: readonly string[], bytes: number): void {
-    // Best effort: what may not go out is left out, as nobody waits for it.
-    const lines = linesOf(frame.events)
-    const { nesting } = this.#context.limits
-    const go = (mayPublish: (type: string) => boolean): void => {
-      const fits = frame.events.map(
-        (header, i) =>
-          faultOf(header, lines[i] as string, data[i] as string, mayPublish, nesting) === undefined,
-      )
-      if (!fits.includes(true)) return
-      host.cast(
-        this,
-        frame.events.filter((_, i) => fits[i]),
-        data.filter((_, i) => fits[i]),
-      )
-    }
-    this.#authorized(frame, bytes, go, () => {})
-  }
-
-  #presence({ presence }: RoomHost, { devices }: PresenceFrame, length: number): void {
-    const [own] = devices
-    if (!own || devices.length > 1)
-      throw new BusError('bad_frame', 'presence: a device says who is there of itself')
-    if (length > MAX_PRESENCE_LENGTH)
-      throw new BusError('too_large', `presence has at most ${MAX_PRESENCE_LENGTH} characters`)
-    // A copy is no part of the room.
-    if (this.attached) presence.said(this, own.members)
-  }
-
-  #identify(token: string | undefined): Promise<Identity> {
-    return identify(this.#context, token, this.#admission, ['subscribe', 'history', 'presence'])
-  }
-
-  /** Goes on with a fresh token; one that allows something else is for a connection of its own. */
   async #renew(token: string): Promise<void> {
-    const before = this.#identity
-    if (this.#renewing) throw new BusError('rate_limited', 'one token at a time')
-    this.#renewing = true
-    let identity: Identity
-    try {
-      identity = await this.#identify(token)
-    } catch (error) {
-      // The token it has is good until it ends; then the device comes back with another.
-      if (isBusError(error, 'unavailable')) return
-      throw error
-    } finally {
-      this.#renewing = false
-    }
-    if (this.closed || !before) return
-    if (identity.subject !== before.subject)
-      throw new BusError('subject_changed', 'the fresh token is of another subject')
-    if (!isSameRights(identity.rights, before.rights))
-      throw new BusError('rights_changed', 'the fresh token allows other things: join anew')
-    this.send(encodeFrame({ frame: 'renewed', ...this.#takeOn(identity) }))
-  }
-
-  /** Keeps who this is; returns for how long. */
-  #takeOn(identity: Identity): { readonly expiresInMs?: number } {
-    const { platform } = this.#context
-    this.#identity = identity
-    if (this.#joined && this.#joined.identity !== identity)
-      this.#keep({ ...this.#joined, identity })
-    this.#expiresMs = Number.POSITIVE_INFINITY
-    if (identity.expiresAt === undefined) return {}
-    const expiresInMs = Math.max(0, identity.expiresAt - platform.now())
-    this.#expiresMs = platform.monotonic() + expiresInMs
-    return { expiresInMs }
+    const identity = await this.#token.renew(token)
+    if (this.closed || !identity || !this.#joined) return
+    this.#keep({ ...this.#joined, identity })
+    this.send(encodeFrame({ frame: 'renewed', ...this.#token.begin(identity) }))
   }
 
   /** Ends the connection if its token is one that was called back. */
   revoke(isRevoked: (identity: Identity) => boolean): boolean {
-    if (this.closed || !this.#identity || !isRevoked(this.#identity)) return false
+    const { identity } = this
+    if (this.closed || !identity || !isRevoked(identity)) return false
     this.fail(new BusError('token_expired', 'the token was called back'))
     return true
   }
 
   async #join(hello: HelloFrame): Promise<void> {
-    const { host: hostOf, platform, store } = this.#context
-    const { room } = this.#admission
-    if (hello.types?.some((pattern) => !isPattern(pattern))) {
-      throw new BusError('invalid_pattern', 'hello: types has something that is not a pattern')
-    }
-    const identity = await this.#identify(hello.token)
-    // Known from now on, so that a token that is called back meanwhile is found.
-    this.#identity = identity
-    const secretHash = await platform.sha256(hello.device.secret)
-    if (this.closed) return
-    const host = hostOf(room)
-    const { confirmed, cursor, device, log, subject: owner, terms } = hello
-    const release = host.retain()
-    try {
-      const { subject } = identity
-      const who = { device: device.id, secretHash, subject }
-      const admitted = await host.hello({ ...who, log, owner, terms, cursor, confirmed })
-      if (this.closed) return
-      const resume = await resumeAt(store, room, host.head, hello, identity.rights.history)
-      if (!this.closed) this.#welcome(host, hello, identity, admitted, resume)
-    } finally {
-      release()
-    }
+    checkHello(hello)
+    const identity = await this.#token.check(hello.token)
+    await join(this.#context, this.#admission.room, hello, identity, this)
   }
 
-  #welcome(
-    host: RoomHost,
-    hello: HelloFrame,
-    identity: Identity,
-    { term, copy }: AdmittedReply,
-    resume: Resume,
-  ): void {
-    const { limits, store } = this.#context
-    const { subject, rights } = identity
-    const { head } = host
-    const row = host.device(hello.device.id)
-    if (row && !copy && !isSameTerm(row.term, hello.terms.at(-1) as Term)) {
-      throw new BusError('stale_term', 'this device has connected anew')
-    }
-    if (!row || !resume.from.startsWith(`${head.epoch}.`) || resume.place > head.place) {
-      throw new BusError('unavailable', 'the room was read anew while this device joined')
-    }
-    const { place, ...answer } = resume
+  /** Tells a device that it may be here, and what it missed. @throws {BusError} stale_term, unavailable */
+  welcome(arrival: Arrival): void {
+    const { admitted, hello, host, identity, resume } = arrival
     const { device, types } = hello
-    this.#enter(host, { device: device.id, identity, types, copy }, place, resume.from)
+    const { copy } = admitted
+    const row = rowOf(arrival)
+    const { head } = host
+    this.#enter(host, { device: device.id, identity, types, copy }, resume.place, resume.from)
     const { credits } = this.#socket
-    this.send(
-      encodeFrame({
-        frame: 'welcome',
-        version: 1,
-        subject,
-        rights: { publish: rights.publish, subscribe: rights.subscribe },
-        ...(row.taken && { taken: row.taken }),
-        ...(term && { term }),
-        epoch: head.epoch,
-        head: headPosition(head),
-        ...answer,
-        limits: {
-          frameBytes: MAX_FRAME_BYTES,
-          batchEvents: MAX_BATCH_EVENTS,
-          heartbeatMs: limits.heartbeatMs,
-          ...(credits && { creditBytes: creditBytes(limits) }),
-        },
-        durability: store.durability,
-        ...this.#takeOn(identity),
-      }),
-    )
+    const welcome = welcomeOf(this.#context, arrival, row, credits !== undefined)
+    this.send(encodeFrame({ ...welcome, ...this.#token.begin(identity) }))
     credits?.begin()
     // A copy learns that it is one, and no more: what is the other's own must not reach it as its.
     if (this.closed || copy) return
     host.delivery.supersede(this.device)
-    tellJoin(this.#context, hello, resume, { ...this.#who, subject })
+    tellJoin(this.#context, hello, resume, { ...this.#who, subject: identity.subject })
     this.#attach(host, head.place)
     if (resume.reason) host.inspection.tap?.gap(this, resume.reason, resume.from, hello.cursor)
   }
@@ -575,7 +337,6 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
     const { subject, rights } = identity
     this.#host = host
     this.#keep(joined)
-    this.#mayPublish = host.publishRights(rights.publish)
     this.device = device
     this.name = deviceName(device)
     if (this.#context.auth) this.subject = subject
@@ -584,12 +345,13 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
     this.reads = host.delivery.rights(rights.subscribe, types)
     this.place = place
     this.position = position
+    this.#publishing = new Publishing(this.#context, this, host, rights.publish)
     this.#state = 'open'
   }
 
   #keep(joined: Joined): void {
     this.#joined = joined
-    this.#fixed = JSON.stringify({ admission: this.#admission, joined } satisfies Fixed)
+    this.#fixed = fixedText(this.#admission, joined)
   }
 
   /** The room delivers to it, first what it lacks up to `target`. */
@@ -599,7 +361,8 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
     host.delivery.attach(this, target)
   }
 
-  #failWith(error: unknown): void {
+  /** Whatever was thrown for it ends it, and nothing else. */
+  failWith(error: unknown): void {
     // What a store says about itself is for the operator, not for the other side.
     if (isBusError(error) && error.stage !== 'log') {
       this.fail(error)
@@ -632,28 +395,4 @@ export class Connection implements Member, Viewer, TappedDevice, SocketEvents {
     this.onDrain()
     this.#context.left(this)
   }
-}
-
-/** Often enough that who reads is never taken for one who does not. */
-function creditBytes({ pauseBytes }: Limits): number {
-  return Math.ceil(Math.min(pauseBytes, LOW_WATER_BYTES) / 4)
-}
-
-/** Whether two tokens allow the same, in whatever order they say it. */
-function isSameRights(a: RelayRights, b: RelayRights): boolean {
-  const text = ({
-    publish,
-    subscribe,
-    history = true,
-    presence = true,
-    inspect = false,
-  }: RelayRights) =>
-    JSON.stringify([[...publish].sort(), [...subscribe].sort(), history, presence, inspect])
-  return text(a) === text(b)
-}
-
-/** The first line of a message: what of it is a frame, and is parsed. */
-function headOf(message: string): string {
-  const end = message.indexOf('\n')
-  return end < 0 ? message : message.slice(0, end)
 }

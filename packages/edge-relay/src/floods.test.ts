@@ -2,7 +2,8 @@
 import { BUS_ERROR_CODES } from '@crosstown/bus/protocol'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Limits } from './limits.ts'
-import { createRelay, type Relay, type RelayOptions } from './relay.ts'
+import type { RelayOptions } from './options.ts'
+import { createRelay, type Relay } from './relay.ts'
 import { ManualPlatform } from './testing/manual-platform.ts'
 import { headerOf, type Probe, ProbeSocket, publishOf } from './testing/probe.ts'
 

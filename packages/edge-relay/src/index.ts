@@ -13,7 +13,8 @@
  */
 export type { Auth, AuthRequest, Identity, RelayRights } from './auth.ts'
 export type { Action, Authorize, AuthorizeRequest } from './authorize.ts'
-export type { Admission } from './connection.ts'
+export type { Admission } from './connection/context.ts'
+export type { RelayBindings } from './http/env.ts'
 export type { MetricsAccess } from './http/metrics.ts'
 export type { RoomLimits, RoomRetention } from './keeping.ts'
 export type { Limits } from './limits.ts'
@@ -26,8 +27,9 @@ export {
   type LogSink,
   logLine,
 } from './log.ts'
+export type { RelayOptions } from './options.ts'
 export type { RoomHead, RoomRecord } from './record.ts'
-export { createRelay, type Relay, type RelayBindings, type RelayOptions } from './relay.ts'
+export { createRelay, type Relay } from './relay.ts'
 export type { Socket, SocketEvents } from './socket.ts'
 export type {
   Append,

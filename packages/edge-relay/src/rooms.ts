@@ -1,7 +1,9 @@
 /** The rooms and connections of one relay in this process, and the one timer they share. */
 import { BusError } from '@crosstown/bus/protocol'
 import type { Identity } from './auth.ts'
-import { type Admission, admissionOf, Connection, type ConnectionContext } from './connection.ts'
+import type { Admission, ConnectionContext } from './connection/context.ts'
+import { admissionOf } from './connection/snapshot.ts'
+import { Connection } from './connection.ts'
 import { Inspector } from './inspect/inspector.ts'
 import type { Log } from './log.ts'
 import { type GaugeName, Meter, type Reading } from './metrics.ts'

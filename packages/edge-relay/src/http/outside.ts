@@ -3,7 +3,7 @@
  * them: what stands before the rooms answers these.
  */
 import { resolveLimits } from '../limits.ts'
-import type { RelayOptions } from '../relay.ts'
+import type { RelayOptions } from '../options.ts'
 import { VERSION } from '../version.ts'
 import { openApi } from './openapi.ts'
 

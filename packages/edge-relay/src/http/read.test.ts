@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { Auth } from '../auth.ts'
-import { createRelay, type RelayOptions } from '../relay.ts'
+import type { RelayOptions } from '../options.ts'
+import { createRelay } from '../relay.ts'
 import { type RelayServer, serve } from '../runtimes/node.ts'
 import { ManualPlatform } from '../testing/manual-platform.ts'
 

@@ -2,7 +2,8 @@
 import { type Bus, createBus, memoryLog, relayLink } from '@crosstown/bus'
 import { deviceName } from '@crosstown/bus/protocol'
 import { afterEach, describe, expect, it } from 'vitest'
-import { createRelay, type RelayOptions } from '../relay.ts'
+import type { RelayOptions } from '../options.ts'
+import { createRelay } from '../relay.ts'
 import { type RelayServer, serve } from '../runtimes/node.ts'
 import { connectInspector, type InspectorProbe } from '../testing/inspector.ts'
 

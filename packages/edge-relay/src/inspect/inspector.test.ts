@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import type { Admission } from '../connection.ts'
-import { createRelay, type Relay, type RelayOptions } from '../relay.ts'
+import type { Admission } from '../connection/context.ts'
+import type { RelayOptions } from '../options.ts'
+import { createRelay, type Relay } from '../relay.ts'
 import {
   ALL,
   closeRelays,

@@ -1,5 +1,5 @@
 /** The relay on Bun: `Bun.serve`, and the runtime's own sockets. */
-import type { Admission } from '../connection.ts'
+import type { Admission } from '../connection/context.ts'
 import type { Relay } from '../relay.ts'
 import { LOW_WATER_BYTES, type Socket, type SocketEvents } from '../socket.ts'
 import {

@@ -2,7 +2,7 @@
 import { BusError, isRoom } from '@crosstown/bus/protocol'
 import { answerOutside } from '../http/outside.ts'
 import { jwtAuth } from '../jwt.ts'
-import type { RelayOptions } from '../relay.ts'
+import type { RelayOptions } from '../options.ts'
 import { type DurableObjectContext, DurableRoom, type RoomObject } from './durable-room.ts'
 
 export type { DurableObjectContext, RoomObject } from './durable-room.ts'

@@ -12,10 +12,11 @@
  * the object meanwhile.
  */
 import { BUS_ERROR_CODES, encodeFrame } from '@crosstown/bus/protocol'
-import type { Admission } from '../connection.ts'
+import type { Admission } from '../connection/context.ts'
 import { CreditMeter } from '../credits.ts'
+import type { RelayOptions } from '../options.ts'
 import { type Platform, systemPlatform } from '../platform.ts'
-import { createRelay, type Relay, type RelayOptions } from '../relay.ts'
+import { createRelay, type Relay } from '../relay.ts'
 import { TICK_MS } from '../rooms.ts'
 import { type DurableObjectStorageLike, durableObjectStore } from '../stores/durable-object.ts'
 import type { Store } from '../stores/store.ts'

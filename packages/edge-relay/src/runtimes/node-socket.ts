@@ -1,7 +1,7 @@
 /** A socket of `ws` behind the Socket port. */
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
-import type { Admission } from '../connection.ts'
+import type { Admission } from '../connection/context.ts'
 import type { Relay } from '../relay.ts'
 import { LOW_WATER_BYTES, type Socket, type SocketEvents } from '../socket.ts'
 

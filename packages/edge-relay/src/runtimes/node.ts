@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { createAdaptorServer } from '@hono/node-server'
 import { WebSocketServer } from 'ws'
-import type { Admission } from '../connection.ts'
+import type { Admission } from '../connection/context.ts'
 import type { Relay } from '../relay.ts'
 import { NodeSocket } from './node-socket.ts'
 import {

@@ -1,7 +1,7 @@
 /** What it means to serve a relay, whatever the runtime. */
 import { INSPECT_SUBPROTOCOL } from '@crosstown/bus/inspect'
 import { BusError, MAX_FRAME_BYTES, SUBPROTOCOL } from '@crosstown/bus/protocol'
-import type { Admission } from '../connection.ts'
+import type { Admission } from '../connection/context.ts'
 import { isLoopbackHost } from '../origins.ts'
 import type { Relay } from '../relay.ts'
 

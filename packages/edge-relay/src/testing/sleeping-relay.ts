@@ -1,7 +1,8 @@
 /** A relay whose memory can be taken away at any moment, while its sockets stay open. */
 import { SUBPROTOCOL } from '@crosstown/bus/protocol'
 import { CreditMeter } from '../credits.ts'
-import { createRelay, type Relay, type RelayOptions } from '../relay.ts'
+import type { RelayOptions } from '../options.ts'
+import { createRelay, type Relay } from '../relay.ts'
 import type { ConnectionSnapshot, Socket, SocketEvents } from '../socket.ts'
 import { memoryStore } from '../stores/memory.ts'
 import type { Store } from '../stores/store.ts'
