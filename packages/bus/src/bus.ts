@@ -294,7 +294,8 @@ export function createBusOn(
     draft: PublishedDraft,
   ): Promise<BusEvent> {
     const last = ({ type, data, ...rest }: PublishedDraft) => send(type, data, rest)
-    return follow(passPublish(around, draft, last), { later, report })
+    const { signal } = draft
+    return follow(passPublish(around, draft, last), { later, report, signal })
   }
 
   function send(type: string, data?: unknown, options?: PublishOptions): Promise<BusEvent> {
@@ -382,7 +383,7 @@ export function createBusOn(
     publish,
     publishBatch(
       entries: readonly ({ type: string; data?: unknown } & PublishOptions)[],
-      level = {},
+      level: PublishOptions = {},
     ) {
       if (closed) return rejectedTicket(closedError(), later, report)
       if (!Array.isArray(entries) || !entries.every((entry) => entry instanceof Object)) {
@@ -402,7 +403,8 @@ export function createBusOn(
       const { publishing } = middlewares
       if (!publishing) return sendAll(entries as readonly PublishedDraft[])
       const drafts = entries.map((entry) => ({ ...entry }) as PublishedDraft)
-      return follow(passAll(publishing, drafts, sendAll), { later, report })
+      const { signal } = level
+      return follow(passAll(publishing, drafts, sendAll), { later, report, signal })
     },
     publishError(error: unknown, options?: PublishErrorOptions) {
       if (closed) return rejectedTicket(closedError(), later, report)

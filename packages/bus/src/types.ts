@@ -421,6 +421,8 @@ export interface Middleware<Event = BusEvent> {
 export interface MiddlewareContext extends Omit<HandlerContext<object>, 'publish'> {
   /** Number of the subscription within the bus. */
   readonly subscription: number
+  /** Aborted when the subscription ends; `signal` may be that of one call. */
+  readonly ended: AbortSignal
 }
 
 /** What the bus gives to a middleware that asks. */

@@ -184,7 +184,10 @@ class ValueTicket<T> extends PublishTicket<T> {
 }
 
 /** A promise of something else, under the same rules. */
-export function follow<T>(followed: Promise<T>, context: TicketContext): Promise<T> {
+export function follow<T>(
+  followed: Promise<T>,
+  context: TicketContext & Pick<TicketOptions<T>, 'signal'>,
+): Promise<T> {
   let result: T
   const { ticket, promise } = createTicket<T>({
     ...context,

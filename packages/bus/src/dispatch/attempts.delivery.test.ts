@@ -75,6 +75,16 @@ describe('`timeout`', () => {
     expect(here.platform.timers).toBe(0)
   })
 
+  it('`ctx.signal` is the same for the whole call', async () => {
+    const here = new VirtualBus()
+    const same: boolean[] = []
+    const handler = (_: unknown, ctx: { signal: AbortSignal }): void =>
+      void same.push(Object.is(ctx.signal, ctx.signal))
+    here.bus.subscribe('a.b', handler, { timeout: 100 })
+    await here.bus.publish('a.b')
+    expect(same).toEqual([true])
+  })
+
   it('`ctx.signal` is aborted when the subscription ends, too', async () => {
     const here = new VirtualBus()
     const signals: AbortSignal[] = []

@@ -176,6 +176,10 @@ class Context implements HandlerContextLike {
   }
 
   get signal(): AbortSignal {
+    return this.ended
+  }
+
+  get ended(): AbortSignal {
     return this.#subscription.signal()
   }
 
@@ -203,6 +207,7 @@ class Context implements HandlerContextLike {
 class AttemptContext extends Context {
   readonly #attempt: number
   readonly #signal: (() => AbortSignal) | undefined
+  #made: AbortSignal | undefined
 
   constructor(
     subscription: LiveSubscription,
@@ -221,6 +226,8 @@ class AttemptContext extends Context {
   }
 
   override get signal(): AbortSignal {
-    return this.#signal?.() ?? super.signal
+    // One for all who ask: a listener has to be taken from what it was given to.
+    this.#made ??= this.#signal?.() ?? super.signal
+    return this.#made
   }
 }

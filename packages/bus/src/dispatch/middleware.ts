@@ -56,17 +56,34 @@ function passHandle(
   return one(event, next, context as unknown as MiddlewareContext)
 }
 
+/** Sees what goes back up the chain of a draft. */
+interface Watch {
+  /** What `next` gives to a middleware. */
+  gave(promise: Promise<BusEvent>): void
+  /** What a middleware gives. */
+  gives(result: unknown): void
+}
+
 /** One event through the chain, to `last`; what it gives is what the outermost gives, or `last`. */
 export async function passPublish(
   list: readonly AroundPublish[],
   draft: PublishedDraft,
   last: (draft: PublishedDraft) => Promise<BusEvent>,
+  watch?: Watch,
 ): Promise<BusEvent> {
   let published: Promise<BusEvent> | undefined
   const pass = (index: number, event: PublishedDraft): Promise<BusEvent> => {
     const one = list[index]
     if (one)
-      return (async () => one(event, (given = event) => pass(index + 1, given)) as BusEvent)()
+      return (async () => {
+        const result = one(event, (given = event) => {
+          const passed = pass(index + 1, given)
+          watch?.gave(passed)
+          return passed
+        })
+        watch?.gives(result)
+        return result as BusEvent
+      })()
     published = last(event)
     // Whoever waits hears of it from the outermost.
     published.catch(() => {})
@@ -83,9 +100,13 @@ export async function passPublish(
 export async function passAll(
   list: readonly AroundPublish[],
   drafts: readonly PublishedDraft[],
-  last: (drafts: readonly PublishedDraft[]) => Promise<BusEvent[]>,
+  send: (drafts: readonly PublishedDraft[]) => Promise<BusEvent[]>,
 ): Promise<BusEvent[]> {
   const passed: ([PublishedDraft, (event: Promise<BusEvent>) => void] | undefined)[] = []
+  /** What `next` gave, and for which draft. */
+  const given = new Map<unknown, number>()
+  /** Drafts that end as another one does, which waits for all: it does not wait for these. */
+  const shared = new Set<number>()
   let pending = drafts.length
   let ready = (): void => {}
   const all = new Promise<void>((resolve) => (ready = resolve))
@@ -98,22 +119,30 @@ export async function passAll(
       if (!counted) arrived()
       counted = true
     }
-    const result = passPublish(list, draft, (given) => {
+    const last = (changed: PublishedDraft): Promise<BusEvent> => {
       const event = new Promise<BusEvent>((resolve) => {
-        passed[i] = [given, resolve]
+        passed[i] = [changed, resolve]
       })
       count()
       return event
+    }
+    const result = passPublish(list, draft, last, {
+      gave: (promise) => given.set(promise, i),
+      gives: (promise) => {
+        if ((given.get(promise) ?? i) === i) return
+        shared.add(i)
+        count()
+      },
     })
     result.then(count, count)
     return result
   })
   if (pending > 0) await all
   const going = passed.filter((one) => one !== undefined)
-  const stopped = results.filter((_, i) => passed[i] === undefined)
-  const send = () => last(going.map(([draft]) => draft))
+  const stopped = results.filter((_, i) => passed[i] === undefined && !shared.has(i))
+  const sendAll = () => send(going.map(([draft]) => draft))
   // One that was refused takes the others with it: all or none.
-  const events = stopped.length > 0 ? Promise.all(stopped).then(send) : send()
+  const events = stopped.length > 0 ? Promise.all(stopped).then(sendAll) : sendAll()
   events.catch(() => {})
   going.forEach(([, resolve], i) => {
     resolve(events.then((list) => list[i] as BusEvent))

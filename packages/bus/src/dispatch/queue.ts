@@ -86,7 +86,7 @@ export class HandlerQueue {
 
   /** Resolves when the buffer has room; `undefined` where it has. */
   room(): Promise<void> | undefined {
-    if (this.#ended || !this.#bufferIsFull) return undefined
+    if (this.#ended || this.#hasRoom) return undefined
     return new Promise((resolve) => this.#rooms.push(resolve))
   }
 
@@ -95,7 +95,11 @@ export class HandlerQueue {
     const at = handling.batch ? platform.monotonic() : 0
     const item: Item = { delivery, at, settle: undefined, entered: undefined }
     if (waits?.handled) waits.handled.push(settled(item))
-    if (this.#bufferIsFull && this.#running.size >= handling.concurrency) {
+    if (this.#ended) {
+      this.#unheard(item)
+      return
+    }
+    if (!this.#hasRoom) {
       this.#overflow(item, waits)
       return
     }
@@ -107,17 +111,22 @@ export class HandlerQueue {
   end(): void {
     this.#ended = true
     this.#cancel?.()
-    for (const item of [...this.#waiting.empty(), ...this.#beyond.empty()]) {
-      this.#options.unheard(item.delivery)
-      item.settle?.()
-      item.entered?.()
-    }
+    for (const item of [...this.#waiting.empty(), ...this.#beyond.empty()]) this.#unheard(item)
     this.#attempts.end()
     this.#makeRoom()
   }
 
-  get #bufferIsFull(): boolean {
-    return this.#waiting.length >= this.#options.handling.buffer
+  #unheard(item: Item): void {
+    this.#options.unheard(item.delivery)
+    item.settle?.()
+    item.entered?.()
+  }
+
+  /** Of an event that a call may begin with at once, no buffer is asked: it may hold none at all. */
+  get #hasRoom(): boolean {
+    const { buffer, concurrency } = this.#options.handling
+    const { length } = this.#waiting
+    return length < buffer || (length === 0 && this.#running.size < concurrency)
   }
 
   #overflow(item: Item, waits: Waits | undefined): void {
@@ -179,12 +188,12 @@ export class HandlerQueue {
   }
 
   #makeRoom(): void {
-    while (!this.#bufferIsFull && this.#beyond.length > 0) {
+    while (this.#hasRoom && this.#beyond.length > 0) {
       const item = this.#beyond.shift() as Item
       item.entered?.()
       this.#waiting.push(item)
     }
-    if (this.#bufferIsFull && !this.#ended) return
+    if (!this.#hasRoom && !this.#ended) return
     this.#overflowing = false
     for (const go of this.#rooms.splice(0)) go()
   }
@@ -198,7 +207,9 @@ export class HandlerQueue {
     if (failure) gaveUp(deliveries, failure.reason, ms)
     else handled(deliveries, ms)
     for (const { settle } of items) settle?.(failure)
-    if (!this.#ended) this.#pump()
+    if (this.#ended) return
+    this.#makeRoom()
+    this.#pump()
   }
 }
 

@@ -130,7 +130,49 @@ describe('`buffer`, `overflow`', () => {
         for (const data of calls.given) expect(lost.has(data as number)).toBe(false)
       },
     )
-    await fc.assert(property)
+    await fc.assert(property, {
+      examples: [[['publish', 'publish', 'end'], 0, 'block']],
+    })
+  })
+
+  it('`buffer: 0`: each event that waits gets its turn, and its publisher an answer', async () => {
+    const { here, calls } = withCalls({ concurrency: 2, buffer: 0 })
+    const outcomes = publish(here, 5)
+    await here.settle()
+    expect(outcomes.filter(Boolean)).toHaveLength(2)
+    for (let n = 1; n <= 3; n++) {
+      calls.end()
+      await here.settle()
+      expect(outcomes.filter(Boolean)).toHaveLength(2 + n)
+    }
+    expect(calls.given).toEqual([1, 2, 3, 4, 5])
+    expect(calls.most).toBe(2)
+  })
+
+  it('`buffer: 0`: what is read from the log (`from`) is read as calls end', async () => {
+    const here = new VirtualBus({ log: memoryLog() })
+    for (let n = 1; n <= 3; n++) await here.bus.publish('a.b', n)
+    const calls = new Calls()
+    here.bus.subscribe('a.b', calls.handler, { from: 'start', concurrency: 1, buffer: 0 })
+    for (let n = 1; n <= 3; n++) {
+      await here.settle()
+      expect(calls.given).toHaveLength(n)
+      calls.end()
+    }
+    await here.bus.publish('a.b', 4)
+    expect(calls.given).toEqual([1, 2, 3, 4])
+  })
+
+  it('`buffer: 0`: a loss is reported again once there was room', async () => {
+    const { here, calls } = withCalls({ concurrency: 1, buffer: 0, overflow: 'drop-newest' })
+    publish(here, 3)
+    await here.settle()
+    expect(here.codes).toEqual(['buffer_overflow'])
+    calls.end()
+    await here.settle()
+    publish(here, 2)
+    await here.settle()
+    expect(here.codes).toEqual(['buffer_overflow', 'buffer_overflow'])
   })
 
   it('`block`: `publish` resolves when the buffer has room for its event, in order', async () => {

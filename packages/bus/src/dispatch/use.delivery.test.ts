@@ -97,6 +97,41 @@ describe('`bus.use`', () => {
     expect(heard).toEqual(['one', 'late', 'three'])
   })
 
+  it('the `signal` of a publish ends the waiting for a middleware, too', async () => {
+    const { bus } = new VirtualBus()
+    bus.use({ publish: () => new Promise(() => {}) })
+    const controller = new AbortController()
+    const { signal } = controller
+    const one = bus.publish('a.b', 1, { signal })
+    const several = bus.publishBatch([{ type: 'a.b', data: 1 }], { signal })
+    controller.abort()
+    await expect(one).rejects.toMatchObject({ code: 'aborted' })
+    await expect(several).rejects.toMatchObject({ code: 'aborted' })
+  })
+
+  it('with `batch`, what a middleware passes on after the subscription ended is not handled', async () => {
+    const here = new VirtualBus()
+    const handled: unknown[] = []
+    let pass = (): void => {}
+    here.bus.use({
+      handle: async (_, next) => {
+        await new Promise<void>((resolve) => (pass = resolve))
+        return next()
+      },
+    })
+    const batch = { size: 10, ms: 5 }
+    const off = here.bus.subscribe('a.b', (events) => void handled.push(events), { batch })
+    const outcome = here.bus.publish('a.b', 1, { until: 'handled' })
+    await here.settle()
+    off()
+    pass()
+    await here.settle()
+    expect(here.platform.timers).toBe(0)
+    await here.pass(10)
+    await outcome
+    expect(handled).toEqual([])
+  })
+
   it('what calls `next` at once keeps the order of calls', async () => {
     const { bus } = new VirtualBus()
     const heard: unknown[] = []

@@ -26,16 +26,16 @@ export function dedupe(options: DedupeOptions<BusEvent>): (tools: MiddlewareTool
   return ({ now }) => {
     const seen = new Map<number, Memory>()
     return {
-      handle(event, next, { subscription, signal }) {
+      handle(event, next, { subscription, signal, ended }) {
         const key = options.key(event)
         if (key === undefined) return next()
         let memory = seen.get(subscription)
         if (!memory) {
           memory = new Memory(options, now)
           seen.set(subscription, memory)
-          signal.addEventListener('abort', () => seen.delete(subscription), { once: true })
+          ended.addEventListener('abort', () => seen.delete(subscription), { once: true })
         }
-        return memory.once(key, next)
+        return memory.once(key, next, signal === ended ? undefined : signal)
       },
     }
   }
@@ -76,7 +76,8 @@ class Memory {
     this.#now = now
   }
 
-  once(key: string, run: () => unknown): unknown {
+  /** @param signal of `run`, where it has one: what is given up is forgotten as what failed is */
+  once(key: string, run: () => unknown, signal?: AbortSignal): unknown {
     const known = this.#known.get(key)
     if (known && this.#now() - known.at <= this.#ms) return known.result
     this.#known.delete(key)
@@ -87,9 +88,13 @@ class Memory {
       if (this.#known.size <= this.#keys) break
       this.#known.delete(oldest)
     }
-    Promise.resolve(result).catch(() => {
+    const forget = (): void => {
       if (this.#known.get(key) === entry) this.#known.delete(key)
-    })
+    }
+    signal?.addEventListener('abort', forget, { once: true })
+    Promise.resolve(result)
+      .catch(forget)
+      .finally(() => signal?.removeEventListener('abort', forget))
     return result
   }
 }

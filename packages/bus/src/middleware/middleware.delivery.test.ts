@@ -84,6 +84,23 @@ describe('`dedupe`', () => {
     expect(calls).toBe(3)
   })
 
+  it('a call that took too long is made again, and forgets no other key', async () => {
+    const here = new VirtualBus()
+    const calls = new Calls()
+    here.bus.use(dedupe({ key: ({ data }) => String(data) }))
+    const retry = { attempts: 2, backoff: 0 }
+    here.bus.subscribe('a.b', calls.handler, { timeout: 100, retry })
+    await here.bus.publish('a.b', 1)
+    await here.bus.publish('a.b', 2)
+    calls.open[1]?.end()
+    await here.pass(101)
+    expect(calls.given).toEqual([1, 2, 1])
+    await here.pass(101)
+    await here.bus.publish('a.b', 1)
+    await here.bus.publish('a.b', 2)
+    expect(calls.given).toEqual([1, 2, 1, 1])
+  })
+
   it('a key is remembered for `ms` milliseconds, and the newest `keys` of them', async () => {
     const here = new VirtualBus()
     const heard: unknown[] = []
@@ -108,6 +125,22 @@ describe('`dedupe`', () => {
     await here.pass(501)
     await here.bus.publish('a.b', 4, { stream: 's' })
     expect(heard).toEqual([1, 3, 4])
+  })
+
+  it('`dedupePublish`: of a `publishBatch` with a key twice, one event is published for both', async () => {
+    const here = new VirtualBus()
+    const heard: unknown[] = []
+    here.bus.use(logging(() => {}))
+    here.bus.use(dedupePublish({ key: ({ stream }) => stream }))
+    here.bus.subscribe('a.b', ({ data }) => void heard.push(data))
+    const entry = (data: number, stream: string) => ({ type: 'a.b', data, stream })
+    let events: unknown[] = []
+    void here.bus
+      .publishBatch([entry(1, 's'), entry(2, 's'), entry(3, 't')])
+      .then((published) => (events = published.map(({ data }) => data)))
+    await here.settle()
+    expect(events).toEqual([1, 1, 3])
+    expect(heard).toEqual([1, 3])
   })
 })
 
@@ -239,6 +272,26 @@ describe('`openTelemetry`', () => {
     expect(named('process a.b').map(({ attributes }) => attributes['crosstown.attempt'])).toEqual([
       1, 2,
     ])
+  })
+
+  it('the span of a call that took too long ends with it, as an error', async () => {
+    trace(new AsyncLocalStorageContextManager())
+    const here = new VirtualBus()
+    const calls = new Calls()
+    here.bus.use(openTelemetry(api))
+    const off = here.bus.subscribe('a.b', calls.handler, { timeout: 50 })
+    await here.bus.publish('a.b')
+    await here.pass(51)
+    const ends = () => named('process a.b').map(({ status }) => status.code)
+    expect(ends()).toEqual([api.SpanStatusCode.ERROR])
+    calls.end()
+    await here.settle()
+    expect(ends()).toHaveLength(1)
+    await here.bus.publish('a.b')
+    off()
+    calls.end()
+    await here.settle()
+    expect(ends()[1]).toBe(api.SpanStatusCode.UNSET)
   })
 
   it('without an SDK nothing is changed: the event keeps the `traceparent` it was given', async () => {

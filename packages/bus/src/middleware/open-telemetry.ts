@@ -1,4 +1,5 @@
-import type { Middleware } from '../types.ts'
+import { shown } from '../errors.ts'
+import type { Middleware, MiddlewareContext } from '../types.ts'
 
 interface SpanLike {
   spanContext(): { readonly traceId: string; readonly spanId: string; readonly traceFlags: number }
@@ -59,6 +60,7 @@ export function openTelemetry<Context, Span extends SpanLike>(
     parent: Context,
     more: Record<string, string | number>,
     run: (span: Span) => T,
+    call?: Pick<MiddlewareContext, 'signal' | 'ended'>,
   ): Promise<Awaited<T>> {
     const attributes = {
       'messaging.system': 'crosstown',
@@ -68,15 +70,30 @@ export function openTelemetry<Context, Span extends SpanLike>(
       ...more,
     }
     const span = tracer.startSpan(`${name} ${type}`, { kind, attributes }, parent)
-    try {
-      return await context.with(trace.setSpan(parent, span), () => run(span))
-    } catch (error) {
-      const told = error instanceof Error ? error : String(error)
-      span.recordException(told)
-      span.setStatus({ code: FAILED, message: typeof told === 'string' ? told : told.message })
-      throw error
-    } finally {
+    let ended = false
+    const end = (failure?: { readonly reason: unknown }): void => {
+      if (ended) return
+      ended = true
+      call?.signal.removeEventListener('abort', gaveUp)
+      if (failure) {
+        const told = failure.reason instanceof Error ? failure.reason : shown(failure.reason)
+        span.recordException(told)
+        span.setStatus({ code: FAILED, message: typeof told === 'string' ? told : told.message })
+      }
       span.end()
+    }
+    // A call that took too long is given up, and may never end; when its subscription ends, it goes on.
+    const gaveUp = (): void => {
+      if (!call?.ended.aborted) end({ reason: call?.signal.reason })
+    }
+    call?.signal.addEventListener('abort', gaveUp)
+    try {
+      const result = await context.with(trace.setSpan(parent, span), () => run(span))
+      end()
+      return result
+    } catch (reason) {
+      end({ reason })
+      throw reason
     }
   }
 
@@ -102,14 +119,16 @@ export function openTelemetry<Context, Span extends SpanLike>(
         return event
       })
     },
-    handle(event, next, { attempt }) {
+    handle(event, next, { attempt, signal, ended }) {
       const { type, id, correlationId, traceparent } = event
       const more = {
         'messaging.message.id': id,
         'messaging.message.conversation_id': correlationId,
         'crosstown.attempt': attempt,
       }
-      return within('process', type, CONSUMER, parentOf(traceparent, 'named'), more, () => next())
+      const parent = parentOf(traceparent, 'named')
+      const own = signal === ended ? undefined : { signal, ended }
+      return within('process', type, CONSUMER, parent, more, () => next(), own)
     },
   }
 }

@@ -64,6 +64,17 @@ const WAYS: { readonly [way: string]: () => Promise<string> } = {
     )
     return written(town, id)
   },
+  async homonyms() {
+    const { town, cart, orders } = await tabs()
+    orders.subscribe('**', ({ type }) => {
+      throw new Error(`not '${type}'\n</script>\u2028`)
+    })
+    await town.pass()
+    const ids: string[] = []
+    for (const type of ['browser', 'tab1', 'worker'])
+      ids.push(await town.publish(cart, type, JSON.parse('{ "__proto__": "`$" }')))
+    return written(town, ...ids)
+  },
   async scope() {
     const { town, cart, orders } = await tabs()
     orders.subscribe('draft.*', () => {})
@@ -121,6 +132,12 @@ const WAYS: { readonly [way: string]: () => Promise<string> } = {
     phone.subscribe('secret.*', () => {})
     await town.pass()
     return written(town, await town.publish(laptop, 'secret.thing', 1, { until: 'relayed' }))
+  },
+  async noRightHomonyms() {
+    const { town, phone, laptop } = await devices({ publish: ['**'], subscribe: ['fine.*'] })
+    phone.subscribe('auth', () => {})
+    await town.pass()
+    return written(town, await town.publish(laptop, 'auth', 1, { until: 'relayed' }))
   },
   async refused() {
     const { town, phone, laptop } = await devices({ publish: ['fine.*'], subscribe: ['**'] })

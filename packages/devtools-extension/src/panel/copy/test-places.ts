@@ -53,15 +53,18 @@ export function placesOf(
   return places
 }
 
-/** A variable for each type, in their order. */
-export function namesFor(types: readonly string[]): readonly string[] {
+/** A variable for each type, in their order, beside those of the contexts. */
+export function namesFor(types: readonly string[], places: Iterable<Place>): readonly string[] {
   const taken = new Set(RESERVED)
+  for (const { variable, device } of places)
+    for (const name of [variable, device, `${variable}Loop`]) taken.add(name)
   return types.map((type) => unique(identifier(type), taken))
 }
 
 /** What a test has by itself, and words that are no names. */
 const RESERVED = [
   ...['network', 'got', 'loop', 'test', 'expect', 'onError', 'createTestNetwork', 'simulatedRelay'],
+  ...['rights', 'auth'],
   ...[
     'break',
     'case',

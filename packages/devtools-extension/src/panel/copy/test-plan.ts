@@ -61,7 +61,10 @@ export function testPlan(session: Session, chosen: readonly EventRow[]): TestPla
     all,
     failed.map(({ peer }) => peer),
   )
-  const variables = namesFor(all.map(({ event }) => event.type))
+  const variables = namesFor(
+    all.map(({ event }) => event.type),
+    places.values(),
+  )
   const events = new Map<string, PlannedEvent>()
   for (const [index, row] of all.entries()) {
     const cause = events.get(row.event.causationId ?? '')
