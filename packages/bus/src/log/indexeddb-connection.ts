@@ -274,7 +274,7 @@ export class Connection {
       )
     }
     // The browser ends all transactions of a connection that it closes, and says so after that.
-    if (error === null || nameOf(error) === 'AbortError') {
+    if (error === null || nameOf(error) === 'AbortError' || saysClosing(error)) {
       return this.#lose('log_lost', 'the connection to the log was lost', error)
     }
     return new BusError('log_failed', `the database could not do it: ${nameOf(error)}`, {
@@ -317,6 +317,18 @@ function aborted(transaction: { abort(): void }): boolean {
   } catch {
     return false
   }
+}
+
+/**
+ * "Connection is closing because of …" in Chromium where site data is deleted, "Connection to Indexed
+ * Database server lost …" in Safari: no code tells it from other unknown errors.
+ */
+function saysClosing(error: unknown): boolean {
+  return (
+    error instanceof DOMException &&
+    error.name === 'UnknownError' &&
+    error.message.startsWith('Connection ')
+  )
 }
 
 function nameOf(error: unknown): string {
