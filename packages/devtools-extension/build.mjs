@@ -18,6 +18,9 @@ import { zipSync } from 'fflate'
 import { build } from 'vite'
 import { manifest } from './src/extension/manifest.ts'
 
+// What is made is what people install, whoever runs this: tests have another NODE_ENV.
+process.env.NODE_ENV = 'production'
+
 const here = dirname(fileURLToPath(import.meta.url))
 const source = join(here, 'src')
 const dist = mkdtempSync(join(tmpdir(), 'crosstown-devtools-build-'))
