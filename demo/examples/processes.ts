@@ -1,6 +1,7 @@
 /** Programs in processes of their own, for the tests of the examples. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 
@@ -82,6 +83,29 @@ export async function relay(
   const program = node(cli, 'serve', '--port', '0', '--store', store)
   const [, http = ''] = await program.line(/listening on (http:\S+)/)
   return { program, http, url: http.replace('http:', 'ws:') }
+}
+
+/** A Redis on a free port; `at` is where one was before. */
+export async function redis(at?: number): Promise<{ url: string; port: number; program: Program }> {
+  const command = process.env['CROSSTOWN_REDIS'] ?? 'redis-server'
+  const port = at ?? (await freePort())
+  const program = start(command, [
+    ...['--bind', '127.0.0.1', '--port', String(port)],
+    // Nothing of a test is worth a file.
+    ...['--save', '', '--appendonly', 'no'],
+  ])
+  await program.line(/Ready to accept connections/)
+  return { program, port, url: `redis://127.0.0.1:${port}` }
+}
+
+/** Redis takes no port 0. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
 }
 
 /** Ends what a test left running. */
