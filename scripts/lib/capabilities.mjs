@@ -12,6 +12,7 @@ export const capabilities = {
   deno: { variable: 'CROSSTOWN_DENO', find: findDeno },
   bun: { variable: 'CROSSTOWN_BUN', find: findBun },
   firefox: { variable: 'CROSSTOWN_FIREFOX', find: findFirefox },
+  redis: { variable: 'CROSSTOWN_REDIS', find: findRedis },
 }
 
 /** Finds the named capabilities; returns the variables to set and why others are missing. */
@@ -116,4 +117,17 @@ async function findFirefox(given) {
   if (given) return { missing: `CROSSTOWN_FIREFOX=${given} does not start` }
   const installed = await withApt(['firefox-esr'], onSystem)
   return installed ? { value: installed } : { missing: 'no Firefox that starts here' }
+}
+
+/** The server, which tests start on ports of their own: one that runs here already is left alone. */
+async function findRedis(given) {
+  const onSystem = () => which('redis-server')
+  for (const path of [given, onSystem()]) {
+    if (path && (await answers(path))) return { value: path }
+  }
+  if (given) return { missing: `CROSSTOWN_REDIS=${given} does not start` }
+  const installed = await withApt(['redis-server'], onSystem)
+  return installed
+    ? { value: installed }
+    : { missing: 'no redis-server that starts here, and none could be installed' }
 }
