@@ -20,7 +20,7 @@ import {
   recordOf,
   rowOf,
   type TrimmedRange,
-} from './postgres-rows.ts'
+} from './record-rows.ts'
 import { FORMAT, SETUP_LOCK, tablesIn } from './postgres-tables.ts'
 import {
   type Append,

@@ -2,6 +2,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chownSync, mkdtempSync, rmSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -22,6 +23,11 @@ export interface EngineServer {
 export const startPostgres: (() => Promise<EngineServer>) | undefined = starter(
   'CROSSTOWN_POSTGRES',
   postgres,
+)
+
+export const startRedis: (() => Promise<EngineServer>) | undefined = starter(
+  'CROSSTOWN_REDIS',
+  redis,
 )
 
 const run = promisify(execFile)
@@ -50,6 +56,36 @@ async function postgres(command: string): Promise<EngineServer> {
     start: () => spawn(command, args, { ...as, stdio: ['ignore', 'pipe', 'pipe'] }),
     isReady: (output) => output.includes('ready to accept connections'),
   })
+}
+
+/** Redis synced at every write. It takes no port of the system's choice, so that one is looked for. */
+async function redis(command: string): Promise<EngineServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'crosstown-redis-'))
+  for (let tries = 0; ; tries++) {
+    const port = await freePort()
+    const flags = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '']
+    const synced = ['--appendonly', 'yes', '--appendfsync', 'always']
+    try {
+      return await serve({
+        folder,
+        url: `redis://127.0.0.1:${port}`,
+        start: () => spawn(command, [...flags, ...synced], { stdio: ['ignore', 'pipe', 'pipe'] }),
+        isReady: (output) => output.includes('Ready to accept connections'),
+      })
+    } catch (error) {
+      // Somebody else may have had that port first.
+      if (tries === 5) throw error
+    }
+  }
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1')
+  await once(probe, 'listening')
+  const { port } = probe.address() as AddressInfo
+  probe.close()
+  await once(probe, 'close')
+  return port
 }
 
 interface Served {
@@ -84,12 +120,7 @@ async function serve({ folder, url, start, isReady }: Served): Promise<EngineSer
     ending.kill('SIGKILL')
     await ended
   }
-  try {
-    await begin()
-  } catch (error) {
-    rmSync(folder, { recursive: true, force: true })
-    throw error
-  }
+  await begin()
   return {
     url,
     kill: end,

@@ -1,8 +1,8 @@
-/** Records as rows of PostgreSQL, whose texts cannot hold U+0000. */
+/** Records as rows of stores on other machines, and what goes from them to another table when they are trimmed. */
 import { type Earlier, type EventHeader, idPairs, type Refusal } from '@crosstown/bus/protocol'
 import type { IdRange, RoomRecord } from '../record.ts'
 
-/** A row of `records`, without the number of its room. */
+/** A record whose parts are texts and numbers; no text has U+0000, which PostgreSQL's cannot hold. */
 export interface RecordRow {
   readonly place: number
   readonly count: number
@@ -66,7 +66,7 @@ export function recordOf(row: RecordRow): RoomRecord {
   }
 }
 
-/** A row of `ids` for each publisher in the record. */
+/** The highest counter of each publisher in the record. */
 export function pairsOf({ headers, place }: RoomRecord): {
   readonly prefix: string
   readonly counter: number
@@ -75,7 +75,7 @@ export function pairsOf({ headers, place }: RoomRecord): {
   return idPairs(headers).map(([prefix, counter]) => ({ prefix, counter, place }))
 }
 
-/** A range of `trimmed_ids`, and the place of the record that brought it there. */
+/** Ids that were trimmed away, and the place of the record that had the newest of them. */
 export interface TrimmedRange extends IdRange {
   readonly place: number
 }
