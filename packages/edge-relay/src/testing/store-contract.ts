@@ -3,6 +3,7 @@ import type { Mark, RoomHead, RoomRecord } from '../record.ts'
 import {
   type Append,
   DELETED_EPOCHS,
+  DELETED_LOGS,
   type Store,
   TRIMMED_MARKS,
   TRIMMED_RANGES,
@@ -459,6 +460,18 @@ export function storeContract(
       }
       expect(await store.wasDeleted('r', 'e1')).toBe(false)
       expect(await store.wasDeleted('r', 'e2')).toBe(true)
+    })
+
+    it('forgets that a room was deleted when many others were since', async (store) => {
+      const names = Array.from({ length: DELETED_LOGS + 1 }, (_, n) => `r${n}`)
+      for (let n = 0; n < names.length; n += 500) {
+        const some = names.slice(n, n + 500)
+        await Promise.all(some.map((name) => store.append(name, appendOf(EMPTY, [], []))))
+        await Promise.all(some.map((name) => store.delete(name)))
+      }
+      expect(await store.wasDeleted('r0', 'e')).toBe(false)
+      expect(await store.wasDeleted('r1', 'e')).toBe(true)
+      expect(await store.wasDeleted(`r${DELETED_LOGS}`, 'e')).toBe(true)
     })
 
     it('lists its rooms in order, in pages', async (store) => {
