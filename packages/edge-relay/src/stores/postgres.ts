@@ -13,6 +13,7 @@ import {
   rangesIn,
 } from '../record.ts'
 import { STREAM_KEY } from '../revisions.ts'
+import { FORMAT, SETUP_LOCK, tablesIn } from './postgres-tables.ts'
 import {
   joinedRanges,
   pairsOf,
@@ -21,10 +22,10 @@ import {
   rowOf,
   type TrimmedRange,
 } from './record-rows.ts'
-import { FORMAT, SETUP_LOCK, tablesIn } from './postgres-tables.ts'
 import {
   type Append,
   DELETED_EPOCHS,
+  DELETED_LOGS,
   DEVICE_KEY,
   FIND_CANDIDATES,
   type Found,
@@ -337,6 +338,8 @@ class PostgresStore implements Store {
           ON CONFLICT DO NOTHING`
         await tx`DELETE FROM deleted WHERE name = ${room} AND number NOT IN (
           SELECT number FROM deleted WHERE name = ${room} ORDER BY number DESC LIMIT ${DELETED_EPOCHS})`
+        await tx`DELETE FROM deleted
+          WHERE number <= (SELECT max(number) FROM deleted) - ${DELETED_LOGS}`
         return true
       }),
     ) as Promise<boolean>

@@ -15,6 +15,6 @@ describe.skipIf(!startRedis)('redisStore', () => {
   storeContract({ describe, it, expect }, 'redisStore', async () => {
     const prefix = `s${++prefixes}`
     const open = () => redisStore(server.url, { prefix })
-    return { store: await open(), reopen: open }
+    return { store: await open(), reopen: open, deletesAtOnce: true }
   })
 })

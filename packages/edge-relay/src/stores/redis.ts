@@ -128,8 +128,9 @@ function script(SCRIPT: string) {
   return defineScript({
     SCRIPT,
     NUMBER_OF_KEYS: 0,
-    parseCommand(parser, ...args: string[]) {
-      parser.push(...args)
+    parseCommand(parser, args: readonly string[]) {
+      // One by one: a step of trimming has more of them than a call can take.
+      for (const arg of args) parser.push(arg)
     },
     transformReply: undefined as unknown as () => number,
   })
@@ -206,7 +207,7 @@ class RedisStore implements Store {
       args.push(pairs.join('\n'))
     }
     for (const [key, value] of [...puts, ...streams]) args.push(key, value)
-    return this.#tried('append', async (client) => (await client.put(...args)) === 1)
+    return this.#tried('append', async (client) => (await client.put(args)) === 1)
   }
 
   read(room: string, after: number, limit: ReadLimit): Promise<readonly RoomRecord[]> {
@@ -227,13 +228,13 @@ class RedisStore implements Store {
         client.xRevRange(log, `${after}-0`, '-', { COUNT: 1 }),
         client.xRange(log, `${after + 1}-0`, '+', { COUNT: count }),
       ])
-      const covering = before.map(recordIn).filter((record) => lastPlace(record) > after)
+      const covering = (before ?? []).map(recordIn).filter((record) => lastPlace(record) > after)
       if (!covering.every(fits)) return found
-      for (let page = first; page.length > 0; ) {
+      for (let page = first ?? []; page.length > 0; ) {
         const records = page.map(recordIn)
         if (!records.every(fits)) return found
         const end = lastPlace(records.at(-1) as RoomRecord)
-        page = await client.xRange(log, `${end + 1}-0`, '+', { COUNT: PAGE })
+        page = (await client.xRange(log, `${end + 1}-0`, '+', { COUNT: PAGE })) ?? []
       }
       return found
     })
@@ -267,7 +268,8 @@ class RedisStore implements Store {
       })
       for (const member of members) {
         const place = Number(member.slice(member.lastIndexOf('\0') + 1))
-        const [entry] = await client.xRange(this.#key('log', room), `${place}-0`, `${place}-0`)
+        const [entry] =
+          (await client.xRange(this.#key('log', room), `${place}-0`, `${place}-0`)) ?? []
         if (!entry) continue
         const record = recordIn(entry)
         const index = record.headers.findIndex((header) => header.id === id)
@@ -340,12 +342,12 @@ class RedisStore implements Store {
         ...ranges.flatMap(({ prefix, first, place }) => [prefix, first, place]),
       ].map(String)
       // Where another relay was first there may be more to do.
-      return (await client.cut(...args)) === 0 || over
+      return (await client.cut(args)) === 0 || over
     })
   }
 
   delete(room: string): Promise<boolean> {
-    return this.#tried('delete', async (client) => (await client.drop(this.#prefix, room)) === 1)
+    return this.#tried('delete', async (client) => (await client.drop([this.#prefix, room])) === 1)
   }
 
   wasDeleted(room: string, epoch: string): Promise<boolean> {
@@ -397,7 +399,7 @@ class RedisStore implements Store {
     let events = 0
     let bytes = 0
     for (let from = '-'; ; ) {
-      const page = await client.xRange(this.#key('log', room), from, '+', { COUNT: PAGE })
+      const page = (await client.xRange(this.#key('log', room), from, '+', { COUNT: PAGE })) ?? []
       for (const record of page.map(recordIn)) {
         const over =
           Number(found.events) - events > keep.events ||
