@@ -86,6 +86,11 @@ export function tablesIn(schema: string): string {
     epoch text NOT NULL,
     UNIQUE (name, epoch)
   );
+  CREATE UNLOGGED TABLE IF NOT EXISTS ${schema}.signals (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at timestamptz NOT NULL DEFAULT now(),
+    text text NOT NULL
+  );
   CREATE OR REPLACE VIEW ${schema}.events AS
     SELECT rooms.name AS room,
            records.place + line.number - 1 AS place,

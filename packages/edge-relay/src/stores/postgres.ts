@@ -2,6 +2,7 @@
  * Rooms in PostgreSQL, for any number of relays. An append is one statement, which moves the head of
  * its room where that is the expected one and else writes nothing.
  */
+import { randomUUID } from 'node:crypto'
 import { BusError, type Durability, isBusError, parseId } from '@crosstown/bus/protocol'
 import postgres, { type Sql } from 'postgres'
 import {
@@ -53,6 +54,7 @@ export interface PostgresOptions {
 
 const CONNECT_TIMEOUT_S = 10
 const CLOSE_TIMEOUT_S = 5
+const NOTIFIED_BYTES = 7_900
 /** Rows of one step of trimming at most, whatever the step is. */
 const TRIM_ROWS = 20_000
 /** The tables that have rows of a room, and what names one of these rows. */
@@ -92,7 +94,7 @@ export async function postgresStore(url: string, options: PostgresOptions = {}):
     const [row] = await sql<{ fsync: string; commit: string }[]>`
       SELECT current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS commit`
     const durable = row?.fsync === 'on' && row.commit !== 'off'
-    return new PostgresStore(sql, durable ? 'disk' : 'memory')
+    return new PostgresStore(sql, schema, durable ? 'disk' : 'memory')
   } catch (error) {
     await sql.end({ timeout: 0 })
     if (isBusError(error)) throw error
@@ -149,11 +151,15 @@ class PostgresStore implements Store {
   readonly engine = 'postgres'
   readonly durability: Durability
   readonly #sql: Sql<Numbers>
+  /** Also the channel on which its users notify each other. */
+  readonly #schema: string
+  readonly #node: string = randomUUID()
   readonly #running = new Set<Promise<unknown>>()
   #closing: Promise<void> | undefined
 
-  constructor(sql: Sql<Numbers>, durability: Durability) {
+  constructor(sql: Sql<Numbers>, schema: string, durability: Durability) {
     this.#sql = sql
+    this.#schema = schema
     this.durability = durability
   }
 
@@ -329,20 +335,24 @@ class PostgresStore implements Store {
 
   /** Only its name goes at once: without it there is no way to the rest, which `purge` removes. */
   delete(room: string): Promise<boolean> {
-    return this.#tried('delete', (sql) =>
-      sql.begin(async (tx) => {
-        const [row] = await tx<{ epoch: string }[]>`
-          UPDATE rooms SET name = NULL WHERE name = ${room} RETURNING epoch`
-        if (!row) return false
-        await tx`INSERT INTO deleted (name, epoch) VALUES (${room}, ${row.epoch})
-          ON CONFLICT DO NOTHING`
-        await tx`DELETE FROM deleted WHERE name = ${room} AND number NOT IN (
-          SELECT number FROM deleted WHERE name = ${room} ORDER BY number DESC LIMIT ${DELETED_EPOCHS})`
-        await tx`DELETE FROM deleted
-          WHERE number <= (SELECT max(number) FROM deleted) - ${DELETED_LOGS}`
-        return true
-      }),
-    ) as Promise<boolean>
+    return this.#tried('delete', async (sql) => {
+      // What it deletes from is the table as it was before: without the one that is noted now.
+      const gone = await sql`
+        WITH gone AS (
+          UPDATE rooms SET name = NULL WHERE name = ${room} RETURNING epoch
+        ), noted AS (
+          INSERT INTO deleted (name, epoch) SELECT ${room}, epoch FROM gone
+          ON CONFLICT DO NOTHING RETURNING number
+        ), forgotten AS (
+          DELETE FROM deleted USING noted WHERE name = ${room} AND deleted.number NOT IN (
+            SELECT number FROM deleted WHERE name = ${room}
+            ORDER BY number DESC LIMIT ${DELETED_EPOCHS - 1})
+        ), oldest AS (
+          DELETE FROM deleted USING noted WHERE deleted.number <= noted.number - ${DELETED_LOGS}
+        )
+        SELECT epoch FROM gone`
+      return gone.length > 0
+    })
   }
 
   wasDeleted(room: string, epoch: string): Promise<boolean> {
@@ -374,8 +384,47 @@ class PostgresStore implements Store {
     })
   }
 
-  signal(): void {
-    // The relays on one database hear of each other by its rooms only.
+  /** A notification holds less than 8,000 bytes: what is longer is put into a table for a minute. */
+  signal(room: string, text: string): void {
+    if (this.#closing) return
+    const said = [this.#node, room, text].join('\n')
+    void this.#tried('notify', (sql) =>
+      Buffer.byteLength(said) <= NOTIFIED_BYTES
+        ? sql`SELECT pg_notify(${this.#schema}, ${said})`
+        : sql`WITH old AS (
+            DELETE FROM signals WHERE at < now() - interval '1 minute'
+          ), put AS (
+            INSERT INTO signals (text) VALUES (${text}) RETURNING id
+          )
+          SELECT pg_notify(${this.#schema}, ${`${this.#node}\n${room}\n`} || '#' || id) FROM put`,
+    ).catch(() => {
+      // Whoever did not hear it reads the room when it is asked for it.
+    })
+  }
+
+  listen(heard: (room: string | undefined, text: string) => void): void {
+    const take = async (said: string): Promise<void> => {
+      const [node = '', room = '', ...rest] = said.split('\n')
+      if (node === this.#node) return
+      const text = rest.join('\n')
+      if (!text.startsWith('#')) return heard(room, text)
+      const id = text.slice(1)
+      const rows = await this.#tried(
+        'read',
+        (sql) => sql<{ text: string }[]>`SELECT text FROM signals WHERE id = ${id}`,
+      )
+      for (const row of rows) heard(room, row.text)
+    }
+    const failed = (): void => {
+      // The driver listens again as soon as it is connected, and then says so.
+    }
+    this.#sql
+      .listen(
+        this.#schema,
+        (said) => void take(said).catch(failed),
+        () => heard(undefined, ''),
+      )
+      .catch(failed)
   }
 
   close(): Promise<void> {

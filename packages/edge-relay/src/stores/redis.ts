@@ -2,6 +2,7 @@
  * Rooms in Redis, for any number of relays: the records of a room are a Redis Stream, and an append is
  * one script.
  */
+import { randomUUID } from 'node:crypto'
 import { BusError, type Durability, isBusError, parseId } from '@crosstown/bus/protocol'
 import { createClient, defineScript } from 'redis'
 import {
@@ -150,6 +151,8 @@ class RedisStore implements Store {
   readonly durability: Durability
   readonly #client: Client
   readonly #prefix: string
+  readonly #node: string = randomUUID()
+  #listener: Client | undefined
   readonly #running = new Set<Promise<unknown>>()
   #closing: Promise<void> | undefined
 
@@ -376,13 +379,38 @@ class RedisStore implements Store {
     )
   }
 
-  signal(): void {
-    // The relays on one Redis hear of each other by its rooms only.
+  signal(room: string, text: string): void {
+    if (this.#closing) return
+    const said = [this.#node, room, text].join('\n')
+    void this.#tried('publish', (client) => client.publish(`${this.#prefix}signals`, said)).catch(
+      () => {
+        // Whoever did not hear it reads the room when it is asked for it.
+      },
+    )
+  }
+
+  listen(heard: (room: string | undefined, text: string) => void): void {
+    const listener = this.#client.duplicate()
+    this.#listener = listener
+    listener.on('error', () => {})
+    listener.on('ready', () => heard(undefined, ''))
+    const take = (said: string): void => {
+      const [node = '', room = '', ...rest] = said.split('\n')
+      if (node !== this.#node) heard(room, rest.join('\n'))
+    }
+    void listener
+      .connect()
+      .then(() => listener.subscribe(`${this.#prefix}signals`, take))
+      .then(() => heard(undefined, ''))
+      .catch(() => {
+        // It was closed, or the server went right now: what it would have heard is read.
+      })
   }
 
   close(): Promise<void> {
     this.#closing ??= Promise.allSettled(this.#running).then(() => {
       this.#client.destroy()
+      if (this.#listener?.isOpen) this.#listener.destroy()
     })
     return this.#closing
   }
