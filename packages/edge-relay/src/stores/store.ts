@@ -166,6 +166,12 @@ export interface Store {
    */
   signal(room: string, text: string): void
 
+  /**
+   * From now on `heard` is given what other processes signalled; absent where no other can be. Once
+   * what it hears through was away, it may have missed something: it says so of every room (`undefined`).
+   */
+  listen?(heard: (room: string | undefined, text: string) => void): void
+
   /** Ends writing what was appended, then lets go of everything. */
   close(): Promise<void>
 }
