@@ -124,7 +124,7 @@ export class PeerBook {
   take(peer: KnownPeer, record: InspectRecord, now: number): void {
     // A hello has the state of its time; records of before it are history.
     const current = record.at >= peer.hello.now[1]
-    const ms = this.#skew.msOf(peer.index, record.at)
+    const ms = () => this.#skew.msOf(peer.index, record.at)
     if (peer.wrote(record.at)) this.version++
     switch (record.is) {
       case 'published':
@@ -154,13 +154,13 @@ export class PeerBook {
         return
       case 'status':
         peer.told.relay = record.status.relay
-        peer.pause('relay', isApart(record.status), ms)
+        peer.pause('relay', isApart(record.status), ms())
         if (current) peer.status = record.status
         peer.changed()
         return
       case 'life':
-        if (record.state === 'frozen') peer.pause('frozen', true, ms)
-        else if (record.state === 'resumed') peer.pause('frozen', false, ms)
+        if (record.state === 'frozen') peer.pause('frozen', true, ms())
+        else if (record.state === 'resumed') peer.pause('frozen', false, ms())
         return
       case 'leader':
         peer.told.leads = record.lead.self
