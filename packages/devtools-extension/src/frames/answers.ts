@@ -1,5 +1,6 @@
 /** Reads what peers answer. */
 import type { Answers, Ask, Tree } from '@crosstown/bus/inspect'
+import { consuming, deadLetters, settled } from './consuming.ts'
 import { headerText, readEvent, readEvents, readIds } from './events.ts'
 import {
   fail,
@@ -136,6 +137,10 @@ const readers: { readonly [What in Ask['what']]: Reader<unknown> } = {
     const given = fields(value)['fault']
     return { fault: given === null || given === undefined ? null : under('fault', fault, given) }
   },
+  consumers: consuming,
+  dead: deadLetters,
+  redrive: settled,
+  discard: settled,
 }
 
 /** What a peer answered to a question. @throws {Fault} */

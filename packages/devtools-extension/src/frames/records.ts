@@ -74,6 +74,7 @@ export const readSubscription: Reader<SubscriptionInfo> = shape(
   {
     where: (value: unknown): true => (value === true ? true : fail('must be true')),
     site: shownText(500),
+    concurrency: whole(1),
   },
 ) as Reader<SubscriptionInfo>
 
