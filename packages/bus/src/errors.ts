@@ -102,6 +102,7 @@ export type Stage =
   | 'log'
   | 'dispatch'
   | 'read'
+  | 'consume'
   | 'sync'
   | 'device'
   | 'links'

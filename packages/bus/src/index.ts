@@ -14,6 +14,7 @@
  */
 export { createBus } from './bus.ts'
 export { type CloudEvent, fromCloudEvent, toCloudEvent } from './codec/cloud-event.ts'
+export type { DeadLetter, DeadReason, Settle, SettleOptions } from './consume/types.ts'
 export {
   BUS_ERROR_CODES,
   BusError,

@@ -1,6 +1,7 @@
 /**
  * The public shapes, types only: event maps, patterns, and the bus itself.
  */
+import type { Settle } from './consume/types.ts'
 import type { BusError, BusErrorCode } from './errors.ts'
 import type { BusEvent, Metadata, Scope } from './event.ts'
 import type { GapReason } from './protocol/frames.ts'
@@ -252,8 +253,11 @@ export interface Projection<State> extends Observable<State>, Disposable {
   close(): void
 }
 
-/** What a handler gets beside the event. */
-export interface HandlerContext<Events extends object> {
+/**
+ * What a handler gets beside the event. A live handler gets an event once, whatever it says of it:
+ * `ack`, `nak`, `term` and `inProgress` do nothing there, so that one handler may be used for both.
+ */
+export interface HandlerContext<Events extends object> extends Settle {
   /** From where the event came: this context, another one of the device, or another device. */
   readonly origin: 'self' | 'device' | 'room'
   /** Aborted when the subscription ends or the bus closes. */
