@@ -549,7 +549,7 @@ describe('other frames', () => {
   it('ignores frames of names reserved for later', async () => {
     const { join } = setup()
     const one = await join('one')
-    one.sendRaw('{"frame":"lease"}')
+    one.sendRaw('{"frame":"reply"}')
     one.send({ frame: 'ping' })
     await one.next('heartbeat')
   })

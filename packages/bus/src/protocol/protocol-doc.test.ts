@@ -19,6 +19,8 @@ import {
   type ClientFrame,
   type EventRun,
   type Frame,
+  type GroupedFrame,
+  type GroupFrame,
   type HelloFrame,
   MAX_FRAME_BYTES,
   type OwnRun,
@@ -70,6 +72,7 @@ const FRAMES: {
     limits: 'required',
     durability: 'required',
     expiresInMs: 'optional',
+    groups: 'optional',
   },
   token: { token: 'required' },
   renewed: { expiresInMs: 'optional' },
@@ -92,6 +95,26 @@ const FRAMES: {
   cast: { events: 'required' },
   presence: { whole: 'optional', devices: 'required' },
   inspect: { text: 'required' },
+  group: { group: 'required', member: 'required', join: 'optional' },
+  grouped: {
+    group: 'required',
+    member: 'required',
+    options: 'optional',
+    lapsed: 'optional',
+    code: 'optional',
+    message: 'optional',
+    retryAfterMs: 'optional',
+  },
+  lease: { group: 'required', member: 'required', leases: 'required', events: 'required' },
+  settle: { group: 'required', member: 'required', number: 'required', settlements: 'required' },
+  settled: {
+    group: 'required',
+    member: 'required',
+    number: 'required',
+    lapsed: 'optional',
+    code: 'optional',
+    retryAfterMs: 'optional',
+  },
   credit: { bytes: 'required' },
   ping: {},
   heartbeat: { head: 'required' },
@@ -179,6 +202,25 @@ const LIMITS: Fields<WelcomeFrame['limits']> = {
   heartbeatMs: 'required',
   creditBytes: 'optional',
 }
+const JOIN: Fields<NonNullable<GroupFrame['join']>> = {
+  types: 'required',
+  from: 'optional',
+  credit: 'required',
+  holds: 'optional',
+  ackWait: 'optional',
+  backoff: 'optional',
+  maxDeliver: 'optional',
+  maxAckPending: 'optional',
+  orderBy: 'optional',
+}
+const IN_FORCE: Fields<NonNullable<GroupedFrame['options']>> = {
+  types: 'required',
+  ackWait: 'required',
+  backoff: 'optional',
+  maxDeliver: 'required',
+  maxAckPending: 'required',
+  orderBy: 'optional',
+}
 const OWN: Fields<OwnRun['own']> = {
   batch: 'required',
   indexes: 'required',
@@ -213,6 +255,8 @@ const HEADER: Fields<EventHeader> = {
 const NESTED: Readonly<Record<string, Readonly<Record<string, Table>>>> = {
   hello: { device: DEVICE, confirmed: BATCH_REF, outbox: OUTBOX },
   welcome: { rights: RIGHTS, taken: BATCH_REF, limits: LIMITS },
+  group: { join: JOIN },
+  grouped: { options: IN_FORCE },
 }
 
 const SENDERS: {
@@ -233,6 +277,11 @@ const SENDERS: {
   cast: 'both',
   presence: 'both',
   inspect: 'both',
+  group: 'device',
+  grouped: 'relay',
+  lease: 'relay',
+  settle: 'device',
+  settled: 'relay',
   credit: 'device',
   ping: 'device',
   heartbeat: 'relay',
