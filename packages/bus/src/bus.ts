@@ -7,6 +7,8 @@ import { Pipeline } from './batch/pipeline.ts'
 import { type Draft, Publisher } from './batch/publisher.ts'
 import { abortError, follow, rejectedTicket, settleHandled, type Ticket } from './batch/ticket.ts'
 import { decodeValue, encodeValue } from './codec/codec.ts'
+import { Groups } from './consume/groups.ts'
+import { subscribeGroup } from './consume/subscribe-group.ts'
 import { Device } from './device/device.ts'
 import { observed, part, statusOf, unsubscriber } from './device/status.ts'
 import { takeTurn } from './device/turn.ts'
@@ -34,6 +36,7 @@ import {
 import { type Platform, runtimePlatform } from './platform.ts'
 import { PresenceView } from './presence.ts'
 import { parsePatterns, typeMatcher } from './protocol/pattern.ts'
+import { checkOf, positionOf } from './protocol/position.ts'
 import { deviceName } from './protocol/presence.ts'
 import { eventById } from './read/by-id.ts'
 import { withExpected } from './read/expected.ts'
@@ -54,6 +57,7 @@ import { RelayedWaiters } from './sync/waiters.ts'
 import type {
   Bus,
   EventsOptions,
+  GroupOptions,
   ListenOptions,
   Middleware,
   ProjectOptions,
@@ -134,6 +138,15 @@ export function createBusOn(
   })
   const { prefix } = composer
   const presence = { prefix, source, platform, nameOf: deviceName, device: deviceName(name) }
+  const groups = new Groups({
+    platform,
+    prefix,
+    open: (incoming) => dispatcher.open(incoming),
+    admits: (header) => types?.admits(header) ?? true,
+    positionOf: (epoch, place, id) => positionOf(epoch, place, checkOf(id)),
+    say: (frame) => device.member(frame),
+    report,
+  })
   const waiters = new RelayedWaiters(() => platform.hold())
   const device: Device = new Device({
     name,
@@ -166,6 +179,7 @@ export function createBusOn(
     stages: {
       dispatcher,
       waiters,
+      members: groups,
       peers: (peerEvents) =>
         new Peers(composer.prefix, platform, relay !== undefined, peerEvents, taps),
       presence: (presenceEvents) => new PresenceView(presence, presenceEvents),
@@ -216,6 +230,16 @@ export function createBusOn(
     prefix: composer.prefix,
     report,
   })
+  const give =
+    (patterns: unknown, handler: AnyHandler, where?: (event: BusEvent) => boolean) => () =>
+      handlers.give(dispatcher, patterns, handler, where)
+  const sharing = {
+    groups,
+    hasRelay: relay !== undefined,
+    isName: isHeaderText,
+    onClose: subscriber.onClose,
+    open: () => device.opening(),
+  }
   const projector = new Projector({
     open: openLog,
     hasRelay: relay !== undefined,
@@ -412,8 +436,17 @@ export function createBusOn(
       const data = errorData(error, options)
       return (direct ? directly : publisher).publishSystem('$error', data, errorOptions(options))
     },
-    subscribe(patterns: string, handler: AnyHandler, options: SubscribeOptions<BusEvent> = {}) {
+    subscribe(
+      patterns: string,
+      handler: AnyHandler,
+      options: SubscribeOptions<BusEvent> | GroupOptions<BusEvent> = {},
+    ) {
       inspected.use()
+      if ('group' in options && options.group !== undefined) {
+        return unsubscriber(
+          subscribeGroup(options, give(patterns, handler, options.where), sharing),
+        )
+      }
       const { signal, from, where, ...handling } = options
       return unsubscriber(
         subscriber.subscribe(patterns, handler, { signal, from, where, handling }),
@@ -484,7 +517,10 @@ export function createBusOn(
       return found && dispatcher.open(found)
     },
     use: (middleware: Middleware) => unsubscriber(middlewares.use(middleware)),
-    stats: () => dispatcher.stats.snapshot(dispatcher.subscriptions, pipeline.waiting),
+    stats: () => ({
+      ...dispatcher.stats.snapshot(dispatcher.subscriptions, pipeline.waiting),
+      groups: groups.stats,
+    }),
     hasSubscribers: (type: string) => dispatcher.subscriptions.of(type).length > 0,
     flush,
     async clear() {

@@ -14,7 +14,15 @@
  */
 export { createBus } from './bus.ts'
 export { type CloudEvent, fromCloudEvent, toCloudEvent } from './codec/cloud-event.ts'
-export type { DeadLetter, DeadReason, Settle, SettleOptions } from './consume/types.ts'
+export type {
+  DeadLetter,
+  DeadReason,
+  GroupCounts,
+  GroupState,
+  GroupStats,
+  Settle,
+  SettleOptions,
+} from './consume/types.ts'
 export {
   BUS_ERROR_CODES,
   BusError,
@@ -63,6 +71,7 @@ export type {
   EventsOptions,
   ExpectedRevision,
   Gap,
+  GroupOptions,
   Handler,
   HandlerContext,
   HandlerOptions,
