@@ -145,6 +145,7 @@ export function createBusOn(
     admits: (header) => types?.admits(header) ?? true,
     positionOf: (epoch, place, id) => positionOf(epoch, place, checkOf(id)),
     say: (frame) => device.member(frame),
+    hasWay: () => device.hasWay,
     report,
   })
   const waiters = new RelayedWaiters(() => platform.hold())

@@ -96,18 +96,19 @@ export class GroupMember {
     else this.#settled(frame)
   }
 
-  /** Leaves at once: what it holds is for others. */
+  /** Leaves at once: what it holds is for others. What it has done it says again when it is back. */
   leave(reason: BusError): void {
     const { group, member, say } = this.#options
-    for (const settlement of this.#work.end(reason)) this.#unsaid.set(settlement[0], settlement)
-    const all = [...this.#unsaid.values()]
+    const left = this.#work.leave(reason)
+    this.#landed()
+    for (const [place, [, , outcome]] of this.#unsaid)
+      if (outcome === 'progress') this.#unsaid.delete(place)
+    const all = [...this.#unsaid.values(), ...left]
     if (this.#line) {
       for (let from = 0; from < all.length; from += MAX_SETTLEMENTS)
         this.#send(all.slice(from, from + MAX_SETTLEMENTS))
       say({ frame: 'group', group, member })
     }
-    this.#unsaid.clear()
-    this.#flight = undefined
     this.#line = undefined
     this.#state = 'away'
     this.#cancelWait()
@@ -122,21 +123,25 @@ export class GroupMember {
   /** Another room of the same name: what was leased in the last one is nobody's. */
   #startAnew(epoch: string): void {
     this.#epoch = epoch
+    this.#landed()
     this.#unsaid.clear()
-    this.#flight = undefined
     const what = 'the room is another one: its leases are no more'
-    this.#work.end(new BusError('unavailable', what, { stage: 'consume' }))
+    this.#work.forget(new BusError('unavailable', what, { stage: 'consume' }))
   }
 
   #join(): void {
     const { group, member, say } = this.#options
     this.#state = 'joining'
-    // What was under way may have come, or not.
-    for (const settlement of this.#flight?.settlements ?? []) this.#tellAgain(settlement)
-    this.#flight = undefined
+    this.#landed()
     const holds = this.#work.holds
     say({ frame: 'group', group, member, join: { ...this.#joinWith(), holds } })
     this.#wait(ANSWER_MS, () => this.#join())
+  }
+
+  /** What was under way may have come, or not. */
+  #landed(): void {
+    for (const settlement of this.#flight?.settlements ?? []) this.#tellAgain(settlement)
+    this.#flight = undefined
   }
 
   #joinWith(): GroupJoin {
@@ -212,13 +217,13 @@ export class GroupMember {
   #settled({ code, lapsed = [], number, retryAfterMs = AGAIN_MS }: SettledFrame): void {
     const flight = this.#flight
     if (!flight || flight.number !== number) return
-    this.#flight = undefined
     this.#cancelWait()
     if (code !== undefined) {
-      for (const settlement of flight.settlements) this.#tellAgain(settlement)
+      this.#landed()
       this.#wait(retryAfterMs, () => this.#flush())
       return
     }
+    this.#flight = undefined
     for (const ref of lapsed) this.#work.lapsed(ref)
     for (const [place, generation, outcome] of flight.settlements)
       if (outcome !== 'progress') this.#work.confirmed([place, generation])

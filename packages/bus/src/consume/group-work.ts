@@ -184,22 +184,29 @@ export class GroupWork {
     else this.#drop(held)
   }
 
-  /** Nothing that it holds is its own any more. Gives what is to be said of it. */
-  end(reason: BusError): Settlement[] {
+  /** Of what it holds only what is done is its own any more. Gives what is to be said of the rest. */
+  leave(reason: BusError): Settlement[] {
     const left: Settlement[] = []
     for (const held of this.#held.values()) {
       const { lease, call, lost, running, said } = held
-      if (!said && !lost) left.push([...refOf(lease), running ? 'nak' : 'release'])
+      held.next = undefined
+      if (said && !lost) continue
+      if (!lost) left.push([...refOf(lease), running ? 'nak' : 'release'])
       held.lost = true
       if (running) call?.abandon(reason)
-      held.next = undefined
+      this.#held.delete(lease[0])
     }
-    this.#held.clear()
     this.#waiting = []
     this.#cancelSweep?.()
     this.#cancelSweep = undefined
     for (const end of [...this.#pauses]) end()
     return left
+  }
+
+  /** Nothing that it holds is anything any more. */
+  forget(reason: BusError): void {
+    this.leave(reason)
+    this.#held.clear()
   }
 
   #of(place: number, generation: number): Held | undefined {

@@ -11,7 +11,13 @@ import type { GroupStats } from './types.ts'
 export type GroupsOptions = Pick<
   GroupMemberOptions,
   'admits' | 'open' | 'platform' | 'positionOf' | 'prefix' | 'report' | 'say'
->
+> & {
+  /** Whether this context leads its device, or has a link to who does. */
+  readonly hasWay: () => boolean
+}
+
+/** In which somebody leads, where anybody can. */
+const WAY_MS = 10_000
 
 /** What a subscription joins with. */
 export interface Joining {
@@ -42,10 +48,22 @@ export class Groups implements Members {
     const member = new GroupMember({ ...this.#options, ...joining, member: name })
     this.#members.set(name, member)
     if (!this.#away) member.connected(this.#line)
+    const cancel = this.#expectWay(joining.group)
     return () => {
+      cancel()
       member.end(new BusError('closed', 'the subscription ended', { stage: 'consume' }))
       this.#members.delete(name)
     }
+  }
+
+  /** Who leads holds the only connection: without a link to it nothing gets there. */
+  #expectWay(group: string): () => void {
+    const { hasWay, platform, report } = this.#options
+    return platform.timer(WAY_MS, () => {
+      if (this.#line || this.#away || hasWay()) return
+      const what = `group ${group}: another context leads this device, and there is no tabs link to it: give this bus one, or subscribe there`
+      report(new BusError('unreachable', what, { stage: 'consume' }))
+    })
   }
 
   heard(frame: ToMemberFrame, data: readonly string[], line: Line): void {

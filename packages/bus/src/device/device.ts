@@ -188,6 +188,11 @@ export class Device {
     this.#groups.say(frame)
   }
 
+  /** Whether this context leads, or can speak to who does. */
+  get hasWay(): boolean {
+    return this.status.get().leader || this.#peers.linked
+  }
+
   /** Where the pipeline hands its batches. */
   get sinks(): BatchSinks {
     return this.#handOver
