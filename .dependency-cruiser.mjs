@@ -33,7 +33,7 @@ const inspectDoor = `${bus}/inspect/index[.]ts$`
 const asTypes = ['type-only', 'type-import']
 
 /** The core of the relay. */
-const pureRoom = `${relay}/(room|judge|revisions|chain|guard/nesting)[.]ts$`
+const pureRoom = `${relay}/(room|judge|revisions|chain|guard/nesting|group/(core|state))[.]ts$`
 /** The doors of the bus that edge-relay's room may use, built or not. */
 const protocolDoor =
   '^((packages/bus|node_modules/@crosstown/bus)/dist/protocol/|@crosstown/bus/protocol$)'
@@ -191,11 +191,11 @@ export default {
     {
       name: 'room-is-pure',
       comment:
-        'room.ts, judge.ts, revisions.ts, chain.ts and nesting.ts run nothing but themselves and the protocol.',
+        'room.ts, judge.ts, revisions.ts, chain.ts, nesting.ts and the core of groups run nothing but themselves and the protocol.',
       severity: 'error',
       from: { path: pureRoom },
       to: {
-        pathNot: [protocolDoor, `${relay}/(judge|revisions|chain|guard/nesting)[.]ts$`],
+        pathNot: [protocolDoor, `${relay}/(judge|revisions|chain|guard/nesting|group/state)[.]ts$`],
         dependencyTypesNot: asTypes,
       },
     },

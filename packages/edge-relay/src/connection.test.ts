@@ -86,6 +86,7 @@ describe('joining', () => {
       recovered: true,
       limits: { frameBytes: MAX_FRAME_BYTES, batchEvents: 1_000, heartbeatMs: 7_000 },
       durability: 'memory',
+      groups: true,
     })
   })
 

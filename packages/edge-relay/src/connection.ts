@@ -33,6 +33,7 @@ import { type Publisher, Publishing } from './connection/publishing.ts'
 import { canGoOn, fixedText, type Joined, joinedOf } from './connection/snapshot.ts'
 import { Token } from './connection/token.ts'
 import type { ReadRights } from './delivery.ts'
+import type { GroupPeer } from './group/group.ts'
 import { costOf } from './guard/bucket.ts'
 import { Pace } from './guard/pace.ts'
 import type { TappedDevice } from './inspect/room.ts'
@@ -57,7 +58,9 @@ const NEVER_LEFT_OUT: ReadonlySet<Frame['frame']> = new Set(['credit', 'presence
 const NO_RIGHTS: ReadRights = { key: '', mayRead: () => false }
 
 /** One connection over the Socket port. */
-export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, SocketEvents {
+export class Connection
+  implements Publisher, Newcomer, Viewer, TappedDevice, GroupPeer, SocketEvents
+{
   /** Which of the relay's connections it is, in its log. */
   readonly number: number
   device = ''
@@ -272,6 +275,10 @@ export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, So
       const members = ownMembers(frame, bytes)
       // A copy is no part of the room.
       if (this.attached) host.presence.said(this, members)
+    } else if (frame.frame === 'group' || frame.frame === 'settle') {
+      if (!this.attached) return
+      if (frame.frame === 'group') host.groups.group(this, frame)
+      else host.groups.settle(this, frame)
     } else if (frame.frame === 'inspect') host.inspection.heard(this, frame.text)
     else if (frame.frame === 'token')
       this.#renew(frame.token).catch((error: unknown) => this.failWith(error))
@@ -288,6 +295,9 @@ export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, So
     if (frame.frame === 'token')
       throw new BusError('rate_limited', 'too many frames in a short time')
     if (frame.frame === 'publish') this.#publishing?.holdOff(frame, retryAfterMs)
+    else if (frame.frame === 'settle' || (frame.frame === 'group' && frame.join))
+      this.#host?.groups.holdOff(this, frame, 'rate_limited', retryAfterMs)
+    else if (frame.frame === 'group') this.#host?.groups.group(this, frame)
   }
 
   async #renew(token: string): Promise<void> {
@@ -391,6 +401,7 @@ export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, So
     this.live = false
     this.#host?.delivery.detach(this)
     this.#host?.presence.left(this)
+    this.#host?.groups.left(this)
     this.#host?.inspection.left(this)
     this.onDrain()
     this.#context.left(this)
