@@ -18,6 +18,9 @@ export type {
   ConsumerStats,
   DeadLetter,
   DeadReason,
+  GroupCounts,
+  GroupState,
+  GroupStats,
   Settle,
   SettleOptions,
 } from './consume/types.ts'
@@ -70,6 +73,7 @@ export type {
   EventsOptions,
   ExpectedRevision,
   Gap,
+  GroupOptions,
   Handler,
   HandlerContext,
   HandlerOptions,

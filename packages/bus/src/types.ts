@@ -1,7 +1,7 @@
 /**
  * The public shapes, types only: event maps, patterns, and the bus itself.
  */
-import type { ConsumerStats, Settle, SettleOptions } from './consume/types.ts'
+import type { ConsumerStats, GroupStats, Settle, SettleOptions } from './consume/types.ts'
 import type { BusError, BusErrorCode } from './errors.ts'
 import type { BusEvent, Metadata, Scope } from './event.ts'
 import type { GapReason } from './protocol/frames.ts'
@@ -364,6 +364,23 @@ export interface DurableOptions<Event> extends Omit<ListenOptions<Event>, 'from'
   readonly policy?: Policy | undefined
 }
 
+/** Options of a handler that shares its events with the other members of a group. */
+export interface GroupOptions<Event> extends ListenOptions<Event>, SettleOptions {
+  /**
+   * Name of the group, 1 to 256 characters. Its members, in whatever contexts and devices of the room,
+   * share the events of the room that match their patterns: each is leased to one of them by the relay,
+   * and to another one where that one does not settle it in time, gives it back or goes. Needs a relay.
+   *
+   * All members of a group should have the same patterns and options: those of whoever joined last hold.
+   * An event that the `where` of the member it was leased to does not want counts as handled.
+   *
+   * `from` says where a group begins that does not exist yet. @default 'start'
+   */
+  readonly group: string
+  /** Calls the handler in its place; while it is an open breaker, events wait here. */
+  readonly policy?: Policy | undefined
+}
+
 /** What became of the events that handlers were to have. */
 export interface HandlingCounts {
   /** Events handled. */
@@ -417,6 +434,8 @@ export interface BusStats extends TypeCounts {
   readonly subscriptions: readonly SubscriptionStats[]
   /** The durable consumers that were subscribed here. */
   readonly consumers: readonly ConsumerStats[]
+  /** The subscriptions with `group`. */
+  readonly groups: readonly GroupStats[]
 }
 
 /** What is published, as a middleware sees it before it is checked. */
@@ -664,6 +683,11 @@ export interface Bus<Events extends object, Input extends object = Events> {
     pattern: Patterns<Pattern>,
     handler: Handler<Events, Matched<Events, Pattern>>,
     options: DurableOptions<Matched<Events, Pattern>>,
+  ): Unsubscribe
+  subscribe<const Pattern extends PatternOf<Events>>(
+    pattern: Patterns<Pattern>,
+    handler: Handler<Events, Matched<Events, Pattern>>,
+    options: GroupOptions<Matched<Events, Pattern>>,
   ): Unsubscribe
   subscribe<const Pattern extends PatternOf<Events>>(
     pattern: Patterns<Pattern>,

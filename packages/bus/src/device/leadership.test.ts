@@ -127,6 +127,7 @@ class Context {
         },
         outboxGrew() {},
         inspect() {},
+        member() {},
         presence() {},
         cast: (_headers, data) => this.sent.push(...data),
       }),

@@ -7,6 +7,7 @@ import type { Link, LinkSource } from '../links/link.ts'
 import type { Encoded, Log, LogSource, Writer } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
 import type {
+  Members,
   PeerContexts,
   PeerEvents,
   Presence,
@@ -23,6 +24,8 @@ import type { Retention } from './upkeep.ts'
 export interface DeviceStages extends LinkedStages {
   readonly dispatcher: Dispatch
   readonly waiters: Waiters
+  /** Of groups, in this context. */
+  readonly members: Members
   peers(events: PeerEvents): PeerContexts
   presence(events: PresenceEvents): Presence
   writer(log: Log): Writer
