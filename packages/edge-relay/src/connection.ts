@@ -20,7 +20,7 @@ import {
 } from '@crosstown/bus/protocol'
 import type { Identity } from './auth.ts'
 import type { Admission, ConnectionContext } from './connection/context.ts'
-import { frameIn, ownMembers } from './connection/frames.ts'
+import { frameIn, ownEntry } from './connection/frames.ts'
 import {
   type Arrival,
   checkHello,
@@ -53,7 +53,12 @@ const RESUME_JITTER_MS = 2_000
  * Credits that are left out would be waited for: who is paused asks for nothing else. And who is there
  * is not said again before it changes.
  */
-const NEVER_LEFT_OUT: ReadonlySet<Frame['frame']> = new Set(['credit', 'presence'])
+const NEVER_LEFT_OUT: ReadonlySet<Frame['frame']> = new Set([
+  'credit',
+  'presence',
+  'reply',
+  'cancel',
+])
 const NO_RIGHTS: ReadRights = { key: '', mayRead: () => false }
 
 /** One connection over the Socket port. */
@@ -78,6 +83,8 @@ export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, So
   #state: 'waiting' | 'joining' | 'open' | 'closed' = 'waiting'
   #host: RoomHost | undefined
   #publishing: Publishing | undefined
+  #responds: readonly string[] = []
+  #mayAnswer: (type: string) => boolean = () => false
   readonly #pace: Pace
   readonly #token: Token
   #drained: (() => void) | undefined
@@ -121,6 +128,10 @@ export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, So
     }
     this.#socket.send(text)
     this.lastSentMs = this.#context.platform.monotonic()
+  }
+
+  mayAnswer(type: string): boolean {
+    return this.#mayAnswer(type)
   }
 
   /** Tells the other side why, and closes. */
@@ -184,10 +195,18 @@ export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, So
       heardMs: this.#lastHeardMs,
       place: this.place,
       position: this.position,
-      ...host?.presence.of(this),
+      ...this.#said,
       // Taps that go on for an inspector nobody remembers end with their connection only.
       busy: this.#state === 'joining' || this.#asked || host?.inspection.tap !== undefined,
     }
+  }
+
+  /** Who it said is there, and, in a line of its own, what they respond to. */
+  get #said(): Pick<ConnectionSnapshot, 'present' | 'told'> {
+    const { present, told } = this.#host?.presence.of(this) ?? {}
+    if (present === undefined) return {}
+    const responds = this.#responds.length > 0 ? `\n${JSON.stringify(this.#responds)}` : ''
+    return { present: present + responds, told }
   }
 
   /** Goes on as the connection of a snapshot; its room is in memory. */
@@ -205,7 +224,11 @@ export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, So
     this.#token.begin(joined.identity)
     if (joined.copy) return
     this.#attach(host, host.head.place)
-    if (present !== undefined) host.presence.resume(this, present, told)
+    if (present === undefined) return
+    const [members = '', responds = '[]'] = present.split('\n')
+    host.presence.resume(this, members, told)
+    this.#responds = JSON.parse(responds) as string[]
+    host.requests.said(this, this.#responds)
   }
 
   /** Whether a batch or a token was not answered yet. */
@@ -269,10 +292,16 @@ export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, So
     else if (frame.frame === 'publish') publishing.publish(frame, { data, bytes })
     else if (frame.frame === 'cast') publishing.cast(frame, { data, bytes })
     else if (frame.frame === 'presence') {
-      const members = ownMembers(frame, bytes)
+      const { members, responds = [] } = ownEntry(frame, bytes)
       // A copy is no part of the room.
-      if (this.attached) host.presence.said(this, members)
-    } else if (frame.frame === 'inspect') host.inspection.heard(this, frame.text)
+      if (!this.attached) return
+      host.presence.said(this, members)
+      this.#responds = responds
+      host.requests.said(this, responds)
+    } else if (frame.frame === 'request') publishing.request(frame, { data, bytes })
+    else if (frame.frame === 'reply') host.requests.reply(this, frame, data)
+    else if (frame.frame === 'cancel') host.requests.cancel(this, frame.id)
+    else if (frame.frame === 'inspect') host.inspection.heard(this, frame.text)
     else if (frame.frame === 'token')
       this.#renew(frame.token).catch((error: unknown) => this.failWith(error))
     else throw new BusError('bad_frame', `${frame.frame} is not for the relay, or not now`)
@@ -288,6 +317,7 @@ export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, So
     if (frame.frame === 'token')
       throw new BusError('rate_limited', 'too many frames in a short time')
     if (frame.frame === 'publish') this.#publishing?.holdOff(frame, retryAfterMs)
+    if (frame.frame === 'request') this.#publishing?.refuse(frame)
   }
 
   async #renew(token: string): Promise<void> {
@@ -342,6 +372,7 @@ export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, So
     if (this.#context.auth) this.subject = subject
     this.sees = rights.subscribe.length > 0 && rights.presence !== false
     this.rights = rights
+    this.#mayAnswer = host.publishRights(rights.subscribe)
     this.reads = host.delivery.rights(rights.subscribe, types)
     this.place = place
     this.position = position
@@ -358,6 +389,7 @@ export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, So
   #attach(host: RoomHost, target: number): void {
     this.attached = true
     host.inspection.came(this)
+    host.requests.came(this)
     host.delivery.attach(this, target)
   }
 
@@ -391,6 +423,7 @@ export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, So
     this.live = false
     this.#host?.delivery.detach(this)
     this.#host?.presence.left(this)
+    this.#host?.requests.left(this)
     this.#host?.inspection.left(this)
     this.onDrain()
     this.#context.left(this)

@@ -128,6 +128,8 @@ class Context {
         outboxGrew() {},
         inspect() {},
         presence() {},
+        ask: () => false,
+        ping: () => false,
         cast: (_headers, data) => this.sent.push(...data),
       }),
     }

@@ -83,6 +83,8 @@ class Room {
         inspect() {},
         cast() {},
         presence() {},
+        ask: () => false,
+        ping: () => false,
       }),
     }
   }

@@ -67,7 +67,9 @@ export function decodeFrame(text: unknown): Decoded<Frame> | undefined {
 
 /** How many events, and so data lines, a frame has. */
 export function eventCount(frame: Frame): number {
-  if (frame.frame === 'publish' || frame.frame === 'cast') return frame.events.length
+  if (frame.frame === 'reply') return 1
+  if (frame.frame === 'publish' || frame.frame === 'cast' || frame.frame === 'request')
+    return frame.events.length
   if (frame.frame !== 'stream') return 0
   let count = 0
   for (const run of frame.runs) if ('events' in run) count += run.events.length
