@@ -3,7 +3,7 @@ import type { Batch } from './batch/batch.ts'
 import { Composer } from './batch/composer.ts'
 import { DirectPublisher, DirectQueue } from './batch/direct.ts'
 import { errorData, errorOptions } from './batch/error-event.ts'
-import { Pipeline } from './batch/pipeline.ts'
+import { type Accepted, Pipeline } from './batch/pipeline.ts'
 import { type Draft, Publisher } from './batch/publisher.ts'
 import { abortError, follow, rejectedTicket, settleHandled, type Ticket } from './batch/ticket.ts'
 import { decodeValue, encodeValue } from './codec/codec.ts'
@@ -88,10 +88,11 @@ export function createBus(options: BusOptions): Bus<Record<string, unknown>> {
   return createBusOn(options, runtimePlatform())
 }
 
-/** A bus on a given platform: what `createBus` is with the runtime's. @internal */
+/** A bus on a given platform, which may be watched: what `createBus` is with the runtime's. @internal */
 export function createBusOn(
   options: AnyBusOptions,
   platform: Platform,
+  accepted?: Accepted,
 ): Bus<Record<string, unknown>> {
   const resolved = resolveOptions(options, platform, {
     indexedDb: indexedDbLog,
@@ -196,7 +197,7 @@ export function createBusOn(
       withExpected: (opened, entries) => withExpected(opened, entries, report),
     },
   })
-  const pipeline = new Pipeline(device.sinks, limits, taps)
+  const pipeline = new Pipeline(device.sinks, limits, taps, accepted)
   const publisher = new Publisher({
     composer,
     pipeline,
@@ -266,6 +267,7 @@ export function createBusOn(
       past: (pattern, to) =>
         bus.replay({ pattern, to, order: relay === undefined ? 'device' : 'room' }),
       views: projector.views,
+      subscriptions: dispatcher.subscriptions,
       limits: { events: limits.logEvents, bytes: limits.logBytes, days: limits.logDays },
       outbox: () => device.status.get().outbox,
       publish,

@@ -59,6 +59,7 @@ const NEVER_LEFT_OUT: ReadonlySet<Frame['frame']> = new Set([
   'reply',
   'cancel',
 ])
+const NOTHING: readonly string[] = []
 const NO_RIGHTS: ReadRights = { key: '', mayRead: () => false }
 
 /** One connection over the Socket port. */
@@ -83,22 +84,21 @@ export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, So
   #state: 'waiting' | 'joining' | 'open' | 'closed' = 'waiting'
   #host: RoomHost | undefined
   #publishing: Publishing | undefined
-  #responds: readonly string[] = []
-  #mayAnswer: (type: string) => boolean = () => false
+  #responds: readonly string[] = NOTHING
   readonly #pace: Pace
   readonly #token: Token
   #drained: (() => void) | undefined
   #pausedSinceMs = 0
   #openedMs: number
   #lastHeardMs: number
-  #fixed: string
+  /** Made where it is asked for: most runtimes never do. */
+  #fixed: string | undefined
   #joined: Joined | undefined
 
   constructor(socket: Socket, admission: Admission, context: ConnectionContext) {
     this.#socket = socket
     this.#admission = admission
     this.#context = context
-    this.#fixed = fixedText(admission)
     this.number = context.number()
     this.#openedMs = context.platform.monotonic()
     this.#lastHeardMs = this.#openedMs
@@ -131,7 +131,8 @@ export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, So
   }
 
   mayAnswer(type: string): boolean {
-    return this.#mayAnswer(type)
+    const { subscribe } = this.rights as Rights
+    return (this.#host as RoomHost).publishRights(subscribe)(type)
   }
 
   /** Tells the other side why, and closes. */
@@ -189,6 +190,7 @@ export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, So
   /** What to go on from, where this object goes out of memory and its socket stays. */
   get snapshot(): ConnectionSnapshot {
     const host = this.#host
+    this.#fixed ??= fixedText(this.#admission, this.#joined)
     return {
       fixed: this.#fixed,
       openedMs: this.#openedMs,
@@ -286,25 +288,34 @@ export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, So
 
   #serve(frame: Frame, data: readonly string[], bytes: number): void {
     const host = this.#host as RoomHost
-    const publishing = this.#publishing as Publishing
     if (frame.frame === 'ping') host.delivery.heartbeat(this)
     else if (frame.frame === 'credit') this.#credit(frame.bytes)
-    else if (frame.frame === 'publish') publishing.publish(frame, { data, bytes })
-    else if (frame.frame === 'cast') publishing.cast(frame, { data, bytes })
+    else if (frame.frame === 'publish') this.#publishes.publish(frame, { data, bytes })
+    else if (frame.frame === 'cast') this.#publishes.cast(frame, { data, bytes })
     else if (frame.frame === 'presence') {
-      const { members, responds = [] } = ownEntry(frame, bytes)
+      const { members, responds = NOTHING } = ownEntry(frame, bytes)
       // A copy is no part of the room.
       if (!this.attached) return
       host.presence.said(this, members)
       this.#responds = responds
       host.requests.said(this, responds)
-    } else if (frame.frame === 'request') publishing.request(frame, { data, bytes })
-    else if (frame.frame === 'reply') host.requests.reply(this, frame, data)
-    else if (frame.frame === 'cancel') host.requests.cancel(this, frame.id)
+    } else if (frame.frame === 'request') {
+      if (this.attached) this.#publishes.request(frame, { data, bytes })
+    } else if (frame.frame === 'reply') {
+      if (this.attached) host.requests.reply(this, frame, data)
+    } else if (frame.frame === 'cancel') host.requests.cancel(this, frame.id)
     else if (frame.frame === 'inspect') host.inspection.heard(this, frame.text)
     else if (frame.frame === 'token')
       this.#renew(frame.token).catch((error: unknown) => this.failWith(error))
     else throw new BusError('bad_frame', `${frame.frame} is not for the relay, or not now`)
+  }
+
+  /** Made with what is first published: many only listen. */
+  get #publishes(): Publishing {
+    const host = this.#host as RoomHost
+    const { publish } = this.rights as Rights
+    this.#publishing ??= new Publishing(this.#context, this, host, publish)
+    return this.#publishing
   }
 
   #credit(bytes: number): void {
@@ -316,8 +327,8 @@ export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, So
   #holdOff(frame: Frame, retryAfterMs: number): void {
     if (frame.frame === 'token')
       throw new BusError('rate_limited', 'too many frames in a short time')
-    if (frame.frame === 'publish') this.#publishing?.holdOff(frame, retryAfterMs)
-    if (frame.frame === 'request') this.#publishing?.refuse(frame)
+    if (frame.frame === 'publish') this.#publishes.holdOff(frame, retryAfterMs)
+    if (frame.frame === 'request') this.#publishes.refuse(frame)
   }
 
   async #renew(token: string): Promise<void> {
@@ -372,24 +383,21 @@ export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, So
     if (this.#context.auth) this.subject = subject
     this.sees = rights.subscribe.length > 0 && rights.presence !== false
     this.rights = rights
-    this.#mayAnswer = host.publishRights(rights.subscribe)
     this.reads = host.delivery.rights(rights.subscribe, types)
     this.place = place
     this.position = position
-    this.#publishing = new Publishing(this.#context, this, host, rights.publish)
     this.#state = 'open'
   }
 
   #keep(joined: Joined): void {
     this.#joined = joined
-    this.#fixed = fixedText(this.#admission, joined)
+    this.#fixed = undefined
   }
 
   /** The room delivers to it, first what it lacks up to `target`. */
   #attach(host: RoomHost, target: number): void {
     this.attached = true
     host.inspection.came(this)
-    host.requests.came(this)
     host.delivery.attach(this, target)
   }
 

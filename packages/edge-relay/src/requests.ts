@@ -89,12 +89,15 @@ export class Requests {
     this.#context = context
   }
 
-  /** A connection of a device is in the room. */
-  came(caller: Caller): void {
-    const { name } = caller
-    const device = this.#devices.get(name)
-    if (device) device.caller = caller
-    else this.#devices.set(name, { caller, types: new Set(), goneAtMs: 0, asks: 0, length: 0 })
+  /** A device, by the connection that it has now; known once it asks or responds. */
+  #deviceOf(caller: Caller): Device {
+    let device = this.#devices.get(caller.name)
+    if (!device) {
+      device = { caller, types: new Set(), goneAtMs: 0, asks: 0, length: 0 }
+      this.#devices.set(caller.name, device)
+    }
+    device.caller = caller
+    return device
   }
 
   /** Its connection ended. */
@@ -103,12 +106,13 @@ export class Requests {
     if (device?.caller !== caller) return
     device.caller = undefined
     device.goneAtMs = this.#now + GRACE_MS
+    if (device.types.size + device.asks === 0) this.#devices.delete(caller.name)
   }
 
   /** A device says what it responds to: what it was asked, or nobody could be, it is asked now. */
   said(caller: Caller, types: readonly string[]): void {
-    const device = this.#devices.get(caller.name)
-    if (device?.caller !== caller) return
+    if (types.length === 0 && !this.#devices.has(caller.name)) return
+    const device = this.#deviceOf(caller)
     device.types = new Set(types.filter((type) => caller.mayAnswer(type)))
     for (const ask of [...this.#asks.values()]) {
       const responds = device.types.has(ask.header.type) && ask.device !== caller.name
@@ -118,13 +122,14 @@ export class Requests {
   }
 
   /** A device asks; again, where it was away. */
-  ask({ name }: Caller, { header, dataText, timeoutMs, waitMs = 0 }: Asked): void {
-    const device = this.#devices.get(name)
+  ask(caller: Caller, { header, dataText, timeoutMs, waitMs = 0 }: Asked): void {
+    const { name } = caller
+    const device = this.#deviceOf(caller)
     const key = keyOf(name, header.id)
-    if (!device || this.#asks.has(key)) return
+    if (this.#asks.has(key)) return
     const length = dataText.length
     if (device.asks >= MAX_ASKS || device.length + length > MAX_LENGTH) {
-      this.refuse(device.caller, header.id, { code: 'too_many', message: 'too many requests wait' })
+      this.refuse(caller, header.id, { code: 'too_many', message: 'too many requests wait' })
       return
     }
     const endsMs = this.#now + Math.min(timeoutMs, MAX_TIMEOUT_MS)

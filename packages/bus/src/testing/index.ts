@@ -10,6 +10,8 @@
 export type { Link, LinkSource } from '../links/link.ts'
 export { memoryLink } from '../links/memory.ts'
 export type { Log, LogSource } from '../log/log.ts'
+export type { AloneOptions, AloneSchemaOptions, AloneVersionedOptions } from './alone.ts'
+export type { WaitOptions } from './ledger.ts'
 export { type LinkContractOptions, linkContract } from './link-contract.ts'
 export { type LogContractOptions, logContract } from './log-contract.ts'
 export type { TestBusOptions, TestContext } from './network/context.ts'
@@ -27,5 +29,7 @@ export type {
   TestRelay,
 } from './network/relay.ts'
 export type { RelayEnd, RelayEndEvents } from './network/wire.ts'
+export { createNoopBus, type NoopBus } from './noop.ts'
+export { createRecordingBus, type RecordingBus } from './recording.ts'
 export type { Runner } from './suite.ts'
 export { fingerprint, type NamedValue, REFUSED_VALUES, VALUES } from './values.ts'
