@@ -49,6 +49,9 @@ import { unreadable, withLog } from './read/steady-log.ts'
 import { fromRevisionOn, streamEvents } from './read/stream.ts'
 import { Subscriber } from './read/subscriber.ts'
 import { walk } from './read/walk.ts'
+import { Desk, type DeskOptions } from './request/desk.ts'
+import type { RequestOptions } from './request/request.ts'
+import type { Responder } from './request/requests.ts'
 import { EventTypes } from './schema/event-types.ts'
 import type { EventSchemas, SchemaEvents, SchemaInput } from './schema/schema.ts'
 import { Submitter } from './sync/guest.ts'
@@ -152,6 +155,19 @@ export function createBusOn(
     hasWay: () => device.hasWay,
     report,
   })
+  const asking: DeskOptions = {
+    prefix,
+    source,
+    platform,
+    alone: direct,
+    validate: types && ((type, data) => types.validate(type, data)),
+    compose: (type, data, options) => composer.cast(type, data, options),
+    encode: encodeValue,
+    decode: decodeValue,
+    open: (question) => dispatcher.open(question),
+    context: (...made) => handlers.responding(...made),
+    report,
+  }
   const waiters = new RelayedWaiters(() => platform.hold())
   const device: Device = new Device({
     name,
@@ -194,6 +210,7 @@ export function createBusOn(
       peers: (peerEvents) =>
         new Peers(composer.prefix, platform, relay !== undefined, peerEvents, taps),
       presence: (presenceEvents) => new PresenceView(presence, presenceEvents),
+      requests: (requestEvents) => new Desk(asking, requestEvents),
       writer: (opened) => new LogWriter(opened, platform),
       takeTurn,
       links: (linkedEvents) => new UserLinks(linkedEvents, taps),
@@ -558,6 +575,19 @@ export function createBusOn(
       const opened = direct ? undefined : await device.open()
       const found = opened && (await eventById(opened, id, relay !== undefined))
       return found && dispatcher.open(found)
+    },
+    async request(type: string, data?: unknown, options: RequestOptions = {}) {
+      use()
+      return device.requests.request(type, data, options)
+    },
+    respond(type: string, responder: Responder) {
+      use()
+      return unsubscriber(device.requests.respond(type, responder))
+    },
+    async ping(options: RequestOptions = {}) {
+      if (!relay) throw new BusError('unreachable', 'ping: this bus has no relay')
+      use()
+      return device.requests.ping(options)
     },
     use: (middleware: Middleware) => unsubscriber(middlewares.use(middleware)),
     stats: () => ({

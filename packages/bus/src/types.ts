@@ -5,6 +5,7 @@ import type { ConsumerStats, GroupStats, Settle, SettleOptions } from './consume
 import type { BusError, BusErrorCode } from './errors.ts'
 import type { BusEvent, Metadata, Scope } from './event.ts'
 import type { GapReason } from './protocol/frames.ts'
+import type { ReplyOf, RequestOptions } from './request/request.ts'
 
 /** A type or an interface whose keys are event types and whose values are their data. */
 export type TypeOf<Events extends object> = keyof Events & string
@@ -271,6 +272,13 @@ export interface HandlerContext<Events extends object> extends Settle {
     type: Type,
     ...rest: PublishArguments<Events[Type], PublishOptions>
   ): Promise<EventOf<Events, Type>>
+}
+
+/** What a responder gets beside the event that is asked with. */
+export interface ResponderContext<Events extends object>
+  extends Pick<HandlerContext<Events>, 'origin' | 'publish'> {
+  /** Aborted when nobody waits for the reply any more, or the bus closes. */
+  readonly signal: AbortSignal
 }
 
 export type Handler<Events extends object, Event> = (
@@ -793,6 +801,45 @@ export interface Bus<Events extends object, Input extends object = Events> {
     error: unknown,
     options?: PublishErrorOptions,
   ): Promise<BusEvent<'$error', SystemEvents['$error']>>
+
+  /**
+   * Asks whoever responds to this type, here or in another context, and with a relay in the whole room:
+   * one context of each device is asked, and the first reply is it. The event goes into no log, and no
+   * subscription hears it. docs/delivery.md says more.
+   *
+   * @throws {BusError} as a rejection: no_responder, timeout, aborted, responder_failed, too_many,
+   *   forbidden, rate_limited, closed, and what `publish` says of type, data and options
+   * @example
+   * const { cents } = await bus.request('price.of', { sku: 'A1' }, { timeout: 1_000 })
+   */
+  request<Type extends TypeOf<Input>>(
+    type: Type,
+    ...rest: PublishArguments<Input[Type], RequestOptions>
+  ): Promise<ReplyOf<Events[Type & TypeOf<Events>]>>
+
+  /**
+   * Replies to requests of a type with what `responder` gives. Of the contexts of a device one is asked;
+   * where that goes away before it replied, the next one is. A context has one responder for a type.
+   *
+   * @throws {BusError} invalid_type, invalid_options, too_many, closed
+   * @example
+   * const off = bus.respond('price.of', async ({ data }, { signal }) => prices.find(data.sku, { signal }))
+   */
+  respond<Type extends TypeOf<Events>>(
+    type: Type,
+    responder: (
+      event: EventOf<Events, Type>,
+      context: ResponderContext<Events>,
+    ) => ReplyOf<Events[Type]> | PromiseLike<ReplyOf<Events[Type]>>,
+  ): Unsubscribe
+
+  /**
+   * Milliseconds of a round trip to the relay, whichever context holds the connection.
+   *
+   * @throws {BusError} unreachable (no relay), unavailable (offline), timeout, aborted, closed
+   * @example console.log(`${await bus.ping()} ms`)
+   */
+  ping(options?: Pick<RequestOptions, 'timeout' | 'signal'>): Promise<number>
 
   /**
    * What was published and handled here so far, by type and by subscription.

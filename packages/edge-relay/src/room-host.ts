@@ -34,6 +34,7 @@ import type { Meter } from './metrics.ts'
 import type { Platform } from './platform.ts'
 import { Presence } from './presence.ts'
 import { headPosition, type RoomHead, type RoomRecord, START } from './record.ts'
+import { Requests } from './requests.ts'
 import { headText, STREAM_KEY } from './revisions.ts'
 import { commit, countLog, decide, isWrite } from './room.ts'
 import { GREW, signalIn, signalText } from './signal.ts'
@@ -75,6 +76,7 @@ export class RoomHost {
   readonly room: string
   readonly delivery: Delivery
   readonly presence: Presence
+  readonly requests: Requests
   readonly inspection: RoomInspection
   readonly groups: Groups
   readonly #context: HostContext
@@ -97,6 +99,7 @@ export class RoomHost {
     this.room = room
     this.#context = context
     this.presence = new Presence(context)
+    this.requests = new Requests(context)
     const { limits, platform, store } = context
     this.#rate = new Bucket(limits.roomRate, platform.monotonic())
     const queued = (): number => this.#queue.length
@@ -152,7 +155,8 @@ export class RoomHost {
   /** Until when nothing is to be done in this room, by `Platform.monotonic`, as far as is known now. */
   get dueMs(): number {
     if (this.#running || this.inspection.active) return Number.NEGATIVE_INFINITY
-    return Math.min(this.delivery.dueMs, this.presence.dueMs, this.groups.dueMs)
+    const { delivery, groups, presence, requests } = this
+    return Math.min(delivery.dueMs, presence.dueMs, requests.dueMs, groups.dueMs)
   }
 
   /** Reads the room where it was not. */
