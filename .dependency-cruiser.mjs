@@ -163,6 +163,14 @@ export default {
       to: { path: '^packages/[^/]+/src/testing/' },
     },
     {
+      name: 'playwright-stands-apart',
+      comment:
+        'Who tests without a browser needs no Playwright: only testing/playwright/ knows it.',
+      severity: 'error',
+      from: { path: `${bus}/`, pathNot: [tests, `${bus}/testing/playwright/`] },
+      to: { path: [`${bus}/testing/playwright/`, '(^|/)@?playwright/'] },
+    },
+    {
       name: 'product-without-tests',
       comment: 'Nothing imports a test file.',
       severity: 'error',
