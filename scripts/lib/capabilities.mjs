@@ -3,7 +3,7 @@
 // `{ value }` for that variable, or `{ missing: 'one line of reason' }`.
 // A test that needs one skips when its variable is unset. CROSSTOWN_REQUIRE=name,name turns a
 // missing one into a failure.
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { root, run, runNode, tool, which, windows } from './project.mjs'
 
@@ -13,6 +13,7 @@ export const capabilities = {
   bun: { variable: 'CROSSTOWN_BUN', find: findBun },
   firefox: { variable: 'CROSSTOWN_FIREFOX', find: findFirefox },
   redis: { variable: 'CROSSTOWN_REDIS', find: findRedis },
+  postgres: { variable: 'CROSSTOWN_POSTGRES', find: findPostgres },
 }
 
 /** Finds the named capabilities; returns the variables to set and why others are missing. */
@@ -130,4 +131,23 @@ async function findRedis(given) {
   return installed
     ? { value: installed }
     : { missing: 'no redis-server that starts here, and none could be installed' }
+}
+
+/** The newest one that Debian's packages have put where they put it: its commands are on nobody's path. */
+async function findPostgres(given) {
+  const onSystem = () => {
+    const home = '/usr/lib/postgresql'
+    const versions = existsSync(home) ? readdirSync(home).map(Number).filter(Boolean) : []
+    const [newest] = versions.sort((a, b) => b - a)
+    const packaged = join(home, String(newest), 'bin', 'postgres')
+    return existsSync(packaged) ? packaged : which('postgres')
+  }
+  for (const path of [given, onSystem()]) {
+    if (path && (await answers(path))) return { value: path }
+  }
+  if (given) return { missing: `CROSSTOWN_POSTGRES=${given} does not start` }
+  const installed = await withApt(['postgresql'], onSystem)
+  return installed
+    ? { value: installed }
+    : { missing: 'no PostgreSQL that starts here, and none could be installed' }
 }

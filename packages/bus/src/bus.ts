@@ -250,6 +250,7 @@ export function createBusOn(
       past: (pattern, to) =>
         bus.replay({ pattern, to, order: relay === undefined ? 'device' : 'room' }),
       views: projector.views,
+      subscriptions: dispatcher.subscriptions,
       limits: { events: limits.logEvents, bytes: limits.logBytes, days: limits.logDays },
       outbox: () => device.status.get().outbox,
       publish,

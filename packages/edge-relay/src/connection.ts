@@ -84,14 +84,14 @@ export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, So
   #pausedSinceMs = 0
   #openedMs: number
   #lastHeardMs: number
-  #fixed: string
+  /** Made where it is asked for: most runtimes never do. */
+  #fixed: string | undefined
   #joined: Joined | undefined
 
   constructor(socket: Socket, admission: Admission, context: ConnectionContext) {
     this.#socket = socket
     this.#admission = admission
     this.#context = context
-    this.#fixed = fixedText(admission)
     this.number = context.number()
     this.#openedMs = context.platform.monotonic()
     this.#lastHeardMs = this.#openedMs
@@ -178,6 +178,7 @@ export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, So
   /** What to go on from, where this object goes out of memory and its socket stays. */
   get snapshot(): ConnectionSnapshot {
     const host = this.#host
+    this.#fixed ??= fixedText(this.#admission, this.#joined)
     return {
       fixed: this.#fixed,
       openedMs: this.#openedMs,
@@ -263,11 +264,10 @@ export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, So
 
   #serve(frame: Frame, data: readonly string[], bytes: number): void {
     const host = this.#host as RoomHost
-    const publishing = this.#publishing as Publishing
     if (frame.frame === 'ping') host.delivery.heartbeat(this)
     else if (frame.frame === 'credit') this.#credit(frame.bytes)
-    else if (frame.frame === 'publish') publishing.publish(frame, { data, bytes })
-    else if (frame.frame === 'cast') publishing.cast(frame, { data, bytes })
+    else if (frame.frame === 'publish') this.#publishes.publish(frame, { data, bytes })
+    else if (frame.frame === 'cast') this.#publishes.cast(frame, { data, bytes })
     else if (frame.frame === 'presence') {
       const members = ownMembers(frame, bytes)
       // A copy is no part of the room.
@@ -276,6 +276,14 @@ export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, So
     else if (frame.frame === 'token')
       this.#renew(frame.token).catch((error: unknown) => this.failWith(error))
     else throw new BusError('bad_frame', `${frame.frame} is not for the relay, or not now`)
+  }
+
+  /** Made with what is first published: many only listen. */
+  get #publishes(): Publishing {
+    const host = this.#host as RoomHost
+    const { publish } = this.rights as Rights
+    this.#publishing ??= new Publishing(this.#context, this, host, publish)
+    return this.#publishing
   }
 
   #credit(bytes: number): void {
@@ -287,7 +295,7 @@ export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, So
   #holdOff(frame: Frame, retryAfterMs: number): void {
     if (frame.frame === 'token')
       throw new BusError('rate_limited', 'too many frames in a short time')
-    if (frame.frame === 'publish') this.#publishing?.holdOff(frame, retryAfterMs)
+    if (frame.frame === 'publish') this.#publishes.holdOff(frame, retryAfterMs)
   }
 
   async #renew(token: string): Promise<void> {
@@ -345,13 +353,12 @@ export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, So
     this.reads = host.delivery.rights(rights.subscribe, types)
     this.place = place
     this.position = position
-    this.#publishing = new Publishing(this.#context, this, host, rights.publish)
     this.#state = 'open'
   }
 
   #keep(joined: Joined): void {
     this.#joined = joined
-    this.#fixed = fixedText(this.#admission, joined)
+    this.#fixed = undefined
   }
 
   /** The room delivers to it, first what it lacks up to `target`. */

@@ -34,6 +34,7 @@ import { Presence } from './presence.ts'
 import { headPosition, type RoomHead, type RoomRecord, START } from './record.ts'
 import { headText, STREAM_KEY } from './revisions.ts'
 import { commit, countLog, decide, isWrite } from './room.ts'
+import { GREW, signalIn, signalText } from './signal.ts'
 import { DEVICE_KEY, type LoadedRoom, type Store } from './stores/store.ts'
 
 /** What a room needs of its relay. */
@@ -82,6 +83,7 @@ export class RoomHost {
   #queue: Entry[] = []
   #queuedBytes = 0
   #running = false
+  #woken = false
   #closing = false
   #deleting: Promise<boolean> | undefined
   #users = 0
@@ -213,6 +215,23 @@ export class RoomHost {
   /** Hands on unpersisted events: no commit, no position. */
   cast(from: Member | undefined, headers: readonly EventHeader[], data: readonly string[]): void {
     this.delivery.cast(from, headers, data)
+    this.#context.store.signal(this.room, signalText({ headers, data }))
+  }
+
+  /** Another process on the same store says what it did. */
+  heard(text: string): void {
+    const said = signalIn(text)
+    if (said?.headers) this.delivery.cast(undefined, said.headers, said.data)
+    else this.#wake()
+  }
+
+  /** Reads the room again, of which there may be more than is known here. */
+  #wake(): void {
+    if (this.#isShut || !this.#head) return
+    this.#woken = true
+    if (this.#running) return
+    this.#running = true
+    this.#context.platform.soon(() => void this.#run())
   }
 
   /** Takes no more commands; resolves when those it has are answered. */
@@ -297,6 +316,8 @@ export class RoomHost {
   async #run(): Promise<void> {
     do {
       const group = this.#queue.splice(0, decidable(this.#queue))
+      if (this.#woken) this.#state = undefined
+      this.#woken = false
       try {
         await this.#write(group)
       } catch (error) {
@@ -309,7 +330,7 @@ export class RoomHost {
         for (const entry of group) this.#answer(entry, failure)
       }
       for (const { bytes } of group) this.#queuedBytes -= bytes
-    } while (this.#queue.length > 0)
+    } while (this.#queue.length > 0 || this.#woken)
     this.#running = false
     for (const resolve of this.#idle.splice(0)) resolve()
   }
@@ -373,7 +394,10 @@ export class RoomHost {
         meter.took('broadcast_seconds', endedMs - beganMs)
         meter.took('pubsub_lag_seconds', endedMs - (group[0] as Entry).cameMs)
       }
-      if (records.length > 0) this.#context.grew?.(this.room, records, head)
+      if (records.length > 0) {
+        this.#context.grew?.(this.room, records, head)
+        store.signal(this.room, GREW)
+      }
       return
     }
     throw new BusError('unavailable', 'other processes wrote to this room first, again and again')

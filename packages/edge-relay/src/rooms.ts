@@ -72,6 +72,10 @@ export class Rooms {
       host: (room) => this.host(room),
       left: (connection) => this.#left(connection),
     }
+    context.store.listen?.((room, text) => {
+      const heard = room === undefined ? [...this.#hosts.values()] : [this.#hosts.get(room)]
+      for (const host of heard) host?.heard(text)
+    })
   }
 
   get closing(): boolean {

@@ -148,8 +148,9 @@ export class Session implements RelaySession {
     const { tap } = this.#options.taps
     if (this.#online) {
       const text = `{"frame":"cast","events":${headersText}}\n${data.join('\n')}`
-      this.#send(text)
+      // Told before it is done: whoever gets it may be quicker than who tells.
       tap?.told(headersText, text.length, 'relay')
+      this.#send(text)
     } else tap?.told(headersText, 0, undefined)
   }
 

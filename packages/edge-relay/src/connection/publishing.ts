@@ -33,6 +33,8 @@ interface Body {
   readonly bytes: number
 }
 
+/** A device has 16 batches under way: who goes on without any answer does not wait for one. */
+const MAX_HELD = 1_000
 /** When a batch may come again that could not be judged. */
 const RETRY_AFTER_MS = 1_000
 
@@ -64,7 +66,7 @@ export class Publishing {
     return this.#answers.pending
   }
 
-  /** @throws {BusError} bad_frame */
+  /** @throws {BusError} bad_frame, rate_limited */
   publish(frame: PublishFrame, { data, bytes }: Body): void {
     if (frame.indexes?.some((index, i, all) => i > 0 && index <= (all[i - 1] as number))) {
       throw new BusError('bad_frame', 'publish: indexes must ascend')
@@ -72,7 +74,7 @@ export class Publishing {
     const { device, name } = this.#publisher
     const lines = linesOf(frame.events)
     this.#host.inspection.tap?.received(name, { frame, lines, data })
-    const inTurn = this.#answers.ask()
+    const inTurn = this.#ask()
     this.#authorized(
       frame,
       bytes,
@@ -84,9 +86,9 @@ export class Publishing {
     )
   }
 
-  /** Too much came: the batch is to come again. */
+  /** Too much came: the batch is to come again. @throws {BusError} rate_limited */
   holdOff(frame: PublishFrame, retryAfterMs: number): void {
-    this.#reject(frame, this.#answers.ask(), { code: 'rate_limited', retryAfterMs })
+    this.#reject(frame, this.#ask(), { code: 'rate_limited', retryAfterMs })
   }
 
   /** Best effort: what may not go out is left out, as nobody waits for it. */
@@ -133,6 +135,12 @@ export class Publishing {
         if (!publisher.closed && isBusError(error)) refuse(error, RETRY_AFTER_MS)
       },
     })
+  }
+
+  #ask(): (send: () => void) => void {
+    if (this.#answers.held >= MAX_HELD)
+      throw new BusError('rate_limited', 'too many batches without waiting for their answers')
+    return this.#answers.ask()
   }
 
   #reject(

@@ -6,7 +6,7 @@ import { createAdaptorServer } from '@hono/node-server'
 import { WebSocketServer } from 'ws'
 import type { Admission } from '../connection/context.ts'
 import type { Relay } from '../relay.ts'
-import { NodeSocket } from './node-socket.ts'
+import { NodeSocket, ServedWebSocket } from './node-socket.ts'
 import {
   assertHost,
   CLOSE_MS,
@@ -44,6 +44,7 @@ export async function serve(
     noServer: true,
     maxPayload: MAX_PAYLOAD_BYTES,
     perMessageDeflate: false,
+    WebSocket: ServedWebSocket,
     ...ANSWERS,
     handleProtocols: (_, request) => protocols.get(request) ?? false,
   })
