@@ -19,7 +19,7 @@ const stages =
 const stageFiles = '(request|presence)[.]ts'
 
 /** What stages may know of each other, as types. */
-const interfaces = `${bus}/(log/log|log/record|links/link|codec/codec|protocol/frames|schema/schema|batch/batch|dispatch/dispatch|sync/sync|inspect/tap|inspect/frames)[.]ts$`
+const interfaces = `${bus}/(log/log|log/consumers|log/record|links/link|codec/codec|protocol/frames|schema/schema|batch/batch|dispatch/dispatch|sync/sync|inspect/tap|inspect/frames|consume/types)[.]ts$`
 
 /** Pure functions shared with the relay: these may be run by some. */
 const protocol = `${bus}/protocol/`

@@ -7,9 +7,10 @@ import { type Accepted, Pipeline } from './batch/pipeline.ts'
 import { type Draft, Publisher } from './batch/publisher.ts'
 import { abortError, follow, rejectedTicket, settleHandled, type Ticket } from './batch/ticket.ts'
 import { decodeValue, encodeValue } from './codec/codec.ts'
+import { Consumers } from './consume/consumers.ts'
 import { Device } from './device/device.ts'
 import { observed, part, statusOf, unsubscriber } from './device/status.ts'
-import { takeTurn } from './device/turn.ts'
+import { namedTurn, takeTurn } from './device/turn.ts'
 import { Dispatcher } from './dispatch/dispatcher.ts'
 import { type AnyHandler, Handlers } from './dispatch/handlers.ts'
 import { iterate, nextEvent } from './dispatch/iterate.ts'
@@ -37,6 +38,7 @@ import { parsePatterns, typeMatcher } from './protocol/pattern.ts'
 import { deviceName } from './protocol/presence.ts'
 import { eventById } from './read/by-id.ts'
 import { withExpected } from './read/expected.ts'
+import { assertFrom, feed, firstPlace } from './read/feed.ts'
 import { type OutboxEntry, outboxOf } from './read/outbox.ts'
 import { Projector } from './read/projector.ts'
 import { replay } from './read/replay.ts'
@@ -53,6 +55,7 @@ import { Peers } from './sync/peers.ts'
 import { RelayedWaiters } from './sync/waiters.ts'
 import type {
   Bus,
+  DurableOptions,
   EventsOptions,
   ListenOptions,
   Middleware,
@@ -159,8 +162,14 @@ export function createBusOn(
       subscriber.renewed()
       projector.renewed()
     },
-    logged: (batch, entries) => projector.logged(batch, entries),
-    changed: (head) => projector.changed(head),
+    logged: (batch, entries) => {
+      projector.logged(batch, entries)
+      consumers.wake(batch)
+    },
+    changed: (head) => {
+      projector.changed(head)
+      consumers.wake(head)
+    },
     publishSystem: (type, data) => {
       publisher.publishSystem(type, data).catch(report)
     },
@@ -215,6 +224,31 @@ export function createBusOn(
     hasRelay: relay !== undefined,
     open: openLog,
     prefix: composer.prefix,
+    report,
+  })
+  const hasRelay = relay !== undefined
+  const consumers = new Consumers<AnyHandler>({
+    platform,
+    prefix,
+    hasLog: log !== undefined,
+    hasRelay,
+    open: openLog,
+    give: (...made) => handlers.give(dispatcher, ...made),
+    feed: (opened, from, how) => feed(opened, from, { ...how, hasRelay, report }),
+    firstPlace: (opened, from, how) => firstPlace(opened, from, { ...how, hasRelay, report }),
+    takeTurn: (opened, consumer, lead, over) =>
+      takeTurn({
+        ...namedTurn(opened, name, relay?.room, consumer),
+        platform,
+        holder: prefix,
+        lead,
+        over,
+        report,
+      }),
+    decode: (event) => dispatcher.open(event),
+    isNewer: types && ((header) => types.isNewer(header)),
+    isName: isHeaderText,
+    assertFrom,
     report,
   })
   const projector = new Projector({
@@ -349,7 +383,7 @@ export function createBusOn(
     // First: what waited in a queue is let go of when its subscription ends, and that is no success.
     for (const ticket of handling) if (ticket.handled) ticket.reject(closedError())
     subscriber.close()
-    await Promise.race([projector.close(), limit])
+    await Promise.race([Promise.all([projector.close(), consumers.close()]), limit])
     const lost = pipeline.abandon(closedError())
     if (lost > 0) report(lostError(closedError(), `the bus was closed before ${lost}`))
     waiters.abandon(closedError())
@@ -414,7 +448,17 @@ export function createBusOn(
       const data = errorData(error, options)
       return (direct ? directly : publisher).publishSystem('$error', data, errorOptions(options))
     },
-    subscribe(patterns: string, handler: AnyHandler, options: SubscribeOptions<BusEvent> = {}) {
+    subscribe(
+      patterns: string,
+      handler: AnyHandler,
+      options: SubscribeOptions<BusEvent> | DurableOptions<BusEvent> = {},
+    ) {
+      if ('durable' in options && options.durable !== undefined) {
+        if (closed) throw closedError()
+        const end = consumers.subscribe(patterns, handler, options)
+        inspected.use()
+        return unsubscriber(end)
+      }
       inspected.use()
       const { signal, from, where, ...handling } = options
       return unsubscriber(
@@ -486,7 +530,10 @@ export function createBusOn(
       return found && dispatcher.open(found)
     },
     use: (middleware: Middleware) => unsubscriber(middlewares.use(middleware)),
-    stats: () => dispatcher.stats.snapshot(dispatcher.subscriptions, pipeline.waiting),
+    stats: () => ({
+      ...dispatcher.stats.snapshot(dispatcher.subscriptions, pipeline.waiting),
+      consumers: consumers.stats,
+    }),
     hasSubscribers: (type: string) => dispatcher.subscriptions.of(type).length > 0,
     flush,
     async clear() {

@@ -89,6 +89,8 @@ export const BUS_ERROR_CODES = {
   not_found: 3522,
   /** The event is of a newer version of its type than this bus knows. */
   needs_upgrade: 3523,
+  /** Retention removed events that a durable consumer had not got. */
+  overtaken: 3530,
 } as const
 
 /** One of the codes of {@link BUS_ERROR_CODES}. Branch on this, never on the message. */
@@ -102,6 +104,7 @@ export type Stage =
   | 'log'
   | 'dispatch'
   | 'read'
+  | 'consume'
   | 'sync'
   | 'device'
   | 'links'

@@ -14,6 +14,13 @@
  */
 export { createBus } from './bus.ts'
 export { type CloudEvent, fromCloudEvent, toCloudEvent } from './codec/cloud-event.ts'
+export type {
+  ConsumerStats,
+  DeadLetter,
+  DeadReason,
+  Settle,
+  SettleOptions,
+} from './consume/types.ts'
 export {
   BUS_ERROR_CODES,
   BusError,
@@ -57,6 +64,7 @@ export type {
   BatchOptions,
   Bus,
   BusStats,
+  DurableOptions,
   EventOf,
   EventOptions,
   EventsOptions,
