@@ -8,6 +8,7 @@ import { type Draft, Publisher } from './batch/publisher.ts'
 import { abortError, follow, rejectedTicket, settleHandled, type Ticket } from './batch/ticket.ts'
 import { decodeValue, encodeValue } from './codec/codec.ts'
 import { Consumers } from './consume/consumers.ts'
+import { deadLettersOf } from './consume/dead-letters.ts'
 import { Device } from './device/device.ts'
 import { observed, part, statusOf, unsubscriber } from './device/status.ts'
 import { namedTurn, takeTurn } from './device/turn.ts'
@@ -65,6 +66,7 @@ import type {
   PublishOptions,
   ReplayOptions,
   SubscribeOptions,
+  SystemEvents,
 } from './types.ts'
 
 /**
@@ -248,6 +250,8 @@ export function createBusOn(
     isNewer: types && ((header) => types.isNewer(header)),
     isName: isHeaderText,
     assertFrom,
+    onRedriven: (heard) =>
+      subscriber.subscribe('$consumer.redriven', redrivenIn(heard), { kind: 'view' }),
     report,
   })
   const projector = new Projector({
@@ -414,6 +418,15 @@ export function createBusOn(
       pending: () => outbox('pending', (event) => event),
       refused: () => outbox('refused', (event, refusal) => ({ event, ...refusal })),
     },
+    deadLetters: deadLettersOf({
+      async open() {
+        if (closed) throw closedError()
+        return openLog()
+      },
+      decode: (event) => dispatcher.open(event),
+      redriven: (names) =>
+        void publisher.publishSystem('$consumer.redriven', { consumers: names }).catch(report),
+    }),
     publish,
     publishBatch(
       entries: readonly ({ type: string; data?: unknown } & PublishOptions)[],
@@ -544,6 +557,10 @@ export function createBusOn(
   handlers.publish = publish
   inspectable.set(bus, inspected)
   return bus as unknown as Bus<Record<string, unknown>>
+}
+
+function redrivenIn(heard: (consumers: readonly string[]) => void): AnyHandler {
+  return ({ data }) => heard((data as SystemEvents['$consumer.redriven']).consumers)
 }
 
 const FLUSH_LEVELS: ReadonlySet<unknown> = new Set(['accepted', 'logged', 'relayed'])

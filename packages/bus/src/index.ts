@@ -17,7 +17,9 @@ export { type CloudEvent, fromCloudEvent, toCloudEvent } from './codec/cloud-eve
 export type {
   ConsumerStats,
   DeadLetter,
+  DeadLetters,
   DeadReason,
+  LetterFilter,
   Settle,
   SettleOptions,
 } from './consume/types.ts'

@@ -43,6 +43,15 @@ export class DurableConsumer {
     this.#holding?.wake(head)
   }
 
+  get name(): string {
+    return this.#options.name
+  }
+
+  /** Dead letters of it are to be given again. */
+  redriven(): void {
+    this.#holding?.redriven()
+  }
+
   /** The page is about to stand still. */
   suspend(): void {
     this.#stands ??= Promise.withResolvers()
