@@ -3,12 +3,14 @@ import type { Batch } from './batch/batch.ts'
 import { Composer } from './batch/composer.ts'
 import { DirectPublisher, DirectQueue } from './batch/direct.ts'
 import { errorData, errorOptions } from './batch/error-event.ts'
-import { Pipeline } from './batch/pipeline.ts'
+import { type Accepted, Pipeline } from './batch/pipeline.ts'
 import { type Draft, Publisher } from './batch/publisher.ts'
 import { abortError, follow, rejectedTicket, settleHandled, type Ticket } from './batch/ticket.ts'
 import { decodeValue, encodeValue } from './codec/codec.ts'
 import { Consumers } from './consume/consumers.ts'
 import { deadLettersOf } from './consume/dead-letters.ts'
+import { Groups } from './consume/groups.ts'
+import { subscribeGroup } from './consume/subscribe-group.ts'
 import { Device } from './device/device.ts'
 import { observed, part, statusOf, unsubscriber } from './device/status.ts'
 import { namedTurn, takeTurn } from './device/turn.ts'
@@ -36,6 +38,7 @@ import {
 import { type Platform, runtimePlatform } from './platform.ts'
 import { PresenceView } from './presence.ts'
 import { parsePatterns, typeMatcher } from './protocol/pattern.ts'
+import { checkOf, positionOf } from './protocol/position.ts'
 import { deviceName } from './protocol/presence.ts'
 import { eventById } from './read/by-id.ts'
 import { withExpected } from './read/expected.ts'
@@ -47,6 +50,9 @@ import { unreadable, withLog } from './read/steady-log.ts'
 import { fromRevisionOn, streamEvents } from './read/stream.ts'
 import { Subscriber } from './read/subscriber.ts'
 import { walk } from './read/walk.ts'
+import { Desk, type DeskOptions } from './request/desk.ts'
+import type { RequestOptions } from './request/request.ts'
+import type { Responder } from './request/requests.ts'
 import { EventTypes } from './schema/event-types.ts'
 import type { EventSchemas, SchemaEvents, SchemaInput } from './schema/schema.ts'
 import { Submitter } from './sync/guest.ts'
@@ -58,6 +64,7 @@ import type {
   Bus,
   DurableOptions,
   EventsOptions,
+  GroupOptions,
   ListenOptions,
   Middleware,
   ProjectOptions,
@@ -90,10 +97,11 @@ export function createBus(options: BusOptions): Bus<Record<string, unknown>> {
   return createBusOn(options, runtimePlatform())
 }
 
-/** A bus on a given platform: what `createBus` is with the runtime's. @internal */
+/** A bus on a given platform, which may be watched: what `createBus` is with the runtime's. @internal */
 export function createBusOn(
   options: AnyBusOptions,
   platform: Platform,
+  accepted?: Accepted,
 ): Bus<Record<string, unknown>> {
   const resolved = resolveOptions(options, platform, {
     indexedDb: indexedDbLog,
@@ -139,6 +147,29 @@ export function createBusOn(
   })
   const { prefix } = composer
   const presence = { prefix, source, platform, nameOf: deviceName, device: deviceName(name) }
+  const groups = new Groups({
+    platform,
+    prefix,
+    open: (incoming) => dispatcher.open(incoming),
+    admits: (header) => types?.admits(header) ?? true,
+    positionOf: (epoch, place, id) => positionOf(epoch, place, checkOf(id)),
+    say: (frame) => device.member(frame),
+    hasWay: () => device.hasWay,
+    report,
+  })
+  const asking: DeskOptions = {
+    prefix,
+    source,
+    platform,
+    alone: direct,
+    validate: types && ((type, data) => types.validate(type, data)),
+    compose: (type, data, options) => composer.cast(type, data, options),
+    encode: encodeValue,
+    decode: decodeValue,
+    open: (question) => dispatcher.open(question),
+    context: (...made) => handlers.responding(...made),
+    report,
+  }
   const waiters = new RelayedWaiters(() => platform.hold())
   const device: Device = new Device({
     name,
@@ -177,9 +208,11 @@ export function createBusOn(
     stages: {
       dispatcher,
       waiters,
+      members: groups,
       peers: (peerEvents) =>
         new Peers(composer.prefix, platform, relay !== undefined, peerEvents, taps),
       presence: (presenceEvents) => new PresenceView(presence, presenceEvents),
+      requests: (requestEvents) => new Desk(asking, requestEvents),
       writer: (opened) => new LogWriter(opened, platform),
       takeTurn,
       links: (linkedEvents) => new UserLinks(linkedEvents, taps),
@@ -190,7 +223,7 @@ export function createBusOn(
       withExpected: (opened, entries) => withExpected(opened, entries, report),
     },
   })
-  const pipeline = new Pipeline(device.sinks, limits, taps)
+  const pipeline = new Pipeline(device.sinks, limits, taps, accepted)
   const publisher = new Publisher({
     composer,
     pipeline,
@@ -254,6 +287,16 @@ export function createBusOn(
       subscriber.subscribe('$consumer.redriven', redrivenIn(heard), { kind: 'view' }),
     report,
   })
+  const give =
+    (patterns: unknown, handler: AnyHandler, where?: (event: BusEvent) => boolean) => () =>
+      handlers.give(dispatcher, patterns, handler, where)
+  const sharing = {
+    groups,
+    hasRelay,
+    isName: isHeaderText,
+    onClose: subscriber.onClose,
+    open: () => device.opening(),
+  }
   const projector = new Projector({
     open: openLog,
     hasRelay: relay !== undefined,
@@ -287,6 +330,7 @@ export function createBusOn(
       past: (pattern, to) =>
         bus.replay({ pattern, to, order: relay === undefined ? 'device' : 'room' }),
       views: projector.views,
+      subscriptions: dispatcher.subscriptions,
       limits: { events: limits.logEvents, bytes: limits.logBytes, days: limits.logDays },
       outbox: () => device.status.get().outbox,
       publish,
@@ -462,7 +506,7 @@ export function createBusOn(
     subscribe(
       patterns: string,
       handler: AnyHandler,
-      options: SubscribeOptions<BusEvent> | DurableOptions<BusEvent> = {},
+      options: SubscribeOptions<BusEvent> | DurableOptions<BusEvent> | GroupOptions<BusEvent> = {},
     ) {
       if ('durable' in options && options.durable !== undefined) {
         if (closed) throw closedError()
@@ -471,6 +515,11 @@ export function createBusOn(
         return unsubscriber(end)
       }
       inspected.use()
+      if ('group' in options && options.group !== undefined) {
+        return unsubscriber(
+          subscribeGroup(options, give(patterns, handler, options.where), sharing),
+        )
+      }
       const { signal, from, where, ...handling } = options
       return unsubscriber(
         subscriber.subscribe(patterns, handler, { signal, from, where, handling }),
@@ -540,10 +589,24 @@ export function createBusOn(
       const found = opened && (await eventById(opened, id, relay !== undefined))
       return found && dispatcher.open(found)
     },
+    async request(type: string, data?: unknown, options: RequestOptions = {}) {
+      use()
+      return device.requests.request(type, data, options)
+    },
+    respond(type: string, responder: Responder) {
+      use()
+      return unsubscriber(device.requests.respond(type, responder))
+    },
+    async ping(options: RequestOptions = {}) {
+      if (!relay) throw new BusError('unreachable', 'ping: this bus has no relay')
+      use()
+      return device.requests.ping(options)
+    },
     use: (middleware: Middleware) => unsubscriber(middlewares.use(middleware)),
     stats: () => ({
       ...dispatcher.stats.snapshot(dispatcher.subscriptions, pipeline.waiting),
       consumers: consumers.stats,
+      groups: groups.stats,
     }),
     hasSubscribers: (type: string) => dispatcher.subscriptions.of(type).length > 0,
     flush,

@@ -19,6 +19,9 @@ export type {
   DeadLetter,
   DeadLetters,
   DeadReason,
+  GroupCounts,
+  GroupState,
+  GroupStats,
   LetterFilter,
   Settle,
   SettleOptions,
@@ -50,6 +53,7 @@ export { type OpenTelemetryApi, openTelemetry } from './middleware/open-telemetr
 export { type ThrottleOptions, throttle } from './middleware/throttle.ts'
 export type { BusOptions, SchemaBusOptions, VersionedBusOptions } from './options.ts'
 export { type RelayLink, relayLink } from './relay-link.ts'
+export type { Ask, ReplyOf, RequestOptions } from './request/request.ts'
 export type {
   EventSchemas,
   EventVersions,
@@ -72,6 +76,7 @@ export type {
   EventsOptions,
   ExpectedRevision,
   Gap,
+  GroupOptions,
   Handler,
   HandlerContext,
   HandlerOptions,
@@ -100,6 +105,7 @@ export type {
   RelayState,
   ReplayOptions,
   ReplayProgress,
+  ResponderContext,
   Status,
   StatusSnapshot,
   SubscribeOptions,
