@@ -7,6 +7,7 @@ import { type Accepted, Pipeline } from './batch/pipeline.ts'
 import { type Draft, Publisher } from './batch/publisher.ts'
 import { abortError, follow, rejectedTicket, settleHandled, type Ticket } from './batch/ticket.ts'
 import { decodeValue, encodeValue } from './codec/codec.ts'
+import { askedConsumers } from './consume/asked.ts'
 import { Consumers } from './consume/consumers.ts'
 import { deadLettersOf } from './consume/dead-letters.ts'
 import { Groups } from './consume/groups.ts'
@@ -287,6 +288,15 @@ export function createBusOn(
       subscriber.subscribe('$consumer.redriven', redrivenIn(heard), { kind: 'view' }),
     report,
   })
+  const deadLetters = deadLettersOf({
+    async open() {
+      if (closed) throw closedError()
+      return openLog()
+    },
+    decode: (event) => dispatcher.open(event),
+    redriven: (names) =>
+      void publisher.publishSystem('$consumer.redriven', { consumers: names }).catch(report),
+  })
   const give =
     (patterns: unknown, handler: AnyHandler, where?: (event: BusEvent) => boolean) => () =>
       handlers.give(dispatcher, patterns, handler, where)
@@ -330,6 +340,12 @@ export function createBusOn(
       past: (pattern, to) =>
         bus.replay({ pattern, to, order: relay === undefined ? 'device' : 'room' }),
       views: projector.views,
+      consumers: askedConsumers({
+        open: openLog,
+        deadLetters,
+        consumers: () => consumers.asked,
+        groups: () => groups.stats,
+      }),
       subscriptions: dispatcher.subscriptions,
       limits: { events: limits.logEvents, bytes: limits.logBytes, days: limits.logDays },
       outbox: () => device.status.get().outbox,
@@ -462,15 +478,7 @@ export function createBusOn(
       pending: () => outbox('pending', (event) => event),
       refused: () => outbox('refused', (event, refusal) => ({ event, ...refusal })),
     },
-    deadLetters: deadLettersOf({
-      async open() {
-        if (closed) throw closedError()
-        return openLog()
-      },
-      decode: (event) => dispatcher.open(event),
-      redriven: (names) =>
-        void publisher.publishSystem('$consumer.redriven', { consumers: names }).catch(report),
-    }),
+    deadLetters,
     publish,
     publishBatch(
       entries: readonly ({ type: string; data?: unknown } & PublishOptions)[],

@@ -43,6 +43,10 @@ export class DurableConsumer {
     this.#holding?.wake(head)
   }
 
+  get patterns(): readonly string[] {
+    return this.#options.given.patterns
+  }
+
   get name(): string {
     return this.#options.name
   }

@@ -88,6 +88,11 @@ export class Consumers<Handler> {
     for (const consumer of this.#all) consumer.wake(head)
   }
 
+  /** The same, with what each is for. */
+  get asked(): (ConsumerStats & { readonly patterns: readonly string[] })[] {
+    return [...this.#all].map(({ stats, patterns }) => ({ ...stats, patterns }))
+  }
+
   get stats(): ConsumerStats[] {
     return [...this.#all].map(({ stats }) => stats)
   }
