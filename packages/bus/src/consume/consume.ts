@@ -6,6 +6,7 @@ import type { Log } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
 import type { Policy, ReadFrom } from '../types.ts'
 import type { Settling } from './options.ts'
+import type { Transactions } from './transact.ts'
 import type { DeadReason } from './types.ts'
 
 /** An event of the log. */
@@ -64,6 +65,7 @@ export interface ConsumerOptions extends ConsumeOptions {
   readonly from: ReadFrom
   readonly filtered: boolean
   readonly policy: Policy | undefined
+  readonly transactions: Transactions | undefined
 }
 
 /** A dead letter as it is written: the event with it, since the log lets go of it some day. */
