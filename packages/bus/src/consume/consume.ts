@@ -6,7 +6,6 @@ import type { Log } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
 import type { Policy, ReadFrom } from '../types.ts'
 import type { Settling } from './options.ts'
-import type { Transactions } from './transact.ts'
 import type { DeadReason } from './types.ts'
 
 /** An event of the log. */
@@ -54,6 +53,27 @@ export interface ConsumeOptions {
   /** Calls back where dead letters of these consumers are to be given again, on whatever context. */
   readonly onRedriven: (heard: (consumers: readonly string[]) => void) => () => void
   readonly report: (error: BusError) => void
+}
+
+/** Where a consumer stands, in the user's database. */
+export interface UserRow {
+  readonly generation: number
+  readonly state: string
+}
+
+/** Transactions of the user's database. */
+export interface Transactions {
+  /**
+   * Runs `work` in a transaction, given the row that is there. Commits with the row that it gives, and
+   * rolls back where it gives none, throws, or the signal is aborted.
+   *
+   * @returns whether it was committed
+   */
+  run(
+    key: readonly [logId: string, consumer: string],
+    work: (tx: unknown, row: UserRow | undefined) => Promise<UserRow | undefined>,
+    signal?: AbortSignal,
+  ): Promise<boolean>
 }
 
 /** One durable consumer, as it was subscribed here. */

@@ -1,7 +1,7 @@
 /** Transactions of a user's IndexedDB database. */
 import { unwrap } from 'idb'
 import { BusError } from '../errors.ts'
-import type { Transactions, UserRow } from './transact.ts'
+import type { Transactions, UserRow } from './consume.ts'
 
 /** The store with the cursors of consumers, by [log id, consumer]. */
 const CURSORS = 'crosstown_cursors'

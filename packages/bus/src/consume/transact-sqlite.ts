@@ -1,6 +1,6 @@
 /** Transactions of a user's SQLite database, through `node:sqlite` or what is like it. */
 import type { SqliteDatabase } from '../types.ts'
-import type { Transactions, UserRow } from './transact.ts'
+import type { Transactions, UserRow } from './consume.ts'
 
 const TABLE = `CREATE TABLE IF NOT EXISTS crosstown_cursors (
   log TEXT NOT NULL, consumer TEXT NOT NULL, generation INTEGER NOT NULL, state TEXT NOT NULL,

@@ -6,31 +6,11 @@ import { BusError } from '../errors.ts'
 import type { DeadText } from '../log/consumers.ts'
 import type { Log } from '../log/log.ts'
 import type { Transact } from '../types.ts'
+import type { Transactions, UserRow } from './consume.ts'
 import { type Kept, readKept } from './cursor.ts'
 import { type CursorStore, LogCursor } from './log-cursor.ts'
 import { indexedDbTransactions } from './transact-indexeddb.ts'
 import { sqliteTransactions } from './transact-sqlite.ts'
-
-/** Where a consumer stands, in the user's database. */
-export interface UserRow {
-  readonly generation: number
-  readonly state: string
-}
-
-/** Transactions of the user's database. */
-export interface Transactions {
-  /**
-   * Runs `work` in a transaction, given the row that is there. Commits with the row that it gives, and
-   * rolls back where it gives none, throws, or the signal is aborted.
-   *
-   * @returns whether it was committed
-   */
-  run(
-    key: readonly [logId: string, consumer: string],
-    work: (tx: unknown, row: UserRow | undefined) => Promise<UserRow | undefined>,
-    signal?: AbortSignal,
-  ): Promise<boolean>
-}
 
 /** Another context has the turn. */
 export const FENCED: unique symbol = Symbol('fenced')
