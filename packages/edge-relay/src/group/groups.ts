@@ -85,6 +85,19 @@ export class Groups {
     }
   }
 
+  /** All groups, by name. */
+  get all(): ReadonlyMap<string, Group> {
+    return this.#groups
+  }
+
+  /** Has something decided that an operator asks. @throws {BusError} going_away, unavailable, not_found */
+  request(ask: (done: (error?: BusError) => void) => Ask): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const asked = ask((error) => (error ? reject(error) : resolve()))
+      if (!this.#ask(asked)) reject(new BusError('going_away', 'the relay is closing'))
+    })
+  }
+
   /** Whether something waits to be decided. */
   get pending(): boolean {
     return this.#asks.length > 0
