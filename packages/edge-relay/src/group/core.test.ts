@@ -225,7 +225,7 @@ class Checked {
       this.decide(() => {})
     } else if (one.do === 'save') {
       if (this.state) this.state = readState(stateText(this.state))
-    } else {
+    } else if (one.do === 'drop' || one.do === 'redrive') {
       const [number, letter] = [...this.letters][one.pick % this.letters.size] ?? []
       if (number === undefined || !letter) return
       this.letters.delete(number)
