@@ -14,6 +14,7 @@ import {
   isRetryable,
   type SettleFrame,
 } from '@crosstown/bus/protocol'
+import type { RelayTap } from '../inspect/tap.ts'
 import type { Limits } from '../limits.ts'
 import type { Meter } from '../metrics.ts'
 import type { Platform } from '../platform.ts'
@@ -23,7 +24,7 @@ import type { Ask, JoinOptions } from './asks.ts'
 import { decideGroup, type GroupDecision } from './decide.ts'
 import { Group, type GroupPeer, type Member, memberKey } from './group.ts'
 import { beginning, joinFault, type Membership, membershipsOf, rulesOf } from './joining.ts'
-import { type LeasingContext, sendLeases } from './leasing.ts'
+import { type LeasingContext, sendLeases, tellDeaths } from './leasing.ts'
 import { GROUP_KEY, readState } from './state.ts'
 
 /** What the groups need of their room. */
@@ -40,6 +41,8 @@ export interface GroupsContext {
   readonly wake: () => boolean
   /** A test for what a token may read. */
   readonly reads: (patterns: readonly string[]) => (type: string) => boolean
+  /** There while the room is inspected. */
+  readonly tap: () => RelayTap | undefined
 }
 
 /** What is decided of all groups, to be written with the room's append. */
@@ -82,6 +85,7 @@ export class Groups {
       report,
       lost: (group, key, lease) => this.#ask({ kind: 'lost', group, key, lease }),
       busy: (peer, by) => this.#busy(peer, by),
+      tap: context.tap,
     }
   }
 
@@ -333,6 +337,7 @@ export class Groups {
       return
     }
     this.#count(decision)
+    if (draft.died.length > 0) void tellDeaths(this.#leasing, group.name, draft.died)
     if (decision.begins !== undefined) group.window.reset(decision.begins)
     const held = group.window.with(records).records
     sendLeases(this.#leasing, group, draft.granted, held)
@@ -359,10 +364,11 @@ export class Groups {
     for (const answer of answers) answer()
   }
 
-  #count({ draft }: GroupDecision): void {
+  #count({ draft, group }: GroupDecision): void {
     const { meter } = this.#context
     if (!draft) return
     const { died, granted, happened } = draft
+    group.redelivered += happened.redelivered
     meter.count('group_leased_total', granted.length)
     meter.count('group_acked_total', happened.acked)
     meter.count('group_redelivered_total', happened.redelivered)
