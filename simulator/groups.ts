@@ -7,7 +7,7 @@ import { type Place, ROOM } from './place.ts'
 
 /** How often an event is tried in the group that gives up. */
 const MAX_DELIVER = 3
-const ACK_WAIT_MS = 5_000
+export const ACK_WAIT_MS = 5_000
 /** In which whatever was leased is settled or lapses, over and over. */
 const PATIENCE_MS = 600_000
 const SLICE_MS = 5_000
@@ -25,6 +25,8 @@ export interface GroupCall {
   readonly id: string
   readonly attempt: number
   readonly by: Instance
+  /** When, in virtual milliseconds. */
+  readonly at: number
   readonly begun: number
   /** When it ended; absent while it runs, or where its context did before. */
   ended?: number
@@ -50,7 +52,15 @@ export class GroupWorkers {
         types,
         async (event: BusEvent, { attempt, signal }) => {
           this.#steps += 1
-          const call: GroupCall = { group, id: event.id, attempt, by: instance, begun: this.#steps }
+          const { now: at } = this.#network
+          const call: GroupCall = {
+            group,
+            id: event.id,
+            attempt,
+            by: instance,
+            at,
+            begun: this.#steps,
+          }
           this.calls.push(call)
           const ended = (outcome: 'acked' | 'failed'): void => {
             this.#steps += 1
@@ -96,16 +106,23 @@ export class GroupWorkers {
     }
   }
 
-  /** Events of the room that a group is not done with, as far as its members did anything. */
+  /** Whether an event was tried so often in some group that it was given up. */
+  gaveUp(event: string): boolean {
+    return this.calls.some(({ id, attempt, group }) => {
+      const { maxDeliver } = GROUPS.find((one) => one.group === group) ?? {}
+      return id === event && attempt === maxDeliver
+    })
+  }
+
+  /** Events of the room that a group which never gives up is not done with. */
   left(
     { group, types, maxDeliver }: (typeof GROUPS)[number],
     events: readonly { readonly id: string; readonly type: string }[],
   ): string[] {
+    if (maxDeliver < Number.POSITIVE_INFINITY) return []
     const done = new Set<string>()
-    for (const { id, attempt, outcome, ...call } of this.calls) {
-      if (call.group !== group) continue
-      if (outcome === 'acked' || (outcome === 'failed' && attempt >= maxDeliver)) done.add(id)
-    }
+    for (const call of this.calls)
+      if (call.group === group && call.outcome === 'acked') done.add(call.id)
     const isFor = typeMatcher(types)
     return events.flatMap(({ id, type }) => (isFor(type) && !done.has(id) ? [id] : []))
   }
