@@ -28,6 +28,9 @@ export interface GroupCall {
   /** When, in virtual milliseconds. */
   readonly at: number
   readonly begun: number
+  /** How often its context stood still, or was about to, before. */
+  readonly disturbed: number
+  readonly place: Place
   /** When it ended; absent while it runs, or where its context did before. */
   ended?: number
   outcome?: 'acked' | 'failed'
@@ -46,13 +49,15 @@ export class GroupWorkers {
   }
 
   /** The context becomes a member of all groups. */
-  join({ bus, context, instance }: Place): void {
+  join(place: Place): void {
+    const { bus, context, instance } = place
     for (const { group, types, orderBy, maxDeliver } of GROUPS) {
       bus.subscribe(
         types,
         async (event: BusEvent, { attempt, signal }) => {
           this.#steps += 1
           const { now: at } = this.#network
+          const { disturbed } = place
           const call: GroupCall = {
             group,
             id: event.id,
@@ -60,6 +65,8 @@ export class GroupWorkers {
             by: instance,
             at,
             begun: this.#steps,
+            disturbed,
+            place,
           }
           this.calls.push(call)
           const ended = (outcome: 'acked' | 'failed'): void => {

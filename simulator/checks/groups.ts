@@ -29,8 +29,10 @@ function* twice(calls: readonly GroupCall[]): Iterable<GroupCall> {
   const acked = new Map<string, GroupCall[]>()
   for (const call of calls) {
     const before = acked.get(call.id) ?? []
-    const mayBe = ({ at, by, id }: GroupCall): boolean =>
+    const mayBe = ({ at, by, disturbed, id, place }: GroupCall): boolean =>
       isOver(by) ||
+      // It left with its page, and what it had said was lost on the way.
+      place.disturbed > disturbed ||
       // What waited for its turn for half of its time was given back.
       call.at - at >= ACK_WAIT_MS / 2 ||
       by.errors.some(({ code, eventId }) => code === 'timeout' && eventId === id)
