@@ -14,16 +14,16 @@ const foundation = `${bus}/(options|types|errors|event|platform)[.]ts$`
 const face = `${bus}/(options|types)[.]ts$`
 
 const stages =
-  '(codec|batch|dispatch|log|consume|read|sync|device|links|schema|protocol|inspect|middleware)'
-/** Stages that are one file. */
-const stageFiles = '(request|presence)[.]ts'
+  '(codec|batch|dispatch|log|consume|read|sync|device|links|schema|protocol|inspect|middleware|request)'
+/** The stage that is one file. */
+const stageFiles = '(presence)[.]ts'
 
 /** What stages may know of each other, as types. */
-const interfaces = `${bus}/(log/log|log/record|links/link|codec/codec|protocol/frames|schema/schema|batch/batch|dispatch/dispatch|sync/sync|inspect/tap|inspect/frames|consume/types)[.]ts$`
+const interfaces = `${bus}/(log/log|log/consumers|log/record|links/link|codec/codec|protocol/frames|schema/schema|batch/batch|dispatch/dispatch|sync/sync|request/requests?|inspect/tap|inspect/frames|consume/types)[.]ts$`
 
 /** Pure functions shared with the relay: these may be run by some. */
 const protocol = `${bus}/protocol/`
-const protocolUsers = '(sync|links|log|read|dispatch|codec|inspect)'
+const protocolUsers = '(sync|links|log|read|dispatch|codec|inspect|request)'
 
 const reactPackage = ['^react$', '^node_modules/react/', '^node_modules/@types/react/']
 
@@ -93,21 +93,21 @@ export default {
     },
     {
       name: 'stage-files-know-interfaces-only',
-      comment: 'request.ts and presence.ts are stages of one file.',
+      comment: 'presence.ts is a stage of one file.',
       severity: 'error',
       from: { path: `${bus}/${stageFiles}$` },
       to: { path: `${bus}/([^/]+/|${stageFiles}$)`, pathNot: [interfaces] },
     },
     {
       name: 'stage-files-know-interfaces-as-types',
-      comment: 'request.ts and presence.ts import interface files as types only.',
+      comment: 'presence.ts imports interface files as types only.',
       severity: 'error',
       from: { path: `${bus}/${stageFiles}$` },
       to: { path: interfaces, dependencyTypesNot: asTypes },
     },
     {
       name: 'stages-do-not-use-stage-files',
-      comment: 'A folder of a stage does not know request.ts or presence.ts.',
+      comment: 'A folder of a stage does not know presence.ts.',
       severity: 'error',
       from: { path: `${bus}/${stages}/`, pathNot: tests },
       to: { path: `${bus}/${stageFiles}$` },
@@ -161,6 +161,14 @@ export default {
       severity: 'error',
       from: { path: '^packages/[^/]+/src/', pathNot: [tests, '^packages/[^/]+/src/testing/'] },
       to: { path: '^packages/[^/]+/src/testing/' },
+    },
+    {
+      name: 'playwright-stands-apart',
+      comment:
+        'Who tests without a browser needs no Playwright: only testing/playwright/ knows it.',
+      severity: 'error',
+      from: { path: `${bus}/`, pathNot: [tests, `${bus}/testing/playwright/`] },
+      to: { path: [`${bus}/testing/playwright/`, '(^|/)@?playwright/'] },
     },
     {
       name: 'product-without-tests',

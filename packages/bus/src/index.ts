@@ -15,6 +15,7 @@
 export { createBus } from './bus.ts'
 export { type CloudEvent, fromCloudEvent, toCloudEvent } from './codec/cloud-event.ts'
 export type {
+  ConsumerStats,
   DeadLetter,
   DeadReason,
   GroupCounts,
@@ -50,6 +51,7 @@ export { type OpenTelemetryApi, openTelemetry } from './middleware/open-telemetr
 export { type ThrottleOptions, throttle } from './middleware/throttle.ts'
 export type { BusOptions, SchemaBusOptions, VersionedBusOptions } from './options.ts'
 export { type RelayLink, relayLink } from './relay-link.ts'
+export type { Ask, ReplyOf, RequestOptions } from './request/request.ts'
 export type {
   EventSchemas,
   EventVersions,
@@ -66,6 +68,7 @@ export type {
   BatchOptions,
   Bus,
   BusStats,
+  DurableOptions,
   EventOf,
   EventOptions,
   EventsOptions,
@@ -100,6 +103,7 @@ export type {
   RelayState,
   ReplayOptions,
   ReplayProgress,
+  ResponderContext,
   Status,
   StatusSnapshot,
   SubscribeOptions,

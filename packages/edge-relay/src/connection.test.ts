@@ -550,7 +550,7 @@ describe('other frames', () => {
   it('ignores frames of names reserved for later', async () => {
     const { join } = setup()
     const one = await join('one')
-    one.sendRaw('{"frame":"reply"}')
+    one.sendRaw('{"frame":"notice"}')
     one.send({ frame: 'ping' })
     await one.next('heartbeat')
   })

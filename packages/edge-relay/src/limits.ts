@@ -89,6 +89,12 @@ export interface Limits {
    */
   readonly helloMs: number
   /**
+   * From asking `auth` or `authorize` to the answer. Then who asked is refused for now, with
+   * `unavailable`.
+   * @default 5000 ms
+   */
+  readonly hookMs: number
+  /**
    * A connection on which nothing came for this long is closed: a socket whose other end is gone
    * would stay for ever. At least 150,000, since hidden pages send once a minute.
    * @default 180,000 ms
@@ -193,6 +199,7 @@ export const DEFAULT_LIMITS: Limits = {
   streamBytes: MAX_BATCH_BYTES,
   heartbeatMs: 25_000,
   helloMs: 10_000,
+  hookMs: 5_000,
   silenceMs: 180_000,
   pauseBytes: 1024 * 1024,
   bufferBytes: 8 * 1024 * 1024,

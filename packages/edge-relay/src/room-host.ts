@@ -34,8 +34,10 @@ import type { Meter } from './metrics.ts'
 import type { Platform } from './platform.ts'
 import { Presence } from './presence.ts'
 import { headPosition, type RoomHead, type RoomRecord, START } from './record.ts'
+import { Requests } from './requests.ts'
 import { headText, STREAM_KEY } from './revisions.ts'
 import { commit, countLog, decide, isWrite } from './room.ts'
+import { GREW, signalIn, signalText } from './signal.ts'
 import { DEVICE_KEY, type LoadedRoom, type StatePut, type Store } from './stores/store.ts'
 
 /** What a room needs of its relay. */
@@ -74,6 +76,7 @@ export class RoomHost {
   readonly room: string
   readonly delivery: Delivery
   readonly presence: Presence
+  readonly requests: Requests
   readonly inspection: RoomInspection
   readonly groups: Groups
   readonly #context: HostContext
@@ -85,6 +88,7 @@ export class RoomHost {
   #queue: Entry[] = []
   #queuedBytes = 0
   #running = false
+  #woken = false
   #closing = false
   #deleting: Promise<boolean> | undefined
   #users = 0
@@ -95,6 +99,7 @@ export class RoomHost {
     this.room = room
     this.#context = context
     this.presence = new Presence(context)
+    this.requests = new Requests(context)
     const { limits, platform, store } = context
     this.#rate = new Bucket(limits.roomRate, platform.monotonic())
     const queued = (): number => this.#queue.length
@@ -150,7 +155,8 @@ export class RoomHost {
   /** Until when nothing is to be done in this room, by `Platform.monotonic`, as far as is known now. */
   get dueMs(): number {
     if (this.#running || this.inspection.active) return Number.NEGATIVE_INFINITY
-    return Math.min(this.delivery.dueMs, this.presence.dueMs, this.groups.dueMs)
+    const { delivery, groups, presence, requests } = this
+    return Math.min(delivery.dueMs, presence.dueMs, requests.dueMs, groups.dueMs)
   }
 
   /** Reads the room where it was not. */
@@ -231,6 +237,23 @@ export class RoomHost {
   /** Hands on unpersisted events: no commit, no position. */
   cast(from: Member | undefined, headers: readonly EventHeader[], data: readonly string[]): void {
     this.delivery.cast(from, headers, data)
+    this.#context.store.signal(this.room, signalText({ headers, data }))
+  }
+
+  /** Another process on the same store says what it did. */
+  heard(text: string): void {
+    const said = signalIn(text)
+    if (said?.headers) this.delivery.cast(undefined, said.headers, said.data)
+    else this.#wake()
+  }
+
+  /** Reads the room again, of which there may be more than is known here. */
+  #wake(): void {
+    if (this.#isShut || !this.#head) return
+    this.#woken = true
+    if (this.#running) return
+    this.#running = true
+    this.#context.platform.soon(() => void this.#run())
   }
 
   /** Takes no more commands; resolves when those it has are answered. */
@@ -320,6 +343,8 @@ export class RoomHost {
   async #run(): Promise<void> {
     do {
       const group = this.#queue.splice(0, decidable(this.#queue))
+      if (this.#woken) this.#state = undefined
+      this.#woken = false
       const asks = this.groups.take()
       try {
         await this.#write(group, asks)
@@ -334,7 +359,7 @@ export class RoomHost {
         this.groups.failed(asks, failure)
       }
       for (const { bytes } of group) this.#queuedBytes -= bytes
-    } while (this.#queue.length > 0 || this.groups.pending)
+    } while (this.#queue.length > 0 || this.groups.pending || this.#woken)
     this.#running = false
     for (const resolve of this.#idle.splice(0)) resolve()
   }
@@ -405,7 +430,10 @@ export class RoomHost {
         meter.took('broadcast_seconds', endedMs - beganMs)
         meter.took('pubsub_lag_seconds', endedMs - (group[0] as Entry).cameMs)
       }
-      if (records.length > 0) this.#context.grew?.(this.room, records, head)
+      if (records.length > 0) {
+        this.#context.grew?.(this.room, records, head)
+        store.signal(this.room, GREW)
+      }
       return
     }
     throw new BusError('unavailable', 'other processes wrote to this room first, again and again')

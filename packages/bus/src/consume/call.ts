@@ -80,6 +80,11 @@ export class Call implements Settle {
     this.#options.progress?.()
   }
 
+  /** Asks the handler to end; what it says still counts. */
+  stop(reason: BusError): void {
+    this.#abort(reason)
+  }
+
   /** Nobody waits for it any more: the consumer ended, or is another context's. */
   abandon(reason: BusError): void {
     this.#outcome = { is: 'ack' }
@@ -106,7 +111,7 @@ export class Call implements Settle {
   }
 
   #abort(reason: BusError): void {
-    this.#aborted = reason
+    this.#aborted ??= reason
     this.#controller?.abort(reason)
   }
 

@@ -46,6 +46,29 @@ export interface Settle {
   inProgress(): void
 }
 
+/** A durable consumer that was subscribed in this context. */
+export interface ConsumerStats {
+  readonly name: string
+  /** Number of its subscription within the bus. */
+  readonly subscription: number
+  /**
+   * `running`: this context consumes. `waiting`: for its turn, while another context does, or for the
+   * log. `needs_upgrade`: the next event is of a version that this context does not know. The counts
+   * are those of its last turn where it is not `running`.
+   */
+  readonly state: 'running' | 'waiting' | 'needs_upgrade' | 'ended'
+  /** Offset below which all is settled; with `confirmed` a place in the room's order. */
+  readonly floor: number
+  /** Events that were read and are not settled. */
+  readonly pending: number
+  /** The same, and the batches of the log that were not read yet: events that wait, at least. */
+  readonly lag: number
+  /** Deliveries beyond the first of an event, since there is the consumer. */
+  readonly redelivered: number
+  /** Events given up since then. */
+  readonly dead: number
+}
+
 /** Why an event is a dead letter. */
 export type DeadReason =
   /** It was given `maxDeliver` times: the handler threw, or said `nak`. */
@@ -56,6 +79,8 @@ export type DeadReason =
   | 'crashed'
   /** The handler said `term`. */
   | 'terminated'
+  /** It could not be decoded, or made what its type says; `onError` was told why. */
+  | 'unreadable'
 
 /** An event that a consumer gave up. */
 export interface DeadLetter {

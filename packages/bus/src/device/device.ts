@@ -7,6 +7,7 @@ import type { BatchSinks } from '../batch/batch.ts'
 import { BusError, isBusError, toBusError } from '../errors.ts'
 import type { Link } from '../links/link.ts'
 import type { Log, LogSource, LogState } from '../log/log.ts'
+import type { Requests } from '../request/requests.ts'
 import type { MemberFrame, PeerContexts, Presence } from '../sync/sync.ts'
 import type { Gap, LeaderSnapshot, StatusSnapshot } from '../types.ts'
 import { Candidate } from './candidate.ts'
@@ -30,6 +31,7 @@ export class Device {
   readonly status: Store<StatusSnapshot>
   readonly leader: Store<LeaderSnapshot>
   readonly presence: Presence
+  readonly requests: Requests
   /** Of the log that is open, or was last. */
   identity: { readonly log: string; readonly device: string } | undefined
   readonly #options: DeviceOptions
@@ -78,7 +80,19 @@ export class Device {
         this.#lead.tellPresent()
         this.#groups.present(contexts)
       },
+      moved: () => this.requests.review(),
       threw: threw('a subscriber of presence'),
+    })
+    this.requests = stages.requests({
+      contexts: () => this.presence.contexts,
+      leads: () => this.status.get().leader,
+      hasRelay: relay !== undefined,
+      isGuest: log === undefined,
+      refused: () => this.#refusal,
+      responds: (types) => this.presence.responds(types),
+      post: (frame, data) => this.#linked.tellAsked({ log: this.#logId, ...frame }, data),
+      send: (...said) => this.#lead.ask(...said),
+      ping: () => this.#lead.ping(),
     })
     this.#keeper = log && this.#makeKeeper(log)
     this.#linked = this.#makeLinked()
@@ -129,6 +143,7 @@ export class Device {
       presence: this.presence,
       groups: this.#groups,
       confirmThrough: (batch) => this.#handOver.confirmThrough(batch),
+      requests: () => this.requests,
       leads: (self) => this.#candidate.leads(self),
       changed: options.changed,
       inspection: options.inspection,
@@ -193,6 +208,12 @@ export class Device {
     return this.status.get().leader || this.#peers.linked
   }
 
+  /** Why the relay will not have this device. */
+  get #refusal(): BusError | undefined {
+    const { relay, lastError } = this.status.get()
+    return relay === 'refused' ? lastError : undefined
+  }
+
   /** Where the pipeline hands its batches. */
   get sinks(): BatchSinks {
     return this.#handOver
@@ -214,7 +235,7 @@ export class Device {
       this.#linked.open()
       if (!this.#keeper) {
         this.#attach(NO_LOG, 0, false)
-        this.presence.attached(undefined)
+        this.#attached(undefined)
       }
     }
     return this.#keeper?.open()
@@ -258,6 +279,7 @@ export class Device {
       },
       moved: (id) => this.#hostMoved(id),
       silent: (silent) => this.#hostSilent(silent),
+      asked: (...said) => this.requests.heard(...said),
       outboxFull: () => this.#options.relay !== undefined && this.outboxFull,
       confirmed: () => this.#lead.confirmedThrough,
       cast: (headers, data) => this.#lead.cast(headers, data),
@@ -318,7 +340,7 @@ export class Device {
     }
     this.#attach(state.logId, state.head.batch, renewed)
     this.#options.changed()
-    this.presence.attached(state.device.id)
+    this.#attached(state.device.id)
     this.#takePart()
   }
 
@@ -330,7 +352,7 @@ export class Device {
     if (id === undefined) return false
     this.#peers.attach(this.#link, { ...GUEST, id })
     this.#linked.named(NO_LOG)
-    this.presence.attached(undefined)
+    this.#attached(undefined)
     this.#takePart()
     return true
   }
@@ -347,6 +369,11 @@ export class Device {
     if (this.#closed || this.#handOver.gate !== (silent ? 'open' : 'late')) return
     this.#handOver.gate = silent ? 'late' : 'open'
     this.#options.opened()
+  }
+
+  #attached(device: string | undefined): void {
+    this.presence.attached(device)
+    this.requests.attached(!this.#link && this.#options.links.length === 0)
   }
 
   /** `past` is the newest record that was there when the log was opened. */
@@ -474,6 +501,7 @@ export class Device {
     this.#unfollow?.()
     this.#cancelLate?.()
     this.#handOver.tellNow()
+    this.requests.close()
     this.presence.close()
     await this.#candidate.stop()
     if (this.#used) this.#candidate.goodbye()

@@ -8,7 +8,9 @@ import { offsetOf } from '../event.ts'
 import type { Inspection, TapHolder } from '../inspect/tap.ts'
 import type { Log, Writer } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
+import type { Requests } from '../request/requests.ts'
 import type {
+  Asked,
   Confirmation,
   MemberFrame,
   PeerContexts,
@@ -47,6 +49,7 @@ export interface LeadOptions {
   readonly changed: () => void
   /** Leadership was taken, or is over. */
   readonly leads: (self: boolean) => void
+  readonly requests: () => Requests
   /** The way to the taps of the origin. */
   readonly inspection: () => Inspection
   readonly report: (error: BusError) => void
@@ -84,6 +87,8 @@ export class Lead {
   #rounds = 0
   /** The last record of the room written under this term. */
   #lastRoom = 0
+  /** Who waits for a sign of life of the relay. */
+  readonly #pings: [(ms: number) => void, (error: BusError) => void][] = []
   #cancelBeat: (() => void) | undefined
   #cancelHead: (() => void) | undefined
   #cancelCount: (() => void) | undefined
@@ -163,6 +168,7 @@ export class Lead {
     this.#options.upkeep.stop()
     const session = this.#session
     this.#session = undefined
+    this.#pong(offlineError())
     this.#bridge?.end()
     this.#bridge = undefined
     // Not known any more: the next leader tells.
@@ -186,7 +192,9 @@ export class Lead {
           presence.doubt()
           this.#bridge?.end()
           groups.connected(undefined)
+          this.#pong(offlineError())
         }
+        this.#options.requests().online(relay === 'online')
         this.beatSoon()
       },
       online: (epoch) => {
@@ -195,6 +203,7 @@ export class Lead {
       },
       rtt: (rtt) => {
         status.update({ rtt })
+        this.#pong(rtt)
         this.beatSoon()
       },
       committed: (number, record, runs, data, liveAfter) => {
@@ -222,6 +231,7 @@ export class Lead {
           dispatcher.incoming(incoming, 'room')
         })
       },
+      asked: (...said) => this.#options.requests().told(...said),
       presence: (frame, own) => presence.room(frame, own),
       member: (frame, data) => groups.heard(frame, data),
       inspect: (text) => {
@@ -275,8 +285,27 @@ export class Lead {
 
   /** The room hears who of this device is there. */
   tellPresent(): void {
-    this.#session?.presence(this.#options.presence.members)
+    const { presence } = this.#options
+    if (this.#session) this.#session.presence(presence.members, typesOf(presence.contexts))
     this.#bridge?.changed()
+  }
+
+  /** About a request, to the relay; false where it cannot be reached just now. */
+  ask(...said: Parameters<RelaySession['ask']>): boolean {
+    return this.#session?.ask(...said) ?? false
+  }
+
+  /** Resolves with the milliseconds of a round trip to the relay. @throws {BusError} unavailable */
+  ping(): Promise<number> {
+    if (!this.#session?.ping()) return Promise.reject(offlineError())
+    return new Promise((...settle) => this.#pings.push(settle))
+  }
+
+  #pong(answer: number | BusError): void {
+    for (const [resolve, reject] of this.#pings.splice(0)) {
+      if (typeof answer === 'number') resolve(answer)
+      else reject(answer)
+    }
   }
 
   /** An own batch is in the log, of whatever context; `written` where it is of this one. */
@@ -391,6 +420,16 @@ export class Lead {
       ...(line && { line }),
     })
   }
+}
+
+/** What the contexts of this device respond to. */
+function typesOf(contexts: readonly Asked[]): string[] {
+  const own = contexts.filter(({ device }) => device === undefined)
+  return [...new Set(own.flatMap(({ responds }) => responds))]
+}
+
+function offlineError(): BusError {
+  return new BusError('unavailable', 'the relay cannot be reached just now', { stage: 'links' })
 }
 
 /** Waits so long, or until it is over. */

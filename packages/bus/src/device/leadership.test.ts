@@ -129,6 +129,8 @@ class Context {
         inspect() {},
         member() {},
         presence() {},
+        ask: () => false,
+        ping: () => false,
         cast: (_headers, data) => this.sent.push(...data),
       }),
     }

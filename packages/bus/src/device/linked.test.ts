@@ -84,6 +84,8 @@ class Room {
         member() {},
         cast() {},
         presence() {},
+        ask: () => false,
+        ping: () => false,
       }),
     }
   }

@@ -56,6 +56,10 @@ export class HandlerQueue {
     this.#attempts = new Attempts(options.handling, options.platform, options)
   }
 
+  get handling(): Handling {
+    return this.#options.handling
+  }
+
   /** Whether events are handed over several at a time. */
   get batches(): boolean {
     return this.#options.handling.batch

@@ -1,6 +1,13 @@
 /** What a frame must be, field by field: whoever is on the other side may send anything. */
 import { isErrorCode } from '../errors.ts'
-import { BATCH_SLOTS, headerFault, isHeaderText, isTime, MAX_BATCH_EVENTS } from '../event.ts'
+import {
+  BATCH_SLOTS,
+  headerFault,
+  isEventType,
+  isHeaderText,
+  isTime,
+  MAX_BATCH_EVENTS,
+} from '../event.ts'
 import {
   type Earlier,
   type Frame,
@@ -13,7 +20,7 @@ import {
 } from './frames.ts'
 import { isPattern } from './pattern.ts'
 import { parsePosition } from './position.ts'
-import { MAX_PRESENT } from './presence.ts'
+import { MAX_MESSAGE_LENGTH, MAX_PRESENT, MAX_RESPONDS } from './presence.ts'
 
 export type Fields = Record<string, unknown>
 
@@ -92,6 +99,23 @@ export const FRAME_FAULTS: {
   stream: (f) =>
     first(need(f, 'prev', isPosition), need(f, 'position', isPosition), runsFault(f['runs'])),
   cast: (f) => headersFault(f['events']),
+  request: (f) =>
+    first(
+      headersFault(f['events']),
+      isList(f['events'], 1) ? undefined : 'events must be one header',
+      need(f, 'timeoutMs', isAmount),
+      optional(f, 'waitMs', isAmount),
+      optional(f, 'device', isName),
+    ),
+  reply: (f) =>
+    first(
+      need(f, 'id', isHeaderText),
+      optional(f, 'device', isName),
+      optional(f, 'code', isErrorCode),
+      optional(f, 'message', isMessage),
+      optional(f, 'encoding', (v) => v === 'devalue'),
+    ),
+  cancel: (f) => first(need(f, 'id', isHeaderText), optional(f, 'device', isName)),
   presence: (f) =>
     first(
       optional(f, 'whole', (v) => v === true),
@@ -320,10 +344,21 @@ export function namesDevice({ device, subject }: Record<string, unknown>): boole
   )
 }
 
+/** What a responder says of what went wrong. */
+export function isMessage(value: unknown): boolean {
+  return typeof value === 'string' && value.length <= MAX_MESSAGE_LENGTH
+}
+
+/** Whether it is a list of types that are responded to, or there is none. */
+export function areResponds(value: unknown): boolean {
+  return value === undefined || (isList(value, MAX_RESPONDS) && value.every(isEventType))
+}
+
 function isPresentDevice(value: unknown): boolean {
   return (
     isObject(value) &&
     namesDevice(value) &&
+    areResponds(value['responds']) &&
     isList(value['members'], MAX_PRESENT) &&
     value['members'].every(isPresent)
   )

@@ -203,6 +203,40 @@ export interface CastFrame {
   readonly events: readonly EventHeader[]
 }
 
+/** Asks whoever responds for a reply. In no log. */
+export interface RequestFrame {
+  readonly frame: 'request'
+  /** The one event that is asked with. */
+  readonly events: readonly EventHeader[]
+  /** Milliseconds for which the reply is waited for. */
+  readonly timeoutMs: number
+  /** From a device: milliseconds to wait for somebody who responds, where nobody does. @default 0 */
+  readonly waitMs?: number
+  /** From the relay: who asks, named as in `presence`. */
+  readonly device?: string
+}
+
+/** The reply, its value text in the line below, which is empty where there is none. */
+export interface ReplyFrame {
+  readonly frame: 'reply'
+  /** Of the event that was asked with. */
+  readonly id: string
+  /** From a device: who asked. */
+  readonly device?: string
+  readonly encoding?: 'devalue'
+  readonly code?: BusErrorCode
+  readonly message?: string
+}
+
+/** Nobody waits for the reply any more. */
+export interface CancelFrame {
+  readonly frame: 'cancel'
+  /** Of the event that was asked with. */
+  readonly id: string
+  /** From the relay: who asked. */
+  readonly device?: string
+}
+
 /** A context that is there. */
 export interface Present {
   /** The prefix of its event ids. */
@@ -220,6 +254,8 @@ export interface PresentDevice {
   /** Whom its token belongs to, where the relay asks for one. */
   readonly subject?: string
   readonly members: readonly Present[]
+  /** From the device: the types of requests that one of its contexts responds to. */
+  readonly responds?: readonly string[]
 }
 
 /** Who is there: from a device its own contexts, from a relay those of the others. In no log. */
@@ -279,6 +315,9 @@ export type ClientFrame =
   | TokenFrame
   | PublishFrame
   | CastFrame
+  | RequestFrame
+  | ReplyFrame
+  | CancelFrame
   | PresenceFrame
   | InspectionFrame
   | GroupFrame
@@ -292,6 +331,9 @@ export type RelayFrame =
   | RejectFrame
   | StreamFrame
   | CastFrame
+  | RequestFrame
+  | ReplyFrame
+  | CancelFrame
   | PresenceFrame
   | InspectionFrame
   | GroupedFrame
@@ -303,7 +345,7 @@ export type RelayFrame =
 export type Frame = ClientFrame | RelayFrame
 
 /** Names that version 1 keeps for later: a receiver that does not know them ignores them. */
-export const RESERVED_FRAMES: ReadonlySet<string> = new Set(['request', 'reply'])
+export const RESERVED_FRAMES: ReadonlySet<string> = new Set(['notice', 'rights'])
 
 /** A frame as it arrived: the frame, and one value text for each event in it. */
 export interface Decoded<F> {

@@ -209,7 +209,9 @@ function badFrame(what: string, cause?: unknown): BusError {
 }
 
 function eventCount(frame: PeerFrame): number {
+  if (frame.frame === 'reply') return 1
   if (
+    frame.frame === 'request' ||
     frame.frame === 'batch' ||
     frame.frame === 'cast' ||
     frame.frame === 'heard' ||

@@ -70,9 +70,15 @@ export function decodeFrame(text: unknown): Decoded<Frame> | undefined {
 
 /** How many events, and so data lines, a frame has. */
 export function eventCount(frame: Frame): number {
-  const { frame: name } = frame
-  if (name === 'publish' || name === 'cast' || name === 'lease') return frame.events.length
-  if (name !== 'stream') return 0
+  if (frame.frame === 'reply') return 1
+  if (
+    frame.frame === 'publish' ||
+    frame.frame === 'cast' ||
+    frame.frame === 'lease' ||
+    frame.frame === 'request'
+  )
+    return frame.events.length
+  if (frame.frame !== 'stream') return 0
   let count = 0
   for (const run of frame.runs) if ('events' in run) count += run.events.length
   return count

@@ -190,6 +190,9 @@ export class Peers implements PeerContexts {
       case 'present':
       case 'where':
       case 'placed':
+      case 'request':
+      case 'reply':
+      case 'cancel':
         events.linked(frame, data)
         return
       case 'here':

@@ -7,11 +7,14 @@ import type { Link, RelayAddress } from '../links/link.ts'
 import type { Encoded, Log, OwnBatch, RoomBatch, Writer } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
 import type {
+  CancelFrame,
   CastFrame,
   Earlier,
   PresenceFrame,
   Present,
   Refusal,
+  ReplyFrame,
+  RequestFrame,
   Term,
 } from '../protocol/frames.ts'
 import type {
@@ -40,6 +43,7 @@ export type {
   LinkFrame,
   PlacedFrame,
   PresentFrame,
+  RequestsFrame,
   Told,
 } from '../protocol/link-frames.ts'
 
@@ -78,7 +82,11 @@ export interface RelaySession {
   /** Unpersisted events: sent if that is possible now, else dropped. */
   cast(headersText: string, data: readonly string[]): void
   /** Who of this device is there, from now on: told when the relay is there, and when it changes. */
-  presence(members: readonly Present[]): void
+  presence(members: readonly Present[], responds: readonly string[]): void
+  /** About a request; false where the relay cannot be reached just now. */
+  ask(frame: RequestFrame | ReplyFrame | CancelFrame, data?: readonly string[]): boolean
+  /** Asks for a sign of life, which `SessionEvents.rtt` tells of; false where that is not possible now. */
+  ping(): boolean
   /** A frame of a tap, for those who inspect the room: left out where it would be in the way. */
   inspect(text: string): void
   /** What a member of a group says: left out where the relay is not there. */
@@ -110,6 +118,8 @@ export interface SessionEvents {
   confirmedThrough(batch: number): void
   /** Unpersisted events of other devices. */
   cast(frame: CastFrame, data: readonly string[]): void
+  /** Another device asks, answers, or waits no more. */
+  asked(frame: RequestFrame | ReplyFrame | CancelFrame, data: readonly string[]): void
   /** Who is in the room, to which this device is known by the name `own`. */
   presence(frame: PresenceFrame, own: string): void
   /** A frame of somebody who inspects the room. */
@@ -336,6 +346,15 @@ export interface Members {
   back(): void
 }
 
+/** A context that can be asked. */
+export interface Asked {
+  readonly id: string
+  /** Its device; absent where it is this one. */
+  readonly device: string | undefined
+  readonly leader: boolean
+  readonly responds: readonly string[]
+}
+
 /** Who is here: what this context knows of others, and tells them of itself. */
 export interface Presence extends Observable<readonly PresenceMember[]> {
   /** Log and links are there, or are so again; `device` is the id of the log's device, if it has one. */
@@ -352,6 +371,10 @@ export interface Presence extends Observable<readonly PresenceMember[]> {
   doubt(): void
   /** The contexts of this device. */
   readonly members: readonly Present[]
+  /** All that are known but to the relay, with what they respond to: this one first, each device together. */
+  readonly contexts: readonly Asked[]
+  /** This context responds to these types of requests from now on. */
+  responds(types: readonly string[]): void
   /** This context stands still, or is closed. */
   leave(): void
   close(): void
@@ -363,6 +386,8 @@ export interface PresenceEvents {
   post(frame: Omit<PresentFrame, 'frame' | 'log'>, to: 'tabs' | 'links'): void
   /** The contexts of this device are others than before. */
   changed(members: readonly Present[]): void
+  /** Something of what is known is not as it was. */
+  moved(): void
   /** A subscriber threw. */
   threw(cause: unknown): void
 }

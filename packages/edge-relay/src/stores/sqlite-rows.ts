@@ -12,6 +12,7 @@ import type { Row, Sql, SqlStatement } from './sql.ts'
 import {
   type Append,
   DELETED_EPOCHS,
+  DELETED_LOGS,
   type Keep,
   ON_DEMAND,
   type ReadLimit,
@@ -52,6 +53,7 @@ export interface Statements {
   readonly takeName: SqlStatement
   readonly noteDeleted: SqlStatement
   readonly forgetDeleted: SqlStatement
+  readonly forgetOldest: SqlStatement
   readonly wasDeleted: SqlStatement
   readonly nameless: SqlStatement
   readonly dropRoom: SqlStatement
@@ -171,6 +173,10 @@ export function statementsOf(database: Sql): Statements {
       `DELETE FROM deleted WHERE name = ?1 AND number NOT IN
          (SELECT number FROM deleted WHERE name = ?1 ORDER BY number DESC LIMIT ?2)`,
     ),
+    // A new one has a number above all there are.
+    forgetOldest: database.prepare(
+      'DELETE FROM deleted WHERE number <= (SELECT max(number) FROM deleted) - ?',
+    ),
     wasDeleted: database.prepare('SELECT 1 FROM deleted WHERE name = ? AND epoch = ?'),
     nameless: database.prepare(`SELECT id FROM rooms WHERE ${IS_NAMELESS} LIMIT 1`),
     dropRoom: database.prepare('DELETE FROM rooms WHERE id = ?'),
@@ -283,6 +289,7 @@ export function applyDelete(sql: Statements, room: string): boolean {
   if (!found) return false
   sql.noteDeleted.run(room, found['epoch'] as string)
   sql.forgetDeleted.run(room, DELETED_EPOCHS)
+  sql.forgetOldest.run(DELETED_LOGS)
   return true
 }
 

@@ -150,7 +150,7 @@ export interface Store {
 
   /**
    * Whether the room's log of this epoch was deleted, and not lost: as long as it is one of the last of
-   * that room ({@link DELETED_EPOCHS}).
+   * that room ({@link DELETED_EPOCHS}), and of all that were deleted ({@link DELETED_LOGS}).
    */
   wasDeleted(room: string, epoch: string): Promise<boolean>
 
@@ -165,6 +165,12 @@ export interface Store {
    * store that serves one process only does nothing.
    */
   signal(room: string, text: string): void
+
+  /**
+   * From now on `heard` is given what other processes signalled; absent where no other can be. Once
+   * what it hears through was away, it may have missed something: it says so of every room (`undefined`).
+   */
+  listen?(heard: (room: string | undefined, text: string) => void): void
 
   /** Ends writing what was appended, then lets go of everything. */
   close(): Promise<void>
@@ -188,6 +194,9 @@ export const TRIMMED_RANGES = 10_000
 
 /** Epochs of a room that are remembered after its log was deleted: those deleted last. */
 export const DELETED_EPOCHS = 16
+
+/** Logs, of whatever rooms, that are remembered after they were deleted: those deleted last. */
+export const DELETED_LOGS = 10_000
 
 /** Ends of records that are remembered after the records were trimmed away: those trimmed last. */
 export const TRIMMED_MARKS = 10_000
