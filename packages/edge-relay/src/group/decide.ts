@@ -21,6 +21,8 @@ export interface GroupDecision {
   readonly settled: readonly { readonly ask: SettleAsk; readonly late: readonly LeaseRef[] }[]
   readonly answers: readonly (() => void)[]
   readonly turn: number
+  /** When it was made, in milliseconds since 1970: what became due since was not looked at. */
+  readonly now: number
   readonly stalled: boolean
 }
 
@@ -93,7 +95,7 @@ export function decideGroup(
       answers.push(() => ask.done(draft ? undefined : missing()))
     }
   }
-  const base = { group, members, joined, settled, answers }
+  const base = { group, members, joined, settled, answers, now }
   if (!draft) return { ...base, draft, state: undefined, puts, turn: 0, stalled: false }
   const all = [...members.values()].filter(
     ({ goneAtMs, peer }) => !peer.closed && goneAtMs === undefined,

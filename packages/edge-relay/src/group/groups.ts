@@ -258,11 +258,11 @@ export class Groups {
   }
 
   #carryOut(decision: GroupDecision, records: readonly RoomRecord[]): void {
-    const { draft, group, members, state, turn } = decision
+    const { draft, group, members, now, state, turn } = decision
     const { platform } = this.#context
     this.#groups.set(group.name, group)
     const isNew = group.state === undefined
-    group.put(state, platform.now())
+    group.put(state, now)
     group.members.clear()
     for (const [key, member] of members) {
       group.members.set(key, member)
