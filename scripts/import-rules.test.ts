@@ -76,6 +76,7 @@ const violating: Record<string, Record<string, string>> = {
   'react-knows-the-face': { [`${bus}/react/use-event.ts`]: types('../dispatch/dispatch.ts') },
   'core-without-react': { [`${bus}/bus.ts`]: types('./react/use-event.ts') },
   'product-without-testing': { [`${bus}/log/memory.ts`]: values('../testing/clock.ts') },
+  'playwright-stands-apart': { [`${bus}/testing/recording.ts`]: values('./playwright/device.ts') },
   'product-without-tests': { [`${bus}/log/memory.ts`]: values('./memory.test.ts') },
   'platform-modules': { [`${bus}/log/memory.ts`]: "import 'node:timers/promises'" },
   'bus-knows-no-relay': { [`${bus}/log/log.test.ts`]: values('../../../edge-relay/dist/index.js') },

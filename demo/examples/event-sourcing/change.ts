@@ -1,6 +1,6 @@
 /** Load, decide, append: the way in which every command changes an order. */
-import { isBusError } from '@crosstown/bus'
-import { type CatalogueBus, type CatalogueEvent, orderStream } from '../catalogue/catalogue.ts'
+import { type BusEvent, isBusError } from '@crosstown/bus'
+import { type CatalogueBus, orderStream } from '../catalogue/catalogue.ts'
 import { type Decide, evolve, NO_ORDER, type Order } from './order.ts'
 
 /** How often a command is decided again. Who loses that often competes with a loop. */
@@ -35,7 +35,7 @@ export async function change(bus: CatalogueBus, orderId: string, decide: Decide)
  * The revision that the newest event has, or will have: those that wait for the room have none yet
  * and come after all that do.
  */
-function revisionOf(history: readonly CatalogueEvent[]): number {
+export function revisionOf(history: readonly BusEvent[]): number {
   const last = history.findLastIndex(({ revision }) => revision !== undefined)
   return (history[last]?.revision ?? 0) + history.length - 1 - last
 }

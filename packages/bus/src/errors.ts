@@ -95,6 +95,8 @@ export const BUS_ERROR_CODES = {
   needs_upgrade: 3523,
   /** Who responds to a request threw; the message is his. */
   responder_failed: 3524,
+  /** Retention removed events that a durable consumer had not got. */
+  overtaken: 3530,
 } as const
 
 /** One of the codes of {@link BUS_ERROR_CODES}. Branch on this, never on the message. */
@@ -108,6 +110,7 @@ export type Stage =
   | 'log'
   | 'dispatch'
   | 'read'
+  | 'consume'
   | 'sync'
   | 'device'
   | 'links'

@@ -14,6 +14,16 @@
  */
 export { createBus } from './bus.ts'
 export { type CloudEvent, fromCloudEvent, toCloudEvent } from './codec/cloud-event.ts'
+export type {
+  ConsumerStats,
+  DeadLetter,
+  DeadReason,
+  GroupCounts,
+  GroupState,
+  GroupStats,
+  Settle,
+  SettleOptions,
+} from './consume/types.ts'
 export {
   BUS_ERROR_CODES,
   BusError,
@@ -58,11 +68,13 @@ export type {
   BatchOptions,
   Bus,
   BusStats,
+  DurableOptions,
   EventOf,
   EventOptions,
   EventsOptions,
   ExpectedRevision,
   Gap,
+  GroupOptions,
   Handler,
   HandlerContext,
   HandlerOptions,

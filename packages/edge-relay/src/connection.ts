@@ -33,6 +33,7 @@ import { type Publisher, Publishing } from './connection/publishing.ts'
 import { canGoOn, fixedText, type Joined, joinedOf } from './connection/snapshot.ts'
 import { Token } from './connection/token.ts'
 import type { ReadRights } from './delivery.ts'
+import type { GroupPeer } from './group/group.ts'
 import { costOf } from './guard/bucket.ts'
 import { Pace } from './guard/pace.ts'
 import type { TappedDevice } from './inspect/room.ts'
@@ -63,7 +64,9 @@ const NOTHING: readonly string[] = []
 const NO_RIGHTS: ReadRights = { key: '', mayRead: () => false }
 
 /** One connection over the Socket port. */
-export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, SocketEvents {
+export class Connection
+  implements Publisher, Newcomer, Viewer, TappedDevice, GroupPeer, SocketEvents
+{
   /** Which of the relay's connections it is, in its log. */
   readonly number: number
   device = ''
@@ -299,6 +302,10 @@ export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, So
       host.presence.said(this, members)
       this.#responds = responds
       host.requests.said(this, responds)
+    } else if (frame.frame === 'group' || frame.frame === 'settle') {
+      if (!this.attached) return
+      if (frame.frame === 'group') host.groups.group(this, frame)
+      else host.groups.settle(this, frame)
     } else if (frame.frame === 'request') {
       if (this.attached) this.#publishes.request(frame, { data, bytes })
     } else if (frame.frame === 'reply') {
@@ -328,7 +335,10 @@ export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, So
     if (frame.frame === 'token')
       throw new BusError('rate_limited', 'too many frames in a short time')
     if (frame.frame === 'publish') this.#publishes.holdOff(frame, retryAfterMs)
-    if (frame.frame === 'request') this.#publishes.refuse(frame)
+    else if (frame.frame === 'settle' || (frame.frame === 'group' && frame.join))
+      this.#host?.groups.holdOff(this, frame, 'rate_limited', retryAfterMs)
+    else if (frame.frame === 'group') this.#host?.groups.group(this, frame)
+    else if (frame.frame === 'request') this.#publishes.refuse(frame)
   }
 
   async #renew(token: string): Promise<void> {
@@ -431,6 +441,7 @@ export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, So
     this.live = false
     this.#host?.delivery.detach(this)
     this.#host?.presence.left(this)
+    this.#host?.groups.left(this)
     this.#host?.requests.left(this)
     this.#host?.inspection.left(this)
     this.onDrain()

@@ -8,10 +8,11 @@ import { BusError, isBusError, toBusError } from '../errors.ts'
 import type { Link } from '../links/link.ts'
 import type { Log, LogSource, LogState } from '../log/log.ts'
 import type { Requests } from '../request/requests.ts'
-import type { PeerContexts, Presence } from '../sync/sync.ts'
+import type { MemberFrame, PeerContexts, Presence } from '../sync/sync.ts'
 import type { Gap, LeaderSnapshot, StatusSnapshot } from '../types.ts'
 import { Alive } from './alive.ts'
 import { Candidate } from './candidate.ts'
+import { GroupWay } from './group-way.ts'
 import { HandOver } from './hand-over.ts'
 import { Lead, type OutboxSize } from './lead.ts'
 import { followLifecycle } from './lifecycle.ts'
@@ -39,6 +40,7 @@ export class Device {
   readonly #news: News
   readonly #peers: PeerContexts
   readonly #linked: Linked
+  readonly #groups: GroupWay
   readonly #lead: Lead
   readonly #handOver: HandOver
   readonly #outbox: OutboxSize = { bytes: 0 }
@@ -76,7 +78,10 @@ export class Device {
     this.presence = stages.presence({
       post: (frame, to) =>
         this.#linked.tellPresent({ frame: 'present', log: this.#logId, ...frame }, to),
-      changed: () => this.#lead.tellPresent(),
+      changed: (contexts) => {
+        this.#lead.tellPresent()
+        this.#groups.present(contexts)
+      },
       moved: () => {
         this.requests.review()
         this.#alive.review()
@@ -102,12 +107,21 @@ export class Device {
     })
     this.#keeper = log && this.#makeKeeper(log)
     this.#linked = this.#makeLinked()
+    this.#groups = new GroupWay({
+      prefix,
+      members: stages.members,
+      peers: () => this.#peers,
+      leads: () => this.status.get().leader,
+      send: (frame) => this.#lead.member(frame),
+    })
     this.#news = new News({
       taps: options.taps,
       status: this.status,
       outbox: this.#outbox,
       waiters: stages.waiters,
       linked: this.#linked,
+      groups: this.#groups,
+      members: stages.members,
       peers: () => this.#peers,
       lead: () => this.#lead,
       candidate: () => this.#candidate,
@@ -138,6 +152,7 @@ export class Device {
       }),
       status: this.status,
       presence: this.presence,
+      groups: this.#groups,
       confirmThrough: (batch) => this.#handOver.confirmThrough(batch),
       requests: () => this.requests,
       leads: (self) => this.#candidate.leads(self),
@@ -192,6 +207,16 @@ export class Device {
   /** Whether it is known that nobody keeps what this context publishes. */
   get nobodyKeepsLog(): boolean {
     return this.#linked.isAlone
+  }
+
+  /** What a member of a group in this context says to the relay. */
+  member(frame: MemberFrame): void {
+    this.#groups.say(frame)
+  }
+
+  /** Whether this context leads, or can speak to who does. */
+  get hasWay(): boolean {
+    return this.status.get().leader || this.#peers.linked
   }
 
   /** Why the relay will not have this device. */
@@ -415,6 +440,7 @@ export class Device {
   }
 
   #handLeadershipOver(): void {
+    this.#options.stages.members.leave()
     this.presence.leave()
     this.#alive.end()
     void this.#candidate.stop(true)
@@ -445,6 +471,7 @@ export class Device {
     this.#options.changed()
     this.presence.back()
     if (this.#link) this.#alive.begin()
+    this.#options.stages.members.back()
     void this.#peers.look()
     this.#linked.inquire()
   }

@@ -12,6 +12,7 @@ import type { Requests } from '../request/requests.ts'
 import type {
   Asked,
   Confirmation,
+  MemberFrame,
   PeerContexts,
   Presence,
   RelaySession,
@@ -21,6 +22,7 @@ import type {
 } from '../sync/sync.ts'
 import type { Gap, StatusSnapshot, SystemEvents } from '../types.ts'
 import { Bridge } from './bridge.ts'
+import type { GroupWay } from './group-way.ts'
 import type { Store } from './status.ts'
 import type { Upkeep } from './upkeep.ts'
 
@@ -38,6 +40,7 @@ export interface LeadOptions {
   readonly dispatcher: Dispatch
   readonly upkeep: Upkeep
   readonly presence: Presence
+  readonly groups: GroupWay
   readonly outbox: OutboxSize
   readonly written: () => void
   /** Every own batch up to this one is in the room, or was before its history was trimmed. */
@@ -80,6 +83,8 @@ export class Lead {
   #confirmed = 0
   /** Own batches up to this one are in the count of the outbox. */
   #counted = 0
+  /** Connections so far. */
+  #rounds = 0
   /** The last record of the room written under this term. */
   #lastRoom = 0
   /** Who waits for a sign of life of the relay. */
@@ -169,6 +174,7 @@ export class Lead {
     // Not known any more: the next leader tells.
     if (this.#options.status.get().leader) {
       this.#options.status.update({ leader: false })
+      this.#options.groups.connected(undefined)
       this.#options.leads(false)
     }
     await session?.stop()
@@ -177,7 +183,7 @@ export class Lead {
   #events(): SessionEvents {
     const { status, peers, presence, dispatcher, written, confirmThrough, onGap, report, changed } =
       this.#options
-    const { relay } = this.#options
+    const { groups, relay } = this.#options
     return {
       state: (relay, error) => {
         status.update(error ? { relay, lastError: error } : { relay })
@@ -185,10 +191,15 @@ export class Lead {
         if (relay !== 'online') {
           presence.doubt()
           this.#bridge?.end()
+          groups.connected(undefined)
           this.#pong(offlineError())
         }
         this.#options.requests().online(relay === 'online')
         this.beatSoon()
+      },
+      online: (epoch) => {
+        this.#rounds += 1
+        groups.connected({ term: this.#term, round: this.#rounds, epoch })
       },
       rtt: (rtt) => {
         status.update({ rtt })
@@ -222,6 +233,7 @@ export class Lead {
       },
       asked: (...said) => this.#options.requests().told(...said),
       presence: (frame, own) => presence.room(frame, own),
+      member: (frame, data) => groups.heard(frame, data),
       inspect: (text) => {
         if (relay?.inspect === false) return
         try {
@@ -254,6 +266,11 @@ export class Lead {
   /** Unpersisted events for the room; dropped where this context does not lead. */
   cast(headers: string, data: readonly string[]): void {
     this.#session?.cast(headers, data)
+  }
+
+  /** What a member of a group says; dropped where the relay is not there. */
+  member(frame: MemberFrame): void {
+    this.#session?.member(frame)
   }
 
   #makeBridge(): Bridge {
@@ -390,6 +407,7 @@ export class Lead {
     this.#cancelBeat = this.#cancelHead = undefined
     const { leader, relay, rtt, outbox, lastError } = this.#options.status.get()
     if (!leader) return
+    const { line } = this.#options.groups
     this.#options.peers.postBeat({
       term: this.#term,
       head: this.#head,
@@ -399,6 +417,7 @@ export class Lead {
       ...outbox,
       bytes: this.#options.outbox.bytes,
       ...(this.#confirmed > 0 ? { confirmed: this.#confirmed } : undefined),
+      ...(line && { line }),
     })
   }
 }

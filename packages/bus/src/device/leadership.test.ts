@@ -127,6 +127,7 @@ class Context {
         },
         outboxGrew() {},
         inspect() {},
+        member() {},
         presence() {},
         ask: () => false,
         ping: () => false,

@@ -81,6 +81,7 @@ class Room {
         async stop() {},
         outboxGrew() {},
         inspect() {},
+        member() {},
         cast() {},
         presence() {},
         ask: () => false,

@@ -8,6 +8,7 @@ import type { Encoded, Log, LogSource, Writer } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
 import type { RequestEvents, Requests } from '../request/requests.ts'
 import type {
+  Members,
   PeerContexts,
   PeerEvents,
   Presence,
@@ -24,6 +25,8 @@ import type { Retention } from './upkeep.ts'
 export interface DeviceStages extends LinkedStages {
   readonly dispatcher: Dispatch
   readonly waiters: Waiters
+  /** Of groups, in this context. */
+  readonly members: Members
   peers(events: PeerEvents): PeerContexts
   presence(events: PresenceEvents): Presence
   requests(events: RequestEvents): Requests

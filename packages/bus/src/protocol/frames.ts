@@ -5,6 +5,17 @@
  */
 import type { BusErrorCode } from '../errors.ts'
 import type { EventHeader } from '../event.ts'
+import type {
+  GroupedFrame,
+  GroupFrame,
+  LeaseFrame,
+  SettledFrame,
+  SettleFrame,
+} from './group-frames.ts'
+import type { From } from './position.ts'
+
+export * from './group-frames.ts'
+export type { From } from './position.ts'
 
 export const PROTOCOL_VERSION = 1
 /** The WebSocket subprotocol of version 1. */
@@ -27,9 +38,6 @@ export interface BatchRef {
   readonly batch: number
   readonly id: string
 }
-
-/** Where a new device starts reading: `time` in milliseconds since 1970, `last` in events. */
-export type From = 'start' | 'now' | { position: string } | { time: number } | { last: number }
 
 /** What a token allows: patterns of event types. */
 export interface Rights {
@@ -103,6 +111,8 @@ export interface WelcomeFrame {
   readonly durability: Durability
   /** How long the token still is good for, in milliseconds; absent where it does not end. */
   readonly expiresInMs?: number
+  /** It leases events to members of groups; a relay that does not knows nothing of them. */
+  readonly groups?: true
 }
 
 /** A fresh token, before the last one ends: of the same subject, and with the same rights. */
@@ -298,6 +308,8 @@ export interface InspectionFrame {
   readonly text: string
 }
 
+/** Frames of groups, both ways. */
+export type GroupFrames = GroupFrame | GroupedFrame | LeaseFrame | SettleFrame | SettledFrame
 export type ClientFrame =
   | HelloFrame
   | TokenFrame
@@ -308,6 +320,8 @@ export type ClientFrame =
   | CancelFrame
   | PresenceFrame
   | InspectionFrame
+  | GroupFrame
+  | SettleFrame
   | CreditFrame
   | PingFrame
 export type RelayFrame =
@@ -322,13 +336,16 @@ export type RelayFrame =
   | CancelFrame
   | PresenceFrame
   | InspectionFrame
+  | GroupedFrame
+  | LeaseFrame
+  | SettledFrame
   | HeartbeatFrame
   | GoawayFrame
   | ErrorFrame
 export type Frame = ClientFrame | RelayFrame
 
 /** Names that version 1 keeps for later: a receiver that does not know them ignores them. */
-export const RESERVED_FRAMES: ReadonlySet<string> = new Set(['group', 'lease', 'settle'])
+export const RESERVED_FRAMES: ReadonlySet<string> = new Set(['notice', 'rights'])
 
 /** A frame as it arrived: the frame, and one value text for each event in it. */
 export interface Decoded<F> {

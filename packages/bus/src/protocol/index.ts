@@ -41,7 +41,7 @@ export {
 } from './cloud-event.ts'
 export { Credits } from './credits.ts'
 export * from './frames.ts'
-export { isPattern, parsePatterns, typeMatcher } from './pattern.ts'
+export { isPattern, isWithin, parsePatterns, typeMatcher } from './pattern.ts'
 export { checkOf, type Place, parsePosition, positionOf, startOf } from './position.ts'
 export {
   deviceName,

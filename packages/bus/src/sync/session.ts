@@ -38,7 +38,7 @@ import { decodeFrame, encodeFrame } from '../protocol/text.ts'
 import { Incoming } from './incoming.ts'
 import { Outgoing } from './outgoing.ts'
 import { reconcile, type Verdict } from './reconcile.ts'
-import type { RelaySession, SessionStart, Written } from './sync.ts'
+import type { MemberFrame, RelaySession, SessionStart, Written } from './sync.ts'
 
 /** Silence after which a socket counts as dead. Hidden pages get a timer once a minute only. */
 const SILENCE_MS = 150_000
@@ -71,6 +71,7 @@ export class Session implements RelaySession {
   /** Counts connections, so that answers to an older one's questions are dropped. */
   #round = 0
   #online = false
+  #knowsGroups = false
   /** The terms of the last hello. */
   #terms: readonly Term[] = []
   /** What others know this device by, since the last hello. */
@@ -182,6 +183,19 @@ export class Session implements RelaySession {
       this.#send(encodeFrame({ frame: 'inspect', text }))
   }
 
+  member(frame: MemberFrame): void {
+    if (!this.#online) return
+    if (this.#knowsGroups) this.#send(encodeFrame(frame))
+    else if (frame.frame === 'group' && frame.join) {
+      const { group, member } = frame
+      const message = 'this relay knows no groups'
+      this.#options.events.member(
+        { frame: 'grouped', group, member, code: 'unreachable', message },
+        [],
+      )
+    }
+  }
+
   #tellPresent(): void {
     if (!this.#online) return
     const text = presenceText(this.#present, this.#responds)
@@ -286,6 +300,11 @@ export class Session implements RelaySession {
         return
       case 'cast':
         events.cast(frame, data)
+        return
+      case 'grouped':
+      case 'lease':
+      case 'settled':
+        events.member(frame, data)
         return
       case 'presence':
         events.presence(frame, this.#name)
@@ -396,6 +415,8 @@ export class Session implements RelaySession {
     this.#online = true
     this.#options.taps.rights = frame.rights
     events.state('online')
+    this.#knowsGroups = frame.groups === true
+    events.online(epoch)
     this.#tellPresent()
     this.#stopHeartbeat?.()
     this.#beat(round, frame.limits.heartbeatMs)

@@ -27,6 +27,7 @@ import type {
   TakenFrame,
   WhereFrame,
 } from '../protocol/link-frames.ts'
+import type { Line, MemberFrame, PassFrame, ToMemberFrame } from '../protocol/pass-frames.ts'
 import type {
   BeatFrame,
   HereFrame,
@@ -45,6 +46,8 @@ export type {
   RequestsFrame,
   Told,
 } from '../protocol/link-frames.ts'
+
+export type { Line, MemberFrame, PassFrame, ToMemberFrame } from '../protocol/pass-frames.ts'
 
 export type { BeatFrame, HereFrame, JoinFrame, Seen } from '../protocol/peer-frames.ts'
 
@@ -86,6 +89,8 @@ export interface RelaySession {
   ping(): boolean
   /** A frame of a tap, for those who inspect the room: left out where it would be in the way. */
   inspect(text: string): void
+  /** What a member of a group says: left out where the relay is not there. */
+  member(frame: MemberFrame): void
 }
 
 /** An own batch, and the log it was committed to. */
@@ -98,6 +103,8 @@ export interface Written {
 export interface SessionEvents {
   /** The relay's state changed; `error` where there is a reason to show. */
   state(relay: RelayState, error?: BusError): void
+  /** It is online, in that epoch of the room. */
+  online(epoch: string): void
   rtt(ms: number): void
   /** A batch of the room is in the log as record `number`; 0 if it only moved the cursor. */
   committed(
@@ -117,6 +124,8 @@ export interface SessionEvents {
   presence(frame: PresenceFrame, own: string): void
   /** A frame of somebody who inspects the room. */
   inspect(text: string): void
+  /** What the relay says to a member of a group. */
+  member(frame: ToMemberFrame, data: readonly string[]): void
   gap(gap: Gap): void
   /** Another context of the device leads since: this one must stop. */
   deposed(): void
@@ -161,6 +170,8 @@ export interface PeerEvents {
   joined(frame: JoinFrame): void
   /** Another context is there, or goes. */
   here(frame: HereFrame): void
+  /** What a member of a group says to the relay, or the relay to it. */
+  passed(frame: PassFrame, data: readonly string[]): void
   /** Unpersisted events of another context, of which the leader sends the room's on. */
   cast(headers: readonly EventHeader[], data: readonly string[]): void
   report(error: BusError): void
@@ -207,6 +218,8 @@ export interface PeerContexts {
   /** Asks who leads, and who is there; `seen` of a context that may lead. */
   ask(seen?: Seen): void
   postHere(seen: HereFrame['seen'], leads: boolean): void
+  /** What a member of a group says to the relay, or the relay to it. */
+  pass(frame: Omit<PassFrame, 'frame' | 'log'>, data?: readonly string[]): void
   /** Whether there is a link to others. */
   readonly linked: boolean
 }
@@ -319,6 +332,18 @@ export interface Host {
   submitted(frame: SubmitFrame, data: readonly string[], way: Way): void
   /** Answers where the room has what the log keeps. */
   asked(frame: WhereFrame, way: Way): void
+}
+
+/** The members of groups that are in this context. */
+export interface Members {
+  /** What the relay says to one of them, by that line. */
+  heard(frame: ToMemberFrame, data: readonly string[], line: Line): void
+  /** The line by which the device is connected, as far as is known. */
+  connected(line: Line | undefined): void
+  /** The page stands still: they leave, and give back what they hold. */
+  leave(): void
+  /** It moves again. */
+  back(): void
 }
 
 /** A context that can be asked. */

@@ -1,6 +1,7 @@
 /** Test buses are buses: what must compile and what must not; checked by the type checker alone. */
 import * as z from 'zod'
 import type { Bus } from '../types.ts'
+import { createTestNetwork } from './network/network.ts'
 import { createNoopBus, type NoopBus } from './noop.ts'
 import { createRecordingBus, type RecordingBus } from './recording.ts'
 
@@ -35,5 +36,13 @@ const ages: number[] = withSchemas.published('user.signed_up').map(({ data }) =>
 // @ts-expect-error what is published is the input
 void withSchemas.publish('user.signed_up', { age: 7 })
 void createNoopBus({ events }).publish('user.signed_up', { age: '7' })
+
+const tab = createTestNetwork().device('phone').open()
+void checkout(tab.createBus<Shop>({ name: 'shop', room: '42' }))
+void tab.createBus({ name: 'shop', events }).publish('user.signed_up', { age: '7' })
+// @ts-expect-error data has no such property
+void tab.createBus<Shop>({ name: 'shop' }).publish('order.placed', { sku: 'A1' })
+// @ts-expect-error the network gives it its log
+tab.createBus<Shop>({ name: 'shop', log: false })
 
 export { ages, skus }
