@@ -42,7 +42,9 @@ const texts = [
   'docs/protocol.md',
   'docs/links.md',
   'docs/threat-model.md',
-  ...readdirSync(join(root, 'docs/deploy')).map((name) => `docs/deploy/${name}`),
+  ...['deploy', 'examples'].flatMap((folder) =>
+    readdirSync(join(root, 'docs', folder)).map((name) => `docs/${folder}/${name}`),
+  ),
 ]
 const read = (path: string) => readFileSync(join(root, path), 'utf8')
 
@@ -122,7 +124,7 @@ function scriptsOf(path: string, language: string): [string, string][] {
 
 describe('README files', () => {
   it('and docs have TypeScript that compiles', async () => {
-    const paths = [...readmes, 'docs/links.md']
+    const paths = [...readmes, 'docs/links.md', ...texts.filter((path) => /examples/.test(path))]
     const examples = new Map(
       paths.flatMap((path) => [
         ...examplesOf(path, 'ts'),

@@ -8,6 +8,13 @@
 
 export { decodeValue, encodeValue, type ValueText } from '../codec/codec.ts'
 export { isTapFrame, readInspectorFrame } from './checks.ts'
+export type {
+  ConsumerInfo,
+  Consuming,
+  DeadLetterInfo,
+  GroupInfo,
+  HandlerInfo,
+} from './consuming.ts'
 export * from './frames.ts'
 export { packIds, unpackIds } from './ids.ts'
 export { type InspectionOptions, inspection } from './inspection.ts'

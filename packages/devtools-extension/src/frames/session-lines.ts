@@ -10,7 +10,7 @@ import {
   type SessionHead,
 } from '@crosstown/bus/inspect'
 import { readTree } from './answers.ts'
-import { headerText, readEvent } from './events.ts'
+import { headerText, readEvents } from './events.ts'
 import {
   Fault,
   type Fields,
@@ -96,7 +96,7 @@ const note = shape(
   },
   { peer: text(300, 1), event: headerText },
 )
-const events = shape({ events: listOf(readEvent, 10_000) })
+const events = shape({ events: readEvents })
 const peer = shape(
   {
     peer: text(300, 1),
