@@ -20,7 +20,7 @@ export interface Payload {
 /** Events whose data is asked for at once. */
 const AT_ONCE = 64
 /** So many may wait; the others wait for somebody to look at them. */
-const EAGER = 2_000
+const EAGER = 500
 /** How often the data of an event is asked for. */
 const TRIES = 3
 
