@@ -457,7 +457,6 @@ export class Device {
     this.#takePart()
     this.#options.changed()
     this.presence.back()
-    this.#options.stages.members.back()
     void this.#peers.look()
     this.#linked.inquire()
   }
@@ -465,6 +464,7 @@ export class Device {
   #takePart(): void {
     const log = this.#keeper?.log
     if (this.#closed) return
+    this.#options.stages.members.back()
     if (log) this.#candidate.start(log, log.shared ? this.#channel : log.storage)
     else if (this.#linked.hostLog !== undefined) this.#candidate.follow()
   }
