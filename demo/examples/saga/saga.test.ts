@@ -1,4 +1,5 @@
 import { createRecordingBus, createTestNetwork, type TestContext } from '@crosstown/bus/testing'
+import { simulatedRelay } from '@crosstown/edge-relay/testing'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { orderStream } from '../catalogue/catalogue.ts'
@@ -134,15 +135,17 @@ describe('on devices', () => {
     expect(shop.calls.filter((call) => call === 'pay 700')).toHaveLength(1)
   })
 
-  test('where two tabs run it, each step is recorded once', async () => {
+  test('where two tabs run it, each step is done once, and recorded once', async () => {
     const network = createTestNetwork()
     const device = network.device('till')
     const tabs = [open(device.open()), open(device.open())] as const
-    for (const bus of tabs) runSaga(bus, checkoutSteps(new Shop()))
+    const shop = new Shop()
+    for (const bus of tabs) runSaga(bus, checkoutSteps(shop))
     const confirmed = tabs[1].once('order.confirmed')
     await network.until(place(tabs[0]))
     await network.until(confirmed)
     await network.run(10_000)
+    expect(shop.calls).toEqual(['reserve', 'pay 700', 'ship'])
     expect(await network.until(typesOf(tabs[0]))).toEqual([
       'order.created',
       'inventory.reserved',
@@ -150,6 +153,40 @@ describe('on devices', () => {
       'shipment.requested',
       'order.confirmed',
     ])
+  })
+
+  test('where two devices run it, each step is recorded once', async () => {
+    const network = createTestNetwork({ relay: simulatedRelay() })
+    const tills = ['one', 'two'].map((name) =>
+      network.device(name).open().createBus<Events>({ name: 'shop', room: 'shop', events }),
+    )
+    for (const bus of tills) runSaga(bus, checkoutSteps(new Shop()))
+    await network.until(() => tills.every(({ status }) => status.relay === 'online'))
+    const [one, two] = tills as [CheckoutBus, CheckoutBus]
+    const confirmed = two.once('order.confirmed')
+    await network.until(place(one))
+    await network.until(confirmed)
+    expect(await network.settle()).toBe(true)
+    expect(await network.until(typesOf(one))).toEqual([
+      'order.created',
+      'inventory.reserved',
+      'payment.authorized',
+      'shipment.requested',
+      'order.confirmed',
+    ])
+  })
+
+  test('a service that is away is asked again', async () => {
+    const network = createTestNetwork()
+    const bus = open(network.device('till').open())
+    const shop = new Shop()
+    shop.courier = new Error('the courier does not answer')
+    runSaga(bus, checkoutSteps(shop))
+    const confirmed = bus.once('order.confirmed')
+    await network.until(place(bus))
+    await network.until(() => shop.calls.filter((call) => call === 'ship').length === 3)
+    shop.courier = true
+    await network.until(confirmed)
   })
 
   test('what else happens to the order does not stop it', async () => {
