@@ -14,7 +14,9 @@ const unit: TestProjectConfiguration = {
     name: 'unit',
     testTimeout,
     environment: 'node',
-    include: ['{packages/*/src,scripts,bench,demo/src,demo/services,demo/examples}/**/*.test.{ts,tsx}'],
+    include: [
+      '{packages/*/src,scripts,bench,demo/src,demo/services,demo/examples}/**/*.test.{ts,tsx}',
+    ],
     exclude: [...excluded, browserTests],
     setupFiles: ['scripts/lib/property-tests.ts'],
   },

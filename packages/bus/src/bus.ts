@@ -8,6 +8,8 @@ import { type Draft, Publisher } from './batch/publisher.ts'
 import { abortError, follow, rejectedTicket, settleHandled, type Ticket } from './batch/ticket.ts'
 import { decodeValue, encodeValue } from './codec/codec.ts'
 import { Consumers } from './consume/consumers.ts'
+import { Groups } from './consume/groups.ts'
+import { subscribeGroup } from './consume/subscribe-group.ts'
 import { Device } from './device/device.ts'
 import { observed, part, statusOf, unsubscriber } from './device/status.ts'
 import { namedTurn, takeTurn } from './device/turn.ts'
@@ -35,6 +37,7 @@ import {
 import { type Platform, runtimePlatform } from './platform.ts'
 import { PresenceView } from './presence.ts'
 import { parsePatterns, typeMatcher } from './protocol/pattern.ts'
+import { checkOf, positionOf } from './protocol/position.ts'
 import { deviceName } from './protocol/presence.ts'
 import { eventById } from './read/by-id.ts'
 import { withExpected } from './read/expected.ts'
@@ -46,6 +49,9 @@ import { unreadable, withLog } from './read/steady-log.ts'
 import { fromRevisionOn, streamEvents } from './read/stream.ts'
 import { Subscriber } from './read/subscriber.ts'
 import { walk } from './read/walk.ts'
+import { Desk, type DeskOptions } from './request/desk.ts'
+import type { RequestOptions } from './request/request.ts'
+import type { Responder } from './request/requests.ts'
 import { EventTypes } from './schema/event-types.ts'
 import type { EventSchemas, SchemaEvents, SchemaInput } from './schema/schema.ts'
 import { Submitter } from './sync/guest.ts'
@@ -57,6 +63,7 @@ import type {
   Bus,
   DurableOptions,
   EventsOptions,
+  GroupOptions,
   ListenOptions,
   Middleware,
   ProjectOptions,
@@ -138,6 +145,29 @@ export function createBusOn(
   })
   const { prefix } = composer
   const presence = { prefix, source, platform, nameOf: deviceName, device: deviceName(name) }
+  const groups = new Groups({
+    platform,
+    prefix,
+    open: (incoming) => dispatcher.open(incoming),
+    admits: (header) => types?.admits(header) ?? true,
+    positionOf: (epoch, place, id) => positionOf(epoch, place, checkOf(id)),
+    say: (frame) => device.member(frame),
+    hasWay: () => device.hasWay,
+    report,
+  })
+  const asking: DeskOptions = {
+    prefix,
+    source,
+    platform,
+    alone: direct,
+    validate: types && ((type, data) => types.validate(type, data)),
+    compose: (type, data, options) => composer.cast(type, data, options),
+    encode: encodeValue,
+    decode: decodeValue,
+    open: (question) => dispatcher.open(question),
+    context: (...made) => handlers.responding(...made),
+    report,
+  }
   const waiters = new RelayedWaiters(() => platform.hold())
   const device: Device = new Device({
     name,
@@ -176,9 +206,11 @@ export function createBusOn(
     stages: {
       dispatcher,
       waiters,
+      members: groups,
       peers: (peerEvents) =>
         new Peers(composer.prefix, platform, relay !== undefined, peerEvents, taps),
       presence: (presenceEvents) => new PresenceView(presence, presenceEvents),
+      requests: (requestEvents) => new Desk(asking, requestEvents),
       writer: (opened) => new LogWriter(opened, platform),
       takeTurn,
       links: (linkedEvents) => new UserLinks(linkedEvents, taps),
@@ -251,6 +283,16 @@ export function createBusOn(
     assertFrom,
     report,
   })
+  const give =
+    (patterns: unknown, handler: AnyHandler, where?: (event: BusEvent) => boolean) => () =>
+      handlers.give(dispatcher, patterns, handler, where)
+  const sharing = {
+    groups,
+    hasRelay,
+    isName: isHeaderText,
+    onClose: subscriber.onClose,
+    open: () => device.opening(),
+  }
   const projector = new Projector({
     open: openLog,
     hasRelay: relay !== undefined,
@@ -451,7 +493,7 @@ export function createBusOn(
     subscribe(
       patterns: string,
       handler: AnyHandler,
-      options: SubscribeOptions<BusEvent> | DurableOptions<BusEvent> = {},
+      options: SubscribeOptions<BusEvent> | DurableOptions<BusEvent> | GroupOptions<BusEvent> = {},
     ) {
       if ('durable' in options && options.durable !== undefined) {
         if (closed) throw closedError()
@@ -460,6 +502,11 @@ export function createBusOn(
         return unsubscriber(end)
       }
       inspected.use()
+      if ('group' in options && options.group !== undefined) {
+        return unsubscriber(
+          subscribeGroup(options, give(patterns, handler, options.where), sharing),
+        )
+      }
       const { signal, from, where, ...handling } = options
       return unsubscriber(
         subscriber.subscribe(patterns, handler, { signal, from, where, handling }),
@@ -529,10 +576,24 @@ export function createBusOn(
       const found = opened && (await eventById(opened, id, relay !== undefined))
       return found && dispatcher.open(found)
     },
+    async request(type: string, data?: unknown, options: RequestOptions = {}) {
+      use()
+      return device.requests.request(type, data, options)
+    },
+    respond(type: string, responder: Responder) {
+      use()
+      return unsubscriber(device.requests.respond(type, responder))
+    },
+    async ping(options: RequestOptions = {}) {
+      if (!relay) throw new BusError('unreachable', 'ping: this bus has no relay')
+      use()
+      return device.requests.ping(options)
+    },
     use: (middleware: Middleware) => unsubscriber(middlewares.use(middleware)),
     stats: () => ({
       ...dispatcher.stats.snapshot(dispatcher.subscriptions, pipeline.waiting),
       consumers: consumers.stats,
+      groups: groups.stats,
     }),
     hasSubscribers: (type: string) => dispatcher.subscriptions.of(type).length > 0,
     flush,

@@ -18,6 +18,9 @@ export type {
   ConsumerStats,
   DeadLetter,
   DeadReason,
+  GroupCounts,
+  GroupState,
+  GroupStats,
   Settle,
   SettleOptions,
 } from './consume/types.ts'
@@ -48,6 +51,7 @@ export { type OpenTelemetryApi, openTelemetry } from './middleware/open-telemetr
 export { type ThrottleOptions, throttle } from './middleware/throttle.ts'
 export type { BusOptions, SchemaBusOptions, VersionedBusOptions } from './options.ts'
 export { type RelayLink, relayLink } from './relay-link.ts'
+export type { Ask, ReplyOf, RequestOptions } from './request/request.ts'
 export type {
   EventSchemas,
   EventVersions,
@@ -70,6 +74,7 @@ export type {
   EventsOptions,
   ExpectedRevision,
   Gap,
+  GroupOptions,
   Handler,
   HandlerContext,
   HandlerOptions,
@@ -98,6 +103,7 @@ export type {
   RelayState,
   ReplayOptions,
   ReplayProgress,
+  ResponderContext,
   Status,
   StatusSnapshot,
   SubscribeOptions,

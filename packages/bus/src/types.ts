@@ -1,10 +1,11 @@
 /**
  * The public shapes, types only: event maps, patterns, and the bus itself.
  */
-import type { ConsumerStats, Settle, SettleOptions } from './consume/types.ts'
+import type { ConsumerStats, GroupStats, Settle, SettleOptions } from './consume/types.ts'
 import type { BusError, BusErrorCode } from './errors.ts'
 import type { BusEvent, Metadata, Scope } from './event.ts'
 import type { GapReason } from './protocol/frames.ts'
+import type { ReplyOf, RequestOptions } from './request/request.ts'
 
 /** A type or an interface whose keys are event types and whose values are their data. */
 export type TypeOf<Events extends object> = keyof Events & string
@@ -273,6 +274,13 @@ export interface HandlerContext<Events extends object> extends Settle {
   ): Promise<EventOf<Events, Type>>
 }
 
+/** What a responder gets beside the event that is asked with. */
+export interface ResponderContext<Events extends object>
+  extends Pick<HandlerContext<Events>, 'origin' | 'publish'> {
+  /** Aborted when nobody waits for the reply any more, or the bus closes. */
+  readonly signal: AbortSignal
+}
+
 export type Handler<Events extends object, Event> = (
   event: Event,
   context: HandlerContext<Events>,
@@ -364,6 +372,23 @@ export interface DurableOptions<Event> extends Omit<ListenOptions<Event>, 'from'
   readonly policy?: Policy | undefined
 }
 
+/** Options of a handler that shares its events with the other members of a group. */
+export interface GroupOptions<Event> extends ListenOptions<Event>, SettleOptions {
+  /**
+   * Name of the group, 1 to 256 characters. Its members, in whatever contexts and devices of the room,
+   * share the events of the room that match their patterns: each is leased to one of them by the relay,
+   * and to another one where that one does not settle it in time, gives it back or goes. Needs a relay.
+   *
+   * All members of a group should have the same patterns and options: those of whoever joined last hold.
+   * An event that the `where` of the member it was leased to does not want counts as handled.
+   *
+   * `from` says where a group begins that does not exist yet. @default 'start'
+   */
+  readonly group: string
+  /** Calls the handler in its place; while it is an open breaker, events wait here. */
+  readonly policy?: Policy | undefined
+}
+
 /** What became of the events that handlers were to have. */
 export interface HandlingCounts {
   /** Events handled. */
@@ -417,6 +442,8 @@ export interface BusStats extends TypeCounts {
   readonly subscriptions: readonly SubscriptionStats[]
   /** The durable consumers that were subscribed here. */
   readonly consumers: readonly ConsumerStats[]
+  /** The subscriptions with `group`. */
+  readonly groups: readonly GroupStats[]
 }
 
 /** What is published, as a middleware sees it before it is checked. */
@@ -668,6 +695,11 @@ export interface Bus<Events extends object, Input extends object = Events> {
   subscribe<const Pattern extends PatternOf<Events>>(
     pattern: Patterns<Pattern>,
     handler: Handler<Events, Matched<Events, Pattern>>,
+    options: GroupOptions<Matched<Events, Pattern>>,
+  ): Unsubscribe
+  subscribe<const Pattern extends PatternOf<Events>>(
+    pattern: Patterns<Pattern>,
+    handler: Handler<Events, Matched<Events, Pattern>>,
     options?: SubscribeOptions<Matched<Events, Pattern>>,
   ): Unsubscribe
 
@@ -769,6 +801,45 @@ export interface Bus<Events extends object, Input extends object = Events> {
     error: unknown,
     options?: PublishErrorOptions,
   ): Promise<BusEvent<'$error', SystemEvents['$error']>>
+
+  /**
+   * Asks whoever responds to this type, here or in another context, and with a relay in the whole room:
+   * one context of each device is asked, and the first reply is it. The event goes into no log, and no
+   * subscription hears it. docs/delivery.md says more.
+   *
+   * @throws {BusError} as a rejection: no_responder, timeout, aborted, responder_failed, too_many,
+   *   forbidden, rate_limited, closed, and what `publish` says of type, data and options
+   * @example
+   * const { cents } = await bus.request('price.of', { sku: 'A1' }, { timeout: 1_000 })
+   */
+  request<Type extends TypeOf<Input>>(
+    type: Type,
+    ...rest: PublishArguments<Input[Type], RequestOptions>
+  ): Promise<ReplyOf<Events[Type & TypeOf<Events>]>>
+
+  /**
+   * Replies to requests of a type with what `responder` gives. Of the contexts of a device one is asked;
+   * where that goes away before it replied, the next one is. A context has one responder for a type.
+   *
+   * @throws {BusError} invalid_type, invalid_options, too_many, closed
+   * @example
+   * const off = bus.respond('price.of', async ({ data }, { signal }) => prices.find(data.sku, { signal }))
+   */
+  respond<Type extends TypeOf<Events>>(
+    type: Type,
+    responder: (
+      event: EventOf<Events, Type>,
+      context: ResponderContext<Events>,
+    ) => ReplyOf<Events[Type]> | PromiseLike<ReplyOf<Events[Type]>>,
+  ): Unsubscribe
+
+  /**
+   * Milliseconds of a round trip to the relay, whichever context holds the connection.
+   *
+   * @throws {BusError} unreachable (no relay), unavailable (offline), timeout, aborted, closed
+   * @example console.log(`${await bus.ping()} ms`)
+   */
+  ping(options?: Pick<RequestOptions, 'timeout' | 'signal'>): Promise<number>
 
   /**
    * What was published and handled here so far, by type and by subscription.

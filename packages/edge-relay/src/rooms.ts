@@ -229,10 +229,12 @@ export class Rooms {
   tick(): void {
     const nowMs = this.#context.platform.monotonic()
     this.#retention.tick(nowMs)
-    for (const { delivery, presence, inspection } of this.#hosts.values()) {
+    for (const { delivery, presence, requests, inspection, groups } of this.#hosts.values()) {
       delivery.tick(nowMs)
       presence.tick(nowMs)
+      requests.tick(nowMs)
       inspection.tick(nowMs)
+      groups.tick(nowMs)
     }
     // Those in a room were seen there; what remains are the ones still waiting for a welcome, and
     // copies, and inspectors.

@@ -98,3 +98,35 @@ export interface DeadLetter {
   /** `undefined` where it cannot be read any more. */
   readonly event: BusEvent | undefined
 }
+
+/** What a member of a group did with what it was leased. */
+export interface GroupCounts {
+  /** Events leased, each time one was. */
+  readonly leased: number
+  /** Of these, such as had been leased before. */
+  readonly again: number
+  readonly acked: number
+  /** Given back to be handled again: the handler threw, or said `nak`. */
+  readonly naked: number
+  readonly terminated: number
+  /** Given back because the handler had no time for them; no attempt. */
+  readonly released: number
+  /** Leases that ended before the relay heard what became of the event. */
+  readonly lapsed: number
+}
+
+/** `away`: the relay is not there. `refused`: the relay will not have it as a member. */
+export type GroupState = 'away' | 'joining' | 'member' | 'refused'
+
+/** A subscription of this context with `group`. */
+export interface GroupStats extends GroupCounts {
+  readonly group: string
+  /** Its name among the members of the device. */
+  readonly member: string
+  readonly state: GroupState
+  /** Events that wait for their turn here. */
+  readonly waiting: number
+  readonly running: number
+  /** Events of which the relay does not know yet what became. */
+  readonly unsettled: number
+}

@@ -4,7 +4,7 @@ import type { BusEvent } from '../event.ts'
 import type { TapHolder, TappedSubscription } from '../inspect/tap.ts'
 import type { Platform } from '../platform.ts'
 import { parsePatterns, typeMatcher } from '../protocol/pattern.ts'
-import type { HandlerOptions, PublishOptions } from '../types.ts'
+import type { HandlerOptions, PublishOptions, ResponderContext } from '../types.ts'
 import type { Calls } from './attempts.ts'
 import type { Delivery, Given, Origin, Subscribed } from './dispatch.ts'
 import type { Dispatcher, HandlerContextLike, LiveSubscription } from './dispatcher.ts'
@@ -168,6 +168,16 @@ export class Handlers {
     return new Context(subscription, delivery, this)
   }
 
+  /** What a responder gets beside the event that is asked with. */
+  responding(event: BusEvent, origin: Origin, signal: AbortSignal): ResponderContext<object> {
+    return {
+      origin,
+      signal,
+      publish: (type: string, data?: unknown, options?: PublishOptions) =>
+        this.publish(type, data, answering(event, options)),
+    } as ResponderContext<object>
+  }
+
   end(subscription: OwnedSubscription): void {
     subscription.ended = true
     subscription.queue?.end()
@@ -229,19 +239,24 @@ class Context implements HandlerContextLike {
 
   inProgress(): void {}
 
-  publish(type: string, data?: unknown, options: PublishOptions = {}): Promise<BusEvent> {
-    const { id, correlationId, traceparent, metadata } = this.#delivery.event
-    const merged =
-      metadata && options.metadata
-        ? { ...metadata, ...options.metadata }
-        : (options.metadata ?? metadata)
-    return this.#handlers.publish(type, data, {
-      ...options,
-      correlationId: options.correlationId ?? correlationId,
-      causationId: options.causationId ?? id,
-      traceparent: options.traceparent ?? traceparent,
-      metadata: merged,
-    })
+  publish(type: string, data?: unknown, options?: PublishOptions): Promise<BusEvent> {
+    return this.#handlers.publish(type, data, answering(this.#delivery.event, options))
+  }
+}
+
+/** Options of an answer to an event: what it carries on of it. */
+function answering(event: BusEvent, options: PublishOptions = {}): PublishOptions {
+  const { id, correlationId, traceparent, metadata } = event
+  const merged =
+    metadata && options.metadata
+      ? { ...metadata, ...options.metadata }
+      : (options.metadata ?? metadata)
+  return {
+    ...options,
+    correlationId: options.correlationId ?? correlationId,
+    causationId: options.causationId ?? id,
+    traceparent: options.traceparent ?? traceparent,
+    metadata: merged,
   }
 }
 

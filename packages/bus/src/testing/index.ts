@@ -1,7 +1,13 @@
 /**
- * For those who write a log or a link of their own: the suites that ours pass, and values that
- * must come out the same everywhere.
+ * For tests of applications: a bus that records, one that does nothing, and a network of devices. For
+ * those who write a log or a link of their own: the suites that ours pass, and values that must come
+ * out the same everywhere.
  *
+ * @example
+ * import { createRecordingBus } from '@crosstown/bus/testing'
+ * const bus = createRecordingBus<Shop>()
+ * checkout(bus)
+ * expect(bus.count('order.placed')).toBe(1)
  * @example
  * import { describe, it } from 'vitest'
  * import { logContract } from '@crosstown/bus/testing'

@@ -149,12 +149,10 @@ async function upgrade(
 }
 
 function requestOf(request: IncomingMessage): Request {
-  const headers = new Headers()
-  for (const [name, value] of Object.entries(request.headers)) {
-    if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value)
-  }
-  return new Request(new URL(request.url ?? '/', `http://${request.headers.host ?? 'localhost'}`), {
-    headers,
+  const { headers, url = '/' } = request
+  // Node has joined what came more than once, but for `set-cookie`, which no request has.
+  return new Request(new URL(url, `http://${headers.host ?? 'localhost'}`), {
+    headers: headers as Record<string, string>,
   })
 }
 

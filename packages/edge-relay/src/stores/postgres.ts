@@ -13,7 +13,6 @@ import {
   type RoomRecord,
   rangesIn,
 } from '../record.ts'
-import { STREAM_KEY } from '../revisions.ts'
 import { FORMAT, SETUP_LOCK, tablesIn } from './postgres-tables.ts'
 import {
   joinedRanges,
@@ -32,6 +31,7 @@ import {
   type Found,
   type Keep,
   type LoadedRoom,
+  ON_DEMAND,
   type ReadLimit,
   type RoomStats,
   type Store,
@@ -168,7 +168,8 @@ class PostgresStore implements Store {
       // One statement, and so one snapshot: state and head belong together.
       const rows = await sql<(RoomRow & { key: string | null; value: string })[]>`
         SELECT rooms.*, state.key, state.value FROM rooms
-        LEFT JOIN state ON state.room = rooms.id AND NOT starts_with(state.key, ${STREAM_KEY})
+        LEFT JOIN state ON state.room = rooms.id AND NOT EXISTS (
+          SELECT 1 FROM unnest(${ON_DEMAND as string[]}::text[]) AS kind WHERE starts_with(state.key, kind))
         WHERE name = ${room}`
       const [row] = rows
       if (!row) return undefined
@@ -197,7 +198,9 @@ class PostgresStore implements Store {
   append(room: string, { expected, head, records, state }: Append): Promise<boolean> {
     const rows = records.map(rowOf)
     const pairs = records.flatMap(pairsOf)
-    const puts = [...new Map(state)].map(([key, value]) => ({ key, value }))
+    const all = [...new Map(state)].map(([key, value]) => ({ key, value }))
+    const puts = all.filter(({ value }) => value !== '')
+    const removed = all.filter(({ value }) => value === '').map(({ key }) => key)
     const events = records.reduce((sum, { headers }) => sum + headers.length, 0)
     const bytes = records.reduce((sum, record) => sum + record.bytes, 0)
     return this.#tried('append', async (sql) => {
@@ -227,6 +230,8 @@ class PostgresStore implements Store {
           INSERT INTO state SELECT moved.id, given.*
           FROM moved, json_to_recordset(${sql.json(puts)}::json) AS given (key text, value text)
           ON CONFLICT (room, key) DO UPDATE SET value = excluded.value
+        ), removed AS (
+          DELETE FROM state USING moved WHERE room = moved.id AND key = ANY (${removed}::text[])
         )
         SELECT id FROM moved`
       return written.length > 0

@@ -8,7 +8,7 @@
  * | `rooms` | names of rooms, in order |
  * | `room:R` | head and sizes of the room R |
  * | `log:R` | its records, a stream whose ids are places |
- * | `state:R`, `streams:R` | its state, and of that the heads of streams |
+ * | `state:R`, `more-state:R` | its state, and what of that is read key by key |
  * | `ids:R` | prefix, counter and place of the newest event of each publisher in a record |
  * | `times:R` | places by time |
  * | `marks:R` | ends of trimmed records, by place |
@@ -28,9 +28,9 @@ local function padded(n) return string.format('%016.0f', tonumber(n)) end
 `
 
 /**
- * `epoch, expected version, version, place, check, chain, time, events, bytes, records, puts, stream puts`,
+ * `epoch, expected version, version, place, check, chain, time, events, bytes, records, puts, puts of what is read key by key`,
  * then `place, time, row, pairs` for each record, where pairs are lines of prefix and counter by turns,
- * and key and value for each put. 1 where it was written.
+ * and key and value for each put; '' removes the key. 1 where it was written.
  */
 export const APPEND: string = `${KEYS_OF_ROOM}${PADDED}
 local room = key('room')
@@ -54,7 +54,9 @@ for _ = 1, tonumber(ARGV[12]) do
   at = at + 4
 end
 for n = 1, ARGV[13] + ARGV[14] do
-  redis.call('HSET', key(n <= tonumber(ARGV[13]) and 'state' or 'streams'), ARGV[at], ARGV[at + 1])
+  local hash = key(n <= tonumber(ARGV[13]) and 'state' or 'more-state')
+  if ARGV[at + 1] == '' then redis.call('HDEL', hash, ARGV[at])
+  else redis.call('HSET', hash, ARGV[at], ARGV[at + 1]) end
   at = at + 2
 end
 return 1
@@ -117,7 +119,7 @@ return 1
 export const DELETE: string = `${KEYS_OF_ROOM}
 local epoch = redis.call('HGET', key('room'), 'epoch')
 if not epoch then return 0 end
-for _, kind in ipairs({ 'room', 'log', 'state', 'streams', 'ids', 'times', 'marks', 'gone', 'gone-places' }) do
+for _, kind in ipairs({ 'room', 'log', 'state', 'more-state', 'ids', 'times', 'marks', 'gone', 'gone-places' }) do
   redis.call('UNLINK', key(kind))
 end
 redis.call('ZREM', p .. 'rooms', r)

@@ -15,7 +15,6 @@ import {
   rangesIn,
   UNTRIMMED,
 } from '../record.ts'
-import { STREAM_KEY } from '../revisions.ts'
 import {
   joinedRanges,
   pairsOf,
@@ -33,6 +32,7 @@ import {
   type Found,
   type Keep,
   type LoadedRoom,
+  ON_DEMAND,
   type ReadLimit,
   type RoomStats,
   type Store,
@@ -179,7 +179,7 @@ class RedisStore implements Store {
     return this.#tried('read', (client) =>
       Promise.all(
         keys.map(async (key) => {
-          const kind = key.startsWith(STREAM_KEY) ? 'streams' : 'state'
+          const kind = isOnDemand(key) ? 'more-state' : 'state'
           return (await client.hGet(this.#key(kind, room), key)) ?? undefined
         }),
       ),
@@ -194,22 +194,21 @@ class RedisStore implements Store {
   }
 
   append(room: string, { expected, head, records, state }: Append): Promise<boolean> {
-    const isStream = ([key]: readonly [string, string]): boolean => key.startsWith(STREAM_KEY)
-    const puts = state.filter((put) => !isStream(put))
-    const streams = state.filter(isStream)
+    const puts = state.filter(([key]) => !isOnDemand(key))
+    const more = state.filter(([key]) => isOnDemand(key))
     const args = [
       ...[this.#prefix, room, expected.epoch, expected.version, head.version, head.place],
       ...[head.check, head.chain, head.time],
       records.reduce((sum, { headers }) => sum + headers.length, 0),
       records.reduce((sum, { bytes }) => sum + bytes, 0),
-      ...[records.length, puts.length, streams.length],
+      ...[records.length, puts.length, more.length],
     ].map(String)
     for (const record of records) {
       const pairs = pairsOf(record).map(({ prefix, counter }) => `${prefix}\n${counter}`)
       args.push(String(record.place), String(record.time), JSON.stringify(rowOf(record)))
       args.push(pairs.join('\n'))
     }
-    for (const [key, value] of [...puts, ...streams]) args.push(key, value)
+    for (const [key, value] of [...puts, ...more]) args.push(key, value)
     return this.#tried('append', async (client) => (await client.put(args)) === 1)
   }
 
@@ -493,6 +492,10 @@ class RedisStore implements Store {
 
 function isRoom(found: Readonly<Record<string, string>>): found is RoomHash & typeof found {
   return found['epoch'] !== undefined
+}
+
+function isOnDemand(key: string): boolean {
+  return ON_DEMAND.some((kind) => key.startsWith(kind))
 }
 
 function headOf({ epoch, version, place, check, chain, time }: RoomHash): RoomHead {

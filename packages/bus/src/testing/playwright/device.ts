@@ -1,6 +1,6 @@
 /** A browser context under test as one device: what its buses publish and hear, and its faults. */
 import { randomUUID } from 'node:crypto'
-import type { BrowserContext, Frame, Page } from '@playwright/test'
+import type { BrowserContext, Frame, Page, Request, Route } from '@playwright/test'
 import { encodeValue } from '../../codec/codec.ts'
 import { type Ask, INSPECT_CHANNEL, INSPECT_VERSION, INSPECTED_KEY } from '../../inspect/frames.ts'
 import { runtimePlatform } from '../../platform.ts'
@@ -87,8 +87,14 @@ export interface Device<Events extends object = Record<string, unknown>> {
     options?: PublishInPageOptions,
   ): Promise<RecordedEvent<Type, Events[Type]>>
 
-  /** Cuts the device off: its network, and the relay connection of its buses. Done when it resolves. */
-  offline(): Promise<void>
+  /**
+   * Cuts the device off: its network, and the relay connections that its buses have. It is done when
+   * it resolves, and holds for ten minutes at most.
+   *
+   * @param options.except addresses, as for `context.route`, that the test still answers, asking their
+   *   server itself: of the pages, where no service worker has them
+   */
+  offline(options?: { readonly except?: string | RegExp | undefined }): Promise<void>
   /** Ends `offline`. Buses connect again by themselves, which this does not wait for. */
   online(): Promise<void>
 
@@ -125,6 +131,8 @@ export class RecordedDevice implements Device {
   readonly #timeout: number
   readonly #session: string = `test-${randomUUID()}`
   readonly #carriers = new WeakMap<Frame, Carrier>()
+  /** What is answered by the test while the device is offline. */
+  #answered: string | RegExp | undefined
 
   constructor({ name, context, written, timeout }: DeviceOptions) {
     this.name = name
@@ -249,8 +257,11 @@ export class RecordedDevice implements Device {
     }
   }
 
-  async offline(): Promise<void> {
+  async offline({ except }: { readonly except?: string | RegExp | undefined } = {}): Promise<void> {
     this.recorder.standing = CUT
+    await this.#answerNothing()
+    this.#answered = except
+    if (except !== undefined) await this.context.route(except, answer)
     await this.context.setOffline(true)
     await this.#tell(CUT)
     const end = clock.monotonic() + this.#timeout
@@ -263,8 +274,14 @@ export class RecordedDevice implements Device {
 
   async online(): Promise<void> {
     this.recorder.standing = undefined
+    await this.#answerNothing()
     await this.context.setOffline(false)
     await this.#tell(MENDED)
+  }
+
+  async #answerNothing(): Promise<void> {
+    if (this.#answered !== undefined) await this.context.unroute(this.#answered, answer)
+    this.#answered = undefined
   }
 
   async #tell(ask: Ask): Promise<void> {
@@ -272,6 +289,24 @@ export class RecordedDevice implements Device {
       this.recorder.living.map((peer) => this.recorder.ask(peer, ask).catch(() => undefined)),
     )
   }
+}
+
+/** Headers of a body that is decoded by now. */
+const OF_ENCODING: ReadonlySet<string> = new Set(['content-encoding', 'content-length'])
+
+/** Answers a request of a page with what its server answers to the test. */
+async function answer(route: Route, request: Request): Promise<void> {
+  const given = await fetch(request.url(), {
+    method: request.method(),
+    headers: request.headers(),
+    body: request.postDataBuffer() as BodyInit | null,
+  })
+  const headers = [...given.headers].filter(([name]) => !OF_ENCODING.has(name))
+  await route.fulfill({
+    status: given.status,
+    headers: Object.fromEntries(headers),
+    body: Buffer.from(await given.arrayBuffer()),
+  })
 }
 
 /** What a page gives, or `undefined` where it is gone or busy for too long. */
