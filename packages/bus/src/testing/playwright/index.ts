@@ -24,12 +24,19 @@ import {
   type TestInfo,
   type TestType,
 } from '@playwright/test'
-import { type Device, RecordedDevice } from './device.ts'
+import type { Device } from './api.ts'
+import { RecordedDevice } from './device.ts'
 import { TestSession } from './session.ts'
 
 export { expect } from '@playwright/test'
-export type { Device, ExpectOptions, PublishInPageOptions, Recorded } from './device.ts'
-export type { RecordedError, RecordedEvent } from './recorder.ts'
+export type {
+  Device,
+  ExpectOptions,
+  PublishInPageOptions,
+  Recorded,
+  RecordedError,
+  RecordedEvent,
+} from './api.ts'
 
 export interface CrosstownOptions {
   /** Milliseconds that `expectEvent`, `publish` and `offline` wait at most. @default 5000 */

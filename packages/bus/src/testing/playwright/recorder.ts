@@ -4,7 +4,7 @@
  */
 import { decodeValue } from '../../codec/codec.ts'
 import { eventOf } from '../../dispatch/dispatcher.ts'
-import { type BusEvent, type EventHeader, parseId } from '../../event.ts'
+import { type EventHeader, parseId } from '../../event.ts'
 import {
   type Answers,
   type Ask,
@@ -18,29 +18,9 @@ import {
 } from '../../inspect/frames.ts'
 import { unpackIds } from '../../inspect/ids.ts'
 import type { Platform } from '../../platform.ts'
+import type { RecordedError, RecordedEvent } from './api.ts'
+import { type Carrier, Questions } from './questions.ts'
 import type { TestSession } from './session.ts'
-
-/** A pipe: the frame of a page. */
-export interface Carrier {
-  /** Posts texts on the inspect channel. Whether that was done; never rejects. */
-  send(texts: readonly string[]): Promise<boolean>
-}
-
-/** An event as it was recorded. */
-export type RecordedEvent<Type extends string = string, Data = unknown> = BusEvent<Type, Data> & {
-  /** Whether it was published on this device, or came from another one. */
-  readonly origin: 'device' | 'room'
-}
-
-/** Something that went wrong in a bus: what its `onError` was told, and handlers that failed. */
-export interface RecordedError {
-  readonly code: string
-  readonly message: string
-  readonly stage: string
-  /** Of the bus: its `source`. */
-  readonly source: string
-  readonly type?: string
-}
 
 export interface RecorderOptions {
   readonly session: string
@@ -53,6 +33,8 @@ interface Entry {
   readonly origin: 'device' | 'room'
   readonly peer: PeerId
   data: unknown
+  /** How often its data may still be asked for. */
+  tries: number
 }
 
 export interface HeardPeer {
@@ -67,14 +49,9 @@ export interface HeardPeer {
   readonly carriers: Set<Carrier>
 }
 
-interface Question {
-  through: Carrier | undefined
-  answered(frame: Extract<TapFrame, { frame: 'answer' }>): void
-}
-
-/** How long a peer may take to answer. */
-const ANSWER_MS = 2_000
 const CREDIT = 10_000
+/** How often the data of an event is asked for. */
+const TRIES = 3
 /** Events whose data is asked for at once. */
 const ASKED_AT_ONCE = 64
 /** Events of a log that are read in one answer. */
@@ -92,18 +69,16 @@ export class Recorder {
   readonly #nameless = new Map<string, readonly [PeerId, Entry['origin']]>()
   /** By log: from where on it was not read. */
   readonly #read = new Map<string, number>()
-  readonly #questions = new Map<number, Question>()
-  readonly #outgoing = new Map<Carrier, string[]>()
-  readonly #sending = new Map<Carrier, Promise<boolean>>()
+  readonly #questions: Questions
   readonly #work = new Set<Promise<unknown>>()
   readonly #wanted: Entry[] = []
   #asking = 0
-  #asked = 0
   readonly #changed = new Set<() => void>()
 
   constructor(options: RecorderOptions) {
     this.#options = options
     this.#began = options.clock.now()
+    this.#questions = new Questions(options.session, options.clock)
   }
 
   /** Where each peer goes on, for a pipe that is new. */
@@ -151,7 +126,7 @@ export class Recorder {
         this.#batch(peer, frame, text)
         break
       case 'answer':
-        if (frame.session === this.#options.session) this.#answered(carrier, frame)
+        this.#questions.answered(carrier, frame)
         return
       default:
         this.#options.written.frame(text)
@@ -219,8 +194,12 @@ export class Recorder {
   #add(event: InspectedEvent, peer: PeerId, origin: 'device' | 'room'): void {
     this.#nameless.delete(event.id)
     if (this.#entries.has(event.id)) return
-    const entry: Entry = { event, origin, peer, data: undefined }
+    const entry: Entry = { event, origin, peer, data: undefined, tries: TRIES }
     this.#entries.set(event.id, entry)
+    this.#want(entry)
+  }
+
+  #want(entry: Entry): void {
     this.#wanted.push(entry)
     if (this.#asking < ASKED_AT_ONCE) this.#during(this.#load())
   }
@@ -236,6 +215,7 @@ export class Recorder {
   /** The data of an event, of whoever has it. */
   async #loadOne(entry: Entry): Promise<void> {
     const { id, type } = entry.event
+    entry.tries -= 1
     const told = this.peers.get(entry.peer)
     const others = this.living.filter(({ hello }) => hello.bus === told?.hello.bus)
     for (const peer of new Set([...(told ? [told] : []), ...others])) {
@@ -244,6 +224,7 @@ export class Recorder {
         entry.data = text === undefined ? undefined : decodeValue(text, encoding, { type, id })
         const written = { ...(text !== undefined && { text }), ...(encoding && { encoding }) }
         this.#options.written.payload(peer.id, id, entry.data, written)
+        entry.tries = 0
         return
       } catch {
         // The next one may have it.
@@ -289,6 +270,15 @@ export class Recorder {
     )
   }
 
+  /** Asks a peer. @throws {Error} with its code where it refuses, or nobody answers */
+  ask<What extends Ask['what']>(
+    peer: HeardPeer,
+    ask: Extract<Ask, { what: What }>,
+    before?: object,
+  ): Promise<Answers[What]> {
+    return this.#questions.ask(peer, ask, before)
+  }
+
   #during(work: Promise<unknown>): void {
     const done = work.finally(() => this.#work.delete(done))
     this.#work.add(done)
@@ -297,11 +287,14 @@ export class Recorder {
 
   /**
    * Resolves when all was heard that the taps knew when it was called, data included. A context that
-   * does not answer for two seconds is gone.
+   * does not answer for five seconds is gone.
    */
   async settle(): Promise<void> {
     await Promise.all(this.living.map((peer) => this.#hearAll(peer)))
     await this.#name()
+    // Who was to give their data was gone, or had too much to do.
+    if (this.#work.size === 0)
+      for (const entry of this.#entries.values()) if (entry.tries > 0) this.#want(entry)
     while (this.#work.size > 0) await Promise.all(this.#work)
   }
 
@@ -317,70 +310,6 @@ export class Recorder {
     } catch {
       peer.gone = true
     }
-  }
-
-  /**
-   * Asks through the pipe that the peer was heard through last, or the one before.
-   *
-   * @param before a frame that goes ahead; then only an answer through the same pipe counts
-   */
-  async ask<What extends Ask['what']>(
-    peer: HeardPeer,
-    ask: Extract<Ask, { what: What }>,
-    before?: object,
-  ): Promise<Answers[What]> {
-    const id = ++this.#asked
-    const frame = { frame: 'ask', to: peer.id, id, ask }
-    const texts = (before ? [before, frame] : [frame]).map((one) => this.#text(one))
-    const { promise, resolve, reject } = Promise.withResolvers<Answers[What]>()
-    const late = (): void => reject(new Error(`${ask.what}: no answer`))
-    const cancel = this.#options.clock.timer(ANSWER_MS, late)
-    const question: Question = {
-      through: undefined,
-      answered({ error, result }) {
-        if (error) reject(new Error(`${error.code}: ${error.message}`))
-        else resolve(result as Answers[What])
-      },
-    }
-    this.#questions.set(id, question)
-    try {
-      for (const carrier of [...peer.carriers].reverse()) {
-        if (before) question.through = carrier
-        if (await this.#send(carrier, texts)) return await promise
-        peer.carriers.delete(carrier)
-      }
-      throw new Error('nobody is there to be asked')
-    } finally {
-      cancel()
-      this.#questions.delete(id)
-    }
-  }
-
-  /** What is to be sent in one turn goes in one call. */
-  #send(carrier: Carrier, texts: readonly string[]): Promise<boolean> {
-    const waiting = this.#outgoing.get(carrier)
-    waiting?.push(...texts)
-    const sending = this.#sending.get(carrier)
-    if (sending) return sending
-    this.#outgoing.set(carrier, [...texts])
-    const sent = Promise.resolve().then(() => {
-      const all = this.#outgoing.get(carrier) ?? []
-      this.#outgoing.delete(carrier)
-      this.#sending.delete(carrier)
-      return carrier.send(all)
-    })
-    this.#sending.set(carrier, sent)
-    return sent
-  }
-
-  #text(frame: object): string {
-    return JSON.stringify({ inspect: INSPECT_VERSION, session: this.#options.session, ...frame })
-  }
-
-  #answered(carrier: Carrier, frame: Extract<TapFrame, { frame: 'answer' }>): void {
-    const question = this.#questions.get(frame.id)
-    if (!question || (question.through && question.through !== carrier)) return
-    question.answered(frame)
   }
 }
 
