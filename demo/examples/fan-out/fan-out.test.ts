@@ -45,6 +45,25 @@ test('a customer is told, also when the mail service fails at first', async () =
   expect(errors).toEqual([])
 })
 
+test('one tab sends a mail, whatever tab the order was confirmed in, and another takes over', async () => {
+  const { network, bus } = await start(['7', '8'])
+  const device = network.device('laptop')
+  const sent: string[] = []
+  const send = (tab: string) => async (message: Message) => {
+    sent.push(`${tab}: ${message.customerId}`)
+  }
+  notifyCustomers(bus, { send: send('first') })
+  await network.until(bus.publish('order.confirmed', { orderId: '7' }))
+  await network.until(() => sent.length > 0)
+  const other = device.open().createBus<Catalogue>({ name: 'shop', events: catalogue })
+  notifyCustomers(other, { send: send('second') })
+  await network.run(1_000)
+  device.contexts[0]?.crash()
+  await network.until(other.publish('order.confirmed', { orderId: '8' }))
+  await network.until(() => sent.length > 1)
+  expect(sent).toEqual(['first: customer of 7', 'second: customer of 8'])
+})
+
 test('a mail that hangs is given up and tried again; the others do not wait for it', async () => {
   const { network, bus } = await start(['7', '8'])
   const sent: string[] = []
