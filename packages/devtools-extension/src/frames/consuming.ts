@@ -1,6 +1,6 @@
 /** Reads what peers answer about consumers, groups, handlers and dead letters. */
 import type { Answers, Consuming } from '@crosstown/bus/inspect'
-import { eventType, headerText } from './events.ts'
+import { headerText } from './events.ts'
 import { listOf, number, oneOf, type Reader, shape, shownText, text, whole } from './reader.ts'
 
 const MAX = 10_000
@@ -45,14 +45,14 @@ const handler = shape(
 const letter = shape(
   {
     id: text(1_000, 1),
-    event: headerText,
-    type: eventType,
+    event: text(256),
+    type: text(256),
     consumer: name,
     reason: shownText(500),
     attempts: count,
     at: number(-8.64e15, 8.64e15),
   },
-  { group: yes },
+  { group: yes, detail: shownText(1_000) },
 )
 
 export const consuming = shape({

@@ -58,6 +58,8 @@ export interface Gathered {
   readonly failures: readonly { readonly peer: PeerId; readonly words: string }[]
 }
 
+const KNOWS = ['idle', 'elsewhere', 'needs_upgrade', 'here']
+
 export function gather(peers: readonly Peer[], answers: ReadonlyMap<PeerId, Answered>): Gathered {
   const consumers = new Map<string, ConsumerRow>()
   const groups = new Map<string, GroupRow>()
@@ -71,8 +73,9 @@ export function gather(peers: readonly Peer[], answers: ReadonlyMap<PeerId, Answ
     if (answer.failed !== undefined) failures.push({ peer: peer.id, words: answer.failed })
     for (const info of answer.consuming?.consumers ?? []) {
       const key = `${peer.device} ${info.name}`
+      const known = consumers.get(key)
       // All contexts of a device tell of it; the one that consumes knows it best.
-      if (!consumers.has(key) || info.state === 'here' || info.state === 'needs_upgrade')
+      if (!known || KNOWS.indexOf(info.state) > KNOWS.indexOf(known.info.state))
         consumers.set(key, { key, info, peer })
     }
     for (const info of answer.consuming?.groups ?? []) {
