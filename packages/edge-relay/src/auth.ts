@@ -1,4 +1,5 @@
 import { BusError, isBusError, isHeaderText, isPattern, type Rights } from '@crosstown/bus/protocol'
+import { inTime, type Patience } from './guard/deadline.ts'
 import { withoutToken } from './guard/redact.ts'
 
 /** What a token allows in a room. */
@@ -71,18 +72,20 @@ export const ANONYMOUS: Identity = {
  *
  * @param report gets what the function threw, or what is wrong with its answer
  * @throws {BusError} unauthorized, with a message that says nothing about why; forbidden and unavailable
- * where the function threw them
+ * where the function threw them, unavailable where it does not answer in time
  */
 export async function authenticate(
   auth: Auth | undefined,
   token: string | undefined,
   request: AuthRequest,
+  patience: Patience,
   report: (error: unknown) => void,
 ): Promise<Identity> {
   if (!auth) return ANONYMOUS
   let identity: unknown
   try {
-    identity = await auth(token, request)
+    const answer = auth(token, request)
+    identity = isPromise(answer) ? await inTime(patience, 'auth', answer) : answer
   } catch (error) {
     // What it says of itself, of a token that is in order.
     if (isBusError(error, 'forbidden'))
@@ -104,6 +107,10 @@ export async function authenticate(
     throw unauthorized()
   }
   return identity as Identity
+}
+
+function isPromise(answer: unknown): answer is PromiseLike<unknown> {
+  return typeof answer === 'object' && answer !== null && 'then' in answer
 }
 
 function unauthorized(): BusError {

@@ -1,7 +1,9 @@
 /** The hook beside the token: what it refuses, when it is asked, and what becomes of its mistakes. */
 import { BUS_ERROR_CODES, BusError } from '@crosstown/bus/protocol'
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import type { Auth } from './auth.ts'
 import type { Authorize, AuthorizeRequest } from './authorize.ts'
+import type { RelayOptions } from './options.ts'
 import { createRelay, type Relay } from './relay.ts'
 import { ManualPlatform } from './testing/manual-platform.ts'
 import { headerOf, ProbeSocket, publishOf } from './testing/probe.ts'
@@ -9,16 +11,23 @@ import { headerOf, ProbeSocket, publishOf } from './testing/probe.ts'
 const relays: Relay[] = []
 afterEach(() => Promise.all(relays.splice(0).map((relay) => relay.close())))
 
-function setup(authorize: Authorize, rights = {}) {
+const NEVER = new Promise<never>(() => {})
+
+function setup(
+  authorize: Authorize,
+  { auth, limits = {} }: Pick<RelayOptions, 'auth' | 'limits'> = {},
+) {
   const asked: AuthorizeRequest[] = []
   const reported: unknown[] = []
   const platform = new ManualPlatform()
   const relay = createRelay({
     platform,
-    auth: (subject) =>
-      subject === undefined
-        ? undefined
-        : { subject, rights: { publish: ['a.**'], subscribe: ['**'], inspect: true, ...rights } },
+    limits,
+    auth: (subject, request) => {
+      if (subject === undefined) return undefined
+      const rights = { publish: ['a.**'], subscribe: ['**'], inspect: true }
+      return auth?.(subject, request) ?? { subject, rights }
+    },
     authorize: (request) => {
       asked.push(request)
       return authorize(request)
@@ -171,6 +180,59 @@ describe('the authorize hook', () => {
       expect((await probe.next('ack')).frame).toEqual({ frame: 'ack', batch: 1 })
     },
   )
+
+  it('that never answers refuses for now after a while, on the socket and over HTTP', async () => {
+    let stuck = false
+    const { connect, http, join, platform, post, reported } = setup(() => (stuck ? NEVER : true), {
+      limits: { hookMs: 2_000 },
+    })
+    const { probe } = await join('ann')
+    stuck = true
+    for (let batch = 1; batch <= 3; batch++)
+      probe.send(publishOf(batch, undefined, [headerOf(`n-${batch}`, 'a.x')]), ['1'])
+    const refused = connect().join('bob', { token: 'bob' })
+    const answers = [post('a.x'), http('')]
+    await vi.waitFor(() => expect(platform.timers).toBe(7))
+    platform.advance(2_000)
+    for (const batch of [1, 2, 3])
+      expect((await probe.next('reject')).frame).toMatchObject({ batch, code: 'unavailable' })
+    await expect(refused).rejects.toThrow(/unavailable/)
+    for (const answer of answers) expect((await answer).status).toBe(503)
+    expect(String(reported[0])).toMatch(/authorize has not answered within 2000 ms/)
+    stuck = false
+    probe.send(publishOf(1, undefined, [headerOf('n-1', 'a.x')]), ['1'])
+    expect((await probe.next('ack')).frame).toEqual({ frame: 'ack', batch: 1 })
+    expect(platform.timers).toBe(1)
+  })
+
+  it('beside an auth that never answers: neither holds up anybody for longer than hookMs', async () => {
+    let stuck = false
+    const auth: Auth = () => (stuck ? NEVER : undefined)
+    const { connect, http, join, platform, reported } = setup(() => true, { auth })
+    const { probe } = await join('ann')
+    stuck = true
+    probe.send({ frame: 'token', token: 'ann' })
+    const refused = connect().join('bob', { token: 'bob' })
+    const answer = http('')
+    await vi.waitFor(() => expect(platform.timers).toBe(4))
+    platform.advance(5_000)
+    await expect(refused).rejects.toThrow(/unavailable/)
+    expect((await answer).status).toBe(503)
+    expect(String(reported[0])).toMatch(/auth has not answered within 5000 ms/)
+    // The token it has is good until it ends.
+    probe.send({ frame: 'ping' })
+    await probe.next('heartbeat')
+  })
+
+  it('that does not answer cannot be made to pile up refusals: who goes on sending is sent away', async () => {
+    const { join } = setup(({ type }) => (type === undefined ? true : NEVER), {
+      limits: { pauseBytes: 1_000, bufferBytes: 1_000 },
+    })
+    const { probe } = await join('ann')
+    for (let batch = 1; batch <= 2_000; batch++)
+      probe.send(publishOf(batch, undefined, [headerOf(`n-${batch}`, 'a.x')]), ['1'])
+    expect((await probe.end()).code).toBe(BUS_ERROR_CODES.rate_limited)
+  })
 
   it('that throws forbidden, or answers with anything but true, refuses', async () => {
     const answers: unknown[] = [undefined, 1, 'yes', {}]

@@ -7,6 +7,7 @@ import {
   type Identity,
   type RelayRights,
 } from './auth.ts'
+import { inTime, type Patience } from './guard/deadline.ts'
 
 /** What somebody wants to do in a room. */
 export type Action = 'publish' | 'subscribe' | 'history' | 'presence' | 'inspect' | 'delete'
@@ -27,8 +28,8 @@ export interface AuthorizeRequest {
  * remembered in between, so keep what is expensive to know. To take from those who are connected what
  * it allowed before, call `relay.revoke`: they come back, and it is asked again.
  *
- * `false`, or a `BusError` of code `forbidden`, is a refusal for good. Anything else thrown is reported
- * to `onError` and refuses for now, with `unavailable`: devices keep what they have, and try again.
+ * `false`, or a `BusError` of code `forbidden`, is a refusal for good. Anything else thrown, and no answer
+ * within `limits.hookMs`, is reported to `onError` and refuses for now, with `unavailable`: devices keep what they have, and try again.
  *
  * @example
  * const authorize: Authorize = async ({ identity, room, action, type }) =>
@@ -37,7 +38,7 @@ export interface AuthorizeRequest {
 export type Authorize = (request: AuthorizeRequest) => boolean | Promise<boolean>
 
 /** What a relay finds out with who somebody is, and what they may do. */
-export interface Authorizing {
+export interface Authorizing extends Patience {
   readonly auth: Auth | undefined
   readonly authorize?: Authorize | undefined
   readonly report: (error: unknown, room: string) => void
@@ -56,12 +57,13 @@ export async function identify(
 ): Promise<Identity> {
   const { room } = request
   const report = (error: unknown): void => context.report(error, room)
-  const identity = await authenticate(context.auth, token, request, report)
+  const identity = await authenticate(context.auth, token, request, context, report)
   if (!context.authorize) return identity
   let { rights } = identity
   for (const action of actions) {
     if (!isGiven(rights, action)) continue
-    if (await ask(context, { identity, room, action })) continue
+    const answer = ask(context, { identity, room, action })
+    if (typeof answer === 'boolean' ? answer : await heard(context, room, answer)) continue
     rights = { ...rights, ...(action === 'subscribe' ? { subscribe: [] } : { [action]: false }) }
   }
   return { ...identity, rights }
@@ -90,32 +92,39 @@ export function refusedTypes(
   if (!context.authorize) return NONE
   const refused = new Set<string>()
   const waiting: Promise<void>[] = []
-  const heard = (type: string, allowed: boolean): void => {
+  const take = (type: string, allowed: boolean): void => {
     if (!allowed) refused.add(type)
   }
   for (const type of new Set(types)) {
     if (!mayPublish(type)) continue
     const answer = ask(context, { ...asked, action: 'publish', type })
-    if (typeof answer === 'boolean') heard(type, answer)
-    else waiting.push(answer.then((allowed) => heard(type, allowed)))
+    if (typeof answer === 'boolean') take(type, answer)
+    else waiting.push(answer.then((allowed) => take(type, allowed)))
   }
-  return waiting.length === 0 ? refused : Promise.all(waiting).then(() => refused)
+  if (waiting.length === 0) return refused
+  return heard(context, asked.room, Promise.all(waiting)).then(() => refused)
 }
 
-function ask(
-  { authorize, report }: Authorizing,
-  request: AuthorizeRequest,
-): boolean | Promise<boolean> {
-  const failed = (error: unknown): false => {
+function ask({ authorize }: Authorizing, request: AuthorizeRequest): boolean | Promise<boolean> {
+  const forbidden = (error: unknown): false => {
     if (isBusError(error, 'forbidden')) return false
-    report(error, request.room)
-    throw new BusError('unavailable', 'rights cannot be checked now')
+    throw error
   }
   try {
     const answer = (authorize as Authorize)(request)
-    if (typeof answer === 'object') return answer.then((allowed) => allowed === true, failed)
+    if (typeof answer === 'object') return answer.then((allowed) => allowed === true, forbidden)
     return answer === true
   } catch (error) {
-    return Promise.reject(error).catch(failed)
+    return Promise.reject(error).catch(forbidden)
+  }
+}
+
+/** What the hook says in time. @throws {BusError} unavailable, for whatever reason it says nothing */
+async function heard<T>(context: Authorizing, room: string, answer: Promise<T>): Promise<T> {
+  try {
+    return await inTime(context, 'authorize', answer)
+  } catch (error) {
+    context.report(error, room)
+    throw new BusError('unavailable', 'rights cannot be checked now')
   }
 }

@@ -20,7 +20,7 @@ import {
 } from '@crosstown/bus/protocol'
 import type { Identity } from './auth.ts'
 import type { Admission, ConnectionContext } from './connection/context.ts'
-import { frameIn, ownMembers } from './connection/frames.ts'
+import { frameIn, ownEntry } from './connection/frames.ts'
 import {
   type Arrival,
   checkHello,
@@ -33,6 +33,7 @@ import { type Publisher, Publishing } from './connection/publishing.ts'
 import { canGoOn, fixedText, type Joined, joinedOf } from './connection/snapshot.ts'
 import { Token } from './connection/token.ts'
 import type { ReadRights } from './delivery.ts'
+import type { GroupPeer } from './group/group.ts'
 import { costOf } from './guard/bucket.ts'
 import { Pace } from './guard/pace.ts'
 import type { TappedDevice } from './inspect/room.ts'
@@ -53,11 +54,19 @@ const RESUME_JITTER_MS = 2_000
  * Credits that are left out would be waited for: who is paused asks for nothing else. And who is there
  * is not said again before it changes.
  */
-const NEVER_LEFT_OUT: ReadonlySet<Frame['frame']> = new Set(['credit', 'presence'])
+const NEVER_LEFT_OUT: ReadonlySet<Frame['frame']> = new Set([
+  'credit',
+  'presence',
+  'reply',
+  'cancel',
+])
+const NOTHING: readonly string[] = []
 const NO_RIGHTS: ReadRights = { key: '', mayRead: () => false }
 
 /** One connection over the Socket port. */
-export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, SocketEvents {
+export class Connection
+  implements Publisher, Newcomer, Viewer, TappedDevice, GroupPeer, SocketEvents
+{
   /** Which of the relay's connections it is, in its log. */
   readonly number: number
   device = ''
@@ -78,20 +87,21 @@ export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, So
   #state: 'waiting' | 'joining' | 'open' | 'closed' = 'waiting'
   #host: RoomHost | undefined
   #publishing: Publishing | undefined
+  #responds: readonly string[] = NOTHING
   readonly #pace: Pace
   readonly #token: Token
   #drained: (() => void) | undefined
   #pausedSinceMs = 0
   #openedMs: number
   #lastHeardMs: number
-  #fixed: string
+  /** Made where it is asked for: most runtimes never do. */
+  #fixed: string | undefined
   #joined: Joined | undefined
 
   constructor(socket: Socket, admission: Admission, context: ConnectionContext) {
     this.#socket = socket
     this.#admission = admission
     this.#context = context
-    this.#fixed = fixedText(admission)
     this.number = context.number()
     this.#openedMs = context.platform.monotonic()
     this.#lastHeardMs = this.#openedMs
@@ -121,6 +131,11 @@ export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, So
     }
     this.#socket.send(text)
     this.lastSentMs = this.#context.platform.monotonic()
+  }
+
+  mayAnswer(type: string): boolean {
+    const { subscribe } = this.rights as Rights
+    return (this.#host as RoomHost).publishRights(subscribe)(type)
   }
 
   /** Tells the other side why, and closes. */
@@ -178,16 +193,25 @@ export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, So
   /** What to go on from, where this object goes out of memory and its socket stays. */
   get snapshot(): ConnectionSnapshot {
     const host = this.#host
+    this.#fixed ??= fixedText(this.#admission, this.#joined)
     return {
       fixed: this.#fixed,
       openedMs: this.#openedMs,
       heardMs: this.#lastHeardMs,
       place: this.place,
       position: this.position,
-      ...host?.presence.of(this),
+      ...this.#said,
       // Taps that go on for an inspector nobody remembers end with their connection only.
       busy: this.#state === 'joining' || this.#asked || host?.inspection.tap !== undefined,
     }
+  }
+
+  /** Who it said is there, and, in a line of its own, what they respond to. */
+  get #said(): Pick<ConnectionSnapshot, 'present' | 'told'> {
+    const { present, told } = this.#host?.presence.of(this) ?? {}
+    if (present === undefined) return {}
+    const responds = this.#responds.length > 0 ? `\n${JSON.stringify(this.#responds)}` : ''
+    return { present: present + responds, told }
   }
 
   /** Goes on as the connection of a snapshot; its room is in memory. */
@@ -205,7 +229,11 @@ export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, So
     this.#token.begin(joined.identity)
     if (joined.copy) return
     this.#attach(host, host.head.place)
-    if (present !== undefined) host.presence.resume(this, present, told)
+    if (present === undefined) return
+    const [members = '', responds = '[]'] = present.split('\n')
+    host.presence.resume(this, members, told)
+    this.#responds = JSON.parse(responds) as string[]
+    host.requests.said(this, this.#responds)
   }
 
   /** Whether a batch or a token was not answered yet. */
@@ -263,19 +291,38 @@ export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, So
 
   #serve(frame: Frame, data: readonly string[], bytes: number): void {
     const host = this.#host as RoomHost
-    const publishing = this.#publishing as Publishing
     if (frame.frame === 'ping') host.delivery.heartbeat(this)
     else if (frame.frame === 'credit') this.#credit(frame.bytes)
-    else if (frame.frame === 'publish') publishing.publish(frame, { data, bytes })
-    else if (frame.frame === 'cast') publishing.cast(frame, { data, bytes })
+    else if (frame.frame === 'publish') this.#publishes.publish(frame, { data, bytes })
+    else if (frame.frame === 'cast') this.#publishes.cast(frame, { data, bytes })
     else if (frame.frame === 'presence') {
-      const members = ownMembers(frame, bytes)
+      const { members, responds = NOTHING } = ownEntry(frame, bytes)
       // A copy is no part of the room.
-      if (this.attached) host.presence.said(this, members)
-    } else if (frame.frame === 'inspect') host.inspection.heard(this, frame.text)
+      if (!this.attached) return
+      host.presence.said(this, members)
+      this.#responds = responds
+      host.requests.said(this, responds)
+    } else if (frame.frame === 'group' || frame.frame === 'settle') {
+      if (!this.attached) return
+      if (frame.frame === 'group') host.groups.group(this, frame)
+      else host.groups.settle(this, frame)
+    } else if (frame.frame === 'request') {
+      if (this.attached) this.#publishes.request(frame, { data, bytes })
+    } else if (frame.frame === 'reply') {
+      if (this.attached) host.requests.reply(this, frame, data)
+    } else if (frame.frame === 'cancel') host.requests.cancel(this, frame.id)
+    else if (frame.frame === 'inspect') host.inspection.heard(this, frame.text)
     else if (frame.frame === 'token')
       this.#renew(frame.token).catch((error: unknown) => this.failWith(error))
     else throw new BusError('bad_frame', `${frame.frame} is not for the relay, or not now`)
+  }
+
+  /** Made with what is first published: many only listen. */
+  get #publishes(): Publishing {
+    const host = this.#host as RoomHost
+    const { publish } = this.rights as Rights
+    this.#publishing ??= new Publishing(this.#context, this, host, publish)
+    return this.#publishing
   }
 
   #credit(bytes: number): void {
@@ -287,7 +334,11 @@ export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, So
   #holdOff(frame: Frame, retryAfterMs: number): void {
     if (frame.frame === 'token')
       throw new BusError('rate_limited', 'too many frames in a short time')
-    if (frame.frame === 'publish') this.#publishing?.holdOff(frame, retryAfterMs)
+    if (frame.frame === 'publish') this.#publishes.holdOff(frame, retryAfterMs)
+    else if (frame.frame === 'settle' || (frame.frame === 'group' && frame.join))
+      this.#host?.groups.holdOff(this, frame, 'rate_limited', retryAfterMs)
+    else if (frame.frame === 'group') this.#host?.groups.group(this, frame)
+    else if (frame.frame === 'request') this.#publishes.refuse(frame)
   }
 
   async #renew(token: string): Promise<void> {
@@ -345,13 +396,12 @@ export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, So
     this.reads = host.delivery.rights(rights.subscribe, types)
     this.place = place
     this.position = position
-    this.#publishing = new Publishing(this.#context, this, host, rights.publish)
     this.#state = 'open'
   }
 
   #keep(joined: Joined): void {
     this.#joined = joined
-    this.#fixed = fixedText(this.#admission, joined)
+    this.#fixed = undefined
   }
 
   /** The room delivers to it, first what it lacks up to `target`. */
@@ -391,6 +441,8 @@ export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, So
     this.live = false
     this.#host?.delivery.detach(this)
     this.#host?.presence.left(this)
+    this.#host?.groups.left(this)
+    this.#host?.requests.left(this)
     this.#host?.inspection.left(this)
     this.onDrain()
     this.#context.left(this)

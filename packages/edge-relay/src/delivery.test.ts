@@ -1,5 +1,8 @@
 import type { EventHeader, Rights, StreamFrame } from '@crosstown/bus/protocol'
 import { describe, expect, it } from 'vitest'
+import { Delivery, type Member } from './delivery.ts'
+import { DEFAULT_LIMITS } from './limits.ts'
+import { Meter } from './metrics.ts'
 import type { RoomRecord } from './record.ts'
 import { createRelay } from './relay.ts'
 import { memoryStore } from './stores/memory.ts'
@@ -265,4 +268,44 @@ describe('delivery, over many a random course', () => {
     }
     await Promise.all(relays.map((relay) => relay.close().catch(() => {})))
   })
+})
+
+it('a device that joins takes no longer where many others are: none of them is looked at', () => {
+  const platform = new ManualPlatform()
+  const delivery = new Delivery({
+    room: 'r',
+    store: memoryStore(),
+    limits: DEFAULT_LIMITS,
+    platform,
+    meter: new Meter(),
+    report: (error) => expect.unreachable(String(error)),
+    head: () => ({ epoch: 'e', version: 1, place: 0, check: '0', chain: '', time: 0 }),
+    inspection: { tap: undefined },
+  })
+  const ended: string[] = []
+  let looks = 0
+  const member = (device: string): Member => ({
+    get device() {
+      looks += 1
+      return device
+    },
+    name: device,
+    reads: delivery.rights(['**'], undefined),
+    place: 0,
+    position: 'e.0.0',
+    live: false,
+    closed: false,
+    lastSentMs: 0,
+    bufferedAmount: 0,
+    send() {},
+    drained: () => Promise.resolve(),
+    tick() {},
+    fail: ({ code }) => ended.push(`${device} ${code}`),
+  })
+  for (let i = 0; i < 100; i++) delivery.attach(member(`d${i}`), 0)
+  looks = 0
+  delivery.supersede('new')
+  delivery.supersede('d7')
+  expect(looks).toBe(0)
+  expect(ended).toEqual(['d7 stale_term'])
 })

@@ -97,6 +97,8 @@ export interface DeliveryContext {
 export class Delivery {
   readonly #context: DeliveryContext
   readonly #groups = new Map<string, Group>()
+  /** By device, which has one connection: whoever comes must not look through all there are. */
+  readonly #ofDevice = new Map<string, Member>()
   #size = 0
   #advanceDue = false
   /** Stream frames handed out live, not counted yet. */
@@ -130,6 +132,7 @@ export class Delivery {
       this.#groups.set(member.reads.key, group)
     }
     group.members.add(member)
+    this.#ofDevice.set(member.device, member)
     this.#size += 1
     void this.#pull(member, target)
   }
@@ -138,6 +141,7 @@ export class Delivery {
     const group = this.#groups.get(member.reads.key)
     if (!group?.members.delete(member)) return
     this.#size -= 1
+    if (this.#ofDevice.get(member.device) === member) this.#ofDevice.delete(member.device)
     if (group.members.size === 0) this.#groups.delete(member.reads.key)
   }
 
@@ -234,12 +238,10 @@ export class Delivery {
     }
   }
 
-  /** Ends every connection of a device: it has a newer one. */
+  /** Ends the connection of a device that there is: it has a newer one. */
   supersede(device: string): void {
-    for (const member of [...this.#members()]) {
-      if (member.device === device)
-        member.fail(new BusError('stale_term', 'this device has connected anew'))
-    }
+    const member = this.#ofDevice.get(device)
+    member?.fail(new BusError('stale_term', 'this device has connected anew'))
   }
 
   failAll(error: BusError): void {

@@ -89,6 +89,12 @@ export interface Limits {
    */
   readonly helloMs: number
   /**
+   * From asking `auth` or `authorize` to the answer. Then who asked is refused for now, with
+   * `unavailable`.
+   * @default 5000 ms
+   */
+  readonly hookMs: number
+  /**
    * A connection on which nothing came for this long is closed: a socket whose other end is gone
    * would stay for ever. At least 150,000, since hidden pages send once a minute.
    * @default 180,000 ms
@@ -140,6 +146,27 @@ export interface Limits {
    */
   readonly presenceDevices: number
   /**
+   * Groups of one room. Who would begin another one is refused until one is deleted.
+   * @default 100
+   */
+  readonly groups: number
+  /**
+   * Members of one group that are connected at once.
+   * @default 1000
+   */
+  readonly groupMembers: number
+  /**
+   * Events of one group that may be leased, or wait to be leased again; what a member asks for is at most
+   * this. They are written anew with each lease.
+   * @default 1000
+   */
+  readonly groupPending: number
+  /**
+   * Dead letters kept of one group; the oldest go.
+   * @default 1000
+   */
+  readonly groupDead: number
+  /**
    * Inspectors of one room at a time.
    * @default 8
    */
@@ -172,6 +199,7 @@ export const DEFAULT_LIMITS: Limits = {
   streamBytes: MAX_BATCH_BYTES,
   heartbeatMs: 25_000,
   helloMs: 10_000,
+  hookMs: 5_000,
   silenceMs: 180_000,
   pauseBytes: 1024 * 1024,
   bufferBytes: 8 * 1024 * 1024,
@@ -181,6 +209,10 @@ export const DEFAULT_LIMITS: Limits = {
   roomBytes: 512 * 1024 * 1024,
   roomDays: 365,
   presenceDevices: 256,
+  groups: 100,
+  groupMembers: 1_000,
+  groupPending: 1_000,
+  groupDead: 1_000,
   inspectors: 8,
   idleRooms: 1_000,
 }

@@ -1,14 +1,18 @@
 import { describe, expect, it } from 'vitest'
-import { systemPlatform } from './platform.ts'
+import { systemPlatform, webSha256 } from './platform.ts'
 import { createRelay } from './relay.ts'
 import { memoryStore } from './stores/memory.ts'
 import { ManualPlatform } from './testing/manual-platform.ts'
 import { ProbeSocket } from './testing/probe.ts'
 
 describe('the system platform', () => {
-  it('hashes the UTF-8 bytes of a text to base64url without padding', async () => {
-    expect(await systemPlatform.sha256('')).toBe('47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU')
-    expect(await systemPlatform.sha256('é')).toBe('SplVfkAzw1Od4utlRyAXytX5VX96BiWgnxw_biumnEw')
+  it.each([
+    ['the runtime’s own hash', systemPlatform.sha256],
+    ['Web Crypto', webSha256],
+  ])('hashes the UTF-8 bytes of a text to base64url without padding, by %s', async (_, sha256) => {
+    expect(await sha256('')).toBe('47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU')
+    expect(await sha256('é')).toBe('SplVfkAzw1Od4utlRyAXytX5VX96BiWgnxw_biumnEw')
+    expect(await sha256('\ud800')).toBe(await sha256('\ufffd'))
   })
 
   it('gives names of the characters that need no escape anywhere', () => {

@@ -38,13 +38,31 @@ export const systemPlatform: Platform = {
     else setTimeout(run, 0)
   },
   randomName,
-  async sha256(text) {
-    const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
-    return btoa(String.fromCharCode(...new Uint8Array(digest)))
-      .replaceAll('+', '-')
-      .replaceAll('/', '_')
-      .replace(/=+$/, '')
-  },
+  sha256: nodeSha256() ?? webSha256,
+}
+
+/**
+ * Node's own, where the runtime has it: Web Crypto has the hash made by another thread, and to ask it
+ * takes twenty times as long as the hash.
+ */
+function nodeSha256(): Platform['sha256'] | undefined {
+  try {
+    const { hash } = process.getBuiltinModule('node:crypto')
+    const sha256 = async (text: string): Promise<string> => hash('sha256', text, 'base64url')
+    hash('sha256', '', 'base64url')
+    return sha256
+  } catch {
+    return undefined
+  }
+}
+
+/** With what every runtime has. */
+export async function webSha256(text: string): Promise<string> {
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
+  return btoa(String.fromCharCode(...new Uint8Array(digest)))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replace(/=+$/, '')
 }
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-'

@@ -74,7 +74,13 @@ export class Relay extends Hono<RelayEnv> {
     this.#log = boundedLog(options.log, this.#platform, this.#meter)
     this.#report = reportTo(options, { meter: this.#meter, log: this.#log })
     const { auth, authorize } = options
-    this.#authorizing = { auth, authorize, report: this.#report }
+    this.#authorizing = {
+      auth,
+      authorize,
+      limits: this.#limits,
+      platform: this.#platform,
+      report: this.#report,
+    }
     this.#rooms = new Rooms({
       auth,
       authorize,

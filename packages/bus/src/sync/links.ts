@@ -174,6 +174,9 @@ export class UserLinks implements Links {
         this.#events.frame(frame, data, end)
         return
       case 'present':
+      case 'request':
+      case 'reply':
+      case 'cancel':
         this.#events.frame(frame, data, end)
         return
       default:

@@ -5,22 +5,26 @@
 import {
   type AckFrame,
   BusError,
+  type BusErrorCode,
   type CastFrame,
+  type EventHeader,
   encodeFrame,
   isBusError,
   type PublishFrame,
   type RejectFrame,
+  type RequestFrame,
 } from '@crosstown/bus/protocol'
 import type { Identity } from '../auth.ts'
 import type { Member } from '../delivery.ts'
 import { InOrder } from '../guard/in-order.ts'
 import { Permits } from '../guard/permits.ts'
 import { faultOf, linesOf } from '../judge.ts'
+import type { Caller } from '../requests.ts'
 import type { RoomHost } from '../room-host.ts'
 import type { ConnectionContext } from './context.ts'
 
 /** A connection, as one that publishes. */
-export interface Publisher extends Member {
+export interface Publisher extends Member, Caller {
   /** Whose token it has now. */
   readonly identity: Identity | undefined
   /** What was thrown ends it. */
@@ -33,6 +37,8 @@ interface Body {
   readonly bytes: number
 }
 
+/** A device has 16 batches under way: who goes on without any answer does not wait for one. */
+const MAX_HELD = 1_000
 /** When a batch may come again that could not be judged. */
 const RETRY_AFTER_MS = 1_000
 
@@ -64,7 +70,7 @@ export class Publishing {
     return this.#answers.pending
   }
 
-  /** @throws {BusError} bad_frame */
+  /** @throws {BusError} bad_frame, rate_limited */
   publish(frame: PublishFrame, { data, bytes }: Body): void {
     if (frame.indexes?.some((index, i, all) => i > 0 && index <= (all[i - 1] as number))) {
       throw new BusError('bad_frame', 'publish: indexes must ascend')
@@ -72,7 +78,7 @@ export class Publishing {
     const { device, name } = this.#publisher
     const lines = linesOf(frame.events)
     this.#host.inspection.tap?.received(name, { frame, lines, data })
-    const inTurn = this.#answers.ask()
+    const inTurn = this.#ask()
     this.#authorized(
       frame,
       bytes,
@@ -84,9 +90,9 @@ export class Publishing {
     )
   }
 
-  /** Too much came: the batch is to come again. */
+  /** Too much came: the batch is to come again. @throws {BusError} rate_limited */
   holdOff(frame: PublishFrame, retryAfterMs: number): void {
-    this.#reject(frame, this.#answers.ask(), { code: 'rate_limited', retryAfterMs })
+    this.#reject(frame, this.#ask(), { code: 'rate_limited', retryAfterMs })
   }
 
   /** Best effort: what may not go out is left out, as nobody waits for it. */
@@ -108,9 +114,32 @@ export class Publishing {
     this.#authorized(frame, bytes, go, () => {})
   }
 
+  /** A request that may not go out is answered at once. */
+  request({ events, timeoutMs, waitMs }: RequestFrame, { data, bytes }: Body): void {
+    const header = events[0] as EventHeader
+    const dataText = data[0] as string
+    const { nesting } = this.#context.limits
+    const { requests } = this.#host
+    const refuse = (code: BusErrorCode): void =>
+      requests.refuse(this.#publisher, header.id, { code, message: `${header.type}: ${code}` })
+    const go = (mayPublish: (type: string) => boolean): void => {
+      const [line] = linesOf(events)
+      const fault = faultOf(header, line as string, dataText, mayPublish, nesting)
+      if (fault) refuse(fault)
+      else requests.ask(this.#publisher, { header, dataText, timeoutMs, waitMs })
+    }
+    this.#authorized({ events }, bytes, go, ({ code }) => refuse(code))
+  }
+
+  /** Too much came: nobody is asked. */
+  refuse({ events: [header] }: RequestFrame): void {
+    const why = { code: 'rate_limited', message: 'too much came in a short time' } as const
+    this.#host.requests.refuse(this.#publisher, (header as EventHeader).id, why)
+  }
+
   /** Goes on with what token and hook allow of a frame's events; nothing thrown there leaves it. */
   #authorized(
-    { events }: PublishFrame | CastFrame,
+    { events }: Pick<CastFrame, 'events'>,
     bytes: number,
     go: (mayPublish: (type: string) => boolean) => void,
     refuse: (error: BusError, retryAfterMs: number) => void,
@@ -133,6 +162,12 @@ export class Publishing {
         if (!publisher.closed && isBusError(error)) refuse(error, RETRY_AFTER_MS)
       },
     })
+  }
+
+  #ask(): (send: () => void) => void {
+    if (this.#answers.held >= MAX_HELD)
+      throw new BusError('rate_limited', 'too many batches without waiting for their answers')
+    return this.#answers.ask()
   }
 
   #reject(

@@ -5,7 +5,7 @@
 import { BUS_ERROR_CODES, toBusError } from '@crosstown/bus/protocol'
 import type { Limits } from '../limits.ts'
 import type { Platform } from '../platform.ts'
-import type { Socket, SocketEvents } from '../socket.ts'
+import type { ConnectionSnapshot, Socket, SocketEvents } from '../socket.ts'
 import { Bucket } from './bucket.ts'
 import { TooMuch } from './too-much.ts'
 
@@ -70,22 +70,26 @@ export class Gate {
    */
   enter(address: string | undefined): () => void {
     this.check(address)
-    return this.#count(address)
-  }
-
-  #count(address: string | undefined): () => void {
-    this.#connections += 1
-    if (address !== undefined) this.#open.set(address, (this.#open.get(address) ?? 0) + 1)
+    this.#count(address)
     let inside = true
     return () => {
-      if (!inside) return
+      if (inside) this.leave(address)
       inside = false
-      this.#connections -= 1
-      if (address === undefined) return
-      const left = (this.#open.get(address) ?? 1) - 1
-      if (left > 0) this.#open.set(address, left)
-      else this.#open.delete(address)
     }
+  }
+
+  /** One who was inside is gone. */
+  leave(address: string | undefined): void {
+    this.#connections -= 1
+    if (address === undefined) return
+    const left = (this.#open.get(address) ?? 1) - 1
+    if (left > 0) this.#open.set(address, left)
+    else this.#open.delete(address)
+  }
+
+  #count(address: string | undefined): void {
+    this.#connections += 1
+    if (address !== undefined) this.#open.set(address, (this.#open.get(address) ?? 0) + 1)
   }
 
   /**
@@ -93,20 +97,21 @@ export class Gate {
    * at once, to come back.
    */
   accept(socket: Socket, address: string | undefined, open: () => SocketEvents): SocketEvents {
-    let leave: () => void
     try {
-      leave = this.enter(address)
+      this.check(address)
     } catch (error) {
       const { code } = toBusError(error, 'unavailable', 'there is no room')
       socket.close(BUS_ERROR_CODES[code], code)
       return { onMessage() {}, onClose() {}, onDrain() {} }
     }
-    return passing(open(), leave)
+    this.#count(address)
+    return new Inside(open(), this, address)
   }
 
   /** Takes in one who was inside before this object was there. */
   resume(address: string | undefined, events: SocketEvents): SocketEvents {
-    return passing(events, this.#count(address))
+    this.#count(address)
+    return new Inside(events, this, address)
   }
 
   /** Makes room for an address: those whose buckets are full say nothing, else the quietest goes. */
@@ -118,16 +123,32 @@ export class Gate {
   }
 }
 
-function passing(events: SocketEvents, leave: () => void): SocketEvents {
-  return {
-    get snapshot() {
-      return events.snapshot
-    },
-    onMessage: (message) => events.onMessage(message),
-    onClose: () => {
-      leave()
-      events.onClose()
-    },
-    onDrain: () => events.onDrain(),
+/** A class, because there is one for each connection: an object with a getter of its own is large. */
+class Inside implements SocketEvents {
+  readonly #events: SocketEvents
+  readonly #gate: Gate
+  readonly #address: string | undefined
+
+  constructor(events: SocketEvents, gate: Gate, address: string | undefined) {
+    this.#events = events
+    this.#gate = gate
+    this.#address = address
+  }
+
+  get snapshot(): ConnectionSnapshot | undefined {
+    return this.#events.snapshot
+  }
+
+  onMessage(message: unknown): void {
+    this.#events.onMessage(message)
+  }
+
+  onClose(): void {
+    this.#gate.leave(this.#address)
+    this.#events.onClose()
+  }
+
+  onDrain(): void {
+    this.#events.onDrain()
   }
 }

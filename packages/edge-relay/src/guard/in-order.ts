@@ -14,6 +14,11 @@ export class InOrder {
     return this.#asked > this.#answered
   }
 
+  /** Answers that are known, and wait for those before them. */
+  get held(): number {
+    return this.#held?.size ?? 0
+  }
+
   /** Something was asked; what is returned is called once, with what answers it. */
   ask(): (answer: () => void) => void {
     this.#asked += 1

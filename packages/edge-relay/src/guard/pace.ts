@@ -10,14 +10,9 @@ const MAX_REFUSED = 1_000
 /** For so long nothing more is taken, so that what was sent behind the refused one is refused as well. */
 const MIN_WAIT_MS = 250
 
-export class Pace {
-  readonly #bucket: Bucket
+export class Pace extends Bucket {
   #closedUntilMs = 0
   #refused = 0
-
-  constructor(perSecond: number, nowMs: number) {
-    this.#bucket = new Bucket(perSecond, nowMs)
-  }
 
   /**
    * Counts a frame.
@@ -25,9 +20,9 @@ export class Pace {
    * @returns 0, or in how many milliseconds it may come again
    * @throws {BusError} rate_limited where its sender does not listen
    */
-  take(cost: number, nowMs: number): number {
+  override take(cost: number, nowMs: number): number {
     if (nowMs >= this.#closedUntilMs) {
-      const waitMs = this.#bucket.take(cost, nowMs)
+      const waitMs = super.take(cost, nowMs)
       if (waitMs === 0) {
         this.#refused = 0
         return 0

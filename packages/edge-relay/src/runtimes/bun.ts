@@ -123,7 +123,7 @@ export async function serve(
   let closing: Promise<void> | undefined
   const close = async (): Promise<void> => {
     await relay.close()
-    await within(CLOSE_MS, Promise.all([...open].map((socket) => socket.gone)))
+    await within(CLOSE_MS, Promise.all([...open].map((socket) => socket.gone())))
     const cut = setTimeout(() => void server.stop(true), CLOSE_MS)
     await server.stop()
     clearTimeout(cut)
@@ -136,14 +136,13 @@ export async function serve(
 }
 
 class BunSocket implements Socket {
-  /** Resolves when it is closed. */
-  readonly gone: Promise<void>
   events: SocketEvents | undefined
   readonly #relay: Relay
   readonly #admission: Admission
   readonly #all: Set<BunSocket>
   #ws: BunWebSocket | undefined
-  #ended: () => void = () => {}
+  /** Hears that it is closed. */
+  #ended: (() => void) | undefined
   /** Whether it held so much that its relay waits to hear of less. */
   #high = false
 
@@ -151,7 +150,11 @@ class BunSocket implements Socket {
     this.#relay = relay
     this.#admission = admission
     this.#all = all
-    this.gone = new Promise((resolve) => {
+  }
+
+  /** Resolves when it, which is open, is closed; asked for once. */
+  gone(): Promise<void> {
+    return new Promise((resolve) => {
       this.#ended = resolve
     })
   }
@@ -166,7 +169,7 @@ class BunSocket implements Socket {
     this.#ws = undefined
     this.#all.delete(this)
     this.events?.onClose()
-    this.#ended()
+    this.#ended?.()
   }
 
   drained(): void {

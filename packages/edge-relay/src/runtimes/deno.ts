@@ -93,7 +93,7 @@ export async function serve(
   let closing: Promise<void> | undefined
   const close = async (): Promise<void> => {
     await relay.close()
-    await within(CLOSE_MS, Promise.all([...open].map((socket) => socket.gone)))
+    await within(CLOSE_MS, Promise.all([...open].map((socket) => socket.gone())))
     const cut = setTimeout(() => ending.abort(), CLOSE_MS)
     await server.shutdown()
     clearTimeout(cut)
@@ -102,21 +102,24 @@ export async function serve(
 }
 
 class DenoSocket implements Socket {
-  /** Resolves when it is closed. */
-  readonly gone: Promise<void>
   readonly #socket: WebSocket
   readonly #all: Set<DenoSocket>
   #events: SocketEvents | undefined
-  #ended: () => void = () => {}
+  /** Hears that it is closed. */
+  #ended: (() => void) | undefined
   #draining: ReturnType<typeof setInterval> | undefined
 
   constructor(socket: WebSocket, all: Set<DenoSocket>) {
     this.#socket = socket
     this.#all = all
-    this.gone = new Promise((resolve) => {
+    all.add(this)
+  }
+
+  /** Resolves when it, which is open, is closed; asked for once. */
+  gone(): Promise<void> {
+    return new Promise((resolve) => {
       this.#ended = resolve
     })
-    all.add(this)
   }
 
   open(relay: Relay, admission: Admission): void {
@@ -132,7 +135,7 @@ class DenoSocket implements Socket {
       clearInterval(this.#draining)
       this.#all.delete(this)
       this.#events?.onClose()
-      this.#ended()
+      this.#ended?.()
     }
   }
 

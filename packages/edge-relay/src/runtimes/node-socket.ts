@@ -1,6 +1,6 @@
 /** A socket of `ws` behind the Socket port. */
 import type { Duplex } from 'node:stream'
-import type { WebSocket } from 'ws'
+import { WebSocket } from 'ws'
 import type { Admission } from '../connection/context.ts'
 import type { Relay } from '../relay.ts'
 import { LOW_WATER_BYTES, type Socket, type SocketEvents } from '../socket.ts'
@@ -54,29 +54,44 @@ function uncorkAll(): void {
   for (const stream of corked.splice(0)) stream.uncork()
 }
 
+/** What `ws` makes of an upgrade: one that knows what the relay has of it. */
+export class ServedWebSocket extends WebSocket {
+  served?: SocketEvents
+}
+
+// The same for all sockets: functions of its own would cost each of them more than what they know.
+
+function heard(this: ServedWebSocket, data: { toString(): string }, isBinary: boolean): void {
+  this.served?.onMessage(isBinary ? data : data.toString())
+}
+
+function closed(this: ServedWebSocket): void {
+  this.served?.onClose()
+}
+
+/** What went wrong with a socket ends it, and 'close' follows. */
+function failed(): void {}
+
 /**
  * A socket of `ws`, which reads it, answers pings and closes it. Texts are written past `ws`, to the
  * stream that it writes to by itself: making a frame anew for each socket costs half as much as the
  * system's write. Without compression nothing is ever under way in `ws` that could be overtaken.
  */
 export class NodeSocket implements Socket {
-  readonly #ws: WebSocket
+  readonly #ws: ServedWebSocket
   readonly #stream: Duplex
-  #events: SocketEvents | undefined
 
-  constructor(ws: WebSocket, stream: Duplex) {
+  constructor(ws: ServedWebSocket, stream: Duplex) {
     this.#ws = ws
     this.#stream = stream
   }
 
   /** Lets the relay have it. */
   open(relay: Relay, admission: Admission): void {
-    const events = relay.accept(this, admission)
-    this.#events = events
-    this.#ws.on('message', (data, isBinary) => events.onMessage(isBinary ? data : data.toString()))
-    this.#ws.on('close', () => events.onClose())
-    // What went wrong with a socket ends it, and 'close' follows.
-    this.#ws.on('error', () => {})
+    this.#ws.served = relay.accept(this, admission)
+    this.#ws.on('message', heard)
+    this.#ws.on('close', closed)
+    this.#ws.on('error', failed)
   }
 
   get bufferedAmount(): number {
@@ -89,7 +104,8 @@ export class NodeSocket implements Socket {
     const stream = this.#stream
     cork(stream)
     // Only a socket that holds much can drain: the others need no callback.
-    if (stream.writableLength + frame.length > LOW_WATER_BYTES) stream.write(frame, this.#flushed)
+    if (stream.writableLength + frame.length > LOW_WATER_BYTES)
+      stream.write(frame, () => this.#flushed())
     else stream.write(frame)
   }
 
@@ -97,7 +113,7 @@ export class NodeSocket implements Socket {
     this.#ws.close(code, reason)
   }
 
-  readonly #flushed = (): void => {
-    if (this.bufferedAmount <= LOW_WATER_BYTES) this.#events?.onDrain()
+  #flushed(): void {
+    if (this.bufferedAmount <= LOW_WATER_BYTES) this.#ws.served?.onDrain()
   }
 }

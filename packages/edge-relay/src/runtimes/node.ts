@@ -6,7 +6,7 @@ import { createAdaptorServer } from '@hono/node-server'
 import { WebSocketServer } from 'ws'
 import type { Admission } from '../connection/context.ts'
 import type { Relay } from '../relay.ts'
-import { NodeSocket } from './node-socket.ts'
+import { NodeSocket, ServedWebSocket } from './node-socket.ts'
 import {
   assertHost,
   CLOSE_MS,
@@ -44,6 +44,7 @@ export async function serve(
     noServer: true,
     maxPayload: MAX_PAYLOAD_BYTES,
     perMessageDeflate: false,
+    WebSocket: ServedWebSocket,
     ...ANSWERS,
     handleProtocols: (_, request) => protocols.get(request) ?? false,
   })
@@ -148,12 +149,10 @@ async function upgrade(
 }
 
 function requestOf(request: IncomingMessage): Request {
-  const headers = new Headers()
-  for (const [name, value] of Object.entries(request.headers)) {
-    if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value)
-  }
-  return new Request(new URL(request.url ?? '/', `http://${request.headers.host ?? 'localhost'}`), {
-    headers,
+  const { headers, url = '/' } = request
+  // Node has joined what came more than once, but for `set-cookie`, which no request has.
+  return new Request(new URL(url, `http://${headers.host ?? 'localhost'}`), {
+    headers: headers as Record<string, string>,
   })
 }
 

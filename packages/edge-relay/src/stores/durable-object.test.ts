@@ -1,4 +1,7 @@
-/** The store of a Durable Object, in one: its methods are called over HTTP, their values are JSON. */
+/**
+ * The store of a Durable Object, in one: its methods are called over HTTP, those of one turn together,
+ * and their values are JSON.
+ */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -22,17 +25,20 @@ const SOURCE = `
       this.context = context
     }
     async fetch(request) {
-      const { method, args } = await request.json()
+      const calls = await request.json()
+      return Response.json(await Promise.all(calls.map((call) => this.call(call))))
+    }
+    async call({ method, args }) {
       // A store that was closed is made anew: as an object is that was evicted.
       if (method === 'open') {
         this.store = durableObjectStore(this.context.storage)
-        return Response.json({})
+        return {}
       }
       try {
-        return Response.json({ result: await this.store[method](...args) })
+        return { result: await this.store[method](...args) }
       } catch (error) {
         const { code, message } = error
-        return Response.json({ error: { code, message } })
+        return { error: { code, message } }
       }
     }
   }
@@ -77,16 +83,31 @@ const finite = (_: string, value: unknown): unknown =>
     ? Math.sign(value) * Number.MAX_SAFE_INTEGER
     : value
 
+interface Call {
+  readonly method: string
+  readonly args: readonly unknown[]
+}
+
+interface Answer {
+  readonly result?: unknown
+  readonly error?: { readonly code: BusErrorCode; readonly message: string }
+}
+
 async function openStore(name: string): Promise<Store> {
+  let calls: Call[] = []
+  let answers: Promise<Answer[]> | undefined
+  const send = async (): Promise<Answer[]> => {
+    await Promise.resolve()
+    const body = JSON.stringify(calls, finite)
+    calls = []
+    answers = undefined
+    const response = await worker.dispatchFetch(`http://object/${name}`, { method: 'POST', body })
+    return (await response.json()) as Answer[]
+  }
   const call = async (method: string, args: readonly unknown[]): Promise<unknown> => {
-    const response = await worker.dispatchFetch(`http://object/${name}`, {
-      method: 'POST',
-      body: JSON.stringify({ method, args }, finite),
-    })
-    const { result, error } = (await response.json()) as {
-      result?: unknown
-      error?: { code: BusErrorCode; message: string }
-    }
+    const index = calls.push({ method, args }) - 1
+    answers ??= send()
+    const { result, error } = (await answers)[index] as Answer
     if (error) throw new BusError(error.code, error.message)
     // What is nothing comes as null where it stands in a list.
     return Array.isArray(result) && method === 'state'

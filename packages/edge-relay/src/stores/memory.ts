@@ -9,15 +9,16 @@ import {
   rangesIn,
   UNTRIMMED,
 } from '../record.ts'
-import { STREAM_KEY } from '../revisions.ts'
 import {
   type Append,
   DELETED_EPOCHS,
+  DELETED_LOGS,
   DEVICE_KEY,
   FIND_CANDIDATES,
   type Found,
   type Keep,
   type LoadedRoom,
+  ON_DEMAND,
   type ReadLimit,
   type RoomStats,
   type Store,
@@ -55,8 +56,12 @@ class MemoryStore implements Store {
   readonly engine = 'memory'
   readonly durability: Durability = 'memory'
   readonly #rooms = new Map<string, MemoryRoom>()
-  /** Epochs of logs that were deleted, by room. */
-  readonly #deleted = new Map<string, string[]>()
+  /** Logs that were deleted, by room, the one deleted last at the end; numbered as they were. */
+  readonly #deleted = new Map<
+    string,
+    readonly { readonly epoch: string; readonly number: number }[]
+  >()
+  #deletions = 0
   /** The names of all rooms in order; absent where a room was made since. */
   #names: string[] | undefined
   #closed = false
@@ -64,7 +69,9 @@ class MemoryStore implements Store {
   async load(room: string): Promise<LoadedRoom | undefined> {
     const found = this.#room(room)
     if (!found) return undefined
-    const state = [...found.state].filter(([key]) => !key.startsWith(STREAM_KEY))
+    const state = [...found.state].filter(
+      ([key]) => !ON_DEMAND.some((prefix) => key.startsWith(prefix)),
+    )
     return { head: found.head, state }
   }
 
@@ -102,7 +109,10 @@ class MemoryStore implements Store {
       room.events += record.headers.length
       room.bytes += record.bytes
     }
-    for (const [key, value] of append.state) room.state.set(key, value)
+    for (const [key, value] of append.state) {
+      if (value === '') room.state.delete(key)
+      else room.state.set(key, value)
+    }
     room.head = append.head
     return true
   }
@@ -197,14 +207,26 @@ class MemoryStore implements Store {
     if (!room) return false
     this.#rooms.delete(name)
     this.#names = undefined
-    const epochs = [...(this.#deleted.get(name) ?? []), room.head.epoch]
-    this.#deleted.set(name, epochs.slice(-DELETED_EPOCHS))
+    const before = this.#deleted.get(name) ?? []
+    this.#deletions += 1
+    const logs = [...before, { epoch: room.head.epoch, number: this.#deletions }]
+    this.#deleted.delete(name)
+    this.#deleted.set(name, logs.slice(-DELETED_EPOCHS))
+    for (const [oldest, logs] of this.#deleted) {
+      if (logs.some(({ number }) => this.#remembers(number))) break
+      this.#deleted.delete(oldest)
+    }
     return true
   }
 
   async wasDeleted(name: string, epoch: string): Promise<boolean> {
     this.#check()
-    return this.#deleted.get(name)?.includes(epoch) ?? false
+    const logs = this.#deleted.get(name) ?? []
+    return logs.some((log) => log.epoch === epoch && this.#remembers(log.number))
+  }
+
+  #remembers(deletion: number): boolean {
+    return deletion > this.#deletions - DELETED_LOGS
   }
 
   async purge(): Promise<boolean> {

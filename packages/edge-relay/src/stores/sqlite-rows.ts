@@ -12,7 +12,9 @@ import type { Row, Sql, SqlStatement } from './sql.ts'
 import {
   type Append,
   DELETED_EPOCHS,
+  DELETED_LOGS,
   type Keep,
+  ON_DEMAND,
   type ReadLimit,
   TRIMMED_MARKS,
   TRIMMED_RANGES,
@@ -26,6 +28,7 @@ export interface Statements {
   readonly addRecord: SqlStatement
   readonly addPair: SqlStatement
   readonly putState: SqlStatement
+  readonly dropState: SqlStatement
   readonly state: SqlStatement
   readonly value: SqlStatement
   readonly countState: SqlStatement
@@ -50,6 +53,7 @@ export interface Statements {
   readonly takeName: SqlStatement
   readonly noteDeleted: SqlStatement
   readonly forgetDeleted: SqlStatement
+  readonly forgetOldest: SqlStatement
   readonly wasDeleted: SqlStatement
   readonly nameless: SqlStatement
   readonly dropRoom: SqlStatement
@@ -95,8 +99,9 @@ export function statementsOf(database: Sql): Statements {
     ),
     addPair: database.prepare('INSERT INTO ids (room, prefix, counter, place) VALUES (?, ?, ?, ?)'),
     putState: database.prepare('INSERT OR REPLACE INTO state (room, key, value) VALUES (?, ?, ?)'),
+    dropState: database.prepare('DELETE FROM state WHERE room = ? AND key = ?'),
     state: database.prepare(
-      'SELECT key, value FROM state WHERE room = ? AND (key < ? OR key >= ?)',
+      `SELECT key, value FROM state WHERE room = ? ${ON_DEMAND.map(() => 'AND (key < ? OR key >= ?)').join(' ')}`,
     ),
     value: database.prepare('SELECT value FROM state WHERE room = ? AND key = ?'),
     countState: database.prepare(
@@ -168,6 +173,10 @@ export function statementsOf(database: Sql): Statements {
       `DELETE FROM deleted WHERE name = ?1 AND number NOT IN
          (SELECT number FROM deleted WHERE name = ?1 ORDER BY number DESC LIMIT ?2)`,
     ),
+    // A new one has a number above all there are.
+    forgetOldest: database.prepare(
+      'DELETE FROM deleted WHERE number <= (SELECT max(number) FROM deleted) - ?',
+    ),
     wasDeleted: database.prepare('SELECT 1 FROM deleted WHERE name = ? AND epoch = ?'),
     nameless: database.prepare(`SELECT id FROM rooms WHERE ${IS_NAMELESS} LIMIT 1`),
     dropRoom: database.prepare('DELETE FROM rooms WHERE id = ?'),
@@ -223,7 +232,10 @@ export function applyAppend(
     for (const [prefix, counter] of idPairs(record.headers))
       sql.addPair.run(id, prefix, counter, record.place)
   }
-  for (const [key, value] of state) sql.putState.run(id, key, value)
+  for (const [key, value] of state) {
+    if (value === '') sql.dropState.run(id, key)
+    else sql.putState.run(id, key, value)
+  }
   sql.moveHead.run(head.version, head.place, head.check, head.chain, head.time, events, bytes, id)
   return true
 }
@@ -277,6 +289,7 @@ export function applyDelete(sql: Statements, room: string): boolean {
   if (!found) return false
   sql.noteDeleted.run(room, found['epoch'] as string)
   sql.forgetDeleted.run(room, DELETED_EPOCHS)
+  sql.forgetOldest.run(DELETED_LOGS)
   return true
 }
 

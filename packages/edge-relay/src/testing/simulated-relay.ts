@@ -79,12 +79,14 @@ class SimulatedRelay implements RelayProgram {
     })
     const platform = platformOf(host)
     const resolved = resolveLimits(limits)
-    const rooms = new Rooms({ store, auth, limits: resolved, platform, report: onError })
+    const patience = { limits: resolved, platform }
+    const rooms = new Rooms({ store, auth, ...patience, report: onError })
     return {
       accept: (end, room) =>
         this.#committed.watch(room, end, (watched) => rooms.accept(watched, { room })),
       async post(name, body) {
-        const { subject, rights } = await authenticate(auth, undefined, { room: name }, onError)
+        const asked = { room: name }
+        const { subject, rights } = await authenticate(auth, undefined, asked, patience, onError)
         const defaults = { subject, time: platform.now() }
         const events = await parsePost(body, resolved.postEvents, defaults, platform.sha256)
         const room = rooms.host(name)
