@@ -13,6 +13,8 @@ export interface GroupPeer {
   readonly closed: boolean
   readonly bufferedAmount: number
   send(text: string): void
+  /** Keeps which members it has, for when the room goes out of memory. */
+  keepGroups(memberships: readonly (readonly [string, string, number])[]): void
 }
 
 /** A member, as it is connected here. */
