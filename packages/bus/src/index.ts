@@ -17,10 +17,12 @@ export { type CloudEvent, fromCloudEvent, toCloudEvent } from './codec/cloud-eve
 export type {
   ConsumerStats,
   DeadLetter,
+  DeadLetters,
   DeadReason,
   GroupCounts,
   GroupState,
   GroupStats,
+  LetterFilter,
   Settle,
   SettleOptions,
 } from './consume/types.ts'

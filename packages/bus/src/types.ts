@@ -1,7 +1,13 @@
 /**
  * The public shapes, types only: event maps, patterns, and the bus itself.
  */
-import type { ConsumerStats, GroupStats, Settle, SettleOptions } from './consume/types.ts'
+import type {
+  ConsumerStats,
+  DeadLetters,
+  GroupStats,
+  Settle,
+  SettleOptions,
+} from './consume/types.ts'
 import type { BusError, BusErrorCode } from './errors.ts'
 import type { BusEvent, Metadata, Scope } from './event.ts'
 import type { GapReason } from './protocol/frames.ts'
@@ -21,6 +27,8 @@ export interface SystemEvents {
     /** With `conflict`: the revision that its stream has in the room, 0 for none. */
     readonly currentRevision?: number
   }
+  /** Dead letters of these durable consumers are to be given again. */
+  readonly '$consumer.redriven': { readonly consumers: readonly string[] }
   /** Something failed on this device: `bus.publishError`. */
   readonly $error: {
     readonly name: string
@@ -641,6 +649,13 @@ export interface Bus<Events extends object, Input extends object = Events> {
    * @example bus.outbox.subscribe(({ pending }) => badge.show(pending))
    */
   readonly outbox: Outbox<Events>
+  /**
+   * What durable consumers of this device gave up.
+   *
+   * @example for (const { event, reason } of await bus.deadLetters.list()) console.log(event?.type, reason)
+   * @example await bus.deadLetters.redrive({ consumer: 'mail' })
+   */
+  readonly deadLetters: DeadLetters
 
   /**
    * Publishes one event. Data is checked and encoded before this returns, so changing the object

@@ -50,6 +50,8 @@ export interface ConsumeOptions {
   readonly decode: (event: Incoming) => BusEvent | undefined
   /** Whether an event is of a newer version of its type than this context knows. */
   readonly isNewer: ((header: EventHeader) => boolean) | undefined
+  /** Calls back where dead letters of these consumers are to be given again, on whatever context. */
+  readonly onRedriven: (heard: (consumers: readonly string[]) => void) => () => void
   readonly report: (error: BusError) => void
 }
 

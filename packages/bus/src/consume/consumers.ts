@@ -24,7 +24,7 @@ export interface ConsumersOptions<Handler> extends ConsumeOptions {
 export class Consumers<Handler> {
   readonly #options: ConsumersOptions<Handler>
   readonly #all = new Set<DurableConsumer>()
-  #unfollow: (() => void) | undefined
+  #unfollow: (() => void)[] | undefined
 
   constructor(options: ConsumersOptions<Handler>) {
     this.#options = options
@@ -32,7 +32,7 @@ export class Consumers<Handler> {
 
   /** @throws {BusError} invalid_options, invalid_pattern, unreachable */
   subscribe(patterns: unknown, handler: Handler, options: DurableOptions<BusEvent>): () => void {
-    const { hasLog, hasRelay, platform, give, isName, assertFrom } = this.#options
+    const { hasLog, hasRelay, platform, give, isName, assertFrom, onRedriven } = this.#options
     const { signal, where, from = 'start', confirmed = false, policy } = options
     const name = assertName(options.durable, 'durable', isName)
     const settling = settlingOf(options, 'durable')
@@ -65,7 +65,12 @@ export class Consumers<Handler> {
       return end
     }
     signal?.addEventListener('abort', end, { once: true })
-    this.#unfollow ??= this.#followPage()
+    this.#unfollow ??= [
+      this.#followPage(),
+      onRedriven((names) => {
+        for (const one of this.#all) if (names.includes(one.name)) one.redriven()
+      }),
+    ]
     consumer.start()
     return end
   }
@@ -83,13 +88,18 @@ export class Consumers<Handler> {
     for (const consumer of this.#all) consumer.wake(head)
   }
 
+  /** The same, with what each is for. */
+  get asked(): (ConsumerStats & { readonly patterns: readonly string[] })[] {
+    return [...this.#all].map(({ stats, patterns }) => ({ ...stats, patterns }))
+  }
+
   get stats(): ConsumerStats[] {
     return [...this.#all].map(({ stats }) => stats)
   }
 
   /** Ends all of them; resolves when what ran has ended, and is written. */
   async close(): Promise<void> {
-    this.#unfollow?.()
+    for (const end of this.#unfollow ?? []) end()
     await Promise.all([...this.#all].map((consumer) => consumer.end()))
   }
 }

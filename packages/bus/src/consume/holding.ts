@@ -13,6 +13,7 @@ import { Call } from './call.ts'
 import type { ConsumerOptions, LetterText, Logged } from './consume.ts'
 import { Cursor, type Entry, keptAt } from './cursor.ts'
 import { type CursorStore, LogCursor } from './log-cursor.ts'
+import { Redrive } from './redrive.ts'
 import { ackWaitOf, type Outcome, verdictOf } from './settlement.ts'
 import type { DeadReason } from './types.ts'
 
@@ -47,6 +48,7 @@ export class Holding {
   /** Calls that count as running. */
   #running = 0
   #letters: DeadText[] = []
+  readonly #redrive: Redrive
   #ending: Ending | undefined
   readonly #ended: PromiseWithResolvers<Ending> = Promise.withResolvers()
   #idle: (() => void) | undefined
@@ -68,6 +70,17 @@ export class Holding {
     this.#options = options
     this.#log = log
     this.#store = new LogCursor(log, options.name)
+    const { name, platform, settling } = options
+    this.#redrive = new Redrive({
+      name,
+      log,
+      rules: settling,
+      now: () => platform.now(),
+      timer: (ms, run) => platform.timer(ms, run),
+      call: (letter, attempt) => this.#callAgain(letter, attempt),
+      over: () => this.#ending !== undefined,
+      report: (error) => this.#failed(error),
+    })
   }
 
   /** Consumes until the signal ends it, or something else does. */
@@ -78,6 +91,7 @@ export class Holding {
       if (signal.aborted) return 'released'
       await this.#take()
       void this.#read()
+      this.#redrive.wake()
       const ending = await this.#ended.promise
       if (ending === 'released' || ending === 'needs_upgrade') await this.#finish()
       return ending
@@ -126,6 +140,11 @@ export class Holding {
     this.#head = Math.max(this.#head, head ?? 0)
     this.#again = true
     if (this.#cursor) void this.#read()
+  }
+
+  /** Dead letters are to be given again. */
+  redriven(): void {
+    if (this.#cursor) this.#redrive.wake()
   }
 
   async #read(): Promise<void> {
@@ -264,7 +283,7 @@ export class Holding {
   }
 
   #call(cursor: Cursor<Logged>, entry: Entry<Logged>): void {
-    const { decode, given, platform, policy, settling } = this.#options
+    const { decode, platform } = this.#options
     const { attempts, item } = entry
     const event = decode(item)
     if (!event) {
@@ -273,7 +292,6 @@ export class Holding {
       return
     }
     const delivery: Delivery = { event, origin: this.#originOf(item), replaying: false }
-    if (attempts > 1) given.told.retried([delivery], attempts)
     const began = platform.monotonic()
     let freed = false
     const free = (): void => {
@@ -281,23 +299,57 @@ export class Holding {
       freed = true
       this.#touch()
     }
+    this.#begin(
+      delivery,
+      attempts,
+      (outcome) => {
+        this.#settled(cursor, entry, delivery, began, outcome)
+        if (outcome.is === 'lapsed') free()
+      },
+      free,
+    )
+  }
+
+  /** Calls the handler. */
+  #begin(
+    delivery: Delivery,
+    attempts: number,
+    settled: (outcome: Outcome) => void,
+    ended: () => void,
+  ): void {
+    const { given, platform, policy, settling } = this.#options
+    if (attempts > 1) given.told.retried([delivery], attempts)
     const call: Call = new Call({
       platform,
       waitMs: ackWaitOf(settling, attempts),
       policy,
       run: (settle, signal) => given.call(delivery, attempts, settle, signal),
-      settled: (outcome) => {
-        this.#settled(cursor, entry, delivery, began, outcome)
-        if (outcome.is === 'lapsed') free()
-      },
+      settled,
       ended: () => {
         this.#calls.delete(call)
-        free()
+        ended()
         if (this.#calls.size === 0) this.#idle?.()
       },
     })
     this.#calls.add(call)
     call.begin()
+  }
+
+  /** Gives a dead letter to the handler; how that ended. */
+  #callAgain({ event: item }: LetterText, attempt: number): Promise<Outcome> {
+    const { decode, given, platform } = this.#options
+    const event = decode(item)
+    return new Promise((resolve) => {
+      if (!event) return resolve({ is: 'term', reason: 'it cannot be read' })
+      const delivery: Delivery = { event, origin: this.#originOf(item), replaying: false }
+      const began = platform.monotonic()
+      const settled = (outcome: Outcome): void => {
+        if (outcome.is === 'ack') given.told.handled([delivery], platform.monotonic() - began)
+        else given.told.failed([delivery])
+        resolve(outcome)
+      }
+      this.#begin(delivery, attempt, settled, () => {})
+    })
   }
 
   #originOf({ header, fromRoom }: Logged): Origin {
@@ -429,6 +481,7 @@ export class Holding {
   #abandon(): void {
     this.#cancelDue?.()
     this.#cancelWrite?.()
+    this.#redrive.end()
     for (const call of this.#calls) call.abandon(ended())
     this.#calls.clear()
   }
