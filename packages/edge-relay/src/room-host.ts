@@ -23,6 +23,7 @@ import { countDecision } from './counting.ts'
 import { Delivery, type Member } from './delivery.ts'
 import type { Ask } from './group/asks.ts'
 import { Groups } from './group/groups.ts'
+import { GroupOperator } from './group/operate.ts'
 import { Bucket, costOf } from './guard/bucket.ts'
 import { TooMuch } from './guard/too-much.ts'
 import { loadHeads } from './heads.ts'
@@ -103,7 +104,11 @@ export class RoomHost {
     const { limits, platform, store } = context
     this.#rate = new Bucket(limits.roomRate, platform.monotonic())
     const queued = (): number => this.#queue.length
-    this.inspection = new RoomInspection({ room, limits, platform, store, queued })
+    const groups = async () => {
+      await this.open()
+      return { operator: new GroupOperator(this.groups, store, room), place: this.head.place }
+    }
+    this.inspection = new RoomInspection({ room, limits, platform, store, queued, groups })
     this.delivery = new Delivery({
       room,
       store: context.store,

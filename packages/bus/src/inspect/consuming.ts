@@ -29,7 +29,8 @@ export interface GroupInfo {
   /** Events leased, and those that wait to be leased again. */
   readonly pending: number
   readonly lag?: number
-  readonly redelivered: number
+  /** Of a member: what it was given that had been given before. */
+  readonly redelivered?: number
   readonly dead: number
 }
 

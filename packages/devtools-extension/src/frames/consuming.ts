@@ -9,20 +9,21 @@ const name = text(256, 1)
 const patterns = listOf(text(256, 1), 256)
 const yes = (value: unknown): true | undefined => (value === true ? true : undefined)
 
-const counts = { pending: count, redelivered: count, dead: count }
+const counts = { pending: count, dead: count }
 const consumer = shape(
   {
     name,
     patterns,
     state: oneOf('here', 'elsewhere', 'idle', 'needs_upgrade'),
     floor: count,
+    redelivered: count,
     ...counts,
   },
   { lag: count },
 )
 const group = shape(
   { name, members: listOf(shape({ device: headerText, leases: count }), MAX), ...counts },
-  { patterns, lag: count },
+  { patterns, lag: count, redelivered: count },
 )
 const handler = shape(
   {

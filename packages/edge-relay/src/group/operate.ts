@@ -79,6 +79,13 @@ export class GroupOperator {
     return letters
   }
 
+  /** The newest dead letters, the oldest of them first. @throws {BusError} not_found */
+  newest(group: string, limit: number): Promise<LetterFound[]> {
+    const { dead } = this.#groups.all.get(group)?.state ?? {}
+    const numbers = dead ? deadNumbers(dead) : []
+    return this.letters(group, numbers.at(-limit - 1) ?? 0, limit)
+  }
+
   /**
    * Has dead letters leased once more, or drops them: that at one place, or all. Resolves how many.
    *

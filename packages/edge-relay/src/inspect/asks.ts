@@ -18,11 +18,21 @@ import { utf8Length } from '@crosstown/bus/protocol'
 import type { Limits } from '../limits.ts'
 import { positionIn, type RoomRecord } from '../record.ts'
 import type { Found, Store } from '../stores/store.ts'
+import { answerOfGroups, type GroupAsksContext, isGroupAsk } from './group-asks.ts'
 
 export interface AsksContext {
   readonly room: string
   readonly store: Store
   readonly limits: Limits
+  /** The groups of the room, once that is open. */
+  readonly groups: () => Promise<GroupAsksContext>
+}
+
+/** What the token of an inspector allows. */
+export interface InspectorRights {
+  mayRead(type: string): boolean
+  /** Whether it may see groups, and give or drop their dead letters. */
+  readonly mayOperate: boolean
 }
 
 type Of<What extends Ask['what']> = Extract<Ask, { what: What }>
@@ -32,14 +42,19 @@ const MAX_PATH = 100
 const MAX_ID_LENGTH = 256
 
 /**
- * @param mayRead whether the inspector's token may read events of a type
  * @throws {AskError} where it cannot be answered
  */
 export async function answer(
   context: AsksContext,
   ask: Ask,
-  mayRead: (type: string) => boolean,
+  rights: InspectorRights,
 ): Promise<Answers[keyof Answers]> {
+  if (isGroupAsk(ask)) {
+    if (!rights.mayOperate)
+      throw new AskError('forbidden', 'the token does not have the right to see groups')
+    return answerOfGroups(await context.groups(), ask)
+  }
+  const mayRead = (type: string): boolean => rights.mayRead(type)
   switch (ask.what) {
     case 'payload':
       return payload(context, ask, mayRead)

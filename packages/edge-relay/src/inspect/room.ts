@@ -21,12 +21,15 @@ import type { Platform } from '../platform.ts'
 import type { Store } from '../stores/store.ts'
 import { VERSION } from '../version.ts'
 import { answer } from './asks.ts'
+import type { GroupAsksContext } from './group-asks.ts'
 import { type InspectedDevice, RelayTap } from './tap.ts'
 
 /** One who inspects a room. */
 export interface RoomInspector {
   /** Whether its token may read events of a type. */
   mayRead(type: string): boolean
+  /** Whether it may see groups, and give or drop their dead letters. */
+  readonly mayOperate: boolean
   send(text: string): void
 }
 
@@ -42,7 +45,11 @@ export interface RoomInspectionOptions {
   readonly platform: Platform
   /** Commands that wait to be decided. */
   readonly queued: () => number
+  readonly groups: () => Promise<GroupAsksContext>
 }
+
+/** An inspector that went while it was answered. */
+const NOBODY = { mayRead: () => false, mayOperate: false }
 
 interface Session {
   /** Absent once its connection ended, by an accident as far as is known. */
@@ -220,7 +227,7 @@ export class RoomInspection {
   // The relay's own tap
 
   #open(): Outlet {
-    const { limits, platform, room, store } = this.#options
+    const { groups, limits, platform, room, store } = this.#options
     const outlet: Outlet = new Outlet({
       peer: this.#peer,
       library: VERSION,
@@ -250,9 +257,11 @@ export class RoomInspection {
       },
       settle: () => {},
       answer: (ask, session) =>
-        answer({ room, store, limits }, ask, (type) => {
-          return this.#sessions.get(session)?.inspector?.mayRead(type) ?? false
-        }),
+        answer(
+          { room, store, limits, groups },
+          ask,
+          this.#sessions.get(session)?.inspector ?? NOBODY,
+        ),
     })
     const add = (text: string, events?: number): void => outlet.add(text, events)
     return outlet

@@ -125,7 +125,10 @@ export function GroupTable({
   rows: readonly GroupRow[]
   peers: ReadonlyMap<PeerId, Peer>
 }): ReactNode {
-  return <Part title="Groups" columns={groupColumns(peers)} rows={rows} />
+  // Only members know.
+  const known = rows.some(({ info }) => info.redelivered !== undefined)
+  const columns = groupColumns(peers).filter(({ head }) => known || head !== 'Redelivered')
+  return <Part title="Groups" columns={columns} rows={rows} />
 }
 
 function groupColumns(peers: ReadonlyMap<PeerId, Peer>): readonly Column<GroupRow>[] {

@@ -75,6 +75,8 @@ async function ask(hub: Hub, peer: Peer, signal: AbortSignal): Promise<Answered>
   } catch (error) {
     // One of an older version, or a relay that keeps no groups, has nothing to tell.
     if (error instanceof Error && 'code' in error && error.code === 'unknown_ask') return {}
-    return { failed: troubleInWords(error, hub, peer.id) }
+    const words = troubleInWords(error, hub, peer.id)
+    const isRefused = error instanceof Error && 'code' in error && error.code === 'forbidden'
+    return isRefused ? { refused: words } : { failed: words }
   }
 }

@@ -50,8 +50,8 @@ export function consumingOf(peer: PeerId, dead: readonly DeadLetterInfo[]): Cons
       device,
       leases: 3 - i,
     }))
-    const mailers = { name: 'mailers', members, pending: 6, lag: 41, redelivered: 2 }
-    const idle = { name: 'thumbnails', members: [], pending: 0, lag: 212, redelivered: 0, dead: 0 }
+    const mailers = { name: 'mailers', members, pending: 6, lag: 41 }
+    const idle = { name: 'thumbnails', members: [], pending: 0, lag: 212, dead: 0 }
     return { ...none, groups: [{ ...mailers, dead: count('mailers') }, idle] }
   }
   if (log === 'log-orders')
