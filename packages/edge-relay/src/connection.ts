@@ -112,14 +112,14 @@ export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, So
     return this.#socket.bufferedAmount
   }
 
-  send(text: string): void {
+  send(text: string, more = false): void {
     if (this.#state === 'closed') return
     // Judged before: a single frame may be larger than the limit, and must still reach who reads.
     if (this.#socket.bufferedAmount > this.#context.limits.bufferBytes) {
       this.#end('slow_reader')
       return
     }
-    this.#socket.send(text)
+    this.#socket.send(text, more)
     this.lastSentMs = this.#context.platform.monotonic()
   }
 
