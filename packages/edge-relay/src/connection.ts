@@ -295,6 +295,7 @@ export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, So
   #holdOff(frame: Frame, retryAfterMs: number): void {
     if (frame.frame === 'token')
       throw new BusError('rate_limited', 'too many frames in a short time')
+    this.#context.log('limit', { ...this.#who, code: 'rate_limited' })
     if (frame.frame === 'publish') this.#publishes.holdOff(frame, retryAfterMs)
   }
 
