@@ -215,11 +215,13 @@ export class RoomHost {
     this.delivery.cast(from, headers, data)
   }
 
-  /** Takes no more commands; resolves when those it has are answered. */
+  /** Takes no more commands; resolves when those it has are answered, and a deletion is done. */
   async drain(): Promise<void> {
     this.#closing = true
     this.#stopReading?.()
     await this.#quiet()
+    // Whoever asked for it is told what became of it.
+    await this.#deleting?.catch(() => {})
   }
 
   /**
