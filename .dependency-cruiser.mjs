@@ -14,16 +14,16 @@ const foundation = `${bus}/(options|types|errors|event|platform)[.]ts$`
 const face = `${bus}/(options|types)[.]ts$`
 
 const stages =
-  '(codec|batch|dispatch|log|consume|read|sync|device|links|schema|protocol|inspect|middleware)'
-/** Stages that are one file. */
-const stageFiles = '(request|presence)[.]ts'
+  '(codec|batch|dispatch|log|consume|read|sync|device|links|schema|protocol|inspect|middleware|request)'
+/** The stage that is one file. */
+const stageFiles = '(presence)[.]ts'
 
 /** What stages may know of each other, as types. */
-const interfaces = `${bus}/(log/log|log/record|links/link|codec/codec|protocol/frames|schema/schema|batch/batch|dispatch/dispatch|sync/sync|inspect/tap|inspect/frames)[.]ts$`
+const interfaces = `${bus}/(log/log|log/consumers|log/record|links/link|codec/codec|protocol/frames|schema/schema|batch/batch|dispatch/dispatch|sync/sync|request/requests?|inspect/tap|inspect/frames|consume/types)[.]ts$`
 
 /** Pure functions shared with the relay: these may be run by some. */
 const protocol = `${bus}/protocol/`
-const protocolUsers = '(sync|links|log|read|dispatch|codec|inspect)'
+const protocolUsers = '(sync|links|log|read|dispatch|codec|inspect|request)'
 
 const reactPackage = ['^react$', '^node_modules/react/', '^node_modules/@types/react/']
 
@@ -33,7 +33,7 @@ const inspectDoor = `${bus}/inspect/index[.]ts$`
 const asTypes = ['type-only', 'type-import']
 
 /** The core of the relay. */
-const pureRoom = `${relay}/(room|judge|revisions|chain|guard/nesting)[.]ts$`
+const pureRoom = `${relay}/(room|judge|revisions|chain|guard/nesting|group/(core|state))[.]ts$`
 /** The doors of the bus that edge-relay's room may use, built or not. */
 const protocolDoor =
   '^((packages/bus|node_modules/@crosstown/bus)/dist/protocol/|@crosstown/bus/protocol$)'
@@ -93,21 +93,21 @@ export default {
     },
     {
       name: 'stage-files-know-interfaces-only',
-      comment: 'request.ts and presence.ts are stages of one file.',
+      comment: 'presence.ts is a stage of one file.',
       severity: 'error',
       from: { path: `${bus}/${stageFiles}$` },
       to: { path: `${bus}/([^/]+/|${stageFiles}$)`, pathNot: [interfaces] },
     },
     {
       name: 'stage-files-know-interfaces-as-types',
-      comment: 'request.ts and presence.ts import interface files as types only.',
+      comment: 'presence.ts imports interface files as types only.',
       severity: 'error',
       from: { path: `${bus}/${stageFiles}$` },
       to: { path: interfaces, dependencyTypesNot: asTypes },
     },
     {
       name: 'stages-do-not-use-stage-files',
-      comment: 'A folder of a stage does not know request.ts or presence.ts.',
+      comment: 'A folder of a stage does not know presence.ts.',
       severity: 'error',
       from: { path: `${bus}/${stages}/`, pathNot: tests },
       to: { path: `${bus}/${stageFiles}$` },
@@ -163,6 +163,14 @@ export default {
       to: { path: '^packages/[^/]+/src/testing/' },
     },
     {
+      name: 'playwright-stands-apart',
+      comment:
+        'Who tests without a browser needs no Playwright: only testing/playwright/ knows it.',
+      severity: 'error',
+      from: { path: `${bus}/`, pathNot: [tests, `${bus}/testing/playwright/`] },
+      to: { path: [`${bus}/testing/playwright/`, '(^|/)@?playwright/'] },
+    },
+    {
       name: 'product-without-tests',
       comment: 'Nothing imports a test file.',
       severity: 'error',
@@ -191,11 +199,11 @@ export default {
     {
       name: 'room-is-pure',
       comment:
-        'room.ts, judge.ts, revisions.ts, chain.ts and nesting.ts run nothing but themselves and the protocol.',
+        'room.ts, judge.ts, revisions.ts, chain.ts, nesting.ts and the core of groups run nothing but themselves and the protocol.',
       severity: 'error',
       from: { path: pureRoom },
       to: {
-        pathNot: [protocolDoor, `${relay}/(judge|revisions|chain|guard/nesting)[.]ts$`],
+        pathNot: [protocolDoor, `${relay}/(judge|revisions|chain|guard/nesting|group/state)[.]ts$`],
         dependencyTypesNot: asTypes,
       },
     },

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { playwright } from '@vitest/browser-playwright'
 import { defineConfig, type TestProjectConfiguration } from 'vitest/config'
 import { chromiumLaunch, chromiumPath } from './scripts/lib/chromium.ts'
@@ -13,7 +14,9 @@ const unit: TestProjectConfiguration = {
     name: 'unit',
     testTimeout,
     environment: 'node',
-    include: ['{packages/*/src,scripts,bench,demo/src,demo/services}/**/*.test.{ts,tsx}'],
+    include: [
+      '{packages/*/src,scripts,bench,demo/src,demo/services,demo/examples}/**/*.test.{ts,tsx}',
+    ],
     exclude: [...excluded, browserTests],
     setupFiles: ['scripts/lib/property-tests.ts'],
   },
@@ -49,6 +52,8 @@ const browser: TestProjectConfiguration = {
 
 export default defineConfig({
   test: {
+    // By default one core stays free for the watcher; on a machine of two that is half of them.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: chromiumPath === undefined ? [unit, simulation] : [unit, simulation, browser],
   },
 })

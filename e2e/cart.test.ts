@@ -2,25 +2,14 @@
  * One cart on several devices: each folds it from the room. What two of them change while both are
  * offline is the same for all once they are back, and for one that comes later.
  */
-import type { BrowserContext, Page } from '@playwright/test'
-import { expect, test } from './fixtures.ts'
-import { type Wire, wireTo } from './lib/proxy.ts'
+import type { Page } from '@playwright/test'
+import { type Device, expect, test } from './lib/recorded.ts'
 
 type Cart = Readonly<Record<string, number>>
 
 declare global {
   var cart: { get(): Cart; readonly ready: Promise<void> }
 }
-
-const wires = new Set<Wire>()
-const contexts = new Set<BrowserContext>()
-
-test.afterEach(async () => {
-  await Promise.all([...contexts].map((context) => context.close()))
-  await Promise.all([...wires].map((wire) => wire.close()))
-  wires.clear()
-  contexts.clear()
-})
 
 /** In whatever order changes come, another order is another cart. */
 function openCart(page: Page): Promise<void> {
@@ -47,14 +36,8 @@ function openCart(page: Page): Promise<void> {
   })
 }
 
-async function openDevice(
-  { newContext }: { newContext: () => Promise<BrowserContext> },
-  url: string,
-): Promise<Page> {
-  const context = await newContext()
-  contexts.add(context)
-  const page = await context.newPage()
-  await page.goto(url)
+async function openPage(device: Device, url: string): Promise<Page> {
+  const page = await device.newPage(url)
   await openCart(page)
   return page
 }
@@ -74,34 +57,24 @@ const relayOf = (page: Page) => expect.poll(() => page.evaluate(() => peer.statu
 const pendingOf = (page: Page) => page.evaluate(() => peer.outbox.get().pending)
 
 test('carts changed on two devices that were offline end equal, also on a third that is new', async ({
-  browser,
+  crosstown,
   relay,
   site,
 }) => {
-  const port = Number(new URL(relay.http).port)
-  const wired = async (): Promise<Wire> => {
-    const wire = await wireTo(port)
-    wires.add(wire)
-    return wire
-  }
-  const room = `cart-${Date.now()}`
-  const address = (name: string, url: string) =>
-    `${site}/?name=${name}&relay=${encodeURIComponent(url)}&room=${room}`
-  const device = { newContext: () => browser.newContext() }
-  const [near, far] = [await wired(), await wired()]
-  const a = await openDevice(device, address('a', near.url))
-  const b = await openDevice(device, address('b', far.url))
+  const query = `relay=${encodeURIComponent(relay.url)}&room=cart-${Date.now()}`
+  const address = (name: string) => `${site}/?name=${name}&${query}`
+  const [near, far] = [crosstown, await crosstown.device('far')]
+  const a = await openPage(near, address('a'))
+  const b = await openPage(far, address('b'))
   // A second tab, which does not lead.
-  const tab = await a.context().newPage()
-  await tab.goto(address('tab', near.url))
-  await openCart(tab)
+  const tab = await openPage(near, address('tab'))
 
   await relayOf(a).toBe('online')
   await change(a, ['cart.set', 'tea', 1], ['cart.set', 'cup', 2])
   for (const page of [a, b, tab]) await expect.poll(() => cartOf(page)).toEqual({ tea: 1, cup: 2 })
 
-  near.cut()
-  far.cut()
+  await near.offline()
+  await far.offline()
   await relayOf(a).toBe('offline')
   await relayOf(b).toBe('offline')
   expect(await change(a, ['cart.set', 'tea', 5], ['cart.doubled', 'cup'])).toEqual({
@@ -115,19 +88,26 @@ test('carts changed on two devices that were offline end equal, also on a third 
   expect(await change(tab, ['cart.set', 'pot', 1])).toEqual({ tea: 5, cup: 4, pot: 1 })
   await expect.poll(() => cartOf(a)).toEqual({ tea: 5, cup: 4, pot: 1 })
   expect([await pendingOf(a), await pendingOf(b)]).toEqual([3, 3])
+  const [ofNear, ofFar] = [await near.events('cart.*'), await far.events('cart.*')]
+  expect([ofNear, ofFar].map(({ length }) => length)).toEqual([5, 5])
 
   // The one that comes back last has the last word.
-  far.mend()
+  await far.online()
   await expect.poll(() => pendingOf(b)).toBe(0)
-  near.mend()
+  await near.online()
   await expect.poll(() => pendingOf(a)).toBe(0)
   const agreed = { tea: 5, pot: 1, cup: 0 }
   for (const page of [a, b, tab]) await expect.poll(() => cartOf(page)).toEqual(agreed)
+  for (const device of [near, far]) {
+    await device.expectEvent('cart.*', { count: 8 })
+    expect(await device.events('cart.*')).toHaveLength(8)
+    expect(await device.errors()).toEqual([])
+  }
 
-  const third = await openDevice(device, address('c', relay.url))
+  const third = await openPage(await crosstown.device('third'), address('c'))
   await expect.poll(() => cartOf(third)).toEqual(agreed)
   // From the log alone, as it is when the page comes back.
-  near.cut()
+  await near.offline({ except: `${site}/**` })
   await a.reload()
   await openCart(a)
   expect(await cartOf(a)).toEqual(agreed)

@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Page } from '@playwright/test'
-import { expect, type Relay, start, stop, test } from './fixtures.ts'
+import { type Relay, start, stop } from './fixtures.ts'
+import { expect, test } from './lib/recorded.ts'
 import type { Talk } from './peers/peer.ts'
 
 type Report = Talk['report.given']
@@ -68,7 +69,7 @@ async function reports(page: Page, names: readonly string[], count: number): Pro
 }
 
 test('an event reaches every tab, iframe, worker, service worker, device and server, in order, once', async ({
-  browser,
+  crosstown,
   relay,
   site,
 }) => {
@@ -76,17 +77,13 @@ test('an event reaches every tab, iframe, worker, service worker, device and ser
   const room = `everywhere-${Date.now()}`
   const query = `relay=${encodeURIComponent(relay.url)}&room=${room}`
   const servers = await startServers(relay, room, deno)
-  const device = await browser.newContext()
-  const other = await browser.newContext()
+  const other = await crosstown.device('phone')
   try {
-    const [tabA, tabB, phone] = [
-      await device.newPage(),
-      await device.newPage(),
-      await other.newPage(),
-    ]
-    await tabA.goto(`${site}/?name=tabA&${query}&with=iframe&with=worker&with=sw`)
-    await tabB.goto(`${site}/?name=tabB&${query}`)
-    await phone.goto(`${site}/?name=phone&${query}`)
+    const tabA = await crosstown.newPage(
+      `${site}/?name=tabA&${query}&with=iframe&with=worker&with=sw`,
+    )
+    const tabB = await crosstown.newPage(`${site}/?name=tabB&${query}`)
+    await other.newPage(`${site}/?name=phone&${query}`)
     const names = ['tabA', 'tabA-iframe', 'tabA-worker', 'tabA-sw', 'tabB', 'phone', 'node']
     if (deno) names.push('deno')
     await rollCall(tabA, names)
@@ -101,6 +98,22 @@ test('an event reaches every tab, iframe, worker, service worker, device and ser
       expect(report.errors, `errors of ${report.from}`).toEqual([])
     }
     expect(given.map((report) => report.from).sort()).toEqual([...names].sort())
+    await test.step('each event came to both devices, and nothing went wrong in any context', async () => {
+      for (const device of [crosstown, other]) {
+        const said = await device.events('said')
+        const numbers = Map.groupBy(said, ({ source }) => source)
+        for (const name of names) {
+          const data = numbers.get(name)?.map((event) => event.data as { n: number })
+          expect(data?.map(({ n }) => n).sort((a, b) => a - b)).toEqual(inOrder)
+        }
+        expect(await device.errors()).toEqual([])
+      }
+      const fromElsewhere = (await crosstown.events('said')).filter(
+        ({ origin }) => origin === 'room',
+      )
+      const far = names.filter((name) => !/^tab/.test(name))
+      expect([...new Set(fromElsewhere.map(({ source }) => source))].sort()).toEqual(far.sort())
+    })
     await test.step('one context of a device leads, and the others know what it knows', async () => {
       const leaders = await Promise.all(
         [tabA, tabB].map((page) => page.evaluate(() => peer.status.leader)),
@@ -118,7 +131,7 @@ test('an event reaches every tab, iframe, worker, service worker, device and ser
     })
     test.skip(!deno, 'no Deno: everyone but it was tried')
   } finally {
-    await Promise.all([device.close(), other.close(), ...servers.map(stop)])
+    await Promise.all(servers.map(stop))
   }
 })
 

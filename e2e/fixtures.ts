@@ -68,6 +68,7 @@ export async function startRelay(
 /** The pages of e2e/pages by the path they have on the site. */
 const PAGES = {
   '/': 'peer',
+  '/early': 'early',
   '/link': 'link',
   '/sleeper': 'sleeper',
   '/versions': 'versions',

@@ -21,7 +21,7 @@ const readmes = [
   'README.md',
   'packages/bus/README.md',
   'packages/edge-relay/README.md',
-  'docs/testing.md',
+  'docs/testing-your-app.md',
   'docs/devtools.md',
   'docs/reading.md',
   'docs/schemas.md',
@@ -37,11 +37,14 @@ const texts = [
   'CHANGELOG.md',
   'CONTRIBUTING.md',
   'SECURITY.md',
+  'docs/testing.md',
   'docs/operations.md',
   'docs/protocol.md',
   'docs/links.md',
   'docs/threat-model.md',
-  ...readdirSync(join(root, 'docs/deploy')).map((name) => `docs/deploy/${name}`),
+  ...['deploy', 'examples'].flatMap((folder) =>
+    readdirSync(join(root, 'docs', folder)).map((name) => `docs/${folder}/${name}`),
+  ),
 ]
 const read = (path: string) => readFileSync(join(root, path), 'utf8')
 
@@ -63,17 +66,22 @@ const OPTIONS = {
   noEmit: true,
 }
 
-/** What the compiler says of TypeScript examples, each a file by itself. */
-async function compile(examples: ReadonlyMap<string, string>): Promise<string> {
+/** A folder with these files, in which the packages are installed. */
+function folderOf(examples: ReadonlyMap<string, string>): string {
   const folder = mkdtempSync(join(tmpdir(), 'crosstown-docs-'))
   folders.push(folder)
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'), 'junction')
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
-  const config = { compilerOptions: OPTIONS, files: [...examples.keys()] }
-  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))
   for (const [name, text] of examples) writeFileSync(join(folder, name), text)
-  const tsc = join(root, 'node_modules/typescript/bin/tsc')
-  const child = spawn(process.execPath, [tsc, '-p', folder, '--pretty', 'false'], { cwd: folder })
+  return folder
+}
+
+/** Runs Node in a folder; all it says. */
+async function run(
+  args: readonly string[],
+  cwd: string,
+): Promise<{ code: unknown; output: string }> {
+  const child = spawn(process.execPath, args, { cwd })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {
@@ -81,6 +89,16 @@ async function compile(examples: ReadonlyMap<string, string>): Promise<string> {
     })
   }
   const [code] = await once(child, 'close')
+  return { code, output }
+}
+
+/** What the compiler says of TypeScript examples, each a file by itself. */
+async function compile(examples: ReadonlyMap<string, string>): Promise<string> {
+  const folder = folderOf(examples)
+  const config = { compilerOptions: OPTIONS, files: [...examples.keys()] }
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))
+  const tsc = join(root, 'node_modules/typescript/bin/tsc')
+  const { code, output } = await run([tsc, '-p', folder, '--pretty', 'false'], folder)
   return code === 0 ? '' : output || `tsc ended with ${code}`
 }
 
@@ -106,7 +124,7 @@ function scriptsOf(path: string, language: string): [string, string][] {
 
 describe('README files', () => {
   it('and docs have TypeScript that compiles', async () => {
-    const paths = [...readmes, 'docs/links.md']
+    const paths = [...readmes, 'docs/links.md', ...texts.filter((path) => /examples/.test(path))]
     const examples = new Map(
       paths.flatMap((path) => [
         ...examplesOf(path, 'ts'),
@@ -117,6 +135,18 @@ describe('README files', () => {
     )
     expect(examples.size).toBeGreaterThan(8)
     expect(await compile(examples)).toBe('')
+  })
+
+  it('and docs assert only what holds', async () => {
+    const examples = [...readmes, 'docs/links.md']
+      .flatMap((path) => [...examplesOf(path, 'ts')])
+      .filter(([, text]) => text.includes("from 'node:assert/strict'"))
+    expect(examples.length).toBeGreaterThan(2)
+    const folder = folderOf(new Map(examples))
+    for (const [name] of examples) {
+      const { code, output } = await run([name], folder)
+      expect(code, output).toBe(0)
+    }
   })
 
   it('would be caught with a wrong one', async () => {

@@ -19,6 +19,7 @@ export type ProfileName =
   | 'guests'
   | 'views'
   | 'streams'
+  | 'groups'
 
 type Trouble = (scene: Scene) => void
 
@@ -176,6 +177,18 @@ export const PROFILES: Readonly<Record<ProfileName, readonly (keyof typeof TROUB
   mixed: Object.keys(TROUBLES),
   guests: [...Object.keys(TROUBLES), 'leave', 'leave', 'user', 'clear', 'cache'],
   views: [...Object.keys(TROUBLES), 'restore', 'cut', 'leave', 'leave'],
+  groups: [
+    'cut',
+    'relayCrash',
+    'relayCrash',
+    'relayFail',
+    'drop',
+    'leave',
+    'leave',
+    'tabs',
+    'freeze',
+    'cache',
+  ],
   streams: ['cut', 'cut', 'relayCrash', 'leave', 'tabs', 'disk', 'restore', 'power', 'freeze'],
 }
 

@@ -74,6 +74,7 @@ async function play(scenario: Scenario, trace?: Trace): Promise<Outcome> {
   const restMs = rested ? LONG_REST_MS : REST_MS
   const settled =
     (await settle(network, restMs)) && (!(await stage.readmit()) || (await settle(network, restMs)))
+  await stage.groups?.rest(stage.open)
   const view = await viewOf(stage, rested)
   for (const { name, find } of CHECKS) {
     for (const found of find(view)) violations.push(`${name}: ${found}`)

@@ -14,6 +14,8 @@ export interface Scenario {
   readonly kept?: number
   /** Whether each context has views of the room. @default false */
   readonly views?: boolean
+  /** Whether each context is a member of some groups. @default false */
+  readonly groups?: boolean
   /** Whether it ends only when sockets that fell silent were found out. @default by the seed */
   readonly rested?: boolean
   /** Whether each context publishes once more when all is well: which also wakes what sleeps. @default false */
@@ -31,7 +33,7 @@ export function makeScenario(seed: number, profile: ProfileName): Scenario {
     }
   }
   scene.work()
-  if (profile === 'streams') scene.streams()
+  if (profile === 'streams' || profile === 'groups') scene.streams()
   const troubles = PROFILES[profile]
   const many = troubles.length === 0 ? 0 : 1 + scene.random.below(6)
   for (let i = 0; i < many; i++) TROUBLES[scene.random.pick(troubles)]?.(scene)
@@ -53,6 +55,7 @@ export function makeScenario(seed: number, profile: ProfileName): Scenario {
     probed: turn % 4 < 2,
     partial,
     ...(profile === 'views' && { views: true }),
+    ...(profile === 'groups' && { groups: true }),
     ...limits,
     actions: scene.actions.sort((a, b) => a.at - b.at),
   }

@@ -1,6 +1,7 @@
 // Carries out a scenario on a test network.
 import type { TestContext, TestDevice, TestNetwork } from '@crosstown/bus/testing'
 import type { Action, Slot } from './actions.ts'
+import { GroupWorkers } from './groups.ts'
 import { type Instance, Ledger } from './ledger.ts'
 import {
   canLead,
@@ -36,6 +37,8 @@ export class Stage {
   /** Whether sockets fell silent, which takes some minutes to find out. */
   readonly silent: boolean
   readonly #views: boolean
+  /** Absent where there are no groups. */
+  readonly groups: GroupWorkers | undefined
   readonly #publishers: Publishers
   readonly #places = new Map<string, Place>()
   /** Who is signed in, where it is not the one it was at first. */
@@ -43,7 +46,9 @@ export class Stage {
   /** What was asked for and takes its time: closing, draining, copying. */
   readonly #running = new Map<Promise<unknown>, TestContext | undefined>()
 
-  constructor(network: TestNetwork, { actions, partial, logEvents, views = false }: Scenario) {
+  constructor(network: TestNetwork, scenario: Scenario) {
+    const { actions, partial, logEvents, views = false, groups = false, seed } = scenario
+    this.groups = groups ? new GroupWorkers(network, seed) : undefined
     this.silent = actions.some((action) => action.do === 'cut' && action.silently)
     this.#views = views
     this.logEvents = logEvents
@@ -339,6 +344,7 @@ export class Stage {
       { token, ...(types && { types }), limits },
       this.#views,
     )
+    this.groups?.join(place)
     if (slot === 0) this.#publishers.answer(place)
     this.#places.set(`${device}/${slot}`, place)
   }

@@ -3,7 +3,7 @@
 // `{ value }` for that variable, or `{ missing: 'one line of reason' }`.
 // A test that needs one skips when its variable is unset. CROSSTOWN_REQUIRE=name,name turns a
 // missing one into a failure.
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { root, run, runNode, tool, which, windows } from './project.mjs'
 
@@ -12,6 +12,8 @@ export const capabilities = {
   deno: { variable: 'CROSSTOWN_DENO', find: findDeno },
   bun: { variable: 'CROSSTOWN_BUN', find: findBun },
   firefox: { variable: 'CROSSTOWN_FIREFOX', find: findFirefox },
+  redis: { variable: 'CROSSTOWN_REDIS', find: findRedis },
+  postgres: { variable: 'CROSSTOWN_POSTGRES', find: findPostgres },
 }
 
 /** Finds the named capabilities; returns the variables to set and why others are missing. */
@@ -116,4 +118,36 @@ async function findFirefox(given) {
   if (given) return { missing: `CROSSTOWN_FIREFOX=${given} does not start` }
   const installed = await withApt(['firefox-esr'], onSystem)
   return installed ? { value: installed } : { missing: 'no Firefox that starts here' }
+}
+
+/** The server, which tests start on ports of their own: one that runs here already is left alone. */
+async function findRedis(given) {
+  const onSystem = () => which('redis-server')
+  for (const path of [given, onSystem()]) {
+    if (path && (await answers(path))) return { value: path }
+  }
+  if (given) return { missing: `CROSSTOWN_REDIS=${given} does not start` }
+  const installed = await withApt(['redis-server'], onSystem)
+  return installed
+    ? { value: installed }
+    : { missing: 'no redis-server that starts here, and none could be installed' }
+}
+
+/** The newest one that Debian's packages have put where they put it: its commands are on nobody's path. */
+async function findPostgres(given) {
+  const onSystem = () => {
+    const home = '/usr/lib/postgresql'
+    const versions = existsSync(home) ? readdirSync(home).map(Number).filter(Boolean) : []
+    const [newest] = versions.sort((a, b) => b - a)
+    const packaged = join(home, String(newest), 'bin', 'postgres')
+    return existsSync(packaged) ? packaged : which('postgres')
+  }
+  for (const path of [given, onSystem()]) {
+    if (path && (await answers(path))) return { value: path }
+  }
+  if (given) return { missing: `CROSSTOWN_POSTGRES=${given} does not start` }
+  const installed = await withApt(['postgresql'], onSystem)
+  return installed
+    ? { value: installed }
+    : { missing: 'no PostgreSQL that starts here, and none could be installed' }
 }

@@ -39,7 +39,7 @@ export const phases = [
   {
     name: 'unit',
     built: true,
-    uses: ['deno', 'bun'],
+    uses: ['deno', 'bun', 'redis', 'postgres'],
     files: () =>
       filesUnder(['packages', 'scripts', 'bench', 'demo'])
         .filter(isTest)

@@ -2,6 +2,7 @@
 
 import { checkOf } from '@crosstown/bus/protocol'
 import type { TestDevice, TestNetwork } from '@crosstown/bus/testing'
+import type { GroupWorkers } from '../groups.ts'
 import type { Ledger } from '../ledger.ts'
 import { NAME, ROOM, SOME_TYPES } from '../place.ts'
 import type { Stage } from '../stage.ts'
@@ -59,6 +60,8 @@ export interface View {
   /** Events that a log may hold, where that is few. */
   readonly logEvents: number | undefined
   readonly ledger: Ledger
+  /** Absent where there are no groups. */
+  readonly groups: GroupWorkers | undefined
   readonly network: TestNetwork
   readonly devices: readonly DeviceView[]
   readonly shown: readonly Shown[]
@@ -74,7 +77,7 @@ export interface View {
 }
 
 export async function viewOf(stage: Stage, rested: boolean): Promise<View> {
-  const { network, ledger, partial, logEvents } = stage
+  const { network, ledger, groups, partial, logEvents } = stage
   const shown = await shownBy(network, stage.open, logEvents !== undefined)
   const devices = await Promise.all(
     network.devices.map((device) => deviceView(device, partial, network.relay.joined)),
@@ -86,6 +89,7 @@ export async function viewOf(stage: Stage, rested: boolean): Promise<View> {
   const room = await network.relay.room(ROOM)
   return {
     ledger,
+    groups,
     network,
     devices,
     shown,

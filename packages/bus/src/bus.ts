@@ -3,13 +3,16 @@ import type { Batch } from './batch/batch.ts'
 import { Composer } from './batch/composer.ts'
 import { DirectPublisher, DirectQueue } from './batch/direct.ts'
 import { errorData, errorOptions } from './batch/error-event.ts'
-import { Pipeline } from './batch/pipeline.ts'
+import { type Accepted, Pipeline } from './batch/pipeline.ts'
 import { type Draft, Publisher } from './batch/publisher.ts'
 import { abortError, follow, rejectedTicket, settleHandled, type Ticket } from './batch/ticket.ts'
 import { decodeValue, encodeValue } from './codec/codec.ts'
+import { Consumers } from './consume/consumers.ts'
+import { Groups } from './consume/groups.ts'
+import { subscribeGroup } from './consume/subscribe-group.ts'
 import { Device } from './device/device.ts'
 import { observed, part, statusOf, unsubscriber } from './device/status.ts'
-import { takeTurn } from './device/turn.ts'
+import { namedTurn, takeTurn } from './device/turn.ts'
 import { Dispatcher } from './dispatch/dispatcher.ts'
 import { type AnyHandler, Handlers } from './dispatch/handlers.ts'
 import { iterate, nextEvent } from './dispatch/iterate.ts'
@@ -34,9 +37,11 @@ import {
 import { type Platform, runtimePlatform } from './platform.ts'
 import { PresenceView } from './presence.ts'
 import { parsePatterns, typeMatcher } from './protocol/pattern.ts'
+import { checkOf, positionOf } from './protocol/position.ts'
 import { deviceName } from './protocol/presence.ts'
 import { eventById } from './read/by-id.ts'
 import { withExpected } from './read/expected.ts'
+import { assertFrom, feed, firstPlace } from './read/feed.ts'
 import { type OutboxEntry, outboxOf } from './read/outbox.ts'
 import { Projector } from './read/projector.ts'
 import { replay } from './read/replay.ts'
@@ -44,6 +49,9 @@ import { unreadable, withLog } from './read/steady-log.ts'
 import { fromRevisionOn, streamEvents } from './read/stream.ts'
 import { Subscriber } from './read/subscriber.ts'
 import { walk } from './read/walk.ts'
+import { Desk, type DeskOptions } from './request/desk.ts'
+import type { RequestOptions } from './request/request.ts'
+import type { Responder } from './request/requests.ts'
 import { EventTypes } from './schema/event-types.ts'
 import type { EventSchemas, SchemaEvents, SchemaInput } from './schema/schema.ts'
 import { Submitter } from './sync/guest.ts'
@@ -53,7 +61,9 @@ import { Peers } from './sync/peers.ts'
 import { RelayedWaiters } from './sync/waiters.ts'
 import type {
   Bus,
+  DurableOptions,
   EventsOptions,
+  GroupOptions,
   ListenOptions,
   Middleware,
   ProjectOptions,
@@ -85,10 +95,11 @@ export function createBus(options: BusOptions): Bus<Record<string, unknown>> {
   return createBusOn(options, runtimePlatform())
 }
 
-/** A bus on a given platform: what `createBus` is with the runtime's. @internal */
+/** A bus on a given platform, which may be watched: what `createBus` is with the runtime's. @internal */
 export function createBusOn(
   options: AnyBusOptions,
   platform: Platform,
+  accepted?: Accepted,
 ): Bus<Record<string, unknown>> {
   const resolved = resolveOptions(options, platform, {
     indexedDb: indexedDbLog,
@@ -134,6 +145,29 @@ export function createBusOn(
   })
   const { prefix } = composer
   const presence = { prefix, source, platform, nameOf: deviceName, device: deviceName(name) }
+  const groups = new Groups({
+    platform,
+    prefix,
+    open: (incoming) => dispatcher.open(incoming),
+    admits: (header) => types?.admits(header) ?? true,
+    positionOf: (epoch, place, id) => positionOf(epoch, place, checkOf(id)),
+    say: (frame) => device.member(frame),
+    hasWay: () => device.hasWay,
+    report,
+  })
+  const asking: DeskOptions = {
+    prefix,
+    source,
+    platform,
+    alone: direct,
+    validate: types && ((type, data) => types.validate(type, data)),
+    compose: (type, data, options) => composer.cast(type, data, options),
+    encode: encodeValue,
+    decode: decodeValue,
+    open: (question) => dispatcher.open(question),
+    context: (...made) => handlers.responding(...made),
+    report,
+  }
   const waiters = new RelayedWaiters(() => platform.hold())
   const device: Device = new Device({
     name,
@@ -158,17 +192,25 @@ export function createBusOn(
       subscriber.renewed()
       projector.renewed()
     },
-    logged: (batch, entries) => projector.logged(batch, entries),
-    changed: (head) => projector.changed(head),
+    logged: (batch, entries) => {
+      projector.logged(batch, entries)
+      consumers.wake(batch)
+    },
+    changed: (head) => {
+      projector.changed(head)
+      consumers.wake(head)
+    },
     publishSystem: (type, data) => {
       publisher.publishSystem(type, data).catch(report)
     },
     stages: {
       dispatcher,
       waiters,
+      members: groups,
       peers: (peerEvents) =>
         new Peers(composer.prefix, platform, relay !== undefined, peerEvents, taps),
       presence: (presenceEvents) => new PresenceView(presence, presenceEvents),
+      requests: (requestEvents) => new Desk(asking, requestEvents),
       writer: (opened) => new LogWriter(opened, platform),
       takeTurn,
       links: (linkedEvents) => new UserLinks(linkedEvents, taps),
@@ -179,7 +221,7 @@ export function createBusOn(
       withExpected: (opened, entries) => withExpected(opened, entries, report),
     },
   })
-  const pipeline = new Pipeline(device.sinks, limits, taps)
+  const pipeline = new Pipeline(device.sinks, limits, taps, accepted)
   const publisher = new Publisher({
     composer,
     pipeline,
@@ -216,6 +258,41 @@ export function createBusOn(
     prefix: composer.prefix,
     report,
   })
+  const hasRelay = relay !== undefined
+  const consumers = new Consumers<AnyHandler>({
+    platform,
+    prefix,
+    hasLog: log !== undefined,
+    hasRelay,
+    open: openLog,
+    give: (...made) => handlers.give(dispatcher, ...made),
+    feed: (opened, from, how) => feed(opened, from, { ...how, hasRelay, report }),
+    firstPlace: (opened, from, how) => firstPlace(opened, from, { ...how, hasRelay, report }),
+    takeTurn: (opened, consumer, lead, over) =>
+      takeTurn({
+        ...namedTurn(opened, name, relay?.room, consumer),
+        platform,
+        holder: prefix,
+        lead,
+        over,
+        report,
+      }),
+    decode: (event) => dispatcher.open(event),
+    isNewer: types && ((header) => types.isNewer(header)),
+    isName: isHeaderText,
+    assertFrom,
+    report,
+  })
+  const give =
+    (patterns: unknown, handler: AnyHandler, where?: (event: BusEvent) => boolean) => () =>
+      handlers.give(dispatcher, patterns, handler, where)
+  const sharing = {
+    groups,
+    hasRelay,
+    isName: isHeaderText,
+    onClose: subscriber.onClose,
+    open: () => device.opening(),
+  }
   const projector = new Projector({
     open: openLog,
     hasRelay: relay !== undefined,
@@ -249,6 +326,7 @@ export function createBusOn(
       past: (pattern, to) =>
         bus.replay({ pattern, to, order: relay === undefined ? 'device' : 'room' }),
       views: projector.views,
+      subscriptions: dispatcher.subscriptions,
       limits: { events: limits.logEvents, bytes: limits.logBytes, days: limits.logDays },
       outbox: () => device.status.get().outbox,
       publish,
@@ -347,7 +425,7 @@ export function createBusOn(
     // First: what waited in a queue is let go of when its subscription ends, and that is no success.
     for (const ticket of handling) if (ticket.handled) ticket.reject(closedError())
     subscriber.close()
-    await Promise.race([projector.close(), limit])
+    await Promise.race([Promise.all([projector.close(), consumers.close()]), limit])
     const lost = pipeline.abandon(closedError())
     if (lost > 0) report(lostError(closedError(), `the bus was closed before ${lost}`))
     waiters.abandon(closedError())
@@ -412,8 +490,23 @@ export function createBusOn(
       const data = errorData(error, options)
       return (direct ? directly : publisher).publishSystem('$error', data, errorOptions(options))
     },
-    subscribe(patterns: string, handler: AnyHandler, options: SubscribeOptions<BusEvent> = {}) {
+    subscribe(
+      patterns: string,
+      handler: AnyHandler,
+      options: SubscribeOptions<BusEvent> | DurableOptions<BusEvent> | GroupOptions<BusEvent> = {},
+    ) {
+      if ('durable' in options && options.durable !== undefined) {
+        if (closed) throw closedError()
+        const end = consumers.subscribe(patterns, handler, options)
+        inspected.use()
+        return unsubscriber(end)
+      }
       inspected.use()
+      if ('group' in options && options.group !== undefined) {
+        return unsubscriber(
+          subscribeGroup(options, give(patterns, handler, options.where), sharing),
+        )
+      }
       const { signal, from, where, ...handling } = options
       return unsubscriber(
         subscriber.subscribe(patterns, handler, { signal, from, where, handling }),
@@ -483,8 +576,25 @@ export function createBusOn(
       const found = opened && (await eventById(opened, id, relay !== undefined))
       return found && dispatcher.open(found)
     },
+    async request(type: string, data?: unknown, options: RequestOptions = {}) {
+      use()
+      return device.requests.request(type, data, options)
+    },
+    respond(type: string, responder: Responder) {
+      use()
+      return unsubscriber(device.requests.respond(type, responder))
+    },
+    async ping(options: RequestOptions = {}) {
+      if (!relay) throw new BusError('unreachable', 'ping: this bus has no relay')
+      use()
+      return device.requests.ping(options)
+    },
     use: (middleware: Middleware) => unsubscriber(middlewares.use(middleware)),
-    stats: () => dispatcher.stats.snapshot(dispatcher.subscriptions, pipeline.waiting),
+    stats: () => ({
+      ...dispatcher.stats.snapshot(dispatcher.subscriptions, pipeline.waiting),
+      consumers: consumers.stats,
+      groups: groups.stats,
+    }),
     hasSubscribers: (type: string) => dispatcher.subscriptions.of(type).length > 0,
     flush,
     async clear() {

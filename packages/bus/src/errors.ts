@@ -40,6 +40,10 @@ export const BUS_ERROR_CODES = {
   rights_changed: 3016,
   /** The circuit breaker of a handler is open: it was not called. */
   circuit_open: 3017,
+  /** Nobody is there who responds to a request. */
+  no_responder: 3018,
+  /** Too much of it waits already: requests, or those who respond. */
+  too_many: 3019,
 
   /** The first frame, or one after it, is not a frame of this protocol. */
   bad_frame: 3500,
@@ -89,6 +93,10 @@ export const BUS_ERROR_CODES = {
   not_found: 3522,
   /** The event is of a newer version of its type than this bus knows. */
   needs_upgrade: 3523,
+  /** Who responds to a request threw; the message is his. */
+  responder_failed: 3524,
+  /** Retention removed events that a durable consumer had not got. */
+  overtaken: 3530,
 } as const
 
 /** One of the codes of {@link BUS_ERROR_CODES}. Branch on this, never on the message. */
@@ -102,10 +110,12 @@ export type Stage =
   | 'log'
   | 'dispatch'
   | 'read'
+  | 'consume'
   | 'sync'
   | 'device'
   | 'links'
   | 'protocol'
+  | 'request'
 
 /** What `onError` gets beside the error: where it arose, and about which event. */
 export interface ErrorContext {

@@ -14,6 +14,16 @@
  */
 export { createBus } from './bus.ts'
 export { type CloudEvent, fromCloudEvent, toCloudEvent } from './codec/cloud-event.ts'
+export type {
+  ConsumerStats,
+  DeadLetter,
+  DeadReason,
+  GroupCounts,
+  GroupState,
+  GroupStats,
+  Settle,
+  SettleOptions,
+} from './consume/types.ts'
 export {
   BUS_ERROR_CODES,
   BusError,
@@ -41,6 +51,7 @@ export { type OpenTelemetryApi, openTelemetry } from './middleware/open-telemetr
 export { type ThrottleOptions, throttle } from './middleware/throttle.ts'
 export type { BusOptions, SchemaBusOptions, VersionedBusOptions } from './options.ts'
 export { type RelayLink, relayLink } from './relay-link.ts'
+export type { Ask, ReplyOf, RequestOptions } from './request/request.ts'
 export type {
   EventSchemas,
   EventVersions,
@@ -57,11 +68,13 @@ export type {
   BatchOptions,
   Bus,
   BusStats,
+  DurableOptions,
   EventOf,
   EventOptions,
   EventsOptions,
   ExpectedRevision,
   Gap,
+  GroupOptions,
   Handler,
   HandlerContext,
   HandlerOptions,
@@ -90,6 +103,7 @@ export type {
   RelayState,
   ReplayOptions,
   ReplayProgress,
+  ResponderContext,
   Status,
   StatusSnapshot,
   SubscribeOptions,

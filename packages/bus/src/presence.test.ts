@@ -259,6 +259,7 @@ describe('what is heard', () => {
       {
         post: (frame, to) => posted.push([to, frame]),
         changed: (members) => lists.push(members),
+        moved: () => {},
         threw: (cause) => expect.fail(String(cause)),
       },
     )

@@ -11,7 +11,7 @@
  */
 import type { ContextKind, Platform } from './platform.ts'
 import type { PresenceFrame, Present } from './protocol/frames.ts'
-import type { Presence, PresenceEvents, PresentFrame, Told } from './sync/sync.ts'
+import type { Asked, Presence, PresenceEvents, PresentFrame, Told } from './sync/sync.ts'
 import type { PresenceMember, Unsubscribe } from './types.ts'
 
 export interface PresenceOptions {
@@ -34,7 +34,11 @@ const GRACE_MS = 5_000
 /** Contexts known at most; with this one, as many as a frame has. */
 const MAX_KNOWN = 999
 
+/** To compare with: most respond to nothing. */
+const NOTHING: readonly string[] = []
+
 interface Known extends Omit<Told, 'age' | 'leader' | 'device' | 'subject'> {
+  readonly responds: readonly string[]
   /** Absent for contexts of this device. */
   readonly device: string | undefined
   readonly subject: string | undefined
@@ -55,6 +59,8 @@ export class PresenceView implements Presence {
   readonly #options: PresenceOptions
   readonly #events: PresenceEvents
   readonly #self: Present
+  /** Types of requests that this context responds to. */
+  #responds: readonly string[] = NOTHING
   readonly #known = new Map<string, Known>()
   /** When who left did so: older news of it is passed over. */
   readonly #left = new Map<string, number>()
@@ -97,6 +103,17 @@ export class PresenceView implements Presence {
     const mine = [...this.#known.values()].filter(({ device }) => device === undefined)
     const others = mine.sort(byDevice).map((one) => presentOf(one, one.leader))
     return this.#away ? others : [presentOf(this.#self, this.#leads), ...others]
+  }
+
+  get contexts(): readonly Asked[] {
+    const self = { id: this.#self.id, device: undefined, leader: this.#leads }
+    return [{ ...self, responds: this.#responds }, ...[...this.#known.values()].sort(byDevice)]
+  }
+
+  responds(types: readonly string[]): void {
+    this.#responds = types
+    if (!this.#away) for (const to of WAYS) this.#post(to, [], [])
+    this.#changed(true)
   }
 
   attached(device: string | undefined): void {
@@ -256,7 +273,7 @@ export class PresenceView implements Presence {
   }
 
   #note(
-    { id, kind, source, leader: leads, subject }: Told,
+    { id, kind, source, leader: leads, subject, responds = NOTHING }: Told,
     device: string | undefined,
     heardAt: number,
     from: Known['from'],
@@ -268,7 +285,8 @@ export class PresenceView implements Presence {
     if (!old && this.#known.size >= MAX_KNOWN) return
     const leader = leads === true
     if (leader && device === undefined) this.#unlead(id)
-    const one = { id, kind, source, leader, device, subject, heardAt, from, doubted: false }
+    const known = { id, kind, source, leader, device, subject, heardAt, from, doubted: false }
+    const one = { ...known, responds: sameOr(old?.responds, responds) }
     this.#left.delete(key)
     this.#known.set(key, one)
     if (!old || SHOWN.some((field) => old[field] !== one[field])) here.push(one)
@@ -324,6 +342,7 @@ export class PresenceView implements Presence {
 
   #changed(ofDevice: boolean): void {
     this.#snapshot = undefined
+    this.#events.moved()
     if (ofDevice) this.#events.changed(this.members)
     for (const callback of [...this.#callbacks])
       if (this.#callbacks.has(callback)) this.#call(callback)
@@ -349,7 +368,12 @@ export class PresenceView implements Presence {
     gone: readonly { readonly id: string; readonly device?: string | undefined }[],
     ask = false,
   ): void {
-    const self = this.#away ? [] : [presentOf(this.#self, this.#leads)]
+    const responds = this.#responds
+    const myself = {
+      ...presentOf(this.#self, this.#leads),
+      ...(responds.length > 0 && { responds }),
+    }
+    const self = this.#away ? [] : [myself]
     this.#events.post(
       {
         ...(this.#device === undefined ? undefined : { device: this.#device }),
@@ -364,9 +388,10 @@ export class PresenceView implements Presence {
   }
 
   #told(one: Known): Told {
-    const { device, subject, heardAt } = one
+    const { device, subject, heardAt, responds } = one
     return {
       ...presentOf(one, one.leader),
+      ...(responds.length > 0 && { responds }),
       ...(device !== undefined && { device }),
       ...(subject !== undefined && { subject }),
       age: Math.max(0, this.#now - heardAt),
@@ -402,11 +427,16 @@ export class PresenceView implements Presence {
 }
 
 const WAYS = ['tabs', 'links'] as const
-const SHOWN = ['kind', 'source', 'leader', 'subject'] as const
+const SHOWN = ['kind', 'source', 'leader', 'subject', 'responds'] as const
 
 function kindOf(kind: ContextKind): Present['kind'] {
   if (kind === 'worker' || kind === 'service-worker') return kind
   return kind === 'page' || kind === 'iframe' ? 'page' : 'process'
+}
+
+/** The list there was where the other says the same. */
+function sameOr(old: readonly string[] = NOTHING, responds: readonly string[]): readonly string[] {
+  return old.join() === responds.join() ? old : responds
 }
 
 function presentOf({ id, kind, source }: Present | Known, leader: boolean): Present {

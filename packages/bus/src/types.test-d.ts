@@ -2,6 +2,7 @@
 import * as v from 'valibot'
 import * as z from 'zod'
 import {
+  type Ask,
   type BatchEntry,
   type Bus,
   type BusEvent,
@@ -393,3 +394,46 @@ createBus({})
 createBus({ name: 'x', persist: true })
 await using disposable = createBus({ name: 'x' })
 void disposable
+
+// ── requests ──
+type Asking = {
+  'price.of': Ask<{ sku: string }, { cents: number }>
+  'name.of': Ask<string, string>
+  'time.now': Ask<void, Date>
+  'cart.cleared': void
+  'order.created': { id: number }
+}
+const asking = createBus<Asking>({ name: 'shop' })
+yes(expectType<{ cents: number }>()(await asking.request('price.of', { sku: 'A1' })))
+yes(expectType<string>()(await asking.request('name.of', 'A1', { timeout: 10 })))
+yes(expectType<Date>()(await asking.request('time.now')))
+yes(expectType<Date>()(await asking.request('time.now', undefined, { scope: 'device' })))
+yes(expectType<unknown>()(await asking.request('order.created', { id: 1 })))
+yes(expectType<unknown>()(await asking.request('cart.cleared')))
+// @ts-expect-error no data
+void asking.request('price.of')
+// @ts-expect-error other data
+void asking.request('price.of', { name: 'A1' })
+// @ts-expect-error no such type
+void asking.request('price', { sku: 'A1' })
+const { rows } = await open.request('rows.of', { table: 'a' })
+void rows
+using _price = asking.respond('price.of', ({ data }, { signal, publish }) => {
+  yes(expectType<string>()(data.sku))
+  void publish('order.created', { id: signal.aborted ? 0 : 1 })
+  return { cents: 1 }
+})
+asking.respond('price.of', async () => ({ cents: 1 }))
+asking.respond('name.of', (event) => event.data.toUpperCase())
+asking.respond('time.now', () => new Date())
+asking.respond('order.created', () => undefined)
+open.respond('rows.of', () => ({ rows: [] }))
+// @ts-expect-error another reply
+asking.respond('price.of', () => ({ dollars: 1 }))
+// @ts-expect-error another reply
+asking.respond('time.now', () => 'now')
+// What is asked may also be an event like any other.
+void asking.publish('price.of', { sku: 'A1' })
+asking.subscribe('price.*', (event) => yes(expectType<string>()(event.data.sku)))
+const ms: number = await asking.ping({ timeout: 100 })
+void ms

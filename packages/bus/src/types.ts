@@ -1,9 +1,11 @@
 /**
  * The public shapes, types only: event maps, patterns, and the bus itself.
  */
+import type { ConsumerStats, GroupStats, Settle, SettleOptions } from './consume/types.ts'
 import type { BusError, BusErrorCode } from './errors.ts'
 import type { BusEvent, Metadata, Scope } from './event.ts'
 import type { GapReason } from './protocol/frames.ts'
+import type { ReplyOf, RequestOptions } from './request/request.ts'
 
 /** A type or an interface whose keys are event types and whose values are their data. */
 export type TypeOf<Events extends object> = keyof Events & string
@@ -252,8 +254,11 @@ export interface Projection<State> extends Observable<State>, Disposable {
   close(): void
 }
 
-/** What a handler gets beside the event. */
-export interface HandlerContext<Events extends object> {
+/**
+ * What a handler gets beside the event. A live handler gets an event once, whatever it says of it:
+ * `ack`, `nak`, `term` and `inProgress` do nothing there, so that one handler may be used for both.
+ */
+export interface HandlerContext<Events extends object> extends Settle {
   /** From where the event came: this context, another one of the device, or another device. */
   readonly origin: 'self' | 'device' | 'room'
   /** Aborted when the subscription ends or the bus closes. */
@@ -267,6 +272,13 @@ export interface HandlerContext<Events extends object> {
     type: Type,
     ...rest: PublishArguments<Events[Type], PublishOptions>
   ): Promise<EventOf<Events, Type>>
+}
+
+/** What a responder gets beside the event that is asked with. */
+export interface ResponderContext<Events extends object>
+  extends Pick<HandlerContext<Events>, 'origin' | 'publish'> {
+  /** Aborted when nobody waits for the reply any more, or the bus closes. */
+  readonly signal: AbortSignal
 }
 
 export type Handler<Events extends object, Event> = (
@@ -341,6 +353,42 @@ export interface BatchOptions<Event> extends SubscribeOptions<Event> {
   readonly batch: { readonly size: number; readonly ms: number }
 }
 
+/** Options of a durable consumer. */
+export interface DurableOptions<Event> extends Omit<ListenOptions<Event>, 'from'>, SettleOptions {
+  /**
+   * Its name, 1 to 256 characters: of all contexts of the device that subscribe with it, one at a time
+   * gets the events, each at least once. How far it is is kept in the log.
+   */
+  readonly durable: string
+  /**
+   * Where a consumer begins that the log does not know yet; then it goes on where it was. With
+   * `confirmed`, no offset and no `last`.
+   * @default 'start': the oldest event that the log has
+   */
+  readonly from?: ReadFrom | undefined
+  /** Only events that the room has confirmed, in its order. Needs a relay. @default false */
+  readonly confirmed?: boolean | undefined
+  /** Calls the handler in its place. What it keeps from being called is given again by `backoff`, and not counted. */
+  readonly policy?: Policy | undefined
+}
+
+/** Options of a handler that shares its events with the other members of a group. */
+export interface GroupOptions<Event> extends ListenOptions<Event>, SettleOptions {
+  /**
+   * Name of the group, 1 to 256 characters. Its members, in whatever contexts and devices of the room,
+   * share the events of the room that match their patterns: each is leased to one of them by the relay,
+   * and to another one where that one does not settle it in time, gives it back or goes. Needs a relay.
+   *
+   * All members of a group should have the same patterns and options: those of whoever joined last hold.
+   * An event that the `where` of the member it was leased to does not want counts as handled.
+   *
+   * `from` says where a group begins that does not exist yet. @default 'start'
+   */
+  readonly group: string
+  /** Calls the handler in its place; while it is an open breaker, events wait here. */
+  readonly policy?: Policy | undefined
+}
+
 /** What became of the events that handlers were to have. */
 export interface HandlingCounts {
   /** Events handled. */
@@ -390,8 +438,12 @@ export interface BusStats extends TypeCounts {
   readonly queued: number
   /** By event type; types beyond the first 1,000 are counted together under `*`. */
   readonly types: { readonly [type: string]: TypeCounts }
-  /** The live subscriptions, the newest 1,000. */
+  /** The subscriptions, the newest 1,000. */
   readonly subscriptions: readonly SubscriptionStats[]
+  /** The durable consumers that were subscribed here. */
+  readonly consumers: readonly ConsumerStats[]
+  /** The subscriptions with `group`. */
+  readonly groups: readonly GroupStats[]
 }
 
 /** What is published, as a middleware sees it before it is checked. */
@@ -627,11 +679,23 @@ export interface Bus<Events extends object, Input extends object = Events> {
    * bus.subscribe('order.placed', charge, { concurrency: 4, timeout: 5_000, retry: { attempts: 5 } })
    * @example
    * bus.subscribe('page.**', (events) => send(events), { batch: { size: 100, ms: 1_000 } })
+   * @example
+   * bus.subscribe('order.*', (event) => mail(event.data), { durable: 'mail', orderBy: 'stream' })
    */
   subscribe<const Pattern extends PatternOf<Events>>(
     pattern: Patterns<Pattern>,
     handler: BatchHandler<Matched<Events, Pattern>>,
     options: BatchOptions<Matched<Events, Pattern>>,
+  ): Unsubscribe
+  subscribe<const Pattern extends PatternOf<Events>>(
+    pattern: Patterns<Pattern>,
+    handler: Handler<Events, Matched<Events, Pattern>>,
+    options: DurableOptions<Matched<Events, Pattern>>,
+  ): Unsubscribe
+  subscribe<const Pattern extends PatternOf<Events>>(
+    pattern: Patterns<Pattern>,
+    handler: Handler<Events, Matched<Events, Pattern>>,
+    options: GroupOptions<Matched<Events, Pattern>>,
   ): Unsubscribe
   subscribe<const Pattern extends PatternOf<Events>>(
     pattern: Patterns<Pattern>,
@@ -737,6 +801,45 @@ export interface Bus<Events extends object, Input extends object = Events> {
     error: unknown,
     options?: PublishErrorOptions,
   ): Promise<BusEvent<'$error', SystemEvents['$error']>>
+
+  /**
+   * Asks whoever responds to this type, here or in another context, and with a relay in the whole room:
+   * one context of each device is asked, and the first reply is it. The event goes into no log, and no
+   * subscription hears it. docs/delivery.md says more.
+   *
+   * @throws {BusError} as a rejection: no_responder, timeout, aborted, responder_failed, too_many,
+   *   forbidden, rate_limited, closed, and what `publish` says of type, data and options
+   * @example
+   * const { cents } = await bus.request('price.of', { sku: 'A1' }, { timeout: 1_000 })
+   */
+  request<Type extends TypeOf<Input>>(
+    type: Type,
+    ...rest: PublishArguments<Input[Type], RequestOptions>
+  ): Promise<ReplyOf<Events[Type & TypeOf<Events>]>>
+
+  /**
+   * Replies to requests of a type with what `responder` gives. Of the contexts of a device one is asked;
+   * where that goes away before it replied, the next one is. A context has one responder for a type.
+   *
+   * @throws {BusError} invalid_type, invalid_options, too_many, closed
+   * @example
+   * const off = bus.respond('price.of', async ({ data }, { signal }) => prices.find(data.sku, { signal }))
+   */
+  respond<Type extends TypeOf<Events>>(
+    type: Type,
+    responder: (
+      event: EventOf<Events, Type>,
+      context: ResponderContext<Events>,
+    ) => ReplyOf<Events[Type]> | PromiseLike<ReplyOf<Events[Type]>>,
+  ): Unsubscribe
+
+  /**
+   * Milliseconds of a round trip to the relay, whichever context holds the connection.
+   *
+   * @throws {BusError} unreachable (no relay), unavailable (offline), timeout, aborted, closed
+   * @example console.log(`${await bus.ping()} ms`)
+   */
+  ping(options?: Pick<RequestOptions, 'timeout' | 'signal'>): Promise<number>
 
   /**
    * What was published and handled here so far, by type and by subscription.

@@ -86,6 +86,7 @@ describe('joining', () => {
       recovered: true,
       limits: { frameBytes: MAX_FRAME_BYTES, batchEvents: 1_000, heartbeatMs: 7_000 },
       durability: 'memory',
+      groups: true,
     })
   })
 
@@ -549,7 +550,7 @@ describe('other frames', () => {
   it('ignores frames of names reserved for later', async () => {
     const { join } = setup()
     const one = await join('one')
-    one.sendRaw('{"frame":"lease"}')
+    one.sendRaw('{"frame":"notice"}')
     one.send({ frame: 'ping' })
     await one.next('heartbeat')
   })

@@ -20,7 +20,7 @@ import {
 } from '@crosstown/bus/protocol'
 import type { Identity } from './auth.ts'
 import type { Admission, ConnectionContext } from './connection/context.ts'
-import { frameIn, ownMembers } from './connection/frames.ts'
+import { frameIn, ownEntry } from './connection/frames.ts'
 import {
   type Arrival,
   checkHello,
@@ -33,6 +33,7 @@ import { type Publisher, Publishing } from './connection/publishing.ts'
 import { canGoOn, fixedText, type Joined, joinedOf } from './connection/snapshot.ts'
 import { Token } from './connection/token.ts'
 import type { ReadRights } from './delivery.ts'
+import type { GroupPeer } from './group/group.ts'
 import { costOf } from './guard/bucket.ts'
 import { Pace } from './guard/pace.ts'
 import type { TappedDevice } from './inspect/room.ts'
@@ -53,11 +54,19 @@ const RESUME_JITTER_MS = 2_000
  * Credits that are left out would be waited for: who is paused asks for nothing else. And who is there
  * is not said again before it changes.
  */
-const NEVER_LEFT_OUT: ReadonlySet<Frame['frame']> = new Set(['credit', 'presence'])
+const NEVER_LEFT_OUT: ReadonlySet<Frame['frame']> = new Set([
+  'credit',
+  'presence',
+  'reply',
+  'cancel',
+])
+const NOTHING: readonly string[] = []
 const NO_RIGHTS: ReadRights = { key: '', mayRead: () => false }
 
 /** One connection over the Socket port. */
-export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, SocketEvents {
+export class Connection
+  implements Publisher, Newcomer, Viewer, TappedDevice, GroupPeer, SocketEvents
+{
   /** Which of the relay's connections it is, in its log. */
   readonly number: number
   device = ''
@@ -78,6 +87,7 @@ export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, So
   #state: 'waiting' | 'joining' | 'open' | 'closed' = 'waiting'
   #host: RoomHost | undefined
   #publishing: Publishing | undefined
+  #responds: readonly string[] = NOTHING
   readonly #pace: Pace
   readonly #token: Token
   #drained: (() => void) | undefined
@@ -121,6 +131,11 @@ export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, So
     }
     this.#socket.send(text, more)
     this.lastSentMs = this.#context.platform.monotonic()
+  }
+
+  mayAnswer(type: string): boolean {
+    const { subscribe } = this.rights as Rights
+    return (this.#host as RoomHost).publishRights(subscribe)(type)
   }
 
   /** Tells the other side why, and closes. */
@@ -185,10 +200,18 @@ export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, So
       heardMs: this.#lastHeardMs,
       place: this.place,
       position: this.position,
-      ...host?.presence.of(this),
+      ...this.#said,
       // Taps that go on for an inspector nobody remembers end with their connection only.
       busy: this.#state === 'joining' || this.#asked || host?.inspection.tap !== undefined,
     }
+  }
+
+  /** Who it said is there, and, in a line of its own, what they respond to. */
+  get #said(): Pick<ConnectionSnapshot, 'present' | 'told'> {
+    const { present, told } = this.#host?.presence.of(this) ?? {}
+    if (present === undefined) return {}
+    const responds = this.#responds.length > 0 ? `\n${JSON.stringify(this.#responds)}` : ''
+    return { present: present + responds, told }
   }
 
   /** Goes on as the connection of a snapshot; its room is in memory. */
@@ -206,7 +229,11 @@ export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, So
     this.#token.begin(joined.identity)
     if (joined.copy) return
     this.#attach(host, host.head.place)
-    if (present !== undefined) host.presence.resume(this, present, told)
+    if (present === undefined) return
+    const [members = '', responds = '[]'] = present.split('\n')
+    host.presence.resume(this, members, told)
+    this.#responds = JSON.parse(responds) as string[]
+    host.requests.said(this, this.#responds)
   }
 
   /** Whether a batch or a token was not answered yet. */
@@ -269,10 +296,22 @@ export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, So
     else if (frame.frame === 'publish') this.#publishes.publish(frame, { data, bytes })
     else if (frame.frame === 'cast') this.#publishes.cast(frame, { data, bytes })
     else if (frame.frame === 'presence') {
-      const members = ownMembers(frame, bytes)
+      const { members, responds = NOTHING } = ownEntry(frame, bytes)
       // A copy is no part of the room.
-      if (this.attached) host.presence.said(this, members)
-    } else if (frame.frame === 'inspect') host.inspection.heard(this, frame.text)
+      if (!this.attached) return
+      host.presence.said(this, members)
+      this.#responds = responds
+      host.requests.said(this, responds)
+    } else if (frame.frame === 'group' || frame.frame === 'settle') {
+      if (!this.attached) return
+      if (frame.frame === 'group') host.groups.group(this, frame)
+      else host.groups.settle(this, frame)
+    } else if (frame.frame === 'request') {
+      if (this.attached) this.#publishes.request(frame, { data, bytes })
+    } else if (frame.frame === 'reply') {
+      if (this.attached) host.requests.reply(this, frame, data)
+    } else if (frame.frame === 'cancel') host.requests.cancel(this, frame.id)
+    else if (frame.frame === 'inspect') host.inspection.heard(this, frame.text)
     else if (frame.frame === 'token')
       this.#renew(frame.token).catch((error: unknown) => this.failWith(error))
     else throw new BusError('bad_frame', `${frame.frame} is not for the relay, or not now`)
@@ -297,6 +336,10 @@ export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, So
       throw new BusError('rate_limited', 'too many frames in a short time')
     this.#context.log('limit', { ...this.#who, code: 'rate_limited' })
     if (frame.frame === 'publish') this.#publishes.holdOff(frame, retryAfterMs)
+    else if (frame.frame === 'settle' || (frame.frame === 'group' && frame.join))
+      this.#host?.groups.holdOff(this, frame, 'rate_limited', retryAfterMs)
+    else if (frame.frame === 'group') this.#host?.groups.group(this, frame)
+    else if (frame.frame === 'request') this.#publishes.refuse(frame)
   }
 
   async #renew(token: string): Promise<void> {
@@ -399,6 +442,8 @@ export class Connection implements Publisher, Newcomer, Viewer, TappedDevice, So
     this.live = false
     this.#host?.delivery.detach(this)
     this.#host?.presence.left(this)
+    this.#host?.groups.left(this)
+    this.#host?.requests.left(this)
     this.#host?.inspection.left(this)
     this.onDrain()
     this.#context.left(this)

@@ -146,6 +146,27 @@ export interface Limits {
    */
   readonly presenceDevices: number
   /**
+   * Groups of one room. Who would begin another one is refused until one is deleted.
+   * @default 100
+   */
+  readonly groups: number
+  /**
+   * Members of one group that are connected at once.
+   * @default 1000
+   */
+  readonly groupMembers: number
+  /**
+   * Events of one group that may be leased, or wait to be leased again; what a member asks for is at most
+   * this. They are written anew with each lease.
+   * @default 1000
+   */
+  readonly groupPending: number
+  /**
+   * Dead letters kept of one group; the oldest go.
+   * @default 1000
+   */
+  readonly groupDead: number
+  /**
    * Inspectors of one room at a time.
    * @default 8
    */
@@ -188,6 +209,10 @@ export const DEFAULT_LIMITS: Limits = {
   roomBytes: 512 * 1024 * 1024,
   roomDays: 365,
   presenceDevices: 256,
+  groups: 100,
+  groupMembers: 1_000,
+  groupPending: 1_000,
+  groupDead: 1_000,
   inspectors: 8,
   idleRooms: 1_000,
 }

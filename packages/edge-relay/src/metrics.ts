@@ -28,6 +28,12 @@ export type CounterName =
   | 'frames_sent_total'
   | 'store_errors_total'
   | 'rooms_deleted_total'
+  | 'group_leased_total'
+  | 'group_acked_total'
+  | 'group_redelivered_total'
+  | 'group_lapsed_total'
+  | 'group_dead_total'
+  | 'group_trimmed_total'
   | 'http_requests_total'
   | 'log_suppressed_total'
 
@@ -89,6 +95,24 @@ export const COUNTERS: Readonly<Record<CounterName, Described>> = {
   },
   rooms_deleted_total: {
     help: 'Rooms deleted.',
+  },
+  group_leased_total: {
+    help: 'Events leased to members of groups, again as well.',
+  },
+  group_acked_total: {
+    help: 'Events that members of groups said they finished.',
+  },
+  group_redelivered_total: {
+    help: 'Leases of events that had been leased before.',
+  },
+  group_lapsed_total: {
+    help: 'Leases that ended by their time.',
+  },
+  group_dead_total: {
+    help: 'Events that became dead letters of a group.',
+  },
+  group_trimmed_total: {
+    help: 'Places of rooms that a group did not come to before they were trimmed away.',
   },
   http_requests_total: {
     help: 'HTTP requests answered, by method, route and status; sockets are not among them.',

@@ -164,6 +164,16 @@ export function reasonOf(position: string, { head, first }: Span): GapReason {
   return parsed.place < first.place ? 'trimmed' : 'restored'
 }
 
+/** The place behind which somebody begins who was not there before. */
+export async function placeFrom(
+  store: Store,
+  room: string,
+  head: RoomHead,
+  from: NonNullable<HelloFrame['from']>,
+): Promise<number> {
+  return (await start(store, room, { head, first: await store.first(room) }, from)).place
+}
+
 type Start = Omit<Resume, 'first'>
 
 async function start(

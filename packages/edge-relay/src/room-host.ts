@@ -21,6 +21,8 @@ import type {
 } from './commands.ts'
 import { countDecision } from './counting.ts'
 import { Delivery, type Member } from './delivery.ts'
+import type { Ask } from './group/asks.ts'
+import { Groups } from './group/groups.ts'
 import { Bucket, costOf } from './guard/bucket.ts'
 import { TooMuch } from './guard/too-much.ts'
 import { loadHeads } from './heads.ts'
@@ -32,9 +34,11 @@ import type { Meter } from './metrics.ts'
 import type { Platform } from './platform.ts'
 import { Presence } from './presence.ts'
 import { headPosition, type RoomHead, type RoomRecord, START } from './record.ts'
+import { Requests } from './requests.ts'
 import { headText, STREAM_KEY } from './revisions.ts'
 import { commit, countLog, decide, isWrite } from './room.ts'
-import { DEVICE_KEY, type LoadedRoom, type Store } from './stores/store.ts'
+import { GREW, signalIn, signalText } from './signal.ts'
+import { DEVICE_KEY, type LoadedRoom, type StatePut, type Store } from './stores/store.ts'
 
 /** What a room needs of its relay. */
 export interface HostContext {
@@ -72,7 +76,9 @@ export class RoomHost {
   readonly room: string
   readonly delivery: Delivery
   readonly presence: Presence
+  readonly requests: Requests
   readonly inspection: RoomInspection
+  readonly groups: Groups
   readonly #context: HostContext
   readonly #rate: Bucket
   readonly #publishRights = new Map<string, (type: string) => boolean>()
@@ -82,6 +88,7 @@ export class RoomHost {
   #queue: Entry[] = []
   #queuedBytes = 0
   #running = false
+  #woken = false
   #closing = false
   #deleting: Promise<boolean> | undefined
   #users = 0
@@ -92,6 +99,7 @@ export class RoomHost {
     this.room = room
     this.#context = context
     this.presence = new Presence(context)
+    this.requests = new Requests(context)
     const { limits, platform, store } = context
     this.#rate = new Bucket(limits.roomRate, platform.monotonic())
     const queued = (): number => this.#queue.length
@@ -105,6 +113,21 @@ export class RoomHost {
       head: () => this.head,
       inspection: this.inspection,
       meter: context.meter,
+    })
+    this.groups = new Groups({
+      room,
+      store,
+      limits,
+      platform,
+      meter: context.meter,
+      report: (error) => context.report(error, room),
+      head: () => this.head,
+      wake: () => {
+        if (this.#isShut) return false
+        this.#start()
+        return true
+      },
+      reads: (patterns) => this.delivery.rights(patterns, undefined).mayRead,
     })
   }
 
@@ -132,7 +155,8 @@ export class RoomHost {
   /** Until when nothing is to be done in this room, by `Platform.monotonic`, as far as is known now. */
   get dueMs(): number {
     if (this.#running || this.inspection.active) return Number.NEGATIVE_INFINITY
-    return Math.min(this.delivery.dueMs, this.presence.dueMs)
+    const { delivery, groups, presence, requests } = this
+    return Math.min(delivery.dueMs, presence.dueMs, requests.dueMs, groups.dueMs)
   }
 
   /** Reads the room where it was not. */
@@ -213,6 +237,23 @@ export class RoomHost {
   /** Hands on unpersisted events: no commit, no position. */
   cast(from: Member | undefined, headers: readonly EventHeader[], data: readonly string[]): void {
     this.delivery.cast(from, headers, data)
+    this.#context.store.signal(this.room, signalText({ headers, data }))
+  }
+
+  /** Another process on the same store says what it did. */
+  heard(text: string): void {
+    const said = signalIn(text)
+    if (said?.headers) this.delivery.cast(undefined, said.headers, said.data)
+    else this.#wake()
+  }
+
+  /** Reads the room again, of which there may be more than is known here. */
+  #wake(): void {
+    if (this.#isShut || !this.#head) return
+    this.#woken = true
+    if (this.#running) return
+    this.#running = true
+    this.#context.platform.soon(() => void this.#run())
   }
 
   /** Takes no more commands; resolves when those it has are answered, and a deletion is done. */
@@ -247,6 +288,7 @@ export class RoomHost {
       this.#state = undefined
       this.#head = undefined
       this.delivery.failAll(new BusError('going_away', 'the room was deleted'))
+      this.groups.reset()
       restored?.(this.room)
     }
   }
@@ -290,6 +332,10 @@ export class RoomHost {
   #enqueue(entry: Omit<Entry, 'cameMs'>): void {
     this.#queue.push({ ...entry, cameMs: this.#context.platform.monotonic() })
     this.#queuedBytes += entry.bytes
+    this.#start()
+  }
+
+  #start(): void {
     if (this.#running) return
     this.#running = true
     // What other sockets brought in this turn belongs to the same append and the same broadcast.
@@ -299,8 +345,11 @@ export class RoomHost {
   async #run(): Promise<void> {
     do {
       const group = this.#queue.splice(0, decidable(this.#queue))
+      if (this.#woken) this.#state = undefined
+      this.#woken = false
+      const asks = this.groups.take()
       try {
-        await this.#write(group)
+        await this.#write(group, asks)
       } catch (error) {
         this.#state = undefined
         this.#readLater()
@@ -309,9 +358,10 @@ export class RoomHost {
           cause: error,
         })
         for (const entry of group) this.#answer(entry, failure)
+        this.groups.failed(asks, failure)
       }
       for (const { bytes } of group) this.#queuedBytes -= bytes
-    } while (this.#queue.length > 0)
+    } while (this.#queue.length > 0 || this.groups.pending || this.#woken)
     this.#running = false
     for (const resolve of this.#idle.splice(0)) resolve()
   }
@@ -334,7 +384,7 @@ export class RoomHost {
     })
   }
 
-  async #write(group: readonly Entry[]): Promise<void> {
+  async #write(group: readonly Entry[], asks: readonly Ask[]): Promise<void> {
     const { meter, platform, store } = this.#context
     for (let race = 0; race < MAX_RACES; race++) {
       const state = await this.#current(group)
@@ -345,13 +395,20 @@ export class RoomHost {
         state,
         await completeAll(store, this.room, state, platform.now(), waiting),
       )
-      if (isWrite(decision)) {
-        const { devices, head, records } = decision
-        const rows = [...devices].map(
+      const { records, replies } = decision
+      const grouped = this.groups.decide(asks, records, state.head)
+      const isWritten = isWrite(decision)
+      const head =
+        isWritten || grouped.puts.length === 0
+          ? decision.head
+          : { ...decision.head, version: decision.head.version + 1 }
+      if (isWritten || grouped.puts.length > 0) {
+        const rows: StatePut[] = [...decision.devices].map(
           ([id, row]) => [DEVICE_KEY + id, JSON.stringify(row)] as const,
         )
         for (const [stream, head] of decision.streams)
           rows.push([STREAM_KEY + stream, headText(head)])
+        rows.push(...grouped.puts)
         const beganMs = platform.monotonic()
         const append = { expected: state.head, head, records, state: rows }
         if (!(await store.append(this.room, append))) {
@@ -360,9 +417,8 @@ export class RoomHost {
         }
         meter.took('publish_seconds', platform.monotonic() - beganMs, store.engine ?? 'other')
       }
-      this.#state = commit(state, decision)
-      this.#head = decision.head
-      const { head, records, replies } = decision
+      this.#state = { ...commit(state, decision), head }
+      this.#head = head
       if (this.inspection.tap) this.#inspect(group, decision)
       countDecision(meter, waiting, decision)
       const beganMs = platform.monotonic()
@@ -370,12 +426,16 @@ export class RoomHost {
         records.length > 0 && this.#deliver(() => this.delivery.broadcast(records, head))
       for (const [i, entry] of group.entries()) this.#answer(entry, replies[i] as Reply)
       if (confirm) this.#deliver(confirm)
+      this.groups.commit(grouped, records)
       if (records.length > 0) {
         const endedMs = platform.monotonic()
         meter.took('broadcast_seconds', endedMs - beganMs)
         meter.took('pubsub_lag_seconds', endedMs - (group[0] as Entry).cameMs)
       }
-      if (records.length > 0) this.#context.grew?.(this.room, records, head)
+      if (records.length > 0) {
+        this.#context.grew?.(this.room, records, head)
+        store.signal(this.room, GREW)
+      }
       return
     }
     throw new BusError('unavailable', 'other processes wrote to this room first, again and again')
@@ -443,6 +503,7 @@ export class RoomHost {
       ids: { prefix: platform.randomName(PREFIX_LENGTH), counter: 0 },
     }
     this.#head = head
+    this.groups.loaded(loaded?.state ?? [])
     if (before && (before.epoch !== head.epoch || before.place > head.place)) {
       // Another log, or an older copy of this one: every device must compare what it holds anew.
       this.delivery.failAll(new BusError('going_away', 'the room was restored'))

@@ -72,6 +72,10 @@ export class Rooms {
       host: (room) => this.host(room),
       left: (connection) => this.#left(connection),
     }
+    context.store.listen?.((room, text) => {
+      const heard = room === undefined ? [...this.#hosts.values()] : [this.#hosts.get(room)]
+      for (const host of heard) host?.heard(text)
+    })
   }
 
   get closing(): boolean {
@@ -225,10 +229,12 @@ export class Rooms {
   tick(): void {
     const nowMs = this.#context.platform.monotonic()
     this.#retention.tick(nowMs)
-    for (const { delivery, presence, inspection } of this.#hosts.values()) {
+    for (const { delivery, presence, requests, inspection, groups } of this.#hosts.values()) {
       delivery.tick(nowMs)
       presence.tick(nowMs)
+      requests.tick(nowMs)
       inspection.tick(nowMs)
+      groups.tick(nowMs)
     }
     // Those in a room were seen there; what remains are the ones still waiting for a welcome, and
     // copies, and inspectors.

@@ -203,6 +203,10 @@ class SharedReads implements Store {
     this.#store.signal(room, text)
   }
 
+  listen(heard: (room: string | undefined, text: string) => void): void {
+    this.#store.listen?.(heard)
+  }
+
   async close(): Promise<void> {
     await this.#store.close()
     for (const room of [...this.#rooms.keys()]) this.#drop(room)

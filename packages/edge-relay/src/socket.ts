@@ -40,7 +40,7 @@ export interface ConnectionSnapshot {
   /** Where its stream stands. */
   readonly place: number
   readonly position: string
-  /** JSON of who it said is there, and what it was told of the others. */
+  /** JSON of who it said is there, a line of what they respond to, and what it was told of the others. */
   readonly present?: string
   readonly told?: number | undefined
   /** It was in the middle of something, which is lost with the memory of it. */

@@ -7,6 +7,7 @@ import { BusError } from '../errors.ts'
 import {
   assertEventType,
   type BusEvent,
+  type EventHeader,
   MAX_EVENT_BYTES,
   MAX_HEADER_BYTES,
   optionsFault,
@@ -16,7 +17,7 @@ import {
 import type { Platform } from '../platform.ts'
 import type { EventOptions, ExpectedRevision } from '../types.ts'
 import type { Entry, Expectation } from './batch.ts'
-import type { Ticket } from './ticket.ts'
+import { ACCEPTED, type Ticket } from './ticket.ts'
 
 /** Checked options of one event. */
 export interface EventPlan {
@@ -216,6 +217,17 @@ export class Composer {
     return expected === undefined
       ? { event, headerText, dataText, bytes, persisted, ticket }
       : { event, headerText, dataText, bytes, persisted, ticket, expected }
+  }
+
+  /** An event for no log, as header and value text. @throws {BusError} as `plan` and `compose` */
+  cast(
+    type: string,
+    data: unknown,
+    options: EventOptions,
+  ): { readonly header: EventHeader; readonly dataText: string } {
+    const plan = this.plan(type, { ...options, persist: false })
+    const { headerText, dataText } = this.compose(type, data, options, plan, ACCEPTED)
+    return { header: JSON.parse(headerText) as EventHeader, dataText }
   }
 }
 

@@ -17,10 +17,14 @@ export interface PipelineLimits {
   readonly queueBytes: number
 }
 
+/** Told of what is published: as it is queued, or, where it may be refused, when it is decided. */
+export type Accepted = (entries: readonly Entry[]) => void
+
 export class Pipeline {
   readonly #sinks: BatchSinks
   readonly #limits: PipelineLimits
   readonly #taps: TapHolder
+  readonly #accepted: Accepted | undefined
   /** Entries waiting; a `publishBatch` is one item, so that it never straddles batches. */
   #queue: (Entry | Entry[])[] = []
   #taken = 0
@@ -34,10 +38,16 @@ export class Pipeline {
   readonly #judging: (() => void)[][] = []
   readonly #idle: (() => void)[] = []
 
-  constructor(sinks: BatchSinks, limits: PipelineLimits, taps: TapHolder = { tap: undefined }) {
+  constructor(
+    sinks: BatchSinks,
+    limits: PipelineLimits,
+    taps: TapHolder = { tap: undefined },
+    accepted?: Accepted,
+  ) {
     this.#sinks = sinks
     this.#limits = limits
     this.#taps = taps
+    this.#accepted = accepted
   }
 
   /** Events not yet committed: waiting or in flight. */
@@ -62,6 +72,7 @@ export class Pipeline {
     this.#queue.push(entries)
     this.#events += Array.isArray(entries) ? entries.length : 1
     this.#bytes += bytesOf(entries)
+    if (this.#accepted && !isJudged(entries)) this.#accepted([entries].flat())
     if (!this.#free) return
     // A batch that is full gains nothing by waiting for the microtask: its commit and its post
     // begin while the caller makes the next one. Handlers still run after `publish` returned.
@@ -174,7 +185,10 @@ export class Pipeline {
     this.#inFlight.add(batch)
     commit.then(
       (number) => {
-        if (waits) this.#judged(deliver)
+        if (waits) {
+          this.#accepted?.(batch.entries)
+          this.#judged(deliver)
+        }
         this.#landed(batch, () => this.#sinks.committed(batch, number))
       },
       (error: unknown) => {

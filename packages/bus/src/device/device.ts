@@ -7,9 +7,11 @@ import type { BatchSinks } from '../batch/batch.ts'
 import { BusError, isBusError, toBusError } from '../errors.ts'
 import type { Link } from '../links/link.ts'
 import type { Log, LogSource, LogState } from '../log/log.ts'
-import type { PeerContexts, Presence } from '../sync/sync.ts'
+import type { Requests } from '../request/requests.ts'
+import type { MemberFrame, PeerContexts, Presence } from '../sync/sync.ts'
 import type { Gap, LeaderSnapshot, StatusSnapshot } from '../types.ts'
 import { Candidate } from './candidate.ts'
+import { GroupWay } from './group-way.ts'
 import { HandOver } from './hand-over.ts'
 import { Lead, type OutboxSize } from './lead.ts'
 import { followLifecycle } from './lifecycle.ts'
@@ -29,12 +31,14 @@ export class Device {
   readonly status: Store<StatusSnapshot>
   readonly leader: Store<LeaderSnapshot>
   readonly presence: Presence
+  readonly requests: Requests
   /** Of the log that is open, or was last. */
   identity: { readonly log: string; readonly device: string } | undefined
   readonly #options: DeviceOptions
   readonly #news: News
   readonly #peers: PeerContexts
   readonly #linked: Linked
+  readonly #groups: GroupWay
   readonly #lead: Lead
   readonly #handOver: HandOver
   readonly #outbox: OutboxSize = { bytes: 0 }
@@ -72,17 +76,41 @@ export class Device {
     this.presence = stages.presence({
       post: (frame, to) =>
         this.#linked.tellPresent({ frame: 'present', log: this.#logId, ...frame }, to),
-      changed: () => this.#lead.tellPresent(),
+      changed: (contexts) => {
+        this.#lead.tellPresent()
+        this.#groups.present(contexts)
+      },
+      moved: () => this.requests.review(),
       threw: threw('a subscriber of presence'),
+    })
+    this.requests = stages.requests({
+      contexts: () => this.presence.contexts,
+      leads: () => this.status.get().leader,
+      hasRelay: relay !== undefined,
+      isGuest: log === undefined,
+      refused: () => this.#refusal,
+      responds: (types) => this.presence.responds(types),
+      post: (frame, data) => this.#linked.tellAsked({ log: this.#logId, ...frame }, data),
+      send: (...said) => this.#lead.ask(...said),
+      ping: () => this.#lead.ping(),
     })
     this.#keeper = log && this.#makeKeeper(log)
     this.#linked = this.#makeLinked()
+    this.#groups = new GroupWay({
+      prefix,
+      members: stages.members,
+      peers: () => this.#peers,
+      leads: () => this.status.get().leader,
+      send: (frame) => this.#lead.member(frame),
+    })
     this.#news = new News({
       taps: options.taps,
       status: this.status,
       outbox: this.#outbox,
       waiters: stages.waiters,
       linked: this.#linked,
+      groups: this.#groups,
+      members: stages.members,
       peers: () => this.#peers,
       lead: () => this.#lead,
       candidate: () => this.#candidate,
@@ -113,7 +141,9 @@ export class Device {
       }),
       status: this.status,
       presence: this.presence,
+      groups: this.#groups,
       confirmThrough: (batch) => this.#handOver.confirmThrough(batch),
+      requests: () => this.requests,
       leads: (self) => this.#candidate.leads(self),
       changed: options.changed,
       inspection: options.inspection,
@@ -168,6 +198,22 @@ export class Device {
     return this.#linked.isAlone
   }
 
+  /** What a member of a group in this context says to the relay. */
+  member(frame: MemberFrame): void {
+    this.#groups.say(frame)
+  }
+
+  /** Whether this context leads, or can speak to who does. */
+  get hasWay(): boolean {
+    return this.status.get().leader || this.#peers.linked
+  }
+
+  /** Why the relay will not have this device. */
+  get #refusal(): BusError | undefined {
+    const { relay, lastError } = this.status.get()
+    return relay === 'refused' ? lastError : undefined
+  }
+
   /** Where the pipeline hands its batches. */
   get sinks(): BatchSinks {
     return this.#handOver
@@ -189,7 +235,7 @@ export class Device {
       this.#linked.open()
       if (!this.#keeper) {
         this.#attach(NO_LOG, 0, false)
-        this.presence.attached(undefined)
+        this.#attached(undefined)
       }
     }
     return this.#keeper?.open()
@@ -233,6 +279,7 @@ export class Device {
       },
       moved: (id) => this.#hostMoved(id),
       silent: (silent) => this.#hostSilent(silent),
+      asked: (...said) => this.requests.heard(...said),
       outboxFull: () => this.#options.relay !== undefined && this.outboxFull,
       confirmed: () => this.#lead.confirmedThrough,
       cast: (headers, data) => this.#lead.cast(headers, data),
@@ -293,7 +340,7 @@ export class Device {
     }
     this.#attach(state.logId, state.head.batch, renewed)
     this.#options.changed()
-    this.presence.attached(state.device.id)
+    this.#attached(state.device.id)
     this.#takePart()
   }
 
@@ -305,7 +352,7 @@ export class Device {
     if (id === undefined) return false
     this.#peers.attach(this.#link, { ...GUEST, id })
     this.#linked.named(NO_LOG)
-    this.presence.attached(undefined)
+    this.#attached(undefined)
     this.#takePart()
     return true
   }
@@ -322,6 +369,11 @@ export class Device {
     if (this.#closed || this.#handOver.gate !== (silent ? 'open' : 'late')) return
     this.#handOver.gate = silent ? 'late' : 'open'
     this.#options.opened()
+  }
+
+  #attached(device: string | undefined): void {
+    this.presence.attached(device)
+    this.requests.attached(!this.#link && this.#options.links.length === 0)
   }
 
   /** `past` is the newest record that was there when the log was opened. */
@@ -376,6 +428,7 @@ export class Device {
   }
 
   #handLeadershipOver(): void {
+    this.#options.stages.members.leave()
     this.presence.leave()
     void this.#candidate.stop(true)
     this.#candidate.goodbye()
@@ -404,6 +457,7 @@ export class Device {
     this.#takePart()
     this.#options.changed()
     this.presence.back()
+    this.#options.stages.members.back()
     void this.#peers.look()
     this.#linked.inquire()
   }
@@ -447,6 +501,7 @@ export class Device {
     this.#unfollow?.()
     this.#cancelLate?.()
     this.#handOver.tellNow()
+    this.requests.close()
     this.presence.close()
     await this.#candidate.stop()
     if (this.#used) this.#candidate.goodbye()

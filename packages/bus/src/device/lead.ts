@@ -8,8 +8,11 @@ import { offsetOf } from '../event.ts'
 import type { Inspection, TapHolder } from '../inspect/tap.ts'
 import type { Log, Writer } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
+import type { Requests } from '../request/requests.ts'
 import type {
+  Asked,
   Confirmation,
+  MemberFrame,
   PeerContexts,
   Presence,
   RelaySession,
@@ -19,6 +22,7 @@ import type {
 } from '../sync/sync.ts'
 import type { Gap, StatusSnapshot, SystemEvents } from '../types.ts'
 import { Bridge } from './bridge.ts'
+import type { GroupWay } from './group-way.ts'
 import type { Store } from './status.ts'
 import type { Upkeep } from './upkeep.ts'
 
@@ -36,6 +40,7 @@ export interface LeadOptions {
   readonly dispatcher: Dispatch
   readonly upkeep: Upkeep
   readonly presence: Presence
+  readonly groups: GroupWay
   readonly outbox: OutboxSize
   readonly written: () => void
   /** Every own batch up to this one is in the room, or was before its history was trimmed. */
@@ -44,6 +49,7 @@ export interface LeadOptions {
   readonly changed: () => void
   /** Leadership was taken, or is over. */
   readonly leads: (self: boolean) => void
+  readonly requests: () => Requests
   /** The way to the taps of the origin. */
   readonly inspection: () => Inspection
   readonly report: (error: BusError) => void
@@ -77,8 +83,12 @@ export class Lead {
   #confirmed = 0
   /** Own batches up to this one are in the count of the outbox. */
   #counted = 0
+  /** Connections so far. */
+  #rounds = 0
   /** The last record of the room written under this term. */
   #lastRoom = 0
+  /** Who waits for a sign of life of the relay. */
+  readonly #pings: [(ms: number) => void, (error: BusError) => void][] = []
   #cancelBeat: (() => void) | undefined
   #cancelHead: (() => void) | undefined
   #cancelCount: (() => void) | undefined
@@ -158,11 +168,13 @@ export class Lead {
     this.#options.upkeep.stop()
     const session = this.#session
     this.#session = undefined
+    this.#pong(offlineError())
     this.#bridge?.end()
     this.#bridge = undefined
     // Not known any more: the next leader tells.
     if (this.#options.status.get().leader) {
       this.#options.status.update({ leader: false })
+      this.#options.groups.connected(undefined)
       this.#options.leads(false)
     }
     await session?.stop()
@@ -171,7 +183,7 @@ export class Lead {
   #events(): SessionEvents {
     const { status, peers, presence, dispatcher, written, confirmThrough, onGap, report, changed } =
       this.#options
-    const { relay } = this.#options
+    const { groups, relay } = this.#options
     return {
       state: (relay, error) => {
         status.update(error ? { relay, lastError: error } : { relay })
@@ -179,11 +191,19 @@ export class Lead {
         if (relay !== 'online') {
           presence.doubt()
           this.#bridge?.end()
+          groups.connected(undefined)
+          this.#pong(offlineError())
         }
+        this.#options.requests().online(relay === 'online')
         this.beatSoon()
+      },
+      online: (epoch) => {
+        this.#rounds += 1
+        groups.connected({ term: this.#term, round: this.#rounds, epoch })
       },
       rtt: (rtt) => {
         status.update({ rtt })
+        this.#pong(rtt)
         this.beatSoon()
       },
       committed: (number, record, runs, data, liveAfter) => {
@@ -211,7 +231,9 @@ export class Lead {
           dispatcher.incoming(incoming, 'room')
         })
       },
+      asked: (...said) => this.#options.requests().told(...said),
       presence: (frame, own) => presence.room(frame, own),
+      member: (frame, data) => groups.heard(frame, data),
       inspect: (text) => {
         if (relay?.inspect === false) return
         try {
@@ -246,6 +268,11 @@ export class Lead {
     this.#session?.cast(headers, data)
   }
 
+  /** What a member of a group says; dropped where the relay is not there. */
+  member(frame: MemberFrame): void {
+    this.#session?.member(frame)
+  }
+
   #makeBridge(): Bridge {
     const { inspection, platform, presence } = this.#options
     return new Bridge({
@@ -258,8 +285,27 @@ export class Lead {
 
   /** The room hears who of this device is there. */
   tellPresent(): void {
-    this.#session?.presence(this.#options.presence.members)
+    const { presence } = this.#options
+    if (this.#session) this.#session.presence(presence.members, typesOf(presence.contexts))
     this.#bridge?.changed()
+  }
+
+  /** About a request, to the relay; false where it cannot be reached just now. */
+  ask(...said: Parameters<RelaySession['ask']>): boolean {
+    return this.#session?.ask(...said) ?? false
+  }
+
+  /** Resolves with the milliseconds of a round trip to the relay. @throws {BusError} unavailable */
+  ping(): Promise<number> {
+    if (!this.#session?.ping()) return Promise.reject(offlineError())
+    return new Promise((...settle) => this.#pings.push(settle))
+  }
+
+  #pong(answer: number | BusError): void {
+    for (const [resolve, reject] of this.#pings.splice(0)) {
+      if (typeof answer === 'number') resolve(answer)
+      else reject(answer)
+    }
   }
 
   /** An own batch is in the log, of whatever context; `written` where it is of this one. */
@@ -361,6 +407,7 @@ export class Lead {
     this.#cancelBeat = this.#cancelHead = undefined
     const { leader, relay, rtt, outbox, lastError } = this.#options.status.get()
     if (!leader) return
+    const { line } = this.#options.groups
     this.#options.peers.postBeat({
       term: this.#term,
       head: this.#head,
@@ -370,8 +417,19 @@ export class Lead {
       ...outbox,
       bytes: this.#options.outbox.bytes,
       ...(this.#confirmed > 0 ? { confirmed: this.#confirmed } : undefined),
+      ...(line && { line }),
     })
   }
+}
+
+/** What the contexts of this device respond to. */
+function typesOf(contexts: readonly Asked[]): string[] {
+  const own = contexts.filter(({ device }) => device === undefined)
+  return [...new Set(own.flatMap(({ responds }) => responds))]
+}
+
+function offlineError(): BusError {
+  return new BusError('unavailable', 'the relay cannot be reached just now', { stage: 'links' })
 }
 
 /** Waits so long, or until it is over. */

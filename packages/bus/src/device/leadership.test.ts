@@ -127,7 +127,10 @@ class Context {
         },
         outboxGrew() {},
         inspect() {},
+        member() {},
         presence() {},
+        ask: () => false,
+        ping: () => false,
         cast: (_headers, data) => this.sent.push(...data),
       }),
     }

@@ -81,8 +81,11 @@ class Room {
         async stop() {},
         outboxGrew() {},
         inspect() {},
+        member() {},
         cast() {},
         presence() {},
+        ask: () => false,
+        ping: () => false,
       }),
     }
   }

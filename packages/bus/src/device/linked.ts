@@ -21,6 +21,7 @@ import type {
   Links,
   PeerContexts,
   PresentFrame,
+  RequestsFrame,
   Waiters,
   Way,
 } from '../sync/sync.ts'
@@ -59,6 +60,8 @@ export interface LinkedOptions {
   readonly silent: (silent: boolean) => void
   /** Who is there, as another context says it; `byLink` over a link of the user's. */
   readonly present: (frame: PresentFrame, byLink: boolean) => void
+  /** Another context says something about a request. */
+  readonly asked: (frame: RequestsFrame, data: readonly string[]) => void
   /** Unpersisted events for the room, as texts. */
   readonly cast: (headers: string, data: readonly string[]) => void
   readonly report: (error: BusError) => void
@@ -301,12 +304,32 @@ export class Linked {
       case 'present':
         this.#options.present(frame, byLink)
         return
+      case 'request':
+      case 'reply':
+      case 'cancel':
+        if (!this.#active || this.#pass(frame, data, byLink)) this.#options.asked(frame, data)
+        return
       case 'where':
         if (this.#options.leads()) this.#host.asked(frame, way)
         return
       case 'placed':
         if (frame.log === this.#hostLog.id) this.#inquiry.answered(frame)
     }
+  }
+
+  /** Tells others about a request. */
+  tellAsked(frame: RequestsFrame, data?: readonly string[]): void {
+    if (this.#active) this.#links.fresh(nameOf(frame))
+    this.#tabs.send(frame, data)
+    this.#links.send(frame, data)
+  }
+
+  /** Passes on what it says to those behind the links, and to the device; false where it was here before. */
+  #pass(frame: RequestsFrame, data: readonly string[], byLink: boolean): boolean {
+    if (!this.#links.fresh(nameOf(frame))) return false
+    if (byLink) this.#tabs.send(frame, data)
+    this.#links.send(frame, data)
+    return true
   }
 
   /** Of the contexts that share a log the leader answers; on a link, whoever is at its end. */
@@ -325,6 +348,12 @@ export class Linked {
     this.#inquiry.stop()
     await this.#links.close()
   }
+}
+
+/** What it is known by where it comes again by another way. */
+function nameOf(frame: RequestsFrame): string {
+  const to = frame.frame === 'request' ? frame.to : ''
+  return `${frame.frame} ${frame.key} ${frame.from} ${to}`
 }
 
 function incomingOf(headers: readonly EventHeader[], data: readonly string[]): Incoming[] {

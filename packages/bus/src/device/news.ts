@@ -11,12 +11,15 @@ import type {
   Confirmation,
   HereFrame,
   JoinFrame,
+  Members,
+  PassFrame,
   PeerContexts,
   PeerEvents,
   Waiters,
 } from '../sync/sync.ts'
 import type { Gap, StatusSnapshot } from '../types.ts'
 import type { Candidate } from './candidate.ts'
+import type { GroupWay } from './group-way.ts'
 import type { HandOver } from './hand-over.ts'
 import type { Lead, OutboxSize } from './lead.ts'
 import type { Linked } from './linked.ts'
@@ -29,6 +32,8 @@ export interface NewsOptions {
   readonly outbox: OutboxSize
   readonly waiters: Waiters
   readonly linked: Linked
+  readonly groups: GroupWay
+  readonly members: Members
   readonly peers: () => PeerContexts
   readonly lead: () => Lead
   readonly candidate: () => Candidate
@@ -89,7 +94,7 @@ export class News implements PeerEvents {
   beat(frame: BeatFrame): void {
     const { candidate, handOver, linked, outbox: size, peers, status } = this.#options
     this.changed()
-    const { prefix, relay, rtt, code, confirmed, pending, bytes, refused, term } = frame
+    const { prefix, relay, rtt, code, confirmed, line, pending, bytes, refused, term } = frame
     candidate().led(prefix)
     if (status.get().leader) return
     if (term !== this.#seenTerm) {
@@ -101,6 +106,7 @@ export class News implements PeerEvents {
     size.bytes = bytes
     if (confirmed !== undefined) handOver().confirmThrough(confirmed)
     linked.inquire()
+    this.#options.members.connected(line)
     if (code === undefined || status.get().lastError?.code === code) return
     const text = `the relay refuses this device: ${code}`
     status.update({ lastError: new BusError(code, text, { stage: 'links' }) })
@@ -113,6 +119,10 @@ export class News implements PeerEvents {
   joined(frame: JoinFrame): void {
     this.#options.lead().beatNow()
     this.#options.candidate().joined(frame)
+  }
+
+  passed(frame: PassFrame, data: readonly string[]): void {
+    this.#options.groups.passed(frame, data)
   }
 
   here(frame: HereFrame): void {

@@ -6,7 +6,9 @@ import type { Inspection, TapHolder } from '../inspect/tap.ts'
 import type { Link, LinkSource } from '../links/link.ts'
 import type { Encoded, Log, LogSource, Writer } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
+import type { RequestEvents, Requests } from '../request/requests.ts'
 import type {
+  Members,
   PeerContexts,
   PeerEvents,
   Presence,
@@ -23,8 +25,11 @@ import type { Retention } from './upkeep.ts'
 export interface DeviceStages extends LinkedStages {
   readonly dispatcher: Dispatch
   readonly waiters: Waiters
+  /** Of groups, in this context. */
+  readonly members: Members
   peers(events: PeerEvents): PeerContexts
   presence(events: PresenceEvents): Presence
+  requests(events: RequestEvents): Requests
   writer(log: Log): Writer
   takeTurn(options: TurnOptions): Turn
   /** The log used where the one asked for does not open. */

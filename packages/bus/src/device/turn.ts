@@ -47,6 +47,25 @@ const SOON_MS = 50
 /** How long who gave way waits before it takes a lease again. */
 const PATIENCE_MS = 2_000
 
+/** A turn at something of the log other than leading it: with a lock, a lease, a queue of its own. */
+export function namedTurn(
+  log: Log,
+  ...of: readonly (string | undefined)[]
+): Pick<TurnOptions, 'log' | 'name'> {
+  const name = `crosstown:${JSON.stringify(of)}`
+  const { shared, storage } = log
+  const { lease, releaseLease, dropLease } = log
+  return {
+    name: shared ? name : `${storage}:${name}`,
+    log: {
+      shared,
+      ...(lease && { lease: (holder, now, ttl) => lease.call(log, holder, now, ttl, name) }),
+      ...(releaseLease && { releaseLease: (holder) => releaseLease.call(log, holder, name) }),
+      ...(dropLease && { dropLease: (holder) => dropLease.call(log, holder, name) }),
+    },
+  }
+}
+
 /** Waits to lead, then leads until `release`, or until it is over for another reason. */
 export function takeTurn(options: TurnOptions): Turn {
   const { platform, log, name, steal } = options

@@ -1,3 +1,4 @@
+import type { Settle } from '../consume/types.ts'
 import type { BusEvent, EventHeader } from '../event.ts'
 import type { TypeTally } from './stats.ts'
 
@@ -64,5 +65,30 @@ export interface Subscribed {
   room(): Promise<void> | undefined
   /** An event that it had already was not given to it again. */
   known(id: string): void
+  end(): void
+}
+
+/** What is told of the calls of a handler, for who counts and reports it. */
+export interface Calling {
+  readonly retried: (deliveries: readonly Delivery[], attempt: number) => void
+  readonly failed: (deliveries: readonly Delivery[]) => void
+  readonly handled: (deliveries: readonly Delivery[], ms: number) => void
+  /** It is not given to the handler any more. */
+  readonly gaveUp: (deliveries: readonly Delivery[], error: unknown, ms: number) => void
+}
+
+/** A subscription that a consumer gives its events, when it is time for them. */
+export interface Given {
+  /** Its number within the bus. */
+  readonly order: number
+  readonly patterns: readonly string[]
+  readonly told: Calling
+  matches(type: string): boolean
+  /** Whether its filter wants the event. What the filter throws is thrown. */
+  wants(event: BusEvent): boolean
+  /** Calls the handler once, through what is around it; what it throws is thrown. */
+  call(delivery: Delivery, attempt: number, settle: Settle, signal: () => AbortSignal): unknown
+  /** Aborted when it ends. */
+  signal(): AbortSignal
   end(): void
 }

@@ -27,6 +27,10 @@ export interface HandlerContextLike {
   readonly signal: AbortSignal
   readonly attempt: number
   readonly replaying: boolean
+  ack(): void
+  nak(delayMs?: number): void
+  term(reason?: string): void
+  inProgress(): void
 }
 
 export interface LiveSubscription

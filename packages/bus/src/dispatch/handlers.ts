@@ -1,11 +1,12 @@
 /** Subscriptions as their callers make them, and what a handler gets beside the event. */
+import type { Settle } from '../consume/types.ts'
 import type { BusEvent } from '../event.ts'
 import type { TapHolder, TappedSubscription } from '../inspect/tap.ts'
 import type { Platform } from '../platform.ts'
 import { parsePatterns, typeMatcher } from '../protocol/pattern.ts'
-import type { HandlerOptions, PublishOptions } from '../types.ts'
+import type { HandlerOptions, PublishOptions, ResponderContext } from '../types.ts'
 import type { Calls } from './attempts.ts'
-import type { Delivery, Origin, Subscribed } from './dispatch.ts'
+import type { Delivery, Given, Origin, Subscribed } from './dispatch.ts'
 import type { Dispatcher, HandlerContextLike, LiveSubscription } from './dispatcher.ts'
 import { handlingOf } from './options.ts'
 import { HandlerQueue } from './queue.ts'
@@ -114,6 +115,39 @@ export class Handlers {
     }
   }
 
+  /** Adds a subscription that a consumer gives its events. @throws {BusError} invalid_pattern */
+  give(
+    dispatcher: Dispatcher,
+    patterns: unknown,
+    handler: AnyHandler,
+    where: ((event: BusEvent) => boolean) | undefined,
+  ): Given {
+    const subscription = this.subscription(parsePatterns(patterns), handler, where)
+    const { subscriptions } = dispatcher
+    const matches = typeMatcher(subscription.patterns)
+    subscriptions.add(subscription, false)
+    this.#taps.tap?.subscribed(subscription)
+    return {
+      order: subscription.order,
+      patterns: subscription.patterns,
+      told: dispatcher.outcomes.told(subscription),
+      matches: (type) => subscriptions.hears(type) && matches(type),
+      wants: (event) => where?.(event) ?? true,
+      call: (delivery, attempt, settle, signal) => {
+        subscription.calls += 1
+        const context = new SettlingContext(subscription, delivery, this, attempt, signal)
+        context.settle = settle
+        return dispatcher.handle(subscription, delivery.event, context)
+      },
+      signal: subscription.signal,
+      end: () => {
+        if (!subscription.ended) this.#taps.tap?.unsubscribed(subscription)
+        subscriptions.remove(subscription)
+        this.end(subscription)
+      },
+    }
+  }
+
   /** What a queue calls. */
   #caller(dispatcher: Dispatcher, subscription: OwnedSubscription, batch: boolean): Calls['call'] {
     return (deliveries, attempt, signal) => {
@@ -132,6 +166,16 @@ export class Handlers {
 
   context(subscription: LiveSubscription, delivery: Delivery): HandlerContextLike {
     return new Context(subscription, delivery, this)
+  }
+
+  /** What a responder gets beside the event that is asked with. */
+  responding(event: BusEvent, origin: Origin, signal: AbortSignal): ResponderContext<object> {
+    return {
+      origin,
+      signal,
+      publish: (type: string, data?: unknown, options?: PublishOptions) =>
+        this.publish(type, data, answering(event, options)),
+    } as ResponderContext<object>
   }
 
   end(subscription: OwnedSubscription): void {
@@ -187,19 +231,32 @@ class Context implements HandlerContextLike {
     return this.#subscription.order
   }
 
-  publish(type: string, data?: unknown, options: PublishOptions = {}): Promise<BusEvent> {
-    const { id, correlationId, traceparent, metadata } = this.#delivery.event
-    const merged =
-      metadata && options.metadata
-        ? { ...metadata, ...options.metadata }
-        : (options.metadata ?? metadata)
-    return this.#handlers.publish(type, data, {
-      ...options,
-      correlationId: options.correlationId ?? correlationId,
-      causationId: options.causationId ?? id,
-      traceparent: options.traceparent ?? traceparent,
-      metadata: merged,
-    })
+  ack(): void {}
+
+  nak(_delayMs?: number): void {}
+
+  term(_reason?: string): void {}
+
+  inProgress(): void {}
+
+  publish(type: string, data?: unknown, options?: PublishOptions): Promise<BusEvent> {
+    return this.#handlers.publish(type, data, answering(this.#delivery.event, options))
+  }
+}
+
+/** Options of an answer to an event: what it carries on of it. */
+function answering(event: BusEvent, options: PublishOptions = {}): PublishOptions {
+  const { id, correlationId, traceparent, metadata } = event
+  const merged =
+    metadata && options.metadata
+      ? { ...metadata, ...options.metadata }
+      : (options.metadata ?? metadata)
+  return {
+    ...options,
+    correlationId: options.correlationId ?? correlationId,
+    causationId: options.causationId ?? id,
+    traceparent: options.traceparent ?? traceparent,
+    metadata: merged,
   }
 }
 
@@ -229,5 +286,26 @@ class AttemptContext extends Context {
     // One for all who ask: a listener has to be taken from what it was given to.
     this.#made ??= this.#signal?.() ?? super.signal
     return this.#made
+  }
+}
+
+/** Of a handler that settles its events. */
+class SettlingContext extends AttemptContext {
+  settle: Settle | undefined
+
+  override ack(): void {
+    this.settle?.ack()
+  }
+
+  override nak(delayMs?: number): void {
+    this.settle?.nak(delayMs)
+  }
+
+  override term(reason?: string): void {
+    this.settle?.term(reason)
+  }
+
+  override inProgress(): void {
+    this.settle?.inProgress()
   }
 }

@@ -13,7 +13,7 @@ export interface OutcomesOptions {
   readonly now: () => number
 }
 
-interface Subject extends Omit<Counted, 'calls'>, TappedSubscription {}
+interface Subject extends Omit<Counted, 'calls' | 'queue'>, TappedSubscription {}
 
 export class Outcomes {
   readonly #options: OutcomesOptions

@@ -5,7 +5,7 @@
 import { BusError } from '../errors.ts'
 import type { Platform } from '../platform.ts'
 import { Attempts, type Calls } from './attempts.ts'
-import type { Delivery, Waits } from './dispatch.ts'
+import type { Calling, Delivery, Waits } from './dispatch.ts'
 import { Fifo } from './fifo.ts'
 import type { Handling } from './options.ts'
 
@@ -16,10 +16,7 @@ import type { Handling } from './options.ts'
 export const MAX_BEYOND = 10_000
 
 /** What becomes of deliveries, for who counts and reports it. */
-export interface Told extends Pick<Calls, 'retried' | 'failed'> {
-  readonly handled: (deliveries: readonly Delivery[], ms: number) => void
-  /** No attempt is left. */
-  readonly gaveUp: (deliveries: readonly Delivery[], error: unknown, ms: number) => void
+export interface Told extends Calling {
   /** There was no room; `tell` where nobody was told since there was. */
   readonly dropped: (delivery: Delivery, error: BusError, tell: boolean) => void
   /** Did not get its turn before the subscription ended. */
@@ -57,6 +54,10 @@ export class HandlerQueue {
   constructor(options: QueueOptions) {
     this.#options = options
     this.#attempts = new Attempts(options.handling, options.platform, options)
+  }
+
+  get handling(): Handling {
+    return this.#options.handling
   }
 
   /** Whether events are handed over several at a time. */

@@ -68,7 +68,10 @@ export class Stats {
     return tally
   }
 
-  snapshot(subscriptions: Iterable<Counted>, queued: number): BusStats {
+  snapshot(
+    subscriptions: Iterable<Counted>,
+    queued: number,
+  ): Omit<BusStats, 'consumers' | 'groups'> {
     const total: TypeTally = { published: 0, received: 0, ...newTally() }
     for (const tally of this.#types.values()) {
       for (const key of Object.keys(total) as (keyof TypeTally)[]) total[key] += tally[key]

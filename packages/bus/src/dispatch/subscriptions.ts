@@ -45,9 +45,11 @@ export class Subscriptions<S extends Subscription> {
     this.hears = hears
   }
 
-  add(subscription: S): void {
+  /** @param live false for one that is given its events by other means: it is one of all, and of no type */
+  add(subscription: S, live = true): void {
     subscription.order = ++this.#count
     this.#all.add(subscription)
+    if (!live) return
     for (const pattern of subscription.patterns) this.#place(pattern).add(subscription)
     this.#memo.clear()
   }

@@ -1,3 +1,4 @@
+import { ConsecutiveBreaker, circuitBreaker, handleAll, retry, wrap } from 'cockatiel'
 import { describe, expect, it } from 'vitest'
 import { TestInspector } from '../testing/inspector.ts'
 import { createTestNetwork, type TestNetwork } from '../testing/network/network.ts'
@@ -453,5 +454,48 @@ describe('redaction', () => {
     await inspected.publish('a.b', 1)
     await inspected.network.run(1_000)
     expect(inspected.inspector.texts).toEqual([])
+  })
+})
+
+describe('what a bus consumes', () => {
+  it('is its handlers with options, with the state of a breaker, also one within other policies', async () => {
+    const inspected = await new Inspected().attach()
+    const breaker = circuitBreaker(handleAll, {
+      halfOpenAfter: 60_000,
+      breaker: new ConsecutiveBreaker(1),
+    })
+    const policy = wrap(retry(handleAll, { maxAttempts: 0 }), breaker)
+    const fail = () => {
+      throw new Error('down')
+    }
+    inspected.bus.subscribe('a.*', fail, { policy })
+    inspected.bus.subscribe('a.*', () => new Promise(() => {}), { concurrency: 1 })
+    const handlers = async () => (await inspected.ask({ what: 'consumers' })).handlers
+    expect(await handlers()).toMatchObject([
+      { patterns: ['a.*'], policy: true, breaker: 'closed', failed: 0 },
+      { patterns: ['a.*'], concurrency: 1, waiting: 0, running: 0 },
+    ])
+    await inspected.publish('a.b')
+    await inspected.publish('a.b')
+    const [guarded, slow, ...plain] = await handlers()
+    expect(guarded).toMatchObject({ breaker: 'open', failed: 2, dead: 2 })
+    expect(guarded).not.toHaveProperty('concurrency')
+    expect(slow).toMatchObject({ running: 1, waiting: 1 })
+    expect(slow).not.toHaveProperty('breaker')
+    expect(plain).toEqual([])
+  })
+
+  it('is nothing more where it has neither durable consumers nor groups', async () => {
+    const inspected = await new Inspected().attach()
+    expect(await inspected.ask({ what: 'consumers' })).toEqual({
+      consumers: [],
+      groups: [],
+      handlers: [],
+    })
+    expect(await inspected.ask({ what: 'dead', limit: 10 })).toEqual({ letters: [], total: 0 })
+    expect(await inspected.ask({ what: 'redrive', letters: ['a'] })).toEqual({ letters: 0 })
+    expect(await inspected.code({ what: 'discard' })).toBe('invalid_ask')
+    expect(await inspected.code({ what: 'redrive', letters: [1] })).toBe('invalid_ask')
+    expect(await inspected.code({ what: 'dead', limit: -1 })).toBe('invalid_ask')
   })
 })

@@ -1,6 +1,6 @@
 /**
  * What a peer answers. Every question is checked, and what is wrong with it is said; nothing but
- * `publish`, `replay`, `travel` and `fault` changes anything.
+ * `publish`, `replay`, `travel`, `fault`, `redrive` and `discard` changes anything.
  */
 import type { Incoming } from '../dispatch/dispatch.ts'
 import { type BusEvent, type EventHeader, offsetOf, utf8Length } from '../event.ts'
@@ -18,6 +18,7 @@ import {
   isText,
   isTexts,
 } from './checks.ts'
+import { type AskedConsumers, type AskedHandler, handlersOf } from './consuming.ts'
 import type { Faults } from './fault.ts'
 import type { Answers, Ask, DataTerm, Ids, InspectedEvent, StoreInfo, Tree } from './frames.ts'
 import { packIds, unpackIds } from './ids.ts'
@@ -56,6 +57,9 @@ export interface AsksOptions {
   readonly publish: (type: string, data: unknown, options: PublishOptions) => Promise<BusEvent>
   /** Gives an event to live subscriptions, or to one, as one of the past; how many were called. */
   readonly again: (event: Incoming, patterns?: readonly string[], sub?: number) => number
+  readonly subscriptions: Iterable<AskedHandler>
+  /** Absent where it has neither durable consumers nor groups. */
+  readonly consumers?: AskedConsumers | undefined
 }
 
 /** What the peer has while somebody is attached. */
@@ -125,6 +129,20 @@ export class Asks {
         check(ask.set === undefined || ask.set === null || isFault(ask.set))
         if (ask.set !== undefined) faults.set(ask.set)
         return { fault: faults.fault }
+      }
+      case 'consumers': {
+        const { consumers, subscriptions } = this.#options
+        const none = { consumers: [], groups: [] }
+        return { ...((await consumers?.consuming()) ?? none), handlers: handlersOf(subscriptions) }
+      }
+      case 'dead':
+        check(isLimit(ask.limit))
+        return this.#options.consumers?.dead(ask.limit) ?? { letters: [], total: 0 }
+      case 'redrive':
+      case 'discard': {
+        const { what, letters } = ask
+        check(letters !== undefined && isTexts(letters))
+        return { letters: (await this.#options.consumers?.[what](letters)) ?? 0 }
       }
       default:
         throw new AskError('unknown_ask', 'unknown question')

@@ -6,6 +6,7 @@
 import type { BusErrorCode, Stage } from '../errors.ts'
 import type { EventHeader } from '../event.ts'
 import type { Gap, LeaderSnapshot, StatusSnapshot } from '../types.ts'
+import type { Consuming, DeadLetterInfo } from './consuming.ts'
 
 /** Grows when a frame of an older side would be misread; both sides say theirs. */
 export const INSPECT_VERSION = 1
@@ -83,6 +84,8 @@ export interface SubscriptionInfo {
   readonly site?: string
   readonly calls: number
   readonly failures: number
+  /** Calls that may run at once, where events wait for their turn. */
+  readonly concurrency?: number
 }
 
 /** A projection of the peer. */
@@ -237,6 +240,14 @@ export type Ask =
     }
   /** Cuts, delays or doubles what goes over a link; ends by itself. Absent: what is in force. */
   | { readonly what: 'fault'; readonly set?: Fault | null }
+  /** Durable consumers, groups, and handlers with options: how far each is. */
+  | { readonly what: 'consumers' }
+  /** Events that consumers gave up, the newest first. */
+  | { readonly what: 'dead'; readonly limit: number }
+  /** Gives dead letters to their consumers again. */
+  | { readonly what: 'redrive'; readonly letters: readonly string[] }
+  /** Forgets dead letters. */
+  | { readonly what: 'discard'; readonly letters: readonly string[] }
 
 export interface Answers {
   readonly payload: Tree
@@ -259,6 +270,10 @@ export interface Answers {
   readonly publish: { readonly id: string }
   readonly replay: { readonly events: number; readonly calls: number }
   readonly fault: { readonly fault: Fault | null }
+  readonly consumers: Consuming
+  readonly dead: { readonly letters: readonly DeadLetterInfo[]; readonly total: number }
+  readonly redrive: { readonly letters: number }
+  readonly discard: { readonly letters: number }
 }
 
 export interface Fault {

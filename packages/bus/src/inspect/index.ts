@@ -8,10 +8,24 @@
 
 export { decodeValue, encodeValue, type ValueText } from '../codec/codec.ts'
 export { isTapFrame, readInspectorFrame } from './checks.ts'
+export type {
+  ConsumerInfo,
+  Consuming,
+  DeadLetterInfo,
+  GroupInfo,
+  HandlerInfo,
+} from './consuming.ts'
 export * from './frames.ts'
 export { packIds, unpackIds } from './ids.ts'
 export { type InspectionOptions, inspection } from './inspection.ts'
 export { AskError, Outlet, type OutletOptions } from './outlet.ts'
 export * from './relay-frames.ts'
+export {
+  type EventsLine,
+  type PayloadLine,
+  SESSION_VERSION,
+  type SessionHead,
+  sessionHead,
+} from './session-file.ts'
 export type { Inspection } from './tap.ts'
 export { type Opening, openTree } from './tree.ts'

@@ -8,6 +8,7 @@ import type { Incoming, Origin } from '../dispatch/dispatch.ts'
 import { type BusError, type BusErrorCode, toBusError } from '../errors.ts'
 import { type BusEvent, type EventHeader, utf8Length } from '../event.ts'
 import type { Gap } from '../types.ts'
+import { limitOf } from './consuming.ts'
 import type { InspectRecord, SubscriptionInfo, Via, ViewInfo } from './frames.ts'
 import { packIds } from './ids.ts'
 import type { Outlet } from './outlet.ts'
@@ -404,7 +405,7 @@ export function messageOf(error: unknown): string {
 }
 
 export function subscriptionInfo(subscription: TappedSubscription): SubscriptionInfo {
-  const { order, patterns, kind, where, since, site, calls, failures } = subscription
+  const { order, patterns, kind, where, since, site, calls, failures, queue } = subscription
   return {
     sub: order,
     patterns,
@@ -414,6 +415,7 @@ export function subscriptionInfo(subscription: TappedSubscription): Subscription
     site,
     calls,
     failures,
+    concurrency: limitOf(queue?.handling.concurrency),
   } as SubscriptionInfo
 }
 

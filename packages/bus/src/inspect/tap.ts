@@ -36,6 +36,8 @@ export interface TappedSubscription {
   site: string | undefined
   calls: number
   failures: number
+  /** Where it has options: what its events wait in. */
+  readonly queue?: { readonly handling: { readonly concurrency: number } } | undefined
 }
 
 /** A projection, as far as an inspector is told of it. */

@@ -3,6 +3,7 @@ import type { DBSchema, IDBPDatabase, IDBPTransaction } from 'idb'
 import { BATCH_SLOTS, type EventHeader } from '../event.ts'
 import type { Platform } from '../platform.ts'
 import { isCount, isIndex, isList, isObject } from '../protocol/checks.ts'
+import type { DeadText } from './consumers.ts'
 import type { OwnBatch, Placement, RoomBatch, StoredBatch, StoredRun, StreamPart } from './log.ts'
 import { damaged, damagedRecord, readRecord, readTexts } from './record.ts'
 import { emptyRoomState } from './room-state.ts'
@@ -64,10 +65,10 @@ export interface Schema extends DBSchema {
   room: { key: number; value: Placement }
   meta: { key: string; value: unknown }
   consumers: { key: string; value: unknown }
-  dead: { key: number; value: unknown }
+  dead: { key: number; value: DeadText }
 }
 
-export type StoreName = 'batches' | 'streams' | 'room' | 'meta' | 'consumers'
+export type StoreName = 'batches' | 'streams' | 'room' | 'meta' | 'consumers' | 'dead'
 export type ReadTransaction = IDBPTransaction<Schema, StoreName[], 'readonly'>
 export type WriteTransaction = IDBPTransaction<Schema, StoreName[], 'readwrite'>
 

@@ -7,12 +7,21 @@ import { unwrap } from 'idb'
 import { BusError } from '../errors.ts'
 import type { Platform } from '../platform.ts'
 import type { Term } from '../protocol/frames.ts'
+import type { ConsumerRow, ConsumerWrite, DeadRow } from './consumers.ts'
 import { Connection, type Durability } from './indexeddb-connection.ts'
+import {
+  changeDead,
+  consumerKey,
+  consumersIn,
+  deadIn,
+  readConsumer,
+  writeConsumer,
+} from './indexeddb-consumers.ts'
 import { mergeStep } from './indexeddb-merge.ts'
 import { findEvent, readBack, readFrom, readStream } from './indexeddb-read.ts'
 import { trimStep } from './indexeddb-retention.ts'
 import { countOutbox, placeEvents, placementsIn } from './indexeddb-room.ts'
-import { addStreams, type BatchRow, quiet } from './indexeddb-rows.ts'
+import { addStreams, type BatchRow, quiet, type StoreName } from './indexeddb-rows.ts'
 import { countBefore, countNow } from './indexeddb-streams.ts'
 import type {
   ExpectedInLog,
@@ -87,6 +96,10 @@ function ownRow({ time, headers, data, types, ids, roomEvents }: OwnBatch): Batc
 interface Lease {
   readonly holder: string
   readonly until: number
+}
+
+function leaseKey(name: string | undefined): string {
+  return name === undefined ? 'lease' : `lease/${name}`
 }
 
 class IndexedDbLog implements Log {
@@ -321,6 +334,33 @@ class IndexedDbLog implements Log {
     })
   }
 
+  async consumer(name: string): Promise<ConsumerRow | undefined> {
+    return this.#connection.read(['consumers'], (transaction) => readConsumer(transaction, name))
+  }
+
+  async consumers(): Promise<ConsumerRow[]> {
+    return this.#connection.read(['consumers'], consumersIn)
+  }
+
+  async writeConsumer(write: ConsumerWrite): Promise<number | undefined> {
+    const stores: StoreName[] = write.dead?.length ? ['consumers', 'dead'] : ['consumers']
+    return this.#connection.write(stores, (transaction) => writeConsumer(transaction, write))
+  }
+
+  async removeConsumer(name: string): Promise<void> {
+    return this.#connection.write(['consumers'], (transaction) =>
+      transaction.objectStore('consumers').delete(consumerKey(name)),
+    )
+  }
+
+  async deadLetters(): Promise<DeadRow[]> {
+    return this.#connection.read(['dead'], deadIn)
+  }
+
+  async changeDead(changes: ReadonlyMap<number, string | undefined>): Promise<number[]> {
+    return this.#connection.write(['dead'], (transaction) => changeDead(transaction, changes))
+  }
+
   async trim(limits: RetentionLimits, outbox = true): Promise<Trimmed> {
     const from = this.#trimFrom
     const { trimmed, next } = await this.#connection.write(
@@ -337,33 +377,36 @@ class IndexedDbLog implements Log {
     )
   }
 
-  async lease(holder: string, now: number, ttlMs: number): Promise<boolean> {
-    return this.#changeLease((lease) => {
+  async lease(holder: string, now: number, ttlMs: number, name?: string): Promise<boolean> {
+    return this.#changeLease(name, (lease) => {
       // A clock that was set back must not leave the device without a leader.
       const runs = lease && lease.until > now && lease.until <= now + 2 * ttlMs
       return runs && lease.holder !== holder ? undefined : { holder, until: now + ttlMs }
     })
   }
 
-  async releaseLease(holder: string): Promise<void> {
-    await this.#changeLease((lease) =>
+  async releaseLease(holder: string, name?: string): Promise<void> {
+    await this.#changeLease(name, (lease) =>
       lease?.holder === holder ? { holder, until: 0 } : undefined,
     )
   }
 
-  dropLease(holder: string): void {
+  dropLease(holder: string, name?: string): void {
     const transaction = this.#connection.rawWrite(['meta'], false)
     const lease: Lease = { holder, until: 0 }
-    transaction.objectStore('meta').put(lease, 'lease')
+    transaction.objectStore('meta').put(lease, leaseKey(name))
     transaction.commit()
   }
 
   /** Whether the change has a new lease. */
-  #changeLease(change: (lease: Lease | undefined) => Lease | undefined): Promise<boolean> {
+  #changeLease(
+    name: string | undefined,
+    change: (lease: Lease | undefined) => Lease | undefined,
+  ): Promise<boolean> {
     return this.#connection.write(['meta'], async (transaction) => {
       const meta = transaction.objectStore('meta')
-      const lease = change((await meta.get('lease')) as Lease | undefined)
-      if (lease) quiet(meta.put(lease, 'lease'))
+      const lease = change((await meta.get(leaseKey(name))) as Lease | undefined)
+      if (lease) quiet(meta.put(lease, leaseKey(name)))
       return lease !== undefined
     })
   }

@@ -7,6 +7,7 @@ import type { EventHeader, Scope } from '../event.ts'
 import type { Platform } from '../platform.ts'
 import type { BatchRef, OwnRun, Refusal, Run, Term } from '../protocol/frames.ts'
 import type { Cut } from '../protocol/position.ts'
+import type { ConsumerLog } from './consumers.ts'
 
 /** A batch published on this device, ready to be written: encoded once, never opened again. */
 export interface OwnBatch {
@@ -286,7 +287,7 @@ export interface Merged {
  * where the connection to it ended, so that the outcome of running writes is not known: open it
  * again, and look a batch up by its last id before it is written again.
  */
-export interface Log {
+export interface Log extends ConsumerLog {
   /** How durable a commit is. */
   readonly kind: 'disk' | 'memory'
   /** Whether contexts that share no memory share this log, so that leading it needs a Web Lock. */
@@ -404,16 +405,17 @@ export interface Log {
    */
   clear(): Promise<void>
   /**
-   * Takes or renews the lease of the log: true if nobody else holds one at `now`. Only on logs
+   * Takes or renews a lease of the log: true if nobody else holds it at `now`. Only on logs
    * that contexts share without sharing memory, and only for runtimes without Web Locks.
    *
    * @param now milliseconds since 1970, as all contexts of the device count them
+   * @param name of the lease; without one it is that of the leader
    */
-  lease?(holder: string, now: number, ttlMs: number): Promise<boolean>
+  lease?(holder: string, now: number, ttlMs: number, name?: string): Promise<boolean>
   /** Gives the lease back, if `holder` has it. */
-  releaseLease?(holder: string): Promise<void>
+  releaseLease?(holder: string, name?: string): Promise<void>
   /** The same in the task of the call, for a lease that `holder` has for certain. */
-  dropLease?(holder: string): void
+  dropLease?(holder: string, name?: string): void
   /**
    * This context is about to stand still: rolls back what waits for something it asked for, since
    * that would keep all others waiting, and lets nothing of the kind begin until the returned

@@ -1,5 +1,6 @@
 /** What a log in memory holds. */
 import type { Platform } from '../platform.ts'
+import type { ConsumerRow, DeadRow } from './consumers.ts'
 import type { LogState, OwnBatch, Placement, RoomBatch, StoredBatch, Totals } from './log.ts'
 import { readRecord, readTexts } from './record.ts'
 import { emptyRoomState, type WrittenRoomState } from './room-state.ts'
@@ -25,6 +26,11 @@ export class MemoryRows {
   totals: Totals | undefined
   /** By name, the one kept longest ago first. */
   snapshots: Map<string, string> = new Map()
+  consumers: Map<string, ConsumerRow> = new Map()
+  /** Oldest first. */
+  dead: Map<number, DeadRow> = new Map()
+  /** The newest number given to a dead letter. */
+  lastDead = 0
   /** The newest number given. */
   last = 0
   /** Those who have it open. */
@@ -48,6 +54,9 @@ export class MemoryRows {
     this.room = emptyRoomState()
     this.totals = undefined
     this.snapshots = new Map()
+    this.consumers = new Map()
+    this.dead = new Map()
+    this.lastDead = 0
     this.last = 0
     const users = [...this.users]
     this.users.clear()

@@ -6,6 +6,7 @@ import { BusError } from '../errors.ts'
 import { parseId } from '../event.ts'
 import type { Platform } from '../platform.ts'
 import type { Term } from '../protocol/frames.ts'
+import { type ConsumerRow, type ConsumerWrite, type DeadRow, deadTooMany } from './consumers.ts'
 import type {
   ExpectedInLog,
   Log,
@@ -328,6 +329,56 @@ export class MemoryLog implements Log {
       if (snapshots.size <= MAX_SNAPSHOTS) return
       snapshots.delete(oldest)
     }
+  }
+
+  async consumer(name: string): Promise<ConsumerRow | undefined> {
+    this.#assertOpen()
+    return this.#rows.consumers.get(name)
+  }
+
+  async consumers(): Promise<ConsumerRow[]> {
+    this.#assertOpen()
+    return [...this.#rows.consumers.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
+  }
+
+  async writeConsumer(write: ConsumerWrite): Promise<number | undefined> {
+    this.#assertOpen()
+    const { name, generation, state, expected, dead: letters = [] } = write
+    const { consumers, dead } = this.#rows
+    if ((consumers.get(name)?.generation ?? 0) !== expected) return undefined
+    consumers.set(name, { name, generation, state })
+    if (letters.length === 0) return 0
+    for (const { consumer, text } of letters) {
+      const id = ++this.#rows.lastDead
+      dead.set(id, { id, consumer, text })
+    }
+    const gone = deadTooMany([...dead.values()].map(({ text }) => text.length))
+    for (const id of [...dead.keys()].slice(0, gone)) dead.delete(id)
+    return gone
+  }
+
+  async removeConsumer(name: string): Promise<void> {
+    this.#assertOpen()
+    this.#rows.consumers.delete(name)
+  }
+
+  async deadLetters(): Promise<DeadRow[]> {
+    this.#assertOpen()
+    return [...this.#rows.dead.values()]
+  }
+
+  async changeDead(changes: ReadonlyMap<number, string | undefined>): Promise<number[]> {
+    this.#assertOpen()
+    const { dead } = this.#rows
+    const changed: number[] = []
+    for (const [id, text] of changes) {
+      const row = dead.get(id)
+      if (!row) continue
+      changed.push(id)
+      if (text === undefined) dead.delete(id)
+      else dead.set(id, { ...row, text })
+    }
+    return changed
   }
 
   async trim(limits: RetentionLimits, outbox = true): Promise<Trimmed> {

@@ -22,7 +22,13 @@ const TABLES = `
     log TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
     PRIMARY KEY (log, key)) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS crosstown_snapshots (
-    log TEXT NOT NULL, name TEXT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (log, name));`
+    log TEXT NOT NULL, name TEXT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (log, name));
+  CREATE TABLE IF NOT EXISTS crosstown_consumers (
+    log TEXT NOT NULL, name TEXT NOT NULL, generation INTEGER NOT NULL, state TEXT NOT NULL,
+    PRIMARY KEY (log, name)) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS crosstown_dead (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, log TEXT NOT NULL, consumer TEXT NOT NULL,
+    text TEXT NOT NULL);`
 
 /** One name for a file, however its path is written. */
 export function filePath(path: string): string {

@@ -1,6 +1,7 @@
 /** The rows of one log in a SQLite file: statements, transactions, and the end of them. */
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { BusError, isBusError } from '../errors.ts'
+import { type ConsumerRow, type ConsumerWrite, type DeadRow, deadTooMany } from './consumers.ts'
 import type { OwnBatch, Placement, RoomBatch, StoredBatch, StoredRun } from './log.ts'
 import { readPlacementText } from './placement.ts'
 import { readRecord, readTexts } from './record.ts'
@@ -26,7 +27,16 @@ export interface Row {
 /** Of a row of `streams`, which may be damaged. */
 const EVENTS = 'CASE WHEN json_valid(indexes) THEN json_array_length(indexes) ELSE 0 END'
 
-const TABLES = ['batches', 'ids', 'streams', 'room', 'meta', 'snapshots'] as const
+const TABLES = [
+  'batches',
+  'ids',
+  'streams',
+  'room',
+  'meta',
+  'snapshots',
+  'consumers',
+  'dead',
+] as const
 
 /** Open logs of this process, by connection and name: who clears one tells the others. */
 const USERS = new Map<DatabaseSync, Set<SqliteRows>>()
@@ -304,6 +314,76 @@ export class SqliteRows {
        (SELECT rowid FROM crosstown_snapshots WHERE log = ?1 ORDER BY rowid DESC LIMIT ?2)`,
       [MAX_SNAPSHOTS],
     )
+  }
+
+  consumers(): ConsumerRow[] {
+    return this.#all<ConsumerRow>(
+      'SELECT name, generation, state FROM crosstown_consumers WHERE log = ? ORDER BY name',
+      [],
+    ).map((row) => ({ ...row }))
+  }
+
+  consumer(name: string): ConsumerRow | undefined {
+    const row = this.#get(
+      'SELECT name, generation, state FROM crosstown_consumers WHERE log = ? AND name = ?',
+      [name],
+    )
+    return row && ({ ...row } as unknown as ConsumerRow)
+  }
+
+  writeConsumer({
+    name,
+    generation,
+    state,
+    expected,
+    dead = [],
+  }: ConsumerWrite): number | undefined {
+    if ((this.consumer(name)?.generation ?? 0) !== expected) return undefined
+    this.#run(
+      'INSERT OR REPLACE INTO crosstown_consumers (log, name, generation, state) VALUES (?, ?, ?, ?)',
+      [name, generation, state],
+    )
+    if (dead.length === 0) return 0
+    for (const { consumer, text } of dead) {
+      this.#run('INSERT INTO crosstown_dead (log, consumer, text) VALUES (?, ?, ?)', [
+        consumer,
+        text,
+      ])
+    }
+    const sizes = this.#all<{ id: number; size: number }>(
+      'SELECT id, length(text) AS size FROM crosstown_dead WHERE log = ? ORDER BY id',
+      [],
+    )
+    const gone = deadTooMany(sizes.map(({ size }) => size))
+    for (const { id } of sizes.slice(0, gone)) this.#removeDead(id)
+    return gone
+  }
+
+  removeConsumer(name: string): void {
+    this.#run('DELETE FROM crosstown_consumers WHERE log = ? AND name = ?', [name])
+  }
+
+  deadLetters(): DeadRow[] {
+    return this.#all<DeadRow>(
+      'SELECT id, consumer, text FROM crosstown_dead WHERE log = ? ORDER BY id',
+      [],
+    ).map((row) => ({ ...row }))
+  }
+
+  changeDead(changes: ReadonlyMap<number, string | undefined>): number[] {
+    const known = new Set(this.deadLetters().map(({ id }) => id))
+    const changed = [...changes].filter(([id]) => known.has(id))
+    for (const [id, text] of changed) {
+      if (text === undefined) this.#removeDead(id)
+      else {
+        this.#run('UPDATE crosstown_dead SET text = ?2 WHERE log = ?1 AND id = ?3', [text, id])
+      }
+    }
+    return changed.map(([id]) => id)
+  }
+
+  #removeDead(id: number): void {
+    this.#run('DELETE FROM crosstown_dead WHERE log = ? AND id = ?', [id])
   }
 
   #all<T>(sql: string, values: (string | number)[]): T[] {

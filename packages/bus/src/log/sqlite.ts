@@ -10,6 +10,7 @@ import { BusError } from '../errors.ts'
 import { parseId } from '../event.ts'
 import type { Platform } from '../platform.ts'
 import type { Term } from '../protocol/frames.ts'
+import type { ConsumerRow, ConsumerWrite, DeadRow } from './consumers.ts'
 import type {
   ExpectedInLog,
   Log,
@@ -262,6 +263,30 @@ class SqliteLog implements Log {
 
   async keepSnapshot(name: string, text: string): Promise<void> {
     this.#rows.write(() => this.#rows.keepSnapshot(name, text))
+  }
+
+  async consumer(name: string): Promise<ConsumerRow | undefined> {
+    return this.#rows.consumer(name)
+  }
+
+  async consumers(): Promise<ConsumerRow[]> {
+    return this.#rows.consumers()
+  }
+
+  async writeConsumer(write: ConsumerWrite): Promise<number | undefined> {
+    return this.#rows.write(() => this.#rows.writeConsumer(write))
+  }
+
+  async removeConsumer(name: string): Promise<void> {
+    this.#rows.write(() => this.#rows.removeConsumer(name))
+  }
+
+  async deadLetters(): Promise<DeadRow[]> {
+    return this.#rows.deadLetters()
+  }
+
+  async changeDead(changes: ReadonlyMap<number, string | undefined>): Promise<number[]> {
+    return this.#rows.write(() => this.#rows.changeDead(changes))
   }
 
   async trim(limits: RetentionLimits, outbox = true): Promise<Trimmed> {

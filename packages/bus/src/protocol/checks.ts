@@ -1,10 +1,18 @@
 /** What a frame must be, field by field: whoever is on the other side may send anything. */
 import { isErrorCode } from '../errors.ts'
-import { BATCH_SLOTS, headerFault, isHeaderText, isTime, MAX_BATCH_EVENTS } from '../event.ts'
+import {
+  BATCH_SLOTS,
+  headerFault,
+  isEventType,
+  isHeaderText,
+  isTime,
+  MAX_BATCH_EVENTS,
+} from '../event.ts'
 import {
   type Earlier,
   type Frame,
   type GapReason,
+  type GroupFrames,
   MAX_INSPECT_LENGTH,
   type OwnRun,
   type Refusal,
@@ -12,12 +20,14 @@ import {
 } from './frames.ts'
 import { isPattern } from './pattern.ts'
 import { parsePosition } from './position.ts'
-import { MAX_PRESENT } from './presence.ts'
+import { MAX_MESSAGE_LENGTH, MAX_PRESENT, MAX_RESPONDS } from './presence.ts'
 
-type Fields = Record<string, unknown>
+export type Fields = Record<string, unknown>
 
 /** What is wrong with a frame of each name, or `undefined` if nothing is. */
-export const FRAME_FAULTS: { [F in Frame['frame']]: (frame: Fields) => string | undefined } = {
+export const FRAME_FAULTS: {
+  [F in Exclude<Frame['frame'], GroupFrames['frame']>]: (frame: Fields) => string | undefined
+} = {
   hello: (f) =>
     first(
       optional(f, 'token', isToken),
@@ -61,6 +71,7 @@ export const FRAME_FAULTS: { [F in Frame['frame']]: (frame: Fields) => string | 
       ),
       need(f, 'durability', (v) => v === 'memory' || v === 'disk'),
       optional(f, 'expiresInMs', isAmount),
+      optional(f, 'groups', (v) => v === true),
     ),
   token: (f) => need(f, 'token', isToken),
   renewed: (f) => optional(f, 'expiresInMs', isAmount),
@@ -88,6 +99,23 @@ export const FRAME_FAULTS: { [F in Frame['frame']]: (frame: Fields) => string | 
   stream: (f) =>
     first(need(f, 'prev', isPosition), need(f, 'position', isPosition), runsFault(f['runs'])),
   cast: (f) => headersFault(f['events']),
+  request: (f) =>
+    first(
+      headersFault(f['events']),
+      isList(f['events'], 1) ? undefined : 'events must be one header',
+      need(f, 'timeoutMs', isAmount),
+      optional(f, 'waitMs', isAmount),
+      optional(f, 'device', isName),
+    ),
+  reply: (f) =>
+    first(
+      need(f, 'id', isHeaderText),
+      optional(f, 'device', isName),
+      optional(f, 'code', isErrorCode),
+      optional(f, 'message', isMessage),
+      optional(f, 'encoding', (v) => v === 'devalue'),
+    ),
+  cancel: (f) => first(need(f, 'id', isHeaderText), optional(f, 'device', isName)),
   presence: (f) =>
     first(
       optional(f, 'whole', (v) => v === true),
@@ -112,19 +140,27 @@ export const GAP_REASONS: ReadonlySet<string> = new Set<GapReason>([
   'restored',
 ])
 
-function first(...faults: (string | undefined)[]): string | undefined {
+export function first(...faults: (string | undefined)[]): string | undefined {
   return faults.find((fault) => fault !== undefined)
 }
 
-function need(frame: Fields, key: string, is: (value: unknown) => boolean): string | undefined {
+export function need(
+  frame: Fields,
+  key: string,
+  is: (value: unknown) => boolean,
+): string | undefined {
   return is(frame[key]) ? undefined : `${key} is missing or wrong`
 }
 
-function optional(frame: Fields, key: string, is: (value: unknown) => boolean): string | undefined {
+export function optional(
+  frame: Fields,
+  key: string,
+  is: (value: unknown) => boolean,
+): string | undefined {
   return frame[key] === undefined ? undefined : need(frame, key, is)
 }
 
-function headersFault(events: unknown): string | undefined {
+export function headersFault(events: unknown): string | undefined {
   if (!isList(events, MAX_BATCH_EVENTS) || events.length === 0) {
     return `events must be 1 to ${MAX_BATCH_EVENTS} headers`
   }
@@ -308,10 +344,21 @@ export function namesDevice({ device, subject }: Record<string, unknown>): boole
   )
 }
 
+/** What a responder says of what went wrong. */
+export function isMessage(value: unknown): boolean {
+  return typeof value === 'string' && value.length <= MAX_MESSAGE_LENGTH
+}
+
+/** Whether it is a list of types that are responded to, or there is none. */
+export function areResponds(value: unknown): boolean {
+  return value === undefined || (isList(value, MAX_RESPONDS) && value.every(isEventType))
+}
+
 function isPresentDevice(value: unknown): boolean {
   return (
     isObject(value) &&
     namesDevice(value) &&
+    areResponds(value['responds']) &&
     isList(value['members'], MAX_PRESENT) &&
     value['members'].every(isPresent)
   )
@@ -330,14 +377,14 @@ function arePatterns(value: unknown): boolean {
 }
 
 /** Patterns as a device asks for; the relay answers those that are none with a code of their own. */
-function isPatternList(value: unknown): boolean {
+export function isPatternList(value: unknown): boolean {
   return (
     isList(value, 1_000) &&
     value.every((pattern) => typeof pattern === 'string' && pattern.length <= 256)
   )
 }
 
-function isFrom(value: unknown): boolean {
+export function isFrom(value: unknown): boolean {
   if (value === 'start' || value === 'now') return true
   if (!isObject(value)) return false
   return isPositionText(value['position']) || isAmount(value['time']) || isAmount(value['last'])

@@ -5,6 +5,17 @@
  */
 import type { BusErrorCode } from '../errors.ts'
 import type { EventHeader } from '../event.ts'
+import type {
+  GroupedFrame,
+  GroupFrame,
+  LeaseFrame,
+  SettledFrame,
+  SettleFrame,
+} from './group-frames.ts'
+import type { From } from './position.ts'
+
+export * from './group-frames.ts'
+export type { From } from './position.ts'
 
 export const PROTOCOL_VERSION = 1
 /** The WebSocket subprotocol of version 1. */
@@ -27,9 +38,6 @@ export interface BatchRef {
   readonly batch: number
   readonly id: string
 }
-
-/** Where a new device starts reading: `time` in milliseconds since 1970, `last` in events. */
-export type From = 'start' | 'now' | { position: string } | { time: number } | { last: number }
 
 /** What a token allows: patterns of event types. */
 export interface Rights {
@@ -103,6 +111,8 @@ export interface WelcomeFrame {
   readonly durability: Durability
   /** How long the token still is good for, in milliseconds; absent where it does not end. */
   readonly expiresInMs?: number
+  /** It leases events to members of groups; a relay that does not knows nothing of them. */
+  readonly groups?: true
 }
 
 /** A fresh token, before the last one ends: of the same subject, and with the same rights. */
@@ -193,6 +203,40 @@ export interface CastFrame {
   readonly events: readonly EventHeader[]
 }
 
+/** Asks whoever responds for a reply. In no log. */
+export interface RequestFrame {
+  readonly frame: 'request'
+  /** The one event that is asked with. */
+  readonly events: readonly EventHeader[]
+  /** Milliseconds for which the reply is waited for. */
+  readonly timeoutMs: number
+  /** From a device: milliseconds to wait for somebody who responds, where nobody does. @default 0 */
+  readonly waitMs?: number
+  /** From the relay: who asks, named as in `presence`. */
+  readonly device?: string
+}
+
+/** The reply, its value text in the line below, which is empty where there is none. */
+export interface ReplyFrame {
+  readonly frame: 'reply'
+  /** Of the event that was asked with. */
+  readonly id: string
+  /** From a device: who asked. */
+  readonly device?: string
+  readonly encoding?: 'devalue'
+  readonly code?: BusErrorCode
+  readonly message?: string
+}
+
+/** Nobody waits for the reply any more. */
+export interface CancelFrame {
+  readonly frame: 'cancel'
+  /** Of the event that was asked with. */
+  readonly id: string
+  /** From the relay: who asked. */
+  readonly device?: string
+}
+
 /** A context that is there. */
 export interface Present {
   /** The prefix of its event ids. */
@@ -210,6 +254,8 @@ export interface PresentDevice {
   /** Whom its token belongs to, where the relay asks for one. */
   readonly subject?: string
   readonly members: readonly Present[]
+  /** From the device: the types of requests that one of its contexts responds to. */
+  readonly responds?: readonly string[]
 }
 
 /** Who is there: from a device its own contexts, from a relay those of the others. In no log. */
@@ -262,13 +308,20 @@ export interface InspectionFrame {
   readonly text: string
 }
 
+/** Frames of groups, both ways. */
+export type GroupFrames = GroupFrame | GroupedFrame | LeaseFrame | SettleFrame | SettledFrame
 export type ClientFrame =
   | HelloFrame
   | TokenFrame
   | PublishFrame
   | CastFrame
+  | RequestFrame
+  | ReplyFrame
+  | CancelFrame
   | PresenceFrame
   | InspectionFrame
+  | GroupFrame
+  | SettleFrame
   | CreditFrame
   | PingFrame
 export type RelayFrame =
@@ -278,21 +331,21 @@ export type RelayFrame =
   | RejectFrame
   | StreamFrame
   | CastFrame
+  | RequestFrame
+  | ReplyFrame
+  | CancelFrame
   | PresenceFrame
   | InspectionFrame
+  | GroupedFrame
+  | LeaseFrame
+  | SettledFrame
   | HeartbeatFrame
   | GoawayFrame
   | ErrorFrame
 export type Frame = ClientFrame | RelayFrame
 
 /** Names that version 1 keeps for later: a receiver that does not know them ignores them. */
-export const RESERVED_FRAMES: ReadonlySet<string> = new Set([
-  'request',
-  'reply',
-  'group',
-  'lease',
-  'settle',
-])
+export const RESERVED_FRAMES: ReadonlySet<string> = new Set(['notice', 'rights'])
 
 /** A frame as it arrived: the frame, and one value text for each event in it. */
 export interface Decoded<F> {

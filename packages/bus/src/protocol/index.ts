@@ -41,7 +41,13 @@ export {
 } from './cloud-event.ts'
 export { Credits } from './credits.ts'
 export * from './frames.ts'
-export { isPattern, parsePatterns, typeMatcher } from './pattern.ts'
+export { isPattern, isWithin, parsePatterns, typeMatcher } from './pattern.ts'
 export { checkOf, type Place, parsePosition, positionOf, startOf } from './position.ts'
-export { deviceName, MAX_PRESENCE_LENGTH, MAX_PRESENT } from './presence.ts'
+export {
+  deviceName,
+  MAX_MESSAGE_LENGTH,
+  MAX_PRESENCE_LENGTH,
+  MAX_PRESENT,
+  MAX_RESPONDS,
+} from './presence.ts'
 export { decodeFrame, encodeFrame, encodePublish, eventCount } from './text.ts'

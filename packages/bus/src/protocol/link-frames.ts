@@ -8,9 +8,11 @@ import { type BusErrorCode, isErrorCode } from '../errors.ts'
 import { BATCH_SLOTS, type EventHeader, headerFault, MAX_BATCH_EVENTS } from '../event.ts'
 import type { PlacedPart } from '../log/log.ts'
 import {
+  areResponds,
   isAmount,
   isCount,
   isList,
+  isMessage,
   isName,
   isObject,
   isPlacedPart,
@@ -81,6 +83,8 @@ export interface Told extends Present {
   /** The name of its device, where that is not the sender's. */
   readonly device?: string
   readonly subject?: string
+  /** Types of requests that it responds to. */
+  readonly responds?: readonly string[]
   /** Milliseconds since it was heard of; absent for the sender itself. */
   readonly age?: number
 }
@@ -116,6 +120,45 @@ export interface PlacedFrame {
   readonly whole?: true
 }
 
+/** A request for the context `to`, or, with `room`, through it for the room. */
+export interface AskFrame {
+  readonly frame: 'request'
+  readonly log: string
+  /** Of the event; before it, and a slash, the name of the device whose request this is, where another's. */
+  readonly key: string
+  /** Who waits for the reply, or for whom it is passed on. */
+  readonly from: string
+  readonly to: string
+  readonly room?: true
+  readonly timeoutMs: number
+  /** The one event that is asked with. */
+  readonly events: readonly EventHeader[]
+}
+
+/** The reply to a request, its value text in the line below, which is empty where there is none. */
+export interface AnswerFrame {
+  readonly frame: 'reply'
+  readonly log: string
+  readonly key: string
+  /** Who replies, or told of what the room replied. */
+  readonly from: string
+  readonly room?: true
+  readonly encoding?: 'devalue'
+  readonly code?: BusErrorCode
+  readonly message?: string
+}
+
+/** Nobody waits for the reply any more. */
+export interface WaiveFrame {
+  readonly frame: 'cancel'
+  readonly log: string
+  readonly key: string
+  readonly from: string
+}
+
+/** Frames about a request. */
+export type RequestsFrame = AskFrame | AnswerFrame | WaiveFrame
+
 export type LinkFrame =
   | SeekFrame
   | HostFrame
@@ -126,6 +169,7 @@ export type LinkFrame =
   | PresentFrame
   | WhereFrame
   | PlacedFrame
+  | RequestsFrame
 
 /** Contexts that one tells of at most. */
 export const MAX_TOLD = 1_000
@@ -158,7 +202,10 @@ export const LINK_CHECKS: { [F in LinkFrame['frame']]: (frame: Fields) => boolea
     isList(f['here'], MAX_TOLD) &&
     f['here'].every(
       (one) =>
-        isPresent(one) && namesDevice(one) && (one['age'] === undefined || isAmount(one['age'])),
+        isPresent(one) &&
+        namesDevice(one) &&
+        areResponds(one['responds']) &&
+        (one['age'] === undefined || isAmount(one['age'])),
     ) &&
     (f['gone'] === undefined ||
       (isList(f['gone'], MAX_TOLD) &&
@@ -169,6 +216,27 @@ export const LINK_CHECKS: { [F in LinkFrame['frame']]: (frame: Fields) => boolea
     isList(f['parts'], BATCH_SLOTS) &&
     f['parts'].every(isPlacedPart) &&
     (f['whole'] === undefined || f['whole'] === true),
+  request: (f) =>
+    isKey(f['key']) &&
+    isName(f['from']) &&
+    isName(f['to']) &&
+    (f['room'] === undefined || f['room'] === true) &&
+    isAmount(f['timeoutMs']) &&
+    isHeaders(f['events']) &&
+    (f['events'] as unknown[]).length === 1,
+  reply: (f) =>
+    isKey(f['key']) &&
+    isName(f['from']) &&
+    (f['room'] === undefined || f['room'] === true) &&
+    (f['encoding'] === undefined || f['encoding'] === 'devalue') &&
+    (f['code'] === undefined || isErrorCode(f['code'])) &&
+    (f['message'] === undefined || isMessage(f['message'])),
+  cancel: (f) => isKey(f['key']) && isName(f['from']),
+}
+
+/** The name of a device, a slash, and the id of an event. */
+function isKey(key: unknown): boolean {
+  return typeof key === 'string' && key.length <= 64 + 1 + 256
 }
 
 export function isHeaders(events: unknown): boolean {

@@ -23,6 +23,7 @@ import {
   type LinkFrame,
   type SubmitFrame,
 } from './link-frames.ts'
+import { isLine, isPass, type Line, type PassFrame } from './pass-frames.ts'
 
 /**
  * Characters of a text at most. The largest of ours are batches, in which data and headers are
@@ -111,6 +112,8 @@ export interface BeatFrame {
   readonly refused: number
   /** Own batches up to this one are in the room, or were before its history was trimmed. */
   readonly confirmed?: number
+  /** While the relay is there: by which connection. */
+  readonly line?: Line
 }
 
 /** The leader found a hole in what this device could read of the room. */
@@ -151,6 +154,7 @@ export type PeerFrame =
   | GapFrame
   | JoinFrame
   | HereFrame
+  | PassFrame
   | LinkFrame
 
 export function encodePeerFrame(frame: PeerFrame, data: readonly string[] = []): string {
@@ -205,7 +209,9 @@ function badFrame(what: string, cause?: unknown): BusError {
 }
 
 function eventCount(frame: PeerFrame): number {
+  if (frame.frame === 'reply') return 1
   if (
+    frame.frame === 'request' ||
     frame.frame === 'batch' ||
     frame.frame === 'cast' ||
     frame.frame === 'heard' ||
@@ -213,6 +219,7 @@ function eventCount(frame: PeerFrame): number {
   ) {
     return frame.events.length
   }
+  if (frame.frame === 'pass') return 'events' in frame.say ? frame.say.events.length : 0
   if (frame.frame !== 'room') return 0
   return frame.runs.reduce((sum, run) => sum + ('events' in run ? run.events.length : 0), 0)
 }
@@ -253,7 +260,8 @@ const CHECKS: { [F in PeerFrame['frame']]: (frame: Fields) => boolean } = {
     isAmount(f['pending']) &&
     isAmount(f['bytes']) &&
     isAmount(f['refused']) &&
-    (f['confirmed'] === undefined || isCount(f['confirmed'])),
+    (f['confirmed'] === undefined || isCount(f['confirmed'])) &&
+    (f['line'] === undefined || isLine(f['line'])),
   gap: (f) => isGap(f['gap']),
   join: (f) =>
     (f['prefix'] === undefined || isName(f['prefix'])) &&
@@ -262,6 +270,7 @@ const CHECKS: { [F in PeerFrame['frame']]: (frame: Fields) => boolean } = {
     isName(f['prefix']) &&
     (f['seen'] === 'gone' || SEEN.has(f['seen'])) &&
     typeof f['leads'] === 'boolean',
+  pass: isPass,
 }
 
 const SEEN: ReadonlySet<unknown> = new Set(['visible', 'hidden', 'worker', 'service-worker'])

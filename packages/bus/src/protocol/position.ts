@@ -3,6 +3,9 @@
  * opaque text, compared only for equality.
  */
 
+/** Where a reader starts that was not there before: `time` in milliseconds since 1970, `last` in events. */
+export type From = 'start' | 'now' | { position: string } | { time: number } | { last: number }
+
 /** What stands inside a position. */
 export interface Place {
   readonly epoch: string

@@ -10,6 +10,10 @@ import {
   RESERVED_FRAMES,
   SUBPROTOCOL,
 } from './frames.ts'
+import { GROUP_FAULTS } from './group-checks.ts'
+
+/** What is wrong with a frame of each name, or `undefined` if nothing is. */
+const FAULTS = { ...FRAME_FAULTS, ...GROUP_FAULTS }
 
 /**
  * The text of a frame.
@@ -48,14 +52,13 @@ export function decodeFrame(text: unknown): Decoded<Frame> | undefined {
   const frame = parseHead(lines[0] as string)
   const name = frame['frame']
   if (typeof name === 'string' && RESERVED_FRAMES.has(name)) return undefined
-  if (typeof name !== 'string' || !Object.hasOwn(FRAME_FAULTS, name))
-    throw badFrame('unknown frame')
+  if (typeof name !== 'string' || !Object.hasOwn(FAULTS, name)) throw badFrame('unknown frame')
   if ((name === 'hello' || name === 'welcome') && frame['version'] !== PROTOCOL_VERSION) {
     throw new BusError('unsupported_version', `this side speaks version ${PROTOCOL_VERSION} only`, {
       stage: 'protocol',
     })
   }
-  const fault = FRAME_FAULTS[name as Frame['frame']](frame)
+  const fault = FAULTS[name as Frame['frame']](frame)
   if (fault) throw badFrame(`${name}: ${fault}`)
   const decoded = { frame: frame as unknown as Frame, data: lines.slice(1) }
   const expected = eventCount(decoded.frame)
@@ -67,7 +70,14 @@ export function decodeFrame(text: unknown): Decoded<Frame> | undefined {
 
 /** How many events, and so data lines, a frame has. */
 export function eventCount(frame: Frame): number {
-  if (frame.frame === 'publish' || frame.frame === 'cast') return frame.events.length
+  if (frame.frame === 'reply') return 1
+  if (
+    frame.frame === 'publish' ||
+    frame.frame === 'cast' ||
+    frame.frame === 'lease' ||
+    frame.frame === 'request'
+  )
+    return frame.events.length
   if (frame.frame !== 'stream') return 0
   let count = 0
   for (const run of frame.runs) if ('events' in run) count += run.events.length

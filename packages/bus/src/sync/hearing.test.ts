@@ -138,6 +138,7 @@ class Context {
       ledElsewhere() {},
       gap() {},
       joined() {},
+      passed() {},
       here() {},
       cast() {},
       report: (error) => this.reported.push(error),

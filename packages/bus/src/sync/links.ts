@@ -127,8 +127,9 @@ export class UserLinks implements Links {
       for (const part of parts(theirs)) {
         const headers = `[${part.map((told) => told.headerText).join()}]`
         const data = part.map((told) => told.dataText).join('\n')
-        this.#send(end, encodeEvents({ frame: 'heard', log, ...part[0]?.kind }, headers, data))
+        // Told before it is done: whoever gets it may be quicker than who tells.
         this.#taps.tap?.told(headers, data.length, 'link')
+        this.#send(end, encodeEvents({ frame: 'heard', log, ...part[0]?.kind }, headers, data))
       }
     }
   }
@@ -173,6 +174,9 @@ export class UserLinks implements Links {
         this.#events.frame(frame, data, end)
         return
       case 'present':
+      case 'request':
+      case 'reply':
+      case 'cancel':
         this.#events.frame(frame, data, end)
         return
       default:

@@ -39,6 +39,7 @@ class Context {
       gap: (gap) => this.news.push({ gap }),
       linked: (frame) => this.news.push({ linked: frame.frame }),
       joined: ({ prefix, seen }) => this.news.push({ joined: prefix, seen }),
+      passed: ({ prefix, say }, data) => this.news.push({ passed: say.frame, prefix, data }),
       here: ({ prefix, seen, leads }) => this.news.push({ here: prefix, seen, leads }),
       cast: (headers, data) => this.news.push({ cast: headers.map(({ id }) => id), data }),
       report: (error) => this.reported.push(error),

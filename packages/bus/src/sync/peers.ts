@@ -21,7 +21,7 @@ import {
 } from '../protocol/peer-frames.ts'
 import type { Gap } from '../types.ts'
 import { Hearing } from './hearing.ts'
-import type { Attached, PeerContexts, PeerEvents, RoomNews, Seen } from './sync.ts'
+import type { Attached, PassFrame, PeerContexts, PeerEvents, RoomNews, Seen } from './sync.ts'
 
 /** Of these another device's are for nobody here. */
 const ELSEWHERE: ReadonlySet<string> = new Set(['batch', 'withdrawn', 'cast', 'present'])
@@ -190,6 +190,9 @@ export class Peers implements PeerContexts {
       case 'present':
       case 'where':
       case 'placed':
+      case 'request':
+      case 'reply':
+      case 'cancel':
         events.linked(frame, data)
         return
       case 'here':
@@ -197,6 +200,9 @@ export class Peers implements PeerContexts {
         return
       case 'join':
         if (sameLog) events.joined(frame)
+        return
+      case 'pass':
+        if (sameLog) events.passed(frame, data)
     }
   }
 
@@ -289,6 +295,10 @@ export class Peers implements PeerContexts {
 
   postHere(seen: HereFrame['seen'], leads: boolean): void {
     this.#send({ frame: 'here', ...this.#myself(), seen, leads })
+  }
+
+  pass(frame: Omit<PassFrame, 'frame' | 'log'>, data?: readonly string[]): void {
+    this.#send({ frame: 'pass', log: this.#logId ?? '', ...frame }, data)
   }
 
   #myself(): { prefix: string; log: string } {

@@ -22,20 +22,23 @@ import type { LogState } from '../log/log.ts'
 import { Credits } from '../protocol/credits.ts'
 import {
   type BatchRef,
+  type CancelFrame,
   type HelloFrame,
   MAX_INSPECT_LENGTH,
   type Present,
   type RelayFrame,
+  type ReplyFrame,
+  type RequestFrame,
   type Term,
   type WelcomeFrame,
 } from '../protocol/frames.ts'
 import { pastThrough } from '../protocol/position.ts'
-import { deviceName, MAX_PRESENCE_LENGTH, MAX_PRESENT } from '../protocol/presence.ts'
+import { deviceName, MAX_PRESENCE_LENGTH, MAX_PRESENT, MAX_RESPONDS } from '../protocol/presence.ts'
 import { decodeFrame, encodeFrame } from '../protocol/text.ts'
 import { Incoming } from './incoming.ts'
 import { Outgoing } from './outgoing.ts'
 import { reconcile, type Verdict } from './reconcile.ts'
-import type { RelaySession, SessionStart, Written } from './sync.ts'
+import type { MemberFrame, RelaySession, SessionStart, Written } from './sync.ts'
 
 /** Silence after which a socket counts as dead. Hidden pages get a timer once a minute only. */
 const SILENCE_MS = 150_000
@@ -68,11 +71,13 @@ export class Session implements RelaySession {
   /** Counts connections, so that answers to an older one's questions are dropped. */
   #round = 0
   #online = false
+  #knowsGroups = false
   /** The terms of the last hello. */
   #terms: readonly Term[] = []
   /** What others know this device by, since the last hello. */
   #name = ''
   #present: readonly Present[] = []
+  #responds: readonly string[] = []
   /** What the relay was told of them. */
   #toldPresent = ''
   #pinged: number | undefined
@@ -148,13 +153,27 @@ export class Session implements RelaySession {
     const { tap } = this.#options.taps
     if (this.#online) {
       const text = `{"frame":"cast","events":${headersText}}\n${data.join('\n')}`
-      this.#send(text)
+      // Told before it is done: whoever gets it may be quicker than who tells.
       tap?.told(headersText, text.length, 'relay')
+      this.#send(text)
     } else tap?.told(headersText, 0, undefined)
   }
 
-  presence(members: readonly Present[]): void {
+  ask(frame: RequestFrame | ReplyFrame | CancelFrame, data: readonly string[] = []): boolean {
+    if (this.#online) this.#send(encodeFrame(frame, data))
+    return this.#online
+  }
+
+  ping(): boolean {
+    if (!this.#online) return false
+    this.#pinged = this.#options.platform.monotonic()
+    this.#send('{"frame":"ping"}')
+    return true
+  }
+
+  presence(members: readonly Present[], responds: readonly string[]): void {
     this.#present = members
+    this.#responds = responds
     this.#tellPresent()
   }
 
@@ -164,9 +183,22 @@ export class Session implements RelaySession {
       this.#send(encodeFrame({ frame: 'inspect', text }))
   }
 
+  member(frame: MemberFrame): void {
+    if (!this.#online) return
+    if (this.#knowsGroups) this.#send(encodeFrame(frame))
+    else if (frame.frame === 'group' && frame.join) {
+      const { group, member } = frame
+      const message = 'this relay knows no groups'
+      this.#options.events.member(
+        { frame: 'grouped', group, member, code: 'unreachable', message },
+        [],
+      )
+    }
+  }
+
   #tellPresent(): void {
     if (!this.#online) return
-    const text = presenceText(this.#present)
+    const text = presenceText(this.#present, this.#responds)
     if (text !== this.#toldPresent) this.#send(text)
     this.#toldPresent = text
   }
@@ -269,8 +301,18 @@ export class Session implements RelaySession {
       case 'cast':
         events.cast(frame, data)
         return
+      case 'grouped':
+      case 'lease':
+      case 'settled':
+        events.member(frame, data)
+        return
       case 'presence':
         events.presence(frame, this.#name)
+        return
+      case 'request':
+      case 'reply':
+      case 'cancel':
+        events.asked(frame, data)
         return
       case 'inspect':
         // What comes with the welcome can be answered once that is taken in.
@@ -373,6 +415,8 @@ export class Session implements RelaySession {
     this.#online = true
     this.#options.taps.rights = frame.rights
     events.state('online')
+    this.#knowsGroups = frame.groups === true
+    events.online(epoch)
     this.#tellPresent()
     this.#stopHeartbeat?.()
     this.#beat(round, frame.limits.heartbeatMs)
@@ -481,8 +525,7 @@ export class Session implements RelaySession {
       this.#connection?.reconnect()
       return
     }
-    this.#pinged = now
-    this.#send('{"frame":"ping"}')
+    this.ping()
     const wait = Math.max(MIN_HEARTBEAT_MS, heartbeatMs)
     this.#stopHeartbeat = platform.timer(wait, () => this.#beat(round, heartbeatMs))
   }
@@ -530,11 +573,14 @@ export class Session implements RelaySession {
 }
 
 /** As many as a frame of them may have; who comes first stays. */
-function presenceText(present: readonly Present[]): string {
+function presenceText(present: readonly Present[], types: readonly string[]): string {
   let members = present.slice(0, MAX_PRESENT)
+  let responds = types.slice(0, MAX_RESPONDS)
   for (;;) {
-    const text = encodeFrame({ frame: 'presence', devices: [{ members }] })
+    const device = { members, ...(responds.length > 0 && { responds }) }
+    const text = encodeFrame({ frame: 'presence', devices: [device] })
     if (text.length <= MAX_PRESENCE_LENGTH) return text
-    members = members.slice(0, -1)
+    if (members.length > 1) members = members.slice(0, -1)
+    else responds = responds.slice(0, -1)
   }
 }

@@ -7,11 +7,14 @@ import type { Link, RelayAddress } from '../links/link.ts'
 import type { Encoded, Log, OwnBatch, RoomBatch, Writer } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
 import type {
+  CancelFrame,
   CastFrame,
   Earlier,
   PresenceFrame,
   Present,
   Refusal,
+  ReplyFrame,
+  RequestFrame,
   Term,
 } from '../protocol/frames.ts'
 import type {
@@ -24,6 +27,7 @@ import type {
   TakenFrame,
   WhereFrame,
 } from '../protocol/link-frames.ts'
+import type { Line, MemberFrame, PassFrame, ToMemberFrame } from '../protocol/pass-frames.ts'
 import type {
   BeatFrame,
   HereFrame,
@@ -39,8 +43,11 @@ export type {
   LinkFrame,
   PlacedFrame,
   PresentFrame,
+  RequestsFrame,
   Told,
 } from '../protocol/link-frames.ts'
+
+export type { Line, MemberFrame, PassFrame, ToMemberFrame } from '../protocol/pass-frames.ts'
 
 export type { BeatFrame, HereFrame, JoinFrame, Seen } from '../protocol/peer-frames.ts'
 
@@ -75,9 +82,15 @@ export interface RelaySession {
   /** Unpersisted events: sent if that is possible now, else dropped. */
   cast(headersText: string, data: readonly string[]): void
   /** Who of this device is there, from now on: told when the relay is there, and when it changes. */
-  presence(members: readonly Present[]): void
+  presence(members: readonly Present[], responds: readonly string[]): void
+  /** About a request; false where the relay cannot be reached just now. */
+  ask(frame: RequestFrame | ReplyFrame | CancelFrame, data?: readonly string[]): boolean
+  /** Asks for a sign of life, which `SessionEvents.rtt` tells of; false where that is not possible now. */
+  ping(): boolean
   /** A frame of a tap, for those who inspect the room: left out where it would be in the way. */
   inspect(text: string): void
+  /** What a member of a group says: left out where the relay is not there. */
+  member(frame: MemberFrame): void
 }
 
 /** An own batch, and the log it was committed to. */
@@ -90,6 +103,8 @@ export interface Written {
 export interface SessionEvents {
   /** The relay's state changed; `error` where there is a reason to show. */
   state(relay: RelayState, error?: BusError): void
+  /** It is online, in that epoch of the room. */
+  online(epoch: string): void
   rtt(ms: number): void
   /** A batch of the room is in the log as record `number`; 0 if it only moved the cursor. */
   committed(
@@ -103,10 +118,14 @@ export interface SessionEvents {
   confirmedThrough(batch: number): void
   /** Unpersisted events of other devices. */
   cast(frame: CastFrame, data: readonly string[]): void
+  /** Another device asks, answers, or waits no more. */
+  asked(frame: RequestFrame | ReplyFrame | CancelFrame, data: readonly string[]): void
   /** Who is in the room, to which this device is known by the name `own`. */
   presence(frame: PresenceFrame, own: string): void
   /** A frame of somebody who inspects the room. */
   inspect(text: string): void
+  /** What the relay says to a member of a group. */
+  member(frame: ToMemberFrame, data: readonly string[]): void
   gap(gap: Gap): void
   /** Another context of the device leads since: this one must stop. */
   deposed(): void
@@ -151,6 +170,8 @@ export interface PeerEvents {
   joined(frame: JoinFrame): void
   /** Another context is there, or goes. */
   here(frame: HereFrame): void
+  /** What a member of a group says to the relay, or the relay to it. */
+  passed(frame: PassFrame, data: readonly string[]): void
   /** Unpersisted events of another context, of which the leader sends the room's on. */
   cast(headers: readonly EventHeader[], data: readonly string[]): void
   report(error: BusError): void
@@ -197,6 +218,8 @@ export interface PeerContexts {
   /** Asks who leads, and who is there; `seen` of a context that may lead. */
   ask(seen?: Seen): void
   postHere(seen: HereFrame['seen'], leads: boolean): void
+  /** What a member of a group says to the relay, or the relay to it. */
+  pass(frame: Omit<PassFrame, 'frame' | 'log'>, data?: readonly string[]): void
   /** Whether there is a link to others. */
   readonly linked: boolean
 }
@@ -311,6 +334,27 @@ export interface Host {
   asked(frame: WhereFrame, way: Way): void
 }
 
+/** The members of groups that are in this context. */
+export interface Members {
+  /** What the relay says to one of them, by that line. */
+  heard(frame: ToMemberFrame, data: readonly string[], line: Line): void
+  /** The line by which the device is connected, as far as is known. */
+  connected(line: Line | undefined): void
+  /** The page stands still: they leave, and give back what they hold. */
+  leave(): void
+  /** It moves again. */
+  back(): void
+}
+
+/** A context that can be asked. */
+export interface Asked {
+  readonly id: string
+  /** Its device; absent where it is this one. */
+  readonly device: string | undefined
+  readonly leader: boolean
+  readonly responds: readonly string[]
+}
+
 /** Who is here: what this context knows of others, and tells them of itself. */
 export interface Presence extends Observable<readonly PresenceMember[]> {
   /** Log and links are there, or are so again; `device` is the id of the log's device, if it has one. */
@@ -327,6 +371,10 @@ export interface Presence extends Observable<readonly PresenceMember[]> {
   doubt(): void
   /** The contexts of this device. */
   readonly members: readonly Present[]
+  /** All that are known but to the relay, with what they respond to: this one first, each device together. */
+  readonly contexts: readonly Asked[]
+  /** This context responds to these types of requests from now on. */
+  responds(types: readonly string[]): void
   /** This context stands still, or is closed. */
   leave(): void
   close(): void
@@ -338,6 +386,8 @@ export interface PresenceEvents {
   post(frame: Omit<PresentFrame, 'frame' | 'log'>, to: 'tabs' | 'links'): void
   /** The contexts of this device are others than before. */
   changed(members: readonly Present[]): void
+  /** Something of what is known is not as it was. */
+  moved(): void
   /** A subscriber threw. */
   threw(cause: unknown): void
 }

@@ -1,7 +1,13 @@
 /**
- * For those who write a log or a link of their own: the suites that ours pass, and values that
- * must come out the same everywhere.
+ * For tests of applications: a bus that records, one that does nothing, and a network of devices. For
+ * those who write a log or a link of their own: the suites that ours pass, and values that must come
+ * out the same everywhere.
  *
+ * @example
+ * import { createRecordingBus } from '@crosstown/bus/testing'
+ * const bus = createRecordingBus<Shop>()
+ * checkout(bus)
+ * expect(bus.count('order.placed')).toBe(1)
  * @example
  * import { describe, it } from 'vitest'
  * import { logContract } from '@crosstown/bus/testing'
@@ -10,6 +16,8 @@
 export type { Link, LinkSource } from '../links/link.ts'
 export { memoryLink } from '../links/memory.ts'
 export type { Log, LogSource } from '../log/log.ts'
+export type { AloneOptions, AloneSchemaOptions, AloneVersionedOptions } from './alone.ts'
+export type { WaitOptions } from './ledger.ts'
 export { type LinkContractOptions, linkContract } from './link-contract.ts'
 export { type LogContractOptions, logContract } from './log-contract.ts'
 export type { TestBusOptions, TestContext } from './network/context.ts'
@@ -27,5 +35,7 @@ export type {
   TestRelay,
 } from './network/relay.ts'
 export type { RelayEnd, RelayEndEvents } from './network/wire.ts'
+export { createNoopBus, type NoopBus } from './noop.ts'
+export { createRecordingBus, type RecordingBus } from './recording.ts'
 export type { Runner } from './suite.ts'
 export { fingerprint, type NamedValue, REFUSED_VALUES, VALUES } from './values.ts'

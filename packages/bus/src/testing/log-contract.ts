@@ -1,6 +1,7 @@
 /** What every log must do. In comes a way to open one, out go tests of the runner given. */
 import type { Log, StoredBatch } from '../log/log.ts'
 import type { Run } from '../protocol/frames.ts'
+import { consumerContract } from './log-contract-consumers.ts'
 import { roomContract } from './log-contract-room.ts'
 import { streamContract } from './log-contract-streams.ts'
 import { upkeepContract } from './log-contract-upkeep.ts'
@@ -305,6 +306,7 @@ export function logContract(name: string, runner: Runner, options: LogContractOp
 
     roomContract(test)
     upkeepContract(test, options.share)
+    consumerContract(test, it, opened, options.reopen)
     streamContract(test, options.share)
 
     const { reopen } = options

@@ -1,6 +1,7 @@
 /** Reads what peers answer. */
 import type { Answers, Ask, Tree } from '@crosstown/bus/inspect'
-import { headerText, readEvent, readIds } from './events.ts'
+import { consuming, deadLetters, settled } from './consuming.ts'
+import { headerText, readEvent, readEvents, readIds } from './events.ts'
 import {
   fail,
   fields,
@@ -123,7 +124,7 @@ function logEvent(value: unknown): ReturnType<typeof readEvent> & { offset: numb
 const readers: { readonly [What in Ask['what']]: Reader<unknown> } = {
   payload: readTree,
   text: shape({}, { text: text(1_000_000), encoding: devalue, redacted: count }),
-  headers: shape({ events: listOf(readEvent, 10_000), missing: readIds }),
+  headers: shape({ events: readEvents, missing: readIds }),
   search: shape({ ids: listOf(headerText, 100_000), searched: count }),
   watch: () => ({}),
   store,
@@ -136,6 +137,10 @@ const readers: { readonly [What in Ask['what']]: Reader<unknown> } = {
     const given = fields(value)['fault']
     return { fault: given === null || given === undefined ? null : under('fault', fault, given) }
   },
+  consumers: consuming,
+  dead: deadLetters,
+  redrive: settled,
+  discard: settled,
 }
 
 /** What a peer answered to a question. @throws {Fault} */

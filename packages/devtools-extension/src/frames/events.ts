@@ -50,49 +50,107 @@ const time = number(-MAX_TIME, MAX_TIME)
 const size = whole(0, MAX_BYTES)
 const count = whole(0)
 
-/** An envelope, made anew: whatever else was in it would stay in memory. */
+const KEYS = [
+  'id',
+  'type',
+  'source',
+  'time',
+  'bytes',
+  'scope',
+  'persist',
+  'correlationId',
+  'causationId',
+  'stream',
+  'offset',
+  'position',
+  'revision',
+  'version',
+  'traceparent',
+  'group',
+  'ownId',
+  'encoding',
+  'metadata',
+] as const satisfies readonly (keyof InspectedEvent)[]
+
+/**
+ * An envelope: the very object, which is what most of a session comes in. Only where there is more in
+ * it than that it is made anew: it would stay in memory.
+ */
 export function readEvent(value: unknown): InspectedEvent {
-  const given = fields(value)
-  const event: Written<InspectedEvent> = {
-    id: at(given, 'id', headerText),
-    type: at(given, 'type', eventType),
-    source: at(given, 'source', commonText),
-    time: at(given, 'time', time),
-    bytes: at(given, 'bytes', size),
-  }
-  const { scope, persist, correlationId, causationId, stream } = given
+  const given = fields(value) as Written<InspectedEvent>
+  at(given, 'id', headerText)
+  given.type = at(given, 'type', eventType)
+  given.source = at(given, 'source', commonText)
+  at(given, 'time', time)
+  at(given, 'bytes', size)
+  let known = 5
+  const { scope, persist, encoding } = given
   if (scope !== undefined) {
     if (scope !== 'device' && scope !== 'context')
       fail("scope must be 'device', 'context' or absent")
-    event.scope = scope
+    known++
   }
   if (persist !== undefined) {
     if (persist !== false) fail('persist must be false or absent')
-    event.persist = persist
+    known++
   }
-  if (correlationId !== undefined) event.correlationId = at(given, 'correlationId', headerText)
-  if (causationId !== undefined) event.causationId = at(given, 'causationId', headerText)
-  if (stream !== undefined) event.stream = at(given, 'stream', commonText)
-  if (given['offset'] !== undefined) event.offset = at(given, 'offset', count)
-  if (given['position'] !== undefined) event.position = at(given, 'position', headerText)
-  if (given['revision'] !== undefined) event.revision = at(given, 'revision', count)
-  if (given['version'] !== undefined) event.version = at(given, 'version', count)
-  if (given['traceparent'] !== undefined) event.traceparent = at(given, 'traceparent', headerText)
-  if (given['group'] !== undefined) event.group = at(given, 'group', count)
-  if (given['ownId'] !== undefined) event.ownId = at(given, 'ownId', headerText)
-  if (given['encoding'] === 'devalue') event.encoding = 'devalue'
-  if (given['metadata'] !== undefined) event.metadata = at(given, 'metadata', metadata)
-  return event
+  if (given.correlationId !== undefined) known += is(given, 'correlationId', headerText)
+  if (given.causationId !== undefined) known += is(given, 'causationId', headerText)
+  if (given.stream !== undefined) {
+    given.stream = at(given, 'stream', commonText)
+    known++
+  }
+  if (given.offset !== undefined) known += is(given, 'offset', count)
+  if (given.position !== undefined) known += is(given, 'position', headerText)
+  if (given.revision !== undefined) known += is(given, 'revision', count)
+  if (given.version !== undefined) known += is(given, 'version', count)
+  if (given.traceparent !== undefined) known += is(given, 'traceparent', headerText)
+  if (given.group !== undefined) known += is(given, 'group', count)
+  if (given.ownId !== undefined) known += is(given, 'ownId', headerText)
+  if (given.metadata !== undefined) known += is(given, 'metadata', metadata)
+  if (encoding === 'devalue') known++
+  for (const _ in given) known--
+  return known === 0 ? given : only(given)
 }
 
-function at<T>(given: Fields, key: string, read: (value: unknown) => T): T {
-  const value = given[key]
+/** What is known of an envelope with more in it. */
+function only(given: InspectedEvent): InspectedEvent {
+  const event: { [key: string]: unknown } = {}
+  for (const key of KEYS) {
+    const value = given[key]
+    if (value !== undefined && (key !== 'encoding' || value === 'devalue')) event[key] = value
+  }
+  return event as unknown as InspectedEvent
+}
+
+function at<T>(given: Fields | InspectedEvent, key: string, read: (value: unknown) => T): T {
+  const value = (given as Fields)[key]
   try {
     return read(value)
   } catch (error) {
     if (error instanceof Fault) error.path.unshift(key)
     throw error
   }
+}
+
+/** One more field that is known. */
+function is(given: InspectedEvent, key: string, read: (value: unknown) => unknown): 1 {
+  at(given, key, read)
+  return 1
+}
+
+/** Envelopes of a list, in place. */
+export function readEvents(value: unknown): InspectedEvent[] {
+  if (!Array.isArray(value)) fail('must be a list')
+  if (value.length > MAX_IDS) fail(`must not have more than ${MAX_IDS} entries`)
+  let index = 0
+  try {
+    for (; index < value.length; index++) value[index] = readEvent(value[index])
+  } catch (error) {
+    if (error instanceof Fault) error.path.unshift(index)
+    throw error
+  }
+  return value
 }
 
 function metadata(value: unknown): NonNullable<InspectedEvent['metadata']> {
@@ -105,7 +163,7 @@ function metadata(value: unknown): NonNullable<InspectedEvent['metadata']> {
         : typeof entry === 'boolean' || Number.isFinite(entry)
     if (!flat || key.length > 256) fail('must be of flat values')
   }
-  return Object.fromEntries(entries) as NonNullable<InspectedEvent['metadata']>
+  return value as NonNullable<InspectedEvent['metadata']>
 }
 
 /** Packed ids, checked and left packed; more than {@link MAX_IDS} are a fault. */

@@ -1,11 +1,16 @@
 /**
- * A session file: lines of JSON. The first is a {@link SessionHead}; the others are frames of taps as
- * they came (`hello`, `batch`, `bye`), and lines that no tap sends: marks and other rows that are no
- * events, envelopes, what was known of peers, and data of events.
+ * The lines of a session file that are no frames of taps: how it begins, marks and other rows that are
+ * no events, envelopes, what was known of peers, and data of events.
  */
-import type { InspectedEvent, PeerId, Tree } from '@crosstown/bus/inspect'
+import {
+  type EventsLine,
+  type PayloadLine,
+  type PeerId,
+  SESSION_VERSION,
+  type SessionHead,
+} from '@crosstown/bus/inspect'
 import { readTree } from './answers.ts'
-import { headerText, readEvent } from './events.ts'
+import { headerText, readEvents } from './events.ts'
 import {
   Fault,
   type Fields,
@@ -21,18 +26,6 @@ import {
   under,
   whole,
 } from './reader.ts'
-
-export const SESSION_VERSION = 1
-
-export interface SessionHead {
-  readonly crosstown: 'session'
-  readonly version: number
-  /** When it was written, ms since 1970. */
-  readonly at: number
-  readonly label: string
-  /** Rows that are no events are lines of their own: of records none are made. */
-  readonly notes?: true
-}
 
 export interface MarkLine {
   readonly frame: 'mark'
@@ -53,12 +46,6 @@ export interface NoteLine {
   readonly event?: string
 }
 
-/** Envelopes of events whose publisher was not inspected. */
-export interface EventsLine {
-  readonly frame: 'events'
-  readonly events: readonly InspectedEvent[]
-}
-
 /** What was known of a peer beside what it told: when it was there, and what it was called. */
 export interface PeerLine {
   readonly frame: 'peer'
@@ -75,18 +62,6 @@ export interface PeerLine {
   readonly load: number
   /** It was on the machine of the panel that wrote the file. */
   readonly local?: boolean
-}
-
-/** The data of an event, opened as far as who wrote the file had it, and whole where it was to be had. */
-export interface PayloadLine {
-  readonly frame: 'payload'
-  /** Who gave it. */
-  readonly peer: PeerId
-  readonly event: string
-  readonly tree: Tree
-  /** Value text. */
-  readonly text?: string
-  readonly encoding?: 'devalue'
 }
 
 export type OwnLine = MarkLine | NoteLine | EventsLine | PeerLine
@@ -121,7 +96,7 @@ const note = shape(
   },
   { peer: text(300, 1), event: headerText },
 )
-const events = shape({ events: listOf(readEvent, 10_000) })
+const events = shape({ events: readEvents })
 const peer = shape(
   {
     peer: text(300, 1),

@@ -7,17 +7,13 @@ import {
   type Ask,
   INSPECT_VERSION,
   type InspectorFrame,
+  type PayloadLine,
   type PeerId,
+  type SessionHead,
   type Tree,
 } from '@crosstown/bus/inspect'
 import { Fault } from '../frames/reader.ts'
-import {
-  type PayloadLine,
-  readHead,
-  readOwnLine,
-  readPayload,
-  type SessionHead,
-} from '../frames/session-lines.ts'
+import { readHead, readOwnLine, readPayload } from '../frames/session-lines.ts'
 import { parseFrame, readBatchRecords, readTapFrame } from '../frames/tap-frames.ts'
 import type { InspectSource, SourceSink } from './source.ts'
 

@@ -41,7 +41,14 @@ export function serveCommand(): Command {
     .description('serve rooms until SIGTERM or SIGINT')
     .option('--host <name>', 'address to listen on', '127.0.0.1')
     .option('--port <number>', 'port to listen on; 0 picks a free one', parsePort, 8787)
-    .option('--store <spec>', 'where rooms are kept: memory, or sqlite:<path>', 'memory')
+    .addOption(
+      new Option(
+        '--store <spec>',
+        'where rooms are kept: memory, sqlite:<path>, postgres://..., or redis://...',
+      )
+        .env('CROSSTOWN_STORE')
+        .default('memory'),
+    )
     .addOption(
       new Option(
         '--origins <list>',
@@ -198,7 +205,13 @@ async function openStore(spec: string): Promise<Store> {
   if (spec === 'memory') return (await import('../stores/memory.ts')).memoryStore()
   const path = /^sqlite:(.+)$/.exec(spec)?.[1]
   if (path !== undefined) return (await import('../stores/sqlite.ts')).sqliteStore(path)
-  throw new BusError('invalid_options', `--store ${spec}: use memory, or sqlite:./events.db`)
+  if (/^postgres(ql)?:/.test(spec))
+    return (await import('../stores/postgres.ts')).postgresStore(spec)
+  if (/^rediss?:/.test(spec)) return (await import('../stores/redis.ts')).redisStore(spec)
+  // What it is may have a password in it.
+  const kind = spec.split(':')[0]
+  const kinds = 'memory, sqlite:./events.db, postgres://... or redis://...'
+  throw new BusError('invalid_options', `--store ${kind}: use ${kinds}`)
 }
 
 async function loadAuth(file: string): Promise<Pick<RelayOptions, 'auth' | 'authorize'>> {

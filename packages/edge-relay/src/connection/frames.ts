@@ -7,7 +7,7 @@ import {
   MAX_FRAME_BYTES,
   MAX_PRESENCE_LENGTH,
   type PresenceFrame,
-  type Present,
+  type PresentDevice,
   utf8Length,
 } from '@crosstown/bus/protocol'
 import { isNestedOver } from '../guard/nesting.ts'
@@ -34,16 +34,16 @@ function headOf(message: string): string {
 }
 
 /**
- * Who is there of the device that says so.
+ * Who is there of the device that says so, and what it responds to.
  *
  * @param length characters of the whole frame
  * @throws {BusError} bad_frame, too_large
  */
-export function ownMembers({ devices }: PresenceFrame, length: number): readonly Present[] {
+export function ownEntry({ devices }: PresenceFrame, length: number): PresentDevice {
   const [own] = devices
   if (!own || devices.length > 1)
     throw new BusError('bad_frame', 'presence: a device says who is there of itself')
   if (length > MAX_PRESENCE_LENGTH)
     throw new BusError('too_large', `presence has at most ${MAX_PRESENCE_LENGTH} characters`)
-  return own.members
+  return own
 }

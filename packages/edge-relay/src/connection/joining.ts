@@ -109,6 +109,7 @@ export function welcomeOf(
       ...(asksForCredits && { creditBytes: creditBytes(limits) }),
     },
     durability: store.durability,
+    groups: true,
   }
 }
 

@@ -5,22 +5,26 @@
 import {
   type AckFrame,
   BusError,
+  type BusErrorCode,
   type CastFrame,
+  type EventHeader,
   encodeFrame,
   isBusError,
   type PublishFrame,
   type RejectFrame,
+  type RequestFrame,
 } from '@crosstown/bus/protocol'
 import type { Identity } from '../auth.ts'
 import type { Member } from '../delivery.ts'
 import { InOrder } from '../guard/in-order.ts'
 import { Permits } from '../guard/permits.ts'
 import { faultOf, linesOf } from '../judge.ts'
+import type { Caller } from '../requests.ts'
 import type { RoomHost } from '../room-host.ts'
 import type { ConnectionContext } from './context.ts'
 
 /** A connection, as one that publishes. */
-export interface Publisher extends Member {
+export interface Publisher extends Member, Caller {
   /** Whose token it has now. */
   readonly identity: Identity | undefined
   /** What was thrown ends it. */
@@ -110,9 +114,32 @@ export class Publishing {
     this.#authorized(frame, bytes, go, () => {})
   }
 
+  /** A request that may not go out is answered at once. */
+  request({ events, timeoutMs, waitMs }: RequestFrame, { data, bytes }: Body): void {
+    const header = events[0] as EventHeader
+    const dataText = data[0] as string
+    const { nesting } = this.#context.limits
+    const { requests } = this.#host
+    const refuse = (code: BusErrorCode): void =>
+      requests.refuse(this.#publisher, header.id, { code, message: `${header.type}: ${code}` })
+    const go = (mayPublish: (type: string) => boolean): void => {
+      const [line] = linesOf(events)
+      const fault = faultOf(header, line as string, dataText, mayPublish, nesting)
+      if (fault) refuse(fault)
+      else requests.ask(this.#publisher, { header, dataText, timeoutMs, waitMs })
+    }
+    this.#authorized({ events }, bytes, go, ({ code }) => refuse(code))
+  }
+
+  /** Too much came: nobody is asked. */
+  refuse({ events: [header] }: RequestFrame): void {
+    const why = { code: 'rate_limited', message: 'too much came in a short time' } as const
+    this.#host.requests.refuse(this.#publisher, (header as EventHeader).id, why)
+  }
+
   /** Goes on with what token and hook allow of a frame's events; nothing thrown there leaves it. */
   #authorized(
-    { events }: PublishFrame | CastFrame,
+    { events }: Pick<CastFrame, 'events'>,
     bytes: number,
     go: (mayPublish: (type: string) => boolean) => void,
     refuse: (error: BusError, retryAfterMs: number) => void,

@@ -9,7 +9,6 @@ import {
   rangesIn,
   UNTRIMMED,
 } from '../record.ts'
-import { STREAM_KEY } from '../revisions.ts'
 import {
   type Append,
   DELETED_EPOCHS,
@@ -19,6 +18,7 @@ import {
   type Found,
   type Keep,
   type LoadedRoom,
+  ON_DEMAND,
   type ReadLimit,
   type RoomStats,
   type Store,
@@ -69,7 +69,9 @@ class MemoryStore implements Store {
   async load(room: string): Promise<LoadedRoom | undefined> {
     const found = this.#room(room)
     if (!found) return undefined
-    const state = [...found.state].filter(([key]) => !key.startsWith(STREAM_KEY))
+    const state = [...found.state].filter(
+      ([key]) => !ON_DEMAND.some((prefix) => key.startsWith(prefix)),
+    )
     return { head: found.head, state }
   }
 
@@ -107,7 +109,10 @@ class MemoryStore implements Store {
       room.events += record.headers.length
       room.bytes += record.bytes
     }
-    for (const [key, value] of append.state) room.state.set(key, value)
+    for (const [key, value] of append.state) {
+      if (value === '') room.state.delete(key)
+      else room.state.set(key, value)
+    }
     room.head = append.head
     return true
   }

@@ -1,7 +1,6 @@
 /** A store in the tables of a SQLite, but for how it writes: that differs with who has the SQLite. */
 import { BusError, type Durability, isBusError, parseId } from '@crosstown/bus/protocol'
 import { type Mark, type RoomFirst, type RoomHead, type RoomRecord, UNTRIMMED } from '../record.ts'
-import { STREAM_KEY } from '../revisions.ts'
 import type { Row } from './sql.ts'
 import {
   applyDelete,
@@ -18,13 +17,14 @@ import {
   type Found,
   type Keep,
   type LoadedRoom,
+  ON_DEMAND,
   type ReadLimit,
   type RoomStats,
   type Store,
 } from './store.ts'
 
-/** Behind all keys of streams: `0` is what follows the slash. */
-const BEHIND_STREAMS = `${STREAM_KEY.slice(0, -1)}0`
+/** From each prefix to behind all of its keys: `0` is what follows the slash. */
+const LEFT_OUT: readonly string[] = ON_DEMAND.flatMap((key) => [key, `${key.slice(0, -1)}0`])
 
 /** What all stores in SQLite do alike. */
 export abstract class SqlStore implements Store {
@@ -47,7 +47,7 @@ export abstract class SqlStore implements Store {
     return this.tried('load', () => {
       const row = this.sql.room.get(room)
       if (!row) return undefined
-      const state = this.sql.state.all(row['id'] as number, STREAM_KEY, BEHIND_STREAMS)
+      const state = this.sql.state.all(row['id'] as number, ...LEFT_OUT)
       return {
         head: headOf(row),
         state: state.map(({ key, value }) => [key as string, value as string] as const),

@@ -14,6 +14,7 @@ import {
   DELETED_EPOCHS,
   DELETED_LOGS,
   type Keep,
+  ON_DEMAND,
   type ReadLimit,
   TRIMMED_MARKS,
   TRIMMED_RANGES,
@@ -27,6 +28,7 @@ export interface Statements {
   readonly addRecord: SqlStatement
   readonly addPair: SqlStatement
   readonly putState: SqlStatement
+  readonly dropState: SqlStatement
   readonly state: SqlStatement
   readonly value: SqlStatement
   readonly countState: SqlStatement
@@ -97,8 +99,9 @@ export function statementsOf(database: Sql): Statements {
     ),
     addPair: database.prepare('INSERT INTO ids (room, prefix, counter, place) VALUES (?, ?, ?, ?)'),
     putState: database.prepare('INSERT OR REPLACE INTO state (room, key, value) VALUES (?, ?, ?)'),
+    dropState: database.prepare('DELETE FROM state WHERE room = ? AND key = ?'),
     state: database.prepare(
-      'SELECT key, value FROM state WHERE room = ? AND (key < ? OR key >= ?)',
+      `SELECT key, value FROM state WHERE room = ? ${ON_DEMAND.map(() => 'AND (key < ? OR key >= ?)').join(' ')}`,
     ),
     value: database.prepare('SELECT value FROM state WHERE room = ? AND key = ?'),
     countState: database.prepare(
@@ -229,7 +232,10 @@ export function applyAppend(
     for (const [prefix, counter] of idPairs(record.headers))
       sql.addPair.run(id, prefix, counter, record.place)
   }
-  for (const [key, value] of state) sql.putState.run(id, key, value)
+  for (const [key, value] of state) {
+    if (value === '') sql.dropState.run(id, key)
+    else sql.putState.run(id, key, value)
+  }
   sql.moveHead.run(head.version, head.place, head.check, head.chain, head.time, events, bytes, id)
   return true
 }

@@ -4,9 +4,9 @@
  */
 import type { Durability } from '@crosstown/bus/protocol'
 import type { Mark, RoomFirst, RoomHead, RoomRecord } from '../record.ts'
-import type { STREAM_KEY } from '../revisions.ts'
+import { STREAM_KEY } from '../revisions.ts'
 
-/** A keyed part of a room's state: the fold of its records, written with them. */
+/** A keyed part of a room's state: the fold of its records, written with them. '' removes the key. */
 export type StatePut = readonly [key: string, value: string]
 
 /** A room as it is read when a process starts to serve it. */
@@ -86,8 +86,8 @@ export interface Store {
   readonly exclusive?: boolean
 
   /**
-   * The room with its state, but for heads of streams ({@link STREAM_KEY}), of which there may be
-   * many; `undefined` where it has no log.
+   * The room with its state, but for keys that begin with one of {@link ON_DEMAND}, of which there may
+   * be many; `undefined` where it has no log.
    */
   load(room: string): Promise<LoadedRoom | undefined>
 
@@ -166,12 +166,24 @@ export interface Store {
    */
   signal(room: string, text: string): void
 
+  /**
+   * From now on `heard` is given what other processes signalled; absent where no other can be. Once
+   * what it hears through was away, it may have missed something: it says so of every room (`undefined`).
+   */
+  listen?(heard: (room: string | undefined, text: string) => void): void
+
   /** Ends writing what was appended, then lets go of everything. */
   close(): Promise<void>
 }
 
 /** Key of a device's row in a room's state. */
 export const DEVICE_KEY = 'device/'
+
+/** Key of a dead letter of a group in a room's state. */
+export const DEAD_KEY = 'dead/'
+
+/** What is read key by key: heads of streams, and dead letters. */
+export const ON_DEMAND: readonly string[] = [STREAM_KEY, DEAD_KEY]
 
 /**
  * Ranges of ids of a room that are remembered after their events were trimmed away: those trimmed

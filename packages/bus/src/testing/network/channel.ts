@@ -22,7 +22,7 @@ const LATENCY: readonly [number, number] = [0.05, 1]
 const HELD_BACK: readonly [number, number] = [5, 400]
 
 export class SimulatedChannels {
-  faults: ChannelFaults = CALM
+  #faults: ChannelFaults = CALM
   readonly #random: Random
   /** For what inspectors are told: it must not change what happens. */
   readonly #aside: Random
@@ -35,6 +35,15 @@ export class SimulatedChannels {
     this.#now = now
   }
 
+  get faults(): ChannelFaults {
+    return this.#faults
+  }
+
+  /** What is not named does not go wrong. */
+  set faults(faults: Partial<ChannelFaults>) {
+    this.#faults = { ...CALM, ...faults }
+  }
+
   /** Channels that are open. */
   get size(): number {
     let size = 0
@@ -43,7 +52,7 @@ export class SimulatedChannels {
   }
 
   calm(): void {
-    this.faults = CALM
+    this.#faults = CALM
   }
 
   /** The `BroadcastChannel` of one context. */

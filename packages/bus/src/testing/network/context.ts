@@ -1,8 +1,9 @@
 /** One context of a device: a tab, a worker, a service worker, a server process. */
 import { createBusOn } from '../../bus.ts'
 import type { ReadStart } from '../../links/link.ts'
-import type { AnyBusOptions } from '../../options.ts'
+import type { BusOptions, SchemaBusOptions, VersionedBusOptions } from '../../options.ts'
 import type { ContextKind, LifecycleChange, Platform } from '../../platform.ts'
+import type { EventSchemas, SchemaEvents, SchemaInput } from '../../schema/schema.ts'
 import type { Bus, RelayState } from '../../types.ts'
 import { VirtualLifecycle } from '../virtual-lifecycle.ts'
 import type { SimulatedChannels } from './channel.ts'
@@ -16,7 +17,7 @@ import type { Scheduler } from './scheduler.ts'
 import type { DeviceEndEvents, Wire } from './wire.ts'
 
 /** Options of a bus in a context: those of `createBus`, with a room in place of links and log. */
-export type TestBusOptions = Omit<AnyBusOptions, 'log' | 'tabs' | 'relay'> & {
+export interface TestBusOptions extends Omit<BusOptions, 'log' | 'tabs' | 'relay'> {
   /** Joins this room of the network's relay. @default none: a bus of its device only */
   readonly room?: string
   /** Where a new device starts reading the room. @default 'start' */
@@ -134,14 +135,24 @@ export class TestContext {
     }
   }
 
-  /** The real bus, over this context's platform, its device's disk and the network's relay. */
-  createBus<Events extends object = Record<string, unknown>>({
+  /**
+   * The real bus, over this context's platform, its device's disk and the network's relay.
+   *
+   * @throws {BusError} invalid_options
+   */
+  createBus<const Schemas extends EventSchemas>(
+    options: TestBusOptions & Pick<SchemaBusOptions<Schemas>, 'events' | 'unknown'>,
+  ): Bus<SchemaEvents<Schemas>, SchemaInput<Schemas>>
+  createBus<Events extends object = Record<string, unknown>>(
+    options: TestBusOptions & Pick<VersionedBusOptions<Events>, 'events' | 'unknown'>,
+  ): Bus<Events>
+  createBus({
     room,
     from,
     token,
     types,
     ...options
-  }: TestBusOptions): Bus<Events> {
+  }: TestBusOptions): Bus<Record<string, unknown>> {
     const source =
       room === undefined
         ? undefined
@@ -166,7 +177,7 @@ export class TestContext {
     if (source) this.#sources.push(source)
     this.buses.push(bus)
     this.#rooms.push(room)
-    return bus as unknown as Bus<Events>
+    return bus
   }
 
   /** Connects again where the relay refused it: what `resume()` of a relay link does. */

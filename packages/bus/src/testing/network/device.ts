@@ -72,6 +72,16 @@ export class TestDevice implements ContextHost {
     return context
   }
 
+  /** Cuts it off the relay: its sockets break, or, `silently`, fall silent without a word. */
+  offline({ silently = false }: { silently?: boolean } = {}): void {
+    this.world.relay.cut(this, silently)
+  }
+
+  /** Ends `offline`: its buses connect again by themselves, after a while. */
+  online(): void {
+    this.world.relay.mend(this)
+  }
+
   /** The disk of the log of one bus name and room. */
   disk(name: string, room = ''): SimulatedDisk {
     const key = diskKey(name, room)

@@ -1,5 +1,6 @@
 /** A context's handle of a log on the disk of its device. */
 import { BusError } from '../../errors.ts'
+import type { ConsumerRow, ConsumerWrite, DeadRow } from '../../log/consumers.ts'
 import type {
   ExpectedInLog,
   Log,
@@ -180,6 +181,30 @@ class DiskLog implements Log, DiskHandle {
 
   keepSnapshot(name: string, text: string): Promise<void> {
     return this.#write('log.keepSnapshot', (log) => log.keepSnapshot(name, text))
+  }
+
+  consumer(name: string): Promise<ConsumerRow | undefined> {
+    return this.#read('log.consumer', (log) => log.consumer(name))
+  }
+
+  consumers(): Promise<ConsumerRow[]> {
+    return this.#read('log.consumers', (log) => log.consumers())
+  }
+
+  writeConsumer(write: ConsumerWrite): Promise<number | undefined> {
+    return this.#write('log.writeConsumer', (log) => log.writeConsumer(write))
+  }
+
+  removeConsumer(name: string): Promise<void> {
+    return this.#write('log.removeConsumer', (log) => log.removeConsumer(name))
+  }
+
+  deadLetters(): Promise<DeadRow[]> {
+    return this.#read('log.deadLetters', (log) => log.deadLetters())
+  }
+
+  changeDead(changes: ReadonlyMap<number, string | undefined>): Promise<number[]> {
+    return this.#write('log.changeDead', (log) => log.changeDead(changes))
   }
 
   trim(limits: RetentionLimits, outbox?: boolean): Promise<Trimmed> {

@@ -51,7 +51,7 @@ export interface DiskWorld {
 }
 
 export class SimulatedDisk {
-  faults: DiskFaults = CALM
+  #faults: DiskFaults = CALM
   /** Ids of own events that were in the log, and went with a power cut or with the log. */
   readonly gone: string[] = []
   /** Whose its logs know that they are, or knew, by their ids; what went with a power cut they never knew. */
@@ -81,6 +81,15 @@ export class SimulatedDisk {
     this.#log = makeLog(this.#identity)
   }
 
+  get faults(): DiskFaults {
+    return this.#faults
+  }
+
+  /** What is not named does not go wrong. */
+  set faults(faults: Partial<DiskFaults>) {
+    this.#faults = { ...CALM, ...faults }
+  }
+
   /** The log as it stands on the disk, for whoever looks from outside of the run. */
   get log(): MemoryLog {
     return this.#log
@@ -92,11 +101,11 @@ export class SimulatedDisk {
   }
 
   calm(): void {
-    this.faults = CALM
+    this.#faults = CALM
   }
 
   get isCalm(): boolean {
-    return this.faults === CALM
+    return this.#faults === CALM
   }
 
   add(handle: DiskHandle): void {

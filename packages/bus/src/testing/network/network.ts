@@ -101,9 +101,9 @@ export class TestNetwork {
     return done
   }
 
-  /** Cuts a device off the relay. `silently`: its sockets fall silent instead of breaking. */
-  partition(device: TestDevice, { silently = false }: { silently?: boolean } = {}): void {
-    this.relay.cut(device, silently)
+  /** Cuts a device off the relay, as `device.offline()` does. */
+  partition(device: TestDevice, options?: { silently?: boolean }): void {
+    device.offline(options)
   }
 
   /** Takes every fault away: relay up, devices connected, contexts thawed, disks and channels calm. */
@@ -163,7 +163,7 @@ function relayOf(device: TestDevice, room: string): RelayState | undefined {
  * const network = createTestNetwork({ seed: 1, relay: simulatedRelay() })
  * const phone = network.device('phone').open().createBus({ name: 'shop', room: '42' })
  * const laptop = network.device('laptop').open().createBus({ name: 'shop', room: '42' })
- * network.partition(network.device('phone'))
+ * network.device('phone').offline()
  * await network.until(phone.publish('cart.item_added', { sku: 'A1' }))
  * await network.settle()
  */

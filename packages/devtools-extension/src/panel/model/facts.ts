@@ -1,5 +1,5 @@
 /** What each record says of the events it names: spans, and the few facts that rows show. */
-import { type Ids, type InspectedEvent, type InspectRecord, packIds } from '@crosstown/bus/inspect'
+import type { Ids, InspectedEvent, InspectRecord } from '@crosstown/bus/inspect'
 import type { KnownPeer } from './peers.ts'
 import {
   COMMITTED,
@@ -11,7 +11,7 @@ import {
   UNWRITTEN,
   VIA_BITS,
 } from './store/entries.ts'
-import { eachRun, type IdIndex } from './store/ids.ts'
+import { eachRun, eachRunOf, type IdIndex, idOf } from './store/ids.ts'
 import { type Facet, type Spans, STEP_KINDS } from './store/spans.ts'
 
 /** The part of the session that facts are written to. */
@@ -20,11 +20,14 @@ export interface FactSink {
   readonly spans: Spans
   readonly ids: IdIndex
   readonly skew: { msOf(peer: number, at: number): number }
-  /** A new entry for an id. */
+  /** A new entry for an id, which no index has yet. */
   orphan(id: string): number
+  /** The entry of an id, a new one where there is none. */
+  entryOf(id: string): number
   /** Gives an entry its envelope, and with it a row. */
   describe(entry: number, event: InspectedEvent): void
   touch(entry: number): void
+  touchAll(entries: Int32Array, count: number): void
 }
 
 export type EventRecord = Exclude<
@@ -46,7 +49,6 @@ let scratch = new Int32Array(1_024)
 export function writeFacts(sink: FactSink, peer: KnownPeer, record: EventRecord): void {
   const facet = facetIndex(sink.spans, peer, record)
   const ms = sink.skew.msOf(peer.index, record.at)
-  const make = (id: string) => sink.orphan(id)
   if (record.is === 'published') {
     publish(sink, peer, record.events, record.at, ms, facet)
     return
@@ -55,17 +57,22 @@ export function writeFacts(sink: FactSink, peer: KnownPeer, record: EventRecord)
     for (const event of record.events) {
       // Its offset is that of this log, not of its publisher's.
       const { offset: _, ...told } = event
-      sink.describe(sink.ids.findOrMake(event.id, make), told)
+      sink.describe(sink.entryOf(event.id), told)
     }
   }
   const num = numberOf(record)
-  const value = record.is === 'handled' ? record.ms : 'ms' in record ? record.ms : undefined
+  const value =
+    record.is === 'handled' || record.is === 'committed' || record.is === 'failed'
+      ? record.ms
+      : undefined
+  const make = (prefix: string, counter: number) => sink.orphan(idOf(prefix, counter))
   eachRun(record.ids, (prefix, first, count, from) => {
     if (count > scratch.length) scratch = new Int32Array(count)
     const span = sink.spans.add(record.at, facet, first, count, from, num, value)
     sink.ids.name(span, prefix, first, count, scratch, make)
     sink.spans.drop(span)
     writeRun(sink, peer, record, ms, count, from)
+    sink.touchAll(scratch, count)
   })
 }
 
@@ -78,20 +85,21 @@ function publish(
   facet: number,
 ): void {
   const { entries, ids, spans } = sink
-  for (const event of events) {
-    const entry = ids.findOrMake(event.id, (id) => sink.orphan(id))
-    entries.publisher[entry] = peer.index
-    entries.flags[entry]! |= peer.index < 32 ? PUBLISHED : PUBLISHED | MANY
-    setTime(entries, entry, peer, at, ms)
-    sink.describe(entry, event)
-    sink.touch(entry)
-  }
-  const make = (id: string) => ids.find(id)
-  eachRun(packIds(events.map(({ id }) => id)), (prefix, first, count, from) => {
+  const flags = peer.index < 32 ? PUBLISHED : PUBLISHED | MANY
+  eachRunOf(events, (prefix, first, count, from) => {
     if (count > scratch.length) scratch = new Int32Array(count)
     const span = spans.add(at, facet, first, count, from, undefined, undefined)
-    ids.name(span, prefix, first, count, scratch, make)
+    const make = (_: string, __: number, k: number) => entries.add(events[from + k]!.id)
+    ids.name(span, prefix, first, count, scratch, make, true)
     spans.drop(span)
+    for (let k = 0; k < count; k++) {
+      const entry = scratch[k]!
+      entries.publisher[entry] = peer.index
+      entries.flags[entry]! |= flags
+      setTime(entries, entry, peer, at, ms)
+      sink.describe(entry, events[from + k]!)
+    }
+    sink.touchAll(scratch, count)
   })
 }
 
@@ -112,77 +120,89 @@ function writeRun(
 ): void {
   const { entries } = sink
   const bit = peer.index < 32 ? (1 << peer.index) >>> 0 : 0
+  writeColumns(entries, record, peer, bit, ms, count, from)
+  if (bit === 0) mark(entries.flags, MANY, count)
   const { flags } = entries
   for (let k = 0; k < count; k++) {
     const entry = scratch[k]!
-    if (entry < 0) continue
-    writeFact(entries, entry, record, peer, bit, ms, from + k)
-    if (bit === 0) flags[entry]! |= MANY
-    if ((flags[entry]! & PUBLISHED) === 0 && !(entries.ms[entry]! <= ms))
+    if (entry >= 0 && (flags[entry]! & PUBLISHED) === 0 && !(entries.ms[entry]! <= ms))
       setTime(entries, entry, peer, record.at, ms)
-    sink.touch(entry)
   }
 }
 
-function writeFact(
+/** Sets bits of a column. */
+function mark(column: Uint8Array | Uint32Array, bits: number, count: number): void {
+  for (let k = 0; k < count; k++) {
+    const entry = scratch[k]!
+    if (entry >= 0) column[entry]! |= bits
+  }
+}
+
+function writeColumns(
   entries: Entries,
-  entry: number,
   record: NamingRecord,
   peer: KnownPeer,
   bit: number,
   ms: number,
-  index: number,
+  count: number,
+  from: number,
 ): void {
   switch (record.is) {
     case 'committed':
-      entries.flags[entry]! |= COMMITTED
+      mark(entries.flags, COMMITTED, count)
       return
     case 'posted':
-      entries.vias[entry]! |= VIA_BITS[record.via]
+      mark(entries.vias, VIA_BITS[record.via], count)
       return
     case 'confirmed':
-      entries.flags[entry]! |= CONFIRMED
+      mark(entries.flags, CONFIRMED, count)
       return
     case 'received':
-      entries.vias[entry]! |= VIA_BITS[record.via]
-      entries.received[entry]! |= bit
+      mark(entries.vias, VIA_BITS[record.via], count)
+      mark(entries.received, bit, count)
       // Nothing leaves a relay, or comes out of a log, before it is there.
       if (record.origin === 'room' && record.via !== 'link' && peer.hello.kind !== 'relay')
-        entries.flags[entry]! |= CONFIRMED
-      if (record.via === 'log') entries.flags[entry]! |= COMMITTED
+        mark(entries.flags, CONFIRMED, count)
+      if (record.via === 'log') mark(entries.flags, COMMITTED, count)
       return
     case 'matched':
-      if (record.subs.length > 0) entries.matched[entry]! |= bit
-      else entries.unmatched[entry]! |= bit
+      mark(record.subs.length > 0 ? entries.matched : entries.unmatched, bit, count)
       return
     case 'handled':
-      handled(entries, entry, peer.index, record.at, bit, ms, record.ms[index])
+      for (let k = 0; k < count; k++)
+        handled(entries, scratch[k]!, peer.index, record.at, bit, ms, record.ms[from + k])
       return
     case 'failed':
-      entries.failures[entry] = Math.min(entries.failures[entry]! + 1, 65_535)
-      if (record.sub === undefined) entries.flags[entry]! |= UNWRITTEN
-      else handled(entries, entry, peer.index, record.at, bit, ms, record.ms)
+      addUp(entries.failures, count)
+      if (record.sub === undefined) mark(entries.flags, UNWRITTEN, count)
+      else
+        for (let k = 0; k < count; k++)
+          handled(entries, scratch[k]!, peer.index, record.at, bit, ms, record.ms)
       return
     case 'refused':
-      if (record.final) entries.flags[entry]! |= REFUSED
+      if (record.final) mark(entries.flags, REFUSED, count)
       return
     case 'dropped':
       if (record.why === 'duplicate' || record.why === 'unwanted') return
-      addDrop(entries, entry)
-      if (record.why === 'withdrawn' || record.why === 'closed') entries.flags[entry]! |= UNWRITTEN
+      addUp(entries.drops, count)
+      if (record.why === 'withdrawn' || record.why === 'closed')
+        mark(entries.flags, UNWRITTEN, count)
       return
     case 'filtered':
       if (record.why === 'known') return
-      addDrop(entries, entry)
-      if (record.why === 'where') entries.excluded[entry]! |= bit
+      addUp(entries.drops, count)
+      if (record.why === 'where') mark(entries.excluded, bit, count)
       return
     case 'retried':
       return
   }
 }
 
-function addDrop(entries: Entries, entry: number): void {
-  entries.drops[entry] = Math.min(entries.drops[entry]! + 1, 65_535)
+function addUp(column: Uint16Array, count: number): void {
+  for (let k = 0; k < count; k++) {
+    const entry = scratch[k]!
+    if (entry >= 0) column[entry] = Math.min(column[entry]! + 1, 65_535)
+  }
 }
 
 /** A handler of a peer ended; `took` ms. */
@@ -195,6 +215,7 @@ function handled(
   ms: number,
   took: number | undefined,
 ): void {
+  if (entry < 0) return
   // Peers' records come in their order: the first one is the first.
   if (bit === 0 || (entries.handled[entry]! & bit) === 0) {
     const began = took === undefined ? ms : ms - took

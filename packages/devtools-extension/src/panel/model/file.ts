@@ -3,21 +3,17 @@
  * what happened to the events that are written; read again, they give the same rows and steps.
  */
 import {
+  type EventsLine,
   type HelloFrame,
   INSPECT_VERSION,
   type InspectedEvent,
   type InspectRecord,
+  type PayloadLine,
   type PeerId,
+  sessionHead,
   type Tree,
 } from '@crosstown/bus/inspect'
-import {
-  type EventsLine,
-  type NoteLine,
-  type PayloadLine,
-  type PeerLine,
-  SESSION_VERSION,
-  type SessionHead,
-} from '../../frames/session-lines.ts'
+import type { NoteLine, PeerLine } from '../../frames/session-lines.ts'
 import type { Hub, Session } from './model.ts'
 import type { KnownPeer } from './peers.ts'
 import { SessionStore } from './session.ts'
@@ -93,14 +89,7 @@ async function* sessionLines(
 ): AsyncGenerator<string> {
   if (!(session instanceof SessionStore)) throw new TypeError('not a session of createHub')
   const chosen = rowsOf(session, rows)
-  const head: SessionHead = {
-    crosstown: 'session',
-    version: SESSION_VERSION,
-    at: session.timing.now(),
-    label,
-    notes: true,
-  }
-  yield line(head)
+  yield line(sessionHead({ at: session.timing.now(), label, notes: true }))
   const batches = new Batches()
   for (const peer of session.book.all) {
     if (peer.state === 'mismatch') continue

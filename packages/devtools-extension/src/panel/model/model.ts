@@ -139,13 +139,19 @@ export interface Step {
   readonly number?: number
 }
 
+export interface PeerSubscription extends SubscriptionInfo {
+  readonly ended?: number
+  /** Of its breaker: `open` from a call refused with `circuit_open` until one is handled. */
+  readonly circuit?: 'open' | 'closed'
+}
+
 export interface Peer {
   readonly id: PeerId
   readonly hello: HelloFrame
   /** Short and unique, for rows: `tab 1`, `service worker`, `orders (node)`, `relay`. */
   readonly name: string
   readonly status: PeerStatus
-  readonly subscriptions: ReadonlyMap<number, SubscriptionInfo & { readonly ended?: number }>
+  readonly subscriptions: ReadonlyMap<number, PeerSubscription>
   readonly views: ReadonlyMap<number, ViewInfo>
   /** Peers of one device share it; a relay is its own. */
   readonly device: string

@@ -9,7 +9,7 @@ import type {
 import type { PeerLine } from '../../frames/session-lines.ts'
 import type { Peer } from './model.ts'
 import { familyOf } from './names.ts'
-import { deviceOf, KnownPeer, MAX_PEERS } from './peers.ts'
+import { deviceOf, KnownPeer, type KnownSubscription, MAX_PEERS } from './peers.ts'
 import type { Skew } from './skew.ts'
 
 /** A page that says hello so soon after another of its place went is the same tab, reloaded. */
@@ -124,7 +124,7 @@ export class PeerBook {
   take(peer: KnownPeer, record: InspectRecord, now: number): void {
     // A hello has the state of its time; records of before it are history.
     const current = record.at >= peer.hello.now[1]
-    const ms = this.#skew.msOf(peer.index, record.at)
+    const ms = () => this.#skew.msOf(peer.index, record.at)
     if (peer.wrote(record.at)) this.version++
     switch (record.is) {
       case 'published':
@@ -134,11 +134,13 @@ export class PeerBook {
       case 'handled':
         peer.rates.count(record.is, countOf(record.ids), now)
         if (current && record.is === 'handled')
-          this.#called(peer, record.sub, countOf(record.ids), 0)
+          this.#called(peer, record.sub, countOf(record.ids), 0, 'closed')
         return
       case 'failed':
-        if (current && record.sub !== undefined)
-          this.#called(peer, record.sub, countOf(record.ids), countOf(record.ids))
+        if (current && record.sub !== undefined) {
+          const open = record.code === 'circuit_open' ? 'open' : undefined
+          this.#called(peer, record.sub, countOf(record.ids), countOf(record.ids), open)
+        }
         return
       case 'subscribed':
         peer.subscribed(record.subscription)
@@ -154,13 +156,13 @@ export class PeerBook {
         return
       case 'status':
         peer.told.relay = record.status.relay
-        peer.pause('relay', isApart(record.status), ms)
+        peer.pause('relay', isApart(record.status), ms())
         if (current) peer.status = record.status
         peer.changed()
         return
       case 'life':
-        if (record.state === 'frozen') peer.pause('frozen', true, ms)
-        else if (record.state === 'resumed') peer.pause('frozen', false, ms)
+        if (record.state === 'frozen') peer.pause('frozen', true, ms())
+        else if (record.state === 'resumed') peer.pause('frozen', false, ms())
         return
       case 'leader':
         peer.told.leads = record.lead.self
@@ -267,9 +269,17 @@ export class PeerBook {
     }
   }
 
-  #called(peer: KnownPeer, sub: number, calls: number, failures: number): void {
+  #called(
+    peer: KnownPeer,
+    sub: number,
+    calls: number,
+    failures: number,
+    circuit: KnownSubscription['circuit'],
+  ): void {
     const known = peer.subscriptions.get(sub)
     if (!known) return
+    // Where nothing was refused, nobody knows of a breaker.
+    if (circuit === 'open' || (circuit === 'closed' && known.circuit)) known.circuit = circuit
     known.calls += calls
     known.failures += failures
     peer.changed()

@@ -8,7 +8,7 @@ import type {
 } from '@crosstown/bus/inspect'
 import { typeMatcher } from '@crosstown/bus/protocol'
 import { type Capture, isCaptured, type Missed } from './captured.ts'
-import type { Pause, Peer } from './model.ts'
+import type { Pause, Peer, PeerSubscription } from './model.ts'
 import { type Numbered, nameOf } from './names.ts'
 import { Rates } from './rates.ts'
 
@@ -21,9 +21,7 @@ const MAX_PAUSES = 20
 const MAX_MISSED = 100
 
 export type KnownSubscription = {
-  -readonly [Key in keyof SubscriptionInfo]: SubscriptionInfo[Key]
-} & {
-  ended?: number
+  -readonly [Key in keyof PeerSubscription]: PeerSubscription[Key]
 }
 
 /** When a peer had a subscription that takes a type, ms; `to` Infinity while it lasts. */
@@ -106,6 +104,7 @@ export class KnownPeer implements Numbered, Capture {
       calls: Math.max(subscription.calls, known?.calls ?? 0),
       failures: Math.max(subscription.failures, known?.failures ?? 0),
       ...(known?.ended === undefined ? {} : { ended: known.ended }),
+      ...(known?.circuit === undefined ? {} : { circuit: known.circuit }),
     })
     this.#matching.clear()
     this.changed()

@@ -316,6 +316,10 @@ export class SessionStore extends SessionRows implements Session, FactSink {
     this.touch(entry)
   }
 
+  touchAll(touched: Int32Array, count: number): void {
+    for (let k = 0; k < count; k++) if (touched[k]! >= 0) this.touch(touched[k]!)
+  }
+
   touch(entry: number): void {
     const { entries, changes } = this
     entries.stamp[entry]!++
@@ -350,7 +354,7 @@ export class SessionStore extends SessionRows implements Session, FactSink {
     for (const event of events) {
       const known = this.ids.find(event.id)
       if (known >= 0) this.describe(known, event)
-      else if (!asked) this.describe(this.orphan(event.id), event)
+      else if (!asked) this.describe(this.entryOf(event.id), event)
     }
     this.#makeRoom()
     this.changed()
@@ -386,9 +390,16 @@ export class SessionStore extends SessionRows implements Session, FactSink {
     return () => this.#foundListeners.delete(own)
   }
 
+  entryOf(id: string): number {
+    const known = this.ids.find(id)
+    if (known >= 0) return known
+    const entry = this.orphan(id)
+    this.ids.set(id, entry)
+    return entry
+  }
+
   orphan(id: string): number {
     const entry = this.entries.add(id)
-    this.ids.set(id, entry)
     this.#orphans.push(entry)
     if (this.#orphans.length - this.#orphanHead > MAX_ORPHANS) {
       this.#dropOrphan(this.#orphans[this.#orphanHead++]!)

@@ -1,5 +1,6 @@
 /** The views of the panel, in the order of their tabs. */
 import { Compare } from './compare/compare.tsx'
+import { ConsumersView } from './consumers/consumers-view.tsx'
 import { FaultBanner } from './faults/fault-banner.tsx'
 import { LogView } from './log/log-view.tsx'
 import { PeersView } from './peers/peers-view.tsx'
@@ -18,8 +19,9 @@ export const views: readonly View[] = [
   { id: 'sequence', label: 'Sequence', key: '2', detail: true, Component: SequenceView },
   { id: 'tree', label: 'Causes', key: '3', detail: true, Component: TreeView },
   { id: 'peers', label: 'Peers', key: '4', detail: false, Component: PeersView },
-  { id: 'store', label: 'Store', key: '5', detail: false, Component: StoreView },
-  { id: 'publish', label: 'Publish', key: '6', detail: false, Component: PublishView },
+  { id: 'consumers', label: 'Consumers', key: '5', detail: false, Component: ConsumersView },
+  { id: 'store', label: 'Store', key: '6', detail: false, Component: StoreView },
+  { id: 'publish', label: 'Publish', key: '7', detail: false, Component: PublishView },
 ]
 
 /** Above the view: banners that must be seen, a place to drop files on. */

@@ -232,8 +232,16 @@ function runningVerdict(arrival: Arrival): Verdict {
       ? `It came to ${peer.name}, ${afterWords(arrival)}, and ${peer.name} went ${duration(Math.max(0, goneAt - ms))} later, before ${who} ended.`
       : missedAt(subject, peer)
         ? `It came to ${peer.name}, ${afterWords(arrival)}. Whether ${who} ended is not known: records of ${peer.name} are lost.`
-        : `It came to ${peer.name}, ${afterWords(arrival)}; ${who} has not ended since then, for ${duration(Math.max(0, subject.now - ms))}. Does it wait for something?`
+        : `It came to ${peer.name}, ${afterWords(arrival)}; ${who} has not ended since then, for ${duration(Math.max(0, subject.now - ms))}. ${stillWords(peer, matched)}`
   return { ...base, outcome: 'received', why, expected: true, subs: [...matched] }
+}
+
+/** What of it may be still: of a handler with a queue it is not told when an event gets its turn. */
+function stillWords(peer: Peer, subs: readonly number[]): string {
+  const limits = subs.flatMap((sub) => infoOf(peer, sub)?.concurrency ?? [])
+  if (limits.length === 0) return 'Does it wait for something?'
+  const most = Math.min(...limits)
+  return `It runs, or waits for its turn: at most ${plural(most, 'call')} of it may run at once.`
 }
 
 /** It came, and nothing here was called with it. */

@@ -87,6 +87,23 @@ describe('an event', () => {
     ])
   })
 
+  it('that may only wait in the queue of a handler is not said to run', () => {
+    const session = told([
+      publisher,
+      {
+        peer: 'tab',
+        subscriptions: [{ concurrency: 1 }],
+        records: [
+          { at: 105, is: 'received', via: 'tabs', origin: 'device', ids },
+          { at: 105, is: 'matched', ids, subs: [1] },
+        ],
+      },
+    ])
+    expect(whyAt(session, 'tab')?.[1]).toContain(
+      'for 9.89 s. It runs, or waits for its turn: at most 1 call of it may run at once.',
+    )
+  })
+
   it('that came twice ran no handler twice', () => {
     const session = told([
       publisher,

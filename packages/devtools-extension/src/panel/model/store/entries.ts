@@ -66,30 +66,10 @@ export class Entries {
   /** A new entry with nothing known but its id. */
   add(id: string): number {
     const entry = this.#free.pop() ?? this.#made++
-    if (entry >= this.row.length) this.#grow(Math.max(1_024, this.row.length * 2))
+    if (entry >= this.row.length) this.#grow(Math.max(8_192, this.row.length * 2))
     this.ids[entry] = id
     this.headers[entry] = undefined
-    this.row[entry] = -1
-    this.type[entry] = -1
-    this.source[entry] = -1
-    this.publisher[entry] = 0
-    this.ms[entry] = Number.NaN
-    this.rawAt[entry] = Number.NaN
-    this.msPeer[entry] = 0
-    this.duration[entry] = Number.NaN
-    this.lastFirst[entry] = Number.NaN
-    this.flags[entry] = 0
-    this.vias[entry] = 0
-    this.failures[entry] = 0
-    this.drops[entry] = 0
-    this.handled[entry] = 0
-    this.matched[entry] = 0
-    this.unmatched[entry] = 0
-    this.excluded[entry] = 0
-    this.received[entry] = 0
-    this.changedAt[entry] = -1
     this.stamp[entry]!++
-    this.typePrev[entry] = -1
     this.effects.known(id, entry)
     this.conversation.known(id, entry)
     return entry
@@ -100,11 +80,36 @@ export class Entries {
     this.conversation.forgotten(this.ids[entry]!, entry)
     this.ids[entry] = ''
     this.headers[entry] = undefined
-    this.row[entry] = -1
+    this.#empty(entry, entry + 1)
+    this.publisher[entry] = 0
+    this.msPeer[entry] = 0
+    this.flags[entry] = 0
+    this.vias[entry] = 0
+    this.failures[entry] = 0
+    this.drops[entry] = 0
+    this.handled[entry] = 0
+    this.matched[entry] = 0
+    this.unmatched[entry] = 0
+    this.excluded[entry] = 0
+    this.received[entry] = 0
     this.#free.push(entry)
   }
 
+  /** What is not 0 where nothing is known. */
+  #empty(from: number, end: number): void {
+    this.row.fill(-1, from, end)
+    this.type.fill(-1, from, end)
+    this.source.fill(-1, from, end)
+    this.ms.fill(Number.NaN, from, end)
+    this.rawAt.fill(Number.NaN, from, end)
+    this.duration.fill(Number.NaN, from, end)
+    this.lastFirst.fill(Number.NaN, from, end)
+    this.changedAt.fill(-1, from, end)
+    this.typePrev.fill(-1, from, end)
+  }
+
   #grow(size: number): void {
+    const before = this.row.length
     this.row = grown(this.row, size)
     this.type = grown(this.type, size)
     this.source = grown(this.source, size)
@@ -130,6 +135,7 @@ export class Entries {
     this.typePrev = grown(this.typePrev, size)
     this.effects.grow(size)
     this.conversation.grow(size)
+    this.#empty(before, size)
   }
 }
 

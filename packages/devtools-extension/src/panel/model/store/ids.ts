@@ -13,6 +13,11 @@ const MASK = SIZE - 1
 const MAX_COUNTER = 2 ** 32 - 2
 /** Prefixes of which it is remembered how far they were forgotten. */
 const MAX_FLOORS = 10_000
+/** Publishers whose ids are looked for first: there are mostly few. */
+const RECENT = 8
+
+/** An entry for the id of a counter, the `k`th of its run; 0 is an id without one, whole in `prefix`. */
+export type Make = (prefix: string, counter: number, k: number) => number
 
 interface Group {
   /** Entries, -1 for none. */
@@ -23,6 +28,7 @@ interface Group {
 }
 
 interface Prefix {
+  readonly text: string
   readonly groups: Map<number, Group>
   /** The group used last: ids come in runs. */
   last: Group | undefined
@@ -38,6 +44,7 @@ export class IdIndex {
   readonly #floors = new Map<string, number>()
   #lastPrefix = ''
   #lastKnown: Prefix | undefined
+  readonly #recent: Prefix[] = []
 
   constructor(spans: Spans) {
     this.#spans = spans
@@ -45,22 +52,27 @@ export class IdIndex {
 
   /** The entry of an id, -1 for none. */
   find(id: string): number {
+    for (const prefix of this.#recent) {
+      const { text } = prefix
+      if (id.charCodeAt(text.length) !== DASH || !id.startsWith(text)) continue
+      const counter = counterAt(id, text.length + 1)
+      if (counter === 0) continue
+      const number = counter >>> BITS
+      const group = prefix.lastNumber === number ? prefix.last : prefix.groups.get(number)
+      if (group === undefined) return -1
+      prefix.last = group
+      prefix.lastNumber = number
+      return group.entries[counter & MASK]!
+    }
     const [prefix, counter] = partsOf(id)
     if (counter === 0) return this.#others.get(id)?.entries[0] ?? -1
     return this.#groupOf(prefix, counter >>> BITS)?.entries[counter & MASK] ?? -1
   }
 
-  findOrMake(id: string, make: (id: string) => number): number {
-    const known = this.find(id)
-    return known >= 0 ? known : make(id)
-  }
-
   set(id: string, entry: number): void {
     const [prefix, counter] = partsOf(id)
     const group = counter === 0 ? this.#other(id) : this.#makeGroup(prefix, counter >>> BITS)
-    const place = counter & MASK
-    if (group.entries[place]! < 0) group.used++
-    group.entries[place] = entry
+    put(group, counter & MASK, entry)
   }
 
   /** Forgets an id; later facts about it are about nothing. */
@@ -85,6 +97,8 @@ export class IdIndex {
     known.lastNumber = -1
     if (known.groups.size === 0) {
       this.#prefixes.delete(prefix)
+      const recent = this.#recent.indexOf(known)
+      if (recent >= 0) this.#recent.splice(recent, 1)
       this.#lastKnown = undefined
       this.#lastPrefix = ''
     }
@@ -92,7 +106,7 @@ export class IdIndex {
 
   /**
    * Keeps a span with the ids it names, and puts their entries into `into`: -1 for those that were
-   * forgotten, `make(id)` for those that are new.
+   * forgotten, what `make` gives for those that are new. With `again`, ids that were forgotten are new.
    */
   name(
     span: number,
@@ -100,19 +114,21 @@ export class IdIndex {
     first: number,
     count: number,
     into: Int32Array,
-    make: (id: string) => number,
+    make: Make,
+    again = false,
   ): void {
     if (first === 0) {
       let group = this.#others.get(prefix)
       if (!group) {
-        make(prefix)
-        group = this.#others.get(prefix)!
+        const entry = make(prefix, 0, 0)
+        group = this.#other(prefix)
+        put(group, 0, entry)
       }
       into[0] = group.entries[0]!
       this.#keep(group, span)
       return
     }
-    const floor = this.#floors.get(prefix) ?? 0
+    const floor = again ? 0 : (this.#floors.get(prefix) ?? 0)
     let k = 0
     while (k < count) {
       const counter = first + k
@@ -128,8 +144,10 @@ export class IdIndex {
         const place = (first + k) & MASK
         let entry = group ? group.entries[place]! : -1
         if (entry < 0 && first + k > floor) {
-          entry = make(`${prefix}-${first + k}`)
-          group = this.#groupOf(prefix, number)!
+          entry = make(prefix, first + k, k)
+          // What was made may have taken the place of others: the group itself may be another one.
+          group = this.#makeGroup(prefix, number)
+          put(group, place, entry)
         }
         into[k] = entry
       }
@@ -165,6 +183,10 @@ export class IdIndex {
     if (known) {
       this.#lastPrefix = prefix
       this.#lastKnown = known
+      if (!this.#recent.includes(known)) {
+        if (this.#recent.length === RECENT) this.#recent.pop()
+        this.#recent.unshift(known)
+      }
     }
     return known
   }
@@ -184,7 +206,7 @@ export class IdIndex {
   #makeGroup(prefix: string, number: number): Group {
     let known = this.#prefixOf(prefix)
     if (!known) {
-      known = { groups: new Map(), last: undefined, lastNumber: -1 }
+      known = { text: prefix, groups: new Map(), last: undefined, lastNumber: -1 }
       this.#prefixes.set(prefix, known)
     }
     let group = this.#groupOf(prefix, number)
@@ -217,16 +239,53 @@ export class IdIndex {
   }
 }
 
+function put(group: Group, place: number, entry: number): void {
+  if (group.entries[place]! < 0) group.used++
+  group.entries[place] = entry
+}
+
+const DASH = 45
+const [ZERO, NINE] = [48, 57]
+const MAX_DIGITS = 10
+
+/** The counter that is all the rest of an id, as we write counters; 0 for none. */
+function counterAt(id: string, from: number): number {
+  if (id.length - from > MAX_DIGITS || id.charCodeAt(from) === ZERO) return 0
+  let counter = 0
+  for (let i = from; i < id.length; i++) {
+    const digit = id.charCodeAt(i)
+    if (digit < ZERO || digit > NINE) return 0
+    counter = counter * 10 + digit - ZERO
+  }
+  return counter > MAX_COUNTER ? 0 : counter
+}
+
 function partsOf(id: string): [prefix: string, counter: number] {
   const parts = parseId(id)
   return parts[1] > MAX_COUNTER ? [id, 0] : parts
 }
 
 /** A run of ids of a record: `first` 0 is one id without a counter, whole in `prefix`. */
-export function eachRun(
-  ids: Ids,
-  each: (prefix: string, first: number, count: number, from: number) => void,
-): void {
+type Run = (prefix: string, first: number, count: number, from: number) => void
+
+/** The runs of events that are told with their ids written out. */
+export function eachRunOf(events: readonly { readonly id: string }[], each: Run): void {
+  let from = 0
+  while (from < events.length) {
+    const [prefix, first] = partsOf(events[from]!.id)
+    let end = from + 1
+    while (first > 0 && end < events.length) {
+      const { id } = events[end]!
+      if (id.charCodeAt(prefix.length) !== DASH || !id.startsWith(prefix)) break
+      if (counterAt(id, prefix.length + 1) !== first + end - from) break
+      end++
+    }
+    each(prefix, first, end - from, from)
+    from = end
+  }
+}
+
+export function eachRun(ids: Ids, each: Run): void {
   let from = 0
   for (const entry of ids) {
     if (typeof entry === 'string') {
@@ -236,7 +295,8 @@ export function eachRun(
     }
     const [prefix, first, count] = entry
     // Written as a run, an id is the same as written out.
-    if (first === 0 || first + count > MAX_COUNTER) {
+    const named = first === 0 || first + count > MAX_COUNTER || prefix === 'h'
+    if (named || prefix.startsWith('h-')) {
       for (let k = 0; k < count; k++) each(`${prefix}-${first + k}`, 0, 1, from + k)
     } else each(prefix, first, count, from)
     from += count

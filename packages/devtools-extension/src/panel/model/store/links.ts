@@ -44,10 +44,11 @@ export class Links {
 
   /** The event `id` is now the entry `owner`. */
   known(id: string, owner: number): void {
-    const list = this.#unknown.get(id)
-    this.#head[owner] = list?.head ?? -1
-    this.#tail[owner] = list?.tail ?? -1
-    if (list) this.#unknown.delete(id)
+    const list = this.#unknown.size === 0 ? undefined : this.#unknown.get(id)
+    if (!list) return
+    this.#head[owner] = list.head
+    this.#tail[owner] = list.tail
+    this.#unknown.delete(id)
   }
 
   /** The entry `owner` is not known any more; what is under it stays under its id. */

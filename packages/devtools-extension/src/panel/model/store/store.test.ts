@@ -24,10 +24,7 @@ test('spans are found by each id they name, and given back with the last of them
       /** What must be found: of ids that are there. */
       const there = new Map<string, Set<number>>()
       const gone = new Set<string>()
-      const make = (id: string) => {
-        ids.set(id, entries)
-        return entries++
-      }
+      const make = () => entries++
       for (const [number, step] of steps.entries()) {
         if ('drop' in step) {
           const id = idOf(...step.drop)
@@ -62,13 +59,14 @@ test('spans are found by each id they name, and given back with the last of them
 
 test('ids with a counter and ids without are told apart', () => {
   const runs: unknown[] = []
-  eachRun(['a-7', 'h-4f', ['b', 3, 2], ['c', 0, 2]], (...run) => runs.push(run))
+  eachRun(['a-7', 'h-4f', ['b', 3, 2], ['c', 0, 2], ['h-4f', 8, 1]], (...run) => runs.push(run))
   expect(runs).toEqual([
     ['a', 7, 1, 0],
     ['h-4f', 0, 1, 1],
     ['b', 3, 2, 2],
     ['c-0', 0, 1, 4],
     ['c-1', 0, 1, 5],
+    ['h-4f-8', 0, 1, 6],
   ])
 })
 
@@ -107,10 +105,7 @@ test('facets that no span has any more make room', () => {
   for (let n = 1; n <= 60_000; n++) {
     const facet = spans.facetOf({ peer: 1, is: 'failed', detail: `failure ${n}`, code: 'x' })
     const span = spans.add(n, facet, n, 1, 0, undefined, undefined)
-    ids.name(span, 'a', n, 1, into, (id) => {
-      ids.set(id, n)
-      return n
-    })
+    ids.name(span, 'a', n, 1, into, () => n)
     expect(spans.facet(span).detail).toBe(`failure ${n}`)
     if (n > 100) ids.delete(`a-${n - 100}`)
   }

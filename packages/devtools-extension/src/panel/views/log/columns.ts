@@ -1,7 +1,7 @@
 /** The columns of the log: what stands in them, how wide they are, and which go first where it is narrow. */
 import { termFor } from '../../model/index.ts'
 import type { EventRow, Session } from '../../model/model.ts'
-import type { ColumnId, Settings, TimeFormat } from '../../state/settings.ts'
+import type { ColumnId, Settings } from '../../state/settings.ts'
 import { bytes, clockTime, count, delta, duration } from '../../ui/format.ts'
 import { peerName, publisherName } from '../../ui/peer-name.ts'
 import {
@@ -40,7 +40,7 @@ export const COLUMNS: readonly Column[] = [
     width: 92,
     numeric: true,
     leaves: 2,
-    text: (row, { time, above, start }) => timeText(row.ms, time, above, start),
+    text: timeText,
   },
   {
     id: 'direction',
@@ -209,14 +209,13 @@ function leastWidth(column: Column, settings: Settings): number {
   return column.id === 'type' || column.id === 'data' ? column.width : widthOf(column, settings)
 }
 
-function timeText(
-  ms: number,
-  format: TimeFormat,
-  above: number | undefined,
-  start: number,
+/** When a row was, of an event or not, as times are told. */
+export function timeText(
+  { ms }: { readonly ms: number },
+  { time, above, start }: Pick<CellContext, 'time' | 'above' | 'start'>,
 ): string {
-  if (format === 'clock') return clockTime(ms)
-  if (format === 'elapsed') return `${((ms - start) / 1000).toFixed(3)} s`
+  if (time === 'clock') return clockTime(ms)
+  if (time === 'elapsed') return `${((ms - start) / 1000).toFixed(3)} s`
   return above === undefined ? '0' : delta(ms - above)
 }
 

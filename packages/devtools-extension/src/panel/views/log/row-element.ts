@@ -1,11 +1,10 @@
 /** The element of a row, used for one row after the other. */
 import type { EventRow, NoteRow, Row, Session } from '../../model/model.ts'
 import type { TimeFormat } from '../../state/settings.ts'
-import { clockTime } from '../../ui/format.ts'
 import type { IconName } from '../../ui/icon.tsx'
 import { iconElement } from '../../ui/icon-element.ts'
 import { span, textIn } from './cells.ts'
-import type { Column } from './columns.ts'
+import { type Column, timeText } from './columns.ts'
 
 export type Light = 'self' | 'cause' | 'effect' | undefined
 
@@ -123,20 +122,30 @@ function eventIn(
   }
 }
 
-function noteIn(element: HTMLElement, columns: readonly Column[]): (shown: ShownRow) => void {
+/** One text over all columns but that of the time, which is where and as it is of events. */
+function noteIn(
+  element: HTMLElement,
+  columns: readonly Column[],
+): (shown: ShownRow, look: Look) => void {
+  const isTimed = columns[0]?.id === 'time'
   const place = cellOf('note-cell')
-  place.ariaColSpan = String(columns.length)
-  const time = span('note-time')
+  place.ariaColSpan = String(isTimed ? columns.length - 1 : columns.length)
+  const time = isTimed ? cellOf('cell numeric') : span('note-time')
+  if (isTimed) {
+    time.dataset['column'] = 'time'
+    element.append(time)
+  }
   const text = span('ellipsis')
   const [showTime, showText] = [textIn(time), textIn(text)]
   element.append(place)
-  return ({ row }) => {
+  return ({ row, above }, { time: format, start }) => {
     const note = row as NoteRow
     element.className = `log-row note note-${note.severity}`
-    showTime(clockTime(note.ms))
+    showTime(timeText(note, { time: format, above, start }))
     showText(note.text)
     text.title = note.text
-    place.replaceChildren(iconElement(NOTE_ICONS[note.kind], note.kind), time, text)
+    const icon = iconElement(NOTE_ICONS[note.kind], note.kind)
+    place.replaceChildren(icon, ...(isTimed ? [] : [time]), text)
   }
 }
 

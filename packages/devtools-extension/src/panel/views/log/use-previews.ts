@@ -16,8 +16,9 @@ export function usePreviews(
   const rest = follows ? FOLLOWING_REST : REST
   const [, draw] = useReducer((count: number) => count + 1, 0)
   const [previews] = useState(() => new Previews(hub, onceAFrame(draw)))
-  const shown = rows.length === 0 ? '' : `${rows[0]?.row} ${rows.at(-1)?.row}`
-  // biome-ignore lint/correctness/useExhaustiveDependencies: which rows they are is in their ends
+  // A filter may change those between the first and the last only.
+  const shown = rows.map(({ row }) => row).join(' ')
+  // biome-ignore lint/correctness/useExhaustiveDependencies: which rows they are is in `shown`
   useEffect(() => {
     if (shown === '') return
     const timer = setTimeout(() => previews.want(rows.filter((row) => row.kind === 'event')), rest)

@@ -12,6 +12,7 @@ import {
   unpackIds,
 } from '@crosstown/bus/inspect'
 import type { InspectSource, SourceSink } from '../../../sources/source.ts'
+import { consumingOf, keeps, LETTERS } from './consuming.ts'
 import { CAST, castOf, helloOf, purchase, Teller, trouble } from './story.ts'
 
 export interface StoryOptions {
@@ -44,6 +45,12 @@ export function storySource(options: StoryOptions = {}): StorySource {
   let sink: SourceSink | undefined
   let now = 0
 
+  let dead = [...LETTERS]
+  const settle = (ids: readonly string[]): number => {
+    const before = dead.length
+    dead = dead.filter(({ id }) => !ids.includes(id))
+    return before - dead.length
+  }
   const send = (frame: object): void => sink?.frame(JSON.stringify(frame))
   const flush = (): void => {
     for (const frame of teller.frames()) {
@@ -151,6 +158,13 @@ export function storySource(options: StoryOptions = {}): StorySource {
       return { events: given, calls: given * 2 }
     },
     fault: (_, { set }) => ({ fault: set ?? null }),
+    consumers: (peer) => consumingOf(peer, dead),
+    dead: (peer, { limit }) => {
+      const letters = dead.filter((letter) => keeps(peer, letter))
+      return { letters: letters.slice(0, limit), total: letters.length }
+    },
+    redrive: (_, ask) => ({ letters: settle(ask.letters) }),
+    discard: (_, ask) => ({ letters: settle(ask.letters) }),
   }
 
   const answer = (peer: PeerId, session: string, id: number, ask: Ask): void => {

@@ -1,0 +1,76 @@
+/** What durable consumers know of the rest of the bus; types only. */
+import type { Given, Incoming } from '../dispatch/dispatch.ts'
+import type { BusError } from '../errors.ts'
+import type { BusEvent, EventHeader } from '../event.ts'
+import type { Log } from '../log/log.ts'
+import type { Platform } from '../platform.ts'
+import type { Policy, ReadFrom } from '../types.ts'
+import type { Settling } from './options.ts'
+import type { DeadReason } from './types.ts'
+
+/** An event of the log. */
+export type Logged = Incoming & { readonly offset: number; readonly fromRoom: boolean }
+
+/** Neighbouring events, as `feed` of read/ gives them. */
+export interface Portion {
+  readonly batch: number
+  readonly events: readonly { readonly at: number; readonly event: Logged }[]
+  readonly next: number
+}
+
+export interface FeedOptions {
+  readonly confirmed: boolean
+  readonly wanted: (header: EventHeader) => boolean
+}
+
+/** A turn that was asked for. */
+export interface AskedTurn {
+  /** Lets go; at once, without waiting for what is being written, where the context stands still. */
+  release(atOnce?: boolean): Promise<void>
+}
+
+/** What all consumers of a bus have. */
+export interface ConsumeOptions {
+  readonly platform: Platform
+  /** Of the ids that this context gives. */
+  readonly prefix: string
+  readonly hasRelay: boolean
+  /** Opens the log, where there is one. */
+  readonly open: () => Promise<Log | undefined>
+  readonly feed: (log: Log, from: number, options: FeedOptions) => AsyncIterable<Portion>
+  readonly firstPlace: (log: Log, from: ReadFrom, options: FeedOptions) => Promise<number>
+  /** Takes a turn at what has this name; `lead` runs in it, `over` is told of one that ended by itself. */
+  readonly takeTurn: (
+    log: Log,
+    name: string,
+    lead: (signal: AbortSignal) => Promise<void>,
+    over: () => void,
+  ) => AskedTurn
+  /** Decodes an event; `undefined` for one that is damaged and was reported. */
+  readonly decode: (event: Incoming) => BusEvent | undefined
+  /** Whether an event is of a newer version of its type than this context knows. */
+  readonly isNewer: ((header: EventHeader) => boolean) | undefined
+  readonly report: (error: BusError) => void
+}
+
+/** One durable consumer, as it was subscribed here. */
+export interface ConsumerOptions extends ConsumeOptions {
+  readonly name: string
+  readonly given: Given
+  readonly settling: Settling
+  readonly confirmed: boolean
+  readonly from: ReadFrom
+  readonly filtered: boolean
+  readonly policy: Policy | undefined
+}
+
+/** A dead letter as it is written: the event with it, since the log lets go of it some day. */
+export interface LetterText {
+  readonly reason: DeadReason
+  readonly detail?: string | undefined
+  readonly attempts: number
+  readonly time: number
+  readonly event: Logged
+  /** It is to be given again. */
+  readonly redriven?: true
+}

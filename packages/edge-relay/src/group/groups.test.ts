@@ -1,0 +1,309 @@
+import type { GroupFrame, Settlement } from '@crosstown/bus/protocol'
+import { afterEach, describe, expect, it } from 'vitest'
+import type { Auth } from '../auth.ts'
+import type { Limits } from '../limits.ts'
+import { createRelay, type Relay } from '../relay.ts'
+import { memoryStore } from '../stores/memory.ts'
+import type { Store } from '../stores/store.ts'
+import { ManualPlatform } from '../testing/manual-platform.ts'
+import { headerOf, type Probe, ProbeSocket, publishOf } from '../testing/probe.ts'
+
+const relays: Relay[] = []
+afterEach(() => Promise.all(relays.splice(0).map((relay) => relay.close())))
+
+type Join = NonNullable<GroupFrame['join']>
+
+interface SetupOptions {
+  readonly auth?: Auth
+  readonly limits?: Partial<Limits>
+  readonly store?: Store
+  readonly platform?: ManualPlatform
+}
+
+function setup({ auth, limits = {}, store, platform = new ManualPlatform() }: SetupOptions = {}) {
+  const relay = createRelay({
+    platform,
+    store: store ?? memoryStore(),
+    limits,
+    ...(auth && { auth }),
+    onError: (error) => expect.fail(String(error)),
+  })
+  relays.push(relay)
+  const device = async (id: string, token?: string): Promise<Device> => {
+    const socket = new ProbeSocket()
+    const { probe } = socket.open(relay.accept(socket, { room: 'r' }))
+    const welcome = await probe.join(id, token === undefined ? {} : { token })
+    expect(welcome.groups).toBe(true)
+    return new Device(id, probe, socket, welcome.taken?.batch)
+  }
+  return { platform, relay, device }
+}
+
+interface Leased {
+  readonly member: string
+  readonly place: number
+  readonly generation: number
+  readonly attempt: number
+  readonly waitMs: number
+  readonly id: string
+  readonly data: string
+}
+
+/** A device that speaks the protocol, with what it was leased. */
+class Device {
+  readonly id: string
+  readonly probe: Probe
+  readonly socket: ProbeSocket
+  #batch: number | undefined
+  #number = 0
+
+  constructor(id: string, probe: Probe, socket: ProbeSocket, batch: number | undefined) {
+    this.id = id
+    this.probe = probe
+    this.socket = socket
+    this.#batch = batch
+  }
+
+  async publish(ids: readonly string[], stream?: string, type?: string): Promise<void> {
+    const batch = (this.#batch ?? 0) + 1
+    const headers = ids.map((id) => headerOf(id, type, stream === undefined ? {} : { stream }))
+    this.probe.send(
+      publishOf(batch, this.#batch, headers),
+      ids.map((id) => JSON.stringify(id)),
+    )
+    this.#batch = batch
+    const ack = () => this.probe.unread.some(({ frame }) => frame.frame === 'ack')
+    while (!ack()) await this.probe.more()
+    const at = this.probe.unread.findIndex(({ frame }) => frame.frame === 'ack')
+    this.probe.unread.splice(at, 1)
+  }
+
+  async join(member: string, join: Partial<Join> = {}) {
+    this.probe.send({
+      frame: 'group',
+      group: 'mail',
+      member,
+      join: { types: ['**'], credit: 10, ...join },
+    })
+    return (await this.probe.next('grouped')).frame
+  }
+
+  /** The next leases of a member, at least so many. */
+  async leases(count = 1): Promise<Leased[]> {
+    const leased: Leased[] = []
+    while (leased.length < count) leased.push(...leasedIn(await this.probe.next('lease')))
+    return leased
+  }
+
+  /** Leases that came and were not asked for yet. */
+  unread(): Leased[] {
+    return this.probe.unread.flatMap((one) =>
+      one.frame.frame === 'lease' ? leasedIn({ frame: one.frame, data: one.data }) : [],
+    )
+  }
+
+  async settle(member: string, settlements: readonly Settlement[]) {
+    this.#number += 1
+    this.probe.send({ frame: 'settle', group: 'mail', member, number: this.#number, settlements })
+    const settled = () =>
+      this.probe.unread.findIndex(
+        ({ frame }) => frame.frame === 'settled' && frame.number === this.#number,
+      )
+    while (settled() < 0) await this.probe.more()
+    const [{ frame }] = this.probe.unread.splice(settled(), 1) as [
+      Awaited<ReturnType<Probe['next']>>,
+    ]
+    return frame
+  }
+}
+
+function leasedIn({ frame, data }: Awaited<ReturnType<Probe['next']>>): Leased[] {
+  if (frame.frame !== 'lease') return []
+  return frame.leases.map(([place, generation, attempt, , waitMs], i) => ({
+    member: frame.member,
+    place,
+    generation,
+    attempt,
+    waitMs,
+    id: frame.events[i]?.id ?? '',
+    data: data[i] ?? '',
+  }))
+}
+
+const settled = (outcome: 'ack' | 'nak' | 'release' | 'progress') => (lease: Leased) =>
+  [lease.place, lease.generation, outcome] as const
+
+const turns = async (): Promise<void> => {
+  for (let turn = 0; turn < 8; turn++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+describe('a group', () => {
+  it('leases each event to one member, whole, its own device included', async () => {
+    const { device } = setup()
+    const one = await device('one')
+    const two = await device('two')
+    expect(await one.join('a')).toEqual({
+      frame: 'grouped',
+      group: 'mail',
+      member: 'a',
+      options: { types: ['**'], ackWait: 30_000, maxDeliver: 5, maxAckPending: 1_000 },
+    })
+    await two.join('b')
+    await one.publish(['x-1', 'x-2', 'x-3', 'x-4'])
+    const [mine, yours] = [await one.leases(2), await two.leases(2)]
+    expect([...mine, ...yours].map(({ id }) => id).sort()).toEqual(['x-1', 'x-2', 'x-3', 'x-4'])
+    expect(mine[0]).toMatchObject({ member: 'a', attempt: 1, waitMs: 30_000 })
+    expect(mine.every(({ id, data }) => data === JSON.stringify(id))).toBe(true)
+    expect(await one.settle('a', mine.map(settled('ack')))).toMatchObject({ number: 1 })
+  })
+
+  it('leases no more to a member than its credit, and goes on when it settled', async () => {
+    const { device } = setup()
+    const one = await device('one')
+    await one.join('a', { credit: 2 })
+    await one.publish(['x-1', 'x-2', 'x-3', 'x-4', 'x-5'])
+    const first = await one.leases(2)
+    expect(one.unread()).toEqual([])
+    await one.settle('a', first.map(settled('ack')))
+    expect((await one.leases(2)).map(({ id }) => id)).toEqual(['x-3', 'x-4'])
+  })
+
+  it('leases again what lapsed, and tells whoever is late', async () => {
+    const { platform, device } = setup()
+    const one = await device('one')
+    await one.join('a', { ackWait: 2_000 })
+    await one.publish(['x-1'])
+    const [lease] = await one.leases()
+    platform.advance(2_500)
+    const [again] = await one.leases()
+    expect(again).toMatchObject({ id: 'x-1', attempt: 2 })
+    expect(again?.generation).toBeGreaterThan(lease?.generation as number)
+    const late = await one.settle('a', [settled('ack')(lease as Leased)])
+    expect(late).toMatchObject({ lapsed: [[1, lease?.generation]] })
+    expect(await one.settle('a', [settled('ack')(again as Leased)])).not.toHaveProperty('lapsed')
+    platform.advance(10_000)
+    await turns()
+    expect(one.unread()).toEqual([])
+  })
+
+  it('leases again at once what was refused without a delay, and later with one', async () => {
+    const { platform, device } = setup()
+    const one = await device('one')
+    await one.join('a')
+    await one.publish(['x-1'])
+    const [first] = await one.leases()
+    await one.settle('a', [settled('nak')(first as Leased)])
+    const [second] = await one.leases()
+    expect(second?.attempt).toBe(2)
+    await one.settle('a', [[1, second?.generation ?? 0, 'nak', 3_000]])
+    platform.advance(2_500)
+    await turns()
+    expect(one.unread()).toEqual([])
+    platform.advance(1_000)
+    expect((await one.leases())[0]?.attempt).toBe(3)
+  })
+
+  it('gives what a member holds to others when it leaves, and when it does not come back', async () => {
+    const { platform, device } = setup()
+    const one = await device('one')
+    await one.join('a')
+    await one.publish(['x-1', 'x-2'])
+    await one.leases(2)
+    const two = await device('two')
+    await two.join('b')
+    one.probe.send({ frame: 'group', group: 'mail', member: 'a' })
+    expect((await two.leases(2)).map(({ id, attempt }) => [id, attempt])).toEqual([
+      ['x-1', 2],
+      ['x-2', 2],
+    ])
+    await one.join('a')
+    two.socket.drop()
+    platform.advance(4_000)
+    await turns()
+    expect(one.unread()).toEqual([])
+    platform.advance(2_000)
+    expect((await one.leases(2)).map(({ attempt }) => attempt)).toEqual([3, 3])
+  })
+
+  it('leaves a member its leases that joins anew in time, and gives on what it never got', async () => {
+    const { platform, device } = setup()
+    const one = await device('one')
+    await one.join('a')
+    await one.publish(['x-1', 'x-2', 'x-3'])
+    const [first, , third] = await one.leases(3)
+    await one.settle('a', [settled('ack')(third as Leased)])
+    one.socket.drop()
+    platform.advance(2_000)
+    const anew = await device('one')
+    const holds = [first, third].map((lease) => [lease?.place, lease?.generation] as never)
+    expect(await anew.join('a', { holds })).toMatchObject({
+      lapsed: [[3, third?.generation]],
+    })
+    expect((await anew.leases()).map(({ id, attempt }) => [id, attempt])).toEqual([['x-2', 1]])
+    platform.advance(20_000)
+    await turns()
+    expect(await anew.settle('a', [settled('ack')(first as Leased)])).not.toHaveProperty('lapsed')
+  })
+
+  it('leases one event of a stream at a time with orderBy, and others meanwhile', async () => {
+    const { device } = setup()
+    const one = await device('one')
+    await one.join('a', { orderBy: 'stream' })
+    await one.publish(['x-1', 'x-2'], 's')
+    await one.publish(['y-1'], 't')
+    await one.publish(['z-1', 'z-2'])
+    const leased = await one.leases(4)
+    expect(leased.map(({ id }) => id).sort()).toEqual(['x-1', 'y-1', 'z-1', 'z-2'])
+    await one.settle('a', [settled('nak')(leased[0] as Leased)])
+    const [again] = await one.leases()
+    expect(again?.id).toBe('x-1')
+    expect(one.unread()).toEqual([])
+    await one.settle('a', [settled('ack')(again as Leased)])
+    expect((await one.leases())[0]?.id).toBe('x-2')
+  })
+
+  it('begins where its first member says', async () => {
+    const { device } = setup()
+    const one = await device('one')
+    await one.publish(['x-1', 'x-2', 'x-3'])
+    await one.join('a', { from: { last: 2 } })
+    expect((await one.leases(2)).map(({ id }) => id)).toEqual(['x-2', 'x-3'])
+  })
+
+  it('is for the types it was joined for, and for who may read them', async () => {
+    const auth: Auth = (token) => ({
+      subject: token ?? '',
+      rights: { publish: ['**'], subscribe: token === 'all' ? ['**'] : ['cart.*'] },
+    })
+    const { device } = setup({ auth })
+    const one = await device('one', 'all')
+    const two = await device('two', 'some')
+    expect(await two.join('b')).toMatchObject({ code: 'forbidden' })
+    await two.join('b', { types: ['cart.*'] })
+    await one.join('a', { types: ['cart.*', 'order.*'], credit: 1 })
+    await one.publish(['x-1'], undefined, 'order.paid')
+    await one.publish(['x-2'], undefined, 'other')
+    await one.publish(['x-3'], undefined, 'order.paid')
+    await one.publish(['x-4'], undefined, 'cart.opened')
+    expect((await one.leases())[0]?.id).toBe('x-1')
+    expect((await two.leases())[0]?.id).toBe('x-4')
+    await turns()
+    expect([...one.unread(), ...two.unread()]).toEqual([])
+  })
+
+  it('goes on in another relay on the same store', async () => {
+    const store = memoryStore()
+    const before = setup({ store })
+    const one = await before.device('one')
+    await one.join('a', { credit: 2 })
+    await one.publish(['x-1', 'x-2', 'x-3'])
+    const [first, second] = await one.leases(2)
+    const after = setup({ store, platform: before.platform })
+    const anew = await after.device('one')
+    const holds = [[first?.place, first?.generation] as never]
+    expect(await anew.join('a', { credit: 2, holds })).not.toHaveProperty('lapsed')
+    expect((await anew.leases())[0]).toMatchObject({ id: second?.id, attempt: 1 })
+    await anew.settle('a', [settled('ack')(first as Leased)])
+    expect((await anew.leases())[0]?.id).toBe('x-3')
+  })
+})

@@ -1,0 +1,495 @@
+/**
+ * The groups of one room in this process: what their members ask waits for the next append of the room,
+ * is decided with it (`decide.ts`, `core.ts`), and what came of it is sent when that is committed.
+ *
+ * ```
+ * join, settle, time -> asks -> decide -> append of the room -> answers, leases
+ *                                  ^---------- records of the same append
+ * ```
+ */
+import {
+  BusError,
+  encodeFrame,
+  type GroupFrame,
+  isRetryable,
+  isWithin,
+  type SettleFrame,
+} from '@crosstown/bus/protocol'
+import type { Limits } from '../limits.ts'
+import type { Meter } from '../metrics.ts'
+import type { Platform } from '../platform.ts'
+import type { RoomHead, RoomRecord } from '../record.ts'
+import { placeFrom } from '../resume.ts'
+import type { ReadLimit, StatePut, Store } from '../stores/store.ts'
+import type { Ask, JoinOptions } from './asks.ts'
+import type { Granted } from './core.ts'
+import { decideGroup, type GroupDecision } from './decide.ts'
+import { Group, type GroupPeer, type Member, memberKey } from './group.ts'
+import { type Found, leaseTexts } from './lease-text.ts'
+import { GROUP_KEY, type GroupRules, readState } from './state.ts'
+import { recordAt } from './window.ts'
+
+/** What the groups need of their room. */
+export interface GroupsContext {
+  readonly room: string
+  readonly store: Store
+  readonly limits: Limits
+  readonly platform: Platform
+  readonly meter: Meter
+  readonly report: (error: unknown) => void
+  /** The room's head, as far as this process knows. */
+  readonly head: () => RoomHead
+  /** Has what is asked decided soon; `false` where nothing is taken any more. */
+  readonly wake: () => boolean
+  /** A test for what a token may read. */
+  readonly reads: (patterns: readonly string[]) => (type: string) => boolean
+}
+
+/** What is decided of all groups, to be written with the room's append. */
+export interface GroupsDecision {
+  readonly puts: readonly StatePut[]
+  readonly groups: readonly GroupDecision[]
+}
+
+/** How long a member whose connection ended may take to come back. */
+const GRACE_MS = 5_000
+/** How long one may take whose relay ended: it has to find out first. */
+const RESTART_GRACE_MS = 15_000
+/** When a member may ask again that could not be answered. */
+const RETRY_AFTER_MS = 1_000
+/** When one may that was too much. */
+const LIMIT_RETRY_MS = 30_000
+/** Members of one connection. */
+const MAX_MEMBERSHIPS = 256
+const ACK_WAIT_MS = 30_000
+const MAX_DELIVER = 5
+const NODE_LENGTH = 12
+/** More of the room, where a group is behind. */
+const AHEAD: ReadLimit = { events: 1_000, bytes: 1024 * 1024 }
+/** A record that is looked up, and no more. */
+const ONE: ReadLimit = { events: 1, bytes: 1 }
+
+/** The groups of a room. */
+export class Groups {
+  readonly #context: GroupsContext
+  readonly #node: string
+  readonly #groups = new Map<string, Group>()
+  #asks: Ask[] = []
+
+  constructor(context: GroupsContext) {
+    this.#context = context
+    this.#node = context.platform.randomName(NODE_LENGTH)
+  }
+
+  /** Whether something waits to be decided. */
+  get pending(): boolean {
+    return this.#asks.length > 0
+  }
+
+  /** Until when nothing is to be done, by `Platform.monotonic`, as far as is known now. */
+  get dueMs(): number {
+    const { platform } = this.#context
+    const ahead = platform.monotonic() - platform.now()
+    let due = Number.POSITIVE_INFINITY
+    for (const { dueAt, members, orphans, stalled } of this.#groups.values()) {
+      // What nobody is there to take can wait until somebody is.
+      if (members.size === 0) continue
+      due = stalled ? Number.NEGATIVE_INFINITY : Math.min(due, dueAt + ahead)
+      for (const { goneAtMs = due } of members.values()) due = Math.min(due, goneAtMs)
+      for (const { goneAtMs } of orphans.values()) due = Math.min(due, goneAtMs)
+    }
+    return due
+  }
+
+  /** The state of the room was read: whatever was known of the groups before is not any more. */
+  loaded(state: readonly StatePut[]): void {
+    const { platform, store } = this.#context
+    const nowMs = platform.monotonic()
+    const texts = new Map(state.filter(([key]) => key.startsWith(GROUP_KEY)))
+    for (const [key, text] of texts) {
+      const group = this.#group(key.slice(GROUP_KEY.length))
+      const read = readState(text)
+      group.put(read, platform.now())
+      group.window.reset(read.next - 1)
+      group.orphans.clear()
+      if (group.members.size > 0) this.#ask({ kind: 'look', group: group.name })
+      // With others on the store, a member that is not here may be there.
+      if (store.exclusive !== true) continue
+      for (const [member, node] of read.nodes)
+        if (node !== this.#node)
+          group.orphans.set(member, { node, goneAtMs: nowMs + RESTART_GRACE_MS })
+    }
+    for (const group of this.#groups.values())
+      if (!texts.has(GROUP_KEY + group.name)) this.#forget(group)
+  }
+
+  /** The room is another one: none of its records holds. */
+  reset(): void {
+    for (const group of this.#groups.values()) {
+      group.window.reset(0)
+      this.#forget(group)
+    }
+  }
+
+  /** A member joins or leaves. */
+  group(peer: GroupPeer, frame: GroupFrame): void {
+    const { group, join, member } = frame
+    if (!join) {
+      if (this.#groups.has(group))
+        this.#ask({ kind: 'gone', group, key: memberKey(peer.device, member) })
+      return
+    }
+    const refuse = (error: BusError): void => this.#refuse(peer, frame, error)
+    const fault = this.#joinFault(peer, frame, join)
+    if (fault) refuse(fault)
+    else
+      this.#begin(frame, join).then(
+        (after) => {
+          const ask = this.#joinOf(peer, frame, join, after)
+          if (!this.#ask(ask)) refuse(new BusError('going_away', 'the relay is closing'))
+        },
+        (error: unknown) => {
+          this.#context.report(error)
+          refuse(new BusError('unavailable', 'the room cannot be read now'))
+        },
+      )
+  }
+
+  /** A member says what became of its leases. */
+  settle(peer: GroupPeer, frame: SettleFrame): void {
+    const key = memberKey(peer.device, frame.member)
+    if (!this.#ask({ kind: 'settle', group: frame.group, key, frame, peer }))
+      this.holdOff(peer, frame, 'going_away')
+  }
+
+  /** A settlement, or a join, is to come again. */
+  holdOff(
+    peer: GroupPeer,
+    frame: GroupFrame | SettleFrame,
+    code: 'going_away' | 'unavailable' | 'rate_limited',
+    retryAfterMs: number = RETRY_AFTER_MS,
+  ): void {
+    const { group, member } = frame
+    if (frame.frame === 'settle') {
+      const { number } = frame
+      peer.send(encodeFrame({ frame: 'settled', group, member, number, code, retryAfterMs }))
+    } else if (frame.join)
+      peer.send(encodeFrame({ frame: 'grouped', group, member, code, retryAfterMs }))
+  }
+
+  /** A connection ended: its members may come back over another one. */
+  left(peer: GroupPeer): void {
+    const goneAtMs = this.#context.platform.monotonic() + GRACE_MS
+    for (const { members } of this.#groups.values())
+      for (const member of members.values()) if (member.peer === peer) member.goneAtMs = goneAtMs
+  }
+
+  /** Due twice a second. */
+  tick(nowMs: number): void {
+    const now = this.#context.platform.now()
+    for (const { dueAt, members, name: group, orphans, stalled } of this.#groups.values()) {
+      if (dueAt <= now || stalled) this.#ask({ kind: 'look', group })
+      for (const [key, { goneAtMs }] of members)
+        if (goneAtMs !== undefined && goneAtMs <= nowMs)
+          this.#ask({ kind: 'gone', group, key, node: this.#node })
+      for (const [key, { goneAtMs, node }] of orphans) {
+        if (goneAtMs > nowMs) continue
+        orphans.delete(key)
+        this.#ask({ kind: 'gone', group, key, node })
+      }
+    }
+  }
+
+  /** What waits to be decided; it is the caller's from now on. */
+  take(): readonly Ask[] {
+    return this.#asks.splice(0)
+  }
+
+  /** Decides what was asked, and what the records of the same append bring; changes nothing. */
+  decide(asks: readonly Ask[], records: readonly RoomRecord[], before: RoomHead): GroupsDecision {
+    if (asks.length === 0 && this.#groups.size === 0) return NOTHING
+    const byGroup = new Map<string, Ask[]>()
+    for (const ask of asks) {
+      const own = byGroup.get(ask.group)
+      if (own) own.push(ask)
+      else byGroup.set(ask.group, [ask])
+    }
+    if (records.length > 0) {
+      for (const { members, name } of this.#groups.values())
+        if (members.size > 0 && !byGroup.has(name)) byGroup.set(name, [])
+    }
+    const { limits, platform } = this.#context
+    const circumstances = {
+      now: platform.now(),
+      node: this.#node,
+      maxDead: limits.groupDead,
+      pauseBytes: limits.pauseBytes,
+      records,
+      end: before.place,
+    }
+    const groups = [...byGroup].map(([name, own]) =>
+      decideGroup(this.#groups.get(name) ?? new Group(name), own, circumstances),
+    )
+    return { groups, puts: groups.flatMap(({ puts }) => puts) }
+  }
+
+  /** What was decided is committed. */
+  commit({ groups }: GroupsDecision, records: readonly RoomRecord[]): void {
+    for (const decision of groups) {
+      try {
+        this.#carryOut(decision, records)
+      } catch (error) {
+        this.#context.report(error)
+      }
+    }
+  }
+
+  /** What was asked could not be written. */
+  failed(asks: readonly Ask[], error: BusError): void {
+    for (const ask of asks) {
+      if (ask.kind === 'join') {
+        const { name, peer } = ask.member
+        this.#refuse(peer, { frame: 'group', group: ask.group, member: name }, error)
+      } else if (ask.kind === 'settle') this.holdOff(ask.peer, ask.frame, 'unavailable')
+      else if ('done' in ask) ask.done(error)
+      // Who left is gone all the same: the next tick, or the end of the lease, finds it again.
+      else if (ask.kind === 'gone') this.#left(ask.group, ask.key)
+    }
+  }
+
+  #carryOut(decision: GroupDecision, records: readonly RoomRecord[]): void {
+    const { draft, group, members, state, turn } = decision
+    const { platform } = this.#context
+    this.#groups.set(group.name, group)
+    const isNew = group.state === undefined
+    group.put(state, platform.now())
+    group.members.clear()
+    for (const [key, member] of members) {
+      group.members.set(key, member)
+      if (member.peer.closed) member.goneAtMs ??= platform.monotonic() + GRACE_MS
+      group.orphans.delete(key)
+    }
+    group.turn = turn
+    group.stalled = decision.stalled
+    this.#answer(decision)
+    if (!draft || !state) {
+      this.#forget(group)
+      return
+    }
+    this.#count(decision)
+    const held = isNew ? records : group.window.with(records).records
+    this.#send(group, draft.granted, held)
+    group.window.move(state.next, records)
+    this.#readOn(group, state.next)
+  }
+
+  #answer({ answers, draft, group, joined, settled }: GroupDecision): void {
+    for (const { ask, lapsed } of joined) {
+      const { name: member, peer } = ask.member
+      if (!draft || peer.closed) continue
+      const ended = lapsed.length > 0 ? { lapsed } : {}
+      const options = draft.rules
+      peer.send(encodeFrame({ frame: 'grouped', group: group.name, member, options, ...ended }))
+    }
+    for (const { ask, late } of settled) {
+      const { group: name, member, number } = ask.frame
+      const lapsed = late.length > 0 ? { lapsed: late } : {}
+      ask.peer.send(encodeFrame({ frame: 'settled', group: name, member, number, ...lapsed }))
+    }
+    for (const answer of answers) answer()
+  }
+
+  #count({ draft }: GroupDecision): void {
+    const { meter } = this.#context
+    if (!draft) return
+    const { died, granted, happened } = draft
+    meter.count('group_leased_total', granted.length)
+    meter.count('group_acked_total', happened.acked)
+    meter.count('group_redelivered_total', happened.redelivered)
+    meter.count('group_lapsed_total', happened.lapsed)
+    meter.count('group_dead_total', died.length)
+    meter.count('group_trimmed_total', happened.trimmed)
+  }
+
+  /** Sends leases; events that are not in memory are read first. */
+  #send(group: Group, granted: readonly Granted[], records: readonly RoomRecord[]): void {
+    const found = new Map<string, Found[]>()
+    const missing: Granted[] = []
+    for (const lease of granted) {
+      const record = recordAt(records, lease.place)
+      if (!record) {
+        missing.push(lease)
+        continue
+      }
+      const own = found.get(lease.member)
+      if (own) own.push({ lease, record })
+      else found.set(lease.member, [{ lease, record }])
+    }
+    for (const [key, own] of found) this.#tell(group, key, own)
+    if (missing.length > 0) void this.#sendRead(group, missing)
+  }
+
+  async #sendRead(group: Group, granted: readonly Granted[]): Promise<void> {
+    const { report, room, store } = this.#context
+    const found = new Map<string, Found[]>()
+    for (const lease of granted) {
+      const { generation, member: key, place } = lease
+      try {
+        const [record] = await store.read(room, place - 1, ONE)
+        if (!record || record.place > place) {
+          this.#ask({ kind: 'lost', group: group.name, key, lease: [place, generation] })
+          continue
+        }
+        const own = found.get(key)
+        if (own) own.push({ lease, record })
+        else found.set(key, [{ lease, record }])
+      } catch (error) {
+        // The lease lapses, and is tried again.
+        report(error)
+      }
+    }
+    for (const [key, own] of found) this.#tell(group, key, own)
+  }
+
+  #tell(group: Group, key: string, found: readonly Found[]): void {
+    const member = group.members.get(key)
+    if (!member || member.peer.closed) return
+    for (const text of leaseTexts(group.name, member.name, found)) member.peer.send(text)
+  }
+
+  /** Reads on for a group that is behind, before it has nothing left to lease. */
+  #readOn(group: Group, next: number): void {
+    const { head, report, room, store } = this.#context
+    const { window } = group
+    if (group.reading || group.members.size === 0 || window.end >= head().place) return
+    if (!window.isLow(next)) return
+    group.reading = true
+    const after = window.end
+    const { epoch } = head()
+    store
+      .read(room, after, AHEAD)
+      .then(async (records) => {
+        const [oldest] = records
+        if (!oldest || oldest.place <= after + 1) return { records, first: undefined }
+        return { records, first: (await store.first(room)).place }
+      })
+      .then(
+        ({ first, records }) => {
+          group.reading = false
+          if (group.state === undefined || records.length === 0) return
+          // The room was read anew meanwhile, or is another one.
+          if (window.end !== after || head().epoch !== epoch) {
+            this.#readOn(group, group.state.next)
+            return
+          }
+          if (first !== undefined && first > window.end) window.reset(first)
+          window.move(group.state.next, records)
+          const { name } = group
+          this.#ask({ kind: 'look', group: name, ...(first !== undefined && { first }) })
+        },
+        (error: unknown) => {
+          group.reading = false
+          group.stalled = true
+          report(error)
+        },
+      )
+  }
+
+  #joinFault(
+    peer: GroupPeer,
+    { group, member }: GroupFrame,
+    join: JoinOptions,
+  ): BusError | undefined {
+    const { limits } = this.#context
+    const rights = peer.identity?.rights
+    if (!rights || rights.history === false || !isWithin(join.types, rights.subscribe))
+      return new BusError('forbidden', 'the token does not allow to read all that the group is for')
+    const known = this.#groups.get(group)
+    if (!known && this.#groups.size >= limits.groups)
+      return new BusError('rate_limited', 'the room has too many groups')
+    if (known?.members.has(memberKey(peer.device, member))) return undefined
+    if (known && known.members.size >= limits.groupMembers)
+      return new BusError('rate_limited', 'the group has too many members')
+    let own = 0
+    for (const { members } of this.#groups.values())
+      for (const one of members.values()) if (one.peer === peer) own += 1
+    return own < MAX_MEMBERSHIPS
+      ? undefined
+      : new BusError('rate_limited', 'the device has too many members of groups')
+  }
+
+  #joinOf(
+    peer: GroupPeer,
+    { group, member: name }: GroupFrame,
+    join: JoinOptions,
+    after: number | 'now',
+  ): Ask {
+    const { limits, reads } = this.#context
+    const { ackWait = ACK_WAIT_MS, backoff, credit, holds, orderBy, types } = join
+    const { maxAckPending = limits.groupPending, maxDeliver = MAX_DELIVER } = join
+    const rules: GroupRules = {
+      types,
+      ackWait,
+      ...(backoff && { backoff }),
+      maxDeliver,
+      maxAckPending: Math.min(maxAckPending, limits.groupPending),
+      ...(orderBy && { orderBy }),
+    }
+    const mayRead = reads(peer.identity?.rights.subscribe ?? [])
+    const key = memberKey(peer.device, name)
+    const member: Member = { key, name, peer, credit, mayRead }
+    const isHere = this.#groups.get(group)?.members.get(key)?.peer === peer
+    return { kind: 'join', group, member, rules, holds: holds ?? (isHere ? undefined : []), after }
+  }
+
+  /** Behind which place a group begins that does not exist yet. */
+  async #begin({ group }: GroupFrame, { from = 'now' }: JoinOptions): Promise<number | 'now'> {
+    if (from === 'now' || this.#groups.get(group)?.state) return 'now'
+    const { head, room, store } = this.#context
+    return placeFrom(store, room, head(), from)
+  }
+
+  #refuse(peer: GroupPeer, { group, member }: GroupFrame, error: BusError): void {
+    const { code, message } = error
+    const again = code === 'rate_limited' ? LIMIT_RETRY_MS : RETRY_AFTER_MS
+    const retry = isRetryable(code) ? { retryAfterMs: again } : {}
+    if (!peer.closed)
+      peer.send(encodeFrame({ frame: 'grouped', group, member, code, message, ...retry }))
+  }
+
+  #ask(ask: Ask): boolean {
+    if (!this.#context.wake()) return false
+    this.#asks.push(ask)
+    return true
+  }
+
+  #left(group: string, key: string): void {
+    const member = this.#groups.get(group)?.members.get(key)
+    if (member) member.goneAtMs ??= this.#context.platform.monotonic()
+  }
+
+  /** The group is no more: its members are told so. */
+  #forget(group: Group): void {
+    group.put(undefined, 0)
+    group.orphans.clear()
+    for (const member of group.members.values())
+      this.#refuse(
+        member.peer,
+        { frame: 'group', group: group.name, member: member.name },
+        new BusError('not_found', 'the group was deleted'),
+      )
+    group.members.clear()
+    this.#groups.delete(group.name)
+  }
+
+  #group(name: string): Group {
+    let group = this.#groups.get(name)
+    if (!group) {
+      group = new Group(name)
+      this.#groups.set(name, group)
+    }
+    return group
+  }
+}
+
+const NOTHING: GroupsDecision = { puts: [], groups: [] }

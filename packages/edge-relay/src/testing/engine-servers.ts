@@ -1,0 +1,143 @@
+/** PostgreSQL, Redis and NATS in processes of their own, each in a folder of its own that goes with it. */
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chownSync, mkdtempSync, rmSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+
+/** A server that is running. */
+export interface EngineServer {
+  /** As `crosstown-relay serve --store` takes it. */
+  readonly url: string
+  /** Kills it where it stands. */
+  kill(): Promise<void>
+  /** Starts it again on what it had written, at the same address. */
+  restart(): Promise<void>
+  /** Ends it and removes what it had written. */
+  stop(): Promise<void>
+}
+
+/** What starts a server; absent where it is not installed, and its tests are skipped. */
+export const startPostgres: (() => Promise<EngineServer>) | undefined = starter(
+  'CROSSTOWN_POSTGRES',
+  postgres,
+)
+
+export const startRedis: (() => Promise<EngineServer>) | undefined = starter(
+  'CROSSTOWN_REDIS',
+  redis,
+)
+
+const run = promisify(execFile)
+
+function starter(
+  variable: string,
+  start: (command: string) => Promise<EngineServer>,
+): (() => Promise<EngineServer>) | undefined {
+  const command = process.env[variable]
+  return command === undefined ? undefined : () => start(command)
+}
+
+/** PostgreSQL will not run as root: it gets the user that its package made. */
+async function postgres(command: string): Promise<EngineServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'crosstown-pg-'))
+  const as = await ownerOf(folder)
+  const data = join(folder, 'data')
+  const initdb = join(dirname(command), 'initdb')
+  await run(initdb, ['-D', data, '-U', 'relay', '-A', 'trust', '--no-sync', '-E', 'UTF8'], as)
+  // A socket of the folder is an address that no other process can take first.
+  const args = ['-D', data, '-k', folder, '-c', 'listen_addresses=']
+  const url = `postgres://relay@localhost/postgres?host=${encodeURIComponent(folder)}`
+  return serve({
+    folder,
+    url,
+    start: () => spawn(command, args, { ...as, stdio: ['ignore', 'pipe', 'pipe'] }),
+    isReady: (output) => output.includes('ready to accept connections'),
+  })
+}
+
+/** Redis synced at every write. It takes no port of the system's choice, so that one is looked for. */
+async function redis(command: string): Promise<EngineServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'crosstown-redis-'))
+  for (let tries = 0; ; tries++) {
+    const port = await freePort()
+    const flags = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '']
+    const synced = ['--appendonly', 'yes', '--appendfsync', 'always']
+    try {
+      return await serve({
+        folder,
+        url: `redis://127.0.0.1:${port}`,
+        start: () => spawn(command, [...flags, ...synced], { stdio: ['ignore', 'pipe', 'pipe'] }),
+        isReady: (output) => output.includes('Ready to accept connections'),
+      })
+    } catch (error) {
+      // Somebody else may have had that port first.
+      if (tries === 5) throw error
+    }
+  }
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1')
+  await once(probe, 'listening')
+  const { port } = probe.address() as AddressInfo
+  probe.close()
+  await once(probe, 'close')
+  return port
+}
+
+interface Served {
+  readonly folder: string
+  readonly url: string
+  readonly start: () => ChildProcess
+  readonly isReady: (output: string) => boolean
+}
+
+async function serve({ folder, url, start, isReady }: Served): Promise<EngineServer> {
+  let child: ChildProcess | undefined
+  const begin = async (): Promise<void> => {
+    const begun = start()
+    child = begun
+    let output = ''
+    await new Promise<void>((resolve, reject) => {
+      const take = (chunk: unknown): void => {
+        output += String(chunk)
+        if (isReady(output)) resolve()
+      }
+      begun.stdout?.on('data', take)
+      begun.stderr?.on('data', take)
+      begun.once('error', reject)
+      begun.once('close', (code) => reject(new Error(`the server ended with ${code}: ${output}`)))
+    })
+  }
+  const end = async (): Promise<void> => {
+    const ending = child
+    child = undefined
+    if (!ending || ending.exitCode !== null || ending.signalCode !== null) return
+    const ended = once(ending, 'close')
+    ending.kill('SIGKILL')
+    await ended
+  }
+  await begin()
+  return {
+    url,
+    kill: end,
+    restart: begin,
+    async stop() {
+      await end()
+      rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+    },
+  }
+}
+
+/** Whom a server is to run as, who then owns the folder: nobody else where this process is not root. */
+async function ownerOf(folder: string): Promise<{ uid?: number; gid?: number }> {
+  if (process.getuid?.() !== 0) return {}
+  const found = await run('id', ['-u', 'postgres'])
+  const uid = Number(found.stdout)
+  const gid = Number((await run('id', ['-g', 'postgres'])).stdout)
+  chownSync(folder, uid, gid)
+  return { uid, gid }
+}
