@@ -74,6 +74,18 @@ describe('on workerd', () => {
     expect((await post([1, 2, 3].map(() => ({ type: 'a.b' })))).status).toBe(413)
   })
 
+  it('a body that does not end is waited for so long, and not longer', async () => {
+    const { url } = await setup({ bodyMs: 1_000 })
+    const body = new ReadableStream<Uint8Array>({
+      start: (controller) => controller.enqueue(new TextEncoder().encode('{')),
+    })
+    const headers = { 'content-type': 'application/json' }
+    const init = { method: 'POST', headers, body, duplex: 'half' } as RequestInit
+    const answer = await fetch(`${url}/rooms/42/events`, init)
+    expect(answer.status).toBe(408)
+    expect(await answer.json()).toMatchObject({ error: { code: 'timeout' } })
+  })
+
   it('so many connections of a room are let in, before and after it was out of memory', async () => {
     const { evict, join, socket } = await setup({ connections: 3 })
     const [one, two] = [await join('one'), await join('two')]
