@@ -69,6 +69,7 @@ export async function startRelay(
 const PAGES = {
   '/': 'peer',
   '/early': 'early',
+  '/examples': 'examples',
   '/link': 'link',
   '/sleeper': 'sleeper',
   '/versions': 'versions',
