@@ -1,158 +1,121 @@
-/** Examples of demo/examples in a browser, tested as an application would test itself. */
-import { crosstownTest } from '@crosstown/bus/testing/playwright'
-import { type BrowserContext, mergeTests, type Page } from '@playwright/test'
-import type { Profile } from '../demo/examples/cache-invalidation/profiles.ts'
-import type { Events } from '../demo/examples/saga/events.ts'
-import { expect, type Relay, test as shared } from './fixtures.ts'
+/** Modules of the examples in browsers, seen through the fixture that applications have. */
+import type { Page } from '@playwright/test'
+import type { Catalogue } from '../demo/examples/catalogue/catalogue.ts'
+import { type Device, expect, recordedTest } from './lib/recorded.ts'
 
-const test = mergeTests(shared, crosstownTest<Events>())
+const test = recordedTest<Catalogue>()
 
-const addressOf = (site: string, relay: Relay) =>
-  `${site}/examples?relay=${encodeURIComponent(relay.url)}&room=examples-${Date.now()}`
+const item = { sku: 'A1', quantity: 2, price: 350 }
+const order = (orderId: string) => ({ orderId, customerId: 'c1', items: [item] })
 
-const isOnline = (page: Page) =>
-  expect.poll(() => page.evaluate(() => shop.bus.status.relay)).toBe('online')
+async function open(device: Device<Catalogue>, address: string): Promise<Page> {
+  const page = await device.newPage(address)
+  await page.evaluate(() => shop.overview.ready)
+  return page
+}
 
-test('cache invalidation: what one tab saves, the others and the phone load again', async ({
-  browser,
-  context,
+const shown = (page: Page) =>
+  page.evaluate(() =>
+    [...shop.overview.get()].map(([orderId, { total, status }]) => [orderId, total, status]),
+  )
+
+test('read model: devices that changed the same orders apart show the same list once they meet', async ({
   crosstown,
-  site,
   relay,
+  site,
 }) => {
-  const profiles = new Map<string, Profile>()
-  const reads: string[] = []
-  const serve = async (one: BrowserContext): Promise<void> => {
-    await one.exposeFunction('readProfile', (userId: string) => {
-      reads.push(userId)
-      return profiles.get(userId) ?? { name: 'nobody' }
-    })
-    await one.exposeFunction('writeProfile', (userId: string, profile: Profile) => {
-      profiles.set(userId, profile)
-    })
-  }
-  const other = await browser.newContext()
-  await serve(context)
-  await serve(other)
-  const phone = await crosstown.device('phone', other)
-  const address = addressOf(site, relay)
-  const pages = [
-    await crosstown.newPage(address),
-    await crosstown.newPage(address),
-    await phone.newPage(address),
-  ]
-  for (const page of pages) await isOnline(page)
-  const names = () =>
-    Promise.all(
-      pages.map((page) => page.evaluate(async () => (await shop.profiles.get('u1')).name)),
-    )
-  expect(await names()).toEqual(['nobody', 'nobody', 'nobody'])
-  await names()
-  expect(reads).toHaveLength(3)
+  const address = `${site}/examples?relay=${encodeURIComponent(relay.url)}&room=read-model-${Date.now()}`
+  const phone = await crosstown.device('phone')
+  const [here, there] = [await open(crosstown, address), await open(phone, address)]
+  await here.evaluate((one) => shop.placeOrder(shop.bus, one), order('7'))
+  await phone.expectEvent('order.created')
 
   await phone.offline()
-  await pages[0]?.evaluate(() => shop.save('u1', { name: 'Ada' }))
-  await crosstown.expectEvent('user.profile_changed', { where: ({ data }) => data.userId === 'u1' })
-  await expect.poll(names).toEqual(['Ada', 'Ada', 'nobody'])
+  await there.evaluate((one) => shop.placeOrder(shop.bus, one), order('from-phone'))
+  await there.evaluate(() => shop.cancelOrder(shop.bus, '7', 'changed my mind'))
+  await here.evaluate((one) => shop.placeOrder(shop.bus, one), order('from-tab'))
+  await crosstown.publish('order.confirmed', { orderId: '7' })
+  await expect
+    .poll(() => shown(there))
+    .toEqual([
+      ['7', 700, 'cancelled'],
+      ['from-phone', 700, 'open'],
+    ])
+  await expect
+    .poll(() => shown(here))
+    .toEqual([
+      ['7', 700, 'confirmed'],
+      ['from-tab', 700, 'open'],
+    ])
+  expect(await crosstown.events('order.cancelled')).toEqual([])
+
   await phone.online()
-  await phone.expectEvent('user.profile_changed')
-  await expect.poll(names).toEqual(['Ada', 'Ada', 'Ada'])
-  expect(reads).toHaveLength(6)
-})
-
-test('event sourcing: two devices at once, and a limit that holds; both show the same list', async ({
-  crosstown,
-  site,
-  relay,
-}) => {
-  const phone = await crosstown.device('phone')
-  const address = addressOf(site, relay)
-  const pages = [await crosstown.newPage(address), await phone.newPage(address)] as const
-  for (const page of pages) await isOnline(page)
-  await pages[0].evaluate(() =>
-    shop.change(
-      '7',
-      shop.orders.create({
-        orderId: '7',
-        customerId: 'c1',
-        items: [{ sku: 'A1', quantity: 1, price: 100 }],
-      }),
-    ),
-  )
-  await phone.expectEvent('order.created')
-  // Each of them alone would be within the limit.
-  const outcomes = await Promise.all(
-    pages.map((page) =>
-      page.evaluate(async () => {
-        const item = { sku: 'B2', quantity: 1, price: shop.orders.LIMIT / 2 }
-        return shop.change('7', shop.orders.addItem('7', item)).then(
-          () => 'added',
-          (error: Error) => error.message,
-        )
-      }),
-    ),
-  )
-  expect(outcomes.toSorted()).toEqual(['added', 'order 7 would be over the limit'])
-  for (const page of pages) {
+  const { data, origin } = await crosstown.expectEvent('order.cancelled')
+  expect({ data, origin }).toEqual({
+    data: { orderId: '7', reason: 'changed my mind' },
+    origin: 'room',
+  })
+  for (const page of [here, there])
     await expect
-      .poll(() => page.evaluate(() => shop.overview.get().get('7')))
-      .toEqual({ customerId: 'c1', total: 5_100, status: 'open' })
+      .poll(() => shown(page))
+      .toEqual([
+        ['7', 700, 'cancelled'],
+        ['from-tab', 700, 'open'],
+        ['from-phone', 700, 'open'],
+      ])
+  for (const device of [crosstown, phone]) {
+    await device.expectEvent('order.created', { count: 3 })
+    expect(await device.errors()).toEqual([])
   }
-  const history = (page: Page) =>
-    page.evaluate(async () =>
-      (await shop.bus.loadStream('order-7')).map(({ id, type }) => [id, type]),
-    )
-  const [mine, theirs] = [await history(pages[0]), await history(pages[1])]
-  expect(mine.map(([, type]) => type)).toEqual(['order.created', 'order.item_added'])
-  expect(theirs).toEqual(mine)
 })
 
-test('saga: the tab that runs it is closed in the middle, another one goes on and undoes it', async ({
+test('event sourcing: who was offline decides again on the order as the others made it', async ({
+  crosstown,
+  relay,
+  site,
+}) => {
+  const address = `${site}/examples?relay=${encodeURIComponent(relay.url)}&room=sourcing-${Date.now()}`
+  const phone = await crosstown.device('phone')
+  const [here, there] = [await open(crosstown, address), await open(phone, address)]
+  await here.evaluate((one) => shop.change(shop.bus, '7', shop.create(one)), order('7'))
+  await phone.expectEvent('order.created')
+
+  const add = (page: Page, price: number) =>
+    page.evaluate(
+      ([sku, price]) =>
+        shop
+          .change(shop.bus, '7', shop.addItem('7', { sku, quantity: 1, price }))
+          .then(({ items }) => items.length)
+          .catch((error: Error) => error.message),
+      ['B2', price] as const,
+    )
+  await phone.offline()
+  const [small, big] = [add(there, 1_000), add(there, 9_000)]
+  expect(await add(here, 500)).toBe(2)
+  await phone.online()
+  expect(await small).toBe(3)
+  expect(await big).toBe('order 7 would be over the limit')
+
+  const taken = await crosstown.events('order.item_added')
+  expect(taken.map(({ data, origin }) => [data.item.price, origin])).toEqual([
+    [500, 'device'],
+    [1_000, 'room'],
+  ])
+})
+
+test('cache invalidation: what one tab saves, the other loads again', async ({
   crosstown,
   site,
-  relay,
 }) => {
-  const address = addressOf(site, relay)
-  const [till, services] = [await crosstown.newPage(address), await crosstown.newPage(address)]
-  await services.evaluate(() => {
-    const { bus } = checkout
-    bus.respond('inventory.reserve', () => [])
-    bus.respond('inventory.release', () => undefined)
-    bus.respond('payment.take', () => 'p1')
-    bus.respond('payment.give_back', () => 'p1')
-    // Nobody says whether a courier comes.
-    bus.respond('shipment.order', () => new Promise<boolean>(() => {}))
-  })
-  await till.evaluate(() => {
-    checkout.run()
-    const items = [{ sku: 'A1', quantity: 2, price: 350 }]
-    const order = { orderId: '7', customerId: 'c1', items }
-    return checkout.bus.publish('order.created', order, { stream: 'order-7' })
-  })
-  const created = await crosstown.expectEvent('order.created')
-  await crosstown.expectEvent('payment.authorized', { where: ({ data }) => data.amount === 700 })
-  await till.close()
-
-  const next = await crosstown.newPage(address)
-  await next.evaluate(() => {
-    checkout.bus.respond('shipment.order', () => false)
-    checkout.run()
-  })
-  await services.close()
-  await next.evaluate(() => {
-    checkout.bus.respond('inventory.release', () => undefined)
-    checkout.bus.respond('payment.give_back', () => 'p1')
-  })
-  await crosstown.expectEvent('order.cancelled', { timeout: 30_000 })
-  const recorded = await crosstown.events()
-  expect(recorded.map(({ type }) => type)).toEqual([
-    'order.created',
-    'inventory.reserved',
-    'payment.authorized',
-    'shipment.refused',
-    'payment.refunded',
-    'inventory.released',
-    'order.cancelled',
-  ])
-  expect(new Set(recorded.map(({ correlationId }) => correlationId))).toEqual(new Set([created.id]))
+  const tabs = [
+    await open(crosstown, `${site}/examples`),
+    await open(crosstown, `${site}/examples`),
+  ] as const
+  const [one, other] = tabs
+  const name = (page: Page) => page.evaluate(async () => (await shop.profiles.get('u1')).name)
+  expect(await Promise.all(tabs.map(name))).toEqual(['nobody', 'nobody'])
+  await one.evaluate(() => shop.saveProfile(shop.bus, shop.server, 'u1', { name: 'Ada' }))
+  await expect.poll(() => name(other)).toBe('Ada')
+  const saved = await crosstown.events('user.*')
+  expect(saved.map(({ data }) => data)).toEqual([{ userId: 'u1', fields: ['name'] }])
 })

@@ -1,51 +1,35 @@
-/** A page with examples of demo/examples on it, for a test to call: `/examples?relay=ws://...&room=...`. */
-import { createBus, relayLink } from '@crosstown/bus'
-import {
-  cachedProfiles,
-  type Profile,
-  type ProfileServer,
-  saveProfile,
-} from '../../demo/examples/cache-invalidation/profiles.ts'
-import { catalogue } from '../../demo/examples/catalogue/catalogue.ts'
+/** Modules of the examples in a page, for tests to call: `?relay=&room=`. */
+import { cachedProfiles, saveProfile } from '../../demo/examples/cache-invalidation/profiles.ts'
 import { change } from '../../demo/examples/event-sourcing/change.ts'
-import * as orders from '../../demo/examples/event-sourcing/order.ts'
+import { addItem, create } from '../../demo/examples/event-sourcing/order.ts'
+import { inRoom, onDevice } from '../../demo/examples/memory-to-relay/buses.ts'
+import { cancelOrder, placeOrder } from '../../demo/examples/read-model/commands.ts'
 import { orderOverview } from '../../demo/examples/read-model/overview.ts'
-import { checkoutSteps } from '../../demo/examples/saga/checkout.ts'
-import { type Events, events } from '../../demo/examples/saga/events.ts'
-import { runSaga } from '../../demo/examples/saga/saga.ts'
-
-/** The test is the server that has the profiles. */
-declare const readProfile: (userId: string) => Promise<Profile>
-declare const writeProfile: (userId: string, profile: Profile) => Promise<void>
 
 const query = new URLSearchParams(location.search)
-const relay = relayLink({ url: query.get('relay') ?? '', room: query.get('room') ?? 'examples' })
+const relay = query.get('relay')
+const bus = relay === null ? onDevice() : inRoom(relay, query.get('room') ?? 'room')
 
-function openShop() {
-  const bus = createBus({ name: 'shop', events: catalogue, relay })
-  const server: ProfileServer = {
-    read: (userId) => readProfile(userId),
-    write: (userId, profile) => writeProfile(userId, profile),
-  }
-  return {
-    bus,
-    orders,
-    change: (orderId: string, decide: orders.Decide) => change(bus, orderId, decide),
-    overview: orderOverview(bus),
-    profiles: cachedProfiles(bus, server),
-    save: (userId: string, profile: Profile) => saveProfile(bus, server, userId, profile),
-  }
+/** One for all pages of the device. */
+const server = {
+  read: async (userId: string) => ({ name: localStorage.getItem(userId) ?? 'nobody' }),
+  write: async (userId: string, { name }: { name: string }) => localStorage.setItem(userId, name),
 }
 
-function openCheckout() {
-  const bus = createBus<Events>({ name: 'checkout', events })
-  return { bus, run: () => runSaga(bus, checkoutSteps(bus)) }
+const examples = {
+  bus,
+  server,
+  profiles: cachedProfiles(bus, server),
+  overview: orderOverview(bus),
+  addItem,
+  cancelOrder,
+  change,
+  create,
+  placeOrder,
+  saveProfile,
 }
 
 declare global {
-  var shop: ReturnType<typeof openShop>
-  var checkout: ReturnType<typeof openCheckout>
+  var shop: typeof examples
 }
-
-globalThis.shop = openShop()
-globalThis.checkout = openCheckout()
+globalThis.shop = examples

@@ -1,7 +1,7 @@
 /** What a test sees of a device. */
 import type { BrowserContext, Page } from '@playwright/test'
 import type { BusEvent } from '../../event.ts'
-import type { Matching, PatternOf, Patterns, TypeOf } from '../../types.ts'
+import type { Matching, PatternOf, Patterns, PublishArguments, TypeOf } from '../../types.ts'
 
 /** An event as it was recorded. */
 export type RecordedEvent<Type extends string = string, Data = unknown> = BusEvent<Type, Data> & {
@@ -66,6 +66,11 @@ export interface Device<Events extends object = Record<string, unknown>> {
     pattern?: Patterns<Pattern>,
   ): Promise<Recorded<Events, Pattern>[]>
 
+  /** How many those are; of very many events it is sooner had than they are, with their data. */
+  count<const Pattern extends PatternOf<Events> = '**'>(
+    pattern?: Patterns<Pattern>,
+  ): Promise<number>
+
   /**
    * The event that is waited for: at once where it was recorded already. On another device than the
    * one that publishes it, it is there once it has arrived.
@@ -86,8 +91,7 @@ export interface Device<Events extends object = Record<string, unknown>> {
    */
   publish<const Type extends TypeOf<Events>>(
     type: Type,
-    data?: Events[Type],
-    options?: PublishInPageOptions,
+    ...rest: PublishArguments<Events[Type], PublishInPageOptions>
   ): Promise<RecordedEvent<Type, Events[Type]>>
 
   /**

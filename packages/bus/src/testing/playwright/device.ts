@@ -100,7 +100,15 @@ export class RecordedDevice implements Device {
   async events(patterns: Patterns<string> = '**'): Promise<never[]> {
     const matches = typeMatcher(parsePatterns(patterns))
     await this.recorder.settle()
-    return this.recorder.events.filter(({ type }) => matches(type)) as never[]
+    return (await this.recorder.events(matches)) as never[]
+  }
+
+  async count(patterns: Patterns<string> = '**'): Promise<number> {
+    const matches = typeMatcher(parsePatterns(patterns))
+    await this.recorder.settle()
+    let sum = 0
+    for (const [type, count] of this.recorder.counts) if (matches(type)) sum += count
+    return sum
   }
 
   async errors(): Promise<readonly RecordedError[]> {
@@ -133,13 +141,13 @@ export class RecordedDevice implements Device {
     const told = events
       .slice(-TOLD)
       .map(({ type, source, data }) => `  ${type} of ${source}: ${JSON.stringify(data)}`)
-    const other = Map.groupBy(this.recorder.events, ({ type }) => type)
+    const { counts, peers } = this.recorder
     const lines = [
       `${this.name} has not recorded ${wanted}${where ? ' where it was asked for' : ''} within ${timeout} ms.`,
       ...(told.length > 0 ? [`Recorded, the last of ${events.length}:`, ...told] : []),
-      other.size > 0
-        ? `All: ${[...other].map(([type, all]) => `${type} × ${all.length}`).join(', ')}`
-        : `Nothing was recorded, of ${this.recorder.peers.size} buses.`,
+      counts.size > 0
+        ? `All: ${[...counts].map(([type, count]) => `${type} × ${count}`).join(', ')}`
+        : `Nothing was recorded, of ${peers.size} buses.`,
     ]
     return new Error(lines.join('\n'))
   }
@@ -225,8 +233,8 @@ async function answer(route: Route, request: Request): Promise<void> {
   })
 }
 
-/** What a page gives, or `undefined` where it is gone or busy for too long. */
-async function within<T>(ms: number, call: Promise<T>): Promise<T | undefined> {
+/** What comes of it, or `undefined` where it fails, or takes too long. */
+export async function within<T>(ms: number, call: Promise<T>): Promise<T | undefined> {
   const given = call.catch(() => undefined)
   let cancel = (): void => {}
   const late = new Promise<undefined>((resolve) => {

@@ -2,7 +2,6 @@
  * What the taps of one browser context tell: its events with their data, and what went wrong. In come
  * frames through the pipes of its pages, out go questions, through the pipe that is there.
  */
-import { decodeValue } from '../../codec/codec.ts'
 import { eventOf } from '../../dispatch/dispatcher.ts'
 import { type EventHeader, parseId } from '../../event.ts'
 import {
@@ -19,6 +18,7 @@ import {
 import { unpackIds } from '../../inspect/ids.ts'
 import type { Platform } from '../../platform.ts'
 import type { RecordedError, RecordedEvent } from './api.ts'
+import { type Payload, Payloads } from './payloads.ts'
 import { type Carrier, Questions } from './questions.ts'
 import type { TestSession } from './session.ts'
 
@@ -28,13 +28,9 @@ export interface RecorderOptions {
   readonly written: TestSession
 }
 
-interface Entry {
-  readonly event: InspectedEvent
+interface Entry extends Payload {
   readonly origin: 'device' | 'room'
   readonly peer: PeerId
-  data: unknown
-  /** How often its data may still be asked for. */
-  tries: number
 }
 
 export interface HeardPeer {
@@ -50,10 +46,6 @@ export interface HeardPeer {
 }
 
 const CREDIT = 10_000
-/** How often the data of an event is asked for. */
-const TRIES = 3
-/** Events whose data is asked for at once. */
-const ASKED_AT_ONCE = 64
 /** Events of a log that are read in one answer. */
 const LOG_PAGE = 1_000
 
@@ -70,15 +62,21 @@ export class Recorder {
   /** By log: from where on it was not read. */
   readonly #read = new Map<string, number>()
   readonly #questions: Questions
-  readonly #work = new Set<Promise<unknown>>()
-  readonly #wanted: Entry[] = []
-  #asking = 0
+  readonly #payloads: Payloads<Entry>
+  /** Peers that may have something in their log which their tap did not tell. */
+  readonly #unread = new Set<HeardPeer>()
+  #reading: Promise<void> = Promise.resolve()
   readonly #changed = new Set<() => void>()
 
   constructor(options: RecorderOptions) {
     this.#options = options
     this.#began = options.clock.now()
     this.#questions = new Questions(options.session, options.clock)
+    this.#payloads = new Payloads(this.#questions, options.written, ({ peer }) => {
+      const told = this.peers.get(peer)
+      const others = this.living.filter(({ hello }) => hello.bus === told?.hello.bus)
+      return new Set([...(told ? [told] : []), ...others])
+    })
   }
 
   /** Where each peer goes on, for a pipe that is new. */
@@ -86,8 +84,19 @@ export class Recorder {
     return Object.fromEntries([...this.peers.values()].map(({ id, next }) => [id, next]))
   }
 
-  get events(): RecordedEvent[] {
-    return [...this.#entries.values()].map(({ event, data, origin }) => {
+  /** How many of each type were recorded. */
+  get counts(): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>()
+    for (const { event } of this.#entries.values())
+      counts.set(event.type, (counts.get(event.type) ?? 0) + 1)
+    return counts
+  }
+
+  /** What was recorded of some types, with its data. */
+  async events(matches: (type: string) => boolean): Promise<RecordedEvent[]> {
+    const found = [...this.#entries.values()].filter(({ event }) => matches(event.type))
+    await this.#payloads.of(found)
+    return found.map(({ event, data, origin }) => {
       const { offset, position, revision } = event
       const places = { offset, position, revision }
       return { ...eventOf(event as EventHeader, data, places as object), origin }
@@ -116,7 +125,10 @@ export class Recorder {
   hear(carrier: Carrier, text: string): void {
     const frame = JSON.parse(text) as TapFrame
     if (frame.inspect !== INSPECT_VERSION || frame.frame === 'mismatch') return
-    const peer = frame.frame === 'hello' ? this.#greeted(frame) : this.peers.get(frame.peer)
+    const known = this.peers.get(frame.peer)
+    // It says hello whenever it is asked for what there is: only what is new in that is written.
+    const again = frame.frame === 'hello' && known?.gone === false && known.hello.log === frame.log
+    const peer = frame.frame === 'hello' ? this.#greeted(frame) : known
     if (!peer) return
     peer.carriers.delete(carrier)
     peer.carriers.add(carrier)
@@ -129,7 +141,7 @@ export class Recorder {
         this.#questions.answered(carrier, frame)
         return
       default:
-        this.#options.written.frame(text)
+        if (!again) this.#options.written.frame(text)
     }
     for (const changed of [...this.#changed]) changed()
   }
@@ -149,13 +161,20 @@ export class Recorder {
     if (this.standing) void this.ask(peer, this.standing).catch(ignore)
     // What a worker publishes before it is told that it is recorded, and a page in the moment in which
     // it is left, is in the log.
-    this.#during(this.#readLog(peer))
+    this.#missed(peer)
+  }
+
+  #missed(peer: HeardPeer): void {
+    this.#unread.add(peer)
+    void this.#readLogs()
   }
 
   #batch(peer: HeardPeer, frame: Extract<TapFrame, { frame: 'batch' }>, text: string): void {
     const { first } = frame
     const records = frame.records.slice(Math.max(0, peer.next - first))
     if (records.length === 0) return
+    // The ring went over some, or nobody was there for a while.
+    if (first > peer.next) this.#unread.add(peer)
     const whole = records.length === frame.records.length
     peer.next = first + frame.records.length
     this.#options.written.frame(
@@ -194,42 +213,20 @@ export class Recorder {
   #add(event: InspectedEvent, peer: PeerId, origin: 'device' | 'room'): void {
     this.#nameless.delete(event.id)
     if (this.#entries.has(event.id)) return
-    const entry: Entry = { event, origin, peer, data: undefined, tries: TRIES }
+    const entry: Entry = { event, origin, peer, data: undefined, failures: 0 }
     this.#entries.set(event.id, entry)
-    this.#want(entry)
+    this.#payloads.came(entry)
   }
 
-  #want(entry: Entry): void {
-    this.#wanted.push(entry)
-    if (this.#asking < ASKED_AT_ONCE) this.#during(this.#load())
-  }
-
-  /** Asks for the data of what waits, one event after the other. */
-  async #load(): Promise<void> {
-    this.#asking += 1
-    for (let entry = this.#wanted.shift(); entry; entry = this.#wanted.shift())
-      await this.#loadOne(entry)
-    this.#asking -= 1
-  }
-
-  /** The data of an event, of whoever has it. */
-  async #loadOne(entry: Entry): Promise<void> {
-    const { id, type } = entry.event
-    entry.tries -= 1
-    const told = this.peers.get(entry.peer)
-    const others = this.living.filter(({ hello }) => hello.bus === told?.hello.bus)
-    for (const peer of new Set([...(told ? [told] : []), ...others])) {
-      try {
-        const { text, encoding } = await this.ask(peer, { what: 'text', event: id })
-        entry.data = text === undefined ? undefined : decodeValue(text, encoding, { type, id })
-        const written = { ...(text !== undefined && { text }), ...(encoding && { encoding }) }
-        this.#options.written.payload(peer.id, id, entry.data, written)
-        entry.tries = 0
-        return
-      } catch {
-        // The next one may have it.
+  /** One after the other: of what the next one has in its log, most was read. */
+  #readLogs(): Promise<void> {
+    this.#reading = this.#reading.then(async () => {
+      for (const peer of this.#unread) {
+        this.#unread.delete(peer)
+        await this.#readLog(peer)
       }
-    }
+    })
+    return this.#reading
   }
 
   /** What is in the log since the last one who has it was there. */
@@ -279,23 +276,14 @@ export class Recorder {
     return this.#questions.ask(peer, ask, before)
   }
 
-  #during(work: Promise<unknown>): void {
-    const done = work.finally(() => this.#work.delete(done))
-    this.#work.add(done)
-    done.catch(ignore)
-  }
-
   /**
-   * Resolves when all was heard that the taps knew when it was called, data included. A context that
-   * does not answer for five seconds is gone.
+   * Resolves when all was heard that the taps knew when it was called. A context that does not answer
+   * for five seconds is gone.
    */
   async settle(): Promise<void> {
     await Promise.all(this.living.map((peer) => this.#hearAll(peer)))
     await this.#name()
-    // Who was to give their data was gone, or had too much to do.
-    if (this.#work.size === 0)
-      for (const entry of this.#entries.values()) if (entry.tries > 0) this.#want(entry)
-    while (this.#work.size > 0) await Promise.all(this.#work)
+    await this.#readLogs()
   }
 
   /** Attached anew a tap sends at once what it has, and what it answers after that comes after that. */
