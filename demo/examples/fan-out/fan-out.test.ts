@@ -83,6 +83,31 @@ test('a mail that hangs is given up and tried again; the others do not wait for 
   expect(sent).toEqual(['customer of 8', 'customer of 7'])
 })
 
+test('a mail that cannot be sent is a dead letter, the others go out, and it may be sent later', async () => {
+  const { network, bus, errors } = await start(['7', '8'])
+  const sent: string[] = []
+  let knowsCustomer = false
+  notifyCustomers(bus, {
+    async send({ customerId }) {
+      if (customerId === 'customer of 7' && !knowsCustomer) throw new Error('no such address')
+      sent.push(customerId)
+    },
+  })
+  await network.until(bus.publish('order.confirmed', { orderId: '7' }))
+  await network.until(bus.publish('order.confirmed', { orderId: '8' }))
+  await network.until(() => errors.length > 0)
+  expect(sent).toEqual(['customer of 8'])
+  expect(await network.until(bus.deadLetters.list())).toMatchObject([
+    { consumer: 'mail', reason: 'failed', attempts: 5, event: { data: { orderId: '7' } } },
+  ])
+
+  knowsCustomer = true
+  await network.until(bus.deadLetters.redrive({ consumer: 'mail' }))
+  await network.until(() => sent.length === 2)
+  await network.run(1_000)
+  expect(await network.until(bus.deadLetters.list())).toEqual([])
+})
+
 test('facts come in lists: full ones at once, the rest after a second', async () => {
   const { network, bus } = await start([])
   const lists: number[] = []
