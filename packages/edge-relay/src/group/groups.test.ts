@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Auth } from '../auth.ts'
 import { memoryStore } from '../stores/memory.ts'
+import type { Store } from '../stores/store.ts'
 import { type Leased, settled } from '../testing/group-device.ts'
 import { closeGroupRelays, groupRelay, turns } from '../testing/group-relay.ts'
 
@@ -85,7 +86,7 @@ describe('a group', () => {
         }
       },
     })
-    const { platform, device } = setup({ store: slow })
+    const { platform, device } = groupRelay({ store: slow })
     const one = await device('one')
     await one.join('a')
     await one.publish(['x-1'])
