@@ -441,6 +441,8 @@ export class RoomHost {
       if (records.length > 0) {
         this.#context.grew?.(this.room, records, head)
         store.signal(this.room, GREW)
+      } else if (grouped.puts.length > 0 && this.groups.concernsOthers(grouped)) {
+        store.signal(this.room, GREW)
       }
       return
     }

@@ -21,11 +21,12 @@ import type { Platform } from '../platform.ts'
 import type { RoomHead, RoomRecord } from '../record.ts'
 import type { ReadLimit, StatePut, Store } from '../stores/store.ts'
 import type { Ask, JoinOptions } from './asks.ts'
+import type { Granted } from './core.ts'
 import { decideGroup, type GroupDecision } from './decide.ts'
 import { Group, type GroupPeer, type Member, memberKey } from './group.ts'
 import { beginning, Joining, type Membership, membershipsOf, rulesOf } from './joining.ts'
 import { type LeasingContext, sendLeases, tellDeaths } from './leasing.ts'
-import { GROUP_KEY, readState } from './state.ts'
+import { GROUP_KEY, type GroupState, readState } from './state.ts'
 
 /** What the groups need of their room. */
 export interface GroupsContext {
@@ -130,8 +131,10 @@ export class Groups {
     const texts = new Map(state.filter(([key]) => key.startsWith(GROUP_KEY)))
     for (const [key, text] of texts) {
       const group = this.#group(key.slice(GROUP_KEY.length))
+      const before = group.state
       const read = readState(text)
       group.put(read, platform.now())
+      if (before) this.#sendUnsent(group, read, before.generation)
       group.window.reset(read.next - 1)
       group.orphans.clear()
       if (group.members.size > 0) this.#ask({ kind: 'look', group: group.name })
@@ -306,6 +309,17 @@ export class Groups {
     }
   }
 
+  /** Whether members that are connected elsewhere may have something to do by this. */
+  concernsOthers({ groups }: GroupsDecision): boolean {
+    if (this.#context.store.exclusive === true) return false
+    return groups.some(({ state }) => {
+      if (!state) return true
+      if (state.next <= this.#context.head().place) return true
+      for (const { member } of state.pending.values()) if (member === undefined) return true
+      return false
+    })
+  }
+
   /** What was asked could not be written. */
   failed(asks: readonly Ask[], error: BusError): void {
     for (const ask of asks) {
@@ -351,6 +365,20 @@ export class Groups {
     sendLeases(this.#leasing, group, draft.granted, held)
     group.window.move(state.next, records)
     this.#readOn(group, state.next)
+  }
+
+  /**
+   * An append that failed may have been carried out all the same: what it leased to members that are
+   * connected here was never sent.
+   */
+  #sendUnsent(group: Group, state: GroupState, sent: number): void {
+    const now = this.#context.platform.now()
+    const granted: Granted[] = []
+    for (const { attempt, generation, member, place, until } of state.pending.values()) {
+      if (member === undefined || generation <= sent || !group.members.has(member)) continue
+      granted.push({ member, place, generation, attempt, waitMs: Math.max(0, until - now) })
+    }
+    if (granted.length > 0) sendLeases(this.#leasing, group, granted, [])
   }
 
   #answer({ answers, draft, group, joined, settled }: GroupDecision): void {
