@@ -361,9 +361,8 @@ export class Groups {
     this.#count(decision)
     if (draft.died.length > 0) void tellDeaths(this.#leasing, group.name, draft.died)
     if (decision.begins !== undefined) group.window.reset(decision.begins)
-    const held = group.window.with(records).records
-    sendLeases(this.#leasing, group, draft.granted, held)
-    group.window.move(state.next, records)
+    sendLeases(this.#leasing, group, draft.granted, (place) => group.window.find(place, records))
+    group.window.move(state.next, records, state.pending.keys())
     this.#readOn(group, state.next)
   }
 
@@ -378,7 +377,7 @@ export class Groups {
       if (member === undefined || generation <= sent || !group.members.has(member)) continue
       granted.push({ member, place, generation, attempt, waitMs: Math.max(0, until - now) })
     }
-    if (granted.length > 0) sendLeases(this.#leasing, group, granted, [])
+    if (granted.length > 0) sendLeases(this.#leasing, group, granted, () => undefined)
   }
 
   #answer({ answers, draft, group, joined, settled }: GroupDecision): void {
