@@ -120,6 +120,7 @@ export class RoomHost {
       },
       reads: (patterns) => this.delivery.rights(patterns, undefined).mayRead,
       tap: () => this.inspection.tap,
+      log: context.log,
     })
     const operator = new GroupOperator(this.groups, store, room)
     const groups = inspectedGroups(this.groups, operator, async () => {
