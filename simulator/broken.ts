@@ -74,6 +74,25 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
     profile: 'streams',
   },
   {
+    name: 'hasty-consumer',
+    invariant: 3,
+    fault: 'an event counts as settled when its handler begins',
+    file: 'bus/dist/consume/cursor.js',
+    find: "if (state === 'settled' || entry === also) {",
+    replace: "if (state !== 'waiting' || entry === also) {",
+    profile: 'durable',
+  },
+  {
+    name: 'deaf-consumer',
+    invariant: 3,
+    fault: 'a durable consumer is not woken by what other contexts commit',
+    file: 'bus/dist/bus.js',
+    find: `            projector.changed(head);
+            consumers.wake(head);`,
+    replace: '            projector.changed(head);',
+    profile: 'durable',
+  },
+  {
     name: 'heard-twice',
     invariant: 4,
     fault: 'a context dispatches again what it has dispatched',
@@ -282,6 +301,15 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
     find: 'liveAfter: pastThrough({ liveAfter, cuts }, epoch, head.batch + 1),',
     replace: 'liveAfter,',
     profile: 'restore',
+  },
+  {
+    name: 'overtaking-streams',
+    invariant: 7,
+    fault: 'an event of a stream does not wait for the one before it',
+    file: 'bus/dist/consume/cursor.js',
+    find: 'return entry.stream === undefined || this',
+    replace: 'return true || this',
+    profile: 'durable',
   },
   {
     name: 'one-for-all',

@@ -1,6 +1,7 @@
 // Carries out a scenario on a test network.
 import type { TestContext, TestDevice, TestNetwork } from '@crosstown/bus/testing'
 import type { Action, Slot } from './actions.ts'
+import { DurableWorkers } from './durable.ts'
 import { GroupWorkers } from './groups.ts'
 import { type Instance, Ledger } from './ledger.ts'
 import {
@@ -39,6 +40,8 @@ export class Stage {
   readonly #views: boolean
   /** Absent where there are no groups. */
   readonly groups: GroupWorkers | undefined
+  /** Absent where there are no durable consumers. */
+  readonly durable: DurableWorkers | undefined
   readonly #publishers: Publishers
   readonly #places = new Map<string, Place>()
   /** Who is signed in, where it is not the one it was at first. */
@@ -48,6 +51,7 @@ export class Stage {
 
   constructor(network: TestNetwork, scenario: Scenario) {
     const { actions, partial, logEvents, views = false, groups = false, seed } = scenario
+    this.durable = scenario.durable ? new DurableWorkers(network, seed) : undefined
     this.groups = groups ? new GroupWorkers(network, seed) : undefined
     this.silent = actions.some((action) => action.do === 'cut' && action.silently)
     this.#views = views
@@ -227,7 +231,9 @@ export class Stage {
 
   #disturb(where: Slot): void {
     const place = this.#at(where)
-    if (place) place.disturbed += 1
+    if (!place) return
+    place.disturbed += 1
+    this.durable?.disturbed.add(place.instance)
   }
 
   /** Of the pages that go on running one must lead soon. */
@@ -345,6 +351,7 @@ export class Stage {
       this.#views,
     )
     this.groups?.join(place)
+    this.durable?.join(place)
     if (slot === 0) this.#publishers.answer(place)
     this.#places.set(`${device}/${slot}`, place)
   }
