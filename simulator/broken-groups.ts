@@ -1,7 +1,6 @@
 // Broken builds of groups: see broken.ts.
-import type { BrokenBuild } from './broken.ts'
 
-export const GROUP_BUILDS: readonly BrokenBuild[] = [
+export const GROUP_BUILDS = [
   {
     name: 'thrown-is-done',
     invariant: 3,
@@ -57,4 +56,4 @@ export const GROUP_BUILDS: readonly BrokenBuild[] = [
     replace: 'if (true)',
     profile: 'groups',
   },
-]
+] as const
