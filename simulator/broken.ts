@@ -1,6 +1,7 @@
 // Builds that are broken on purpose, one for each thing that always holds: the simulator must catch
 // each of them. A build is the real one with one place of one file changed as it is loaded.
 import { registerHooks } from 'node:module'
+import { GROUP_BUILDS } from './broken-groups.ts'
 import type { ProfileName } from './profiles.ts'
 
 export interface BrokenBuild {
@@ -387,6 +388,7 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
     replace: 'else if (false)',
     profile: 'crashes',
   },
+  ...GROUP_BUILDS,
 ]
 
 /** Lets the process load this build instead; call it before anything of the packages is imported. */
