@@ -20,6 +20,7 @@ export type ProfileName =
   | 'views'
   | 'streams'
   | 'groups'
+  | 'requests'
 
 type Trouble = (scene: Scene) => void
 
@@ -189,6 +190,7 @@ export const PROFILES: Readonly<Record<ProfileName, readonly (keyof typeof TROUB
     'freeze',
     'cache',
   ],
+  requests: ['cut', 'drop', 'relayCrash', 'leave', 'leave', 'freeze', 'cache', 'hide', 'tabs'],
   streams: ['cut', 'cut', 'relayCrash', 'leave', 'tabs', 'disk', 'restore', 'power', 'freeze'],
 }
 

@@ -5,6 +5,7 @@ import { NAME, PRISTINE, QUEUE_EVENTS, ROOM } from '../place.ts'
 import { groups } from './groups.ts'
 import { fromStart, live, publishersOrder } from './hearing.ts'
 import { posts } from './posts.ts'
+import { requests } from './requests.ts'
 import { streams } from './streams.ts'
 import { type DeviceView, isForgetful, keyOf, sameOrigin, type View } from './view.ts'
 
@@ -40,6 +41,7 @@ export const CHECKS: readonly Check[] = [
     find: streams,
   },
   { name: 'groups are done with the room, each event by one member', find: groups },
+  { name: 'requests are replied to, by one context of a device', find: requests },
   { name: 'no more waits than may', find: bounds },
   { name: 'nothing was reported that nobody caused', find: reports },
 ]
@@ -340,7 +342,7 @@ const NEVER = new Set(['bad_frame', 'stale_cursor', 'bad_device', 'log_damaged',
 function* reports({ ledger }: View): Iterable<string> {
   for (const { name, errors } of ledger.instances) {
     for (const { code, message, eventType } of errors) {
-      if (NEVER.has(code) && eventType !== 'fact.cursed')
+      if (NEVER.has(code) && eventType !== 'fact.cursed' && eventType !== 'fact.perhaps')
         yield `${name} reported ${code}: ${message}`
     }
   }
