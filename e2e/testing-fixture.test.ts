@@ -166,6 +166,7 @@ panels(
     const grid = page.getByRole('grid', { name: 'Events' })
     await expect(grid).toContainText('order.placed')
     await expect(grid).toContainText('order.confirmed')
+    await expect(grid).not.toContainText('not there any more')
     await grid.getByRole('row').filter({ hasText: 'order.placed' }).first().click()
     const detail = page.getByRole('complementary', { name: 'Detail' })
     await expect(detail).toContainText('total')
