@@ -71,6 +71,7 @@ const PAGES = {
   '/early': 'early',
   '/examples': 'examples',
   '/link': 'link',
+  '/saga': 'saga',
   '/sleeper': 'sleeper',
   '/versions': 'versions',
 } as const

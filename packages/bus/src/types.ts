@@ -675,8 +675,8 @@ export interface Bus<Events extends object, Input extends object = Events> {
   readonly leader: Observable<LeaderSnapshot>
   /**
    * Who is here: this context first, then the others of this device, then those of other devices in
-   * the room, ordered by `device` and `id`. A context that is closed, or stands still, leaves at once;
-   * one that died, after about three minutes. While the relay is away only this device is seen.
+   * the room, ordered by `device` and `id`. A context that is closed, stands still, or died, leaves at
+   * once; where there are no Web Locks, one that died after about three minutes. While the relay is away only this device is seen.
    * docs/presence.md says more.
    * Subscribing counts as use of the bus; `get()` does not. Empty once the bus is closed.
    *

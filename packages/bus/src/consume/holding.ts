@@ -472,9 +472,7 @@ export class Holding {
     this.#wanted += 1
     this.#cancelWrite?.()
     this.#cancelWrite = undefined
-    this.#writing ??= this.#writeAll().finally(() => {
-      this.#writing = undefined
-    })
+    this.#writing ??= this.#writeAll()
     return this.#writing
   }
 
@@ -498,7 +496,7 @@ export class Holding {
         this.#letters.unshift(...dead)
         this.#changed = true
         this.#failed(error)
-        if (this.#ending) return
+        if (this.#ending) break
         leave?.()
         await new Promise<void>((resolve) => platform.timer(AGAIN_MS, resolve))
         this.#wanted += 1
@@ -508,6 +506,8 @@ export class Holding {
       }
       this.#touch()
     }
+    // In this task: who wants a write in the next one is not to wait for this one.
+    this.#writing = undefined
   }
 
   #failed(error: unknown): void {
