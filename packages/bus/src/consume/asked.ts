@@ -39,12 +39,13 @@ export function askedConsumers(options: AskedOptions): AskedConsumers {
       const letters = all
         .slice(-limit)
         .reverse()
-        .map(({ id, event, consumer, reason, attempts, time: at }) => ({
+        .map(({ id, event, consumer, reason, detail, attempts, time: at }) => ({
           id: String(id),
           event: event?.id ?? '',
           type: event?.type ?? '',
           consumer,
           reason,
+          ...(detail !== undefined && { detail }),
           attempts,
           at,
         }))

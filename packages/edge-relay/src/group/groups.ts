@@ -23,7 +23,7 @@ import type { ReadLimit, StatePut, Store } from '../stores/store.ts'
 import type { Ask, JoinOptions } from './asks.ts'
 import { decideGroup, type GroupDecision } from './decide.ts'
 import { Group, type GroupPeer, type Member, memberKey } from './group.ts'
-import { beginning, joinFault, type Membership, membershipsOf, rulesOf } from './joining.ts'
+import { beginning, Joining, type Membership, membershipsOf, rulesOf } from './joining.ts'
 import { type LeasingContext, sendLeases, tellDeaths } from './leasing.ts'
 import { GROUP_KEY, readState } from './state.ts'
 
@@ -73,6 +73,7 @@ export class Groups {
   /** Connections that wait for an answer, or for events, and for how many. */
   readonly #onTheWay = new Map<GroupPeer, number>()
   readonly #leasing: LeasingContext
+  readonly #joining = new Joining()
   #asks: Ask[] = []
 
   constructor(context: GroupsContext) {
@@ -166,7 +167,8 @@ export class Groups {
       if (known) this.#ask({ kind: 'gone', group, key })
       return
     }
-    const fault = joinFault(this.#groups, this.#context.limits, peer, frame, join)
+    const { limits } = this.#context
+    const fault = this.#joining.fault(this.#groups, limits, peer, frame, join)
     if (fault) this.#refuse(peer, frame, fault)
     else void this.#join(peer, frame, join)
   }
@@ -176,6 +178,7 @@ export class Groups {
     const { group, member: name } = frame
     const key = memberKey(peer.device, name)
     this.#busy(peer, 1)
+    this.#joining.begin(group, key, peer)
     try {
       const known = this.#groups.get(group)
       const after = known?.state ? 'now' : await beginning(store, room, head(), join)
@@ -190,6 +193,11 @@ export class Groups {
       report(error)
       this.#refuse(peer, frame, new BusError('unavailable', 'the room cannot be read now'))
     }
+    this.#joined(group, key, peer)
+  }
+
+  #joined(group: string, key: string, peer: GroupPeer): void {
+    this.#joining.end(group, key)
     this.#busy(peer, -1)
   }
 
@@ -302,8 +310,8 @@ export class Groups {
   failed(asks: readonly Ask[], error: BusError): void {
     for (const ask of asks) {
       if (ask.kind === 'join') {
-        const { name, peer } = ask.member
-        this.#busy(peer, -1)
+        const { key, name, peer } = ask.member
+        this.#joined(ask.group, key, peer)
         this.#refuse(peer, { frame: 'group', group: ask.group, member: name }, error)
       } else if (ask.kind === 'settle') {
         this.#busy(ask.peer, -1)
@@ -347,8 +355,8 @@ export class Groups {
 
   #answer({ answers, draft, group, joined, settled }: GroupDecision): void {
     for (const { ask, lapsed } of joined) {
-      const { name: member, peer } = ask.member
-      this.#busy(peer, -1)
+      const { key, name: member, peer } = ask.member
+      this.#joined(group.name, key, peer)
       if (!draft || peer.closed) continue
       this.#keep(peer)
       const ended = lapsed.length > 0 ? { lapsed } : {}
