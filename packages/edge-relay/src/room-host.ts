@@ -23,6 +23,7 @@ import { countDecision } from './counting.ts'
 import { Delivery, type Member } from './delivery.ts'
 import type { Ask } from './group/asks.ts'
 import { Groups } from './group/groups.ts'
+import { inspectedGroups } from './group/inspected.ts'
 import { GroupOperator } from './group/operate.ts'
 import { Bucket, costOf } from './guard/bucket.ts'
 import { TooMuch } from './guard/too-much.ts'
@@ -104,21 +105,6 @@ export class RoomHost {
     const { limits, platform, store } = context
     this.#rate = new Bucket(limits.roomRate, platform.monotonic())
     const queued = (): number => this.#queue.length
-    const groups = async () => {
-      await this.open()
-      return { operator: new GroupOperator(this.groups, store, room), place: this.head.place }
-    }
-    this.inspection = new RoomInspection({ room, limits, platform, store, queued, groups })
-    this.delivery = new Delivery({
-      room,
-      store: context.store,
-      limits: context.limits,
-      platform: context.platform,
-      report: (error) => context.report(error, room),
-      head: () => this.head,
-      inspection: this.inspection,
-      meter: context.meter,
-    })
     this.groups = new Groups({
       room,
       store,
@@ -133,6 +119,23 @@ export class RoomHost {
         return true
       },
       reads: (patterns) => this.delivery.rights(patterns, undefined).mayRead,
+      tap: () => this.inspection.tap,
+    })
+    const operator = new GroupOperator(this.groups, store, room)
+    const groups = inspectedGroups(this.groups, operator, async () => {
+      await this.open()
+      return this.head.place
+    })
+    this.inspection = new RoomInspection({ room, limits, platform, store, queued, groups })
+    this.delivery = new Delivery({
+      room,
+      store: context.store,
+      limits: context.limits,
+      platform: context.platform,
+      report: (error) => context.report(error, room),
+      head: () => this.head,
+      inspection: this.inspection,
+      meter: context.meter,
     })
   }
 

@@ -1,49 +1,14 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Auth } from '../auth.ts'
-import type { Limits } from '../limits.ts'
-import { createRelay, type Relay } from '../relay.ts'
 import { memoryStore } from '../stores/memory.ts'
-import type { Store } from '../stores/store.ts'
-import { GroupDevice, type Leased, settled } from '../testing/group-device.ts'
-import { ManualPlatform } from '../testing/manual-platform.ts'
-import { ProbeSocket } from '../testing/probe.ts'
+import { type Leased, settled } from '../testing/group-device.ts'
+import { closeGroupRelays, groupRelay, turns } from '../testing/group-relay.ts'
 
-const relays: Relay[] = []
-afterEach(() => Promise.all(relays.splice(0).map((relay) => relay.close())))
-
-interface SetupOptions {
-  readonly auth?: Auth
-  readonly limits?: Partial<Limits>
-  readonly store?: Store
-  readonly platform?: ManualPlatform
-}
-
-function setup({ auth, limits = {}, store, platform = new ManualPlatform() }: SetupOptions = {}) {
-  const relay = createRelay({
-    platform,
-    store: store ?? memoryStore(),
-    limits,
-    ...(auth && { auth }),
-    onError: (error) => expect.fail(String(error)),
-  })
-  relays.push(relay)
-  const device = async (id: string, token?: string): Promise<GroupDevice> => {
-    const socket = new ProbeSocket()
-    const { probe } = socket.open(relay.accept(socket, { room: 'r' }))
-    const welcome = await probe.join(id, token === undefined ? {} : { token })
-    expect(welcome.groups).toBe(true)
-    return new GroupDevice(probe, socket, welcome.taken?.batch)
-  }
-  return { platform, relay, device }
-}
-
-const turns = async (): Promise<void> => {
-  for (let turn = 0; turn < 8; turn++) await new Promise((resolve) => setImmediate(resolve))
-}
+afterEach(closeGroupRelays)
 
 describe('a group', () => {
   it('leases each event to one member, whole, its own device included', async () => {
-    const { device } = setup()
+    const { device } = groupRelay()
     const one = await device('one')
     const two = await device('two')
     expect(await one.join('a')).toEqual({
@@ -62,7 +27,7 @@ describe('a group', () => {
   })
 
   it('leases no more to a member than its credit, and goes on when it settled', async () => {
-    const { device } = setup()
+    const { device } = groupRelay()
     const one = await device('one')
     await one.join('a', { credit: 2 })
     await one.publish(['x-1', 'x-2', 'x-3', 'x-4', 'x-5'])
@@ -73,7 +38,7 @@ describe('a group', () => {
   })
 
   it('leases again what lapsed, and tells whoever is late', async () => {
-    const { platform, device } = setup()
+    const { platform, device } = groupRelay()
     const one = await device('one')
     await one.join('a', { ackWait: 2_000 })
     await one.publish(['x-1'])
@@ -91,7 +56,7 @@ describe('a group', () => {
   })
 
   it('leases again at once what was refused without a delay, and later with one', async () => {
-    const { platform, device } = setup()
+    const { platform, device } = groupRelay()
     const one = await device('one')
     await one.join('a')
     await one.publish(['x-1'])
@@ -108,7 +73,7 @@ describe('a group', () => {
   })
 
   it('gives what a member holds to others when it leaves, and when it does not come back', async () => {
-    const { platform, device } = setup()
+    const { platform, device } = groupRelay()
     const one = await device('one')
     await one.join('a')
     await one.publish(['x-1', 'x-2'])
@@ -130,7 +95,7 @@ describe('a group', () => {
   })
 
   it('leaves a member its leases that joins anew in time, and gives on what it never got', async () => {
-    const { platform, device } = setup()
+    const { platform, device } = groupRelay()
     const one = await device('one')
     await one.join('a')
     await one.publish(['x-1', 'x-2', 'x-3'])
@@ -150,7 +115,7 @@ describe('a group', () => {
   })
 
   it('leases one event of a stream at a time with orderBy, and others meanwhile', async () => {
-    const { device } = setup()
+    const { device } = groupRelay()
     const one = await device('one')
     await one.join('a', { orderBy: 'stream' })
     await one.publish(['x-1', 'x-2'], 's')
@@ -167,7 +132,7 @@ describe('a group', () => {
   })
 
   it('begins where its first member says', async () => {
-    const { device } = setup()
+    const { device } = groupRelay()
     const one = await device('one')
     await one.publish(['x-1', 'x-2', 'x-3'])
     await one.join('a', { from: { last: 2 } })
@@ -179,7 +144,7 @@ describe('a group', () => {
       subject: token ?? '',
       rights: { publish: ['**'], subscribe: token === 'all' ? ['**'] : ['cart.*'] },
     })
-    const { device } = setup({ auth })
+    const { device } = groupRelay({ auth })
     const one = await device('one', 'all')
     const two = await device('two', 'some')
     expect(await two.join('b')).toMatchObject({ code: 'forbidden' })
@@ -197,12 +162,12 @@ describe('a group', () => {
 
   it('goes on in another relay on the same store', async () => {
     const store = memoryStore()
-    const before = setup({ store })
+    const before = groupRelay({ store })
     const one = await before.device('one')
     await one.join('a', { credit: 2 })
     await one.publish(['x-1', 'x-2', 'x-3'])
     const [first, second] = await one.leases(2)
-    const after = setup({ store, platform: before.platform })
+    const after = groupRelay({ store, platform: before.platform })
     const anew = await after.device('one')
     const holds = [[first?.place, first?.generation] as never]
     expect(await anew.join('a', { credit: 2, holds })).not.toHaveProperty('lapsed')

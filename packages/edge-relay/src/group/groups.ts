@@ -14,6 +14,7 @@ import {
   isRetryable,
   type SettleFrame,
 } from '@crosstown/bus/protocol'
+import type { RelayTap } from '../inspect/tap.ts'
 import type { Limits } from '../limits.ts'
 import type { Meter } from '../metrics.ts'
 import type { Platform } from '../platform.ts'
@@ -22,8 +23,8 @@ import type { ReadLimit, StatePut, Store } from '../stores/store.ts'
 import type { Ask, JoinOptions } from './asks.ts'
 import { decideGroup, type GroupDecision } from './decide.ts'
 import { Group, type GroupPeer, type Member, memberKey } from './group.ts'
-import { beginning, joinFault, type Membership, membershipsOf, rulesOf } from './joining.ts'
-import { type LeasingContext, sendLeases } from './leasing.ts'
+import { beginning, Joining, type Membership, membershipsOf, rulesOf } from './joining.ts'
+import { type LeasingContext, sendLeases, tellDeaths } from './leasing.ts'
 import { GROUP_KEY, readState } from './state.ts'
 
 /** What the groups need of their room. */
@@ -40,6 +41,8 @@ export interface GroupsContext {
   readonly wake: () => boolean
   /** A test for what a token may read. */
   readonly reads: (patterns: readonly string[]) => (type: string) => boolean
+  /** There while the room is inspected. */
+  readonly tap: () => RelayTap | undefined
 }
 
 /** What is decided of all groups, to be written with the room's append. */
@@ -70,6 +73,7 @@ export class Groups {
   /** Connections that wait for an answer, or for events, and for how many. */
   readonly #onTheWay = new Map<GroupPeer, number>()
   readonly #leasing: LeasingContext
+  readonly #joining = new Joining()
   #asks: Ask[] = []
 
   constructor(context: GroupsContext) {
@@ -82,6 +86,7 @@ export class Groups {
       report,
       lost: (group, key, lease) => this.#ask({ kind: 'lost', group, key, lease }),
       busy: (peer, by) => this.#busy(peer, by),
+      tap: context.tap,
     }
   }
 
@@ -162,7 +167,8 @@ export class Groups {
       if (known) this.#ask({ kind: 'gone', group, key })
       return
     }
-    const fault = joinFault(this.#groups, this.#context.limits, peer, frame, join)
+    const { limits } = this.#context
+    const fault = this.#joining.fault(this.#groups, limits, peer, frame, join)
     if (fault) this.#refuse(peer, frame, fault)
     else void this.#join(peer, frame, join)
   }
@@ -172,6 +178,7 @@ export class Groups {
     const { group, member: name } = frame
     const key = memberKey(peer.device, name)
     this.#busy(peer, 1)
+    this.#joining.begin(group, key, peer)
     try {
       const known = this.#groups.get(group)
       const after = known?.state ? 'now' : await beginning(store, room, head(), join)
@@ -186,6 +193,11 @@ export class Groups {
       report(error)
       this.#refuse(peer, frame, new BusError('unavailable', 'the room cannot be read now'))
     }
+    this.#joined(group, key, peer)
+  }
+
+  #joined(group: string, key: string, peer: GroupPeer): void {
+    this.#joining.end(group, key)
     this.#busy(peer, -1)
   }
 
@@ -298,8 +310,8 @@ export class Groups {
   failed(asks: readonly Ask[], error: BusError): void {
     for (const ask of asks) {
       if (ask.kind === 'join') {
-        const { name, peer } = ask.member
-        this.#busy(peer, -1)
+        const { key, name, peer } = ask.member
+        this.#joined(ask.group, key, peer)
         this.#refuse(peer, { frame: 'group', group: ask.group, member: name }, error)
       } else if (ask.kind === 'settle') {
         this.#busy(ask.peer, -1)
@@ -333,6 +345,7 @@ export class Groups {
       return
     }
     this.#count(decision)
+    if (draft.died.length > 0) void tellDeaths(this.#leasing, group.name, draft.died)
     if (decision.begins !== undefined) group.window.reset(decision.begins)
     const held = group.window.with(records).records
     sendLeases(this.#leasing, group, draft.granted, held)
@@ -342,8 +355,8 @@ export class Groups {
 
   #answer({ answers, draft, group, joined, settled }: GroupDecision): void {
     for (const { ask, lapsed } of joined) {
-      const { name: member, peer } = ask.member
-      this.#busy(peer, -1)
+      const { key, name: member, peer } = ask.member
+      this.#joined(group.name, key, peer)
       if (!draft || peer.closed) continue
       this.#keep(peer)
       const ended = lapsed.length > 0 ? { lapsed } : {}
@@ -359,10 +372,11 @@ export class Groups {
     for (const answer of answers) answer()
   }
 
-  #count({ draft }: GroupDecision): void {
+  #count({ draft, group }: GroupDecision): void {
     const { meter } = this.#context
     if (!draft) return
     const { died, granted, happened } = draft
+    group.redelivered += happened.redelivered
     meter.count('group_leased_total', granted.length)
     meter.count('group_acked_total', happened.acked)
     meter.count('group_redelivered_total', happened.redelivered)

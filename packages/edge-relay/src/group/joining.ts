@@ -13,26 +13,48 @@ const MAX_MEMBERSHIPS = 256
 const ACK_WAIT_MS = 30_000
 const MAX_DELIVER = 5
 
-/** Why somebody cannot join; `undefined` where nothing is in the way. */
-export function joinFault(
-  groups: ReadonlyMap<string, Group>,
-  limits: Limits,
-  peer: GroupPeer,
-  { group, member }: GroupFrame,
-  join: JoinOptions,
-): BusError | undefined {
-  const rights = peer.identity?.rights
-  if (!rights || rights.history === false || !isWithin(join.types, rights.subscribe))
-    return new BusError('forbidden', 'the token does not allow to read all that the group is for')
-  const known = groups.get(group)
-  if (!known && groups.size >= limits.groups)
-    return new BusError('rate_limited', 'the room has too many groups')
-  if (known?.members.has(memberKey(peer.device, member))) return undefined
-  if (known && known.members.size >= limits.groupMembers)
-    return new BusError('rate_limited', 'the group has too many members')
-  return membershipsOf(groups, peer).length < MAX_MEMBERSHIPS
-    ? undefined
-    : new BusError('rate_limited', 'the device has too many members of groups')
+/** Joins that are not decided yet: they count as if they were. */
+export class Joining {
+  readonly #asked = new Map<string, Map<string, GroupPeer>>()
+
+  begin(group: string, key: string, peer: GroupPeer): void {
+    const own = this.#asked.get(group)
+    if (own) own.set(key, peer)
+    else this.#asked.set(group, new Map([[key, peer]]))
+  }
+
+  end(group: string, key: string): void {
+    const own = this.#asked.get(group)
+    if (own?.delete(key) && own.size === 0) this.#asked.delete(group)
+  }
+
+  /** Why somebody cannot join; `undefined` where nothing is in the way. */
+  fault(
+    groups: ReadonlyMap<string, Group>,
+    limits: Limits,
+    peer: GroupPeer,
+    { group, member }: GroupFrame,
+    join: JoinOptions,
+  ): BusError | undefined {
+    const rights = peer.identity?.rights
+    if (!rights || rights.history === false || !isWithin(join.types, rights.subscribe))
+      return new BusError('forbidden', 'the token does not allow to read all that the group is for')
+    const all = new Set([...groups.keys(), ...this.#asked.keys()])
+    if (!all.has(group) && all.size >= limits.groups) return tooMany('the room has too many groups')
+    const keys = new Set(groups.get(group)?.members.keys())
+    for (const key of this.#asked.get(group)?.keys() ?? []) keys.add(key)
+    if (keys.has(memberKey(peer.device, member))) return undefined
+    if (keys.size >= limits.groupMembers) return tooMany('the group has too many members')
+    let own = membershipsOf(groups, peer).length
+    for (const asked of this.#asked.values())
+      for (const one of asked.values()) if (one === peer) own += 1
+    if (own < MAX_MEMBERSHIPS) return undefined
+    return tooMany('the device has too many members of groups')
+  }
+}
+
+function tooMany(message: string): BusError {
+  return new BusError('rate_limited', message)
 }
 
 /** A member of a connection, as it goes on where the object that had its room is out of memory. */

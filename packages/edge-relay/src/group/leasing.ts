@@ -1,10 +1,12 @@
 /** Tells members what they were leased, once that is committed. */
 import type { LeaseRef } from '@crosstown/bus/protocol'
+import type { RelayTap } from '../inspect/tap.ts'
 import type { RoomRecord } from '../record.ts'
 import type { ReadLimit, Store } from '../stores/store.ts'
 import type { Granted } from './core.ts'
 import type { Group, GroupPeer } from './group.ts'
 import { type Found, leaseTexts } from './lease-text.ts'
+import type { DeadLetter } from './state.ts'
 import { recordAt } from './window.ts'
 
 /** What is needed to tell them. */
@@ -16,6 +18,8 @@ export interface LeasingContext {
   readonly lost: (group: string, key: string, lease: LeaseRef) => void
   /** Something is on its way to a member, or is not any more. */
   readonly busy: (peer: GroupPeer, by: number) => void
+  /** There while the room is inspected. */
+  readonly tap: () => RelayTap | undefined
 }
 
 /** A record that is looked up, and no more. */
@@ -35,7 +39,7 @@ export function sendLeases(
     if (record) found.add(lease, record)
     else missing.push(lease)
   }
-  found.tell(group)
+  found.tell(group, context.tap())
   if (missing.length === 0) return
   const peers = new Set(missing.map(({ member }) => group.members.get(member)?.peer))
   const busy = (by: number): void => {
@@ -46,7 +50,7 @@ export function sendLeases(
 }
 
 async function readLeases(
-  { lost, report, room, store }: LeasingContext,
+  { lost, report, room, store, tap }: LeasingContext,
   group: Group,
   granted: readonly Granted[],
 ): Promise<void> {
@@ -62,7 +66,28 @@ async function readLeases(
       report(error)
     }
   }
-  found.tell(group)
+  found.tell(group, tap())
+}
+
+/** Tells inspectors of events that were given up. */
+export async function tellDeaths(
+  { report, room, store, tap }: LeasingContext,
+  group: string,
+  letters: readonly DeadLetter[],
+): Promise<void> {
+  if (!tap()) return
+  try {
+    for (const { attempts, place, reason } of letters) {
+      const [record] = await store.read(room, place - 1, ONE)
+      if (record && record.place <= place) tap()?.died(idIn(record, place), group, attempts, reason)
+    }
+  } catch (error) {
+    report(error)
+  }
+}
+
+function idIn(record: RoomRecord, place: number): string {
+  return record.headers[place - record.place]?.id ?? record.lastId
 }
 
 class ByMember {
@@ -74,8 +99,12 @@ class ByMember {
     else this.#found.set(lease.member, [{ lease, record }])
   }
 
-  tell(group: Group): void {
+  tell(group: Group, tap: RelayTap | undefined): void {
     for (const [key, found] of this.#found) {
+      if (tap) {
+        for (const { lease, record } of found)
+          if (lease.attempt > 1) tap.leasedAgain(idIn(record, lease.place), lease.attempt)
+      }
       const member = group.members.get(key)
       if (!member || member.peer.closed) continue
       for (const text of leaseTexts(group.name, member.name, found)) member.peer.send(text)

@@ -79,13 +79,6 @@ export class GroupOperator {
     return letters
   }
 
-  /** The newest dead letters, the oldest of them first. @throws {BusError} not_found */
-  newest(group: string, limit: number): Promise<LetterFound[]> {
-    const { dead } = this.#groups.all.get(group)?.state ?? {}
-    const numbers = dead ? deadNumbers(dead) : []
-    return this.letters(group, numbers.at(-limit - 1) ?? 0, limit)
-  }
-
   /**
    * Has dead letters leased once more, or drops them: that at one place, or all. Resolves how many.
    *
@@ -96,6 +89,23 @@ export class GroupOperator {
     const letters = place === undefined ? all : all.filter(([, letter]) => letter.place === place)
     if (place !== undefined && letters.length === 0)
       throw new BusError('not_found', 'there is no dead letter of this place')
+    return this.#settle(kind, group, letters)
+  }
+
+  /** The same of letters by their numbers. @throws {BusError} not_found, unavailable */
+  async settleNumbers(
+    kind: LettersAsk['kind'],
+    group: string,
+    numbers: ReadonlySet<number>,
+  ): Promise<number> {
+    return this.#settle(kind, group, await this.#letters(group, (number) => numbers.has(number)))
+  }
+
+  async #settle(
+    kind: LettersAsk['kind'],
+    group: string,
+    letters: LettersAsk['letters'],
+  ): Promise<number> {
     if (letters.length > 0) await this.#groups.request((done) => ({ kind, group, letters, done }))
     return letters.length
   }

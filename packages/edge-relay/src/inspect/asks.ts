@@ -15,23 +15,23 @@ import {
   unpackIds,
 } from '@crosstown/bus/inspect'
 import { utf8Length } from '@crosstown/bus/protocol'
+import type { InspectedGroups } from '../group/inspected.ts'
 import type { Limits } from '../limits.ts'
 import { positionIn, type RoomRecord } from '../record.ts'
 import type { Found, Store } from '../stores/store.ts'
-import { answerOfGroups, type GroupAsksContext, isGroupAsk } from './group-asks.ts'
 
 export interface AsksContext {
   readonly room: string
   readonly store: Store
   readonly limits: Limits
-  /** The groups of the room, once that is open. */
-  readonly groups: () => Promise<GroupAsksContext>
+  readonly groups: InspectedGroups
 }
 
-/** What the token of an inspector allows. */
-export interface InspectorRights {
+/** What the inspector's token allows beside inspecting. */
+export interface AskRights {
+  /** Whether it may read events of a type. */
   mayRead(type: string): boolean
-  /** Whether it may see groups, and give or drop their dead letters. */
+  /** Whether it may do something to groups. */
   readonly mayOperate: boolean
 }
 
@@ -41,19 +41,12 @@ const MAX_EVENTS = 1_000
 const MAX_PATH = 100
 const MAX_ID_LENGTH = 256
 
-/**
- * @throws {AskError} where it cannot be answered
- */
+/** @throws {AskError} where it cannot be answered */
 export async function answer(
   context: AsksContext,
   ask: Ask,
-  rights: InspectorRights,
+  rights: AskRights,
 ): Promise<Answers[keyof Answers]> {
-  if (isGroupAsk(ask)) {
-    if (!rights.mayOperate)
-      throw new AskError('forbidden', 'the token does not have the right to see groups')
-    return answerOfGroups(await context.groups(), ask)
-  }
   const mayRead = (type: string): boolean => rights.mayRead(type)
   switch (ask.what) {
     case 'payload':
@@ -69,9 +62,29 @@ export async function answer(
       return page(context, ask)
     case 'store':
       return storeInfo(context)
+    case 'consumers':
+      return { consumers: [], groups: await context.groups.all(), handlers: [] }
+    case 'dead':
+      check(isNumber(ask.limit) && ask.limit > 0)
+      return context.groups.dead(ask.limit)
+    case 'redrive':
+    case 'discard':
+      return settle(context, ask, rights)
     default:
       throw new AskError('unknown_ask', 'a relay does not answer this')
   }
+}
+
+async function settle(
+  { groups }: AsksContext,
+  { letters, what }: Of<'redrive' | 'discard'>,
+  { mayOperate }: AskRights,
+): Promise<Answers['redrive']> {
+  const isLetter = (id: unknown): boolean =>
+    typeof id === 'string' && id.length <= 2 * MAX_ID_LENGTH
+  check(Array.isArray(letters) && letters.length <= MAX_EVENTS && letters.every(isLetter))
+  if (!mayOperate) throw new AskError('forbidden', 'the token does not allow to operate groups')
+  return { letters: await groups.settle(what, letters) }
 }
 
 async function payload(

@@ -16,19 +16,19 @@ import {
   type RelayInspectFrame,
 } from '@crosstown/bus/inspect'
 import { encodeFrame, MAX_INSPECT_LENGTH } from '@crosstown/bus/protocol'
+import type { InspectedGroups } from '../group/inspected.ts'
 import type { Limits } from '../limits.ts'
 import type { Platform } from '../platform.ts'
 import type { Store } from '../stores/store.ts'
 import { VERSION } from '../version.ts'
-import { answer } from './asks.ts'
-import type { GroupAsksContext } from './group-asks.ts'
+import { type AskRights, answer } from './asks.ts'
 import { type InspectedDevice, RelayTap } from './tap.ts'
 
 /** One who inspects a room. */
 export interface RoomInspector {
   /** Whether its token may read events of a type. */
   mayRead(type: string): boolean
-  /** Whether it may see groups, and give or drop their dead letters. */
+  /** Whether its token may do something to groups. */
   readonly mayOperate: boolean
   send(text: string): void
 }
@@ -45,11 +45,8 @@ export interface RoomInspectionOptions {
   readonly platform: Platform
   /** Commands that wait to be decided. */
   readonly queued: () => number
-  readonly groups: () => Promise<GroupAsksContext>
+  readonly groups: InspectedGroups
 }
-
-/** An inspector that went while it was answered. */
-const NOBODY = { mayRead: () => false, mayOperate: false }
 
 interface Session {
   /** Absent once its connection ended, by an accident as far as is known. */
@@ -82,6 +79,8 @@ const MAX_SESSION_LENGTH = 200
 /** Peers remembered of one room. */
 const MAX_PEERS = 2_000
 const MAX_PEER_LENGTH = 128
+/** Of who is not there any more. */
+const NO_RIGHTS: AskRights = { mayRead: () => false, mayOperate: false }
 const TAP_FRAMES: ReadonlySet<unknown> = new Set(['hello', 'batch', 'bye', 'answer', 'mismatch'])
 /** What one device may send in this time. */
 const DEVICE_LENGTH = 8 * 1024 * 1024
@@ -260,7 +259,7 @@ export class RoomInspection {
         answer(
           { room, store, limits, groups },
           ask,
-          this.#sessions.get(session)?.inspector ?? NOBODY,
+          this.#sessions.get(session)?.inspector ?? NO_RIGHTS,
         ),
     })
     const add = (text: string, events?: number): void => outlet.add(text, events)
