@@ -361,6 +361,38 @@ export interface BatchOptions<Event> extends SubscribeOptions<Event> {
   readonly batch: { readonly size: number; readonly ms: number }
 }
 
+/** A SQLite database as `node:sqlite` has it: a `DatabaseSync`. */
+export interface SqliteDatabase {
+  exec(sql: string): unknown
+  prepare(sql: string): {
+    get(...values: (string | number)[]): unknown
+    run(...values: (string | number)[]): unknown
+  }
+}
+
+/** The database in which a handler writes, in one transaction with how far its consumer is. */
+export type Transact =
+  | {
+      /** One with the store that `createCursorStore` makes. */
+      readonly db: IDBDatabase
+      /** Those that the handler reads and writes. */
+      readonly stores: readonly string[]
+    }
+  | { readonly db: SqliteDatabase }
+
+/** What a handler gets with `transact`. */
+export type TransactContext<
+  Events extends object,
+  Given extends Transact,
+> = HandlerContext<Events> & {
+  /**
+   * The open transaction. Of IndexedDB, only its requests may be awaited; anything else makes the next
+   * one throw, and the transaction is rolled back. Of SQLite, the database itself, between `BEGIN` and
+   * `COMMIT`: while an asynchronous handler waits, what others write through it belongs to it.
+   */
+  readonly tx: Given extends { readonly stores: unknown } ? IDBTransaction : Given['db']
+}
+
 /** Options of a durable consumer. */
 export interface DurableOptions<Event> extends Omit<ListenOptions<Event>, 'from'>, SettleOptions {
   /**
@@ -378,6 +410,14 @@ export interface DurableOptions<Event> extends Omit<ListenOptions<Event>, 'from'
   readonly confirmed?: boolean | undefined
   /** Calls the handler in its place. What it keeps from being called is given again by `backoff`, and not counted. */
   readonly policy?: Policy | undefined
+}
+
+/**
+ * A durable consumer whose handler writes to a database of yours, together with how far it is: each
+ * event has its effect there once. One event at a time.
+ */
+export interface TransactOptions<Event, Given extends Transact> extends DurableOptions<Event> {
+  readonly transact: Given
 }
 
 /** Options of a handler that shares its events with the other members of a group. */
@@ -635,8 +675,8 @@ export interface Bus<Events extends object, Input extends object = Events> {
   readonly leader: Observable<LeaderSnapshot>
   /**
    * Who is here: this context first, then the others of this device, then those of other devices in
-   * the room, ordered by `device` and `id`. A context that is closed, or stands still, leaves at once;
-   * one that died, after about three minutes. While the relay is away only this device is seen.
+   * the room, ordered by `device` and `id`. A context that is closed, stands still, or died, leaves at
+   * once; where there are no Web Locks, one that died after about three minutes. While the relay is away only this device is seen.
    * docs/presence.md says more.
    * Subscribing counts as use of the bus; `get()` does not. Empty once the bus is closed.
    *
@@ -705,7 +745,12 @@ export interface Bus<Events extends object, Input extends object = Events> {
   subscribe<const Pattern extends PatternOf<Events>>(
     pattern: Patterns<Pattern>,
     handler: Handler<Events, Matched<Events, Pattern>>,
-    options: DurableOptions<Matched<Events, Pattern>>,
+    options: DurableOptions<Matched<Events, Pattern>> & { readonly transact?: undefined },
+  ): Unsubscribe
+  subscribe<const Pattern extends PatternOf<Events>, Given extends Transact>(
+    pattern: Patterns<Pattern>,
+    handler: (event: Matched<Events, Pattern>, context: TransactContext<Events, Given>) => unknown,
+    options: TransactOptions<Matched<Events, Pattern>, Given>,
   ): Unsubscribe
   subscribe<const Pattern extends PatternOf<Events>>(
     pattern: Patterns<Pattern>,

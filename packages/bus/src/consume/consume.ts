@@ -55,6 +55,27 @@ export interface ConsumeOptions {
   readonly report: (error: BusError) => void
 }
 
+/** Where a consumer stands, in the user's database. */
+export interface UserRow {
+  readonly generation: number
+  readonly state: string
+}
+
+/** Transactions of the user's database. */
+export interface Transactions {
+  /**
+   * Runs `work` in a transaction, given the row that is there. Commits with the row that it gives, and
+   * rolls back where it gives none, throws, or the signal is aborted.
+   *
+   * @returns whether it was committed
+   */
+  run(
+    key: readonly [logId: string, consumer: string],
+    work: (tx: unknown, row: UserRow | undefined) => Promise<UserRow | undefined>,
+    signal?: AbortSignal,
+  ): Promise<boolean>
+}
+
 /** One durable consumer, as it was subscribed here. */
 export interface ConsumerOptions extends ConsumeOptions {
   readonly name: string
@@ -64,6 +85,7 @@ export interface ConsumerOptions extends ConsumeOptions {
   readonly from: ReadFrom
   readonly filtered: boolean
   readonly policy: Policy | undefined
+  readonly transactions: Transactions | undefined
 }
 
 /** A dead letter as it is written: the event with it, since the log lets go of it some day. */

@@ -2,10 +2,11 @@
 import type { Given } from '../dispatch/dispatch.ts'
 import { BusError } from '../errors.ts'
 import type { BusEvent } from '../event.ts'
-import type { DurableOptions, ReadFrom } from '../types.ts'
+import type { DurableOptions, ReadFrom, Transact, TransactOptions } from '../types.ts'
 import type { ConsumeOptions } from './consume.ts'
 import { DurableConsumer } from './consumer.ts'
 import { assertName, settlingOf } from './options.ts'
+import { transactionsOf } from './transact.ts'
 import type { ConsumerStats } from './types.ts'
 
 export interface ConsumersOptions<Handler> extends ConsumeOptions {
@@ -35,11 +36,17 @@ export class Consumers<Handler> {
     const { hasLog, hasRelay, platform, give, isName, assertFrom, onRedriven } = this.#options
     const { signal, where, from = 'start', confirmed = false, policy } = options
     const name = assertName(options.durable, 'durable', isName)
-    const settling = settlingOf(options, 'durable')
+    const settling = settlingOf(
+      // One at a time, in whatever order.
+      'transact' in options ? { concurrency: 1, ...options } : options,
+      'durable',
+    )
     if (policy !== undefined && typeof policy?.execute !== 'function')
-      throw new BusError('invalid_options', 'subscribe: policy: has execute(fn)', {
-        stage: 'consume',
-      })
+      invalid('policy: has execute(fn)')
+    const { transact } = options as Partial<TransactOptions<BusEvent, Transact>>
+    if (transact && settling.concurrency > 1)
+      invalid('concurrency: with transact, one event at a time')
+    const transactions = transact && transactionsOf(transact)
     if (!hasLog) refuse('durable needs a log, and this bus has none')
     if (confirmed && !hasRelay) refuse('confirmed needs a relay, and this bus has none')
     assertFrom(from, confirmed)
@@ -54,6 +61,7 @@ export class Consumers<Handler> {
       from: from === 'now' ? new Date(platform.now()) : from,
       filtered: where !== undefined,
       policy,
+      transactions,
     })
     const end = (): void => {
       signal?.removeEventListener('abort', end)
@@ -102,6 +110,10 @@ export class Consumers<Handler> {
     for (const end of this.#unfollow ?? []) end()
     await Promise.all([...this.#all].map((consumer) => consumer.end()))
   }
+}
+
+function invalid(what: string): never {
+  throw new BusError('invalid_options', `subscribe: ${what}`, { stage: 'consume' })
 }
 
 function refuse(what: string): never {

@@ -11,11 +11,12 @@ import type { DeadText } from '../log/consumers.ts'
 import type { Log } from '../log/log.ts'
 import { Call } from './call.ts'
 import type { ConsumerOptions, LetterText, Logged } from './consume.ts'
-import { Cursor, type Entry, keptAt } from './cursor.ts'
+import { Cursor, type Entry, type Kept, keptAt } from './cursor.ts'
 import { type CursorStore, LogCursor } from './log-cursor.ts'
 import { Redrive } from './redrive.ts'
 import { ackWaitOf, type Outcome, verdictOf } from './settlement.ts'
-import type { DeadReason } from './types.ts'
+import { FENCED, TransactCursor } from './transact.ts'
+import type { DeadReason, Settle } from './types.ts'
 
 /** Why a turn ended. */
 export type Ending =
@@ -43,6 +44,10 @@ export class Holding {
   readonly #options: ConsumerOptions
   readonly #log: Log
   readonly #store: CursorStore
+  /** The same, where the handler writes in its transaction. */
+  readonly #transact: TransactCursor | undefined
+  /** With `transact`, a cursor is written by one at a time: else one would take back what another said. */
+  #turn: Promise<void> = Promise.resolve()
   #cursor: Cursor<Logged> | undefined
   readonly #calls = new Set<Call>()
   /** Calls that count as running. */
@@ -69,8 +74,9 @@ export class Holding {
   constructor(options: ConsumerOptions, log: Log) {
     this.#options = options
     this.#log = log
-    this.#store = new LogCursor(log, options.name)
-    const { name, platform, settling } = options
+    const { name, platform, settling, transactions } = options
+    this.#transact = transactions && new TransactCursor(log, name, transactions)
+    this.#store = this.#transact ?? new LogCursor(log, name)
     this.#redrive = new Redrive({
       name,
       log,
@@ -106,10 +112,11 @@ export class Holding {
 
   async #take(): Promise<void> {
     const { settling, firstPlace, from } = this.#options
-    const kept = await this.#store.take(async () =>
+    const taken = await this.#store.take(async () =>
       keptAt(await firstPlace(this.#log, from, this.#feedOptions)),
     )
     const { head, first } = await this.#log.state(false)
+    const kept = within(taken, offsetOf(head.batch + 1, 0))
     this.#head = head.batch
     this.#cursor = new Cursor<Logged>(settling, kept)
     this.#wroteNext = kept.next
@@ -299,21 +306,18 @@ export class Holding {
       freed = true
       this.#touch()
     }
-    this.#begin(
-      delivery,
-      attempts,
-      (outcome) => {
-        this.#settled(cursor, entry, delivery, began, outcome)
-        if (outcome.is === 'lapsed') free()
-      },
-      free,
-    )
+    const settled = (outcome: Outcome): void => {
+      this.#settled(cursor, entry, delivery, began, outcome)
+      if (outcome.is === 'lapsed') free()
+    }
+    this.#begin(delivery, attempts, entry, settled, free)
   }
 
   /** Calls the handler. */
   #begin(
     delivery: Delivery,
     attempts: number,
+    entry: Entry<Logged> | undefined,
     settled: (outcome: Outcome) => void,
     ended: () => void,
   ): void {
@@ -323,16 +327,74 @@ export class Holding {
       platform,
       waitMs: ackWaitOf(settling, attempts),
       policy,
-      run: (settle, signal) => given.call(delivery, attempts, settle, signal),
+      run: (settle, signal) =>
+        this.#transact
+          ? this.#inTransaction(this.#transact, delivery, attempts, settle, signal, entry)
+          : given.call(delivery, attempts, settle, signal),
       settled,
       ended: () => {
         this.#calls.delete(call)
+        leave()
         ended()
         if (this.#calls.size === 0) this.#idle?.()
       },
     })
     this.#calls.add(call)
-    call.begin()
+    let leave = (): void => {}
+    if (!this.#transact) {
+      call.begin()
+      return
+    }
+    void this.#exclusive().then((free) => {
+      leave = free
+      // Acknowledged late meanwhile, or for another context to handle.
+      const over = entry?.state === 'settled' || this.#ending !== undefined
+      if (over) call.skip()
+      else call.begin()
+    })
+  }
+
+  /** Calls the handler in a transaction, which says that the event is settled. */
+  async #inTransaction(
+    transact: TransactCursor,
+    delivery: Delivery,
+    attempts: number,
+    settle: Settle,
+    signal: () => AbortSignal,
+    entry: Entry<Logged> | undefined,
+  ): Promise<void> {
+    const cursor = this.#cursor as Cursor<Logged>
+    let acked = false
+    let said: (() => void) | undefined
+    const first = (say: () => void): void => {
+      if (!acked) said ??= say
+    }
+    const inside: Settle = {
+      ack: () => (acked ||= said === undefined),
+      nak: (delayMs) => first(() => settle.nak(delayMs)),
+      term: (reason) => first(() => settle.term(reason)),
+      inProgress: () => settle.inProgress(),
+    }
+    try {
+      const committed = await transact.handle(async (tx) => {
+        await this.#options.given.call(delivery, attempts, { ...inside, tx }, signal)
+        return said ? undefined : cursor.keep(false, entry)
+      }, signal())
+      if (committed) return
+      if (!said) throw new BusError('aborted', 'it was rolled back', { stage: 'consume' })
+      said()
+    } catch (error) {
+      if (error !== FENCED) throw error
+      this.#end('fenced')
+    }
+  }
+
+  /** Waits for whoever writes the cursor; the returned function lets the next one. */
+  #exclusive(): Promise<() => void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const before = this.#turn
+    this.#turn = promise
+    return before.then(() => resolve)
   }
 
   /** Gives a dead letter to the handler; how that ended. */
@@ -348,7 +410,7 @@ export class Holding {
         else given.told.failed([delivery])
         resolve(outcome)
       }
-      this.#begin(delivery, attempt, settled, () => {})
+      this.#begin(delivery, attempt, undefined, settled, () => {})
     })
   }
 
@@ -410,9 +472,7 @@ export class Holding {
     this.#wanted += 1
     this.#cancelWrite?.()
     this.#cancelWrite = undefined
-    this.#writing ??= this.#writeAll().finally(() => {
-      this.#writing = undefined
-    })
+    this.#writing ??= this.#writeAll()
     return this.#writing
   }
 
@@ -422,6 +482,7 @@ export class Holding {
     while (this.#wanted > 0 && !GONE_ENDINGS.has(this.#ending)) {
       this.#wanted = 0
       this.#changed = false
+      const leave = this.#transact ? await this.#exclusive() : undefined
       const dead = this.#letters.splice(0)
       const kept = cursor.keep(this.#ending !== undefined && this.#calls.size === 0)
       try {
@@ -435,13 +496,18 @@ export class Holding {
         this.#letters.unshift(...dead)
         this.#changed = true
         this.#failed(error)
-        if (this.#ending) return
+        if (this.#ending) break
+        leave?.()
         await new Promise<void>((resolve) => platform.timer(AGAIN_MS, resolve))
         this.#wanted += 1
         continue
+      } finally {
+        leave?.()
       }
       this.#touch()
     }
+    // In this task: who wants a write in the next one is not to wait for this one.
+    this.#writing = undefined
   }
 
   #failed(error: unknown): void {
@@ -485,6 +551,12 @@ export class Holding {
     for (const call of this.#calls) call.abandon(ended())
     this.#calls.clear()
   }
+}
+
+/** A database that went back in time, or one that did not with a log that did: no further than there is. */
+function within(kept: Kept, end: number): Kept {
+  if (kept.next <= end) return kept
+  return { ...kept, floor: Math.min(kept.floor, end), next: end }
 }
 
 const GONE_ENDINGS: ReadonlySet<Ending | undefined> = new Set<Ending>(['lost', 'fenced'])
