@@ -34,6 +34,7 @@ import { canGoOn, fixedText, type Joined, joinedOf } from './connection/snapshot
 import { Token } from './connection/token.ts'
 import type { ReadRights } from './delivery.ts'
 import type { GroupPeer } from './group/group.ts'
+import type { Membership } from './group/joining.ts'
 import { costOf } from './guard/bucket.ts'
 import { Pace } from './guard/pace.ts'
 import type { TappedDevice } from './inspect/room.ts'
@@ -202,7 +203,11 @@ export class Connection
       position: this.position,
       ...this.#said,
       // Taps that go on for an inspector nobody remembers end with their connection only.
-      busy: this.#state === 'joining' || this.#asked || host?.inspection.tap !== undefined,
+      busy:
+        this.#state === 'joining' ||
+        this.#asked ||
+        host?.inspection.tap !== undefined ||
+        host?.groups.isBusy(this) === true,
     }
   }
 
@@ -229,11 +234,16 @@ export class Connection
     this.#token.begin(joined.identity)
     if (joined.copy) return
     this.#attach(host, host.head.place)
+    host.groups.resume(this, joined.groups ?? [])
     if (present === undefined) return
     const [members = '', responds = '[]'] = present.split('\n')
     host.presence.resume(this, members, told)
     this.#responds = JSON.parse(responds) as string[]
     host.requests.said(this, this.#responds)
+  }
+
+  keepGroups(groups: readonly Membership[]): void {
+    if (this.#joined) this.#keep({ ...this.#joined, groups })
   }
 
   /** Whether a batch or a token was not answered yet. */
