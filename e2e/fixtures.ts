@@ -105,12 +105,17 @@ export const test = base.extend<object, Shared>({
   site: [
     // biome-ignore lint/correctness/noEmptyPattern: Playwright wants a pattern here
     async ({}, use) => {
-      const scripts = new Map<string, Uint8Array>()
-      for (const name of Object.values(PAGES)) scripts.set(`/${name}.js`, await bundle(name))
-      const server = createServer((request, response) => {
+      const scripts = new Map<string, Promise<Uint8Array>>()
+      /** Bundled when the first page asks for it. */
+      const scriptAt = (pathname: string): Promise<Uint8Array> | undefined => {
+        const name = Object.values(PAGES).find((one) => pathname === `/${one}.js`)
+        if (name && !scripts.has(name)) scripts.set(name, bundle(name))
+        return name && scripts.get(name)
+      }
+      const server = createServer(async (request, response) => {
         // The page hands its query on to the script that runs in it.
         const { pathname } = new URL(request.url ?? '/', 'http://site')
-        const script = scripts.get(pathname)
+        const script = await scriptAt(pathname)
         response.setHeader('content-type', script ? 'text/javascript' : 'text/html')
         response.end(script ?? pageOf(PAGES[pathname as keyof typeof PAGES] ?? 'peer'))
       })
