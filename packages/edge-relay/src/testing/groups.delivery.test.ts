@@ -335,9 +335,14 @@ describe('`group`', () => {
     )
   })
 
-  it('is refused with an offset, or a wrong name', () => {
+  it('is refused with an offset, with a wrong name, or beside `durable`', () => {
     const { bus } = new Crew().bus('server')
-    for (const options of [{ group: 'mail', from: 5 }, { group: '' }, { group: 'a'.repeat(257) }])
+    for (const options of [
+      { group: 'mail', from: 5 },
+      { group: '' },
+      { group: 'a'.repeat(257) },
+      { group: 'mail', durable: 'mail' },
+    ])
       expect(() => bus.subscribe('mail.*', () => {}, options)).toThrow(
         expect.objectContaining({ code: 'invalid_options' }),
       )
