@@ -36,7 +36,8 @@ function* twice(calls: readonly GroupCall[]): Iterable<GroupCall> {
       // What waited for its turn for half of its time was given back.
       call.at - at >= ACK_WAIT_MS / 2 ||
       by.errors.some(({ code, eventId }) => code === 'timeout' && eventId === id)
-    if (!before.every(mayBe)) yield call
+    // One that stood still hears of what it was leased only then.
+    if (call.disturbed === 0 && !before.every(mayBe)) yield call
     if (call.outcome === 'acked') acked.set(call.id, [...before, call])
   }
 }

@@ -517,6 +517,7 @@ export function createBusOn(
       options: SubscribeOptions<BusEvent> | DurableOptions<BusEvent> | GroupOptions<BusEvent> = {},
     ) {
       if ('durable' in options && options.durable !== undefined) {
+        if ('group' in options && options.group !== undefined) throw eitherOr()
         if (closed) throw closedError()
         const end = consumers.subscribe(patterns, handler, options)
         inspected.use()
@@ -635,6 +636,11 @@ function redrivenIn(heard: (consumers: readonly string[]) => void): AnyHandler {
 }
 
 const FLUSH_LEVELS: ReadonlySet<unknown> = new Set(['accepted', 'logged', 'relayed'])
+
+function eitherOr(): BusError {
+  const what = 'subscribe: durable is of a device, group of a room: give one of them'
+  return new BusError('invalid_options', what, { stage: 'consume' })
+}
 
 function lostError({ code }: BusError, what: string): BusError {
   return new BusError(code, `${what} event(s) that nobody waited for were written`)

@@ -258,6 +258,20 @@ describe('`group`', () => {
     expect(crew.by('server').map(({ attempt }) => attempt)).toEqual([1, 2])
   })
 
+  it('what a tab holds that crashed others get at once, where another context leads its device', async () => {
+    const crew = new Crew()
+    const leader = crew.join('phone.leader', { ackWait: 600_000 })
+    await crew.ready()
+    const dying = crew.join('phone.page', { ackWait: 600_000 })
+    await crew.ready()
+    await crew.publish(leader.bus, 2)
+    await crew.until(() => crew.calls.length === 2)
+    crew.by('phone.leader')[0]?.end()
+    dying.context.crash()
+    await crew.network.run(4_000)
+    expect(crew.by('phone.leader').map(({ attempt }) => attempt)).toEqual([1, 2])
+  })
+
   it('a member goes on with what it holds while its relay is restarted, or another context leads', async () => {
     const crew = new Crew()
     const first = crew.join('phone.1', { concurrency: 10 })
@@ -321,9 +335,14 @@ describe('`group`', () => {
     )
   })
 
-  it('is refused with an offset, or a wrong name', () => {
+  it('is refused with an offset, with a wrong name, or beside `durable`', () => {
     const { bus } = new Crew().bus('server')
-    for (const options of [{ group: 'mail', from: 5 }, { group: '' }, { group: 'a'.repeat(257) }])
+    for (const options of [
+      { group: 'mail', from: 5 },
+      { group: '' },
+      { group: 'a'.repeat(257) },
+      { group: 'mail', durable: 'mail' },
+    ])
       expect(() => bus.subscribe('mail.*', () => {}, options)).toThrow(
         expect.objectContaining({ code: 'invalid_options' }),
       )
