@@ -261,6 +261,16 @@ describe('subscribe', () => {
     })
   })
 
+  it('answers where a handler takes `publish` from its context', async () => {
+    const bus = open()
+    bus.subscribe('question', (_, { publish }) => publish('answer', 1))
+    bus.subscribe('question', (_, { publish }) => publish('answer', 2), { concurrency: 1 })
+    const answers: unknown[] = []
+    bus.subscribe('answer', ({ data }) => answers.push(data))
+    await bus.publish('question', 0, { until: 'handled' })
+    expect(answers.sort()).toEqual([1, 2])
+  })
+
   it('goes on when one handler throws, and tells onError which event it was', async () => {
     const bus = open()
     const heard: unknown[] = []

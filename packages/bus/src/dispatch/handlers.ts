@@ -239,8 +239,10 @@ class Context implements HandlerContextLike {
 
   inProgress(): void {}
 
-  publish(type: string, data?: unknown, options?: PublishOptions): Promise<BusEvent> {
-    return this.#handlers.publish(type, data, answering(this.#delivery.event, options))
+  /** Bound, since handlers take it out: `(event, { publish }) => ...`. */
+  get publish(): PublishInternal {
+    return (type, data, options) =>
+      this.#handlers.publish(type, data, answering(this.#delivery.event, options))
   }
 }
 
