@@ -2,9 +2,11 @@
  * A peer under test, the same in every kind of context: it answers a roll call, says numbered
  * things when told to go, remembers what it hears, and reports it.
  */
-import { type Bus, type BusOptions, createBus } from '@crosstown/bus'
+import { type Ask, type Bus, type BusOptions, createBus } from '@crosstown/bus'
 
 export type Talk = {
+  /** Asked of one of them, by its name. */
+  [named: `name.of.${string}`]: Ask<{ sku: string }, { from: string; seen: Map<string, Date> }>
   'roll.call': { round: number }
   'roll.here': { from: string; round: number }
   go: { count: number }
@@ -35,6 +37,7 @@ export function startPeer(from: string, options: BusOptions): Bus<Talk> {
   bus.subscribe('roll.call', (event, ctx) =>
     ctx.publish('roll.here', { from, round: event.data.round }),
   )
+  bus.respond(`name.of.${from}`, ({ data }) => ({ from, seen: new Map([[data.sku, new Date(0)]]) }))
   bus.subscribe('go', async (event) => {
     // Half in one burst, half one after the other: batches and lone events.
     const { count } = event.data

@@ -337,9 +337,10 @@ function* gaps({ ledger, devices }: View): Iterable<string> {
 /** Errors that need somebody who caused them. */
 const NEVER = new Set(['bad_frame', 'stale_cursor', 'bad_device', 'log_damaged', 'handler_failed'])
 
-function* reports({ ledger }: View): Iterable<string> {
+function* reports({ ledger, groups: workers }: View): Iterable<string> {
   for (const { name, errors } of ledger.instances) {
-    for (const { code, message, eventType } of errors) {
+    for (const { code, message, eventId = '', eventType } of errors) {
+      if (code === 'handler_failed' && workers?.gaveUp(eventId)) continue
       if (NEVER.has(code) && eventType !== 'fact.cursed')
         yield `${name} reported ${code}: ${message}`
     }

@@ -37,8 +37,10 @@ const MAX_KNOWN = 999
 /** To compare with: most respond to nothing. */
 const NOTHING: readonly string[] = []
 
-interface Known extends Omit<Told, 'age' | 'leader' | 'device' | 'subject'> {
+interface Known extends Omit<Told, 'age' | 'leader' | 'device' | 'subject' | 'lock'> {
   readonly responds: readonly string[]
+  /** Whether it holds a lock, which it loses when it dies. */
+  readonly lock: boolean
   /** Absent for contexts of this device. */
   readonly device: string | undefined
   readonly subject: string | undefined
@@ -61,6 +63,7 @@ export class PresenceView implements Presence {
   readonly #self: Present
   /** Types of requests that this context responds to. */
   #responds: readonly string[] = NOTHING
+  #locked = false
   readonly #known = new Map<string, Known>()
   /** When who left did so: older news of it is passed over. */
   readonly #left = new Map<string, number>()
@@ -106,7 +109,7 @@ export class PresenceView implements Presence {
   }
 
   get contexts(): readonly Asked[] {
-    const self = { id: this.#self.id, device: undefined, leader: this.#leads }
+    const self = { id: this.#self.id, device: undefined, leader: this.#leads, lock: this.#locked }
     return [{ ...self, responds: this.#responds }, ...[...this.#known.values()].sort(byDevice)]
   }
 
@@ -114,6 +117,19 @@ export class PresenceView implements Presence {
     this.#responds = types
     if (!this.#away) for (const to of WAYS) this.#post(to, [], [])
     this.#changed(true)
+  }
+
+  locked(locked: boolean): void {
+    this.#locked = locked
+    if (locked && !this.#away) this.#post('tabs', [], [])
+  }
+
+  died(id: string): void {
+    if (this.#closed) return
+    const change: Change = { here: [], gone: [] }
+    this.#forget(keyOf(id, undefined), change)
+    if (change.gone.length > 0 && !this.#away) this.#post('tabs', [], change.gone)
+    this.#tell(change, 'tabs')
   }
 
   attached(device: string | undefined): void {
@@ -273,7 +289,7 @@ export class PresenceView implements Presence {
   }
 
   #note(
-    { id, kind, source, leader: leads, subject, responds = NOTHING }: Told,
+    { id, kind, source, leader: leads, subject, responds = NOTHING, lock }: Told,
     device: string | undefined,
     heardAt: number,
     from: Known['from'],
@@ -286,7 +302,8 @@ export class PresenceView implements Presence {
     const leader = leads === true
     if (leader && device === undefined) this.#unlead(id)
     const known = { id, kind, source, leader, device, subject, heardAt, from, doubted: false }
-    const one = { ...known, responds: sameOr(old?.responds, responds) }
+    const locked = lock === true && from === 'tabs'
+    const one = { ...known, responds: sameOr(old?.responds, responds), lock: locked }
     this.#left.delete(key)
     this.#known.set(key, one)
     if (!old || SHOWN.some((field) => old[field] !== one[field])) here.push(one)
@@ -372,6 +389,7 @@ export class PresenceView implements Presence {
     const myself = {
       ...presentOf(this.#self, this.#leads),
       ...(responds.length > 0 && { responds }),
+      ...(this.#locked && LOCK),
     }
     const self = this.#away ? [] : [myself]
     this.#events.post(
@@ -427,7 +445,8 @@ export class PresenceView implements Presence {
 }
 
 const WAYS = ['tabs', 'links'] as const
-const SHOWN = ['kind', 'source', 'leader', 'subject', 'responds'] as const
+const LOCK = { lock: true } as const
+const SHOWN = ['kind', 'source', 'leader', 'subject', 'responds', 'lock'] as const
 
 function kindOf(kind: ContextKind): Present['kind'] {
   if (kind === 'worker' || kind === 'service-worker') return kind

@@ -123,14 +123,14 @@ export class Connection
     return this.#socket.bufferedAmount
   }
 
-  send(text: string): void {
+  send(text: string, more = false): void {
     if (this.#state === 'closed') return
     // Judged before: a single frame may be larger than the limit, and must still reach who reads.
     if (this.#socket.bufferedAmount > this.#context.limits.bufferBytes) {
       this.#end('slow_reader')
       return
     }
-    this.#socket.send(text)
+    this.#socket.send(text, more)
     this.lastSentMs = this.#context.platform.monotonic()
   }
 
@@ -344,6 +344,7 @@ export class Connection
   #holdOff(frame: Frame, retryAfterMs: number): void {
     if (frame.frame === 'token')
       throw new BusError('rate_limited', 'too many frames in a short time')
+    this.#context.log('limit', { ...this.#who, code: 'rate_limited' })
     if (frame.frame === 'publish') this.#publishes.holdOff(frame, retryAfterMs)
     else if (frame.frame === 'settle' || (frame.frame === 'group' && frame.join))
       this.#host?.groups.holdOff(this, frame, 'rate_limited', retryAfterMs)

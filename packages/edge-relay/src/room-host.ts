@@ -265,11 +265,13 @@ export class RoomHost {
     this.#context.platform.soon(() => void this.#run())
   }
 
-  /** Takes no more commands; resolves when those it has are answered. */
+  /** Takes no more commands; resolves when those it has are answered, and a deletion is done. */
   async drain(): Promise<void> {
     this.#closing = true
     this.#stopReading?.()
     await this.#quiet()
+    // Whoever asked for it is told what became of it.
+    await this.#deleting?.catch(() => {})
   }
 
   /**

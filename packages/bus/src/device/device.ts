@@ -10,6 +10,7 @@ import type { Log, LogSource, LogState } from '../log/log.ts'
 import type { Requests } from '../request/requests.ts'
 import type { MemberFrame, PeerContexts, Presence } from '../sync/sync.ts'
 import type { Gap, LeaderSnapshot, StatusSnapshot } from '../types.ts'
+import { Alive } from './alive.ts'
 import { Candidate } from './candidate.ts'
 import { GroupWay } from './group-way.ts'
 import { HandOver } from './hand-over.ts'
@@ -35,6 +36,7 @@ export class Device {
   /** Of the log that is open, or was last. */
   identity: { readonly log: string; readonly device: string } | undefined
   readonly #options: DeviceOptions
+  readonly #alive: Alive
   readonly #news: News
   readonly #peers: PeerContexts
   readonly #linked: Linked
@@ -80,8 +82,17 @@ export class Device {
         this.#lead.tellPresent()
         this.#groups.present(contexts)
       },
-      moved: () => this.requests.review(),
+      moved: () => {
+        this.requests.review()
+        this.#alive.review()
+      },
       threw: threw('a subscriber of presence'),
+    })
+    this.#alive = new Alive({
+      platform,
+      prefix,
+      presence: this.presence,
+      leads: () => this.status.get().leader,
     })
     this.requests = stages.requests({
       contexts: () => this.presence.contexts,
@@ -373,6 +384,7 @@ export class Device {
 
   #attached(device: string | undefined): void {
     this.presence.attached(device)
+    if (this.#link) this.#alive.begin()
     this.requests.attached(!this.#link && this.#options.links.length === 0)
   }
 
@@ -430,6 +442,7 @@ export class Device {
   #handLeadershipOver(): void {
     this.#options.stages.members.leave()
     this.presence.leave()
+    this.#alive.end()
     void this.#candidate.stop(true)
     this.#candidate.goodbye()
     this.#goOn = this.#keeper?.log?.halt?.()
@@ -457,7 +470,7 @@ export class Device {
     this.#takePart()
     this.#options.changed()
     this.presence.back()
-    this.#options.stages.members.back()
+    if (this.#link) this.#alive.begin()
     void this.#peers.look()
     this.#linked.inquire()
   }
@@ -465,6 +478,7 @@ export class Device {
   #takePart(): void {
     const log = this.#keeper?.log
     if (this.#closed) return
+    this.#options.stages.members.back()
     if (log) this.#candidate.start(log, log.shared ? this.#channel : log.storage)
     else if (this.#linked.hostLog !== undefined) this.#candidate.follow()
   }
@@ -503,6 +517,7 @@ export class Device {
     this.#handOver.tellNow()
     this.requests.close()
     this.presence.close()
+    this.#alive.end()
     await this.#candidate.stop()
     if (this.#used) this.#candidate.goodbye()
     await this.#keeper?.close()

@@ -85,6 +85,8 @@ export interface Told extends Present {
   readonly subject?: string
   /** Types of requests that it responds to. */
   readonly responds?: readonly string[]
+  /** Of the sender: whether it holds the Web Lock named after it. */
+  readonly lock?: true
   /** Milliseconds since it was heard of; absent for the sender itself. */
   readonly age?: number
 }
@@ -205,6 +207,7 @@ export const LINK_CHECKS: { [F in LinkFrame['frame']]: (frame: Fields) => boolea
         isPresent(one) &&
         namesDevice(one) &&
         areResponds(one['responds']) &&
+        (one['lock'] === undefined || one['lock'] === true) &&
         (one['age'] === undefined || isAmount(one['age'])),
     ) &&
     (f['gone'] === undefined ||

@@ -353,6 +353,8 @@ export interface Asked {
   readonly device: string | undefined
   readonly leader: boolean
   readonly responds: readonly string[]
+  /** Whether it holds a lock, which it loses when it dies. */
+  readonly lock: boolean
 }
 
 /** Who is here: what this context knows of others, and tells them of itself. */
@@ -375,6 +377,10 @@ export interface Presence extends Observable<readonly PresenceMember[]> {
   readonly contexts: readonly Asked[]
   /** This context responds to these types of requests from now on. */
   responds(types: readonly string[]): void
+  /** Whether this context holds a lock that others can wait for. */
+  locked(locked: boolean): void
+  /** A context of this device is gone that did not say so. */
+  died(id: string): void
   /** This context stands still, or is closed. */
   leave(): void
   close(): void

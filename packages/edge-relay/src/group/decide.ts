@@ -21,6 +21,8 @@ export interface GroupDecision {
   readonly settled: readonly { readonly ask: SettleAsk; readonly late: readonly LeaseRef[] }[]
   readonly answers: readonly (() => void)[]
   readonly turn: number
+  /** When it was made, in milliseconds since 1970: what became due since was not looked at. */
+  readonly now: number
   readonly stalled: boolean
   /** Of a group that is new: the place behind which it begins. */
   readonly begins: number | undefined
@@ -102,7 +104,7 @@ export function decideGroup(
       answers.push(() => ask.done(draft ? undefined : missing()))
     }
   }
-  const base = { group, left: [...left], joined, settled, answers, begins }
+  const base = { group, left: [...left], joined, settled, answers, begins, now }
   if (!draft) return { ...base, draft, state: undefined, puts, turn: 0, stalled: false }
   const all = [...members.values()].filter(
     ({ goneAtMs, peer }) => !peer.closed && goneAtMs === undefined,

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Auth } from '../auth.ts'
 import { memoryStore } from '../stores/memory.ts'
+import type { Store } from '../stores/store.ts'
 import { type Leased, settled } from '../testing/group-device.ts'
 import { closeGroupRelays, groupRelay, turns } from '../testing/group-relay.ts'
 
@@ -86,6 +87,35 @@ describe('a group', () => {
     expect((await one.leases())[0]?.attempt).toBe(2)
     platform.advance(200)
     expect((await one.leases())[0]?.attempt).toBe(3)
+  })
+
+  it('leases again what became due while that it is due was being written', async () => {
+    const store = memoryStore()
+    let gate: Promise<void> | undefined
+    const slow: Store = new Proxy(store, {
+      get(target, key) {
+        const value: unknown = Reflect.get(target, key)
+        if (key !== 'append') return typeof value === 'function' ? value.bind(target) : value
+        return async (...given: Parameters<Store['append']>) => {
+          await gate
+          return target.append(...given)
+        }
+      },
+    })
+    const { platform, device } = groupRelay({ store: slow })
+    const one = await device('one')
+    await one.join('a')
+    await one.publish(['x-1'])
+    const [first] = await one.leases()
+    const { promise, resolve } = Promise.withResolvers<void>()
+    gate = promise
+    const answered = one.settle('a', [[1, first?.generation ?? 0, 'nak', 100]])
+    await turns()
+    platform.advance(1_000)
+    resolve()
+    await answered
+    platform.advance(500)
+    expect((await one.leases())[0]?.attempt).toBe(2)
   })
 
   it('gives what a member holds to others when it leaves, and when it does not come back', async () => {

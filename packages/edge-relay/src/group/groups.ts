@@ -349,10 +349,10 @@ export class Groups {
   }
 
   #carryOut(decision: GroupDecision, records: readonly RoomRecord[]): void {
-    const { draft, group, left, state, turn } = decision
+    const { draft, group, left, now, state, turn } = decision
     const { platform } = this.#context
     this.#groups.set(group.name, group)
-    group.put(state, platform.now())
+    group.put(state, now)
     for (const { ask } of decision.joined) {
       const { key, peer } = ask.member
       group.members.set(key, ask.member)

@@ -16,7 +16,7 @@ export function callerAddress(proxies: number, report: (error: unknown) => void)
   let warned = false
   return (c) => {
     const forwarded = c.req.header('x-forwarded-for')
-    if (forwarded !== undefined && proxies === 0 && !warned) {
+    if (forwarded !== undefined && proxies === 0 && !c.env?.direct && !warned) {
       warned = true
       const what =
         'a request came through a proxy: set trustProxy, or limits by address count all as one'
