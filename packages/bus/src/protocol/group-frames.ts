@@ -23,7 +23,7 @@ export interface GroupOptions {
   readonly ackWait?: number
   /** The same for the first lease of an event, the second...; the last one is for all that follow. */
   readonly backoff?: readonly number[]
-  /** Times that an event is leased before it is a dead letter. @default 5 */
+  /** Times that an event is leased before it is a dead letter. @default 10 */
   readonly maxDeliver?: number
   /** Events that may be leased, or wait to be leased again, at once. @default 1_000 */
   readonly maxAckPending?: number

@@ -5,6 +5,7 @@ import { isBusError } from '@crosstown/bus/protocol'
 import { Command, CommanderError } from 'commander'
 import { exportCommand, importCommand } from './copy.ts'
 import { deleteCommand } from './delete.ts'
+import { deadLettersCommand, deleteGroupCommand, groupsCommand } from './groups.ts'
 import { endWithReader } from './output.ts'
 import { replayCommand, statsCommand, tailCommand } from './read.ts'
 import { serveCommand } from './serve.ts'
@@ -28,6 +29,9 @@ for (const command of [
   exportCommand(),
   importCommand(),
   deleteCommand(),
+  groupsCommand(),
+  deadLettersCommand(),
+  deleteGroupCommand(),
 ])
   program.addCommand(command)
 for (const command of [program, ...program.commands]) {

@@ -16,7 +16,7 @@ describe('a group', () => {
       frame: 'grouped',
       group: 'mail',
       member: 'a',
-      options: { types: ['**'], ackWait: 30_000, maxDeliver: 5, maxAckPending: 1_000 },
+      options: { types: ['**'], ackWait: 30_000, maxDeliver: 10, maxAckPending: 1_000 },
     })
     await two.join('b')
     await one.publish(['x-1', 'x-2', 'x-3', 'x-4'])

@@ -11,7 +11,7 @@ import type { GroupRules } from './state.ts'
 /** Members of one connection. */
 const MAX_MEMBERSHIPS = 256
 const ACK_WAIT_MS = 30_000
-const MAX_DELIVER = 5
+const MAX_DELIVER = 10
 
 /** Joins that are not decided yet: they count as if they were. */
 export class Joining {
