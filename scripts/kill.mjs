@@ -1,5 +1,6 @@
-// npm run kill -- <node|deno|bun|workerd|durable> [--times 50] [--seed 1]: installs, builds, finds runtimes,
-// then kills relays under load, or tabs and processes that consume, on the pinned Node.
+// npm run kill -- <node|deno|bun|workerd|postgresql|redis|durable> [--times 50] [--seed 1]: installs, builds,
+// finds runtimes and engines, then kills relays, and the engines under them, under load, or (durable) tabs and
+// processes that consume, on the pinned Node.
 import { parseArgs } from 'node:util'
 import { findCapabilities } from './lib/capabilities.mjs'
 import { ensureInstalled } from './lib/install.mjs'
@@ -17,7 +18,9 @@ if (code !== 0) {
 }
 
 const [what, ...rest] = process.argv.slice(2)
-const { env, missing } = await findCapabilities(what === 'durable' ? ['chromium'] : ['deno', 'bun'])
+const { env, missing } = await findCapabilities(
+  what === 'durable' ? ['chromium'] : ['deno', 'bun', 'redis', 'postgres'],
+)
 for (const [name, reason] of missing) console.log(`Without ${name}: ${reason}`)
 
 if (what === 'durable') {

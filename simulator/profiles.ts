@@ -21,6 +21,7 @@ export type ProfileName =
   | 'streams'
   | 'groups'
   | 'durable'
+  | 'requests'
 
 type Trouble = (scene: Scene) => void
 
@@ -190,6 +191,7 @@ export const PROFILES: Readonly<Record<ProfileName, readonly (keyof typeof TROUB
     'freeze',
     'cache',
   ],
+  requests: ['cut', 'drop', 'relayCrash', 'leave', 'leave', 'freeze', 'cache', 'hide', 'tabs'],
   streams: ['cut', 'cut', 'relayCrash', 'leave', 'tabs', 'disk', 'restore', 'power', 'freeze'],
   durable: [
     'leave',

@@ -85,6 +85,9 @@ async function play(scenario: Scenario, trace?: Trace): Promise<Outcome> {
   if (!settled) violations.push('the network did not settle')
   // What is wrong already needs no probe, which would only wait for it.
   if (probed && violations.length === 0) violations.push(...(await probe(stage)))
+  // What goes into a socket that fell silent, and was not found out yet, is waited for.
+  if (stage.requests && violations.length === 0 && (rested || !stage.silent))
+    violations.push(...(await stage.requests.probe(stage.connected)))
   violations.push(...ledger.violations)
   violations.push(...(await end(stage)))
   violations.push(...unhandled.map((error) => `an error was not handled: ${String(error)}`))

@@ -18,6 +18,8 @@ export interface Scenario {
   readonly groups?: boolean
   /** Whether each context with a log has durable consumers. @default false */
   readonly durable?: boolean
+  /** Whether each context responds to requests. @default false */
+  readonly requests?: boolean
   /** Whether it ends only when sockets that fell silent were found out. @default by the seed */
   readonly rested?: boolean
   /** Whether each context publishes once more when all is well: which also wakes what sleeps. @default false */
@@ -35,6 +37,7 @@ export function makeScenario(seed: number, profile: ProfileName): Scenario {
     }
   }
   scene.work()
+  if (profile === 'requests') scene.asks()
   if (profile === 'streams' || profile === 'groups' || profile === 'durable') scene.streams()
   const troubles = PROFILES[profile]
   const many = troubles.length === 0 ? 0 : 1 + scene.random.below(6)
@@ -59,6 +62,7 @@ export function makeScenario(seed: number, profile: ProfileName): Scenario {
     ...(profile === 'views' && { views: true }),
     ...(profile === 'groups' && { groups: true }),
     ...(profile === 'durable' && { durable: true }),
+    ...(profile === 'requests' && { requests: true }),
     ...limits,
     actions: scene.actions.sort((a, b) => a.at - b.at),
   }

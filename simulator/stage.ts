@@ -3,7 +3,7 @@ import type { TestContext, TestDevice, TestNetwork } from '@crosstown/bus/testin
 import type { Action, Slot } from './actions.ts'
 import { DurableWorkers } from './durable.ts'
 import { GroupWorkers } from './groups.ts'
-import { type Instance, Ledger } from './ledger.ts'
+import { type Instance, isOver, Ledger } from './ledger.ts'
 import {
   canLead,
   clearPlace,
@@ -16,6 +16,7 @@ import {
 } from './place.ts'
 import { post } from './posts.ts'
 import { readmit } from './readmit.ts'
+import { Requesters } from './requests.ts'
 import type { Scenario } from './scenario.ts'
 import { Publishers } from './work.ts'
 
@@ -42,6 +43,10 @@ export class Stage {
   readonly groups: GroupWorkers | undefined
   /** Absent where there are no durable consumers. */
   readonly durable: DurableWorkers | undefined
+  /** Absent where there are no requests. */
+  readonly requests: Requesters | undefined
+  /** Whether contexts may lose sight of each other. */
+  readonly unseen: boolean
   readonly #publishers: Publishers
   readonly #places = new Map<string, Place>()
   /** Who is signed in, where it is not the one it was at first. */
@@ -52,6 +57,8 @@ export class Stage {
   constructor(network: TestNetwork, scenario: Scenario) {
     const { actions, partial, logEvents, views = false, groups = false, seed } = scenario
     this.durable = scenario.durable ? new DurableWorkers(network, seed) : undefined
+    this.requests = scenario.requests ? new Requesters(network, seed) : undefined
+    this.unseen = actions.some((action) => action.do === 'tabs')
     this.groups = groups ? new GroupWorkers(network, seed) : undefined
     this.silent = actions.some((action) => action.do === 'cut' && action.silently)
     this.#views = views
@@ -93,6 +100,9 @@ export class Stage {
         return
       case 'expect':
         this.#expect(action)
+        return
+      case 'ask':
+        this.#ask(action)
         return
       case 'crash':
         this.#leave(action, (place) => place.context.crash())
@@ -352,8 +362,24 @@ export class Stage {
     )
     this.groups?.join(place)
     this.durable?.join(place)
+    this.requests?.respond(place, slot)
     if (slot === 0) this.#publishers.answer(place)
     this.#places.set(`${device}/${slot}`, place)
+  }
+
+  #ask(action: Of<'ask'>): void {
+    const place = this.#at(action)
+    if (place && !place.context.frozen) this.requests?.ask(place, action)
+  }
+
+  /** Whether contexts of this device came, went or stood still. */
+  isDisturbed(device: TestDevice): boolean {
+    const of = this.ledger.instances.filter((one) => one.device === device)
+    return (
+      this.unseen ||
+      of.some(isOver) ||
+      this.open.some(({ instance, disturbed }) => instance.device === device && disturbed > 0)
+    )
   }
 
   #expect(action: Of<'expect'>): void {

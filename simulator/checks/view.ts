@@ -4,8 +4,9 @@ import { checkOf } from '@crosstown/bus/protocol'
 import type { TestDevice, TestNetwork } from '@crosstown/bus/testing'
 import type { DurableWorkers } from '../durable.ts'
 import type { GroupWorkers } from '../groups.ts'
-import type { Ledger } from '../ledger.ts'
+import type { Instance, Ledger } from '../ledger.ts'
 import { NAME, ROOM, SOME_TYPES } from '../place.ts'
+import type { Requesters } from '../requests.ts'
 import type { Stage } from '../stage.ts'
 import { type Shown, shownBy } from '../views.ts'
 
@@ -65,6 +66,10 @@ export interface View {
   readonly groups: GroupWorkers | undefined
   /** Absent where there are no durable consumers. */
   readonly durable: DurableWorkers | undefined
+  /** Absent where there are none. */
+  readonly requests: Requesters | undefined
+  /** Whether contexts of the device came, went or stood still. */
+  readonly disturbed: (of: { readonly by: Instance }) => boolean
   readonly network: TestNetwork
   readonly devices: readonly DeviceView[]
   readonly shown: readonly Shown[]
@@ -80,7 +85,7 @@ export interface View {
 }
 
 export async function viewOf(stage: Stage, rested: boolean): Promise<View> {
-  const { network, ledger, groups, durable, partial, logEvents } = stage
+  const { network, ledger, groups, durable, requests, partial, logEvents } = stage
   const shown = await shownBy(network, stage.open, logEvents !== undefined)
   const devices = await Promise.all(
     network.devices.map((device) => deviceView(device, partial, network.relay.joined)),
@@ -94,6 +99,8 @@ export async function viewOf(stage: Stage, rested: boolean): Promise<View> {
     ledger,
     groups,
     durable,
+    requests,
+    disturbed: ({ by }) => stage.isDisturbed(by.device),
     network,
     devices,
     shown,
