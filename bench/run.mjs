@@ -19,6 +19,7 @@ const suites = {
   tabs: () => import('./suites/tabs.mjs'),
   append: () => import('./suites/append.mjs'),
   read: () => import('./suites/read.mjs'),
+  durable: () => import('./suites/durable.mjs'),
   relay: () => import('./suites/relay.mjs'),
   runtimes: () => import('./suites/runtimes.mjs'),
   stores: () => import('./suites/stores.mjs'),

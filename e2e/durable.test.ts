@@ -1,5 +1,9 @@
 /** Durable consumers in a real browser: reloaded, closed, frozen, and killed at random. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, test } from './fixtures.ts'
+import { processRun } from './lib/durable-process-run.ts'
 import { durableRun } from './lib/durable-run.ts'
 
 /** `npm run kill -- durable` asks for more. */
@@ -34,13 +38,34 @@ test('a durable consumer goes on after a reload', async ({ page, site }) => {
   expect(await consumed()).toEqual(['after', 'last'])
 })
 
-test(`of ${EVENTS} events none is skipped and none overtaken, its tab killed ${KILLS} times`, async ({
-  context,
-  site,
-}) => {
+for (const transact of [false, true]) {
+  const promise = transact ? 'each has its effect once' : 'none is skipped and none overtaken'
+  test(`of ${EVENTS} events ${promise}, its tab killed ${KILLS} times`, async ({
+    context,
+    site,
+  }) => {
+    test.setTimeout(120_000 + EVENTS * 20 + KILLS * 3_000)
+    const url = (name: string): string => `${site}/?name=${name}`
+    const run = { events: EVENTS, kills: KILLS, seed: SEED, url, transact }
+    const outcome = await durableRun(context, run)
+    expect(outcome).toMatchObject({ lost: 0, disorder: 0, notOnce: 0, killed: KILLS })
+    const how = transact ? 'transact' : 'at least once'
+    console.log(
+      `durable, ${how}: seed ${SEED}, ${KILLS} kills, ${EVENTS} events, ${outcome.calls} calls`,
+    )
+  })
+}
+
+test(`a process that is killed ${KILLS} times skips nothing, with its cursors in SQLite`, async () => {
   test.setTimeout(120_000 + EVENTS * 20 + KILLS * 3_000)
-  const url = (name: string): string => `${site}/?name=${name}`
-  const outcome = await durableRun(context, { events: EVENTS, kills: KILLS, seed: SEED, url })
-  expect(outcome).toMatchObject({ lost: 0, disorder: 0, killed: KILLS })
-  console.log(`durable: seed ${SEED}, ${EVENTS} events, ${KILLS} kills, ${outcome.calls} calls`)
+  const folder = mkdtempSync(join(tmpdir(), 'crosstown-'))
+  try {
+    const outcome = await processRun(folder, { events: EVENTS, kills: KILLS, seed: SEED })
+    expect(outcome).toMatchObject({ lost: 0, disorder: 0, notOnce: 0, killed: KILLS })
+    console.log(
+      `durable, process: seed ${SEED}, ${KILLS} kills, ${EVENTS} events, ${outcome.calls} calls`,
+    )
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 })

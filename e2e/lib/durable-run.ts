@@ -10,6 +10,8 @@ export interface DurableRun {
   readonly events: number
   readonly kills: number
   readonly seed: number
+  /** Writes each event to a database of the page's, in the transaction of its cursor. */
+  readonly transact?: boolean
   /** URL of a page that has a bus at `peer`. */
   readonly url: (name: string) => string
 }
@@ -21,6 +23,8 @@ export interface DurableOutcome {
   /** An event before an earlier one of its stream. */
   readonly disorder: number
   readonly killed: number
+  /** With `transact`: how many events have not exactly one effect. */
+  readonly notOnce: number
 }
 
 const STREAMS = 10
@@ -47,7 +51,7 @@ export async function crash(page: Page): Promise<void> {
 /** Two tabs consume by turns; the one that has the turn is killed, and another one is opened. */
 export async function durableRun(
   context: BrowserContext,
-  { events, kills, seed, url }: DurableRun,
+  { events, kills, seed, url, transact = false }: DurableRun,
 ): Promise<DurableOutcome> {
   const random = seeded(seed)
   const at = Array.from({ length: kills }, () => Math.floor(random() * events * 0.95))
@@ -75,13 +79,15 @@ export async function durableRun(
   const consumer = async (): Promise<Page> => {
     const page = await context.newPage()
     await page.goto(url('consumer'))
-    await page.evaluate(() => {
-      peer.subscribe(
-        'counted.one',
-        (event) => globalThis.handled(event.stream as string, event.data as number),
-        { durable: 'killed', orderBy: 'stream' },
-      )
-    })
+    if (transact) await page.evaluate(consumeOnce)
+    else
+      await page.evaluate(() => {
+        peer.subscribe(
+          'counted.one',
+          (event) => globalThis.handled(event.stream as string, event.data as number),
+          { durable: 'killed', orderBy: 'stream' },
+        )
+      })
     return page
   }
   const tabs = new Set([await consumer(), await consumer()])
@@ -99,13 +105,61 @@ export async function durableRun(
   )
   let killed = 0
   for (const threshold of at) {
-    while (done <= threshold || !holder || !tabs.has(holder)) await news.promise
-    tabs.delete(holder)
-    await crash(holder)
+    const consumes = (): boolean => holder !== undefined && tabs.has(holder)
+    while (done < events && (done <= threshold || !consumes())) await news.promise
+    const victim = (consumes() ? holder : [...tabs][0]) as Page
+    tabs.delete(victim)
+    await crash(victim)
     killed += 1
     tabs.add(await consumer())
   }
   await published
   while (done < events) await news.promise
-  return { calls, lost: events - done, disorder, killed }
+  if (!transact) return { calls, lost: events - done, disorder, killed, notOnce: 0 }
+  const counts = async (): Promise<number[]> => {
+    const effects = await publisher.evaluate(effectsOf)
+    const times = new Map<string, number>()
+    for (const one of effects) times.set(one, (times.get(one) ?? 0) + 1)
+    return [...times.values()]
+  }
+  // What was told of may not be committed yet.
+  let all = await counts()
+  while (all.length < events) all = await counts()
+  const notOnce = all.filter((count) => count !== 1).length
+  return { calls, lost: events - all.length, disorder: 0, killed, notOnce }
+}
+
+/** In the page: opens its own database, and consumes into it. */
+async function consumeOnce(): Promise<void> {
+  const request = indexedDB.open('own', 1)
+  request.onupgradeneeded = () => {
+    request.result.createObjectStore('effects', { autoIncrement: true })
+    testing.createCursorStore(request.result)
+  }
+  const db = await new Promise<IDBDatabase>((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result)
+    request.onerror = () => reject(request.error)
+  })
+  peer.subscribe(
+    'counted.one',
+    ({ stream, data }, { tx }) => {
+      tx.objectStore('effects').add(`${stream} ${data}`)
+      void globalThis.handled(stream as string, data as number)
+    },
+    { durable: 'killed', transact: { db, stores: ['effects'] } },
+  )
+}
+
+/** In a page: what is in the database. */
+async function effectsOf(): Promise<string[]> {
+  const opened = indexedDB.open('own', 1)
+  return new Promise((resolve) => {
+    opened.onsuccess = () => {
+      const all = opened.result.transaction('effects').objectStore('effects').getAll()
+      all.onsuccess = () => {
+        opened.result.close()
+        resolve(all.result)
+      }
+    }
+  })
 }

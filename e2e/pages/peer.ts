@@ -1,5 +1,5 @@
 /** The script of a page, an iframe, a worker and a service worker: `?name=&relay=&room=`. */
-import { type Bus, createBus, indexedDbLog, relayLink } from '@crosstown/bus'
+import { type Bus, createBus, createCursorStore, indexedDbLog, relayLink } from '@crosstown/bus'
 import { fingerprint, VALUES } from '@crosstown/bus/testing'
 import { startPeer } from '../peers/peer.ts'
 
@@ -7,6 +7,7 @@ declare global {
   var peer: Bus<Record<string, unknown>>
   var testing: {
     createBus: typeof createBus
+    createCursorStore: typeof createCursorStore
     fingerprint: typeof fingerprint
     VALUES: typeof VALUES
   }
@@ -14,7 +15,7 @@ declare global {
 
 const query = new URLSearchParams(location.search)
 const relay = query.get('relay')
-globalThis.testing = { createBus, fingerprint, VALUES }
+globalThis.testing = { createBus, createCursorStore, fingerprint, VALUES }
 globalThis.peer = startPeer(query.get('name') ?? 'peer', {
   name: 'talk',
   log: indexedDbLog({ required: true }),

@@ -57,7 +57,9 @@ export class Cursor<Item> {
   #last: Entry<Item> | undefined
   readonly #streams = new Map<string, Entry<Item>[]>()
   #open = 0
+  /** Those that wait and were not given here yet, and those that wait for their time. */
   #fresh = 0
+  #delayed = 0
   #suspects = 0
   #next: number
   #claimed: number
@@ -129,7 +131,7 @@ export class Cursor<Item> {
     else this.#first = entry
     this.#last = entry
     this.#open += 1
-    if (due === 0) this.#fresh += 1
+    this.#waits(due, 1)
     if (suspect) this.#suspects += 1
     if (range) {
       this.settle(entry)
@@ -180,6 +182,7 @@ export class Cursor<Item> {
 
   /** When the next one is due that waits for its time; `undefined` where none does. */
   nextDue(now: number): number | undefined {
+    if (this.#delayed === 0) return undefined
     let next: number | undefined
     for (let entry = this.#first; entry; entry = entry.next) {
       if (entry.state === 'waiting' && entry.due > now && entry.due < (next ?? Infinity))
@@ -190,7 +193,7 @@ export class Cursor<Item> {
 
   /** It is given, for the so-manieth time. */
   start(entry: Entry<Item>): void {
-    this.#begun(entry)
+    this.#waits(entry.due, -1)
     entry.state = 'running'
     entry.due = 0
     if (entry.attempts > 0) this.redelivered += 1
@@ -202,13 +205,14 @@ export class Cursor<Item> {
     if (entry.state === 'settled') return
     entry.state = 'waiting'
     entry.due = due
+    this.#waits(due, 1)
     if (!counts) entry.attempts -= 1
     this.#unsuspect(entry)
   }
 
   settle(entry: Entry<Item>): void {
     if (entry.state === 'settled') return
-    if (entry.state === 'waiting') this.#begun(entry)
+    if (entry.state === 'waiting') this.#waits(entry.due, -1)
     entry.state = 'settled'
     this.#open -= 1
     this.#unsuspect(entry)
@@ -216,8 +220,9 @@ export class Cursor<Item> {
     this.#merge(entry)
   }
 
-  #begun(entry: Entry<Item>): void {
-    if (entry.due === 0) this.#fresh -= 1
+  #waits(due: number, change: 1 | -1): void {
+    if (due === 0) this.#fresh += change
+    else this.#delayed += change
   }
 
   #unsuspect(entry: Entry<Item>): void {
