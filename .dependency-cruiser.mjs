@@ -19,7 +19,7 @@ const stages =
 const stageFiles = '(presence)[.]ts'
 
 /** What stages may know of each other, as types. */
-const interfaces = `${bus}/(log/log|log/consumers|log/record|links/link|codec/codec|protocol/frames|schema/schema|batch/batch|dispatch/dispatch|sync/sync|request/requests?|inspect/tap|inspect/frames|consume/types)[.]ts$`
+const interfaces = `${bus}/(log/log|log/consumers|log/record|links/link|codec/codec|protocol/frames|schema/schema|batch/batch|dispatch/dispatch|sync/sync|request/requests?|inspect/tap|inspect/frames|inspect/consuming|consume/types)[.]ts$`
 
 /** Pure functions shared with the relay: these may be run by some. */
 const protocol = `${bus}/protocol/`

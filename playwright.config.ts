@@ -1,3 +1,4 @@
+import type { CrosstownFixtures } from '@crosstown/bus/testing/playwright'
 import { defineConfig, type ReporterDescription } from '@playwright/test'
 import { chromiumLaunch } from './scripts/lib/chromium.ts'
 
@@ -7,7 +8,7 @@ const reporters: ReporterDescription[] = [[process.stdout.isTTY ? 'line' : 'list
 if (report) reporters.push(['json', { outputFile: report }])
 
 // Servers are started by e2e/fixtures.ts, on ports the system picks.
-export default defineConfig({
+export default defineConfig<CrosstownFixtures>({
   testDir: 'e2e',
   outputDir: 'test-results',
   timeout: 60_000,
@@ -22,6 +23,7 @@ export default defineConfig({
     browserName: 'chromium',
     headless: true,
     launchOptions: chromiumLaunch,
+    crosstownOptions: { timeout: 20_000 },
     trace: 'retain-on-failure',
   },
 })

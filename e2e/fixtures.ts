@@ -69,7 +69,9 @@ export async function startRelay(
 const PAGES = {
   '/': 'peer',
   '/early': 'early',
+  '/examples': 'examples',
   '/link': 'link',
+  '/saga': 'saga',
   '/sleeper': 'sleeper',
   '/versions': 'versions',
 } as const

@@ -435,7 +435,76 @@ test('a link is broken for a while: said above every view, mended at once', asyn
   ])
 })
 
-const VIEWS = ['Sequence', 'Causes', 'Peers', 'Store', 'Publish']
+const VIEWS = ['Sequence', 'Causes', 'Peers', 'Consumers', 'Store', 'Publish']
+
+test.describe('consumers', () => {
+  test('how far each is, who shares a group, and what state a breaker is in', async ({
+    openStory,
+  }) => {
+    const page = await openStory()
+    await show(page, 'Consumers')
+    const row = (table: string, name: RegExp) =>
+      page.getByRole('table', { name: table }).getByRole('row', { name })
+    await expect(row('Durable consumers', /^invoices/)).toContainText('orders · node')
+    await expect(row('Durable consumers', /^analytics/)).toContainText('needs an upgrade')
+    // Three contexts of the browser tell of it.
+    await expect(row('Durable consumers', /^search-index/)).toHaveCount(1)
+    await expect(row('Durable consumers', /^search-index/)).toContainText('tab 1')
+    await expect(row('Groups', /^mailers/)).toContainText('orders · node 3 leased')
+    await expect(row('Groups', /^thumbnails/)).toContainText('nobody takes part')
+    await expect(row('Handlers with options', /^payment/)).toContainText('2 of 2')
+    await expect(row('Handlers with options', /^payment/)).toContainText('open')
+  })
+
+  test('dead letters are redriven and discarded by keyboard', async ({ openStory }) => {
+    const page = await openStory()
+    await page.keyboard.press('5')
+    const letters = page.getByRole('table', { name: /^Dead letters/ })
+    await expect(letters.getByRole('row')).toHaveCount(4)
+    const redrive = page.getByRole('button', { name: /^Redrive/ })
+    await expect(redrive).toBeDisabled()
+    const [first] = await letters.getByRole('checkbox', { name: /order.placed/ }).all()
+    await first?.focus()
+    await page.keyboard.press('Space')
+    await expect(redrive).toHaveText('Redrive 1')
+    await redrive.focus()
+    await page.keyboard.press('Enter')
+    await expect(letters.getByRole('row')).toHaveCount(3)
+    await expect(page.getByText('1 dead letter given to its consumer again')).toBeVisible()
+    expect(await asked(page, 'redrive')).toMatchObject([{ letters: ['invoices tabAaaaaaaa-4'] }])
+
+    await letters.getByRole('checkbox', { name: 'Event', exact: true }).focus()
+    await page.keyboard.press('Space')
+    await page.getByRole('button', { name: 'Discard 2…' }).focus()
+    await page.keyboard.press('Enter')
+    await expect(page.getByRole('button', { name: 'Discard now' })).toBeFocused()
+    await page.keyboard.press('Enter')
+    await expect(page.getByText('None. An event stands here that a consumer gave up')).toBeVisible()
+    // Each of who has them: the service of its consumer, the relay of its group.
+    expect(await asked(page, 'discard')).toHaveLength(2)
+    const invoices = page
+      .getByRole('table', { name: 'Durable consumers' })
+      .getByRole('row', { name: /^invoices/ })
+    await expect(invoices.getByRole('cell').nth(3)).toHaveText('0')
+  })
+
+  test('who rests is not asked again, and who does not answer is named', async ({ openStory }) => {
+    const page = await openStory({ mute: ['phonEeeeeeee'] })
+    await show(page, 'Consumers')
+    await expect(page.getByRole('table', { name: 'Groups' })).toBeVisible()
+    await show(page, 'Peers')
+    await show(page, 'Consumers')
+    // Some rounds later.
+    await expect(page.locator('.notice')).toContainText(/tab 3.*(did|does) not answer/)
+    const times = await page.evaluate(
+      () =>
+        window.story.asked.filter(
+          ({ peer, ask }) => peer === 'tabAaaaaaaa' && ask.what === 'consumers',
+        ).length,
+    )
+    expect(times).toBe(2)
+  })
+})
 
 test.describe('axe finds nothing', () => {
   // Each look at a whole view takes seconds on a busy machine.
@@ -512,6 +581,11 @@ test.describe('axe finds nothing', () => {
         await page.getByRole('button', { name: 'Break it' }).click()
         await expect(page.getByRole('region', { name: 'Faults in force' })).toBeVisible()
         await everywhere('a fault in force')
+
+        await show(page, 'Consumers')
+        await page.getByRole('checkbox', { name: 'Event', exact: true }).check()
+        await page.getByRole('button', { name: /^Discard 3/ }).click()
+        await everywhere('dead letters to be discarded')
 
         await show(page, 'Store')
         await page.getByRole('tab', { name: 'Time travel' }).click()

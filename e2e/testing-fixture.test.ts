@@ -60,6 +60,21 @@ test('has what was published up to now, with data as it was, also when its page 
   expect(second.data).toEqual(data)
 })
 
+test('has more than a tap can keep: what went over its ring comes from the log', async ({
+  page,
+  crosstown,
+  site,
+}) => {
+  await page.goto(`${site}/?name=tab`)
+  await page.evaluate(async () => {
+    for (let i = 0; i < 25_000; i++) void peer.publish('tick', i, { until: 'accepted' })
+    await peer.flush()
+  })
+  expect(await crosstown.count('tick')).toBe(25_000)
+  await crosstown.publish('tock', 25_000)
+  expect((await crosstown.events('tock')).map(({ data }) => data)).toEqual([25_000])
+})
+
 test('says what came instead where an event does not come', async ({ page, crosstown, site }) => {
   await page.goto(`${site}/?name=tab`)
   await page.evaluate(() => peer.publish('order.placed', { total: 12 }))

@@ -7,10 +7,11 @@ import { once } from 'node:events'
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type BrowserContext, chromium, type Page } from '@playwright/test'
+import { chromium, type Page } from '@playwright/test'
 import { chromiumLaunch } from '../scripts/lib/chromium.ts'
-import { expect, startRelay, stop, test } from './fixtures.ts'
+import { startRelay, stop } from './fixtures.ts'
 import { type Wire, wireTo } from './lib/proxy.ts'
+import { type Device, expect, test } from './lib/recorded.ts'
 
 let folder = ''
 const relays = new Set<ChildProcess>()
@@ -96,18 +97,20 @@ const inRoomOrder = (log: readonly Logged[]) =>
   [...log].sort((a, b) => place(a) - place(b)).map(({ data }) => data)
 
 test('two devices, each offline in turn, and the relay killed in a burst: logs end equal', async ({
-  browser,
+  crosstown,
   site,
 }) => {
   const first = await relayOn()
   const [near, far] = [await wire(first.port), await wire(first.port)]
-  const open = async (name: string, { url }: Wire): Promise<Page> => {
-    const page = await (await browser.newContext()).newPage()
-    await page.goto(`${site}/?name=${name}&relay=${encodeURIComponent(url)}&room=two`)
+  const other = await crosstown.device('b')
+  const open = async (name: string, device: Device, { url }: Wire): Promise<Page> => {
+    const page = await device.newPage(
+      `${site}/?name=${name}&relay=${encodeURIComponent(url)}&room=two`,
+    )
     await expect.poll(() => page.evaluate(() => peer.status.relay)).toBe('online')
     return page
   }
-  const [a, b] = [await open('a', near), await open('b', far)]
+  const [a, b] = [await open('a', crosstown, near), await open('b', other, far)]
   const offline = (page: Page) =>
     expect.poll(() => page.evaluate(() => peer.status.relay)).toBe('offline')
   const counted = async () =>
@@ -141,52 +144,55 @@ test('two devices, each offline in turn, and the relay killed in a burst: logs e
   for (const { id, position } of came) expect(position).toBe(positions(logA)[id])
   for (const from of ['a', 'b'])
     expect(inRoomOrder(logA).filter((data) => data.startsWith(from))).toEqual(numbered(from, 1_000))
-  await Promise.all([a.context().close(), b.context().close()])
+  for (const device of [crosstown, other]) {
+    const recorded = (await device.events('burst')).map(({ data }) => data)
+    expect(recorded).toHaveLength(all.length)
+    expect(new Set(recorded)).toEqual(new Set(all))
+  }
 })
 
 test('a copied browser profile ends as two devices, with nothing lost and nothing doubled', async ({
-  browser,
+  crosstown,
   site,
 }) => {
   const relay = await relayOn()
-  const wired = await wire(relay.port)
-  const launch = async (profile: string): Promise<{ context: BrowserContext; page: Page }> => {
+  const address = (name: string) =>
+    `${site}/?name=${name}&relay=${encodeURIComponent(relay.url)}&room=copied`
+  const launch = async (profile: string, name = profile): Promise<[Device, Page]> => {
     const context = await chromium.launchPersistentContext(join(folder, profile), {
       headless: true,
       ...chromiumLaunch,
     })
-    const page = await context.newPage()
-    await page.goto(`${site}/?name=p&relay=${encodeURIComponent(wired.url)}&room=copied`)
-    return { context, page }
+    const device = await crosstown.device(name, context)
+    return [device, await device.newPage(address('p'))]
   }
-  const before = await launch('one')
-  await burst(before.page, 'both', 0, 20)
-  wired.cut()
-  await expect.poll(() => before.page.evaluate(() => peer.status.relay)).toBe('offline')
-  await before.page.evaluate(async () => {
+  const [original, before] = await launch('one', 'original')
+  await burst(before, 'both', 0, 20)
+  await original.offline()
+  await expect.poll(() => before.evaluate(() => peer.status.relay)).toBe('offline')
+  await before.evaluate(async () => {
     for (let n = 0; n < 20; n++) await peer.publish('burst', `waiting ${n}`)
   })
-  await before.context.close()
+  await original.context.close()
   cpSync(join(folder, 'one'), join(folder, 'two'), { recursive: true })
-  wired.mend()
 
-  const [one, two] = await Promise.all([launch('one'), launch('two')])
-  await Promise.all([burst(one.page, 'one', 0, 30), burst(two.page, 'two', 0, 30)])
-  const other = await (await browser.newContext()).newPage()
-  await other.goto(`${site}/?name=other&relay=${encodeURIComponent(relay.url)}&room=copied`)
+  const [[one, first], [two, second]] = await Promise.all([launch('one'), launch('two')])
+  await Promise.all([burst(first, 'one', 0, 30), burst(second, 'two', 0, 30)])
+  const third = await crosstown.newPage(address('other'))
   const all = [
     ...numbered('both', 20),
     ...numbered('waiting', 20),
     ...numbered('one', 30),
     ...numbered('two', 30),
   ].sort()
-  for (const page of [one.page, two.page, other]) {
+  for (const page of [first, second, third]) {
     await expect
       .poll(async () => (await readLog(page)).map(({ data }) => data).sort(), { timeout: 20_000 })
       .toEqual(all)
   }
-  const [first, second, third] = await Promise.all([one.page, two.page, other].map(readLog))
-  expect(inRoomOrder(second ?? [])).toEqual(inRoomOrder(first ?? []))
-  expect(inRoomOrder(third ?? [])).toEqual(inRoomOrder(first ?? []))
-  await Promise.all([one.context.close(), two.context.close(), other.context().close()])
+  const [ofFirst, ofSecond, ofThird] = await Promise.all([first, second, third].map(readLog))
+  expect(inRoomOrder(ofSecond ?? [])).toEqual(inRoomOrder(ofFirst ?? []))
+  expect(inRoomOrder(ofThird ?? [])).toEqual(inRoomOrder(ofFirst ?? []))
+  for (const device of [one, two, crosstown]) expect(await device.errors()).toEqual([])
+  await Promise.all([one.context.close(), two.context.close()])
 })

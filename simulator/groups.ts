@@ -7,7 +7,7 @@ import { type Place, ROOM } from './place.ts'
 
 /** How often an event is tried in the group that gives up. */
 const MAX_DELIVER = 3
-const ACK_WAIT_MS = 5_000
+export const ACK_WAIT_MS = 5_000
 /** In which whatever was leased is settled or lapses, over and over. */
 const PATIENCE_MS = 600_000
 const SLICE_MS = 5_000
@@ -25,7 +25,12 @@ export interface GroupCall {
   readonly id: string
   readonly attempt: number
   readonly by: Instance
+  /** When, in virtual milliseconds. */
+  readonly at: number
   readonly begun: number
+  /** How often its context stood still, or was about to, before. */
+  readonly disturbed: number
+  readonly place: Place
   /** When it ended; absent while it runs, or where its context did before. */
   ended?: number
   outcome?: 'acked' | 'failed'
@@ -44,13 +49,25 @@ export class GroupWorkers {
   }
 
   /** The context becomes a member of all groups. */
-  join({ bus, context, instance }: Place): void {
+  join(place: Place): void {
+    const { bus, context, instance } = place
     for (const { group, types, orderBy, maxDeliver } of GROUPS) {
       bus.subscribe(
         types,
         async (event: BusEvent, { attempt, signal }) => {
           this.#steps += 1
-          const call: GroupCall = { group, id: event.id, attempt, by: instance, begun: this.#steps }
+          const { now: at } = this.#network
+          const { disturbed } = place
+          const call: GroupCall = {
+            group,
+            id: event.id,
+            attempt,
+            by: instance,
+            at,
+            begun: this.#steps,
+            disturbed,
+            place,
+          }
           this.calls.push(call)
           const ended = (outcome: 'acked' | 'failed'): void => {
             this.#steps += 1
@@ -96,16 +113,23 @@ export class GroupWorkers {
     }
   }
 
-  /** Events of the room that a group is not done with, as far as its members did anything. */
+  /** Whether an event was tried so often in some group that it was given up. */
+  gaveUp(event: string): boolean {
+    return this.calls.some(({ id, attempt, group }) => {
+      const { maxDeliver } = GROUPS.find((one) => one.group === group) ?? {}
+      return id === event && attempt === maxDeliver
+    })
+  }
+
+  /** Events of the room that a group which never gives up is not done with. */
   left(
     { group, types, maxDeliver }: (typeof GROUPS)[number],
     events: readonly { readonly id: string; readonly type: string }[],
   ): string[] {
+    if (maxDeliver < Number.POSITIVE_INFINITY) return []
     const done = new Set<string>()
-    for (const { id, attempt, outcome, ...call } of this.calls) {
-      if (call.group !== group) continue
-      if (outcome === 'acked' || (outcome === 'failed' && attempt >= maxDeliver)) done.add(id)
-    }
+    for (const call of this.calls)
+      if (call.group === group && call.outcome === 'acked') done.add(call.id)
     const isFor = typeMatcher(types)
     return events.flatMap(({ id, type }) => (isFor(type) && !done.has(id) ? [id] : []))
   }

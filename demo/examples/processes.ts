@@ -12,6 +12,8 @@ export interface Program {
   readonly pid: number
   /** Waits for a line of its output that matches, after the one that was waited for before. */
   line(pattern: RegExp): Promise<RegExpExecArray>
+  /** How many lines there are so far that match. */
+  count(pattern: RegExp): number
   write(line: string): void
   /** Ends its input, and waits until it has ended by itself. */
   finish(): Promise<number | null>
@@ -35,6 +37,11 @@ export function start(command: string, args: readonly string[]): Program {
   return {
     pid: child.pid as number,
     line: (pattern) => Promise.race([output.line(pattern), lost]),
+    count: (pattern) =>
+      output
+        .text()
+        .split('\n')
+        .filter((line) => pattern.test(line)).length,
     write: (line) => void child.stdin.write(`${line}\n`),
     finish() {
       child.stdin.end()

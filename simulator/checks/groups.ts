@@ -1,5 +1,5 @@
 // What holds of groups: nothing is lost, nothing is done twice unless its lease ended, streams in order.
-import { GROUPS, type GroupCall } from '../groups.ts'
+import { ACK_WAIT_MS, GROUPS, type GroupCall } from '../groups.ts'
 import { isOver } from '../ledger.ts'
 import type { View } from './view.ts'
 
@@ -13,20 +13,30 @@ export function* groups({ ledger, room, groups: workers }: View): Iterable<strin
       yield `${id} was not handled by group ${group.group}`
     for (const { id } of calls)
       if (!places.has(id)) yield `${id}, which is not in the room, was handled by ${group.group}`
+    for (const { id, attempt } of calls)
+      if (attempt > group.maxDeliver) yield `${id} was tried ${attempt} times by ${group.group}`
     for (const again of twice(calls))
       yield `${again.id} was handled again by ${again.by.name} in group ${group.group}`
     if (group.orderBy === 'stream') yield* order(calls, room.events)
   }
 }
 
-/** What was done once more, though whoever did it before is there and was not told that it came too late. */
+/**
+ * What was done once more, though the lease of whoever did it before had not lapsed, and he is there, and
+ * did not leave: then he is told.
+ */
 function* twice(calls: readonly GroupCall[]): Iterable<GroupCall> {
   const acked = new Map<string, GroupCall[]>()
   for (const call of calls) {
     const before = acked.get(call.id) ?? []
-    const isTold = ({ by, id }: GroupCall): boolean =>
-      isOver(by) || by.errors.some(({ code, eventId }) => code === 'timeout' && eventId === id)
-    if (before.some((one) => !isTold(one))) yield call
+    const mayBe = ({ at, by, disturbed, id, place }: GroupCall): boolean =>
+      isOver(by) ||
+      // It left with its page, and what it had said was lost on the way.
+      place.disturbed > disturbed ||
+      // What waited for its turn for half of its time was given back.
+      call.at - at >= ACK_WAIT_MS / 2 ||
+      by.errors.some(({ code, eventId }) => code === 'timeout' && eventId === id)
+    if (!before.every(mayBe)) yield call
     if (call.outcome === 'acked') acked.set(call.id, [...before, call])
   }
 }

@@ -1,4 +1,4 @@
-import { createTestNetwork, type TestDevice } from '@crosstown/bus/testing'
+import { createNoopBus, createTestNetwork, type TestDevice } from '@crosstown/bus/testing'
 import { simulatedRelay } from '@crosstown/edge-relay/testing'
 import { expect, test } from 'vitest'
 import { type Catalogue, type CatalogueBus, catalogue } from '../catalogue/catalogue.ts'
@@ -55,7 +55,7 @@ test('what one tab writes, all tabs and devices load again, and nothing else', a
 test('a device that was offline forgets when it is back', async () => {
   const { network, server, tabs, phone, namesOf } = await start()
   await namesOf('u1')
-  network.partition(phone)
+  phone.offline()
   await network.until(saveProfile(tabs[0].bus, server, 'u1', { name: 'Ada' }))
   await network.run(5_000)
   expect(await namesOf('u1')).toEqual(['Ada', 'Ada', 'nobody'])
@@ -97,4 +97,16 @@ test('a failure is not kept', async () => {
   await expect(profiles.get('u1')).rejects.toThrow('away')
   server.read = quick
   expect(await profiles.get('u1')).toEqual({ name: 'nobody' })
+})
+
+test('what is saved is written before it is told, and told once', async () => {
+  await using bus = createNoopBus({ events: catalogue })
+  const server = new Server()
+  const told: number[] = []
+  server.write = async () => {
+    told.push(bus.count('user.profile_changed'))
+  }
+  await saveProfile(bus, server, 'u1', { name: 'Ada' })
+  expect(told).toEqual([0])
+  expect(bus.count('user.profile_changed')).toBe(1)
 })

@@ -111,7 +111,7 @@ describe('on two devices', () => {
 
   test('offline a device builds on what it has, and decides again when it is back', async () => {
     const { network, phone, laptop } = await start()
-    network.partition(network.device('phone'))
+    network.device('phone').offline()
     const waiting = [
       change(phone, '7', addItem('7', item('B2'))),
       change(phone, '7', addItem('7', item('C3'))),

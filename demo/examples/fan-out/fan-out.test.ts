@@ -45,6 +45,25 @@ test('a customer is told, also when the mail service fails at first', async () =
   expect(errors).toEqual([])
 })
 
+test('one tab sends a mail, whatever tab the order was confirmed in, and another takes over', async () => {
+  const { network, bus } = await start(['7', '8'])
+  const device = network.device('laptop')
+  const sent: string[] = []
+  const send = (tab: string) => async (message: Message) => {
+    sent.push(`${tab}: ${message.customerId}`)
+  }
+  notifyCustomers(bus, { send: send('first') })
+  await network.until(bus.publish('order.confirmed', { orderId: '7' }))
+  await network.until(() => sent.length > 0)
+  const other = device.open().createBus<Catalogue>({ name: 'shop', events: catalogue })
+  notifyCustomers(other, { send: send('second') })
+  await network.run(1_000)
+  device.contexts[0]?.crash()
+  await network.until(other.publish('order.confirmed', { orderId: '8' }))
+  await network.until(() => sent.length > 1)
+  expect(sent).toEqual(['first: customer of 7', 'second: customer of 8'])
+})
+
 test('a mail that hangs is given up and tried again; the others do not wait for it', async () => {
   const { network, bus } = await start(['7', '8'])
   const sent: string[] = []
@@ -62,6 +81,31 @@ test('a mail that hangs is given up and tried again; the others do not wait for 
   await network.until(bus.publish('order.cancelled', { orderId: '8', reason: 'sold out' }))
   await network.until(() => sent.length === 2)
   expect(sent).toEqual(['customer of 8', 'customer of 7'])
+})
+
+test('a mail that cannot be sent is a dead letter, the others go out, and it may be sent later', async () => {
+  const { network, bus, errors } = await start(['7', '8'])
+  const sent: string[] = []
+  let knowsCustomer = false
+  notifyCustomers(bus, {
+    async send({ customerId }) {
+      if (customerId === 'customer of 7' && !knowsCustomer) throw new Error('no such address')
+      sent.push(customerId)
+    },
+  })
+  await network.until(bus.publish('order.confirmed', { orderId: '7' }))
+  await network.until(bus.publish('order.confirmed', { orderId: '8' }))
+  await network.until(() => errors.length > 0)
+  expect(sent).toEqual(['customer of 8'])
+  expect(await network.until(bus.deadLetters.list())).toMatchObject([
+    { consumer: 'mail', reason: 'failed', attempts: 5, event: { data: { orderId: '7' } } },
+  ])
+
+  knowsCustomer = true
+  await network.until(bus.deadLetters.redrive({ consumer: 'mail' }))
+  await network.until(() => sent.length === 2)
+  await network.run(1_000)
+  expect(await network.until(bus.deadLetters.list())).toEqual([])
 })
 
 test('facts come in lists: full ones at once, the rest after a second', async () => {

@@ -19,8 +19,9 @@ const SUBJECTS = {
 } as const
 
 /**
- * A customer waits for each of these, so it is tried again; and few at a time, as the mail service
- * likes it. A mail that cannot be sent at all is reported, and the next one goes out.
+ * A customer waits for each of these, so nothing is left out: a durable consumer goes on where it was
+ * after a crash, one tab at a time sends, and what fails comes again. After five times it is a dead
+ * letter, and the next mail goes out.
  */
 export const notifyCustomers = (bus: CatalogueBus, mail: Mail): Unsubscribe =>
   bus.subscribe(
@@ -30,7 +31,7 @@ export const notifyCustomers = (bus: CatalogueBus, mail: Mail): Unsubscribe =>
       if (customerId === undefined) return
       await mail.send({ key: event.id, customerId, subject: SUBJECTS[event.type] }, { signal })
     },
-    { concurrency: 4, timeout: 10_000, retry: { attempts: 5, backoff: 200 } },
+    { durable: 'mail', concurrency: 4, ackWait: 10_000, maxDeliver: 5 },
   )
 
 /** The event says which order; whose it is says the one that created it. */

@@ -3,9 +3,9 @@ import { type BusEvent, type HandlerContext, isBusError } from '@crosstown/bus'
 import type { Events } from './events.ts'
 
 /**
- * Publishes an answer that counts only while the event is the newest of its stream. So whoever gets an
- * event again, after a crash or beside another instance, may answer it again: one answer is taken, and
- * the others are refused as conflicts.
+ * Publishes an answer that counts only while the event is the newest of its stream. An event is given
+ * at least once: again, where an instance died before it could say that it was done. Then one answer
+ * is taken, and the other is refused as a conflict.
  */
 export async function answer<Type extends keyof Events>(
   { stream, revision }: BusEvent,

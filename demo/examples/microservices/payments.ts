@@ -10,11 +10,9 @@ bus.subscribe(
   (event, ctx) => {
     const { orderId, items } = event.data
     const paymentId = `payment-${orderId}`
-    return answer(event, ctx, 'payment.authorized', {
-      orderId,
-      paymentId,
-      amount: totalOf(items),
-    })
+    console.log(`takes the money for ${orderId}`)
+    return answer(event, ctx, 'payment.authorized', { orderId, paymentId, amount: totalOf(items) })
   },
-  { from: 'start' },
+  // Each order goes to one instance of this service, and to another where that one dies with it.
+  { group: 'payments' },
 )

@@ -10,5 +10,5 @@ bus.subscribe(
     const { orderId, paymentId } = event.data
     return answer(event, ctx, 'shipment.requested', { orderId, paymentId })
   },
-  { from: 'start' },
+  { group: 'shipping' },
 )

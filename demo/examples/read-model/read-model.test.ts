@@ -50,7 +50,7 @@ test('devices that changed the same orders apart show the same list once they me
   await network.until(placeOrder(phone.bus, order('7')))
   await network.settle()
 
-  network.partition(network.device('phone'))
+  network.device('phone').offline()
   await network.until(placeOrder(phone.bus, order('from-phone')))
   await network.until(cancelOrder(phone.bus, '7', 'changed my mind'))
   await network.until(placeOrder(laptop.bus, order('from-laptop')))

@@ -1,8 +1,9 @@
 import { createRecordingBus, createTestNetwork, type TestContext } from '@crosstown/bus/testing'
+import { simulatedRelay } from '@crosstown/edge-relay/testing'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { orderStream } from '../catalogue/catalogue.ts'
-import { checkoutSteps, type Services } from './checkout.ts'
+import { checkoutSteps } from './checkout.ts'
 import { type CheckoutBus, type Events, events } from './events.ts'
 import { nextOf, runSaga } from './saga.ts'
 
@@ -12,35 +13,39 @@ const order: Events['order.created'] = {
   items: [{ sku: 'A1', quantity: 2, price: 350 }],
 }
 
-/** Services in memory: what they have done, by what they were asked. */
-class Shop implements Services {
+/** What happens to an order that goes well. */
+const WELL = [
+  'order.created',
+  'inventory.reserved',
+  'payment.authorized',
+  'shipment.requested',
+  'order.confirmed',
+]
+
+/** The services, in one process: what they did, and what they are to say. */
+class Shop {
   readonly calls: string[] = []
   missing: readonly string[] = []
   declines = false
-  courier: boolean | Error = true
+  courier: () => boolean | Promise<boolean> = () => true
 
-  async reserve() {
-    this.calls.push('reserve')
-    return this.missing
-  }
-  async release() {
-    this.calls.push('release')
-  }
-  async pay(_: string, amount: number) {
-    this.calls.push(`pay ${amount}`)
-    return this.declines ? undefined : 'p1'
-  }
-  async refund() {
-    this.calls.push('refund')
-    return 'p1'
-  }
-  async ship() {
-    this.calls.push('ship')
-    if (this.courier instanceof Error) throw this.courier
-    return this.courier
-  }
-  async recall() {
-    this.calls.push('recall')
+  serve(bus: CheckoutBus): this {
+    const reply = <Reply>(call: string, value: Reply): Reply => {
+      this.calls.push(call)
+      return value
+    }
+    bus.respond('inventory.reserve', () => reply('reserve', this.missing))
+    bus.respond('inventory.release', () => reply('release', undefined))
+    bus.respond('payment.take', ({ data }) =>
+      reply(`pay ${data.amount}`, this.declines ? undefined : 'p1'),
+    )
+    bus.respond('payment.give_back', () => reply('refund', 'p1'))
+    bus.respond('shipment.order', () => {
+      this.calls.push('ship')
+      return this.courier()
+    })
+    bus.respond('shipment.recall', () => reply('recall', undefined))
+    return this
   }
 }
 
@@ -49,8 +54,9 @@ const place = (bus: CheckoutBus) =>
 
 describe('on a bus that records', () => {
   async function run(shop: Shop) {
-    await using bus = createRecordingBus({ events })
-    runSaga(bus, checkoutSteps(shop))
+    await using bus = createRecordingBus<Events>({ events })
+    shop.serve(bus)
+    runSaga(bus, checkoutSteps(bus))
     const created = await place(bus)
     await bus.waitFor(['order.confirmed', 'order.cancelled'])
     const published = bus.published()
@@ -67,13 +73,7 @@ describe('on a bus that records', () => {
 
   test('an order that goes well', async () => {
     const shop = new Shop()
-    expect(await run(shop)).toEqual([
-      'order.created',
-      'inventory.reserved',
-      'payment.authorized',
-      'shipment.requested',
-      'order.confirmed',
-    ])
+    expect(await run(shop)).toEqual(WELL)
     expect(shop.calls).toEqual(['reserve', 'pay 700', 'ship'])
   })
 
@@ -84,7 +84,7 @@ describe('on a bus that records', () => {
   })
 
   test('what fails last undoes all before it, in reverse', async () => {
-    const shop = Object.assign(new Shop(), { courier: false })
+    const shop = Object.assign(new Shop(), { courier: () => false })
     expect(await run(shop)).toEqual([
       'order.created',
       'inventory.reserved',
@@ -108,19 +108,19 @@ describe('on devices', () => {
   test('a tab that crashes in the middle is followed by another, which goes on', async () => {
     const network = createTestNetwork()
     const device = network.device('till')
+    const shop = new Shop().serve(open(device.open('worker')))
+    shop.courier = () => new Promise(() => {})
     const context = device.open()
     const bus = open(context)
-    const shop = new Shop()
-    shop.courier = new Error('the courier does not answer')
-    runSaga(bus, checkoutSteps(shop))
+    runSaga(bus, checkoutSteps(bus))
     await network.until(place(bus))
     await network.until(() => shop.calls.includes('ship'))
     context.crash()
 
-    shop.courier = false
+    shop.courier = () => false
     const next = open(device.open())
     const cancelled = next.once('order.cancelled')
-    runSaga(next, checkoutSteps(shop))
+    runSaga(next, checkoutSteps(next))
     expect((await network.until(cancelled)).data.reason).toBe('shipment.refused')
     expect(await network.until(typesOf(next))).toEqual([
       'order.created',
@@ -134,41 +134,69 @@ describe('on devices', () => {
     expect(shop.calls.filter((call) => call === 'pay 700')).toHaveLength(1)
   })
 
-  test('where two tabs run it, each step is recorded once', async () => {
+  test('where two tabs run it, each step is done once, and recorded once', async () => {
     const network = createTestNetwork()
     const device = network.device('till')
     const tabs = [open(device.open()), open(device.open())] as const
-    for (const bus of tabs) runSaga(bus, checkoutSteps(new Shop()))
+    const shop = new Shop().serve(tabs[0])
+    for (const bus of tabs) runSaga(bus, checkoutSteps(bus))
     const confirmed = tabs[1].once('order.confirmed')
     await network.until(place(tabs[0]))
     await network.until(confirmed)
     await network.run(10_000)
-    expect(await network.until(typesOf(tabs[0]))).toEqual([
-      'order.created',
-      'inventory.reserved',
-      'payment.authorized',
-      'shipment.requested',
-      'order.confirmed',
-    ])
+    expect(shop.calls).toEqual(['reserve', 'pay 700', 'ship'])
+    expect(await network.until(typesOf(tabs[0]))).toEqual(WELL)
+  })
+
+  test('where two devices run it, each step is recorded once; the services are on a third one', async () => {
+    const network = createTestNetwork({ relay: simulatedRelay() })
+    const join = (device: string): CheckoutBus =>
+      network.device(device).open().createBus<Events>({ name: 'shop', room: 'shop', events })
+    const [one, two, services] = [join('one'), join('two'), join('services')]
+    new Shop().serve(services)
+    for (const bus of [one, two]) runSaga(bus, checkoutSteps(bus))
+    await network.until(() => [one, two, services].every(({ status }) => status.relay === 'online'))
+    const confirmed = two.once('order.confirmed')
+    await network.until(place(one))
+    await network.until(confirmed)
+    expect(await network.settle()).toBe(true)
+    expect(await network.until(typesOf(one))).toEqual(WELL)
+  })
+
+  test('services that are not there yet are asked again', async () => {
+    const network = createTestNetwork()
+    const device = network.device('till')
+    const bus = open(device.open())
+    runSaga(bus, checkoutSteps(bus))
+    const confirmed = bus.once('order.confirmed')
+    await network.until(place(bus))
+    await network.run(1_000)
+    expect(await network.until(typesOf(bus))).toEqual(['order.created'])
+
+    const shop = new Shop().serve(open(device.open('worker')))
+    await network.until(confirmed)
+    expect(shop.calls).toEqual(['reserve', 'pay 700', 'ship'])
   })
 
   test('what else happens to the order does not stop it', async () => {
     const network = createTestNetwork()
     const bus = open(network.device('till').open())
-    const shop = new Shop()
+    const shop = new Shop().serve(bus)
     const shipped = Promise.withResolvers<boolean>()
-    shop.ship = () => shipped.promise
-    runSaga(bus, checkoutSteps(shop))
-    await network.until(place(bus))
-    const [item] = order.items
-    const reserved = bus.once('payment.authorized')
-    await network.until(reserved)
-    const added = { orderId: '7', item: item! }
-    await network.until(bus.publish('order.item_added', added, { stream: orderStream('7') }))
+    shop.courier = () => shipped.promise
+    runSaga(bus, checkoutSteps(bus))
     const confirmed = bus.once('order.confirmed')
+    await network.until(place(bus))
+    await network.until(() => shop.calls.includes('ship'))
+    const added = { orderId: '7', item: order.items[0]! }
+    await network.until(bus.publish('order.item_added', added, { stream: orderStream('7') }))
     shipped.resolve(true)
     await network.until(confirmed)
-    expect(await network.until(typesOf(bus))).toContain('order.item_added')
+    expect(await network.until(typesOf(bus))).toEqual([
+      ...WELL.slice(0, 3),
+      'order.item_added',
+      ...WELL.slice(3),
+    ])
   })
 })
 
@@ -179,7 +207,9 @@ test('whatever fails, it ends, and either all steps are done or none is left don
       fc.boolean(),
       fc.boolean(),
       async (missing, declines, courier) => {
-        const steps = checkoutSteps(Object.assign(new Shop(), { missing, declines, courier }))
+        await using bus = createRecordingBus<Events>({ events })
+        Object.assign(new Shop(), { missing, declines, courier: () => courier }).serve(bus)
+        const steps = checkoutSteps(bus)
         const happened = new Set<string>(['order.created'])
         for (let next = nextOf(steps, happened); next; next = nextOf(steps, happened)) {
           const { type } = await next(order)

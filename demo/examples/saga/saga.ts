@@ -45,12 +45,16 @@ const cancel =
     data: { orderId, reason },
   })
 
-/** Runs the saga for every order that is created, and goes on with those that had not ended. */
+/**
+ * Runs the saga for every order that is created. The consumer is durable: it goes on where it was,
+ * in whichever context of the device is there, and an event whose step threw comes again.
+ */
 export function runSaga(bus: CheckoutBus, steps: readonly Step[]): Unsubscribe {
   const types = steps.flatMap(({ done, failed, undone }) => [done, failed, undone])
   return bus.subscribe(['order.created', ...types], (event) => advance(bus, steps, event), {
-    from: 'start',
-    retry: { attempts: 5, backoff: 500 },
+    durable: 'checkout',
+    // The orders go on beside each other, and each in its order.
+    orderBy: 'stream',
   })
 }
 

@@ -7,7 +7,9 @@ import { type Accepted, Pipeline } from './batch/pipeline.ts'
 import { type Draft, Publisher } from './batch/publisher.ts'
 import { abortError, follow, rejectedTicket, settleHandled, type Ticket } from './batch/ticket.ts'
 import { decodeValue, encodeValue } from './codec/codec.ts'
+import { askedConsumers } from './consume/asked.ts'
 import { Consumers } from './consume/consumers.ts'
+import { deadLettersOf } from './consume/dead-letters.ts'
 import { Groups } from './consume/groups.ts'
 import { subscribeGroup } from './consume/subscribe-group.ts'
 import { Device } from './device/device.ts'
@@ -72,6 +74,7 @@ import type {
   PublishOptions,
   ReplayOptions,
   SubscribeOptions,
+  SystemEvents,
 } from './types.ts'
 
 /**
@@ -281,7 +284,18 @@ export function createBusOn(
     isNewer: types && ((header) => types.isNewer(header)),
     isName: isHeaderText,
     assertFrom,
+    onRedriven: (heard) =>
+      subscriber.subscribe('$consumer.redriven', redrivenIn(heard), { kind: 'view' }),
     report,
+  })
+  const deadLetters = deadLettersOf({
+    async open() {
+      if (closed) throw closedError()
+      return openLog()
+    },
+    decode: (event) => dispatcher.open(event),
+    redriven: (names) =>
+      void publisher.publishSystem('$consumer.redriven', { consumers: names }).catch(report),
   })
   const give =
     (patterns: unknown, handler: AnyHandler, where?: (event: BusEvent) => boolean) => () =>
@@ -326,6 +340,12 @@ export function createBusOn(
       past: (pattern, to) =>
         bus.replay({ pattern, to, order: relay === undefined ? 'device' : 'room' }),
       views: projector.views,
+      consumers: askedConsumers({
+        open: openLog,
+        deadLetters,
+        consumers: () => consumers.asked,
+        groups: () => groups.stats,
+      }),
       subscriptions: dispatcher.subscriptions,
       limits: { events: limits.logEvents, bytes: limits.logBytes, days: limits.logDays },
       outbox: () => device.status.get().outbox,
@@ -458,6 +478,7 @@ export function createBusOn(
       pending: () => outbox('pending', (event) => event),
       refused: () => outbox('refused', (event, refusal) => ({ event, ...refusal })),
     },
+    deadLetters,
     publish,
     publishBatch(
       entries: readonly ({ type: string; data?: unknown } & PublishOptions)[],
@@ -607,6 +628,10 @@ export function createBusOn(
   handlers.publish = publish
   inspectable.set(bus, inspected)
   return bus as unknown as Bus<Record<string, unknown>>
+}
+
+function redrivenIn(heard: (consumers: readonly string[]) => void): AnyHandler {
+  return ({ data }) => heard((data as SystemEvents['$consumer.redriven']).consumers)
 }
 
 const FLUSH_LEVELS: ReadonlySet<unknown> = new Set(['accepted', 'logged', 'relayed'])

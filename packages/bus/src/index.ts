@@ -14,13 +14,16 @@
  */
 export { createBus } from './bus.ts'
 export { type CloudEvent, fromCloudEvent, toCloudEvent } from './codec/cloud-event.ts'
+export { createCursorStore } from './consume/transact-indexeddb.ts'
 export type {
   ConsumerStats,
   DeadLetter,
+  DeadLetters,
   DeadReason,
   GroupCounts,
   GroupState,
   GroupStats,
+  LetterFilter,
   Settle,
   SettleOptions,
 } from './consume/types.ts'
@@ -104,11 +107,15 @@ export type {
   ReplayOptions,
   ReplayProgress,
   ResponderContext,
+  SqliteDatabase,
   Status,
   StatusSnapshot,
   SubscribeOptions,
   SubscriptionStats,
   SystemEvents,
+  Transact,
+  TransactContext,
+  TransactOptions,
   TypeCounts,
   TypeOf,
   Unsubscribe,

@@ -1,7 +1,13 @@
 /**
  * The public shapes, types only: event maps, patterns, and the bus itself.
  */
-import type { ConsumerStats, GroupStats, Settle, SettleOptions } from './consume/types.ts'
+import type {
+  ConsumerStats,
+  DeadLetters,
+  GroupStats,
+  Settle,
+  SettleOptions,
+} from './consume/types.ts'
 import type { BusError, BusErrorCode } from './errors.ts'
 import type { BusEvent, Metadata, Scope } from './event.ts'
 import type { GapReason } from './protocol/frames.ts'
@@ -21,6 +27,8 @@ export interface SystemEvents {
     /** With `conflict`: the revision that its stream has in the room, 0 for none. */
     readonly currentRevision?: number
   }
+  /** Dead letters of these durable consumers are to be given again. */
+  readonly '$consumer.redriven': { readonly consumers: readonly string[] }
   /** Something failed on this device: `bus.publishError`. */
   readonly $error: {
     readonly name: string
@@ -353,6 +361,38 @@ export interface BatchOptions<Event> extends SubscribeOptions<Event> {
   readonly batch: { readonly size: number; readonly ms: number }
 }
 
+/** A SQLite database as `node:sqlite` has it: a `DatabaseSync`. */
+export interface SqliteDatabase {
+  exec(sql: string): unknown
+  prepare(sql: string): {
+    get(...values: (string | number)[]): unknown
+    run(...values: (string | number)[]): unknown
+  }
+}
+
+/** The database in which a handler writes, in one transaction with how far its consumer is. */
+export type Transact =
+  | {
+      /** One with the store that `createCursorStore` makes. */
+      readonly db: IDBDatabase
+      /** Those that the handler reads and writes. */
+      readonly stores: readonly string[]
+    }
+  | { readonly db: SqliteDatabase }
+
+/** What a handler gets with `transact`. */
+export type TransactContext<
+  Events extends object,
+  Given extends Transact,
+> = HandlerContext<Events> & {
+  /**
+   * The open transaction. Of IndexedDB, only its requests may be awaited; anything else makes the next
+   * one throw, and the transaction is rolled back. Of SQLite, the database itself, between `BEGIN` and
+   * `COMMIT`: while an asynchronous handler waits, what others write through it belongs to it.
+   */
+  readonly tx: Given extends { readonly stores: unknown } ? IDBTransaction : Given['db']
+}
+
 /** Options of a durable consumer. */
 export interface DurableOptions<Event> extends Omit<ListenOptions<Event>, 'from'>, SettleOptions {
   /**
@@ -370,6 +410,14 @@ export interface DurableOptions<Event> extends Omit<ListenOptions<Event>, 'from'
   readonly confirmed?: boolean | undefined
   /** Calls the handler in its place. What it keeps from being called is given again by `backoff`, and not counted. */
   readonly policy?: Policy | undefined
+}
+
+/**
+ * A durable consumer whose handler writes to a database of yours, together with how far it is: each
+ * event has its effect there once. One event at a time.
+ */
+export interface TransactOptions<Event, Given extends Transact> extends DurableOptions<Event> {
+  readonly transact: Given
 }
 
 /** Options of a handler that shares its events with the other members of a group. */
@@ -641,6 +689,13 @@ export interface Bus<Events extends object, Input extends object = Events> {
    * @example bus.outbox.subscribe(({ pending }) => badge.show(pending))
    */
   readonly outbox: Outbox<Events>
+  /**
+   * What durable consumers of this device gave up.
+   *
+   * @example for (const { event, reason } of await bus.deadLetters.list()) console.log(event?.type, reason)
+   * @example await bus.deadLetters.redrive({ consumer: 'mail' })
+   */
+  readonly deadLetters: DeadLetters
 
   /**
    * Publishes one event. Data is checked and encoded before this returns, so changing the object
@@ -690,7 +745,12 @@ export interface Bus<Events extends object, Input extends object = Events> {
   subscribe<const Pattern extends PatternOf<Events>>(
     pattern: Patterns<Pattern>,
     handler: Handler<Events, Matched<Events, Pattern>>,
-    options: DurableOptions<Matched<Events, Pattern>>,
+    options: DurableOptions<Matched<Events, Pattern>> & { readonly transact?: undefined },
+  ): Unsubscribe
+  subscribe<const Pattern extends PatternOf<Events>, Given extends Transact>(
+    pattern: Patterns<Pattern>,
+    handler: (event: Matched<Events, Pattern>, context: TransactContext<Events, Given>) => unknown,
+    options: TransactOptions<Matched<Events, Pattern>, Given>,
   ): Unsubscribe
   subscribe<const Pattern extends PatternOf<Events>>(
     pattern: Patterns<Pattern>,

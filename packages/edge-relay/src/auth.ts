@@ -23,6 +23,12 @@ export interface RelayRights extends Rights {
    * @default false
    */
   readonly delete?: boolean
+  /**
+   * Whether it may see what groups of the room there are and what became of their events, have dead
+   * letters tried once more, and delete groups. Nobody needs it to be a member of one.
+   * @default false
+   */
+  readonly groups?: boolean
 }
 
 /** Who a token belongs to, and what it allows. */
@@ -64,7 +70,7 @@ export type Auth = (
 /** Who everyone is on a relay without auth, which serves its own machine only. */
 export const ANONYMOUS: Identity = {
   subject: 'anonymous',
-  rights: { publish: ['**'], subscribe: ['**'], inspect: true, delete: true },
+  rights: { publish: ['**'], subscribe: ['**'], inspect: true, delete: true, groups: true },
 }
 
 /**
@@ -128,7 +134,7 @@ function identityFault(identity: unknown): string | undefined {
       return `rights.${key} must be a list of patterns`
     }
   }
-  for (const key of ['history', 'presence', 'inspect', 'delete'] as const) {
+  for (const key of ['history', 'presence', 'inspect', 'delete', 'groups'] as const) {
     const may = (rights as Record<string, unknown>)[key]
     if (may !== undefined && typeof may !== 'boolean') return `rights.${key} must be true or false`
   }

@@ -10,7 +10,14 @@ import {
 import { inTime, type Patience } from './guard/deadline.ts'
 
 /** What somebody wants to do in a room. */
-export type Action = 'publish' | 'subscribe' | 'history' | 'presence' | 'inspect' | 'delete'
+export type Action =
+  | 'publish'
+  | 'subscribe'
+  | 'history'
+  | 'presence'
+  | 'inspect'
+  | 'delete'
+  | 'groups'
 
 /** What an {@link Authorize} hook is asked. */
 export interface AuthorizeRequest {
@@ -71,7 +78,8 @@ export async function identify(
 
 function isGiven(rights: RelayRights, action: Exclude<Action, 'publish'>): boolean {
   if (action === 'subscribe') return rights.subscribe.length > 0
-  if (action === 'inspect' || action === 'delete') return rights[action] === true
+  if (action === 'inspect' || action === 'delete' || action === 'groups')
+    return rights[action] === true
   return rights[action] !== false
 }
 

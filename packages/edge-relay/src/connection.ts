@@ -34,6 +34,7 @@ import { canGoOn, fixedText, type Joined, joinedOf } from './connection/snapshot
 import { Token } from './connection/token.ts'
 import type { ReadRights } from './delivery.ts'
 import type { GroupPeer } from './group/group.ts'
+import type { Membership } from './group/joining.ts'
 import { costOf } from './guard/bucket.ts'
 import { Pace } from './guard/pace.ts'
 import type { TappedDevice } from './inspect/room.ts'
@@ -122,14 +123,14 @@ export class Connection
     return this.#socket.bufferedAmount
   }
 
-  send(text: string): void {
+  send(text: string, more = false): void {
     if (this.#state === 'closed') return
     // Judged before: a single frame may be larger than the limit, and must still reach who reads.
     if (this.#socket.bufferedAmount > this.#context.limits.bufferBytes) {
       this.#end('slow_reader')
       return
     }
-    this.#socket.send(text)
+    this.#socket.send(text, more)
     this.lastSentMs = this.#context.platform.monotonic()
   }
 
@@ -202,7 +203,11 @@ export class Connection
       position: this.position,
       ...this.#said,
       // Taps that go on for an inspector nobody remembers end with their connection only.
-      busy: this.#state === 'joining' || this.#asked || host?.inspection.tap !== undefined,
+      busy:
+        this.#state === 'joining' ||
+        this.#asked ||
+        host?.inspection.tap !== undefined ||
+        host?.groups.isBusy(this) === true,
     }
   }
 
@@ -229,11 +234,16 @@ export class Connection
     this.#token.begin(joined.identity)
     if (joined.copy) return
     this.#attach(host, host.head.place)
+    host.groups.resume(this, joined.groups ?? [])
     if (present === undefined) return
     const [members = '', responds = '[]'] = present.split('\n')
     host.presence.resume(this, members, told)
     this.#responds = JSON.parse(responds) as string[]
     host.requests.said(this, this.#responds)
+  }
+
+  keepGroups(groups: readonly Membership[]): void {
+    if (this.#joined) this.#keep({ ...this.#joined, groups })
   }
 
   /** Whether a batch or a token was not answered yet. */
@@ -334,6 +344,7 @@ export class Connection
   #holdOff(frame: Frame, retryAfterMs: number): void {
     if (frame.frame === 'token')
       throw new BusError('rate_limited', 'too many frames in a short time')
+    this.#context.log('limit', { ...this.#who, code: 'rate_limited' })
     if (frame.frame === 'publish') this.#publishes.holdOff(frame, retryAfterMs)
     else if (frame.frame === 'settle' || (frame.frame === 'group' && frame.join))
       this.#host?.groups.holdOff(this, frame, 'rate_limited', retryAfterMs)

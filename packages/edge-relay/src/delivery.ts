@@ -41,7 +41,8 @@ export interface Member {
   readonly closed: boolean
   readonly lastSentMs: number
   readonly bufferedAmount: number
-  send(text: string): void
+  /** @param more that more may follow in this turn */
+  send(text: string, more?: boolean): void
   /** Resolves when the socket took what was sent, or is closed. */
   drained(): Promise<void>
   tick(nowMs: number): void

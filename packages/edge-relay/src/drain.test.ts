@@ -63,6 +63,35 @@ describe('a relay that closes', () => {
     await closed
   })
 
+  it('ends what it is deleting before it lets go of its store', async () => {
+    const store = memoryStore()
+    const steps: string[] = []
+    let release = (): void => {}
+    const released = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    const remove = store.delete.bind(store)
+    store.delete = async (room) => {
+      steps.push('deleting')
+      await released
+      return remove(room)
+    }
+    const close = store.close.bind(store)
+    store.close = () => {
+      steps.push('store closed')
+      return close()
+    }
+    const { relay, connect } = setup(store)
+    await connect().join('d')
+    const deleted = relay.deleteRoom('r').finally(() => steps.push('deleted'))
+    const closed = relay.close()
+    await new Promise((resolve) => setImmediate(resolve))
+    release()
+    expect(await deleted).toBe(true)
+    await closed
+    expect(steps).toEqual(['deleting', 'deleted', 'store closed'])
+  })
+
   it('spreads the return of many devices over more time than that of few', async () => {
     const { relay, connect } = setup()
     const probes = Array.from({ length: 3_000 }, connect)

@@ -256,6 +256,7 @@ export function rightsOfClaim(
   const subscribe = new Set<string>()
   const may = { history: false, presence: false, inspect: false }
   let mayDelete = false
+  let mayOperate = false
   for (const [, given] of fitting) {
     if (typeof given !== 'object' || given === null) return undefined
     const one = given as Record<string, unknown>
@@ -265,12 +266,14 @@ export function rightsOfClaim(
     may.presence ||= one['presence'] !== false
     may.inspect ||= one['inspect'] === true
     mayDelete ||= one['delete'] === true
+    mayOperate ||= one['groups'] === true
   }
   return {
     publish: [...publish],
     subscribe: [...subscribe],
     ...may,
     ...(mayDelete && { delete: true }),
+    ...(mayOperate && { groups: true }),
   }
 }
 

@@ -125,6 +125,30 @@ describe('the log of a relay', () => {
     expect(of('limit')[0]).toMatchObject({ room: 'r', code: 'rate_limited' })
   })
 
+  it('tells of a connection that sends too much, though it is only told to wait', async () => {
+    const { connect, of } = setup({ limits: { connectionRate: 1 } })
+    const socket = connect()
+    await socket.probe.join('d')
+    for (let batch = 1; batch <= 30; batch++)
+      socket.probe.send(publishOf(batch, batch > 1 ? batch - 1 : undefined, [`a-${batch}`]), ['1'])
+    await socket.probe.next('reject')
+    const { connection, device, room } = of('join')[0] as LogRecord
+    expect(of('limit')[0]).toMatchObject({ connection, device, room, code: 'rate_limited' })
+    expect(of('close')).toEqual([])
+  })
+
+  it('tells of a request, and of a socket, for which there is no room', async () => {
+    const { connect, of, relay } = setup({ limits: { connections: 1 } })
+    const [one, two] = [connect(), connect()]
+    expect((await two.probe.end()).reason).toBe('unavailable')
+    expect(of('limit')).toMatchObject([{ kind: 'device', room: 'r', code: 'unavailable' }])
+    expect((await relay.request('/rooms/r/events')).status).toBe(503)
+    expect(of('limit')[1]).toMatchObject({ route: '/rooms/:room/events', code: 'unavailable' })
+    const metrics = await (await relay.request('/metrics')).text()
+    expect(metrics).toMatch(/crosstown_server_disconnects_total\{code="unavailable"\} 1\b/)
+    one.drop()
+  })
+
   it('goes on where what takes it throws', async () => {
     const printed = vi.spyOn(console, 'error').mockReturnValue(undefined)
     const { relay } = setup({

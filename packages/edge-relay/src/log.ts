@@ -31,7 +31,7 @@ export const LOG_EVENTS: Readonly<
 > = {
   start: {
     level: 'info',
-    help: 'A relay was made: its `version`, its store, whether it has auth.',
+    help: 'A relay was made: its `version`, its store, whether it has auth. Not told of Durable Objects.',
   },
   listen: { level: 'info', help: 'It can be reached, at `url`.' },
   drain: { level: 'info', help: 'It sends everybody away, so many `connections`.' },

@@ -1,5 +1,6 @@
 /** What operators are told: of connections, of requests, and of what fails. */
 import { type BusErrorCode, type HelloFrame, isBusError } from '@crosstown/bus/protocol'
+import { TooMuch } from './guard/too-much.ts'
 import type { Log, LogFields } from './log.ts'
 import type { Meter } from './metrics.ts'
 import type { Resume } from './resume.ts'
@@ -42,10 +43,18 @@ export function tellJoin(
 }
 
 /** A request was answered with an error. */
-export function tellRefusal({ meter, log }: Told, code: BusErrorCode, of: LogFields): void {
+export function tellRefusal({ meter, log }: Told, error: unknown, of: Refused): void {
+  const { code } = of
   meter.count('reply_errors_total', 1, code)
-  if (LIMITS.has(code)) log('limit', { ...of, code })
-  else log('refusal', { ...of, code })
+  log(LIMITS.has(code) || error instanceof TooMuch ? 'limit' : 'refusal', of)
+}
+
+type Refused = LogFields & { readonly code: BusErrorCode }
+
+/** A socket was not let in after all. */
+export function tellFull({ meter, log }: Told, of: Refused): void {
+  meter.count('server_disconnects_total', 1, of.code)
+  log('limit', of)
 }
 
 const MAX_CAUSES = 3

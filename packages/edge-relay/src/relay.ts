@@ -22,7 +22,7 @@ import { keeping } from './keeping.ts'
 import { type Limits, resolveLimits } from './limits.ts'
 import { boundedLog, type Log } from './log.ts'
 import { Meter } from './metrics.ts'
-import { tellRefusal } from './operators.ts'
+import { tellFull, tellRefusal } from './operators.ts'
 import { proxiesOf, type RelayOptions, type Report, reportTo } from './options.ts'
 import { type OriginPolicy, originPolicy } from './origins.ts'
 import { type Platform, systemPlatform } from './platform.ts'
@@ -95,7 +95,8 @@ export class Relay extends Hono<RelayEnv> {
     })
     const access = checkAccess(options.metrics ?? (auth ? false : 'open'))
     this.#addRoutes(maySee, proxies, new Exposition(this.#measured(), access, this.#platform))
-    this.#log('start', { ...this.#nature(), auth: !this.loopbackOnly })
+    // Such a relay is made anew whenever somebody comes after a while: that is no start of anything.
+    if (!options.driven) this.#log('start', { ...this.#nature(), auth: !this.loopbackOnly })
     const { inspector } = options
     if (inspector) {
       this.get('/inspector', redirectToInspector)
@@ -115,7 +116,15 @@ export class Relay extends Hono<RelayEnv> {
 
   /** Takes over an open socket whose request was admitted; the runtime calls what it gets back. */
   accept(socket: Socket, admission: Admission): SocketEvents {
-    return this.#gate.accept(socket, admission.address, () => this.#rooms.accept(socket, admission))
+    const { address, inspect, room } = admission
+    return this.#gate.accept(socket, address, {
+      open: () => this.#rooms.accept(socket, admission),
+      full: (code) =>
+        tellFull(
+          { meter: this.#meter, log: this.#log },
+          { kind: inspect ? 'inspector' : 'device', room, code },
+        ),
+    })
   }
 
   /** For a runtime that puts its objects out of memory. @internal */
@@ -203,7 +212,7 @@ export class Relay extends Hono<RelayEnv> {
     const { code, response } = errorResponse(c, error, this.#report)
     const { method } = c.req
     const told = { meter: this.#meter, log: this.#log }
-    tellRefusal(told, code, { method, route: routeOf(c), status: response.status })
+    tellRefusal(told, error, { method, route: routeOf(c), status: response.status, code })
     return response
   }
 

@@ -27,7 +27,7 @@ export interface Caller {
   readonly bufferedAmount: number
   /** Whether its token may read events of a type, and so be asked. */
   mayAnswer(type: string): boolean
-  send(text: string): void
+  send(text: string, more?: boolean): void
 }
 
 export interface RequestsContext {

@@ -23,6 +23,8 @@ import { countDecision } from './counting.ts'
 import { Delivery, type Member } from './delivery.ts'
 import type { Ask } from './group/asks.ts'
 import { Groups } from './group/groups.ts'
+import { inspectedGroups } from './group/inspected.ts'
+import { GroupOperator } from './group/operate.ts'
 import { Bucket, costOf } from './guard/bucket.ts'
 import { TooMuch } from './guard/too-much.ts'
 import { loadHeads } from './heads.ts'
@@ -103,17 +105,6 @@ export class RoomHost {
     const { limits, platform, store } = context
     this.#rate = new Bucket(limits.roomRate, platform.monotonic())
     const queued = (): number => this.#queue.length
-    this.inspection = new RoomInspection({ room, limits, platform, store, queued })
-    this.delivery = new Delivery({
-      room,
-      store: context.store,
-      limits: context.limits,
-      platform: context.platform,
-      report: (error) => context.report(error, room),
-      head: () => this.head,
-      inspection: this.inspection,
-      meter: context.meter,
-    })
     this.groups = new Groups({
       room,
       store,
@@ -128,6 +119,23 @@ export class RoomHost {
         return true
       },
       reads: (patterns) => this.delivery.rights(patterns, undefined).mayRead,
+      tap: () => this.inspection.tap,
+    })
+    const operator = new GroupOperator(this.groups, store, room)
+    const groups = inspectedGroups(this.groups, operator, async () => {
+      await this.open()
+      return this.head.place
+    })
+    this.inspection = new RoomInspection({ room, limits, platform, store, queued, groups })
+    this.delivery = new Delivery({
+      room,
+      store: context.store,
+      limits: context.limits,
+      platform: context.platform,
+      report: (error) => context.report(error, room),
+      head: () => this.head,
+      inspection: this.inspection,
+      meter: context.meter,
     })
   }
 
@@ -256,11 +264,13 @@ export class RoomHost {
     this.#context.platform.soon(() => void this.#run())
   }
 
-  /** Takes no more commands; resolves when those it has are answered. */
+  /** Takes no more commands; resolves when those it has are answered, and a deletion is done. */
   async drain(): Promise<void> {
     this.#closing = true
     this.#stopReading?.()
     await this.#quiet()
+    // Whoever asked for it is told what became of it.
+    await this.#deleting?.catch(() => {})
   }
 
   /**

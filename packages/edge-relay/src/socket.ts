@@ -8,8 +8,10 @@ export interface Socket {
   /**
    * Sends one text message. MUST NOT throw, whatever state the socket is in. A broadcast hands the
    * same string to many sockets one after the other: an adapter MAY keep what it made of the last.
+   *
+   * @param more that more may follow in this turn, which MAY leave with it, and not before the turn's end
    */
-  send(text: string): void
+  send(text: string, more?: boolean): void
   /** Bytes taken by `send` that the operating system, or with `credits` the device, does not have yet. */
   readonly bufferedAmount: number
   /** There where the runtime tells nothing of its buffers: devices are asked what they took. */

@@ -43,6 +43,12 @@ export class Call implements Settle {
     void this.#run()
   }
 
+  /** Does not call the handler: the event is not its any more. */
+  skip(): void {
+    this.#outcome = { is: 'ack' }
+    this.#options.ended()
+  }
+
   async #run(): Promise<void> {
     const { policy, run, ended } = this.#options
     let called = false

@@ -50,7 +50,30 @@ export interface ConsumeOptions {
   readonly decode: (event: Incoming) => BusEvent | undefined
   /** Whether an event is of a newer version of its type than this context knows. */
   readonly isNewer: ((header: EventHeader) => boolean) | undefined
+  /** Calls back where dead letters of these consumers are to be given again, on whatever context. */
+  readonly onRedriven: (heard: (consumers: readonly string[]) => void) => () => void
   readonly report: (error: BusError) => void
+}
+
+/** Where a consumer stands, in the user's database. */
+export interface UserRow {
+  readonly generation: number
+  readonly state: string
+}
+
+/** Transactions of the user's database. */
+export interface Transactions {
+  /**
+   * Runs `work` in a transaction, given the row that is there. Commits with the row that it gives, and
+   * rolls back where it gives none, throws, or the signal is aborted.
+   *
+   * @returns whether it was committed
+   */
+  run(
+    key: readonly [logId: string, consumer: string],
+    work: (tx: unknown, row: UserRow | undefined) => Promise<UserRow | undefined>,
+    signal?: AbortSignal,
+  ): Promise<boolean>
 }
 
 /** One durable consumer, as it was subscribed here. */
@@ -62,6 +85,7 @@ export interface ConsumerOptions extends ConsumeOptions {
   readonly from: ReadFrom
   readonly filtered: boolean
   readonly policy: Policy | undefined
+  readonly transactions: Transactions | undefined
 }
 
 /** A dead letter as it is written: the event with it, since the log lets go of it some day. */

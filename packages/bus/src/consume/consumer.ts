@@ -43,6 +43,19 @@ export class DurableConsumer {
     this.#holding?.wake(head)
   }
 
+  get patterns(): readonly string[] {
+    return this.#options.given.patterns
+  }
+
+  get name(): string {
+    return this.#options.name
+  }
+
+  /** Dead letters of it are to be given again. */
+  redriven(): void {
+    this.#holding?.redriven()
+  }
+
   /** The page is about to stand still. */
   suspend(): void {
     this.#stands ??= Promise.withResolvers()

@@ -2,10 +2,11 @@
 import type { Given } from '../dispatch/dispatch.ts'
 import { BusError } from '../errors.ts'
 import type { BusEvent } from '../event.ts'
-import type { DurableOptions, ReadFrom } from '../types.ts'
+import type { DurableOptions, ReadFrom, Transact, TransactOptions } from '../types.ts'
 import type { ConsumeOptions } from './consume.ts'
 import { DurableConsumer } from './consumer.ts'
 import { assertName, settlingOf } from './options.ts'
+import { transactionsOf } from './transact.ts'
 import type { ConsumerStats } from './types.ts'
 
 export interface ConsumersOptions<Handler> extends ConsumeOptions {
@@ -24,7 +25,7 @@ export interface ConsumersOptions<Handler> extends ConsumeOptions {
 export class Consumers<Handler> {
   readonly #options: ConsumersOptions<Handler>
   readonly #all = new Set<DurableConsumer>()
-  #unfollow: (() => void) | undefined
+  #unfollow: (() => void)[] | undefined
 
   constructor(options: ConsumersOptions<Handler>) {
     this.#options = options
@@ -32,14 +33,20 @@ export class Consumers<Handler> {
 
   /** @throws {BusError} invalid_options, invalid_pattern, unreachable */
   subscribe(patterns: unknown, handler: Handler, options: DurableOptions<BusEvent>): () => void {
-    const { hasLog, hasRelay, platform, give, isName, assertFrom } = this.#options
+    const { hasLog, hasRelay, platform, give, isName, assertFrom, onRedriven } = this.#options
     const { signal, where, from = 'start', confirmed = false, policy } = options
     const name = assertName(options.durable, 'durable', isName)
-    const settling = settlingOf(options, 'durable')
+    const settling = settlingOf(
+      // One at a time, in whatever order.
+      'transact' in options ? { concurrency: 1, ...options } : options,
+      'durable',
+    )
     if (policy !== undefined && typeof policy?.execute !== 'function')
-      throw new BusError('invalid_options', 'subscribe: policy: has execute(fn)', {
-        stage: 'consume',
-      })
+      invalid('policy: has execute(fn)')
+    const { transact } = options as Partial<TransactOptions<BusEvent, Transact>>
+    if (transact && settling.concurrency > 1)
+      invalid('concurrency: with transact, one event at a time')
+    const transactions = transact && transactionsOf(transact)
     if (!hasLog) refuse('durable needs a log, and this bus has none')
     if (confirmed && !hasRelay) refuse('confirmed needs a relay, and this bus has none')
     assertFrom(from, confirmed)
@@ -54,6 +61,7 @@ export class Consumers<Handler> {
       from: from === 'now' ? new Date(platform.now()) : from,
       filtered: where !== undefined,
       policy,
+      transactions,
     })
     const end = (): void => {
       signal?.removeEventListener('abort', end)
@@ -65,7 +73,12 @@ export class Consumers<Handler> {
       return end
     }
     signal?.addEventListener('abort', end, { once: true })
-    this.#unfollow ??= this.#followPage()
+    this.#unfollow ??= [
+      this.#followPage(),
+      onRedriven((names) => {
+        for (const one of this.#all) if (names.includes(one.name)) one.redriven()
+      }),
+    ]
     consumer.start()
     return end
   }
@@ -83,15 +96,24 @@ export class Consumers<Handler> {
     for (const consumer of this.#all) consumer.wake(head)
   }
 
+  /** The same, with what each is for. */
+  get asked(): (ConsumerStats & { readonly patterns: readonly string[] })[] {
+    return [...this.#all].map(({ stats, patterns }) => ({ ...stats, patterns }))
+  }
+
   get stats(): ConsumerStats[] {
     return [...this.#all].map(({ stats }) => stats)
   }
 
   /** Ends all of them; resolves when what ran has ended, and is written. */
   async close(): Promise<void> {
-    this.#unfollow?.()
+    for (const end of this.#unfollow ?? []) end()
     await Promise.all([...this.#all].map((consumer) => consumer.end()))
   }
+}
+
+function invalid(what: string): never {
+  throw new BusError('invalid_options', `subscribe: ${what}`, { stage: 'consume' })
 }
 
 function refuse(what: string): never {

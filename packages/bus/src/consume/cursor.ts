@@ -257,14 +257,20 @@ export class Cursor<Item> {
    * As it is to be written. What is running counts as given.
    *
    * @param clean nothing runs any more
+   * @param also an entry as if it were settled
    */
-  keep(clean = false): Kept {
+  keep(clean = false, also?: Entry<Item>): Kept {
     const settled: [number, number][] = []
     const given: [number, number, number][] = []
+    let floor: number | undefined
     for (let entry = this.#first; entry; entry = entry.next) {
       const { at, through, attempts, due, state } = entry
-      if (state === 'settled') settled.push([at, through])
-      else if (attempts > (clean ? 0 : 1) || due > 0)
+      if (state === 'settled' || entry === also) {
+        if (floor !== undefined) settled.push([at, through])
+        continue
+      }
+      floor ??= at
+      if (attempts > (clean ? 0 : 1) || due > 0)
         given.push([at, attempts, state === 'running' ? 0 : due])
     }
     // What was claimed before and is not read again yet is as it was.
@@ -276,7 +282,7 @@ export class Cursor<Item> {
       for (const [at, rest] of this.#given) if (at >= this.#next) given.push([at, ...rest])
     }
     return {
-      floor: this.floor,
+      floor: floor ?? this.#next,
       next: Math.max(this.#next, next),
       settled,
       given,

@@ -141,4 +141,62 @@ describe('a durable consumer', () => {
       )
     }
   })
+
+  it('makes a dead letter of what fails for good, which can be given again or discarded', async () => {
+    const bus = shop(newName(), { onError: () => {} })
+    let works = false
+    const got = collector<number>(2)
+    bus.subscribe(
+      'order.placed',
+      ({ data }, ctx) => {
+        if (data.n === 1 && !works) throw new RangeError('no such order')
+        if (data.n === 2) ctx.term('spam')
+        else got.push(data.n)
+      },
+      { durable: 'mail', backoff: [1], maxDeliver: 2 },
+    )
+    for (const n of [1, 2, 3]) await bus.publish('order.placed', { n })
+    await expect.poll(async () => (await bus.deadLetters.list()).length).toBe(2)
+    const letters = await bus.deadLetters.list()
+    const byData = letters.toSorted((a, b) => (a.reason < b.reason ? -1 : 1))
+    expect(byData).toMatchObject([
+      {
+        consumer: 'mail',
+        reason: 'failed',
+        detail: 'RangeError: no such order',
+        attempts: 2,
+        event: { type: 'order.placed', data: { n: 1 } },
+      },
+      { consumer: 'mail', reason: 'terminated', detail: 'spam', attempts: 1 },
+    ])
+    expect(bus.stats().consumers[0]).toMatchObject({ name: 'mail', state: 'running', dead: 2 })
+    expect(await bus.deadLetters.discard({ reason: 'terminated' })).toBe(1)
+    works = true
+    expect(await bus.deadLetters.redrive(byData[0]?.id as number)).toBe(1)
+    await got.done
+    expect(got.seen).toEqual([3, 1])
+    await expect.poll(async () => (await bus.deadLetters.list()).length).toBe(0)
+  })
+
+  it('gives a dead letter again in whatever context has the turn', async () => {
+    const name = newName()
+    const [holder, other] = [shop(name, { onError: () => {} }), shop(name)]
+    const got = collector<number>(1)
+    let works = false
+    holder.subscribe(
+      'order.placed',
+      ({ data }) => {
+        if (!works) throw new Error('no')
+        got.push(data.n)
+      },
+      { durable: 'mail', backoff: [1], maxDeliver: 1 },
+    )
+    await other.publish('order.placed', { n: 7 })
+    await expect.poll(async () => (await other.deadLetters.list()).length).toBe(1)
+    works = true
+    expect(await other.deadLetters.redrive({ consumer: 'none' })).toBe(0)
+    expect(await other.deadLetters.redrive({ consumer: 'mail', type: 'order.placed' })).toBe(1)
+    await got.done
+    expect(got.seen).toEqual([7])
+  })
 })

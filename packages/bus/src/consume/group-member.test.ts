@@ -287,15 +287,29 @@ describe('a member of a group', () => {
     expect(scene.settles).toEqual([])
   })
 
+  it('leaves an event to others that comes again while it handles it too slowly', async () => {
+    const scene = new Scene().joined()
+    scene.lease([1])
+    await scene.pass(30_000)
+    scene.lease([1], { generation: 2, attempt: 2 })
+    await flushed()
+    expect(scene.settlements).toEqual([[1, 2, 'release']])
+    expect(scene.calls.length).toBe(1)
+  })
+
   it('does not start an event again that it is still handling, and settles the newest lease', async () => {
     const scene = new Scene().joined()
     scene.lease([1])
     await scene.pass(30_000)
     scene.lease([1], { generation: 2, attempt: 2 })
+    await flushed()
+    await scene.settled()
+    // Nobody else is there.
+    scene.lease([1], { generation: 3, attempt: 2 })
     expect(scene.calls.length).toBe(1)
     scene.calls[0]?.end()
     await flushed()
-    expect(scene.settlements).toEqual([[1, 2, 'ack']])
+    expect(scene.settlements.slice(1)).toEqual([[1, 3, 'ack']])
   })
 
   it('handles an event again whose call came to nothing after it was leased once more', async () => {
@@ -303,6 +317,9 @@ describe('a member of a group', () => {
     scene.lease([1])
     await scene.pass(30_000)
     scene.lease([1], { generation: 2, attempt: 2 })
+    await flushed()
+    await scene.settled()
+    scene.lease([1], { generation: 3, attempt: 2 })
     scene.calls[0]?.fail(new Error('aborted'))
     await flushed()
     await scene.pass(7_500)

@@ -46,6 +46,8 @@ interface Held {
   confirmed: boolean
   /** The lease ended, and the event is somebody else's. */
   lost: boolean
+  /** Its call took too long; `passed` once the event came again, and was left to others. */
+  late: false | 'late' | 'passed'
   /** It came again while its call, of which nothing is expected any more, ran on. */
   next: (() => void) | undefined
 }
@@ -115,6 +117,13 @@ export class GroupWork {
     const known = this.#held.get(place)
     if (known?.header.id === header.id && !known.lost && known.said?.[2] !== 'nak') {
       known.lease = lease
+      if (known.late === 'late') {
+        // Whoever else is there may be quicker; where nobody is, it comes back.
+        known.late = 'passed'
+        this.counts.released += 1
+        this.#options.settle([...refOf(lease), 'release'])
+        return
+      }
       known.until = until
       // It was done here, and the relay did not hear of it in time.
       if (known.said) this.#say(known, known.said[2], known.said[3], known.said[4])
@@ -129,7 +138,7 @@ export class GroupWork {
     const held: Held = {
       ...{ lease, header, delivery, until },
       ...{ call: undefined, running: false, said: undefined },
-      ...{ confirmed: false, lost: false, next: undefined },
+      ...{ confirmed: false, lost: false, late: false, next: undefined },
     }
     this.#held.set(place, held)
     this.#waiting.push(held)
@@ -279,6 +288,7 @@ export class GroupWork {
         return
       case 'lapsed':
         told.failed(deliveries)
+        held.late = 'late'
         return
     }
     if (outcome.is === 'threw' && !outcome.called) return

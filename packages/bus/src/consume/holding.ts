@@ -11,10 +11,12 @@ import type { DeadText } from '../log/consumers.ts'
 import type { Log } from '../log/log.ts'
 import { Call } from './call.ts'
 import type { ConsumerOptions, LetterText, Logged } from './consume.ts'
-import { Cursor, type Entry, keptAt } from './cursor.ts'
+import { Cursor, type Entry, type Kept, keptAt } from './cursor.ts'
 import { type CursorStore, LogCursor } from './log-cursor.ts'
+import { Redrive } from './redrive.ts'
 import { ackWaitOf, type Outcome, verdictOf } from './settlement.ts'
-import type { DeadReason } from './types.ts'
+import { FENCED, TransactCursor } from './transact.ts'
+import type { DeadReason, Settle } from './types.ts'
 
 /** Why a turn ended. */
 export type Ending =
@@ -42,11 +44,16 @@ export class Holding {
   readonly #options: ConsumerOptions
   readonly #log: Log
   readonly #store: CursorStore
+  /** The same, where the handler writes in its transaction. */
+  readonly #transact: TransactCursor | undefined
+  /** With `transact`, a cursor is written by one at a time: else one would take back what another said. */
+  #turn: Promise<void> = Promise.resolve()
   #cursor: Cursor<Logged> | undefined
   readonly #calls = new Set<Call>()
   /** Calls that count as running. */
   #running = 0
   #letters: DeadText[] = []
+  readonly #redrive: Redrive
   #ending: Ending | undefined
   readonly #ended: PromiseWithResolvers<Ending> = Promise.withResolvers()
   #idle: (() => void) | undefined
@@ -67,7 +74,19 @@ export class Holding {
   constructor(options: ConsumerOptions, log: Log) {
     this.#options = options
     this.#log = log
-    this.#store = new LogCursor(log, options.name)
+    const { name, platform, settling, transactions } = options
+    this.#transact = transactions && new TransactCursor(log, name, transactions)
+    this.#store = this.#transact ?? new LogCursor(log, name)
+    this.#redrive = new Redrive({
+      name,
+      log,
+      rules: settling,
+      now: () => platform.now(),
+      timer: (ms, run) => platform.timer(ms, run),
+      call: (letter, attempt) => this.#callAgain(letter, attempt),
+      over: () => this.#ending !== undefined,
+      report: (error) => this.#failed(error),
+    })
   }
 
   /** Consumes until the signal ends it, or something else does. */
@@ -78,6 +97,7 @@ export class Holding {
       if (signal.aborted) return 'released'
       await this.#take()
       void this.#read()
+      this.#redrive.wake()
       const ending = await this.#ended.promise
       if (ending === 'released' || ending === 'needs_upgrade') await this.#finish()
       return ending
@@ -92,10 +112,11 @@ export class Holding {
 
   async #take(): Promise<void> {
     const { settling, firstPlace, from } = this.#options
-    const kept = await this.#store.take(async () =>
+    const taken = await this.#store.take(async () =>
       keptAt(await firstPlace(this.#log, from, this.#feedOptions)),
     )
     const { head, first } = await this.#log.state(false)
+    const kept = within(taken, offsetOf(head.batch + 1, 0))
     this.#head = head.batch
     this.#cursor = new Cursor<Logged>(settling, kept)
     this.#wroteNext = kept.next
@@ -126,6 +147,11 @@ export class Holding {
     this.#head = Math.max(this.#head, head ?? 0)
     this.#again = true
     if (this.#cursor) void this.#read()
+  }
+
+  /** Dead letters are to be given again. */
+  redriven(): void {
+    if (this.#cursor) this.#redrive.wake()
   }
 
   async #read(): Promise<void> {
@@ -264,7 +290,7 @@ export class Holding {
   }
 
   #call(cursor: Cursor<Logged>, entry: Entry<Logged>): void {
-    const { decode, given, platform, policy, settling } = this.#options
+    const { decode, platform } = this.#options
     const { attempts, item } = entry
     const event = decode(item)
     if (!event) {
@@ -273,7 +299,6 @@ export class Holding {
       return
     }
     const delivery: Delivery = { event, origin: this.#originOf(item), replaying: false }
-    if (attempts > 1) given.told.retried([delivery], attempts)
     const began = platform.monotonic()
     let freed = false
     const free = (): void => {
@@ -281,23 +306,112 @@ export class Holding {
       freed = true
       this.#touch()
     }
+    const settled = (outcome: Outcome): void => {
+      this.#settled(cursor, entry, delivery, began, outcome)
+      if (outcome.is === 'lapsed') free()
+    }
+    this.#begin(delivery, attempts, entry, settled, free)
+  }
+
+  /** Calls the handler. */
+  #begin(
+    delivery: Delivery,
+    attempts: number,
+    entry: Entry<Logged> | undefined,
+    settled: (outcome: Outcome) => void,
+    ended: () => void,
+  ): void {
+    const { given, platform, policy, settling } = this.#options
+    if (attempts > 1) given.told.retried([delivery], attempts)
     const call: Call = new Call({
       platform,
       waitMs: ackWaitOf(settling, attempts),
       policy,
-      run: (settle, signal) => given.call(delivery, attempts, settle, signal),
-      settled: (outcome) => {
-        this.#settled(cursor, entry, delivery, began, outcome)
-        if (outcome.is === 'lapsed') free()
-      },
+      run: (settle, signal) =>
+        this.#transact
+          ? this.#inTransaction(this.#transact, delivery, attempts, settle, signal, entry)
+          : given.call(delivery, attempts, settle, signal),
+      settled,
       ended: () => {
         this.#calls.delete(call)
-        free()
+        leave()
+        ended()
         if (this.#calls.size === 0) this.#idle?.()
       },
     })
     this.#calls.add(call)
-    call.begin()
+    let leave = (): void => {}
+    if (!this.#transact) {
+      call.begin()
+      return
+    }
+    void this.#exclusive().then((free) => {
+      leave = free
+      // Acknowledged late meanwhile, or for another context to handle.
+      const over = entry?.state === 'settled' || this.#ending !== undefined
+      if (over) call.skip()
+      else call.begin()
+    })
+  }
+
+  /** Calls the handler in a transaction, which says that the event is settled. */
+  async #inTransaction(
+    transact: TransactCursor,
+    delivery: Delivery,
+    attempts: number,
+    settle: Settle,
+    signal: () => AbortSignal,
+    entry: Entry<Logged> | undefined,
+  ): Promise<void> {
+    const cursor = this.#cursor as Cursor<Logged>
+    let acked = false
+    let said: (() => void) | undefined
+    const first = (say: () => void): void => {
+      if (!acked) said ??= say
+    }
+    const inside: Settle = {
+      ack: () => (acked ||= said === undefined),
+      nak: (delayMs) => first(() => settle.nak(delayMs)),
+      term: (reason) => first(() => settle.term(reason)),
+      inProgress: () => settle.inProgress(),
+    }
+    try {
+      const committed = await transact.handle(async (tx) => {
+        await this.#options.given.call(delivery, attempts, { ...inside, tx }, signal)
+        return said ? undefined : cursor.keep(false, entry)
+      }, signal())
+      if (committed) return
+      if (!said) throw new BusError('aborted', 'it was rolled back', { stage: 'consume' })
+      said()
+    } catch (error) {
+      if (error !== FENCED) throw error
+      this.#end('fenced')
+    }
+  }
+
+  /** Waits for whoever writes the cursor; the returned function lets the next one. */
+  #exclusive(): Promise<() => void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const before = this.#turn
+    this.#turn = promise
+    return before.then(() => resolve)
+  }
+
+  /** Gives a dead letter to the handler; how that ended. */
+  #callAgain({ event: item }: LetterText, attempt: number): Promise<Outcome> {
+    const { decode, given, platform } = this.#options
+    const event = decode(item)
+    return new Promise((resolve) => {
+      if (!event) return resolve({ is: 'term', reason: 'it cannot be read' })
+      const delivery: Delivery = { event, origin: this.#originOf(item), replaying: false }
+      const began = platform.monotonic()
+      const settled = (outcome: Outcome): void => {
+        if (outcome.is === 'ack') given.told.handled([delivery], platform.monotonic() - began)
+        else given.told.failed([delivery])
+        resolve(outcome)
+      }
+      this.#begin(delivery, attempt, undefined, settled, () => {})
+    })
   }
 
   #originOf({ header, fromRoom }: Logged): Origin {
@@ -358,9 +472,7 @@ export class Holding {
     this.#wanted += 1
     this.#cancelWrite?.()
     this.#cancelWrite = undefined
-    this.#writing ??= this.#writeAll().finally(() => {
-      this.#writing = undefined
-    })
+    this.#writing ??= this.#writeAll()
     return this.#writing
   }
 
@@ -370,6 +482,7 @@ export class Holding {
     while (this.#wanted > 0 && !GONE_ENDINGS.has(this.#ending)) {
       this.#wanted = 0
       this.#changed = false
+      const leave = this.#transact ? await this.#exclusive() : undefined
       const dead = this.#letters.splice(0)
       const kept = cursor.keep(this.#ending !== undefined && this.#calls.size === 0)
       try {
@@ -383,13 +496,18 @@ export class Holding {
         this.#letters.unshift(...dead)
         this.#changed = true
         this.#failed(error)
-        if (this.#ending) return
+        if (this.#ending) break
+        leave?.()
         await new Promise<void>((resolve) => platform.timer(AGAIN_MS, resolve))
         this.#wanted += 1
         continue
+      } finally {
+        leave?.()
       }
       this.#touch()
     }
+    // In this task: who wants a write in the next one is not to wait for this one.
+    this.#writing = undefined
   }
 
   #failed(error: unknown): void {
@@ -429,9 +547,16 @@ export class Holding {
   #abandon(): void {
     this.#cancelDue?.()
     this.#cancelWrite?.()
+    this.#redrive.end()
     for (const call of this.#calls) call.abandon(ended())
     this.#calls.clear()
   }
+}
+
+/** A database that went back in time, or one that did not with a log that did: no further than there is. */
+function within(kept: Kept, end: number): Kept {
+  if (kept.next <= end) return kept
+  return { ...kept, floor: Math.min(kept.floor, end), next: end }
 }
 
 const GONE_ENDINGS: ReadonlySet<Ending | undefined> = new Set<Ending>(['lost', 'fenced'])

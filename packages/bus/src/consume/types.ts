@@ -99,6 +99,36 @@ export interface DeadLetter {
   readonly event: BusEvent | undefined
 }
 
+/** Some dead letters: by number, or all that fulfil what is given. */
+export type LetterFilter =
+  | number
+  | readonly number[]
+  | {
+      readonly consumer?: string | undefined
+      readonly type?: string | undefined
+      readonly reason?: DeadReason | undefined
+    }
+
+/**
+ * The events that durable consumers of this device gave up. The log keeps each with its event, the
+ * newest 1,000 and 8 Mi characters of them.
+ */
+export interface DeadLetters {
+  /** The oldest first. @throws {BusError} unreachable (no log), log_failed */
+  list(which?: LetterFilter): Promise<DeadLetter[]>
+  /**
+   * Gives them to their consumers once more, `maxDeliver` times at most, in whatever context these
+   * are. Those that are handled are dead letters no more. At least once, also with `transact`; not in
+   * the order of their streams.
+   *
+   * @returns how many there were
+   * @throws {BusError} unreachable (no log), invalid_options, log_failed
+   */
+  redrive(which: LetterFilter): Promise<number>
+  /** Forgets them. @returns how many there were */
+  discard(which: LetterFilter): Promise<number>
+}
+
 /** What a member of a group did with what it was leased. */
 export interface GroupCounts {
   /** Events leased, each time one was. */

@@ -471,7 +471,6 @@ export class Device {
     this.#options.changed()
     this.presence.back()
     if (this.#link) this.#alive.begin()
-    this.#options.stages.members.back()
     void this.#peers.look()
     this.#linked.inquire()
   }
@@ -479,6 +478,7 @@ export class Device {
   #takePart(): void {
     const log = this.#keeper?.log
     if (this.#closed) return
+    this.#options.stages.members.back()
     if (log) this.#candidate.start(log, log.shared ? this.#channel : log.storage)
     else if (this.#linked.hostLog !== undefined) this.#candidate.follow()
   }

@@ -87,7 +87,12 @@ export interface Given {
   /** Whether its filter wants the event. What the filter throws is thrown. */
   wants(event: BusEvent): boolean
   /** Calls the handler once, through what is around it; what it throws is thrown. */
-  call(delivery: Delivery, attempt: number, settle: Settle, signal: () => AbortSignal): unknown
+  call(
+    delivery: Delivery,
+    attempt: number,
+    settle: Settle & { readonly tx?: unknown },
+    signal: () => AbortSignal,
+  ): unknown
   /** Aborted when it ends. */
   signal(): AbortSignal
   end(): void

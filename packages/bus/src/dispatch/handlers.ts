@@ -291,7 +291,11 @@ class AttemptContext extends Context {
 
 /** Of a handler that settles its events. */
 class SettlingContext extends AttemptContext {
-  settle: Settle | undefined
+  settle: (Settle & { readonly tx?: unknown }) | undefined
+
+  get tx(): unknown {
+    return this.settle?.tx
+  }
 
   override ack(): void {
     this.settle?.ack()

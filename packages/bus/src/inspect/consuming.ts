@@ -29,7 +29,8 @@ export interface GroupInfo {
   /** Events leased, and those that wait to be leased again. */
   readonly pending: number
   readonly lag?: number
-  readonly redelivered: number
+  /** Of a member: what it was given that had been given before. */
+  readonly redelivered?: number
   readonly dead: number
 }
 
@@ -56,13 +57,16 @@ export interface HandlerInfo {
 /** An event that a consumer, or a group, gave up. */
 export interface DeadLetterInfo {
   readonly id: string
-  /** Its event, where it is not forgotten. */
+  /** Its event, and the type of that; empty where it cannot be read any more. */
   readonly event: string
   readonly type: string
   /** The durable consumer, or with `group` the group. */
   readonly consumer: string
   readonly group?: true
+  /** `failed`, `lapsed`, `crashed`, `terminated`, `unreadable`. */
   readonly reason: string
+  /** What the handler threw last, or said. */
+  readonly detail?: string
   readonly attempts: number
   /** When it was given up, ms since 1970. */
   readonly at: number

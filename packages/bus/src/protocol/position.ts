@@ -22,7 +22,16 @@ export interface Place {
  */
 export function checkOf(id: string): string {
   let hash = 0x811c9dc5
-  for (const byte of new TextEncoder().encode(id)) hash = Math.imul(hash ^ byte, 0x01000193)
+  for (let i = 0; i < id.length; i++) {
+    const unit = id.charCodeAt(i)
+    if (unit > 127) {
+      // From here on its characters are not its bytes, as those of most ids are.
+      const rest = new TextEncoder().encode(id.slice(i))
+      for (const byte of rest) hash = Math.imul(hash ^ byte, 0x01000193)
+      break
+    }
+    hash = Math.imul(hash ^ unit, 0x01000193)
+  }
   return (hash >>> 0).toString(36)
 }
 

@@ -56,6 +56,15 @@ describe('a noop bus', () => {
     expect(bus.count()).toBe(1)
   })
 
+  it('has nobody who responds, responders of its own included', async () => {
+    const bus = createNoopBus()
+    bus.respond('price.of', () => 7)
+    await expect(bus.request('price.of', { sku: 'A1' })).rejects.toMatchObject({
+      code: 'no_responder',
+    })
+    await bus.close()
+  })
+
   it('says who subscribed, and what was published, in its stats', async () => {
     const bus = createNoopBus<Shop>()
     bus.subscribe('order.placed', () => {})

@@ -32,12 +32,14 @@ const HEARING = [
   'loadStream',
   'get',
   'hasSubscribers',
+  'respond',
 ] as const satisfies readonly (keyof AnyBus)[]
 
 /**
  * A bus on which nothing ever comes: `publish` checks the event and resolves, whatever level or
  * revision is asked for, and no handler, loop, replay, stream or view hears of it. Patterns and
- * options are checked as elsewhere; `once` waits until its signal or `close()` ends it.
+ * options are checked as elsewhere; `once` waits until its signal or `close()` ends it, and nobody
+ * responds to a `request`.
  *
  * @throws {BusError} invalid_options
  * @example

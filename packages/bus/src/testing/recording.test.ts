@@ -93,6 +93,14 @@ describe('a recording bus', () => {
     await bus.close()
   })
 
+  it('asks those who respond on it', async () => {
+    const bus = createRecordingBus()
+    bus.respond('price.of', ({ data }) => ({ of: data }))
+    expect(await bus.request('price.of', 'A1')).toEqual({ of: 'A1' })
+    await expect(bus.request('stock.of', 'A1')).rejects.toMatchObject({ code: 'no_responder' })
+    await bus.close()
+  })
+
   it('forgets on reset, and nothing else', async () => {
     const bus = createRecordingBus<Shop>()
     await bus.publish('order.placed', { id: 7 })

@@ -1,6 +1,6 @@
 /** Reads what peers answer about consumers, groups, handlers and dead letters. */
 import type { Answers, Consuming } from '@crosstown/bus/inspect'
-import { eventType, headerText } from './events.ts'
+import { headerText } from './events.ts'
 import { listOf, number, oneOf, type Reader, shape, shownText, text, whole } from './reader.ts'
 
 const MAX = 10_000
@@ -9,20 +9,21 @@ const name = text(256, 1)
 const patterns = listOf(text(256, 1), 256)
 const yes = (value: unknown): true | undefined => (value === true ? true : undefined)
 
-const counts = { pending: count, redelivered: count, dead: count }
+const counts = { pending: count, dead: count }
 const consumer = shape(
   {
     name,
     patterns,
     state: oneOf('here', 'elsewhere', 'idle', 'needs_upgrade'),
     floor: count,
+    redelivered: count,
     ...counts,
   },
   { lag: count },
 )
 const group = shape(
   { name, members: listOf(shape({ device: headerText, leases: count }), MAX), ...counts },
-  { patterns, lag: count },
+  { patterns, lag: count, redelivered: count },
 )
 const handler = shape(
   {
@@ -45,14 +46,14 @@ const handler = shape(
 const letter = shape(
   {
     id: text(1_000, 1),
-    event: headerText,
-    type: eventType,
+    event: text(256),
+    type: text(256),
     consumer: name,
     reason: shownText(500),
     attempts: count,
     at: number(-8.64e15, 8.64e15),
   },
-  { group: yes },
+  { group: yes, detail: shownText(1_000) },
 )
 
 export const consuming = shape({

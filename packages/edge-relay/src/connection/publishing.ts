@@ -181,6 +181,7 @@ export class Publishing {
   }
 
   #answer(inTurn: (send: () => void) => void, answer: AckFrame | RejectFrame): void {
-    inTurn(() => this.#publisher.send(encodeFrame(answer)))
+    // Behind an ack comes the stream, with where its events are.
+    inTurn(() => this.#publisher.send(encodeFrame(answer), true))
   }
 }

@@ -3,6 +3,7 @@
  * connection can go on from it.
  */
 import type { Identity } from '../auth.ts'
+import type { Membership } from '../group/joining.ts'
 import type { RoomHost } from '../room-host.ts'
 import type { ConnectionSnapshot } from '../socket.ts'
 import type { Admission } from './context.ts'
@@ -13,6 +14,8 @@ export interface Joined {
   readonly identity: Identity
   readonly types: readonly string[] | undefined
   readonly copy: boolean
+  /** Its members of groups. */
+  readonly groups?: readonly Membership[]
 }
 
 /** What seldom changes. */

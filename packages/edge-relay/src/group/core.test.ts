@@ -196,7 +196,7 @@ class Checked {
       const before = this.state?.pending.get(found.ref[0])
       const late = this.decide((draft) => draft.settle(found.member, [[...found.ref, one.outcome]]))
       expect(late).toEqual(before ? [found.ref] : [])
-    } else if (one.do === 'gone' || one.do === 'join' || one.do === 'rejoin') {
+    } else if ('member' in one) {
       const key = MEMBERS[one.member] as string
       if (one.do === 'gone') {
         this.here.delete(key)

@@ -47,6 +47,8 @@ export interface Happened {
   trimmed: number
 }
 
+/** Characters of a reason that is kept while its event is not given up. */
+const MAX_PENDING_REASON = 100
 /** Places moved on over before that is worth a write of its own. */
 const SAVE_PLACES = 1_000
 
@@ -358,9 +360,14 @@ export class GroupDraft {
   }
 
   #failed(one: Pending, delayMs: number, reason: string): void {
-    if (one.attempt >= this.#rules.maxDeliver) this.#die(one, reason)
-    else
-      this.#put({ ...one, member: undefined, reason, until: delayMs > 0 ? this.#now + delayMs : 0 })
+    if (one.attempt >= this.#rules.maxDeliver) {
+      this.#die(one, reason)
+      return
+    }
+    const until = delayMs > 0 ? this.#now + delayMs : 0
+    // All of them are written with each lease: the whole of it is for the letter.
+    const short = reason.slice(0, MAX_PENDING_REASON)
+    this.#put({ ...one, member: undefined, reason: short, until })
   }
 
   #die(one: Pending, reason: string): void {

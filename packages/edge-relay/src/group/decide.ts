@@ -15,13 +15,17 @@ export interface GroupDecision {
   /** Absent where the group is deleted, or does not exist. */
   readonly state: GroupState | undefined
   readonly puts: readonly StatePut[]
-  /** The members after it. */
-  readonly members: ReadonlyMap<string, Member>
+  /** Members that are none any more. */
+  readonly left: readonly Member[]
   readonly joined: readonly { readonly ask: JoinAsk; readonly lapsed: readonly LeaseRef[] }[]
   readonly settled: readonly { readonly ask: SettleAsk; readonly late: readonly LeaseRef[] }[]
   readonly answers: readonly (() => void)[]
   readonly turn: number
+  /** When it was made, in milliseconds since 1970: what became due since was not looked at. */
+  readonly now: number
   readonly stalled: boolean
+  /** Of a group that is new: the place behind which it begins. */
+  readonly begins: number | undefined
 }
 
 /** What a decision is made on, beside the group. */
@@ -44,6 +48,7 @@ export function decideGroup(
   { end, maxDead, node, now, pauseBytes, records }: Circumstances,
 ): GroupDecision {
   const members = new Map(group.members)
+  const left = new Set<Member>()
   const joined: { ask: JoinAsk; lapsed: LeaseRef[] }[] = []
   const settled: { ask: SettleAsk; late: LeaseRef[] }[] = []
   const answers: (() => void)[] = []
@@ -52,11 +57,13 @@ export function decideGroup(
   const { state } = group
   let draft = state && new GroupDraft(state, undefined, { now, maxDead })
   let supply = group.window.with(records)
+  let begins: number | undefined
   draft?.lapse()
   for (const ask of asks) {
     if (ask.kind === 'join') {
       if (!draft) {
         const after = ask.after === 'now' ? end : Math.min(ask.after, end)
+        begins = after
         draft = new GroupDraft(undefined, newGroup(ask.rules, after), { now, maxDead })
         supply = after === end ? { records, end: endOf(records, end) } : { records: [], end: after }
       }
@@ -73,7 +80,11 @@ export function decideGroup(
       // It may have come back since that was found.
       if (ask.node === node && members.get(ask.key)?.goneAtMs === undefined && members.has(ask.key))
         continue
-      if (ask.node === undefined || ask.node === node) members.delete(ask.key)
+      const member = members.get(ask.key)
+      if (member && (ask.node === undefined || ask.node === node)) {
+        members.delete(ask.key)
+        left.add(member)
+      }
       draft?.gone(ask.key, ask.node)
     } else if (ask.kind === 'look') {
       if (ask.first !== undefined) draft?.trim(ask.first)
@@ -93,7 +104,7 @@ export function decideGroup(
       answers.push(() => ask.done(draft ? undefined : missing()))
     }
   }
-  const base = { group, members, joined, settled, answers }
+  const base = { group, left: [...left], joined, settled, answers, begins, now }
   if (!draft) return { ...base, draft, state: undefined, puts, turn: 0, stalled: false }
   const all = [...members.values()].filter(
     ({ goneAtMs, peer }) => !peer.closed && goneAtMs === undefined,

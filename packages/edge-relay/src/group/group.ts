@@ -13,6 +13,8 @@ export interface GroupPeer {
   readonly closed: boolean
   readonly bufferedAmount: number
   send(text: string): void
+  /** Keeps which members it has, for when the room goes out of memory. */
+  keepGroups(memberships: readonly (readonly [string, string, number])[]): void
 }
 
 /** A member, as it is connected here. */
@@ -58,6 +60,8 @@ export class Group {
   turn = 0
   /** When a lease lapses or a delay is over, in milliseconds since 1970. */
   dueAt: number = Number.POSITIVE_INFINITY
+  /** Leases of what had been leased before, since this process knows it. */
+  redelivered = 0
   /** Whether more of the room is being read. */
   reading = false
   /** Whether somebody was passed over whose socket is full. */

@@ -1,145 +1,15 @@
-import type { GroupFrame, Settlement } from '@crosstown/bus/protocol'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Auth } from '../auth.ts'
-import type { Limits } from '../limits.ts'
-import { createRelay, type Relay } from '../relay.ts'
 import { memoryStore } from '../stores/memory.ts'
 import type { Store } from '../stores/store.ts'
-import { ManualPlatform } from '../testing/manual-platform.ts'
-import { headerOf, type Probe, ProbeSocket, publishOf } from '../testing/probe.ts'
+import { type Leased, settled } from '../testing/group-device.ts'
+import { closeGroupRelays, groupRelay, turns } from '../testing/group-relay.ts'
 
-const relays: Relay[] = []
-afterEach(() => Promise.all(relays.splice(0).map((relay) => relay.close())))
-
-type Join = NonNullable<GroupFrame['join']>
-
-interface SetupOptions {
-  readonly auth?: Auth
-  readonly limits?: Partial<Limits>
-  readonly store?: Store
-  readonly platform?: ManualPlatform
-}
-
-function setup({ auth, limits = {}, store, platform = new ManualPlatform() }: SetupOptions = {}) {
-  const relay = createRelay({
-    platform,
-    store: store ?? memoryStore(),
-    limits,
-    ...(auth && { auth }),
-    onError: (error) => expect.fail(String(error)),
-  })
-  relays.push(relay)
-  const device = async (id: string, token?: string): Promise<Device> => {
-    const socket = new ProbeSocket()
-    const { probe } = socket.open(relay.accept(socket, { room: 'r' }))
-    const welcome = await probe.join(id, token === undefined ? {} : { token })
-    expect(welcome.groups).toBe(true)
-    return new Device(id, probe, socket, welcome.taken?.batch)
-  }
-  return { platform, relay, device }
-}
-
-interface Leased {
-  readonly member: string
-  readonly place: number
-  readonly generation: number
-  readonly attempt: number
-  readonly waitMs: number
-  readonly id: string
-  readonly data: string
-}
-
-/** A device that speaks the protocol, with what it was leased. */
-class Device {
-  readonly id: string
-  readonly probe: Probe
-  readonly socket: ProbeSocket
-  #batch: number | undefined
-  #number = 0
-
-  constructor(id: string, probe: Probe, socket: ProbeSocket, batch: number | undefined) {
-    this.id = id
-    this.probe = probe
-    this.socket = socket
-    this.#batch = batch
-  }
-
-  async publish(ids: readonly string[], stream?: string, type?: string): Promise<void> {
-    const batch = (this.#batch ?? 0) + 1
-    const headers = ids.map((id) => headerOf(id, type, stream === undefined ? {} : { stream }))
-    this.probe.send(
-      publishOf(batch, this.#batch, headers),
-      ids.map((id) => JSON.stringify(id)),
-    )
-    this.#batch = batch
-    const ack = () => this.probe.unread.some(({ frame }) => frame.frame === 'ack')
-    while (!ack()) await this.probe.more()
-    const at = this.probe.unread.findIndex(({ frame }) => frame.frame === 'ack')
-    this.probe.unread.splice(at, 1)
-  }
-
-  async join(member: string, join: Partial<Join> = {}) {
-    this.probe.send({
-      frame: 'group',
-      group: 'mail',
-      member,
-      join: { types: ['**'], credit: 10, ...join },
-    })
-    return (await this.probe.next('grouped')).frame
-  }
-
-  /** The next leases of a member, at least so many. */
-  async leases(count = 1): Promise<Leased[]> {
-    const leased: Leased[] = []
-    while (leased.length < count) leased.push(...leasedIn(await this.probe.next('lease')))
-    return leased
-  }
-
-  /** Leases that came and were not asked for yet. */
-  unread(): Leased[] {
-    return this.probe.unread.flatMap((one) =>
-      one.frame.frame === 'lease' ? leasedIn({ frame: one.frame, data: one.data }) : [],
-    )
-  }
-
-  async settle(member: string, settlements: readonly Settlement[]) {
-    this.#number += 1
-    this.probe.send({ frame: 'settle', group: 'mail', member, number: this.#number, settlements })
-    const settled = () =>
-      this.probe.unread.findIndex(
-        ({ frame }) => frame.frame === 'settled' && frame.number === this.#number,
-      )
-    while (settled() < 0) await this.probe.more()
-    const [{ frame }] = this.probe.unread.splice(settled(), 1) as [
-      Awaited<ReturnType<Probe['next']>>,
-    ]
-    return frame
-  }
-}
-
-function leasedIn({ frame, data }: Awaited<ReturnType<Probe['next']>>): Leased[] {
-  if (frame.frame !== 'lease') return []
-  return frame.leases.map(([place, generation, attempt, , waitMs], i) => ({
-    member: frame.member,
-    place,
-    generation,
-    attempt,
-    waitMs,
-    id: frame.events[i]?.id ?? '',
-    data: data[i] ?? '',
-  }))
-}
-
-const settled = (outcome: 'ack' | 'nak' | 'release' | 'progress') => (lease: Leased) =>
-  [lease.place, lease.generation, outcome] as const
-
-const turns = async (): Promise<void> => {
-  for (let turn = 0; turn < 8; turn++) await new Promise((resolve) => setImmediate(resolve))
-}
+afterEach(closeGroupRelays)
 
 describe('a group', () => {
   it('leases each event to one member, whole, its own device included', async () => {
-    const { device } = setup()
+    const { device } = groupRelay()
     const one = await device('one')
     const two = await device('two')
     expect(await one.join('a')).toEqual({
@@ -158,7 +28,7 @@ describe('a group', () => {
   })
 
   it('leases no more to a member than its credit, and goes on when it settled', async () => {
-    const { device } = setup()
+    const { device } = groupRelay()
     const one = await device('one')
     await one.join('a', { credit: 2 })
     await one.publish(['x-1', 'x-2', 'x-3', 'x-4', 'x-5'])
@@ -169,7 +39,7 @@ describe('a group', () => {
   })
 
   it('leases again what lapsed, and tells whoever is late', async () => {
-    const { platform, device } = setup()
+    const { platform, device } = groupRelay()
     const one = await device('one')
     await one.join('a', { ackWait: 2_000 })
     await one.publish(['x-1'])
@@ -187,7 +57,7 @@ describe('a group', () => {
   })
 
   it('leases again at once what was refused without a delay, and later with one', async () => {
-    const { platform, device } = setup()
+    const { platform, device } = groupRelay()
     const one = await device('one')
     await one.join('a')
     await one.publish(['x-1'])
@@ -203,8 +73,37 @@ describe('a group', () => {
     expect((await one.leases())[0]?.attempt).toBe(3)
   })
 
+  it('leases again what became due while that it is due was being written', async () => {
+    const store = memoryStore()
+    let gate: Promise<void> | undefined
+    const slow: Store = new Proxy(store, {
+      get(target, key) {
+        const value: unknown = Reflect.get(target, key)
+        if (key !== 'append') return typeof value === 'function' ? value.bind(target) : value
+        return async (...given: Parameters<Store['append']>) => {
+          await gate
+          return target.append(...given)
+        }
+      },
+    })
+    const { platform, device } = groupRelay({ store: slow })
+    const one = await device('one')
+    await one.join('a')
+    await one.publish(['x-1'])
+    const [first] = await one.leases()
+    const { promise, resolve } = Promise.withResolvers<void>()
+    gate = promise
+    const answered = one.settle('a', [[1, first?.generation ?? 0, 'nak', 100]])
+    await turns()
+    platform.advance(1_000)
+    resolve()
+    await answered
+    platform.advance(500)
+    expect((await one.leases())[0]?.attempt).toBe(2)
+  })
+
   it('gives what a member holds to others when it leaves, and when it does not come back', async () => {
-    const { platform, device } = setup()
+    const { platform, device } = groupRelay()
     const one = await device('one')
     await one.join('a')
     await one.publish(['x-1', 'x-2'])
@@ -226,7 +125,7 @@ describe('a group', () => {
   })
 
   it('leaves a member its leases that joins anew in time, and gives on what it never got', async () => {
-    const { platform, device } = setup()
+    const { platform, device } = groupRelay()
     const one = await device('one')
     await one.join('a')
     await one.publish(['x-1', 'x-2', 'x-3'])
@@ -246,7 +145,7 @@ describe('a group', () => {
   })
 
   it('leases one event of a stream at a time with orderBy, and others meanwhile', async () => {
-    const { device } = setup()
+    const { device } = groupRelay()
     const one = await device('one')
     await one.join('a', { orderBy: 'stream' })
     await one.publish(['x-1', 'x-2'], 's')
@@ -263,7 +162,7 @@ describe('a group', () => {
   })
 
   it('begins where its first member says', async () => {
-    const { device } = setup()
+    const { device } = groupRelay()
     const one = await device('one')
     await one.publish(['x-1', 'x-2', 'x-3'])
     await one.join('a', { from: { last: 2 } })
@@ -275,7 +174,7 @@ describe('a group', () => {
       subject: token ?? '',
       rights: { publish: ['**'], subscribe: token === 'all' ? ['**'] : ['cart.*'] },
     })
-    const { device } = setup({ auth })
+    const { device } = groupRelay({ auth })
     const one = await device('one', 'all')
     const two = await device('two', 'some')
     expect(await two.join('b')).toMatchObject({ code: 'forbidden' })
@@ -293,12 +192,12 @@ describe('a group', () => {
 
   it('goes on in another relay on the same store', async () => {
     const store = memoryStore()
-    const before = setup({ store })
+    const before = groupRelay({ store })
     const one = await before.device('one')
     await one.join('a', { credit: 2 })
     await one.publish(['x-1', 'x-2', 'x-3'])
     const [first, second] = await one.leases(2)
-    const after = setup({ store, platform: before.platform })
+    const after = groupRelay({ store, platform: before.platform })
     const anew = await after.device('one')
     const holds = [[first?.place, first?.generation] as never]
     expect(await anew.join('a', { credit: 2, holds })).not.toHaveProperty('lapsed')

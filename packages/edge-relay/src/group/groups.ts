@@ -12,22 +12,20 @@ import {
   encodeFrame,
   type GroupFrame,
   isRetryable,
-  isWithin,
   type SettleFrame,
 } from '@crosstown/bus/protocol'
+import type { RelayTap } from '../inspect/tap.ts'
 import type { Limits } from '../limits.ts'
 import type { Meter } from '../metrics.ts'
 import type { Platform } from '../platform.ts'
 import type { RoomHead, RoomRecord } from '../record.ts'
-import { placeFrom } from '../resume.ts'
 import type { ReadLimit, StatePut, Store } from '../stores/store.ts'
 import type { Ask, JoinOptions } from './asks.ts'
-import type { Granted } from './core.ts'
 import { decideGroup, type GroupDecision } from './decide.ts'
 import { Group, type GroupPeer, type Member, memberKey } from './group.ts'
-import { type Found, leaseTexts } from './lease-text.ts'
-import { GROUP_KEY, type GroupRules, readState } from './state.ts'
-import { recordAt } from './window.ts'
+import { beginning, Joining, type Membership, membershipsOf, rulesOf } from './joining.ts'
+import { type LeasingContext, sendLeases, tellDeaths } from './leasing.ts'
+import { GROUP_KEY, readState } from './state.ts'
 
 /** What the groups need of their room. */
 export interface GroupsContext {
@@ -43,6 +41,8 @@ export interface GroupsContext {
   readonly wake: () => boolean
   /** A test for what a token may read. */
   readonly reads: (patterns: readonly string[]) => (type: string) => boolean
+  /** There while the room is inspected. */
+  readonly tap: () => RelayTap | undefined
 }
 
 /** What is decided of all groups, to be written with the room's append. */
@@ -59,26 +59,48 @@ const RESTART_GRACE_MS = 15_000
 const RETRY_AFTER_MS = 1_000
 /** When one may that was too much. */
 const LIMIT_RETRY_MS = 30_000
-/** Members of one connection. */
-const MAX_MEMBERSHIPS = 256
-const ACK_WAIT_MS = 30_000
-const MAX_DELIVER = 5
+/** Who is alone on its store needs no name. */
+const ALONE = '-'
 const NODE_LENGTH = 12
 /** More of the room, where a group is behind. */
 const AHEAD: ReadLimit = { events: 1_000, bytes: 1024 * 1024 }
-/** A record that is looked up, and no more. */
-const ONE: ReadLimit = { events: 1, bytes: 1 }
 
 /** The groups of a room. */
 export class Groups {
   readonly #context: GroupsContext
   readonly #node: string
   readonly #groups = new Map<string, Group>()
+  /** Connections that wait for an answer, or for events, and for how many. */
+  readonly #onTheWay = new Map<GroupPeer, number>()
+  readonly #leasing: LeasingContext
+  readonly #joining = new Joining()
   #asks: Ask[] = []
 
   constructor(context: GroupsContext) {
     this.#context = context
-    this.#node = context.platform.randomName(NODE_LENGTH)
+    const { platform, report, room, store } = context
+    this.#node = store.exclusive === true ? ALONE : platform.randomName(NODE_LENGTH)
+    this.#leasing = {
+      room,
+      store,
+      report,
+      lost: (group, key, lease) => this.#ask({ kind: 'lost', group, key, lease }),
+      busy: (peer, by) => this.#busy(peer, by),
+      tap: context.tap,
+    }
+  }
+
+  /** All groups, by name. */
+  get all(): ReadonlyMap<string, Group> {
+    return this.#groups
+  }
+
+  /** Has something decided that an operator asks. @throws {BusError} going_away, unavailable, not_found */
+  request(ask: (done: (error?: BusError) => void) => Ask): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const asked = ask((error) => (error ? reject(error) : resolve()))
+      if (!this.#ask(asked)) reject(new BusError('going_away', 'the relay is closing'))
+    })
   }
 
   /** Whether something waits to be decided. */
@@ -116,7 +138,7 @@ export class Groups {
       // With others on the store, a member that is not here may be there.
       if (store.exclusive !== true) continue
       for (const [member, node] of read.nodes)
-        if (node !== this.#node)
+        if (!group.members.has(member))
           group.orphans.set(member, { node, goneAtMs: nowMs + RESTART_GRACE_MS })
     }
     for (const group of this.#groups.values())
@@ -135,31 +157,55 @@ export class Groups {
   group(peer: GroupPeer, frame: GroupFrame): void {
     const { group, join, member } = frame
     if (!join) {
-      if (this.#groups.has(group))
-        this.#ask({ kind: 'gone', group, key: memberKey(peer.device, member) })
+      const known = this.#groups.get(group)
+      const key = memberKey(peer.device, member)
+      if (known?.members.get(key)?.peer === peer) {
+        // From now on, whatever becomes of this: it is leased nothing more.
+        known.members.delete(key)
+        this.#keep(peer)
+      }
+      if (known) this.#ask({ kind: 'gone', group, key })
       return
     }
-    const refuse = (error: BusError): void => this.#refuse(peer, frame, error)
-    const fault = this.#joinFault(peer, frame, join)
-    if (fault) refuse(fault)
-    else
-      this.#begin(frame, join).then(
-        (after) => {
-          const ask = this.#joinOf(peer, frame, join, after)
-          if (!this.#ask(ask)) refuse(new BusError('going_away', 'the relay is closing'))
-        },
-        (error: unknown) => {
-          this.#context.report(error)
-          refuse(new BusError('unavailable', 'the room cannot be read now'))
-        },
-      )
+    const { limits } = this.#context
+    const fault = this.#joining.fault(this.#groups, limits, peer, frame, join)
+    if (fault) this.#refuse(peer, frame, fault)
+    else void this.#join(peer, frame, join)
+  }
+
+  async #join(peer: GroupPeer, frame: GroupFrame, join: JoinOptions): Promise<void> {
+    const { head, limits, reads, report, room, store } = this.#context
+    const { group, member: name } = frame
+    const key = memberKey(peer.device, name)
+    this.#busy(peer, 1)
+    this.#joining.begin(group, key, peer)
+    try {
+      const known = this.#groups.get(group)
+      const after = known?.state ? 'now' : await beginning(store, room, head(), join)
+      const isHere = known?.members.get(key)?.peer === peer
+      const holds = join.holds ?? (isHere ? undefined : [])
+      const mayRead = reads(peer.identity?.rights.subscribe ?? [])
+      const member: Member = { key, name, peer, credit: join.credit, mayRead }
+      const rules = rulesOf(join, limits)
+      if (this.#ask({ kind: 'join', group, member, rules, holds, after })) return
+      this.#refuse(peer, frame, new BusError('going_away', 'the relay is closing'))
+    } catch (error) {
+      report(error)
+      this.#refuse(peer, frame, new BusError('unavailable', 'the room cannot be read now'))
+    }
+    this.#joined(group, key, peer)
+  }
+
+  #joined(group: string, key: string, peer: GroupPeer): void {
+    this.#joining.end(group, key)
+    this.#busy(peer, -1)
   }
 
   /** A member says what became of its leases. */
   settle(peer: GroupPeer, frame: SettleFrame): void {
     const key = memberKey(peer.device, frame.member)
-    if (!this.#ask({ kind: 'settle', group: frame.group, key, frame, peer }))
-      this.holdOff(peer, frame, 'going_away')
+    if (this.#ask({ kind: 'settle', group: frame.group, key, frame, peer })) this.#busy(peer, 1)
+    else this.holdOff(peer, frame, 'going_away')
   }
 
   /** A settlement, or a join, is to come again. */
@@ -182,6 +228,22 @@ export class Groups {
     const goneAtMs = this.#context.platform.monotonic() + GRACE_MS
     for (const { members } of this.#groups.values())
       for (const member of members.values()) if (member.peer === peer) member.goneAtMs = goneAtMs
+  }
+
+  /** Whether something is on its way to a connection. */
+  isBusy(peer: GroupPeer): boolean {
+    return this.#onTheWay.has(peer)
+  }
+
+  /** Takes in the members of one who was there when this room went out of memory. */
+  resume(peer: GroupPeer, memberships: readonly Membership[]): void {
+    const mayRead = this.#context.reads(peer.identity?.rights.subscribe ?? [])
+    for (const [name, member, credit] of memberships) {
+      const group = this.#groups.get(name)
+      const key = memberKey(peer.device, member)
+      group?.orphans.delete(key)
+      group?.members.set(key, { key, name: member, peer, credit, mayRead })
+    }
   }
 
   /** Due twice a second. */
@@ -248,26 +310,32 @@ export class Groups {
   failed(asks: readonly Ask[], error: BusError): void {
     for (const ask of asks) {
       if (ask.kind === 'join') {
-        const { name, peer } = ask.member
+        const { key, name, peer } = ask.member
+        this.#joined(ask.group, key, peer)
         this.#refuse(peer, { frame: 'group', group: ask.group, member: name }, error)
-      } else if (ask.kind === 'settle') this.holdOff(ask.peer, ask.frame, 'unavailable')
-      else if ('done' in ask) ask.done(error)
+      } else if (ask.kind === 'settle') {
+        this.#busy(ask.peer, -1)
+        this.holdOff(ask.peer, ask.frame, 'unavailable')
+      } else if ('done' in ask) ask.done(error)
       // Who left is gone all the same: the next tick, or the end of the lease, finds it again.
       else if (ask.kind === 'gone') this.#left(ask.group, ask.key)
     }
   }
 
   #carryOut(decision: GroupDecision, records: readonly RoomRecord[]): void {
-    const { draft, group, members, state, turn } = decision
+    const { draft, group, left, now, state, turn } = decision
     const { platform } = this.#context
     this.#groups.set(group.name, group)
-    const isNew = group.state === undefined
-    group.put(state, platform.now())
-    group.members.clear()
-    for (const [key, member] of members) {
-      group.members.set(key, member)
-      if (member.peer.closed) member.goneAtMs ??= platform.monotonic() + GRACE_MS
+    group.put(state, now)
+    for (const { ask } of decision.joined) {
+      const { key, peer } = ask.member
+      group.members.set(key, ask.member)
       group.orphans.delete(key)
+      if (peer.closed) ask.member.goneAtMs ??= platform.monotonic() + GRACE_MS
+    }
+    for (const member of left) {
+      if (group.members.get(member.key) === member) group.members.delete(member.key)
+      this.#keep(member.peer)
     }
     group.turn = turn
     group.stalled = decision.stalled
@@ -277,84 +345,44 @@ export class Groups {
       return
     }
     this.#count(decision)
-    const held = isNew ? records : group.window.with(records).records
-    this.#send(group, draft.granted, held)
+    if (draft.died.length > 0) void tellDeaths(this.#leasing, group.name, draft.died)
+    if (decision.begins !== undefined) group.window.reset(decision.begins)
+    const held = group.window.with(records).records
+    sendLeases(this.#leasing, group, draft.granted, held)
     group.window.move(state.next, records)
     this.#readOn(group, state.next)
   }
 
   #answer({ answers, draft, group, joined, settled }: GroupDecision): void {
     for (const { ask, lapsed } of joined) {
-      const { name: member, peer } = ask.member
+      const { key, name: member, peer } = ask.member
+      this.#joined(group.name, key, peer)
       if (!draft || peer.closed) continue
+      this.#keep(peer)
       const ended = lapsed.length > 0 ? { lapsed } : {}
       const options = draft.rules
       peer.send(encodeFrame({ frame: 'grouped', group: group.name, member, options, ...ended }))
     }
     for (const { ask, late } of settled) {
       const { group: name, member, number } = ask.frame
+      this.#busy(ask.peer, -1)
       const lapsed = late.length > 0 ? { lapsed: late } : {}
       ask.peer.send(encodeFrame({ frame: 'settled', group: name, member, number, ...lapsed }))
     }
     for (const answer of answers) answer()
   }
 
-  #count({ draft }: GroupDecision): void {
+  #count({ draft, group }: GroupDecision): void {
     const { meter } = this.#context
     if (!draft) return
     const { died, granted, happened } = draft
+    group.redelivered += happened.redelivered
     meter.count('group_leased_total', granted.length)
     meter.count('group_acked_total', happened.acked)
     meter.count('group_redelivered_total', happened.redelivered)
     meter.count('group_lapsed_total', happened.lapsed)
     meter.count('group_dead_total', died.length)
     meter.count('group_trimmed_total', happened.trimmed)
-  }
-
-  /** Sends leases; events that are not in memory are read first. */
-  #send(group: Group, granted: readonly Granted[], records: readonly RoomRecord[]): void {
-    const found = new Map<string, Found[]>()
-    const missing: Granted[] = []
-    for (const lease of granted) {
-      const record = recordAt(records, lease.place)
-      if (!record) {
-        missing.push(lease)
-        continue
-      }
-      const own = found.get(lease.member)
-      if (own) own.push({ lease, record })
-      else found.set(lease.member, [{ lease, record }])
-    }
-    for (const [key, own] of found) this.#tell(group, key, own)
-    if (missing.length > 0) void this.#sendRead(group, missing)
-  }
-
-  async #sendRead(group: Group, granted: readonly Granted[]): Promise<void> {
-    const { report, room, store } = this.#context
-    const found = new Map<string, Found[]>()
-    for (const lease of granted) {
-      const { generation, member: key, place } = lease
-      try {
-        const [record] = await store.read(room, place - 1, ONE)
-        if (!record || record.place > place) {
-          this.#ask({ kind: 'lost', group: group.name, key, lease: [place, generation] })
-          continue
-        }
-        const own = found.get(key)
-        if (own) own.push({ lease, record })
-        else found.set(key, [{ lease, record }])
-      } catch (error) {
-        // The lease lapses, and is tried again.
-        report(error)
-      }
-    }
-    for (const [key, own] of found) this.#tell(group, key, own)
-  }
-
-  #tell(group: Group, key: string, found: readonly Found[]): void {
-    const member = group.members.get(key)
-    if (!member || member.peer.closed) return
-    for (const text of leaseTexts(group.name, member.name, found)) member.peer.send(text)
   }
 
   /** Reads on for a group that is behind, before it has nothing left to lease. */
@@ -395,60 +423,6 @@ export class Groups {
       )
   }
 
-  #joinFault(
-    peer: GroupPeer,
-    { group, member }: GroupFrame,
-    join: JoinOptions,
-  ): BusError | undefined {
-    const { limits } = this.#context
-    const rights = peer.identity?.rights
-    if (!rights || rights.history === false || !isWithin(join.types, rights.subscribe))
-      return new BusError('forbidden', 'the token does not allow to read all that the group is for')
-    const known = this.#groups.get(group)
-    if (!known && this.#groups.size >= limits.groups)
-      return new BusError('rate_limited', 'the room has too many groups')
-    if (known?.members.has(memberKey(peer.device, member))) return undefined
-    if (known && known.members.size >= limits.groupMembers)
-      return new BusError('rate_limited', 'the group has too many members')
-    let own = 0
-    for (const { members } of this.#groups.values())
-      for (const one of members.values()) if (one.peer === peer) own += 1
-    return own < MAX_MEMBERSHIPS
-      ? undefined
-      : new BusError('rate_limited', 'the device has too many members of groups')
-  }
-
-  #joinOf(
-    peer: GroupPeer,
-    { group, member: name }: GroupFrame,
-    join: JoinOptions,
-    after: number | 'now',
-  ): Ask {
-    const { limits, reads } = this.#context
-    const { ackWait = ACK_WAIT_MS, backoff, credit, holds, orderBy, types } = join
-    const { maxAckPending = limits.groupPending, maxDeliver = MAX_DELIVER } = join
-    const rules: GroupRules = {
-      types,
-      ackWait,
-      ...(backoff && { backoff }),
-      maxDeliver,
-      maxAckPending: Math.min(maxAckPending, limits.groupPending),
-      ...(orderBy && { orderBy }),
-    }
-    const mayRead = reads(peer.identity?.rights.subscribe ?? [])
-    const key = memberKey(peer.device, name)
-    const member: Member = { key, name, peer, credit, mayRead }
-    const isHere = this.#groups.get(group)?.members.get(key)?.peer === peer
-    return { kind: 'join', group, member, rules, holds: holds ?? (isHere ? undefined : []), after }
-  }
-
-  /** Behind which place a group begins that does not exist yet. */
-  async #begin({ group }: GroupFrame, { from = 'now' }: JoinOptions): Promise<number | 'now'> {
-    if (from === 'now' || this.#groups.get(group)?.state) return 'now'
-    const { head, room, store } = this.#context
-    return placeFrom(store, room, head(), from)
-  }
-
   #refuse(peer: GroupPeer, { group, member }: GroupFrame, error: BusError): void {
     const { code, message } = error
     const again = code === 'rate_limited' ? LIMIT_RETRY_MS : RETRY_AFTER_MS
@@ -461,6 +435,16 @@ export class Groups {
     if (!this.#context.wake()) return false
     this.#asks.push(ask)
     return true
+  }
+
+  #busy(peer: GroupPeer, by: number): void {
+    const count = (this.#onTheWay.get(peer) ?? 0) + by
+    if (count > 0) this.#onTheWay.set(peer, count)
+    else this.#onTheWay.delete(peer)
+  }
+
+  #keep(peer: GroupPeer): void {
+    peer.keepGroups(membershipsOf(this.#groups, peer))
   }
 
   #left(group: string, key: string): void {

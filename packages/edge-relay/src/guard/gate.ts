@@ -2,7 +2,7 @@
  * Who may come in: how many connections there are, in all and from one address, and how many requests
  * an address makes. Nothing is known of tokens here, so that it costs next to nothing to say no.
  */
-import { BUS_ERROR_CODES, toBusError } from '@crosstown/bus/protocol'
+import { BUS_ERROR_CODES, type BusErrorCode, toBusError } from '@crosstown/bus/protocol'
 import type { Limits } from '../limits.ts'
 import type { Platform } from '../platform.ts'
 import type { ConnectionSnapshot, Socket, SocketEvents } from '../socket.ts'
@@ -15,6 +15,13 @@ const MAX_ADDRESSES = 10_000
 const FULL_RETRY_MS = 5_000
 
 export type GateLimits = Pick<Limits, 'connections' | 'addressConnections' | 'addressRequests'>
+
+/** What becomes of a socket that asks to come in. */
+export interface Door {
+  readonly open: () => SocketEvents
+  /** There was no room for it. */
+  readonly full: (code: BusErrorCode) => void
+}
 
 export class Gate {
   readonly #limits: GateLimits
@@ -96,12 +103,13 @@ export class Gate {
    * Takes in a socket, until it is gone. Where others came since its request was admitted it is closed
    * at once, to come back.
    */
-  accept(socket: Socket, address: string | undefined, open: () => SocketEvents): SocketEvents {
+  accept(socket: Socket, address: string | undefined, { full, open }: Door): SocketEvents {
     try {
       this.check(address)
     } catch (error) {
       const { code } = toBusError(error, 'unavailable', 'there is no room')
       socket.close(BUS_ERROR_CODES[code], code)
+      full(code)
       return { onMessage() {}, onClose() {}, onDrain() {} }
     }
     this.#count(address)

@@ -16,7 +16,7 @@ export function callerAddress(proxies: number, report: (error: unknown) => void)
   let warned = false
   return (c) => {
     const forwarded = c.req.header('x-forwarded-for')
-    if (forwarded !== undefined && proxies === 0 && !warned) {
+    if (forwarded !== undefined && proxies === 0 && !c.env?.direct && !warned) {
       warned = true
       const what =
         'a request came through a proxy: set trustProxy, or limits by address count all as one'
@@ -29,6 +29,8 @@ export function callerAddress(proxies: number, report: (error: unknown) => void)
 /** What else than publishing a request may want to do, by its method. */
 const READING: readonly Exclude<Action, 'publish'>[] = ['subscribe', 'history']
 const ACTIONS: Readonly<Record<string, typeof READING>> = { POST: [], DELETE: ['delete'] }
+/** The same of what is about groups, whatever the method. */
+const OPERATING: typeof READING = ['groups', 'subscribe', 'history']
 
 /** Whose request it is. @throws {BusError} invalid_room, unauthorized, forbidden, unavailable */
 export async function identifyCaller(
@@ -38,7 +40,8 @@ export async function identifyCaller(
   const room = roomOf(c)
   const token = /^Bearer +(.+)$/i.exec(c.req.header('authorization') ?? '')?.[1]
   const origin = c.req.header('origin')
-  const actions = ACTIONS[c.req.method] ?? READING
+  const isOfGroups = /^[^?]*\/rooms\/[^/]+\/groups(\/|$)/.test(c.req.path)
+  const actions = isOfGroups ? OPERATING : (ACTIONS[c.req.method] ?? READING)
   const asked = { room, ...(origin !== undefined && { origin }) }
   return identify(authorizing, token, asked, actions)
 }

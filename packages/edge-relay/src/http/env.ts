@@ -10,6 +10,8 @@ export interface RelayBindings {
   readonly upgrade?: (admission: Admission) => Response | Promise<Response>
   /** The address at the other end of the connection. */
   readonly address?: string | undefined
+  /** It is known to be that of who asks, whatever proxies stand between. */
+  readonly direct?: true
   /** Ends the connection of the request at hand at once, with what it still has to send. */
   readonly cut?: () => void
 }

@@ -4,6 +4,9 @@ import { SUBPROTOCOL } from '@crosstown/bus/protocol'
 import * as z from 'zod'
 import type { Limits } from '../limits.ts'
 import { CLOUD_EVENT, CLOUD_EVENTS } from './cloud-events.ts'
+import { DeadLetters, Group, Groups, Settled } from './group-schemas.ts'
+import type { Json, JsonObject } from './json.ts'
+import { groupPaths } from './openapi-groups.ts'
 import {
   CloudEvent,
   Event,
@@ -17,9 +20,7 @@ import {
   Status,
 } from './schemas.ts'
 
-/** JSON. */
-export type Json = string | number | boolean | null | Json[] | { [key: string]: Json }
-type JsonObject = { [key: string]: Json }
+export type { Json } from './json.ts'
 
 /** What the document says of one relay. */
 export interface Described {
@@ -38,6 +39,10 @@ const COMPONENTS: Readonly<Record<string, z.ZodType>> = {
   CloudEvent,
   Failure,
   Status,
+  Group,
+  Groups,
+  DeadLetters,
+  Settled,
 }
 
 /** What a request can be answered with that went wrong, by status. */
@@ -71,6 +76,7 @@ export function openApi({ auth, limits, version }: Described): JsonObject {
     tags: [
       { name: 'events', description: 'For publishers and readers without a log of their own.' },
       { name: 'rooms' },
+      { name: 'groups', description: 'Needs a right of its own.' },
       { name: 'sockets' },
       { name: 'operation', description: 'About no room.' },
     ],
@@ -83,6 +89,7 @@ export function openApi({ auth, limits, version }: Described): JsonObject {
       },
       '/rooms/{room}/events/{id}': { parameters: [ROOM, EVENT_ID], get: readEvent },
       '/rooms/{room}': { parameters: [ROOM], delete: deleteRoom },
+      ...groupPaths({ room: ROOM, refTo, failures }),
       '/rooms/{room}/stats': { parameters: [ROOM], get: readStats },
       '/rooms/{room}/socket': {
         parameters: [ROOM],

@@ -6,11 +6,12 @@ import type { Store } from '../stores/store.ts'
 import { answerEvent, answerPage, answerStream, wantsStream } from './answers.ts'
 import { type CallerAddress, identifyCaller } from './caller.ts'
 import { type RelayEnv, roomOf } from './env.ts'
+import { addGroupRoutes, type GroupService } from './groups.ts'
 import { answerPost, type Posting } from './post.ts'
 import { answerDelete, answerStats } from './rooms.ts'
 
 /** What these routes ask. */
-export interface RoomService extends Posting {
+export interface RoomService extends Posting, Pick<GroupService, 'host'> {
   readonly store: Store
   readonly readers: Readers
   readonly gate: Gate
@@ -54,6 +55,7 @@ export function addRoomRoutes(app: Hono<RelayEnv>, service: RoomService): void {
     const room = roomOf(c)
     return answerStats(c, store, room, service.connections(room))
   })
+  addGroupRoutes(app, service)
   app.delete('/rooms/:room', (c) => {
     const { identity } = c.var
     return answerDelete(c, identity, () => service.deleteRoom(roomOf(c), identity.subject))

@@ -15,6 +15,7 @@ import {
   unpackIds,
 } from '@crosstown/bus/inspect'
 import { utf8Length } from '@crosstown/bus/protocol'
+import type { InspectedGroups } from '../group/inspected.ts'
 import type { Limits } from '../limits.ts'
 import { positionIn, type RoomRecord } from '../record.ts'
 import type { Found, Store } from '../stores/store.ts'
@@ -23,6 +24,15 @@ export interface AsksContext {
   readonly room: string
   readonly store: Store
   readonly limits: Limits
+  readonly groups: InspectedGroups
+}
+
+/** What the inspector's token allows beside inspecting. */
+export interface AskRights {
+  /** Whether it may read events of a type. */
+  mayRead(type: string): boolean
+  /** Whether it may do something to groups. */
+  readonly mayOperate: boolean
 }
 
 type Of<What extends Ask['what']> = Extract<Ask, { what: What }>
@@ -31,15 +41,13 @@ const MAX_EVENTS = 1_000
 const MAX_PATH = 100
 const MAX_ID_LENGTH = 256
 
-/**
- * @param mayRead whether the inspector's token may read events of a type
- * @throws {AskError} where it cannot be answered
- */
+/** @throws {AskError} where it cannot be answered */
 export async function answer(
   context: AsksContext,
   ask: Ask,
-  mayRead: (type: string) => boolean,
+  rights: AskRights,
 ): Promise<Answers[keyof Answers]> {
+  const mayRead = (type: string): boolean => rights.mayRead(type)
   switch (ask.what) {
     case 'payload':
       return payload(context, ask, mayRead)
@@ -54,9 +62,29 @@ export async function answer(
       return page(context, ask)
     case 'store':
       return storeInfo(context)
+    case 'consumers':
+      return { consumers: [], groups: await context.groups.all(), handlers: [] }
+    case 'dead':
+      check(isNumber(ask.limit) && ask.limit > 0)
+      return context.groups.dead(ask.limit)
+    case 'redrive':
+    case 'discard':
+      return settle(context, ask, rights)
     default:
       throw new AskError('unknown_ask', 'a relay does not answer this')
   }
+}
+
+async function settle(
+  { groups }: AsksContext,
+  { letters, what }: Of<'redrive' | 'discard'>,
+  { mayOperate }: AskRights,
+): Promise<Answers['redrive']> {
+  const isLetter = (id: unknown): boolean =>
+    typeof id === 'string' && id.length <= 2 * MAX_ID_LENGTH
+  check(Array.isArray(letters) && letters.length <= MAX_EVENTS && letters.every(isLetter))
+  if (!mayOperate) throw new AskError('forbidden', 'the token does not allow to operate groups')
+  return { letters: await groups.settle(what, letters) }
 }
 
 async function payload(

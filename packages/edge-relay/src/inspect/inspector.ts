@@ -87,6 +87,10 @@ export class Inspector implements RoomInspector, SocketEvents {
     return this.#mayRead(type)
   }
 
+  get mayOperate(): boolean {
+    return this.#identity?.rights.groups === true
+  }
+
   send(text: string): void {
     if (this.#state === 'closed') return
     if (this.#socket.bufferedAmount > this.#context.limits.bufferBytes) {
@@ -204,7 +208,7 @@ export class Inspector implements RoomInspector, SocketEvents {
   async #join(token: string | undefined): Promise<void> {
     const { host: hostOf, limits, platform } = this.#context
     const { room } = this.#admission
-    const rights = ['inspect', 'subscribe', 'history'] as const
+    const rights = ['inspect', 'subscribe', 'history', 'groups'] as const
     const identity = await identify(this.#context, token, this.#admission, rights)
     if (this.#state === 'closed') return
     this.#identity = identity

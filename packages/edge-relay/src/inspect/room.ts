@@ -16,17 +16,20 @@ import {
   type RelayInspectFrame,
 } from '@crosstown/bus/inspect'
 import { encodeFrame, MAX_INSPECT_LENGTH } from '@crosstown/bus/protocol'
+import type { InspectedGroups } from '../group/inspected.ts'
 import type { Limits } from '../limits.ts'
 import type { Platform } from '../platform.ts'
 import type { Store } from '../stores/store.ts'
 import { VERSION } from '../version.ts'
-import { answer } from './asks.ts'
+import { type AskRights, answer } from './asks.ts'
 import { type InspectedDevice, RelayTap } from './tap.ts'
 
 /** One who inspects a room. */
 export interface RoomInspector {
   /** Whether its token may read events of a type. */
   mayRead(type: string): boolean
+  /** Whether its token may do something to groups. */
+  readonly mayOperate: boolean
   send(text: string): void
 }
 
@@ -42,6 +45,7 @@ export interface RoomInspectionOptions {
   readonly platform: Platform
   /** Commands that wait to be decided. */
   readonly queued: () => number
+  readonly groups: InspectedGroups
 }
 
 interface Session {
@@ -75,6 +79,8 @@ const MAX_SESSION_LENGTH = 200
 /** Peers remembered of one room. */
 const MAX_PEERS = 2_000
 const MAX_PEER_LENGTH = 128
+/** Of who is not there any more. */
+const NO_RIGHTS: AskRights = { mayRead: () => false, mayOperate: false }
 const TAP_FRAMES: ReadonlySet<unknown> = new Set(['hello', 'batch', 'bye', 'answer', 'mismatch'])
 /** What one device may send in this time. */
 const DEVICE_LENGTH = 8 * 1024 * 1024
@@ -220,7 +226,7 @@ export class RoomInspection {
   // The relay's own tap
 
   #open(): Outlet {
-    const { limits, platform, room, store } = this.#options
+    const { groups, limits, platform, room, store } = this.#options
     const outlet: Outlet = new Outlet({
       peer: this.#peer,
       library: VERSION,
@@ -250,9 +256,11 @@ export class RoomInspection {
       },
       settle: () => {},
       answer: (ask, session) =>
-        answer({ room, store, limits }, ask, (type) => {
-          return this.#sessions.get(session)?.inspector?.mayRead(type) ?? false
-        }),
+        answer(
+          { room, store, limits, groups },
+          ask,
+          this.#sessions.get(session)?.inspector ?? NO_RIGHTS,
+        ),
     })
     const add = (text: string, events?: number): void => outlet.add(text, events)
     return outlet

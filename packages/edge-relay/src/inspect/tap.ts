@@ -305,6 +305,24 @@ export class RelayTap {
     }
   }
 
+  /** Events of a group go to somebody once more. */
+  leasedAgain(id: string, attempt: number): void {
+    this.#add(JSON.stringify({ is: 'retried', ids: packIds([id]), attempt }).slice(1, -1), 1)
+  }
+
+  /** A group gave an event up. */
+  died(id: string, group: string, attempts: number, reason: string): void {
+    const message = `group ${group} gave it up after ${attempts} attempt(s): ${reason}`
+    const told = {
+      is: 'failed',
+      ids: packIds([id]),
+      stage: 'consume',
+      code: 'handler_failed',
+      message,
+    }
+    this.#add(JSON.stringify(told).slice(1, -1), 1)
+  }
+
   /** A device was told that its stream does not go on where its log ends. */
   gap(device: InspectedDevice, reason: GapReason, from: string, lost: string | undefined): void {
     const gap = { reason, from, ...(lost !== undefined && { lost }) }

@@ -56,8 +56,17 @@ interface WorkersGlobals {
   readonly WebSocketRequestResponsePair: new (request: string, response: string) => never
 }
 
+/** What a clock says that may be set, but never less than it has said. */
+export function steadyClock(now: () => number): () => number {
+  let last = Number.NEGATIVE_INFINITY
+  return () => {
+    last = Math.max(last, now())
+    return last
+  }
+}
+
 /** The times of what is attached to sockets must mean the same to the object that comes next. */
-const PLATFORM: Platform = { ...systemPlatform, monotonic: () => systemPlatform.now() }
+const PLATFORM: Platform = { ...systemPlatform, monotonic: steadyClock(() => systemPlatform.now()) }
 /** What is due within this time is waited for. */
 const AWAKE_MS = 2_000
 /** So long after something happened an alarm looks after what may have come of it. */
@@ -108,6 +117,7 @@ export class DurableRoom implements RoomObject {
     return this.relay.fetch(request, {
       // Cloudflare says it, whatever the request says: no proxy stands between.
       address: request.headers.get('cf-connecting-ip') ?? undefined,
+      direct: true,
       upgrade: (admission) => this.#upgrade(admission),
     })
   }

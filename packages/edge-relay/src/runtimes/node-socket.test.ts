@@ -49,16 +49,28 @@ it('texts of every length arrive as they are', async () => {
   expect(await arrived).toEqual(texts)
 })
 
-it('what is sent in one turn leaves in one write, and with it a close', async () => {
+it('what is sent with more to follow leaves with it in one write, and with that a close', async () => {
   const { socket, stream, client } = await connected()
   const writes = vi.spyOn(stream, '_writev' as never)
   const arrived = arriving(client, 3)
   const closed = once(client, 'close')
-  for (const text of ['one', 'two', 'three']) socket.send(text)
+  socket.send('one', true)
+  for (const text of ['two', 'three']) socket.send(text)
   socket.close(1000, 'done')
   socket.send('too late')
   expect(await arrived).toEqual(['one', 'two', 'three'])
   const [event] = (await closed) as [CloseEvent]
   expect([event.code, event.reason]).toEqual([1000, 'done'])
   expect(writes).toHaveBeenCalledTimes(1)
+})
+
+it('what nothing follows is handed to the system at once, and waits for nothing of the same turn', async () => {
+  const { socket, stream, client } = await connected()
+  const writes = vi.spyOn(stream, '_write' as never)
+  const arrived = arriving(client, 2)
+  socket.send('one')
+  expect(writes).toHaveBeenCalledTimes(1)
+  socket.send('two')
+  expect(writes).toHaveBeenCalledTimes(2)
+  expect(await arrived).toEqual(['one', 'two'])
 })

@@ -39,8 +39,9 @@ function frameOf(text: string): Buffer {
 }
 
 /**
- * Sockets that were sent something in this turn. What one is sent in a turn, such as an ack and the
- * stream that follows it, leaves in one write: a write costs more than what is in it.
+ * Sockets that were sent something in this turn with more to follow, such as an ack and the stream with
+ * it. It leaves in one write: a write costs more than what is in it. What nothing follows leaves at once,
+ * before the relay does anything else.
  */
 const corked: Duplex[] = []
 
@@ -98,11 +99,11 @@ export class NodeSocket implements Socket {
     return this.#stream.writableLength
   }
 
-  send(text: string): void {
+  send(text: string, more = false): void {
     if (this.#ws.readyState !== OPEN) return
     const frame = frameOf(text)
     const stream = this.#stream
-    cork(stream)
+    if (more) cork(stream)
     // Only a socket that holds much can drain: the others need no callback.
     if (stream.writableLength + frame.length > LOW_WATER_BYTES)
       stream.write(frame, () => this.#flushed())

@@ -5,102 +5,18 @@ import { encodeValue } from '../../codec/codec.ts'
 import { type Ask, INSPECT_CHANNEL, INSPECT_VERSION, INSPECTED_KEY } from '../../inspect/frames.ts'
 import { runtimePlatform } from '../../platform.ts'
 import { parsePatterns, typeMatcher } from '../../protocol/pattern.ts'
-import type { Matching, PatternOf, Patterns, TypeOf } from '../../types.ts'
+import type { Patterns } from '../../types.ts'
+import type {
+  Device,
+  ExpectOptions,
+  PublishInPageOptions,
+  RecordedError,
+  RecordedEvent,
+} from './api.ts'
 import { pipeScript } from './pipe.ts'
-import {
-  type Carrier,
-  type HeardPeer,
-  type RecordedError,
-  type RecordedEvent,
-  Recorder,
-} from './recorder.ts'
+import type { Carrier } from './questions.ts'
+import { type HeardPeer, Recorder } from './recorder.ts'
 import type { TestSession } from './session.ts'
-
-/** The recorded events that a pattern stands for. */
-export type Recorded<Events extends object, Pattern extends string> =
-  Matching<Events, Pattern> extends infer Type extends string
-    ? Type extends TypeOf<Events>
-      ? RecordedEvent<Type, Events[Type]>
-      : RecordedEvent<Type>
-    : never
-
-export interface ExpectOptions<Event> {
-  /** Only events for which this returns true. */
-  readonly where?: ((event: Event) => boolean) | undefined
-  /** The so-manieth of them, those that are recorded already counted. @default 1 */
-  readonly count?: number | undefined
-  /** Milliseconds. @default that of `crosstownOptions`, 5000 */
-  readonly timeout?: number | undefined
-}
-
-export interface PublishInPageOptions {
-  readonly stream?: string
-  readonly scope?: 'context' | 'device' | 'room'
-  readonly persist?: boolean
-  readonly correlationId?: string
-  readonly causationId?: string
-  /** Name of the bus, where the device has several. */
-  readonly bus?: string
-  /** Milliseconds to wait for a bus that can be published on. @default as for `expectEvent` */
-  readonly timeout?: number
-}
-
-/** A browser context and all the buses in it: of its pages, frames, workers and service workers. */
-export interface Device<Events extends object = Record<string, unknown>> {
-  readonly name: string
-  readonly context: BrowserContext
-
-  /** Opens a page, at an address where one is given. */
-  newPage(url?: string): Promise<Page>
-
-  /**
-   * What was published on this device, or came to it, since the test began: all of it up to now, in
-   * the order in which it was told.
-   *
-   * @example expect(await crosstown.events('cart.*')).toHaveLength(2)
-   */
-  events<const Pattern extends PatternOf<Events> = '**'>(
-    pattern?: Patterns<Pattern>,
-  ): Promise<Recorded<Events, Pattern>[]>
-
-  /**
-   * The event that is waited for: at once where it was recorded already. On another device than the
-   * one that publishes it, it is there once it has arrived.
-   *
-   * @throws {Error} not within `timeout`; says what was recorded instead
-   * @example await crosstown.expectEvent('order.placed', { where: ({ data }) => data.total === 12 })
-   */
-  expectEvent<const Pattern extends PatternOf<Events>>(
-    pattern: Patterns<Pattern>,
-    options?: ExpectOptions<Recorded<Events, Pattern>>,
-  ): Promise<Recorded<Events, Pattern>>
-
-  /**
-   * Publishes through a bus of the device, as if the page had done it; its metadata says
-   * `inspector: true`.
-   *
-   * @throws {Error} no bus is there in time, there are several, or it refused the event
-   */
-  publish<const Type extends TypeOf<Events>>(
-    type: Type,
-    data?: Events[Type],
-    options?: PublishInPageOptions,
-  ): Promise<RecordedEvent<Type, Events[Type]>>
-
-  /**
-   * Cuts the device off: its network, and the relay connections that its buses have. It is done when
-   * it resolves, and holds for ten minutes at most.
-   *
-   * @param options.except addresses, as for `context.route`, that the test still answers, asking their
-   *   server itself: of the pages, where no service worker has them
-   */
-  offline(options?: { readonly except?: string | RegExp | undefined }): Promise<void>
-  /** Ends `offline`. Buses connect again by themselves, which this does not wait for. */
-  online(): Promise<void>
-
-  /** What went wrong in its buses so far: handlers that failed, and what `onError` was told. */
-  errors(): Promise<readonly RecordedError[]>
-}
 
 export interface DeviceOptions {
   readonly name: string
@@ -184,7 +100,15 @@ export class RecordedDevice implements Device {
   async events(patterns: Patterns<string> = '**'): Promise<never[]> {
     const matches = typeMatcher(parsePatterns(patterns))
     await this.recorder.settle()
-    return this.recorder.events.filter(({ type }) => matches(type)) as never[]
+    return (await this.recorder.events(matches)) as never[]
+  }
+
+  async count(patterns: Patterns<string> = '**'): Promise<number> {
+    const matches = typeMatcher(parsePatterns(patterns))
+    await this.recorder.settle()
+    let sum = 0
+    for (const [type, count] of this.recorder.counts) if (matches(type)) sum += count
+    return sum
   }
 
   async errors(): Promise<readonly RecordedError[]> {
@@ -217,13 +141,13 @@ export class RecordedDevice implements Device {
     const told = events
       .slice(-TOLD)
       .map(({ type, source, data }) => `  ${type} of ${source}: ${JSON.stringify(data)}`)
-    const other = Map.groupBy(this.recorder.events, ({ type }) => type)
+    const { counts, peers } = this.recorder
     const lines = [
       `${this.name} has not recorded ${wanted}${where ? ' where it was asked for' : ''} within ${timeout} ms.`,
       ...(told.length > 0 ? [`Recorded, the last of ${events.length}:`, ...told] : []),
-      other.size > 0
-        ? `All: ${[...other].map(([type, all]) => `${type} × ${all.length}`).join(', ')}`
-        : `Nothing was recorded, of ${this.recorder.peers.size} buses.`,
+      counts.size > 0
+        ? `All: ${[...counts].map(([type, count]) => `${type} × ${count}`).join(', ')}`
+        : `Nothing was recorded, of ${peers.size} buses.`,
     ]
     return new Error(lines.join('\n'))
   }
@@ -309,8 +233,8 @@ async function answer(route: Route, request: Request): Promise<void> {
   })
 }
 
-/** What a page gives, or `undefined` where it is gone or busy for too long. */
-async function within<T>(ms: number, call: Promise<T>): Promise<T | undefined> {
+/** What comes of it, or `undefined` where it fails, or takes too long. */
+export async function within<T>(ms: number, call: Promise<T>): Promise<T | undefined> {
   const given = call.catch(() => undefined)
   let cancel = (): void => {}
   const late = new Promise<undefined>((resolve) => {

@@ -24,12 +24,19 @@ import {
   type TestInfo,
   type TestType,
 } from '@playwright/test'
-import { type Device, RecordedDevice } from './device.ts'
+import type { Device } from './api.ts'
+import { RecordedDevice, within } from './device.ts'
 import { TestSession } from './session.ts'
 
 export { expect } from '@playwright/test'
-export type { Device, ExpectOptions, PublishInPageOptions, Recorded } from './device.ts'
-export type { RecordedError, RecordedEvent } from './recorder.ts'
+export type {
+  Device,
+  ExpectOptions,
+  PublishInPageOptions,
+  Recorded,
+  RecordedError,
+  RecordedEvent,
+} from './api.ts'
 
 export interface CrosstownOptions {
   /** Milliseconds that `expectEvent`, `publish` and `offline` wait at most. @default 5000 */
@@ -60,6 +67,8 @@ export type CrosstownTest<Events extends object = Record<string, unknown>> = Tes
 >
 
 const TIMEOUT_MS = 5_000
+/** How long a test that failed waits for what is not there yet. */
+const DATA_MS = 10_000
 
 /** What is recorded in one test. */
 class TestRecording {
@@ -97,7 +106,15 @@ class TestRecording {
 
   /** Writes what was recorded where the report of the test has it. */
   async attach(info: TestInfo): Promise<void> {
-    await Promise.all(this.#devices.map(({ recorder }) => recorder.settle().catch(() => {})))
+    await within(
+      DATA_MS,
+      Promise.all(
+        this.#devices.map(async ({ recorder }) => {
+          await recorder.settle()
+          await recorder.events(() => true)
+        }),
+      ),
+    )
     const { writeFile } = await import('node:fs/promises')
     const name = 'crosstown-session.ndjson'
     const path = info.outputPath(name)

@@ -2,9 +2,8 @@
  * What the taps of one browser context tell: its events with their data, and what went wrong. In come
  * frames through the pipes of its pages, out go questions, through the pipe that is there.
  */
-import { decodeValue } from '../../codec/codec.ts'
 import { eventOf } from '../../dispatch/dispatcher.ts'
-import { type BusEvent, type EventHeader, parseId } from '../../event.ts'
+import { type EventHeader, parseId } from '../../event.ts'
 import {
   type Answers,
   type Ask,
@@ -18,29 +17,10 @@ import {
 } from '../../inspect/frames.ts'
 import { unpackIds } from '../../inspect/ids.ts'
 import type { Platform } from '../../platform.ts'
+import type { RecordedError, RecordedEvent } from './api.ts'
+import { type Payload, Payloads } from './payloads.ts'
+import { type Carrier, Questions } from './questions.ts'
 import type { TestSession } from './session.ts'
-
-/** A pipe: the frame of a page. */
-export interface Carrier {
-  /** Posts texts on the inspect channel. Whether that was done; never rejects. */
-  send(texts: readonly string[]): Promise<boolean>
-}
-
-/** An event as it was recorded. */
-export type RecordedEvent<Type extends string = string, Data = unknown> = BusEvent<Type, Data> & {
-  /** Whether it was published on this device, or came from another one. */
-  readonly origin: 'device' | 'room'
-}
-
-/** Something that went wrong in a bus: what its `onError` was told, and handlers that failed. */
-export interface RecordedError {
-  readonly code: string
-  readonly message: string
-  readonly stage: string
-  /** Of the bus: its `source`. */
-  readonly source: string
-  readonly type?: string
-}
 
 export interface RecorderOptions {
   readonly session: string
@@ -48,11 +28,9 @@ export interface RecorderOptions {
   readonly written: TestSession
 }
 
-interface Entry {
-  readonly event: InspectedEvent
+interface Entry extends Payload {
   readonly origin: 'device' | 'room'
   readonly peer: PeerId
-  data: unknown
 }
 
 export interface HeardPeer {
@@ -67,16 +45,7 @@ export interface HeardPeer {
   readonly carriers: Set<Carrier>
 }
 
-interface Question {
-  through: Carrier | undefined
-  answered(frame: Extract<TapFrame, { frame: 'answer' }>): void
-}
-
-/** How long a peer may take to answer. */
-const ANSWER_MS = 2_000
 const CREDIT = 10_000
-/** Events whose data is asked for at once. */
-const ASKED_AT_ONCE = 64
 /** Events of a log that are read in one answer. */
 const LOG_PAGE = 1_000
 
@@ -92,18 +61,22 @@ export class Recorder {
   readonly #nameless = new Map<string, readonly [PeerId, Entry['origin']]>()
   /** By log: from where on it was not read. */
   readonly #read = new Map<string, number>()
-  readonly #questions = new Map<number, Question>()
-  readonly #outgoing = new Map<Carrier, string[]>()
-  readonly #sending = new Map<Carrier, Promise<boolean>>()
-  readonly #work = new Set<Promise<unknown>>()
-  readonly #wanted: Entry[] = []
-  #asking = 0
-  #asked = 0
+  readonly #questions: Questions
+  readonly #payloads: Payloads<Entry>
+  /** Peers that may have something in their log which their tap did not tell. */
+  readonly #unread = new Set<HeardPeer>()
+  #reading: Promise<void> = Promise.resolve()
   readonly #changed = new Set<() => void>()
 
   constructor(options: RecorderOptions) {
     this.#options = options
     this.#began = options.clock.now()
+    this.#questions = new Questions(options.session, options.clock)
+    this.#payloads = new Payloads(this.#questions, options.written, ({ peer }) => {
+      const told = this.peers.get(peer)
+      const others = this.living.filter(({ hello }) => hello.bus === told?.hello.bus)
+      return new Set([...(told ? [told] : []), ...others])
+    })
   }
 
   /** Where each peer goes on, for a pipe that is new. */
@@ -111,8 +84,19 @@ export class Recorder {
     return Object.fromEntries([...this.peers.values()].map(({ id, next }) => [id, next]))
   }
 
-  get events(): RecordedEvent[] {
-    return [...this.#entries.values()].map(({ event, data, origin }) => {
+  /** How many of each type were recorded. */
+  get counts(): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>()
+    for (const { event } of this.#entries.values())
+      counts.set(event.type, (counts.get(event.type) ?? 0) + 1)
+    return counts
+  }
+
+  /** What was recorded of some types, with its data. */
+  async events(matches: (type: string) => boolean): Promise<RecordedEvent[]> {
+    const found = [...this.#entries.values()].filter(({ event }) => matches(event.type))
+    await this.#payloads.of(found)
+    return found.map(({ event, data, origin }) => {
       const { offset, position, revision } = event
       const places = { offset, position, revision }
       return { ...eventOf(event as EventHeader, data, places as object), origin }
@@ -141,7 +125,10 @@ export class Recorder {
   hear(carrier: Carrier, text: string): void {
     const frame = JSON.parse(text) as TapFrame
     if (frame.inspect !== INSPECT_VERSION || frame.frame === 'mismatch') return
-    const peer = frame.frame === 'hello' ? this.#greeted(frame) : this.peers.get(frame.peer)
+    const known = this.peers.get(frame.peer)
+    // It says hello whenever it is asked for what there is: only what is new in that is written.
+    const again = frame.frame === 'hello' && known?.gone === false && known.hello.log === frame.log
+    const peer = frame.frame === 'hello' ? this.#greeted(frame) : known
     if (!peer) return
     peer.carriers.delete(carrier)
     peer.carriers.add(carrier)
@@ -151,10 +138,10 @@ export class Recorder {
         this.#batch(peer, frame, text)
         break
       case 'answer':
-        if (frame.session === this.#options.session) this.#answered(carrier, frame)
+        this.#questions.answered(carrier, frame)
         return
       default:
-        this.#options.written.frame(text)
+        if (!again) this.#options.written.frame(text)
     }
     for (const changed of [...this.#changed]) changed()
   }
@@ -174,13 +161,20 @@ export class Recorder {
     if (this.standing) void this.ask(peer, this.standing).catch(ignore)
     // What a worker publishes before it is told that it is recorded, and a page in the moment in which
     // it is left, is in the log.
-    this.#during(this.#readLog(peer))
+    this.#missed(peer)
+  }
+
+  #missed(peer: HeardPeer): void {
+    this.#unread.add(peer)
+    void this.#readLogs()
   }
 
   #batch(peer: HeardPeer, frame: Extract<TapFrame, { frame: 'batch' }>, text: string): void {
     const { first } = frame
     const records = frame.records.slice(Math.max(0, peer.next - first))
     if (records.length === 0) return
+    // The ring went over some, or nobody was there for a while.
+    if (first > peer.next) this.#unread.add(peer)
     const whole = records.length === frame.records.length
     peer.next = first + frame.records.length
     this.#options.written.frame(
@@ -219,36 +213,20 @@ export class Recorder {
   #add(event: InspectedEvent, peer: PeerId, origin: 'device' | 'room'): void {
     this.#nameless.delete(event.id)
     if (this.#entries.has(event.id)) return
-    const entry: Entry = { event, origin, peer, data: undefined }
+    const entry: Entry = { event, origin, peer, data: undefined, failures: 0 }
     this.#entries.set(event.id, entry)
-    this.#wanted.push(entry)
-    if (this.#asking < ASKED_AT_ONCE) this.#during(this.#load())
+    this.#payloads.came(entry)
   }
 
-  /** Asks for the data of what waits, one event after the other. */
-  async #load(): Promise<void> {
-    this.#asking += 1
-    for (let entry = this.#wanted.shift(); entry; entry = this.#wanted.shift())
-      await this.#loadOne(entry)
-    this.#asking -= 1
-  }
-
-  /** The data of an event, of whoever has it. */
-  async #loadOne(entry: Entry): Promise<void> {
-    const { id, type } = entry.event
-    const told = this.peers.get(entry.peer)
-    const others = this.living.filter(({ hello }) => hello.bus === told?.hello.bus)
-    for (const peer of new Set([...(told ? [told] : []), ...others])) {
-      try {
-        const { text, encoding } = await this.ask(peer, { what: 'text', event: id })
-        entry.data = text === undefined ? undefined : decodeValue(text, encoding, { type, id })
-        const written = { ...(text !== undefined && { text }), ...(encoding && { encoding }) }
-        this.#options.written.payload(peer.id, id, entry.data, written)
-        return
-      } catch {
-        // The next one may have it.
+  /** One after the other: of what the next one has in its log, most was read. */
+  #readLogs(): Promise<void> {
+    this.#reading = this.#reading.then(async () => {
+      for (const peer of this.#unread) {
+        this.#unread.delete(peer)
+        await this.#readLog(peer)
       }
-    }
+    })
+    return this.#reading
   }
 
   /** What is in the log since the last one who has it was there. */
@@ -289,20 +267,23 @@ export class Recorder {
     )
   }
 
-  #during(work: Promise<unknown>): void {
-    const done = work.finally(() => this.#work.delete(done))
-    this.#work.add(done)
-    done.catch(ignore)
+  /** Asks a peer. @throws {Error} with its code where it refuses, or nobody answers */
+  ask<What extends Ask['what']>(
+    peer: HeardPeer,
+    ask: Extract<Ask, { what: What }>,
+    before?: object,
+  ): Promise<Answers[What]> {
+    return this.#questions.ask(peer, ask, before)
   }
 
   /**
-   * Resolves when all was heard that the taps knew when it was called, data included. A context that
-   * does not answer for two seconds is gone.
+   * Resolves when all was heard that the taps knew when it was called. A context that does not answer
+   * for five seconds is gone.
    */
   async settle(): Promise<void> {
     await Promise.all(this.living.map((peer) => this.#hearAll(peer)))
     await this.#name()
-    while (this.#work.size > 0) await Promise.all(this.#work)
+    await this.#readLogs()
   }
 
   /** Attached anew a tap sends at once what it has, and what it answers after that comes after that. */
@@ -317,70 +298,6 @@ export class Recorder {
     } catch {
       peer.gone = true
     }
-  }
-
-  /**
-   * Asks through the pipe that the peer was heard through last, or the one before.
-   *
-   * @param before a frame that goes ahead; then only an answer through the same pipe counts
-   */
-  async ask<What extends Ask['what']>(
-    peer: HeardPeer,
-    ask: Extract<Ask, { what: What }>,
-    before?: object,
-  ): Promise<Answers[What]> {
-    const id = ++this.#asked
-    const frame = { frame: 'ask', to: peer.id, id, ask }
-    const texts = (before ? [before, frame] : [frame]).map((one) => this.#text(one))
-    const { promise, resolve, reject } = Promise.withResolvers<Answers[What]>()
-    const late = (): void => reject(new Error(`${ask.what}: no answer`))
-    const cancel = this.#options.clock.timer(ANSWER_MS, late)
-    const question: Question = {
-      through: undefined,
-      answered({ error, result }) {
-        if (error) reject(new Error(`${error.code}: ${error.message}`))
-        else resolve(result as Answers[What])
-      },
-    }
-    this.#questions.set(id, question)
-    try {
-      for (const carrier of [...peer.carriers].reverse()) {
-        if (before) question.through = carrier
-        if (await this.#send(carrier, texts)) return await promise
-        peer.carriers.delete(carrier)
-      }
-      throw new Error('nobody is there to be asked')
-    } finally {
-      cancel()
-      this.#questions.delete(id)
-    }
-  }
-
-  /** What is to be sent in one turn goes in one call. */
-  #send(carrier: Carrier, texts: readonly string[]): Promise<boolean> {
-    const waiting = this.#outgoing.get(carrier)
-    waiting?.push(...texts)
-    const sending = this.#sending.get(carrier)
-    if (sending) return sending
-    this.#outgoing.set(carrier, [...texts])
-    const sent = Promise.resolve().then(() => {
-      const all = this.#outgoing.get(carrier) ?? []
-      this.#outgoing.delete(carrier)
-      this.#sending.delete(carrier)
-      return carrier.send(all)
-    })
-    this.#sending.set(carrier, sent)
-    return sent
-  }
-
-  #text(frame: object): string {
-    return JSON.stringify({ inspect: INSPECT_VERSION, session: this.#options.session, ...frame })
-  }
-
-  #answered(carrier: Carrier, frame: Extract<TapFrame, { frame: 'answer' }>): void {
-    const question = this.#questions.get(frame.id)
-    if (!question || (question.through && question.through !== carrier)) return
-    question.answered(frame)
   }
 }
 

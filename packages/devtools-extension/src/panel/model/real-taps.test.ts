@@ -99,6 +99,48 @@ test('data is asked for, and searched, where it is', async () => {
   expect(filtered.at(2)).toMatchObject({ id: last.id })
 })
 
+test('a durable consumer is told of with what it gave up, and is given that again', async () => {
+  const bus = shop('one')
+  let paper = false
+  bus.subscribe(
+    'cart.*',
+    (_, ctx) => {
+      if (!paper) ctx.term('out of paper')
+    },
+    { durable: 'printer', from: 'start' },
+  )
+  bus.subscribe('cart.*', () => {}, { concurrency: 2 })
+  const hub = inspect()
+  await until(() => hub.session.peers.size === 1)
+  const [peer] = hub.session.peers.keys()
+  const { id } = await bus.publish('cart.item_added', { sku: 'A1' })
+  const asked = () => hub.ask(peer!, { what: 'consumers' })
+  while ((await asked()).consumers[0]?.dead !== 1) await bus.flush()
+  expect(await asked()).toMatchObject({
+    consumers: [{ name: 'printer', patterns: ['cart.*'], state: 'here', pending: 0, lag: 0 }],
+    groups: [],
+    handlers: [{ patterns: ['cart.*'], concurrency: 2 }],
+  })
+  const dead = () => hub.ask(peer!, { what: 'dead', limit: 10 })
+  const { letters, total } = await dead()
+  expect(letters).toMatchObject([
+    {
+      event: id,
+      type: 'cart.item_added',
+      consumer: 'printer',
+      reason: 'terminated',
+      detail: 'out of paper',
+      attempts: 1,
+    },
+  ])
+  expect(total).toBe(1)
+  paper = true
+  expect(await hub.ask(peer!, { what: 'redrive', letters: [letters[0]!.id] })).toEqual({
+    letters: 1,
+  })
+  while ((await dead()).total > 0) await bus.flush()
+})
+
 test('who closes is gone, and said so', async () => {
   const bus = shop('one')
   bus.subscribe('cart.*', () => {})

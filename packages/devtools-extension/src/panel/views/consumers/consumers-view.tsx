@@ -34,8 +34,8 @@ export function ConsumersView({ hub, session, panel }: ViewProps): ReactNode {
         </span>
       </div>
       <div className="view-scroll">
-        {failures.map(({ peer, words }) => (
-          <Notice key={peer} severity="warning">
+        {failures.map(({ peer, words, severity }) => (
+          <Notice key={peer} severity={severity}>
             {words}
           </Notice>
         ))}

@@ -1,12 +1,13 @@
 /** Events that consumers gave up: why, and what to do with them. */
 import type { PeerId } from '@crosstown/bus/inspect'
-import { type ReactNode, useId, useState } from 'react'
+import { type ReactNode, useState } from 'react'
 import type { Hub } from '../../model/model.ts'
 import { clockTime, count, plural } from '../shared/format.ts'
 import { Notice } from '../shared/notice.tsx'
 import { TableScroll } from '../shared/table-scroll.tsx'
 import { troubleInWords } from '../shared/trouble.ts'
 import type { LetterRow } from './gathered.ts'
+import { whyInWords } from './words.ts'
 
 type What = 'redrive' | 'discard'
 
@@ -23,7 +24,6 @@ export function DeadLetters({
   onEvent(id: string): void
   onDone(said: string): void
 }): ReactNode {
-  const id = useId()
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set())
   const [confirming, setConfirming] = useState(false)
   const [running, setRunning] = useState(false)
@@ -57,8 +57,8 @@ export function DeadLetters({
     })
   }
   return (
-    <section className="part" aria-labelledby={id}>
-      <h2 id={id}>Dead letters</h2>
+    <section className="part">
+      <h2>Dead letters</h2>
       {rows.length === 0 ? (
         <p className="quiet">
           None. An event stands here that a consumer gave up: after <code>maxDeliver</code>{' '}
@@ -73,7 +73,7 @@ export function DeadLetters({
               disabled={picked.length === 0 || running}
               onClick={() => run('redrive')}
             >
-              Redrive {picked.length > 0 && count(picked.length)}
+              {picked.length === 0 ? 'Redrive' : `Redrive ${count(picked.length)}`}
             </button>
             <button
               type="button"
@@ -81,7 +81,7 @@ export function DeadLetters({
               disabled={picked.length === 0 || running}
               onClick={() => setConfirming(true)}
             >
-              Discard {picked.length > 0 && count(picked.length)}…
+              {picked.length === 0 ? 'Discard…' : `Discard ${count(picked.length)}…`}
             </button>
             <span className="quiet" role="status">
               {running
@@ -162,7 +162,6 @@ function Letters({
                 Event
               </label>
             </th>
-            <th scope="col">Consumer</th>
             <th scope="col">Why</th>
             <th scope="col" className="numeric">
               Attempts
@@ -177,27 +176,32 @@ function Letters({
                 <span className="letter-event">
                   <input
                     type="checkbox"
-                    aria-label={`${info.type} ${info.event}`}
+                    aria-label={`${info.type} ${info.event === '' ? `letter ${info.id}` : info.event}`}
                     checked={chosen.has(key)}
                     onChange={(event) => onChoose([key], event.target.checked)}
                   />
-                  <button
-                    type="button"
-                    className="peer-name"
-                    title={`Show ${info.event} in the log`}
-                    onClick={() => onEvent(info.event)}
-                  >
-                    {info.type}
-                  </button>
+                  <span className="letter-name">
+                    {info.event === '' ? (
+                      'not readable any more'
+                    ) : (
+                      <button
+                        type="button"
+                        className="peer-name"
+                        title={`Show ${info.event} in the log`}
+                        onClick={() => onEvent(info.event)}
+                      >
+                        {info.type}
+                      </button>
+                    )}
+                    <span className="quiet">
+                      {info.consumer}, {info.group ? 'a group' : peer.name}
+                    </span>
+                  </span>
                 </span>
               </th>
-              <td>
-                {info.consumer}
-                <span className="quiet">{info.group ? ', a group' : `, ${peer.name}`}</span>
-              </td>
-              <td className="letter-why">{info.reason}</td>
+              <td className="letter-why">{whyInWords(info)}</td>
               <td className="numeric">{count(info.attempts)}</td>
-              <td className="numeric-start">{clockTime(info.at)}</td>
+              <td className="letter-time">{clockTime(info.at)}</td>
             </tr>
           ))}
         </tbody>

@@ -100,5 +100,5 @@ test('letters are shown once, the newest first, and how many there are beside th
     ['old', 'one'],
   ])
   expect(more).toBe(7)
-  expect(failures).toEqual([{ peer: 'two', words: 'it did not answer' }])
+  expect(failures).toEqual([{ peer: 'two', words: 'it did not answer', severity: 'warning' }])
 })

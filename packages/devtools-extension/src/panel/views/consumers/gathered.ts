@@ -16,6 +16,8 @@ export interface Answered {
   readonly dead?: Answers['dead']
   /** Why it did not. */
   readonly failed?: string
+  /** What the panel may not see. */
+  readonly refused?: string
 }
 
 export interface ConsumerRow {
@@ -48,6 +50,12 @@ export interface LetterRow {
 /** State of a policy's breaker; `seen_…`: as far as failures and successes told. */
 export type Breaker = 'none' | NonNullable<HandlerInfo['breaker']> | 'seen_open' | 'seen_closed'
 
+interface Failure {
+  readonly peer: PeerId
+  readonly words: string
+  readonly severity: 'info' | 'warning'
+}
+
 export interface Gathered {
   readonly consumers: readonly ConsumerRow[]
   readonly groups: readonly GroupRow[]
@@ -55,24 +63,33 @@ export interface Gathered {
   readonly letters: readonly LetterRow[]
   /** Letters there are beside those that were told. */
   readonly more: number
-  readonly failures: readonly { readonly peer: PeerId; readonly words: string }[]
+  readonly failures: readonly Failure[]
 }
+
+const KNOWS = ['idle', 'elsewhere', 'needs_upgrade', 'here']
 
 export function gather(peers: readonly Peer[], answers: ReadonlyMap<PeerId, Answered>): Gathered {
   const consumers = new Map<string, ConsumerRow>()
   const groups = new Map<string, GroupRow>()
   const handlers: HandlerRow[] = []
   const letters = new Map<string, LetterRow>()
-  const failures: { peer: PeerId; words: string }[] = []
+  const failures: Failure[] = []
   const told = new Map<string, number>()
   for (const peer of peers) {
     const answer = answers.get(peer.id)
     if (!answer) continue
-    if (answer.failed !== undefined) failures.push({ peer: peer.id, words: answer.failed })
+    const words = answer.failed ?? answer.refused
+    if (words !== undefined)
+      failures.push({
+        peer: peer.id,
+        words,
+        severity: answer.failed === undefined ? 'info' : 'warning',
+      })
     for (const info of answer.consuming?.consumers ?? []) {
       const key = `${peer.device} ${info.name}`
+      const known = consumers.get(key)
       // All contexts of a device tell of it; the one that consumes knows it best.
-      if (!consumers.has(key) || info.state === 'here' || info.state === 'needs_upgrade')
+      if (!known || KNOWS.indexOf(info.state) > KNOWS.indexOf(known.info.state))
         consumers.set(key, { key, info, peer })
     }
     for (const info of answer.consuming?.groups ?? []) {

@@ -27,7 +27,7 @@ export function Part<Row extends { readonly key: string }>({
 }) {
   const id = useId()
   return (
-    <section className="part" aria-labelledby={id}>
+    <section className="part">
       <h2 id={id}>{title}</h2>
       <TableScroll label={title}>
         <table className="plain-table consumer-table" aria-labelledby={id}>
@@ -63,17 +63,44 @@ export function Part<Row extends { readonly key: string }>({
   )
 }
 
+/** Numbers of consumers and groups alike. */
+const counts = (told: { readonly pending: string; readonly lag: string; readonly again: string }) =>
+  [
+    {
+      head: 'Lag',
+      title: told.lag,
+      numeric: true,
+      cell: ({ info }: ConsumerRow | GroupRow) => <Amount value={info.lag} />,
+    },
+    {
+      head: 'Pending',
+      title: told.pending,
+      numeric: true,
+      cell: ({ info }: ConsumerRow | GroupRow) => <Amount value={info.pending} />,
+    },
+    {
+      head: 'Dead',
+      title: 'Given up',
+      numeric: true,
+      cell: ({ info }: ConsumerRow | GroupRow) => <Amount value={info.dead} level="error" />,
+    },
+    {
+      head: 'Redelivered',
+      title: told.again,
+      numeric: true,
+      cell: ({ info }: ConsumerRow | GroupRow) => <Amount value={info.redelivered} />,
+    },
+  ] as const
+
+// What is looked for first comes first: where it is narrow, the rest has to be scrolled to.
 const CONSUMERS: readonly Column<ConsumerRow>[] = [
   { head: 'Consumer', cell: ({ info }) => <Named name={info.name} patterns={info.patterns} /> },
-  {
-    head: 'State',
-    cell: ({ info }) => <Said said={CONSUMER_STATES[info.state]} />,
-  },
-  {
-    head: 'In',
-    title: 'The context that consumes; where none does, one that told of it',
-    cell: ({ info, peer }) => (info.state === 'idle' ? 'nobody' : peer.name),
-  },
+  { head: 'State', cell: ({ info }) => <Said said={CONSUMER_STATES[info.state]} /> },
+  ...counts({
+    lag: 'Events of the log that it was not given yet',
+    pending: 'Events under way, and those that wait to be given again',
+    again: 'Given more than once',
+  }),
   {
     head: 'Floor',
     title: 'Everything up to this offset of the log is settled',
@@ -81,28 +108,9 @@ const CONSUMERS: readonly Column<ConsumerRow>[] = [
     cell: ({ info }) => count(info.floor),
   },
   {
-    head: 'Pending',
-    title: 'Events under way, and those that wait to be given again',
-    numeric: true,
-    cell: ({ info }) => <Amount value={info.pending} />,
-  },
-  {
-    head: 'Lag',
-    title: 'Events of the log that it was not given yet',
-    numeric: true,
-    cell: ({ info }) => <Amount value={info.lag} />,
-  },
-  {
-    head: 'Redelivered',
-    title: 'Given more than once',
-    numeric: true,
-    cell: ({ info }) => <Amount value={info.redelivered} />,
-  },
-  {
-    head: 'Dead',
-    title: 'Given up',
-    numeric: true,
-    cell: ({ info }) => <Amount value={info.dead} level="error" />,
+    head: 'In',
+    title: 'The context that consumes; where none does, one that told of it',
+    cell: ({ info, peer }) => (info.state === 'idle' ? 'nobody' : peer.name),
   },
 ]
 
@@ -117,7 +125,10 @@ export function GroupTable({
   rows: readonly GroupRow[]
   peers: ReadonlyMap<PeerId, Peer>
 }): ReactNode {
-  return <Part title="Groups" columns={groupColumns(peers)} rows={rows} />
+  // Only members know.
+  const known = rows.some(({ info }) => info.redelivered !== undefined)
+  const columns = groupColumns(peers).filter(({ head }) => known || head !== 'Redelivered')
+  return <Part title="Groups" columns={columns} rows={rows} />
 }
 
 function groupColumns(peers: ReadonlyMap<PeerId, Peer>): readonly Column<GroupRow>[] {
@@ -126,13 +137,18 @@ function groupColumns(peers: ReadonlyMap<PeerId, Peer>): readonly Column<GroupRo
       head: 'Group',
       cell: ({ info }) => <Named name={info.name} patterns={info.patterns ?? []} />,
     },
+    ...counts({
+      lag: 'Events of the room that nobody was given yet',
+      pending: 'Events leased, and those that wait to be leased again',
+      again: 'Leased more than once',
+    }),
     {
       head: 'Members',
       title: 'Devices that take part, and how many events each has leased',
       cell: ({ info, peer }) => (
         <span className="members">
           {info.members.map(({ device, leases }) => (
-            <span key={device} className="member">
+            <span key={device}>
               {deviceName(device, peers)} <span className="quiet">{count(leases)} leased</span>
             </span>
           ))}
@@ -142,30 +158,6 @@ function groupColumns(peers: ReadonlyMap<PeerId, Peer>): readonly Column<GroupRo
           )}
         </span>
       ),
-    },
-    {
-      head: 'Pending',
-      title: 'Events leased, and those that wait to be leased again',
-      numeric: true,
-      cell: ({ info }) => <Amount value={info.pending} />,
-    },
-    {
-      head: 'Lag',
-      title: 'Events of the room that nobody was given yet',
-      numeric: true,
-      cell: ({ info }) => <Amount value={info.lag} />,
-    },
-    {
-      head: 'Redelivered',
-      title: 'Leased more than once',
-      numeric: true,
-      cell: ({ info }) => <Amount value={info.redelivered} />,
-    },
-    {
-      head: 'Dead',
-      title: 'Given up',
-      numeric: true,
-      cell: ({ info }) => <Amount value={info.dead} level="error" />,
     },
   ]
 }
@@ -181,7 +173,6 @@ function deviceName(device: string, peers: ReadonlyMap<PeerId, Peer>): string {
 
 const HANDLERS: readonly Column<HandlerRow>[] = [
   { head: 'Handler', cell: ({ info }) => <code>{info.patterns.join(', ')}</code> },
-  { head: 'In', cell: ({ peer }) => peer.name },
   {
     head: 'Breaker',
     title: 'Of its policy',
@@ -205,7 +196,6 @@ const HANDLERS: readonly Column<HandlerRow>[] = [
     cell: ({ info: { running, concurrency } }) =>
       concurrency === undefined ? count(running) : `${count(running)} of ${count(concurrency)}`,
   },
-  { head: 'Handled', numeric: true, cell: ({ info }) => count(info.handled) },
   {
     head: 'Failed',
     title: 'Calls that failed, those that were tried again too',
@@ -229,6 +219,8 @@ const HANDLERS: readonly Column<HandlerRow>[] = [
     numeric: true,
     cell: ({ info }) => <Amount value={info.dropped} level="error" />,
   },
+  { head: 'Handled', numeric: true, cell: ({ info }) => count(info.handled) },
+  { head: 'In', cell: ({ peer }) => peer.name },
 ]
 
 export function HandlerTable({ rows }: { rows: readonly HandlerRow[] }): ReactNode {

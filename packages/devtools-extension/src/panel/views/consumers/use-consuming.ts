@@ -57,11 +57,12 @@ export function useConsuming(hub: Hub, session: Session, peers: readonly Peer[])
 }
 
 /** What changes when a peer has something else to tell: nobody who rests is asked again. */
-function pulseOf({ subscriptions, rate, status }: Peer): string {
+function pulseOf({ subscriptions, rate, status, hello }: Peer): string {
+  // A relay calls no handlers: what it passes on is what its groups are given.
+  if (hello.kind === 'relay') return [rate.published, rate.received].join()
   let calls = 0
   for (const { calls: count } of subscriptions.values()) calls += count
-  const { published, received, handled } = rate
-  return [calls, published, received, handled, status.log.bytes].join()
+  return [calls, status.log.bytes].join()
 }
 
 async function ask(hub: Hub, peer: Peer, signal: AbortSignal): Promise<Answered> {
@@ -74,6 +75,8 @@ async function ask(hub: Hub, peer: Peer, signal: AbortSignal): Promise<Answered>
   } catch (error) {
     // One of an older version, or a relay that keeps no groups, has nothing to tell.
     if (error instanceof Error && 'code' in error && error.code === 'unknown_ask') return {}
-    return { failed: troubleInWords(error, hub, peer.id) }
+    const words = troubleInWords(error, hub, peer.id)
+    const isRefused = error instanceof Error && 'code' in error && error.code === 'forbidden'
+    return isRefused ? { refused: words } : { failed: words }
   }
 }

@@ -1,5 +1,5 @@
 /** States of consumers and breakers, in words. */
-import type { ConsumerInfo } from '@crosstown/bus/inspect'
+import type { ConsumerInfo, DeadLetterInfo } from '@crosstown/bus/inspect'
 import type { IconName } from '../../ui/icon.tsx'
 import type { Breaker } from './gathered.ts'
 
@@ -31,6 +31,20 @@ export const CONSUMER_STATES: { readonly [state in ConsumerInfo['state']]: Said 
       'It stopped before an event of a version that its code cannot read, and goes on with newer code',
     level: 'error',
   },
+}
+
+const REASONS: { readonly [reason: string]: string } = {
+  failed: 'Its handler failed each time',
+  lapsed: 'Nothing was said of it in time',
+  crashed: 'Its context died with it',
+  terminated: 'Its handler gave it up',
+  unreadable: 'It could not be read',
+}
+
+/** `Its handler failed each time: no such mailbox`. */
+export function whyInWords({ reason, detail }: DeadLetterInfo): string {
+  const words = REASONS[reason] ?? reason
+  return detail === undefined || detail === '' ? words : `${words}: ${detail}`
 }
 
 export const BREAKERS: { readonly [state in Breaker]: Said } = {

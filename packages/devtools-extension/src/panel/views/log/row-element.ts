@@ -129,6 +129,7 @@ function noteIn(
 ): (shown: ShownRow, look: Look) => void {
   const isTimed = columns[0]?.id === 'time'
   const place = cellOf('note-cell')
+  place.classList.toggle('note-over-direction', isTimed && columns[1]?.id === 'direction')
   place.ariaColSpan = String(isTimed ? columns.length - 1 : columns.length)
   const time = isTimed ? cellOf('cell numeric') : span('note-time')
   if (isTimed) {

@@ -19,7 +19,7 @@ export function troubleInWords(error: unknown, hub: Hub, peer: PeerId): string {
   if (codeOf(error) === 'timeout' || (error instanceof Error && error.name === 'TimeoutError'))
     return known?.state === 'silent'
       ? `${name} does not answer: its page is frozen, or was put away. It can be asked again once it is visible.`
-      : `${name} did not answer in time. Its page may be busy; ask again.`
+      : `${name} did not answer in time. It may be busy; ask again.`
   return `${name}: ${said}`
 }
 

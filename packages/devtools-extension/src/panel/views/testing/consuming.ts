@@ -8,7 +8,8 @@ export const LETTERS: readonly DeadLetterInfo[] = [
     event: 'tabAaaaaaaa-4',
     type: 'order.placed',
     consumer: 'invoices',
-    reason: 'TypeError: cannot read properties of undefined (reading "vat")',
+    reason: 'failed',
+    detail: 'cannot read properties of undefined (reading "vat")',
     attempts: 5,
     at: BEGIN + 61_000,
   },
@@ -17,7 +18,8 @@ export const LETTERS: readonly DeadLetterInfo[] = [
     event: 'tabAaaaaaaa-2',
     type: 'order.placed',
     consumer: 'invoices',
-    reason: 'term: the customer was deleted',
+    reason: 'terminated',
+    detail: 'the customer was deleted',
     attempts: 1,
     at: BEGIN + 32_000,
   },
@@ -27,7 +29,8 @@ export const LETTERS: readonly DeadLetterInfo[] = [
     type: 'order.confirmed',
     consumer: 'mailers',
     group: true,
-    reason: 'the mail server answered 550: no such mailbox',
+    reason: 'failed',
+    detail: 'the mail server answered 550, no such mailbox',
     attempts: 4,
     at: BEGIN + 45_000,
   },
@@ -47,8 +50,8 @@ export function consumingOf(peer: PeerId, dead: readonly DeadLetterInfo[]): Cons
       device,
       leases: 3 - i,
     }))
-    const mailers = { name: 'mailers', members, pending: 6, lag: 41, redelivered: 2 }
-    const idle = { name: 'thumbnails', members: [], pending: 0, lag: 212, redelivered: 0, dead: 0 }
+    const mailers = { name: 'mailers', members, pending: 6, lag: 41 }
+    const idle = { name: 'thumbnails', members: [], pending: 0, lag: 212, dead: 0 }
     return { ...none, groups: [{ ...mailers, dead: count('mailers') }, idle] }
   }
   if (log === 'log-orders')
