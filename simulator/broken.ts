@@ -1,6 +1,7 @@
 // Builds that are broken on purpose, one for each thing that always holds: the simulator must catch
 // each of them. A build is the real one with one place of one file changed as it is loaded.
 import { registerHooks } from 'node:module'
+import { GROUP_BUILDS } from './broken-groups.ts'
 import type { ProfileName } from './profiles.ts'
 
 export interface BrokenBuild {
@@ -72,6 +73,25 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
     find: 'if (expected === undefined || holds(expected, head)) {',
     replace: 'if (stream) {',
     profile: 'streams',
+  },
+  {
+    name: 'hasty-consumer',
+    invariant: 3,
+    fault: 'an event counts as settled when its handler begins',
+    file: 'bus/dist/consume/cursor.js',
+    find: "if (state === 'settled' || entry === also) {",
+    replace: "if (state !== 'waiting' || entry === also) {",
+    profile: 'durable',
+  },
+  {
+    name: 'deaf-consumer',
+    invariant: 3,
+    fault: 'a durable consumer is not woken by what other contexts commit',
+    file: 'bus/dist/bus.js',
+    find: `            projector.changed(head);
+            consumers.wake(head);`,
+    replace: '            projector.changed(head);',
+    profile: 'durable',
   },
   {
     name: 'lost-request',
@@ -326,6 +346,15 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
     profile: 'restore',
   },
   {
+    name: 'overtaking-streams',
+    invariant: 7,
+    fault: 'an event of a stream does not wait for the one before it',
+    file: 'bus/dist/consume/cursor.js',
+    find: 'return entry.stream === undefined || this',
+    replace: 'return true || this',
+    profile: 'durable',
+  },
+  {
     name: 'one-for-all',
     invariant: 8,
     fault: 'a handler that throws stops the others',
@@ -402,6 +431,7 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
     replace: '        if (old)',
     profile: 'crashes',
   },
+  ...GROUP_BUILDS,
 ]
 
 /** Lets the process load this build instead; call it before anything of the packages is imported. */

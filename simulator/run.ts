@@ -2,7 +2,7 @@
 import { createTestNetwork, type TestNetwork } from '@crosstown/bus/testing'
 import { simulatedRelay } from '@crosstown/edge-relay/testing'
 import { CHECKS } from './checks/checks.ts'
-import { viewOf } from './checks/view.ts'
+import { deviceView, viewOf } from './checks/view.ts'
 import { isOver } from './ledger.ts'
 import { probe } from './probe.ts'
 import type { Scenario } from './scenario.ts'
@@ -75,6 +75,9 @@ async function play(scenario: Scenario, trace?: Trace): Promise<Outcome> {
   const settled =
     (await settle(network, restMs)) && (!(await stage.readmit()) || (await settle(network, restMs)))
   await stage.groups?.rest(stage.open)
+  await stage.durable?.rest(stage.open, async (device) => {
+    return (await deviceView(device, stage.partial, network.relay.joined)).events
+  })
   const view = await viewOf(stage, rested)
   for (const { name, find } of CHECKS) {
     for (const found of find(view)) violations.push(`${name}: ${found}`)

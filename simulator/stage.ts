@@ -1,6 +1,7 @@
 // Carries out a scenario on a test network.
 import type { TestContext, TestDevice, TestNetwork } from '@crosstown/bus/testing'
 import type { Action, Slot } from './actions.ts'
+import { DurableWorkers } from './durable.ts'
 import { GroupWorkers } from './groups.ts'
 import { type Instance, isOver, Ledger } from './ledger.ts'
 import {
@@ -40,6 +41,8 @@ export class Stage {
   readonly #views: boolean
   /** Absent where there are no groups. */
   readonly groups: GroupWorkers | undefined
+  /** Absent where there are no durable consumers. */
+  readonly durable: DurableWorkers | undefined
   /** Absent where there are no requests. */
   readonly requests: Requesters | undefined
   /** Whether contexts may lose sight of each other. */
@@ -53,6 +56,7 @@ export class Stage {
 
   constructor(network: TestNetwork, scenario: Scenario) {
     const { actions, partial, logEvents, views = false, groups = false, seed } = scenario
+    this.durable = scenario.durable ? new DurableWorkers(network, seed) : undefined
     this.requests = scenario.requests ? new Requesters(network, seed) : undefined
     this.unseen = actions.some((action) => action.do === 'tabs')
     this.groups = groups ? new GroupWorkers(network, seed) : undefined
@@ -237,7 +241,9 @@ export class Stage {
 
   #disturb(where: Slot): void {
     const place = this.#at(where)
-    if (place) place.disturbed += 1
+    if (!place) return
+    place.disturbed += 1
+    this.durable?.disturbed.add(place.instance)
   }
 
   /** Of the pages that go on running one must lead soon. */
@@ -355,6 +361,7 @@ export class Stage {
       this.#views,
     )
     this.groups?.join(place)
+    this.durable?.join(place)
     this.requests?.respond(place, slot)
     if (slot === 0) this.#publishers.answer(place)
     this.#places.set(`${device}/${slot}`, place)

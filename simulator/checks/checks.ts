@@ -2,6 +2,7 @@
 // what does not.
 import { isOver, type Publication } from '../ledger.ts'
 import { NAME, PRISTINE, QUEUE_EVENTS, ROOM } from '../place.ts'
+import { durable } from './durable.ts'
 import { groups } from './groups.ts'
 import { fromStart, live, publishersOrder } from './hearing.ts'
 import { posts } from './posts.ts'
@@ -40,6 +41,7 @@ export const CHECKS: readonly Check[] = [
     name: 'each stream has its revisions, and nobody got one that he did not expect',
     find: streams,
   },
+  { name: 'durable consumers skip nothing, one context at a time', find: durable },
   { name: 'groups are done with the room, each event by one member', find: groups },
   { name: 'requests are replied to, by one context of a device', find: requests },
   { name: 'no more waits than may', find: bounds },

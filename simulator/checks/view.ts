@@ -2,6 +2,7 @@
 
 import { checkOf } from '@crosstown/bus/protocol'
 import type { TestDevice, TestNetwork } from '@crosstown/bus/testing'
+import type { DurableWorkers } from '../durable.ts'
 import type { GroupWorkers } from '../groups.ts'
 import type { Instance, Ledger } from '../ledger.ts'
 import { NAME, ROOM, SOME_TYPES } from '../place.ts'
@@ -63,6 +64,8 @@ export interface View {
   readonly ledger: Ledger
   /** Absent where there are no groups. */
   readonly groups: GroupWorkers | undefined
+  /** Absent where there are no durable consumers. */
+  readonly durable: DurableWorkers | undefined
   /** Absent where there are none. */
   readonly requests: Requesters | undefined
   /** Whether contexts of the device came, went or stood still. */
@@ -82,7 +85,7 @@ export interface View {
 }
 
 export async function viewOf(stage: Stage, rested: boolean): Promise<View> {
-  const { network, ledger, groups, requests, partial, logEvents } = stage
+  const { network, ledger, groups, durable, requests, partial, logEvents } = stage
   const shown = await shownBy(network, stage.open, logEvents !== undefined)
   const devices = await Promise.all(
     network.devices.map((device) => deviceView(device, partial, network.relay.joined)),
@@ -95,6 +98,7 @@ export async function viewOf(stage: Stage, rested: boolean): Promise<View> {
   return {
     ledger,
     groups,
+    durable,
     requests,
     disturbed: ({ by }) => stage.isDisturbed(by.device),
     network,
@@ -117,7 +121,7 @@ export function placeOf(position: string | undefined): number {
   return Number(position?.split('.')[1] ?? 0)
 }
 
-async function deviceView(
+export async function deviceView(
   device: TestDevice,
   partial: ReadonlySet<string>,
   joined: TestNetwork['relay']['joined'],

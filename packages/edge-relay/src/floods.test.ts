@@ -162,6 +162,26 @@ describe('a room in which too much is published', () => {
   })
 })
 
+describe('a room in which too much is said that nobody keeps', () => {
+  it('hands on no more than its rate, and takes what is to be kept all the same', async () => {
+    const { join, platform } = setup({ roomRate: 1 })
+    const [one, two, hears] = [await join('a'), await join('b'), await join('c')]
+    const cast = (probe: Probe, n: number) =>
+      probe.send({ frame: 'cast', events: [headerOf(`m-${n}`)] }, [`${n}`])
+    for (let n = 1; n <= 8; n++) cast(one, n)
+    for (let n = 9; n <= 16; n++) cast(two, n)
+    publish(one, 1)
+    await one.next('ack')
+    const handed = () => hears.unread.splice(0).filter(({ frame }) => frame.frame === 'cast').length
+    expect(handed()).toBe(10)
+    platform.advance(1_000)
+    for (const n of [17, 18]) cast(two, n)
+    two.send({ frame: 'ping' })
+    await two.next('heartbeat')
+    expect(handed()).toBe(1)
+  })
+})
+
 describe('an address that asks too often', () => {
   it('gets 429 and when to come again; another one, and the relay’s own machine, do not', async () => {
     const { ask, platform } = setup({ addressRequests: 1 })

@@ -59,7 +59,7 @@ export interface Limits {
   readonly connectionRate: number
   /**
    * Events a second that all together may publish in a room, counted in the same way, those of HTTP
-   * included. More are rejected for now.
+   * included; as many again of those that nobody keeps. More are rejected for now, or left out.
    * @default 50,000
    */
   readonly roomRate: number

@@ -83,6 +83,8 @@ export class RoomHost {
   readonly groups: Groups
   readonly #context: HostContext
   readonly #rate: Bucket
+  /** Of its own, so that what nobody keeps takes nothing from what is to be kept. */
+  readonly #castRate: Bucket
   readonly #publishRights = new Map<string, (type: string) => boolean>()
   #state: RoomState | undefined
   /** Where the room stood when its state was last known; kept while that is read again. */
@@ -104,6 +106,7 @@ export class RoomHost {
     this.requests = new Requests(context)
     const { limits, platform, store } = context
     this.#rate = new Bucket(limits.roomRate, platform.monotonic())
+    this.#castRate = new Bucket(limits.roomRate, platform.monotonic())
     const queued = (): number => this.#queue.length
     this.groups = new Groups({
       room,
@@ -120,6 +123,7 @@ export class RoomHost {
       },
       reads: (patterns) => this.delivery.rights(patterns, undefined).mayRead,
       tap: () => this.inspection.tap,
+      log: context.log,
     })
     const operator = new GroupOperator(this.groups, store, room)
     const groups = inspectedGroups(this.groups, operator, async () => {
@@ -242,8 +246,21 @@ export class RoomHost {
     return reply as PostedReply
   }
 
-  /** Hands on unpersisted events: no commit, no position. */
+  /** Hands on unpersisted events: no commit, no position. What is too much is left out. */
   cast(from: Member | undefined, headers: readonly EventHeader[], data: readonly string[]): void {
+    const { log, platform } = this.#context
+    const cost = costOf(
+      headers.length,
+      data.reduce((sum, { length }) => sum + length, 0),
+    )
+    if (this.#castRate.take(cost, platform.monotonic()) > 0) {
+      log?.('limit', {
+        room: this.room,
+        ...(from && { device: from.name }),
+        code: 'rate_limited',
+      })
+      return
+    }
     this.delivery.cast(from, headers, data)
     this.#context.store.signal(this.room, signalText({ headers, data }))
   }
@@ -442,6 +459,8 @@ export class RoomHost {
       }
       if (records.length > 0) {
         this.#context.grew?.(this.room, records, head)
+        store.signal(this.room, GREW)
+      } else if (grouped.puts.length > 0 && this.groups.concernsOthers(grouped)) {
         store.signal(this.room, GREW)
       }
       return

@@ -4,6 +4,7 @@ import type { Identity } from './auth.ts'
 import type { Admission, ConnectionContext } from './connection/context.ts'
 import { admissionOf } from './connection/snapshot.ts'
 import { Connection } from './connection.ts'
+import { groupGauges } from './group/gauges.ts'
 import { Inspector } from './inspect/inspector.ts'
 import type { Log } from './log.ts'
 import { type GaugeName, Meter, type Reading } from './metrics.ts'
@@ -19,6 +20,9 @@ const GOAWAY_AFTER_MS = 500
 const GOAWAY_JITTER_MS = 2_000
 /** ...or over more, so that no more than one comes in this time. */
 const GOAWAY_EACH_MS = 1
+
+/** Rooms looked at for each new one, whether they can go out of memory. */
+const MAX_LOOKS = 8
 
 /** All rooms of a relay. */
 export class Rooms {
@@ -141,6 +145,7 @@ export class Rooms {
       ],
       rooms_inflight: [[hosts.length]],
       queue_bytes: [[hosts.reduce((sum, { queuedBytes }) => sum + queuedBytes, 0)]],
+      ...groupGauges(hosts.map(({ groups }) => groups)),
     }
   }
 
@@ -250,13 +255,16 @@ export class Rooms {
     this.#stopTimer = undefined
   }
 
+  /** Looks at a few for each new one: where most have connections, looking at all would take long. */
   #dropIdle(): void {
-    if (this.#hosts.size < this.#context.limits.idleRooms) return
+    let looks = 0
     for (const [room, host] of this.#hosts) {
-      if (this.#hosts.size < this.#context.limits.idleRooms) return
-      if (!host.idle) continue
+      if (this.#hosts.size < this.#context.limits.idleRooms || looks === MAX_LOOKS) return
+      looks += 1
       this.#hosts.delete(room)
-      this.#retention.forget(room)
+      if (host.idle) this.#retention.forget(room)
+      // It is somebody else's turn to be looked at next.
+      else this.#hosts.set(room, host)
     }
   }
 }

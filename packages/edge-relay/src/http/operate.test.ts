@@ -168,6 +168,24 @@ describe('GET /metrics', () => {
 })
 
 describe('GET /ready', () => {
+  it('asks the store once a second, however often it is asked itself', async () => {
+    const store = memoryStore()
+    const rooms = store.rooms.bind(store)
+    let asked = 0
+    store.rooms = (...args) => {
+      asked += 1
+      return rooms(...args)
+    }
+    const { relay, platform } = setup({ store })
+    const answers = Array.from({ length: 50 }, () => relay.request('/ready'))
+    for (const { status } of await Promise.all(answers)) expect(status).toBe(200)
+    expect((await relay.request('/ready')).status).toBe(200)
+    expect(asked).toBe(1)
+    platform.advance(1_000)
+    expect((await relay.request('/ready')).status).toBe(200)
+    expect(asked).toBe(2)
+  })
+
   const ask = async (relay: Relay) => {
     const response = await relay.request('/ready')
     const body = (await response.json()) as { status?: string; error?: { code: string } }
@@ -193,6 +211,7 @@ describe('GET /ready', () => {
     store.rooms = () => Promise.reject(new BusError('unavailable', 'no', { stage: 'log' }))
     expect(await ask(relay)).toEqual([503, 'unavailable'])
     store.rooms = () => new Promise(() => {})
+    platform.advance(1_000)
     const answer = ask(relay)
     while (platform.timers === 0) await new Promise(setImmediate)
     platform.advance(2_000)

@@ -6,7 +6,7 @@ import type { Platform } from '../platform.ts'
 import type { Store } from '../stores/store.ts'
 import type { Exposition } from './metrics.ts'
 import { type Described, openApi } from './openapi.ts'
-import { answerReady } from './ready.ts'
+import { Readiness } from './ready.ts'
 
 /** What these routes ask. */
 export interface Operated {
@@ -20,7 +20,8 @@ export interface Operated {
 // biome-ignore lint/suspicious/noExplicitAny: whatever its environment is, these routes use nothing of it.
 export function addOperatorRoutes(app: Hono<any>, operated: Operated): void {
   app.get('/health', (c) => c.json({ status: 'ok' }))
-  app.get('/ready', (c) => answerReady(c, operated.store, operated.platform, operated.draining()))
+  const readiness = new Readiness(operated.store, operated.platform)
+  app.get('/ready', (c) => readiness.answer(c, operated.draining()))
   app.get('/metrics', (c) => operated.exposition.answer(c))
   let document: string | undefined
   app.get('/openapi.json', (c) => {

@@ -262,3 +262,22 @@ describe('pages of other origins', () => {
     expect(foreign.headers.get('access-control-allow-origin')).toBe(null)
   })
 })
+
+it('a page of large events ends where it is large, and the next one goes on', async () => {
+  const { page, post } = await start()
+  const data = 'x'.repeat(200_000)
+  const total = 40
+  for (let i = 0; i < total; i++) expect((await post('a', `${i} ${data}`)).status).toBe(201)
+  const seen: string[] = []
+  let after: string | undefined
+  let pages = 0
+  do {
+    const answer = await page(after === undefined ? '' : `?after=${after}`)
+    expect(JSON.stringify(answer).length).toBeLessThan(6 * 1024 * 1024)
+    seen.push(...answer.events.map((event) => String(event.data).split(' ')[0] as string))
+    after = answer.next
+    pages += 1
+  } while (after !== undefined)
+  expect(seen).toEqual(Array.from({ length: total }, (_, i) => String(i)))
+  expect(pages).toBe(2)
+})

@@ -12,6 +12,8 @@ import { beginningOf, goneBefore, matcherOf, select, unknownPosition } from './s
 
 /** Events looked at for one page: a rare type must not make one request read a whole room. */
 const SCAN_EVENTS = 20_000
+/** Characters from which on a page is full, whatever limit it has: a chunk more may be in it. */
+const PAGE_LENGTH = 4 * 1024 * 1024
 const READ_CHUNK = { events: 1_000, bytes: 1024 * 1024 }
 
 /** What a page is read with. */
@@ -80,6 +82,7 @@ class PageReader {
   readonly #context: PageContext
   readonly #request: PageRequest
   readonly #events: string[] = []
+  #length = 0
   #span: Span | undefined
   /** What the page covers goes up to here. */
   #place = 0
@@ -145,7 +148,7 @@ class PageReader {
     const { head } = this.#span
     const matches = matcherOf(identity.rights, query)
     const end = Math.min(head.place, this.#place + SCAN_EVENTS)
-    while (this.#place < end && this.#events.length < query.limit) {
+    while (this.#place < end && this.#events.length < query.limit && this.#length < PAGE_LENGTH) {
       const records = await store.read(room, this.#place, READ_CHUNK)
       // What was committed after the head was read belongs to a later page.
       const known = records.filter((record) => record.place <= head.place)
@@ -156,7 +159,9 @@ class PageReader {
       const most = query.limit - this.#events.length
       const { found, place, record } = select(known, this.#place, matches, most)
       for (const { record, index } of found) {
-        this.#events.push((format?.one ?? eventText)(head.epoch, record, index))
+        const text = (format?.one ?? eventText)(head.epoch, record, index)
+        this.#length += text.length
+        this.#events.push(text)
       }
       this.#place = place
       this.#newest = record

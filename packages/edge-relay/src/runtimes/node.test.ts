@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { request } from 'node:http'
 import { connect } from 'node:net'
@@ -198,6 +199,27 @@ describe('the relay on Node', () => {
       })
     }
     await joined(socket, 'd')
+  })
+
+  it.each([
+    ['403', 'GET /rooms/r/socket HTTP/1.1\r\nHost: localhost\r\nOrigin: https://evil.example'],
+    ['400', 'GET http://%%% HTTP/1.1\r\nHost: a b'],
+  ])('lets go of who was refused an upgrade with %s and does not hang up', async (status, text) => {
+    const { port } = await start()
+    const stream = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+    stream.on('error', () => {})
+    const gone = new Promise((resolve) => stream.on('close', resolve))
+    let answer = ''
+    stream.on('data', (bytes) => {
+      answer += String(bytes)
+    })
+    stream.write(`${text}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`)
+    await once(stream, 'end')
+    expect(answer).toContain(`HTTP/1.1 ${status} `)
+    // Whoever has let go of it refuses what still comes.
+    const more = setInterval(() => stream.write('x'), 10)
+    await gone
+    clearInterval(more)
   })
 
   it('takes a body that comes in pieces and does not say its length, within its limit', async () => {

@@ -144,7 +144,7 @@ async function upgrade(
     })
   } catch {
     // A request line or a Host that is no URL: not even a Request can be made of it.
-    stream.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+    letGo(stream, 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
   }
 }
 
@@ -163,5 +163,10 @@ async function refuse(stream: Duplex, response: Response): Promise<void> {
   headers.set('connection', 'close')
   headers.set('content-length', String(Buffer.byteLength(body)))
   const lines = [...headers].map(([name, value]) => `${name}: ${value}\r\n`)
-  stream.end(`HTTP/1.1 ${status} Refused\r\n${lines.join('')}\r\n${body}`)
+  letGo(stream, `HTTP/1.1 ${status} Refused\r\n${lines.join('')}\r\n${body}`)
+}
+
+/** Nobody else closes it: Node has given it away, and whoever is at the other end may never hang up. */
+function letGo(stream: Duplex, answer: string): void {
+  stream.end(answer, () => stream.destroy())
 }
