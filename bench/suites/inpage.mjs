@@ -10,6 +10,13 @@ const TASKS = 2_000
 const AWAITED = 100_000
 const PATTERNS = 10_000
 
+/** What a handler has, and how much of the rate of one without it there must be. */
+const HANDLERS = [
+  ['with `retry`', { retry: { attempts: 3 } }, 0.05],
+  ['with a `timeout`', { timeout: 5_000 }, 0.03],
+  ['with `retry` and a `timeout`', { retry: { attempts: 3 }, timeout: 5_000 }, 0.03],
+]
+
 const payloads = Array.from({ length: A_TASK }, (_, n) => dataOf(n))
 
 export const about = {
@@ -53,7 +60,23 @@ export async function run(bench) {
     ours: () => inTasks(crowded),
     peer: () => inTasks(single),
   })
-  await Promise.all([bus, crowded, single].map(({ close }) => close()))
+
+  const plain = busWith({ patterns: 0 })
+  const guarded = []
+  for (const [what, options, atLeast] of HANDLERS) {
+    const ours = busWith({ patterns: 0, options })
+    guarded.push(ours)
+    await bench.compare({
+      work: `publish to one handler ${what}, until it is done with it, ${A_TASK} a task`,
+      against: 'a handler without options',
+      unit: 'events/s',
+      goal: { atLeast },
+      rounds: 15,
+      ours: () => done(ours),
+      peer: () => done(plain),
+    })
+  }
+  await Promise.all([bus, crowded, single, plain, ...guarded].map(({ close }) => close()))
 }
 
 /** Payloads heard, which begin again with each task. */
@@ -77,11 +100,11 @@ class Heard {
 }
 
 /** A bus with one subscription of our type, and so many of patterns that do not match it. */
-function busWith({ patterns }) {
+function busWith({ patterns, options }) {
   const bus = createBus({ name: 'bench', log: false, tabs: false })
   for (let i = 0; i < patterns; i++) bus.subscribe(`area${i % 100}.*.thing${i}`, () => {})
   const heard = new Heard()
-  bus.subscribe(TYPE, (event) => heard.take(event.data.n))
+  bus.subscribe(TYPE, (event) => heard.take(event.data.n), options)
   return { publish: (type, data) => bus.publish(type, data), heard, close: () => bus.close() }
 }
 
@@ -116,6 +139,19 @@ async function inTasks({ publish, heard }) {
   }
   heard.check(TASKS * A_TASK)
   return ((TASKS * A_TASK) / ms) * 1000
+}
+
+/** Events a second, a few a task, until nothing of the task is left to do: calls were counted and guards let go. */
+async function done({ publish, heard }) {
+  const began = performance.now()
+  for (let task = 0; task < TASKS / 10; task++) {
+    for (let i = 0; i < A_TASK; i++) publish(TYPE, payloads[i])
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  const ms = performance.now() - began
+  const events = (TASKS / 10) * A_TASK
+  heard.check(events)
+  return (events / ms) * 1000
 }
 
 /** Events a second, each awaited before the next. */

@@ -341,11 +341,14 @@ function* gaps({ ledger, devices }: View): Iterable<string> {
 /** Errors that need somebody who caused them. */
 const NEVER = new Set(['bad_frame', 'stale_cursor', 'bad_device', 'log_damaged', 'handler_failed'])
 
+/** Types of which some handlers and responders throw. */
+const THROWN: ReadonlySet<string> = new Set(['fact.cursed', 'fact.perhaps'])
+
 function* reports({ ledger, groups: workers }: View): Iterable<string> {
   for (const { name, errors } of ledger.instances) {
     for (const { code, message, eventId = '', eventType } of errors) {
       if (code === 'handler_failed' && workers?.gaveUp(eventId)) continue
-      if (NEVER.has(code) && eventType !== 'fact.cursed' && eventType !== 'fact.perhaps')
+      if (NEVER.has(code) && !THROWN.has(eventType ?? ''))
         yield `${name} reported ${code}: ${message}`
     }
   }

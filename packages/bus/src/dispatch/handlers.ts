@@ -31,6 +31,7 @@ export interface OwnedSubscription extends LiveSubscription {
 
 export class Handlers {
   readonly #controllers = new WeakMap<LiveSubscription, AbortController>()
+  readonly #queues = new Set<HandlerQueue>()
   readonly #taps: TapHolder
   readonly #platform: Pick<Platform, 'monotonic' | 'random' | 'timer'>
   /** Set once the bus is made. */
@@ -83,7 +84,8 @@ export class Handlers {
       const call = this.#caller(dispatcher, subscription, handling.batch)
       const told = dispatcher.outcomes.told(subscription)
       const platform = this.#platform
-      subscription.queue = new HandlerQueue({ ...told, call, signal, handling, platform })
+      const queues = this.#queues
+      subscription.queue = new HandlerQueue({ ...told, call, signal, handling, platform, queues })
       if (subscription.queue.blocks) dispatcher.blocking += 1
     }
     const { subscriptions } = dispatcher

@@ -26,6 +26,8 @@ export interface Told extends Calling {
 export interface QueueOptions extends Calls, Told {
   readonly handling: Handling
   readonly platform: Pick<Platform, 'monotonic' | 'random' | 'timer'>
+  /** All of this bus. */
+  readonly queues: Set<HandlerQueue>
 }
 
 /** A delivery, and who waits for it. */
@@ -47,6 +49,8 @@ export class HandlerQueue {
   readonly #running = new Set<readonly Item[]>()
   /** Who waits for room in the buffer. */
   #rooms: (() => void)[] = []
+  /** Its running handlers that wait for room in another queue: from here to there. */
+  readonly #holding = new Set<readonly [HandlerQueue, HandlerQueue]>()
   #cancel: (() => void) | undefined
   #overflowing = false
   #ended = false
@@ -54,6 +58,7 @@ export class HandlerQueue {
   constructor(options: QueueOptions) {
     this.#options = options
     this.#attempts = new Attempts(options.handling, options.platform, options)
+    options.queues.add(this)
   }
 
   get handling(): Handling {
@@ -111,6 +116,7 @@ export class HandlerQueue {
   /** What waits is not handled any more; what runs may end. */
   end(): void {
     this.#ended = true
+    this.#options.queues.delete(this)
     this.#cancel?.()
     for (const item of [...this.#waiting.empty(), ...this.#beyond.empty()]) this.#unheard(item)
     this.#attempts.end()
@@ -133,15 +139,34 @@ export class HandlerQueue {
   #overflow(item: Item, waits: Waits | undefined): void {
     const { overflow } = this.#options.handling
     if (overflow === 'block' && !this.isFull) {
-      // Its publisher is a handler that runs here: waiting for itself it would never end.
-      const ours = waits?.hold && this.#isRunning(item.delivery.event.causationId)
-      if (!ours) waits?.hold?.(new Promise((resolve) => (item.entered = resolve)))
+      if (waits?.hold) this.#hold(item, waits)
       this.#beyond.push(item)
       return
     }
     const oldest = overflow === 'drop-oldest' ? this.#waiting.shift() : undefined
     if (oldest) this.#waiting.push(item)
     this.#drop(oldest ?? item)
+  }
+
+  /** Its publisher waits, unless he is a handler that this one waits for: neither would ever end. */
+  #hold(item: Item, waits: Waits): void {
+    const { causationId } = item.delivery.event
+    const by = [...this.#options.queues].filter((queue) => queue.#isRunning(causationId))
+    if (by.some((queue) => this.#waitsFor(queue))) return
+    const held: [HandlerQueue, HandlerQueue][] = by.map((queue) => [queue, this])
+    for (const edge of held) edge[0].#holding.add(edge)
+    const entered = (): void => {
+      for (const edge of held) edge[0].#holding.delete(edge)
+    }
+    const room = new Promise<void>((resolve) => (item.entered = resolve))
+    waits.hold?.(room.then(entered))
+  }
+
+  /** Whether a handler here waits for room in that queue, or in one that does; or it is that queue. */
+  #waitsFor(target: HandlerQueue, seen: Set<HandlerQueue> = new Set()): boolean {
+    if (this === target) return true
+    seen.add(this)
+    return [...this.#holding].some(([, next]) => !seen.has(next) && next.#waitsFor(target, seen))
   }
 
   #drop(item: Item): void {

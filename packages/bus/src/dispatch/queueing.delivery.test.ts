@@ -236,6 +236,35 @@ describe('`buffer`, `overflow`', () => {
     expect(handled).toEqual([1, 10, 11, 12])
   })
 
+  it('`block`: handlers that publish for each other do not wait in a circle', async () => {
+    const property = fc.asyncProperty(
+      fc.integer({ min: 2, max: 4 }),
+      fc.nat(2),
+      fc.integer({ min: 2, max: 6 }),
+      async (many, buffer, depth) => {
+        const here = new VirtualBus()
+        let handled = 0
+        // Each answers with two events for the next, the last for the first, so deep.
+        for (let i = 0; i < many; i++) {
+          here.bus.subscribe(
+            `a.b${i}`,
+            async ({ data }, ctx) => {
+              const left = (data as number) - 1
+              for (const _ of left > 0 ? [1, 2] : [])
+                await ctx.publish(`a.b${(i + 1) % many}`, left)
+              handled += 1
+            },
+            { concurrency: 1, buffer },
+          )
+        }
+        await here.bus.publish('a.b0', depth)
+        await here.settle()
+        expect(handled).toBe(2 ** depth - 1)
+      },
+    )
+    await fc.assert(property)
+  })
+
   it('`block`: publishers that do not wait are refused after 10,000 events', async () => {
     const { here } = withCalls({ concurrency: 1, buffer: 5 })
     void publish(here, 10_006)

@@ -206,6 +206,33 @@ describe('useEvent', () => {
     expect([one.calls.count, two.calls.count]).toEqual([1, 1])
   })
 
+  it('a backoff that is another function at the next render is the one that is asked', async () => {
+    const bus = open({ log: false })
+    const asked: string[] = []
+    function Listener({ name }: { name: string }) {
+      const backoff = (): number => {
+        asked.push(name)
+        return 0
+      }
+      const fails = (): never => {
+        throw new Error('again')
+      }
+      useEvent<Shop>('cart.added', fails, { retry: { attempts: 2, backoff } })
+      return null
+    }
+    const listener = (name: string) => (
+      <BusProvider bus={bus}>
+        <Listener name={name} />
+      </BusProvider>
+    )
+    const { render } = await mount(listener('one'))
+    const [first] = bus.stats().subscriptions
+    await render(listener('two'))
+    expect(bus.stats().subscriptions[0]?.id).toBe(first?.id)
+    await bus.publish('cart.added', 1, { until: 'handled' }).catch(() => {})
+    expect(asked).toEqual(['two'])
+  })
+
   it('ends with its signal', async () => {
     const bus = open()
     const ended = new AbortController()
