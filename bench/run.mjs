@@ -22,6 +22,7 @@ const suites = {
   relay: () => import('./suites/relay.mjs'),
   runtimes: () => import('./suites/runtimes.mjs'),
   stores: () => import('./suites/stores.mjs'),
+  groups: () => import('./suites/groups.mjs'),
   storm: () => import('./suites/storm.mjs'),
   catchup: () => import('./suites/catchup.mjs'),
   handover: () => import('./suites/handover.mjs'),

@@ -1,5 +1,5 @@
-// npm run kill -- <node|deno|bun|workerd> [--times 50] [--seed 1]: installs, builds, finds runtimes, then
-// kills relays under load, on the pinned Node.
+// npm run kill -- <node|deno|bun|workerd|postgresql|redis> [--times 50] [--seed 1]: installs, builds, finds
+// runtimes and engines, then kills relays, and the engines under them, under load, on the pinned Node.
 import { findCapabilities } from './lib/capabilities.mjs'
 import { ensureInstalled } from './lib/install.mjs'
 import { build } from './lib/phases.mjs'
@@ -15,7 +15,7 @@ if (code !== 0) {
   process.exit(1)
 }
 
-const { env, missing } = await findCapabilities(['deno', 'bun'])
+const { env, missing } = await findCapabilities(['deno', 'bun', 'redis', 'postgres'])
 for (const [name, reason] of missing) console.log(`Without ${name}: ${reason}`)
 
 const main = 'packages/edge-relay/src/testing/kill-main.ts'

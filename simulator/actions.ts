@@ -33,6 +33,12 @@ export type Work =
       readonly until: 'accepted' | 'logged' | 'relayed'
       readonly together: boolean
     })
+  /** A request: of type `fact.sure.*`, to which somebody replies in the end, or of another. */
+  | (Slot & {
+      readonly do: 'ask'
+      readonly about: 'fact.sure.s0' | 'fact.sure.s1' | 'fact.perhaps' | 'fact.nobody'
+      readonly scope: 'context' | 'device' | 'room'
+    })
   | (Slot & {
       readonly do: 'open'
       readonly kind: 'page' | 'worker' | 'service-worker'

@@ -1,6 +1,7 @@
 // Builds that are broken on purpose, one for each thing that always holds: the simulator must catch
 // each of them. A build is the real one with one place of one file changed as it is loaded.
 import { registerHooks } from 'node:module'
+import { GROUP_BUILDS } from './broken-groups.ts'
 import type { ProfileName } from './profiles.ts'
 
 export interface BrokenBuild {
@@ -72,6 +73,67 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
     find: 'if (expected === undefined || holds(expected, head)) {',
     replace: 'if (stream) {',
     profile: 'streams',
+  },
+  {
+    name: 'hasty-consumer',
+    invariant: 3,
+    fault: 'an event counts as settled when its handler begins',
+    file: 'bus/dist/consume/cursor.js',
+    find: "if (state === 'settled' || entry === also) {",
+    replace: "if (state !== 'waiting' || entry === also) {",
+    profile: 'durable',
+  },
+  {
+    name: 'deaf-consumer',
+    invariant: 3,
+    fault: 'a durable consumer is not woken by what other contexts commit',
+    file: 'bus/dist/bus.js',
+    find: `            projector.changed(head);
+            consumers.wake(head);`,
+    replace: '            projector.changed(head);',
+    profile: 'durable',
+  },
+  {
+    name: 'lost-request',
+    invariant: 3,
+    fault: 'nobody looks whether who was asked is still there',
+    file: 'bus/dist/request/desk.js',
+    find: `            this.#review(asking, contexts);
+        this.#answering`,
+    replace: `            void asking;
+        this.#answering`,
+    profile: 'requests',
+  },
+  {
+    name: 'asked-in-vain',
+    invariant: 3,
+    fault: 'the relay does not ask a device again whose connection was lost',
+    file: 'edge-relay/dist/requests.js',
+    find: 'ask.asked.has(caller.name) || ',
+    replace: '',
+    profile: 'requests',
+  },
+  {
+    name: 'crossed-replies',
+    invariant: 3,
+    fault: 'a reply is taken for that to another request',
+    file: 'bus/dist/request/desk.js',
+    find: 'const asking = this.#asks.get(key);',
+    replace: 'const asking = this.#asks.values().next().value;',
+    profile: 'requests',
+  },
+  {
+    name: 'asked-of-all',
+    invariant: 4,
+    fault: 'every context of a device is given a request',
+    file: 'bus/dist/request/asking.js',
+    find: `            this.#asked.add(next.id);
+            ask(this, next.id);`,
+    replace: `            for (const one of those) {
+                this.#asked.add(one.id);
+                ask(this, one.id);
+            }`,
+    profile: 'requests',
   },
   {
     name: 'heard-twice',
@@ -284,6 +346,15 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
     profile: 'restore',
   },
   {
+    name: 'overtaking-streams',
+    invariant: 7,
+    fault: 'an event of a stream does not wait for the one before it',
+    file: 'bus/dist/consume/cursor.js',
+    find: 'return entry.stream === undefined || this',
+    replace: 'return true || this',
+    profile: 'durable',
+  },
+  {
     name: 'one-for-all',
     invariant: 8,
     fault: 'a handler that throws stops the others',
@@ -353,12 +424,14 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
   {
     name: 'ghosts',
     invariant: 9,
-    fault: 'a context that says nothing any more counts as there for ever',
+    fault: 'a context that is gone counts as there for ever',
     file: 'bus/dist/presence.js',
-    find: 'else if (now - one.heardAt >= SILENCE_MS)',
-    replace: 'else if (false)',
+    find: `        this.#known.delete(key);
+        if (old)`,
+    replace: '        if (old)',
     profile: 'crashes',
   },
+  ...GROUP_BUILDS,
 ]
 
 /** Lets the process load this build instead; call it before anything of the packages is imported. */

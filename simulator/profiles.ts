@@ -20,6 +20,8 @@ export type ProfileName =
   | 'views'
   | 'streams'
   | 'groups'
+  | 'durable'
+  | 'requests'
 
 type Trouble = (scene: Scene) => void
 
@@ -189,7 +191,23 @@ export const PROFILES: Readonly<Record<ProfileName, readonly (keyof typeof TROUB
     'freeze',
     'cache',
   ],
+  requests: ['cut', 'drop', 'relayCrash', 'leave', 'leave', 'freeze', 'cache', 'hide', 'tabs'],
   streams: ['cut', 'cut', 'relayCrash', 'leave', 'tabs', 'disk', 'restore', 'power', 'freeze'],
+  durable: [
+    'leave',
+    'leave',
+    'leave',
+    'freeze',
+    'freeze',
+    'cache',
+    'tabs',
+    'disk',
+    'disconnect',
+    'power',
+    'clear',
+    'cut',
+    'relayCrash',
+  ],
 }
 
 export const PROFILE_NAMES = Object.keys(PROFILES) as ProfileName[]

@@ -2,7 +2,7 @@
 import { createTestNetwork, type TestNetwork } from '@crosstown/bus/testing'
 import { simulatedRelay } from '@crosstown/edge-relay/testing'
 import { CHECKS } from './checks/checks.ts'
-import { viewOf } from './checks/view.ts'
+import { deviceView, viewOf } from './checks/view.ts'
 import { isOver } from './ledger.ts'
 import { probe } from './probe.ts'
 import type { Scenario } from './scenario.ts'
@@ -75,6 +75,9 @@ async function play(scenario: Scenario, trace?: Trace): Promise<Outcome> {
   const settled =
     (await settle(network, restMs)) && (!(await stage.readmit()) || (await settle(network, restMs)))
   await stage.groups?.rest(stage.open)
+  await stage.durable?.rest(stage.open, async (device) => {
+    return (await deviceView(device, stage.partial, network.relay.joined)).events
+  })
   const view = await viewOf(stage, rested)
   for (const { name, find } of CHECKS) {
     for (const found of find(view)) violations.push(`${name}: ${found}`)
@@ -82,6 +85,9 @@ async function play(scenario: Scenario, trace?: Trace): Promise<Outcome> {
   if (!settled) violations.push('the network did not settle')
   // What is wrong already needs no probe, which would only wait for it.
   if (probed && violations.length === 0) violations.push(...(await probe(stage)))
+  // What goes into a socket that fell silent, and was not found out yet, is waited for.
+  if (stage.requests && violations.length === 0 && (rested || !stage.silent))
+    violations.push(...(await stage.requests.probe(stage.connected)))
   violations.push(...ledger.violations)
   violations.push(...(await end(stage)))
   violations.push(...unhandled.map((error) => `an error was not handled: ${String(error)}`))

@@ -16,6 +16,10 @@ export interface Scenario {
   readonly views?: boolean
   /** Whether each context is a member of some groups. @default false */
   readonly groups?: boolean
+  /** Whether each context with a log has durable consumers. @default false */
+  readonly durable?: boolean
+  /** Whether each context responds to requests. @default false */
+  readonly requests?: boolean
   /** Whether it ends only when sockets that fell silent were found out. @default by the seed */
   readonly rested?: boolean
   /** Whether each context publishes once more when all is well: which also wakes what sleeps. @default false */
@@ -33,7 +37,8 @@ export function makeScenario(seed: number, profile: ProfileName): Scenario {
     }
   }
   scene.work()
-  if (profile === 'streams' || profile === 'groups') scene.streams()
+  if (profile === 'requests') scene.asks()
+  if (profile === 'streams' || profile === 'groups' || profile === 'durable') scene.streams()
   const troubles = PROFILES[profile]
   const many = troubles.length === 0 ? 0 : 1 + scene.random.below(6)
   for (let i = 0; i < many; i++) TROUBLES[scene.random.pick(troubles)]?.(scene)
@@ -56,6 +61,8 @@ export function makeScenario(seed: number, profile: ProfileName): Scenario {
     partial,
     ...(profile === 'views' && { views: true }),
     ...(profile === 'groups' && { groups: true }),
+    ...(profile === 'durable' && { durable: true }),
+    ...(profile === 'requests' && { requests: true }),
     ...limits,
     actions: scene.actions.sort((a, b) => a.at - b.at),
   }

@@ -91,6 +91,26 @@ export class Scene {
     }
   }
 
+  /** Requests, of which some are replied to. */
+  asks(): void {
+    const { random } = this
+    const asks = 6 + random.below(20)
+    for (let i = 0; i < asks; i++) {
+      this.add(this.time(), {
+        do: 'ask',
+        ...this.slot(),
+        about: random.pick([
+          'fact.sure.s0',
+          'fact.sure.s1',
+          'fact.perhaps',
+          'fact.perhaps',
+          'fact.nobody',
+        ] as const),
+        scope: random.pick(['room', 'room', 'room', 'device', 'context'] as const),
+      })
+    }
+  }
+
   work(): void {
     const { random } = this
     const publishes = 4 + random.below(16)

@@ -1,8 +1,9 @@
 // Carries out a scenario on a test network.
 import type { TestContext, TestDevice, TestNetwork } from '@crosstown/bus/testing'
 import type { Action, Slot } from './actions.ts'
+import { DurableWorkers } from './durable.ts'
 import { GroupWorkers } from './groups.ts'
-import { type Instance, Ledger } from './ledger.ts'
+import { type Instance, isOver, Ledger } from './ledger.ts'
 import {
   canLead,
   clearPlace,
@@ -15,6 +16,7 @@ import {
 } from './place.ts'
 import { post } from './posts.ts'
 import { readmit } from './readmit.ts'
+import { Requesters } from './requests.ts'
 import type { Scenario } from './scenario.ts'
 import { Publishers } from './work.ts'
 
@@ -39,6 +41,12 @@ export class Stage {
   readonly #views: boolean
   /** Absent where there are no groups. */
   readonly groups: GroupWorkers | undefined
+  /** Absent where there are no durable consumers. */
+  readonly durable: DurableWorkers | undefined
+  /** Absent where there are no requests. */
+  readonly requests: Requesters | undefined
+  /** Whether contexts may lose sight of each other. */
+  readonly unseen: boolean
   readonly #publishers: Publishers
   readonly #places = new Map<string, Place>()
   /** Who is signed in, where it is not the one it was at first. */
@@ -48,6 +56,9 @@ export class Stage {
 
   constructor(network: TestNetwork, scenario: Scenario) {
     const { actions, partial, logEvents, views = false, groups = false, seed } = scenario
+    this.durable = scenario.durable ? new DurableWorkers(network, seed) : undefined
+    this.requests = scenario.requests ? new Requesters(network, seed) : undefined
+    this.unseen = actions.some((action) => action.do === 'tabs')
     this.groups = groups ? new GroupWorkers(network, seed) : undefined
     this.silent = actions.some((action) => action.do === 'cut' && action.silently)
     this.#views = views
@@ -89,6 +100,9 @@ export class Stage {
         return
       case 'expect':
         this.#expect(action)
+        return
+      case 'ask':
+        this.#ask(action)
         return
       case 'crash':
         this.#leave(action, (place) => place.context.crash())
@@ -227,7 +241,9 @@ export class Stage {
 
   #disturb(where: Slot): void {
     const place = this.#at(where)
-    if (place) place.disturbed += 1
+    if (!place) return
+    place.disturbed += 1
+    this.durable?.disturbed.add(place.instance)
   }
 
   /** Of the pages that go on running one must lead soon. */
@@ -345,8 +361,25 @@ export class Stage {
       this.#views,
     )
     this.groups?.join(place)
+    this.durable?.join(place)
+    this.requests?.respond(place, slot)
     if (slot === 0) this.#publishers.answer(place)
     this.#places.set(`${device}/${slot}`, place)
+  }
+
+  #ask(action: Of<'ask'>): void {
+    const place = this.#at(action)
+    if (place && !place.context.frozen) this.requests?.ask(place, action)
+  }
+
+  /** Whether contexts of this device came, went or stood still. */
+  isDisturbed(device: TestDevice): boolean {
+    const of = this.ledger.instances.filter((one) => one.device === device)
+    return (
+      this.unseen ||
+      of.some(isOver) ||
+      this.open.some(({ instance, disturbed }) => instance.device === device && disturbed > 0)
+    )
   }
 
   #expect(action: Of<'expect'>): void {

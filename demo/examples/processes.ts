@@ -54,23 +54,25 @@ export function start(command: string, args: readonly string[]): Program {
   }
 }
 
-/** Its output as lines, each of them given once. */
+/** Its output: as lines, each of them given once, and all of it for whoever looks for a reason. */
 function watch(child: ChildProcess) {
-  let [text, seen] = ['', 0]
+  let [lines, seen, all] = ['', 0, '']
   let wake = Promise.withResolvers<void>()
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.setEncoding('utf8').on('data', (chunk: string) => {
-      text += chunk
-      wake.resolve()
-      wake = Promise.withResolvers()
-    })
-  }
+  child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+    lines += chunk
+    all += chunk
+    wake.resolve()
+    wake = Promise.withResolvers()
+  })
+  child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
+    all += chunk
+  })
   return {
-    text: () => text,
+    text: () => all,
     async line(pattern: RegExp): Promise<RegExpExecArray> {
       for (;;) {
-        for (let end = text.indexOf('\n', seen); end >= 0; end = text.indexOf('\n', seen)) {
-          const match = pattern.exec(text.slice(seen, end))
+        for (let end = lines.indexOf('\n', seen); end >= 0; end = lines.indexOf('\n', seen)) {
+          const match = pattern.exec(lines.slice(seen, end))
           seen = end + 1
           if (match) return match
         }
@@ -92,17 +94,30 @@ export async function relay(
   return { program, http, url: http.replace('http:', 'ws:') }
 }
 
-/** A Redis on a free port; `at` is where one was before. */
-export async function redis(at?: number): Promise<{ url: string; port: number; program: Program }> {
+export interface RedisServer {
+  readonly url: string
+  readonly port: number
+  readonly program: Program
+}
+
+/** A Redis on a port of its own; `at` is where one was before. */
+export async function redis(at?: number): Promise<RedisServer> {
   const command = process.env['CROSSTOWN_REDIS'] ?? 'redis-server'
-  const port = at ?? (await freePort())
-  const program = start(command, [
-    ...['--bind', '127.0.0.1', '--port', String(port)],
-    // Nothing of a test is worth a file.
-    ...['--save', '', '--appendonly', 'no'],
-  ])
-  await program.line(/Ready to accept connections/)
-  return { program, port, url: `redis://127.0.0.1:${port}` }
+  for (let tries = 0; ; tries++) {
+    const port = at ?? (await freePort())
+    const program = start(command, [
+      ...['--bind', '127.0.0.1', '--port', String(port)],
+      // Nothing of a test is worth a file.
+      ...['--save', '', '--appendonly', 'no'],
+    ])
+    try {
+      await program.line(/Ready to accept connections/)
+      return { program, port, url: `redis://127.0.0.1:${port}` }
+    } catch (error) {
+      // Somebody else may have had the port first.
+      if (at !== undefined || tries === 5) throw error
+    }
+  }
 }
 
 /** Redis takes no port 0. */

@@ -2,9 +2,11 @@
 // what does not.
 import { isOver, type Publication } from '../ledger.ts'
 import { NAME, PRISTINE, QUEUE_EVENTS, ROOM } from '../place.ts'
+import { durable } from './durable.ts'
 import { groups } from './groups.ts'
 import { fromStart, live, publishersOrder } from './hearing.ts'
 import { posts } from './posts.ts'
+import { requests } from './requests.ts'
 import { streams } from './streams.ts'
 import { type DeviceView, isForgetful, keyOf, sameOrigin, type View } from './view.ts'
 
@@ -39,7 +41,9 @@ export const CHECKS: readonly Check[] = [
     name: 'each stream has its revisions, and nobody got one that he did not expect',
     find: streams,
   },
+  { name: 'durable consumers skip nothing, one context at a time', find: durable },
   { name: 'groups are done with the room, each event by one member', find: groups },
+  { name: 'requests are replied to, by one context of a device', find: requests },
   { name: 'no more waits than may', find: bounds },
   { name: 'nothing was reported that nobody caused', find: reports },
 ]
@@ -341,7 +345,7 @@ function* reports({ ledger, groups: workers }: View): Iterable<string> {
   for (const { name, errors } of ledger.instances) {
     for (const { code, message, eventId = '', eventType } of errors) {
       if (code === 'handler_failed' && workers?.gaveUp(eventId)) continue
-      if (NEVER.has(code) && eventType !== 'fact.cursed')
+      if (NEVER.has(code) && eventType !== 'fact.cursed' && eventType !== 'fact.perhaps')
         yield `${name} reported ${code}: ${message}`
     }
   }

@@ -2,9 +2,11 @@
 
 import { checkOf } from '@crosstown/bus/protocol'
 import type { TestDevice, TestNetwork } from '@crosstown/bus/testing'
+import type { DurableWorkers } from '../durable.ts'
 import type { GroupWorkers } from '../groups.ts'
-import type { Ledger } from '../ledger.ts'
+import type { Instance, Ledger } from '../ledger.ts'
 import { NAME, ROOM, SOME_TYPES } from '../place.ts'
+import type { Requesters } from '../requests.ts'
 import type { Stage } from '../stage.ts'
 import { type Shown, shownBy } from '../views.ts'
 
@@ -62,6 +64,12 @@ export interface View {
   readonly ledger: Ledger
   /** Absent where there are no groups. */
   readonly groups: GroupWorkers | undefined
+  /** Absent where there are no durable consumers. */
+  readonly durable: DurableWorkers | undefined
+  /** Absent where there are none. */
+  readonly requests: Requesters | undefined
+  /** Whether contexts of the device came, went or stood still. */
+  readonly disturbed: (of: { readonly by: Instance }) => boolean
   readonly network: TestNetwork
   readonly devices: readonly DeviceView[]
   readonly shown: readonly Shown[]
@@ -77,7 +85,7 @@ export interface View {
 }
 
 export async function viewOf(stage: Stage, rested: boolean): Promise<View> {
-  const { network, ledger, groups, partial, logEvents } = stage
+  const { network, ledger, groups, durable, requests, partial, logEvents } = stage
   const shown = await shownBy(network, stage.open, logEvents !== undefined)
   const devices = await Promise.all(
     network.devices.map((device) => deviceView(device, partial, network.relay.joined)),
@@ -90,6 +98,9 @@ export async function viewOf(stage: Stage, rested: boolean): Promise<View> {
   return {
     ledger,
     groups,
+    durable,
+    requests,
+    disturbed: ({ by }) => stage.isDisturbed(by.device),
     network,
     devices,
     shown,
@@ -110,7 +121,7 @@ export function placeOf(position: string | undefined): number {
   return Number(position?.split('.')[1] ?? 0)
 }
 
-async function deviceView(
+export async function deviceView(
   device: TestDevice,
   partial: ReadonlySet<string>,
   joined: TestNetwork['relay']['joined'],

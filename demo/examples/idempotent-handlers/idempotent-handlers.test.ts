@@ -8,24 +8,27 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Catalogue, type CatalogueBus, catalogue } from '../catalogue/catalogue.ts'
 import { keepLedger, Ledger } from './ledger.ts'
 import { authorize, onceByRequest } from './requests.ts'
+import { openShelves, takeFromShelves } from './shelves.ts'
 
 const payment = (n: number) => ({ orderId: `${n}`, paymentId: `p${n}`, amount: 100 })
 
-describe('the ledger', () => {
-  let folder: string
-  beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), 'crosstown-ledger-'))
-  })
-  afterEach(() => rmSync(folder, { recursive: true }))
-  const openLedger = () => new Ledger(join(folder, 'ledger.db'))
+let folder: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'crosstown-idempotent-'))
+})
+afterEach(() => rmSync(folder, { recursive: true }))
 
-  const openBus = (): CatalogueBus =>
-    createBus({
-      name: 'shop',
-      log: sqliteLog(join(folder, 'log.db')),
-      tabs: false,
-      events: catalogue,
-    })
+const openBus = (): CatalogueBus =>
+  createBus({
+    name: 'shop',
+    log: sqliteLog(join(folder, 'log.db')),
+    tabs: false,
+    events: catalogue,
+    onError: () => {},
+  })
+
+describe('the ledger', () => {
+  const openLedger = () => new Ledger(join(folder, 'ledger.db'))
 
   const publishMany = (bus: CatalogueBus, from: number, to: number) =>
     Promise.all(
@@ -67,6 +70,65 @@ describe('the ledger', () => {
     ledger.add(events)
     ledger.add(events)
     expect(ledger.balance).toBe(300)
+  })
+})
+
+describe('the shelves', () => {
+  const shelvesWith = (quantities: Readonly<Record<string, number>>) => {
+    const db = openShelves(join(folder, 'shelves.db'))
+    const put = db.prepare('INSERT INTO shelves VALUES (?, ?)')
+    for (const [sku, quantity] of Object.entries(quantities)) put.run(sku, quantity)
+    const left = () =>
+      Object.fromEntries(
+        db
+          .prepare('SELECT sku, quantity FROM shelves')
+          .all()
+          .map((row) => [row['sku'], row['quantity']]),
+      )
+    return { db, left }
+  }
+
+  const order = (orderId: string, ...skus: readonly string[]) => ({
+    orderId,
+    customerId: 'c1',
+    items: skus.map((sku) => ({ sku, quantity: 1, price: 100 })),
+  })
+
+  test('each order is taken off them once, however often the service starts', async () => {
+    const { db, left } = shelvesWith({ A1: 100 })
+    for (let round = 1; round <= 3; round++) {
+      await using bus = openBus()
+      takeFromShelves(bus, db)
+      for (let n = 0; n < 10; n++) await bus.publish('order.created', order(`${round}.${n}`, 'A1'))
+      await expect.poll(left, { timeout: 30_000 }).toEqual({ A1: 100 - round * 10 })
+    }
+    await using last = openBus()
+    takeFromShelves(last, db)
+    await last.publish('order.created', order('last', 'A1'))
+    await expect.poll(left, { timeout: 30_000 }).toEqual({ A1: 69 })
+    db.close()
+  })
+
+  test('an order that cannot be filled takes nothing, and is a dead letter; the next one goes on', async () => {
+    const { db, left } = shelvesWith({ A1: 1, B2: 5 })
+    await using bus = openBus()
+    takeFromShelves(bus, db)
+    const impossible = await bus.publish('order.created', order('7', 'B2', 'C3'))
+    await bus.publish('order.created', order('8', 'B2', 'A1'))
+    const tooMany = await bus.publish('order.created', order('9', 'B2', 'A1'))
+    const dead = async () => {
+      const letters = await bus.deadLetters.list({ consumer: 'shelves' })
+      return letters.map(({ event, detail }) => [event?.id, detail])
+    }
+    await expect.poll(dead, { timeout: 30_000 }).toHaveLength(2)
+    expect(new Map((await dead()) as [string, string][])).toEqual(
+      new Map([
+        [impossible.id, 'Error: there is no C3'],
+        [tooMany.id, expect.stringMatching(/CHECK constraint/)],
+      ]),
+    )
+    expect(left()).toEqual({ A1: 0, B2: 4 })
+    db.close()
   })
 })
 

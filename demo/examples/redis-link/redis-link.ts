@@ -38,7 +38,7 @@ export class RedisLink implements Link {
     for (const client of [this.#publisher, this.#subscriber]) {
       client.on('error', (cause) => this.#failed(cause))
       client.on('ready', () => {
-        this.#away = false
+        if (this.#publisher.isReady && this.#subscriber.isReady) this.#away = false
       })
     }
   }

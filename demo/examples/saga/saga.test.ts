@@ -58,7 +58,7 @@ describe('on a bus that records', () => {
     shop.serve(bus)
     runSaga(bus, checkoutSteps(bus))
     const created = await place(bus)
-    await bus.waitFor(['order.confirmed', 'order.cancelled'])
+    await bus.waitFor(['order.confirmed', 'order.cancelled'], { timeout: 30_000 })
     const published = bus.published()
     expect(new Set(published.map(({ correlationId }) => correlationId))).toEqual(
       new Set([created.id]),

@@ -23,6 +23,8 @@ export type LogEvent =
   | 'refusal'
   | 'limit'
   | 'delete'
+  | 'group'
+  | 'dead'
   | 'trouble'
 
 /** What each of them is, and how much it matters. */
@@ -48,6 +50,11 @@ export const LOG_EVENTS: Readonly<
     help: 'A request, or a socket, was refused or ended because it was too much.',
   },
   delete: { level: 'warn', help: 'A room was deleted.' },
+  group: { level: 'info', help: 'A `group` of a room was made, or deleted, as its `state` says.' },
+  dead: {
+    level: 'warn',
+    help: 'An event, at a `place` of the room, became a dead letter of a `group`, after so many `attempts`.',
+  },
   trouble: { level: 'error', help: 'Something failed that should not have: the store, mostly.' },
 }
 
@@ -71,6 +78,11 @@ export interface LogFields {
   readonly route?: string
   readonly status?: number
   readonly message?: string
+  readonly group?: string
+  /** Of a group: what became of it. */
+  readonly state?: 'made' | 'deleted'
+  readonly place?: number
+  readonly attempts?: number
   readonly url?: string
   readonly version?: string
   readonly engine?: string

@@ -44,6 +44,11 @@ export type GaugeName =
   | 'subscriptions_inflight'
   | 'rooms_inflight'
   | 'queue_bytes'
+  | 'groups_inflight'
+  | 'group_members_inflight'
+  | 'group_pending'
+  | 'group_lag'
+  | 'group_dead_letters'
 
 export type TimingName =
   | 'publish_seconds'
@@ -144,6 +149,21 @@ export const GAUGES: Readonly<Record<GaugeName, Described>> = {
   },
   queue_bytes: {
     help: 'Bytes that wait for their commit, in all rooms.',
+  },
+  groups_inflight: {
+    help: 'Groups of the rooms in memory.',
+  },
+  group_members_inflight: {
+    help: 'Members of groups that are connected here, or may come back.',
+  },
+  group_pending: {
+    help: 'Events of groups that are leased, or wait to be leased again.',
+  },
+  group_lag: {
+    help: 'Places that the groups of the rooms in memory have not come to, in all.',
+  },
+  group_dead_letters: {
+    help: 'Dead letters of the groups of the rooms in memory.',
   },
 }
 

@@ -123,6 +123,7 @@ export class RoomHost {
       },
       reads: (patterns) => this.delivery.rights(patterns, undefined).mayRead,
       tap: () => this.inspection.tap,
+      log: context.log,
     })
     const operator = new GroupOperator(this.groups, store, room)
     const groups = inspectedGroups(this.groups, operator, async () => {
@@ -458,6 +459,8 @@ export class RoomHost {
       }
       if (records.length > 0) {
         this.#context.grew?.(this.room, records, head)
+        store.signal(this.room, GREW)
+      } else if (grouped.puts.length > 0 && this.groups.concernsOthers(grouped)) {
         store.signal(this.room, GREW)
       }
       return

@@ -4,6 +4,7 @@ import type { Identity } from './auth.ts'
 import type { Admission, ConnectionContext } from './connection/context.ts'
 import { admissionOf } from './connection/snapshot.ts'
 import { Connection } from './connection.ts'
+import { groupGauges } from './group/gauges.ts'
 import { Inspector } from './inspect/inspector.ts'
 import type { Log } from './log.ts'
 import { type GaugeName, Meter, type Reading } from './metrics.ts'
@@ -144,6 +145,7 @@ export class Rooms {
       ],
       rooms_inflight: [[hosts.length]],
       queue_bytes: [[hosts.reduce((sum, { queuedBytes }) => sum + queuedBytes, 0)]],
+      ...groupGauges(hosts.map(({ groups }) => groups)),
     }
   }
 

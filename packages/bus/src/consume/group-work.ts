@@ -117,7 +117,7 @@ export class GroupWork {
     const known = this.#held.get(place)
     if (known?.header.id === header.id && !known.lost && known.said?.[2] !== 'nak') {
       known.lease = lease
-      if (known.late === 'late') {
+      if (!known.said && known.late === 'late') {
         // Whoever else is there may be quicker; where nobody is, it comes back.
         known.late = 'passed'
         this.counts.released += 1

@@ -58,6 +58,8 @@ export class Holding {
   readonly #ended: PromiseWithResolvers<Ending> = Promise.withResolvers()
   #idle: (() => void) | undefined
   #reading = false
+  /** It ends when all before an event that it cannot read is settled. */
+  #stops = false
   #again = true
   #room: PromiseWithResolvers<void> | undefined
   #pumping = false
@@ -155,7 +157,7 @@ export class Holding {
   }
 
   async #read(): Promise<void> {
-    if (this.#reading) return
+    if (this.#reading || this.#stops) return
     this.#reading = true
     try {
       while (this.#again && !this.#ending) {
@@ -230,7 +232,9 @@ export class Holding {
         eventVersion: version,
       }),
     )
-    this.#end('needs_upgrade')
+    this.#stops = true
+    this.#again = false
+    this.#touch()
   }
 
   #overtaken(from: number, through: number): void {
@@ -241,6 +245,7 @@ export class Holding {
   /** Starts what can start, and sees to it that what is new is written. */
   #touch(): void {
     this.#pump()
+    if (this.#stops && this.#cursor?.pending === 0) this.#end('needs_upgrade')
     if (!this.#changed || this.#ending) return
     const { platform, settling } = this.#options
     const starved = this.#running < settling.concurrency
@@ -477,37 +482,40 @@ export class Holding {
   }
 
   async #writeAll(): Promise<void> {
+    // What happens in this task is in one write.
+    await undefined
+    while (this.#wanted > 0 && !GONE_ENDINGS.has(this.#ending)) await this.#writeOnce()
+    // In the task in which nothing more was wanted: what is wanted next begins anew.
+    this.#writing = undefined
+  }
+
+  /** Does not reject. */
+  async #writeOnce(): Promise<void> {
     const cursor = this.#cursor as Cursor<Logged>
     const { platform, report } = this.#options
-    while (this.#wanted > 0 && !GONE_ENDINGS.has(this.#ending)) {
-      this.#wanted = 0
-      this.#changed = false
-      const leave = this.#transact ? await this.#exclusive() : undefined
-      const dead = this.#letters.splice(0)
-      const kept = cursor.keep(this.#ending !== undefined && this.#calls.size === 0)
-      try {
-        const dropped = await this.#store.write(kept, dead)
-        if (dropped === undefined) return this.#end('fenced')
-        if (dropped > 0) report(tooManyDead(dropped))
-        this.#wroteAt = platform.monotonic()
-        this.#wroteNext = kept.next
-        cursor.claim(kept.next)
-      } catch (error) {
-        this.#letters.unshift(...dead)
-        this.#changed = true
-        this.#failed(error)
-        if (this.#ending) break
-        leave?.()
-        await new Promise<void>((resolve) => platform.timer(AGAIN_MS, resolve))
-        this.#wanted += 1
-        continue
-      } finally {
-        leave?.()
-      }
+    this.#wanted = 0
+    this.#changed = false
+    const leave = this.#transact ? await this.#exclusive() : undefined
+    const dead = this.#letters.splice(0)
+    const kept = cursor.keep(this.#ending !== undefined && this.#calls.size === 0)
+    try {
+      const dropped = await this.#store.write(kept, dead)
+      leave?.()
+      if (dropped === undefined) return this.#end('fenced')
+      if (dropped > 0) report(tooManyDead(dropped))
+      this.#wroteAt = platform.monotonic()
+      this.#wroteNext = kept.next
+      cursor.claim(kept.next)
       this.#touch()
+    } catch (error) {
+      leave?.()
+      this.#letters.unshift(...dead)
+      this.#changed = true
+      this.#failed(error)
+      if (this.#ending) return
+      await new Promise<void>((resolve) => platform.timer(AGAIN_MS, resolve))
+      this.#wanted += 1
     }
-    // In this task: who wants a write in the next one is not to wait for this one.
-    this.#writing = undefined
   }
 
   #failed(error: unknown): void {

@@ -352,8 +352,9 @@ export class Linked {
 
 /** What it is known by where it comes again by another way. */
 function nameOf(frame: RequestsFrame): string {
-  const to = frame.frame === 'request' ? frame.to : ''
-  return `${frame.frame} ${frame.key} ${frame.from} ${to}`
+  // What is said again has less time left.
+  const again = frame.frame === 'request' ? `${frame.to} ${frame.timeoutMs}` : ''
+  return `${frame.frame} ${frame.key} ${frame.from} ${again}`
 }
 
 function incomingOf(headers: readonly EventHeader[], data: readonly string[]): Incoming[] {

@@ -47,9 +47,16 @@ describe('`timeout`', () => {
           { timeout },
         )
         fc.pre(ms !== timeout)
-        const handled = outcome(here, 300)
-        await handled
+        const handled = here.bus.publish('a.b', 1, { until: 'handled' }).then(
+          () => undefined,
+          (error: unknown) => error,
+        )
         const late = ms > timeout
+        await here.pass(timeout - 1)
+        expect(signals.map(({ aborted }) => aborted)).toEqual([false])
+        await here.pass(1)
+        expect(signals.map(({ aborted }) => aborted)).toEqual([late])
+        await here.pass(300)
         expect(isBusError(await handled, 'timeout')).toBe(late)
         expect(signals.map(({ aborted }) => aborted)).toEqual([late])
         expect(here.codes).toEqual(late ? ['timeout'] : [])

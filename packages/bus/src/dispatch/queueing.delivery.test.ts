@@ -344,13 +344,15 @@ describe('`batch`', () => {
       gaps,
       fc.integer({ min: 1, max: 8 }),
       fc.nat(40),
-      async (pauses, size, ms) => {
+      fc.nat(60),
+      async (pauses, size, ms, takes) => {
         const here = new VirtualBus()
         const came: number[] = []
         const lists: { events: number[]; at: number }[] = []
-        const take = (events: readonly { data: unknown }[]): void => {
+        const take = (events: readonly { data: unknown }[]): Promise<void> => {
           const at = here.platform.monotonic()
           lists.push({ events: events.map(({ data }) => data as number), at })
+          return new Promise((resolve) => here.platform.timer(takes, resolve))
         }
         here.bus.subscribe('a.b', take, { batch: { size, ms } })
         for (const [n, pause] of pauses.entries()) {
@@ -358,13 +360,15 @@ describe('`batch`', () => {
           came.push(here.platform.monotonic())
           await here.bus.publish('a.b', n)
         }
-        await here.pass(ms)
+        await here.pass(ms + pauses.length * (takes + 1))
         expect(lists.flatMap(({ events }) => events)).toEqual(came.map((_, n) => n))
+        let free = 0
         for (const { events, at } of lists) {
           expect(events.length).toBeLessThanOrEqual(size)
-          const waited = at - (came[events[0] as number] as number)
-          expect(waited).toBeLessThanOrEqual(ms)
-          if (events.length < size) expect(waited).toBe(ms)
+          const first = events[0] as number
+          const full = came[first + size - 1] ?? Number.POSITIVE_INFINITY
+          expect(at).toBe(Math.max(free, Math.min(full, (came[first] as number) + ms)))
+          free = at + takes
         }
       },
     )

@@ -34,6 +34,9 @@ interface Begun {
   readonly answered: (answer: Answer) => void
 }
 
+/** Answers that are kept, and the characters that one of them may have. */
+const MAX_KEPT = 64
+const MAX_KEPT_LENGTH = 16_384
 /** Requests that one context answers at a time. */
 const MAX_WORK = 1_000
 
@@ -41,6 +44,8 @@ export class Answering {
   readonly #options: AnsweringOptions
   readonly #responders = new Map<string, Responder>()
   readonly #work = new Map<string, Work>()
+  /** The last answers. */
+  readonly #answers = new Map<string, Answer>()
 
   constructor(options: AnsweringOptions) {
     this.#options = options
@@ -79,6 +84,11 @@ export class Answering {
     const { type } = question.header
     const responder = this.#responders.get(type)
     const work = this.#work.get(key)
+    const known = this.#answers.get(key)
+    if (known) {
+      answered(known)
+      return
+    }
     if (work) {
       work.from = from
       work.tell.push(answered)
@@ -100,8 +110,22 @@ export class Answering {
     this.#work.set(key, work)
     const answer = await this.#answer(question, responder, origin, controller.signal)
     cancel()
-    if (this.#work.get(key) === work) this.#work.delete(key)
+    // Given up: who waits for it all the same asks again.
+    if (this.#work.get(key) !== work) return
+    this.#keep(key, answer)
     for (const tell of work.tell) tell(answer)
+  }
+
+  /** Who asks may ask again, because the answer was lost on its way. */
+  #keep(key: string, answer: Answer): void {
+    this.#work.delete(key)
+    if ('text' in answer && answer.text.length > MAX_KEPT_LENGTH) return
+    this.#answers.set(key, answer)
+    if (this.#answers.size <= MAX_KEPT) return
+    for (const oldest of this.#answers.keys()) {
+      this.#answers.delete(oldest)
+      break
+    }
   }
 
   async #answer(

@@ -82,6 +82,13 @@ export class Asking {
     this.#conclude(settled)
   }
 
+  /** Asks once more those who have not answered: they may not have heard it, or not been heard. */
+  again(): void {
+    const { ask, askRoom } = this.options
+    for (const id of [...this.#asked]) ask(this, id)
+    if (this.#givenTo !== undefined && !this.#roomIsOver) askRoom(this, this.#givenTo)
+  }
+
   /** A context answers. */
   answered(from: string, answer: Answer): void {
     if (this.#over || !this.#asked.delete(from)) return

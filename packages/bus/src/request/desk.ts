@@ -41,8 +41,8 @@ const TIMEOUT_MS = 5_000
 const MAX_WAITING = 1_000
 /** How long others may take to say that they are there. */
 const SETTLE_MS = 1_000
-/** Answers kept for a relay that is away. */
-const MAX_KEPT = 64
+/** After which whoever was asked, and has not replied, is asked again: any way may lose something. */
+const AGAIN_MS = 2_000
 /** Asks who leads for a sign of life of the relay. */
 const PING = '$ping'
 
@@ -52,10 +52,9 @@ export class Desk implements Requests {
   readonly #answering: Answering
   readonly #passing: Passing
   readonly #asks = new Map<string, Asking>()
-  /** Answers for the relay that could not be sent. */
-  readonly #kept = new Map<string, Answer>()
   #settled: boolean
   #cancelSettle: (() => void) | undefined
+  #cancelAgain: (() => void) | undefined
   #pings = 0
   #closed = false
 
@@ -162,13 +161,28 @@ export class Desk implements Requests {
       ask: (one, to) => this.#ask(one, to),
       askRoom: (one, leader) => this.#ask(one, leader, true),
       done: (answer) => {
-        this.#asks.delete(key)
+        this.#over(key)
         if (asking.isOut) this.#waive(key)
         how.done(answer)
       },
     })
     this.#asks.set(key, asking)
+    this.#cancelAgain ??= this.#options.platform.timer(AGAIN_MS, () => this.#again())
     return asking
+  }
+
+  #again(): void {
+    this.#cancelAgain = undefined
+    for (const asking of [...this.#asks.values()]) asking.again()
+    if (this.#asks.size > 0)
+      this.#cancelAgain = this.#options.platform.timer(AGAIN_MS, () => this.#again())
+  }
+
+  #over(key: string): void {
+    this.#asks.delete(key)
+    if (this.#asks.size > 0) return
+    this.#cancelAgain?.()
+    this.#cancelAgain = undefined
   }
 
   #waive(key: string): void {
@@ -261,8 +275,7 @@ export class Desk implements Requests {
   /** Whoever leads now gets from the relay what it asks, and from the others what they ask the room. */
   #step(): void {
     this.#passing.clear()
-    this.#kept.clear()
-    for (const key of this.#asks.keys()) if (key.includes('/')) this.#asks.delete(key)
+    for (const key of this.#asks.keys()) if (key.includes('/')) this.#over(key)
   }
 
   heard(frame: RequestsFrame, data: readonly string[]): void {
@@ -290,19 +303,12 @@ export class Desk implements Requests {
     const { id, type } = header
     const key = `${device}/${id}`
     if (this.#asks.has(key)) return
-    const tell = (answer: Answer): boolean => {
-      const [said, lines] = linesOf(answer)
-      return this.#events.send({ frame: 'reply', id, device, ...said }, lines)
-    }
-    const kept = this.#kept.get(key)
-    if (kept) {
-      if (tell(kept)) this.#kept.delete(key)
-      return
-    }
     const done = (answer: Answer): void => {
       cancel()
-      const waived = 'code' in answer && answer.code === 'aborted'
-      if (!waived && !tell(answer)) this.#keep(key, answer, timeoutMs)
+      if ('code' in answer && answer.code === 'aborted') return
+      // While the relay is away it goes nowhere: it asks again when it is back.
+      const [said, lines] = linesOf(answer)
+      this.#events.send({ frame: 'reply', id, device, ...said }, lines)
     }
     const late = (): void => asking.end({ code: 'timeout', message: `no reply to ${type} in time` })
     const cancel = this.#options.platform.timer(timeoutMs, late)
@@ -313,13 +319,6 @@ export class Desk implements Requests {
     const isFor: AskingOptions['isFor'] = ({ responds }) => responds.includes(type)
     const asking = this.#make(key, { header, dataText }, { reach: 'own', isFor, done }, timeoutMs)
     this.#review(asking)
-  }
-
-  /** The relay was away when the answer came: it asks again when it is back. */
-  #keep(key: string, answer: Answer, ms: number): void {
-    if (this.#kept.size >= MAX_KEPT) return
-    this.#kept.set(key, answer)
-    this.#options.platform.timer(ms, () => this.#kept.delete(key))
   }
 
   online(online: boolean): void {

@@ -44,7 +44,7 @@ export class Passing {
     answer: (answer: Answer) => void,
   ): void {
     const { id } = question.header
-    this.#drop(id)
+    if (this.#passed.get(id)?.from === from) return
     if (this.#passed.size >= this.#most) {
       answer({ code: 'too_many', message: `${this.#most} requests wait for the room` })
       return

@@ -1,11 +1,20 @@
 /** A bus for a test that has nobody else: no other context, no relay, nothing on a disk. */
 import type { Accepted } from '../batch/pipeline.ts'
 import { createBusOn } from '../bus.ts'
+import type { BusEvent } from '../event.ts'
 import { memoryLog } from '../log/memory.ts'
 import type { AnyBusOptions, BusOptions, VersionedBusOptions } from '../options.ts'
 import { type Platform, runtimePlatform } from '../platform.ts'
 import type { EventSchemas } from '../schema/schema.ts'
-import type { Bus, Middleware, PublishedDraft, PublishOptions } from '../types.ts'
+import type {
+  Bus,
+  DurableOptions,
+  GroupOptions,
+  Middleware,
+  PublishedDraft,
+  PublishOptions,
+  Unsubscribe,
+} from '../types.ts'
 
 /** Options of a bus that is alone: those of `createBus` which are not about others. */
 export interface AloneOptions
@@ -33,7 +42,7 @@ export function alonePlatform(): Platform {
 }
 
 /**
- * A bus that is alone. Code that waits for a relay waits for the log.
+ * A bus that is alone. Code that waits for a relay waits for the log, and groups have one member.
  *
  * @param accepted told of what is published, while `publish` runs
  * @param change what becomes of each event before it is published
@@ -50,14 +59,26 @@ export function busAlone(
   }
   bus.use(middleware)
   const { publishBatch, flush } = bus
-  const replaced: Pick<AnyBus, 'publishBatch' | 'flush'> = {
+  const subscribe = bus.subscribe as (...given: Subscribing) => Unsubscribe
+  const replaced = {
+    subscribe: (patterns, handler, options) => subscribe(patterns, handler, alone(options)),
     publishBatch(entries, level = {}) {
       const forRoom = Array.isArray(entries) && entries.every(isForRoom)
       return publishBatch(entries, nearer(level, forRoom))
     },
     flush: (level = {}) => flush(nearer(level, true)),
-  }
-  return Object.assign(bus, replaced)
+  } as Pick<AnyBus, 'publishBatch' | 'flush'> & { subscribe: typeof subscribe }
+  return Object.assign(bus, replaced) as AnyBus
+}
+
+type Subscribing = [patterns: unknown, handler: unknown, options?: Partial<Consuming>]
+type Consuming = GroupOptions<BusEvent> & DurableOptions<BusEvent>
+
+/** Who is the only member of a group is a durable consumer, and what is in the log is confirmed. */
+function alone(options: Partial<Consuming> | undefined): Partial<Consuming> | undefined {
+  if (options?.group === undefined && options?.confirmed === undefined) return options
+  const { group, confirmed: _, ...others } = options
+  return group === undefined ? others : { ...others, durable: `group ${group}` }
 }
 
 function isForRoom(options: PublishOptions | undefined): boolean {

@@ -77,7 +77,10 @@ export function createNoopBus(options: AloneOptions = {}): NoopBus<Record<string
       for (const [type, count] of counts) if (matches(type)) sum += count
       return sum
     },
-    stats: () => ({ ...stats(), subscriptions: silent.stats().subscriptions }),
+    stats() {
+      const { subscriptions, consumers } = silent.stats()
+      return { ...stats(), subscriptions, consumers }
+    },
     close: closing,
     [Symbol.asyncDispose]: () => closing(),
   }) as NoopBus<Record<string, unknown>>

@@ -93,6 +93,30 @@ describe('a recording bus', () => {
     await bus.close()
   })
 
+  it('has durable consumers, and groups of which it is the only member', async () => {
+    const bus = createRecordingBus<Shop>({ onError: () => {} })
+    void bus.publish('order.placed', { id: 7 })
+    const mailed: number[] = []
+    bus.subscribe('order.placed', ({ data }, ctx) => ctx.publish('order.confirmed', data), {
+      group: 'confirm',
+      orderBy: 'stream',
+    })
+    bus.subscribe('order.confirmed', ({ data }) => mailed.push(data.id), {
+      durable: 'mail',
+      confirmed: true,
+    })
+    bus.subscribe('cart.cleared', (_, ctx) => ctx.term('no more carts'), { group: 'carts' })
+    void bus.publish('cart.cleared')
+    expect((await bus.waitFor('order.confirmed')).data.id).toBe(7)
+    await vi.waitFor(() => expect(mailed).toEqual([7]))
+    await vi.waitFor(async () =>
+      expect((await bus.deadLetters.list()).map(({ event }) => event?.type)).toEqual([
+        'cart.cleared',
+      ]),
+    )
+    await bus.close()
+  })
+
   it('asks those who respond on it', async () => {
     const bus = createRecordingBus()
     bus.respond('price.of', ({ data }) => ({ of: data }))

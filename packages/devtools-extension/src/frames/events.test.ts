@@ -33,3 +33,10 @@ test('what is wrong with an envelope is said with where it is', () => {
   expect(wrong({ from: 7 })).toContain('from must be')
   expect(wrong({})).toBe('nothing')
 })
+
+test('an error of a durable consumer, or of a request, was no record', () => {
+  for (const stage of ['consume', 'request']) {
+    const error = { is: 'error', at: 1, code: 'timeout', stage, message: 'late' }
+    expect(readRecord(error)).toEqual(error)
+  }
+})

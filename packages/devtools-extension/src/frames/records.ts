@@ -28,18 +28,22 @@ export const pattern: Reader<string> = text(256, 1)
 const patterns = listOf(pattern, 256)
 
 const via = oneOf('tabs', 'relay', 'log', 'link')
-const stage = oneOf(
-  'schema',
-  'codec',
-  'batch',
-  'log',
-  'dispatch',
-  'read',
-  'sync',
-  'device',
-  'links',
-  'protocol',
-)
+type Stage = Extract<InspectRecord, { is: 'error' }>['stage']
+const STAGES: { readonly [S in Stage]: S } = {
+  schema: 'schema',
+  codec: 'codec',
+  batch: 'batch',
+  log: 'log',
+  dispatch: 'dispatch',
+  read: 'read',
+  consume: 'consume',
+  sync: 'sync',
+  device: 'device',
+  links: 'links',
+  protocol: 'protocol',
+  request: 'request',
+}
+const stage = oneOf(...Object.values(STAGES))
 const code: Reader<InspectRecordCode> = (value) =>
   isErrorCode(value) ? value : fail('must be a code of an error')
 type InspectRecordCode = Extract<InspectRecord, { is: 'error' }>['code']

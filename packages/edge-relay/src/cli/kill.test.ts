@@ -3,11 +3,14 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { ENGINES, endEngines } from '../testing/engine-runtimes.ts'
 import { type KillReport, killRun } from '../testing/kill-run.ts'
 import { endAll, RUNTIMES, type Runtime } from '../testing/relay-process.ts'
 
 /** Among them each way to aim, and a relay that is killed again while its devices come back. */
 const SEEDS = [1, 2, 3, 4, 5]
+/** None of those that wait for a file of the relay's: an engine has its own. */
+const ENGINE_SEEDS = [1, 3, 4]
 /** For five runs at once on a machine that has other things to do. */
 const PATIENCE_MS = 180_000
 
@@ -16,6 +19,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'relay-kill-'))
 })
 afterEach(endAll)
+afterEach(endEngines)
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 async function run(runtime: Runtime, seed: number): Promise<KillReport> {
@@ -33,6 +37,20 @@ describe.each(RUNTIMES)('on $name', (runtime) => {
       }
       // Runs in which nothing had been confirmed would prove nothing.
       expect(reports.some(({ confirmedBefore }) => confirmedBefore > 0)).toBe(true)
+    },
+    PATIENCE_MS,
+  )
+})
+
+describe.each(ENGINES)('on $name', (engine) => {
+  it.skipIf(!engine.start)(
+    'relay and engine killed under load from five devices, three times: every confirmed event is there once, in order, and in all logs',
+    async () => {
+      for (const seed of ENGINE_SEEDS) {
+        const report = await run(engine, seed)
+        expect(report).toMatchObject({ lost: 0, doubled: 0, faults: [] })
+        expect(report.published).toBeGreaterThan(report.confirmedBefore)
+      }
     },
     PATIENCE_MS,
   )

@@ -62,6 +62,8 @@ export class Group {
   dueAt: number = Number.POSITIVE_INFINITY
   /** Leases of what had been leased before, since this process knows it. */
   redelivered = 0
+  /** Ends the wait for what is due soon. */
+  stopTimer: (() => void) | undefined
   /** Whether more of the room is being read. */
   reading = false
   /** Whether somebody was passed over whose socket is full. */

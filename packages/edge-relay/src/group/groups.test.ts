@@ -102,6 +102,22 @@ describe('a group', () => {
     expect((await one.leases())[0]?.attempt).toBe(2)
   })
 
+  it('leases again when a short delay is over, and not at the next tick', async () => {
+    const { platform, device } = groupRelay()
+    const one = await device('one')
+    await one.join('a', { ackWait: 200 })
+    await one.publish(['x-1'])
+    const [first] = await one.leases()
+    await one.settle('a', [[1, first?.generation ?? 0, 'nak', 50]])
+    platform.advance(49)
+    await turns()
+    expect(one.unread()).toEqual([])
+    platform.advance(1)
+    expect((await one.leases())[0]?.attempt).toBe(2)
+    platform.advance(200)
+    expect((await one.leases())[0]?.attempt).toBe(3)
+  })
+
   it('gives what a member holds to others when it leaves, and when it does not come back', async () => {
     const { platform, device } = groupRelay()
     const one = await device('one')

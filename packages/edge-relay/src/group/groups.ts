@@ -16,16 +16,18 @@ import {
 } from '@crosstown/bus/protocol'
 import type { RelayTap } from '../inspect/tap.ts'
 import type { Limits } from '../limits.ts'
+import type { Log } from '../log.ts'
 import type { Meter } from '../metrics.ts'
 import type { Platform } from '../platform.ts'
 import type { RoomHead, RoomRecord } from '../record.ts'
 import type { ReadLimit, StatePut, Store } from '../stores/store.ts'
 import type { Ask, JoinOptions } from './asks.ts'
+import type { Granted } from './core.ts'
 import { decideGroup, type GroupDecision } from './decide.ts'
 import { Group, type GroupPeer, type Member, memberKey } from './group.ts'
 import { beginning, Joining, type Membership, membershipsOf, rulesOf } from './joining.ts'
 import { type LeasingContext, sendLeases, tellDeaths } from './leasing.ts'
-import { GROUP_KEY, readState } from './state.ts'
+import { type DeadLetter, GROUP_KEY, type GroupState, readState } from './state.ts'
 
 /** What the groups need of their room. */
 export interface GroupsContext {
@@ -43,6 +45,7 @@ export interface GroupsContext {
   readonly reads: (patterns: readonly string[]) => (type: string) => boolean
   /** There while the room is inspected. */
   readonly tap: () => RelayTap | undefined
+  readonly log?: Log | undefined
 }
 
 /** What is decided of all groups, to be written with the room's append. */
@@ -62,6 +65,8 @@ const LIMIT_RETRY_MS = 30_000
 /** Who is alone on its store needs no name. */
 const ALONE = '-'
 const NODE_LENGTH = 12
+/** The time between two ticks. */
+const SOON_MS = 500
 /** More of the room, where a group is behind. */
 const AHEAD: ReadLimit = { events: 1_000, bytes: 1024 * 1024 }
 
@@ -93,6 +98,11 @@ export class Groups {
   /** All groups, by name. */
   get all(): ReadonlyMap<string, Group> {
     return this.#groups
+  }
+
+  /** How many places of the room a group has not come to. */
+  behind({ state }: Group): number {
+    return state ? Math.max(0, this.#context.head().place + 1 - state.next) : 0
   }
 
   /** Has something decided that an operator asks. @throws {BusError} going_away, unavailable, not_found */
@@ -130,8 +140,10 @@ export class Groups {
     const texts = new Map(state.filter(([key]) => key.startsWith(GROUP_KEY)))
     for (const [key, text] of texts) {
       const group = this.#group(key.slice(GROUP_KEY.length))
+      const before = group.state
       const read = readState(text)
       group.put(read, platform.now())
+      if (before) this.#sendUnsent(group, read, before.generation)
       group.window.reset(read.next - 1)
       group.orphans.clear()
       if (group.members.size > 0) this.#ask({ kind: 'look', group: group.name })
@@ -241,8 +253,11 @@ export class Groups {
     for (const [name, member, credit] of memberships) {
       const group = this.#groups.get(name)
       const key = memberKey(peer.device, member)
-      group?.orphans.delete(key)
-      group?.members.set(key, { key, name: member, peer, credit, mayRead })
+      if (!group) continue
+      group.orphans.delete(key)
+      group.members.set(key, { key, name: member, peer, credit, mayRead })
+      // What was being read for it was forgotten.
+      if (this.behind(group) > 0) this.#ask({ kind: 'look', group: name })
     }
   }
 
@@ -306,6 +321,17 @@ export class Groups {
     }
   }
 
+  /** Whether members that are connected elsewhere may have something to do by this. */
+  concernsOthers({ groups }: GroupsDecision): boolean {
+    if (this.#context.store.exclusive === true) return false
+    return groups.some(({ state }) => {
+      if (!state) return true
+      if (state.next <= this.#context.head().place) return true
+      for (const { member } of state.pending.values()) if (member === undefined) return true
+      return false
+    })
+  }
+
   /** What was asked could not be written. */
   failed(asks: readonly Ask[], error: BusError): void {
     for (const ask of asks) {
@@ -341,16 +367,52 @@ export class Groups {
     group.stalled = decision.stalled
     this.#answer(decision)
     if (!draft || !state) {
+      if (decision.puts.length > 0) {
+        const { log, room } = this.#context
+        log?.('group', { room, group: group.name, state: 'deleted' })
+      }
       this.#forget(group)
       return
     }
     this.#count(decision)
     if (draft.died.length > 0) void tellDeaths(this.#leasing, group.name, draft.died)
+    if (decision.begins !== undefined) {
+      const { log, room } = this.#context
+      log?.('group', { room, group: group.name, state: 'made' })
+    }
     if (decision.begins !== undefined) group.window.reset(decision.begins)
-    const held = group.window.with(records).records
-    sendLeases(this.#leasing, group, draft.granted, held)
-    group.window.move(state.next, records)
+    sendLeases(this.#leasing, group, draft.granted, (place) => group.window.find(place, records))
+    group.window.move(state.next, records, state.pending.keys())
     this.#readOn(group, state.next)
+    this.#wakeAt(group)
+  }
+
+  /** What is due before the next tick need not wait for that. */
+  #wakeAt(group: Group): void {
+    const { platform } = this.#context
+    const waitMs = Math.max(1, group.dueAt - platform.now())
+    if (waitMs >= SOON_MS) return
+    group.stopTimer?.()
+    const stop = platform.every(waitMs, () => {
+      stop()
+      group.stopTimer = undefined
+      this.#ask({ kind: 'look', group: group.name })
+    })
+    group.stopTimer = stop
+  }
+
+  /**
+   * An append that failed may have been carried out all the same: what it leased to members that are
+   * connected here was never sent.
+   */
+  #sendUnsent(group: Group, state: GroupState, sent: number): void {
+    const now = this.#context.platform.now()
+    const granted: Granted[] = []
+    for (const { attempt, generation, member, place, until } of state.pending.values()) {
+      if (member === undefined || generation <= sent || !group.members.has(member)) continue
+      granted.push({ member, place, generation, attempt, waitMs: Math.max(0, until - now) })
+    }
+    if (granted.length > 0) sendLeases(this.#leasing, group, granted, () => undefined)
   }
 
   #answer({ answers, draft, group, joined, settled }: GroupDecision): void {
@@ -377,12 +439,19 @@ export class Groups {
     if (!draft) return
     const { died, granted, happened } = draft
     group.redelivered += happened.redelivered
+    if (died.length > 0) this.#tellDead(group.name, died)
     meter.count('group_leased_total', granted.length)
     meter.count('group_acked_total', happened.acked)
     meter.count('group_redelivered_total', happened.redelivered)
     meter.count('group_lapsed_total', happened.lapsed)
     meter.count('group_dead_total', died.length)
     meter.count('group_trimmed_total', happened.trimmed)
+  }
+
+  #tellDead(group: string, died: readonly DeadLetter[]): void {
+    const { log, room } = this.#context
+    for (const { attempts, place, reason } of died)
+      log?.('dead', { room, group, place, attempts, message: reason })
   }
 
   /** Reads on for a group that is behind, before it has nothing left to lease. */
@@ -455,6 +524,8 @@ export class Groups {
   /** The group is no more: its members are told so. */
   #forget(group: Group): void {
     group.put(undefined, 0)
+    group.stopTimer?.()
+    group.stopTimer = undefined
     group.orphans.clear()
     for (const member of group.members.values())
       this.#refuse(

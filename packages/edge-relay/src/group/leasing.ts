@@ -1,13 +1,12 @@
 /** Tells members what they were leased, once that is committed. */
 import type { LeaseRef } from '@crosstown/bus/protocol'
 import type { RelayTap } from '../inspect/tap.ts'
-import type { RoomRecord } from '../record.ts'
+import { lastPlace, type RoomRecord } from '../record.ts'
 import type { ReadLimit, Store } from '../stores/store.ts'
 import type { Granted } from './core.ts'
 import type { Group, GroupPeer } from './group.ts'
 import { type Found, leaseTexts } from './lease-text.ts'
 import type { DeadLetter } from './state.ts'
-import { recordAt } from './window.ts'
 
 /** What is needed to tell them. */
 export interface LeasingContext {
@@ -25,17 +24,17 @@ export interface LeasingContext {
 /** A record that is looked up, and no more. */
 const ONE: ReadLimit = { events: 1, bytes: 1 }
 
-/** Sends leases; events that are not in these records are read first. */
+/** Sends leases; events of records that are not in memory are read first. */
 export function sendLeases(
   context: LeasingContext,
   group: Group,
   granted: readonly Granted[],
-  records: readonly RoomRecord[],
+  find: (place: number) => RoomRecord | undefined,
 ): void {
   const found = new ByMember()
   const missing: Granted[] = []
   for (const lease of granted) {
-    const record = recordAt(records, lease.place)
+    const record = find(lease.place)
     if (record) found.add(lease, record)
     else missing.push(lease)
   }
@@ -55,10 +54,13 @@ async function readLeases(
   granted: readonly Granted[],
 ): Promise<void> {
   const found = new ByMember()
+  let record: RoomRecord | undefined
   for (const lease of granted) {
     const { generation, member, place } = lease
     try {
-      const [record] = await store.read(room, place - 1, ONE)
+      // Neighbours are mostly of one record.
+      if (!record || record.place > place || lastPlace(record) < place)
+        record = (await store.read(room, place - 1, ONE))[0]
       if (record && record.place <= place) found.add(lease, record)
       else lost(group.name, member, [place, generation])
     } catch (error) {

@@ -8,9 +8,14 @@ const MAX_PLACES = 2_000
 /** Places left below which more is read. */
 const LOW_PLACES = 500
 
+/** UTF-8 bytes held of records that were looked at, for what of them is still to be leased. */
+const MAX_PAST_BYTES = 1024 * 1024
+
 /** Records behind a place, up to `end`. */
 export class Window {
   #records: RoomRecord[] = []
+  /** Records before these with something pending; there may be others. */
+  #past: RoomRecord[] = []
   /** Newest place that the records stand for; behind it nothing is known. */
   #end: number
 
@@ -35,11 +40,19 @@ export class Window {
     return { records: [...this.#records, ...more], end: lastPlace(newest) }
   }
 
-  /** Takes in what goes on from where it ends, up to so many places, and lets go of what was looked at. */
-  move(next: number, more: readonly RoomRecord[] = []): void {
+  /** The record that takes a place, of those held and these. */
+  find(place: number, more: readonly RoomRecord[]): RoomRecord | undefined {
+    return recordAt(this.#past, place) ?? recordAt(this.#records, place) ?? recordAt(more, place)
+  }
+
+  /**
+   * Takes in what goes on from where it ends, up to so many places, and lets go of what was looked at,
+   * but for records with something pending.
+   */
+  move(next: number, more: readonly RoomRecord[] = [], pending: Iterable<number> = []): void {
     if (next > this.#end + 1) {
       // It was looked at before it was held.
-      this.#records = []
+      this.#records = [...this.#records, ...more].filter((record) => lastPlace(record) < next)
       this.#end = next - 1
     }
     for (const record of more) {
@@ -54,11 +67,27 @@ export class Window {
       if (lastPlace(record) >= next) break
       seen += 1
     }
-    if (seen > 0) this.#records.splice(0, seen)
+    if (seen > 0) this.#past.push(...this.#records.splice(0, seen))
+    if (this.#past.length > 0) this.#forget(pending)
+  }
+
+  #forget(pending: Iterable<number>): void {
+    const wanted = new Set<RoomRecord | undefined>()
+    for (const place of pending) wanted.add(recordAt(this.#past, place))
+    let bytes = 0
+    const kept: RoomRecord[] = []
+    for (const record of this.#past.reverse()) {
+      if (!wanted.has(record)) continue
+      bytes += record.bytes
+      if (bytes > MAX_PAST_BYTES) break
+      kept.push(record)
+    }
+    this.#past = kept.reverse()
   }
 
   /** Begins anew behind a place: the room is another, or was looked at by others. */
   reset(end: number): void {
+    this.#past = []
     this.#records = []
     this.#end = end
   }

@@ -11,6 +11,7 @@ import { INSPECT_SUBPROTOCOL } from '@crosstown/bus/inspect'
 import { BUS_ERROR_CODES, encodeFrame, SUBPROTOCOL } from '@crosstown/bus/protocol'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { EventStreamProbe } from '../testing/event-stream-probe.ts'
+import { GroupDevice, type Leased, settled } from '../testing/group-device.ts'
 import { connectInspector } from '../testing/inspector.ts'
 import { connectProbe, headerOf, helloOf, publishOf } from '../testing/probe.ts'
 import { masked, refusal, upgraded } from '../testing/raw-upgrade.ts'
@@ -40,6 +41,12 @@ async function joined(url: string, device: string, extra = {}) {
   const probe = await connectProbe(url)
   const { from, head } = await probe.join(device, extra)
   return Object.assign(probe, { from, head })
+}
+
+/** A device that has members of groups. */
+async function grouped(url: string, device: string): Promise<GroupDevice> {
+  const probe = await joined(url, device)
+  return new GroupDevice(probe, { drop: () => probe.close() }, undefined)
 }
 
 /** Devices that the relay has in the room, of which there is a log only once somebody published. */
@@ -388,6 +395,47 @@ const POINTS: readonly Point[] = [
         // The ping was answered without it.
         expect(await evict?.()).toBe(false)
       }
+    },
+  },
+  {
+    title:
+      'a group leases each event to one member, again when its time is over, and on when one is gone',
+    async run(start) {
+      const { socket } = await start()
+      const [one, two] = [await grouped(socket, 'one'), await grouped(socket, 'two')]
+      await one.join('a', { ackWait: 1_000, credit: 2 })
+      await two.join('b', { ackWait: 1_000, credit: 2 })
+      await one.publish(['a-1', 'a-2', 'a-3', 'a-4', 'a-5'])
+      const [mine, yours] = [await one.leases(2), await two.leases(2)]
+      const first = new Set([...mine, ...yours].map(({ id }) => id))
+      expect(first).toEqual(new Set(['a-1', 'a-2', 'a-3', 'a-4']))
+      two.socket.drop()
+      expect(await one.settle('a', mine.map(settled('ack')))).not.toHaveProperty('lapsed')
+      // What the other one held lapses, or is given on when that one is found to be gone.
+      const rest: string[] = []
+      while (rest.length < 3) {
+        const leased = await one.leases()
+        rest.push(...leased.map(({ id }) => id))
+        await one.settle('a', leased.map(settled('ack')))
+      }
+      expect(new Set(rest)).toEqual(new Set(['a-5', ...yours.map(({ id }) => id)]))
+    },
+  },
+  {
+    onObjects: true,
+    title: 'a room that is put out of memory keeps who is in its groups, and what they hold',
+    async run(start) {
+      const { evict, socket } = await start()
+      const [one, two] = [await grouped(socket, 'one'), await grouped(socket, 'two')]
+      await one.join('a', { credit: 1 })
+      await two.join('b', { credit: 1 })
+      await one.publish(['a-1', 'a-2', 'a-3'])
+      const [mine] = await one.leases()
+      await two.leases()
+      expect(await evict?.()).toBe(true)
+      expect(await one.settle('a', [settled('ack')(mine as Leased)])).not.toHaveProperty('lapsed')
+      expect((await one.leases()).map(({ id }) => id)).toEqual(['a-3'])
+      expect([one.probe.closed, two.probe.closed]).toEqual([undefined, undefined])
     },
   },
   {

@@ -1,4 +1,6 @@
+import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createRelay } from '../relay.ts'
 import { type EngineServer, startPostgres } from '../testing/engine-servers.ts'
 import { storeContract } from '../testing/store-contract.ts'
 import { postgresStore } from './postgres.ts'
@@ -15,7 +17,62 @@ describe.skipIf(!startPostgres)('postgresStore', () => {
 
   storeContract({ describe, it, expect }, 'postgresStore', async () => {
     const schema = newSchema()
-    const open = () => postgresStore(server.url, { schema, connections: 2 })
+    const open = () => postgresStore(server.url, { schema, connections: 6 })
     return { store: await open(), reopen: open }
+  })
+
+  it('shows events to SQL as rows, whatever their data has in it', async () => {
+    const schema = newSchema()
+    const store = await postgresStore(server.url, { schema })
+    const relay = createRelay({ store })
+    const publish = (event: object) =>
+      relay.fetch(
+        new Request('http://localhost/rooms/42/events', {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify(event),
+        }),
+      )
+    await publish({ type: 'order.created', stream: 'order-7', data: { total: 3 } })
+    await publish({ type: 'order.paid', stream: 'order-7', data: { by: 'a\u0000b\nc' } })
+    const url = new URL(server.url)
+    const host = url.searchParams.get('host') as string
+    const sql = postgres({ host, username: 'relay', database: 'postgres' })
+    const rows = await sql`
+      SELECT room, place::int, type, stream, revision::int, encoding, data
+      FROM ${sql(schema)}.events ORDER BY place`
+    expect([...rows]).toEqual([
+      {
+        room: '42',
+        place: 1,
+        type: 'order.created',
+        stream: 'order-7',
+        revision: 1,
+        encoding: 'json',
+        data: '{"total":3}',
+      },
+      {
+        room: '42',
+        place: 2,
+        type: 'order.paid',
+        stream: 'order-7',
+        revision: 2,
+        encoding: 'json',
+        data: JSON.stringify({ by: 'a\u0000b\nc' }),
+      },
+    ])
+    await sql.end()
+    await relay.close()
+  })
+
+  it('says what to do about a URL, a schema or a server that it cannot use', async () => {
+    await expect(postgresStore('nowhere')).rejects.toMatchObject({ code: 'invalid_options' })
+    await expect(postgresStore(server.url, { schema: 'Shop"' })).rejects.toMatchObject({
+      code: 'invalid_options',
+    })
+    const gone = 'postgres://relay:secret@localhost/x?host=/nowhere'
+    const error = await postgresStore(gone).catch((error: unknown) => error)
+    expect(error).toMatchObject({ code: 'log_unavailable' })
+    expect(String(error)).not.toContain('secret')
   })
 })

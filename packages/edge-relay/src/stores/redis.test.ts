@@ -1,3 +1,4 @@
+import { createClient } from 'redis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type EngineServer, startRedis } from '../testing/engine-servers.ts'
 import { storeContract } from '../testing/store-contract.ts'
@@ -16,5 +17,38 @@ describe.skipIf(!startRedis)('redisStore', () => {
     const prefix = `s${++prefixes}`
     const open = () => redisStore(server.url, { prefix })
     return { store: await open(), reopen: open, deletesAtOnce: true }
+  })
+
+  it('refuses a Redis that removes rooms by itself, and says what to set', async () => {
+    const client = createClient({ url: server.url })
+    await client.connect()
+    await client.configSet('maxmemory-policy', 'allkeys-lru')
+    const refused = redisStore(server.url)
+    await expect(refused).rejects.toMatchObject({ code: 'log_unavailable' })
+    await expect(refused).rejects.toThrow('noeviction')
+    await client.configSet('maxmemory-policy', 'noeviction')
+    client.destroy()
+  })
+
+  it('promises the disk only where each write is synced', async () => {
+    const client = createClient({ url: server.url })
+    await client.connect()
+    for (const [fsync, durability] of [
+      ['everysec', 'memory'],
+      ['always', 'disk'],
+    ] as const) {
+      await client.configSet('appendfsync', fsync)
+      const store = await redisStore(server.url)
+      expect(store.durability).toBe(durability)
+      await store.close()
+    }
+    client.destroy()
+  })
+
+  it('says that a server cannot be reached, and that a URL is none, without its password', async () => {
+    await expect(redisStore('nowhere')).rejects.toMatchObject({ code: 'invalid_options' })
+    const error = await redisStore('redis://me:secret@127.0.0.1:1').catch((error: unknown) => error)
+    expect(error).toMatchObject({ code: 'log_unavailable' })
+    expect(String(error)).not.toContain('secret')
   })
 })

@@ -3,17 +3,21 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { ENGINES, endEngines } from './engine-runtimes.ts'
 import { type Ending, type KillReport, killRun } from './kill-run.ts'
 import { endAll, RUNTIMES } from './relay-process.ts'
 
-const USAGE = 'usage: npm run kill -- <node|deno|bun|workerd> [--times 50] [--seed 1]'
+const USAGE =
+  'usage: npm run kill -- <node|deno|bun|workerd|postgresql|redis> [--times 50] [--seed 1]'
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: { times: { type: 'string', default: '50' }, seed: { type: 'string', default: '1' } },
   })
-  const runtime = RUNTIMES.find(({ name }) => name.toLowerCase() === positionals[0]?.toLowerCase())
+  const runtime = [...RUNTIMES, ...ENGINES].find(
+    ({ name }) => name.toLowerCase() === positionals[0]?.toLowerCase(),
+  )
   const [times, first] = [Number(values.times), Number(values.seed)]
   if (!runtime || positionals.length > 1 || !isCount(times) || !isCount(first)) {
     console.error(USAGE)
@@ -32,6 +36,7 @@ async function main(): Promise<number> {
       console.log(lineOf(report))
     } finally {
       await endAll()
+      await endEngines()
       await rm(folder, { recursive: true, force: true })
     }
   }

@@ -11,6 +11,7 @@ import {
   INSPECT_VERSION,
   type InspectedEvent,
   type InspectRecord,
+  type MismatchFrame,
   type PeerId,
   type PeerStatus,
   type TapFrame,
@@ -122,9 +123,19 @@ export class Recorder {
     })
   }
 
+  /** A text of the inspect channel. What is no frame of a tap is passed over: anybody may post there. */
   hear(carrier: Carrier, text: string): void {
-    const frame = JSON.parse(text) as TapFrame
-    if (frame.inspect !== INSPECT_VERSION || frame.frame === 'mismatch') return
+    try {
+      const frame = JSON.parse(text) as TapFrame
+      if (frame.inspect === INSPECT_VERSION && frame.frame !== 'mismatch')
+        this.#hear(carrier, frame, text)
+    } catch {
+      return
+    }
+    for (const changed of [...this.#changed]) changed()
+  }
+
+  #hear(carrier: Carrier, frame: Exclude<TapFrame, MismatchFrame>, text: string): void {
     const known = this.peers.get(frame.peer)
     // It says hello whenever it is asked for what there is: only what is new in that is written.
     const again = frame.frame === 'hello' && known?.gone === false && known.hello.log === frame.log
@@ -143,7 +154,6 @@ export class Recorder {
       default:
         if (!again) this.#options.written.frame(text)
     }
-    for (const changed of [...this.#changed]) changed()
   }
 
   #greeted(hello: HelloFrame): HeardPeer {
@@ -232,7 +242,8 @@ export class Recorder {
   /** What is in the log since the last one who has it was there. */
   async #readLog(peer: HeardPeer): Promise<void> {
     const { bus, url = '', relay } = peer.hello
-    const log = JSON.stringify([new URL(url, 'x:').origin, bus, relay?.room])
+    const origin = URL.canParse(url) ? new URL(url).origin : url
+    const log = JSON.stringify([origin, bus, relay?.room])
     let from: number | undefined = this.#read.get(log) ?? 0
     while (from !== undefined) {
       const ask: Extract<Ask, { what: 'log' }> = { what: 'log', from, limit: LOG_PAGE }

@@ -72,6 +72,20 @@ test('a session that was written down and opened again has the same rows, steps 
   expect(peers(after)).toEqual(peers(before))
 })
 
+test('what taps sent is a file as it came, and what came before it is not called lost', async () => {
+  const [hello, batch] = (await written((await captured(20)).hub))
+    .map((text) => JSON.parse(text) as { frame?: string; peer?: string; records?: unknown[] })
+    .filter(({ frame }, _, all) => frame === all[1]?.frame || frame === 'batch')
+    .filter(({ peer }, _, all) => peer === all.find(({ frame }) => frame === 'batch')?.peer)
+  const head = { crosstown: 'session', version: 1, at: 0, label: 'taps' }
+  const lines = [head, { ...hello, next: 140, oldest: 118 }, { ...batch, first: 118 }]
+  const { hub } = await opened(lines.map((one) => `${JSON.stringify(one)}\n`))
+  const { rows } = hub.session
+  const kinds = Array.from({ length: rows.next }, (_, at) => rows.at(at)).map((row) => row?.kind)
+  expect(kinds).toContain('event')
+  expect(kinds).not.toContain('lost')
+})
+
 test('a part of a session is written with what happened to it only', async () => {
   const { hub, capture } = await captured(300)
   const events = capture.ids.slice(100, 110)

@@ -310,7 +310,7 @@ export class InspectorHub implements Hub {
       if (!(error instanceof RangeError)) throw error
       throw new Fault(error.message)
     }
-    const numbers = link.numbersOf(peer)
+    const numbers = link.numbersOf(peer, frame.oldest)
     // Numbers begin anew where a tap forgot everything; an old hello may have come a long way.
     if (frame.next < numbers.next && frame.now[1] > numbers.lastAt) numbers.next = frame.oldest
     if (frame.oldest > numbers.next)

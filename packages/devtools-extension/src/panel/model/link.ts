@@ -40,12 +40,15 @@ export class Link {
     this.firstRow = firstRow
   }
 
-  /** How far the records of a peer were heard: the same by all ways to it, but for a recording. */
-  numbersOf(peer: KnownPeer): Numbers {
+  /**
+   * How far the records of a peer were heard: the same by all ways to it, but for a recording, which
+   * begins with `first`.
+   */
+  numbersOf(peer: KnownPeer, first = 0): Numbers {
     if (this.source.kind !== 'file') return peer
     let numbers = this.#numbers.get(peer.id)
     if (!numbers) {
-      numbers = { next: 0, lastAt: Number.NEGATIVE_INFINITY }
+      numbers = { next: first, lastAt: Number.NEGATIVE_INFINITY }
       this.#numbers.set(peer.id, numbers)
     }
     return numbers

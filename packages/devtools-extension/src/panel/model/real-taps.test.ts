@@ -115,13 +115,14 @@ test('a durable consumer is told of with what it gave up, and is given that agai
   const [peer] = hub.session.peers.keys()
   const { id } = await bus.publish('cart.item_added', { sku: 'A1' })
   const asked = () => hub.ask(peer!, { what: 'consumers' })
+  const dead = () => hub.ask(peer!, { what: 'dead', limit: 10 })
+  while ((await dead()).total === 0) await bus.flush()
   while ((await asked()).consumers[0]?.dead !== 1) await bus.flush()
   expect(await asked()).toMatchObject({
     consumers: [{ name: 'printer', patterns: ['cart.*'], state: 'here', pending: 0, lag: 0 }],
     groups: [],
     handlers: [{ patterns: ['cart.*'], concurrency: 2 }],
   })
-  const dead = () => hub.ask(peer!, { what: 'dead', limit: 10 })
   const { letters, total } = await dead()
   expect(letters).toMatchObject([
     {

@@ -1,5 +1,5 @@
 /** Tables of consumers, groups, and handlers with options. */
-import type { PeerId } from '@crosstown/bus/inspect'
+import type { GroupInfo, PeerId } from '@crosstown/bus/inspect'
 import { type ReactNode, useId } from 'react'
 import type { Peer } from '../../model/model.ts'
 import { Icon } from '../../ui/icon.tsx'
@@ -147,7 +147,7 @@ function groupColumns(peers: ReadonlyMap<PeerId, Peer>): readonly Column<GroupRo
       title: 'Devices that take part, and how many events each has leased',
       cell: ({ info, peer }) => (
         <span className="members">
-          {info.members.map(({ device, leases }) => (
+          {byDevice(info.members).map(({ device, leases }) => (
             <span key={device}>
               {deviceName(device, peers)} <span className="quiet">{count(leases)} leased</span>
             </span>
@@ -160,6 +160,14 @@ function groupColumns(peers: ReadonlyMap<PeerId, Peer>): readonly Column<GroupRo
       ),
     },
   ]
+}
+
+/** A device may have several members. */
+function byDevice(members: GroupInfo['members']): GroupInfo['members'] {
+  const leases = new Map<string, number>()
+  for (const { device, leases: some } of members)
+    leases.set(device, (leases.get(device) ?? 0) + some)
+  return [...leases].map(([device, leases]) => ({ device, leases }))
 }
 
 /** What the panel calls the contexts of a device. */

@@ -44,27 +44,27 @@ const codeOf = (promise: Promise<unknown>): Promise<unknown> =>
     (error: BusError) => error.code,
   )
 
-describe('a request', () => {
-  it('is replied to by another context', async () => {
+describe('`bus.request`, `bus.respond`', () => {
+  it('a request is replied to by another context', async () => {
     const { network, asker, responder } = await acquainted()
     responder.respond('price.of', ({ data }) => ({ cents: data.sku.length }))
     expect(await network.until(asker.request('price.of', { sku: 'A1' }))).toEqual({ cents: 2 })
   })
 
-  it('is replied to with values of all kinds', async () => {
+  it('a request is replied to with values of all kinds', async () => {
     const { network, asker, responder } = await acquainted()
     responder.respond('stock.of', ({ data }) => new Map([[data.sku, new Date(7)]]))
     const reply = await network.until(asker.request('stock.of', { sku: 'A1' }))
     expect(reply).toEqual(new Map([['A1', new Date(7)]]))
   })
 
-  it('is replied to by its own context', async () => {
+  it('a request is replied to by its own context', async () => {
     const { network, asker } = await acquainted()
     asker.respond('time.now', (_, { origin }) => origin)
     expect(await network.until(asker.request('time.now'))).toBe('self')
   })
 
-  it('rejects at once where nobody responds', async () => {
+  it('rejects with `no_responder` at once where nobody responds', async () => {
     const { network, asker } = await acquainted()
     await network.run(1_000)
     const began = network.now
@@ -72,14 +72,14 @@ describe('a request', () => {
     expect(network.now - began).toBeLessThan(1)
   })
 
-  it('waits for contexts to say that they are there before it says that nobody responds', async () => {
+  it('a context that has just come waits a second for others to say that they are there before it says that nobody responds', async () => {
     const { network, open } = pair()
     open().respond('time.now', () => 'late')
     await network.run(2_000)
     expect(await network.until(open().request('time.now'))).toBe('late')
   })
 
-  it("rejects with the responder's message and without its stack", async () => {
+  it('where the responder throws it rejects with `responder_failed` and his message, without his stack', async () => {
     const { network, asker, responder, errors } = await acquainted()
     responder.respond('time.now', () => {
       throw new Error('no clock')
@@ -91,7 +91,7 @@ describe('a request', () => {
     expect(errors.map(({ code }) => code)).toEqual(['handler_failed'])
   })
 
-  it('rejects with timeout, and the signal of who responds is aborted', async () => {
+  it('it rejects with `timeout` in time, and the signal of who responds is aborted', async () => {
     const { network, asker, responder } = await acquainted()
     let signal: AbortSignal | undefined
     responder.respond('time.now', (_, context) => {
@@ -103,7 +103,7 @@ describe('a request', () => {
     await network.until(() => signal?.aborted === true)
   })
 
-  it('given up is aborted at both ends', async () => {
+  it('`signal` gives it up, at both ends', async () => {
     const { network, asker, responder } = await acquainted()
     let signal: AbortSignal | undefined
     responder.respond('time.now', (_, context) => {
@@ -118,7 +118,7 @@ describe('a request', () => {
     await network.until(() => signal?.aborted === true)
   })
 
-  it('is handed to another context where the one that is at it closes', async () => {
+  it('it is handed to another context where the one that is at it closes', async () => {
     const { network, open } = pair()
     const asker = open()
     const responders = [open(), open()]
@@ -141,13 +141,13 @@ describe('a request', () => {
   })
 })
 
-describe('a bus without others', () => {
+describe('`bus.request`, `bus.respond`', () => {
   const buses: Bus<Shop>[] = []
   afterEach(async () => {
     for (const bus of buses.splice(0)) await bus.close()
   })
 
-  it('asks itself, and says at once where nobody responds', async () => {
+  it('without others a bus asks itself, and says at once where nobody responds', async () => {
     for (const log of [false, memoryLog()] as const) {
       const bus = createBus<Shop>({ name: NAME, log, tabs: false })
       buses.push(bus)
@@ -155,5 +155,49 @@ describe('a bus without others', () => {
       bus.respond('time.now', () => 'now')
       expect(await bus.request('time.now')).toBe('now')
     }
+  })
+
+  it('a schema validates what is asked with', async () => {
+    const strict = {
+      '~standard': {
+        version: 1,
+        vendor: 'test',
+        validate: (value: unknown) =>
+          typeof value === 'string' ? { value } : { issues: [{ message: 'no text' }] },
+      },
+    } as const
+    const events = { 'name.of': strict, 'other.type': strict }
+    const bus = createBus({ name: NAME, log: false, tabs: false, events })
+    bus.respond('name.of', ({ data }) => `the name of ${String(data)}`)
+    expect(await bus.request('name.of', 'A1')).toBe('the name of A1')
+    await expect(bus.request('name.of', 7)).rejects.toMatchObject({ code: 'schema_failed' })
+    await bus.close()
+  })
+
+  it('a context has one responder for a type, and none once it is taken away', async () => {
+    const bus = createBus<Shop>({ name: NAME, log: false, tabs: false })
+    buses.push(bus)
+    const off = bus.respond('time.now', () => 'one')
+    expect(() => bus.respond('time.now', () => 'two')).toThrow(
+      expect.objectContaining({ code: 'invalid_options' }),
+    )
+    off()
+    await expect(bus.request('time.now')).rejects.toMatchObject({ code: 'no_responder' })
+    bus.respond('time.now', () => 'two')
+    expect(await bus.request('time.now')).toBe('two')
+  })
+
+  it('closing the bus rejects what waits with `closed`, and aborts what is being answered', async () => {
+    const bus = createBus<Shop>({ name: NAME, log: false, tabs: false })
+    let signal: AbortSignal | undefined
+    bus.respond('time.now', (_, context) => {
+      signal = context.signal
+      return new Promise(() => {})
+    })
+    const asked = codeOf(bus.request('time.now'))
+    await bus.close()
+    expect(await asked).toBe('closed')
+    expect(signal?.aborted).toBe(true)
+    await expect(bus.request('time.now')).rejects.toMatchObject({ code: 'closed' })
   })
 })

@@ -23,7 +23,7 @@ const codeOf = (promise: Promise<unknown>): Promise<unknown> =>
     (error: BusError) => error.code,
   )
 
-describe('a request in a room', () => {
+describe('`bus.request` in a room', () => {
   it('is replied to by another device', async () => {
     const network = createTestNetwork({ relay: simulatedRelay() })
     const [phone, server] = [open(network, 'phone'), open(network, 'server')]
@@ -43,7 +43,7 @@ describe('a request in a room', () => {
     for (const bus of phones) expect(await network.until(bus.request('time.now'))).toBe('here')
   })
 
-  it('rejects where nobody in the room responds, without waiting', async () => {
+  it('rejects with `no_responder` where nobody in the room responds, without waiting', async () => {
     const network = createTestNetwork({ relay: simulatedRelay() })
     const [phone, server] = [open(network, 'phone'), open(network, 'server')]
     await online(network, phone, server)
@@ -127,7 +127,7 @@ describe('a request in a room', () => {
     expect(await network.until(codeOf(phone.request('time.now')))).toBe('timeout')
   })
 
-  it('that is given up aborts the signal at the other device', async () => {
+  it('given up, it aborts the signal at the other device', async () => {
     const network = createTestNetwork({ relay: simulatedRelay() })
     const [phone, server] = [open(network, 'phone'), open(network, 'server')]
     let signal: AbortSignal | undefined
@@ -162,9 +162,33 @@ describe('a request in a room', () => {
     expect(signals).toHaveLength(2)
     await network.until(() => signals.some(({ aborted }) => aborted), 1_000)
   })
+
+  it('a token may ask what it may publish, and respond to what it may read', async () => {
+    const rights = {
+      asker: { publish: ['time.*'], subscribe: ['time.*'] },
+      deaf: { publish: ['**'], subscribe: ['price.*'] },
+      server: { publish: ['**'], subscribe: ['**'] },
+    } as const
+    const auth = (token = '') => ({ subject: token, rights: rights[token as keyof typeof rights] })
+    const network = createTestNetwork({ relay: simulatedRelay({ auth }) })
+    const [asker, deaf, server] = (['asker', 'deaf', 'server'] as const).map((token) => {
+      const context = network.device(token).open()
+      return context.createBus<Shop>({ name: 'shop', room: '42', token, onError: () => {} })
+    }) as [Bus<Shop>, Bus<Shop>, Bus<Shop>]
+    deaf.respond('time.now', () => 'deaf')
+    server.respond('price.of', () => 1)
+    asker.presence.subscribe(() => {})
+    await online(network, asker, deaf, server)
+    await network.run(2_000)
+    expect(await network.until(codeOf(asker.request('price.of', 'A1')))).toBe('forbidden')
+    expect(await network.until(codeOf(asker.request('time.now')))).toBe('no_responder')
+    server.respond('time.now', () => 'server')
+    await network.run(1_000)
+    expect(await network.until(codeOf(asker.request('time.now')))).toBe('server')
+  })
 })
 
-describe('ping', () => {
+describe('`bus.ping`', () => {
   it('tells the milliseconds of a round trip, from whichever context', async () => {
     const network = createTestNetwork({ relay: simulatedRelay() })
     const phones = [open(network, 'phone'), open(network, 'phone')]
