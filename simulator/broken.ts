@@ -216,9 +216,9 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
     invariant: 5,
     fault: 'the relay acknowledges before it has committed',
     file: 'edge-relay/dist/room-host.js',
-    find: '            if (isWrite(decision)) {',
+    find: '            if (isWritten || grouped.puts.length > 0) {',
     replace: `            for (const [i, entry] of group.entries()) this.#answer(entry, decision.replies[i]);
-            if (isWrite(decision)) {`,
+            if (isWritten || grouped.puts.length > 0) {`,
     profile: 'calm',
   },
   {
@@ -226,9 +226,9 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
     invariant: 5,
     fault: 'the relay sends events on before it has committed them',
     file: 'edge-relay/dist/room-host.js',
-    find: '            if (isWrite(decision)) {',
+    find: '            if (isWritten || grouped.puts.length > 0) {',
     replace: `            if (decision.records.length > 0) this.delivery.broadcast(decision.records, decision.head);
-            if (isWrite(decision)) {`,
+            if (isWritten || grouped.puts.length > 0) {`,
     profile: 'calm',
   },
   {

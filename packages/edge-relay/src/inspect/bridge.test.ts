@@ -2,6 +2,7 @@
 import { type Bus, createBus, memoryLog, relayLink } from '@crosstown/bus'
 import { deviceName } from '@crosstown/bus/protocol'
 import { afterEach, describe, expect, it } from 'vitest'
+import type { LogRecord } from '../log.ts'
 import type { RelayOptions } from '../options.ts'
 import { createRelay } from '../relay.ts'
 import { type RelayServer, serve } from '../runtimes/node.ts'
@@ -155,13 +156,22 @@ describe('an inspector of a room', () => {
 
   it('that stops reading is closed so that it may come back, and nobody waits for it', async () => {
     const limits = { pauseBytes: 64 * 1024, bufferBytes: 128 * 1024 }
-    const server = await relayServer({ limits })
+    let slow = (): void => {}
+    const found = new Promise<void>((resolve) => {
+      slow = resolve
+    })
+    const log = ({ code }: LogRecord): void => {
+      if (code === 'slow_reader') slow()
+    }
+    const server = await relayServer({ limits, log })
     const orders = service(server, 'orders')
     const stock = service(server, 'stock')
     await Promise.all([online(orders), online(stock)])
     const panel = await inspector(server)
     await helloOf(panel, 'orders')
     panel.pause()
+    // It reads again before the relay lets go of who does not answer its close.
+    void found.then(() => panel.resume())
     // More than the relay and the system's sockets hold between them.
     for (let batch = 0; batch < 60; batch++) {
       const events = Array.from({ length: 500 }, (_, i) => ({
@@ -176,7 +186,6 @@ describe('an inspector of a room', () => {
     })
     await orders.publish('order.shipped', { id: 'last' }, { until: 'relayed' })
     await heard
-    panel.resume()
     expect(await panel.next('error')).toMatchObject({ code: 'slow_reader' })
     expect(await panel.end()).toEqual({ code: 3002, reason: 'slow_reader' })
   }, 60_000)

@@ -1,13 +1,13 @@
 /**
- * Rooms in one SQLite file, for one process: WAL, every commit synced to disk. Appends that come
- * within one turn of the event loop, of whatever rooms, share one transaction and so one sync.
+ * Rooms in one SQLite file, for one process: WAL, every commit synced to disk. Appends and deletions
+ * that come within one turn of the event loop, of whatever rooms, share one transaction and so one sync.
  */
 import { existsSync, mkdirSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite'
 import { BusError, type Durability } from '@crosstown/bus/protocol'
 import { closedError, SqlStore, storeError } from './sql-store.ts'
-import { applyAppend, type Statements, statementsOf } from './sqlite-rows.ts'
+import { applyAppend, applyDelete, type Statements, statementsOf } from './sqlite-rows.ts'
 import { prepareFile } from './sqlite-tables.ts'
 import type { Append, Store } from './store.ts'
 
@@ -15,9 +15,10 @@ import type { Append, Store } from './store.ts'
 const OPEN_TIMEOUT_MS = 1_000
 
 interface Pending {
-  readonly room: string
-  readonly append: Append
-  readonly resolve: (appended: boolean) => void
+  readonly what: 'append' | 'delete'
+  /** Inside the transaction. */
+  readonly run: () => boolean
+  readonly resolve: (done: boolean) => void
   readonly reject: (error: unknown) => void
 }
 
@@ -56,9 +57,17 @@ class SqliteStore extends SqlStore {
   }
 
   append(room: string, append: Append): Promise<boolean> {
+    return this.#soon('append', () => applyAppend(this.sql, room, append))
+  }
+
+  override delete(room: string): Promise<boolean> {
+    return this.#soon('delete', () => applyDelete(this.sql, room))
+  }
+
+  #soon(what: Pending['what'], run: () => boolean): Promise<boolean> {
     if (this.closed) return Promise.reject(closedError())
     return new Promise((resolve, reject) => {
-      this.#pending.push({ room, append, resolve, reject })
+      this.#pending.push({ what, run, resolve, reject })
       if (this.#pending.length === 1) setImmediate(() => this.#flush())
     })
   }
@@ -80,16 +89,15 @@ class SqliteStore extends SqlStore {
 
   /** Writes them in one transaction, and answers; a single one is answered also where it failed. */
   #write(pending: readonly Pending[]): boolean {
-    let appended: boolean[]
+    let done: boolean[]
     try {
-      appended = this.transaction(() =>
-        pending.map(({ room, append }) => applyAppend(this.sql, room, append)),
-      )
+      done = this.transaction(() => pending.map(({ run }) => run()))
     } catch (error) {
-      if (pending.length === 1) pending[0]?.reject(storeError('append', error))
+      const [first] = pending
+      if (first && pending.length === 1) first.reject(storeError(first.what, error))
       return false
     }
-    for (const [i, { resolve }] of pending.entries()) resolve(appended[i] as boolean)
+    for (const [i, { resolve }] of pending.entries()) resolve(done[i] as boolean)
     return true
   }
 
