@@ -181,7 +181,7 @@ export class Holding {
         if (!cursor.hasRoom) await this.#hasRoom(cursor)
         if (this.#ending) return
         if (isNewer?.(event.header)) return this.#needsUpgrade(event)
-        this.#take1(cursor, at, event)
+        this.#takeEvent(cursor, at, event)
       }
       cursor.passed(next)
       if (next - this.#wroteNext > offsetOf(PASSED, 0)) this.#changed = true
@@ -204,7 +204,7 @@ export class Holding {
     room?.resolve()
   }
 
-  #take1(cursor: Cursor<Logged>, at: number, event: Logged): void {
+  #takeEvent(cursor: Cursor<Logged>, at: number, event: Logged): void {
     const { filtered } = this.#options
     if (filtered && !this.#wants(event)) cursor.passed(at + 1)
     else if (cursor.take(at, event.header.stream, event)) this.#changed = true
