@@ -9,9 +9,9 @@ const server = `${relay}/((relay|connection|index)[.]ts$|connection/)`
 const devtools = '^packages/devtools-extension/src'
 const tests = '[.](test|test-d)[.]tsx?$'
 
-const foundation = `${bus}/(options|types|errors|event|platform)[.]ts$`
+const foundation = `${bus}/(options|types|types/[a-z]+|errors|event|platform)[.]ts$`
 /** Those that describe the public face: they may name the interfaces. */
-const face = `${bus}/(options|types)[.]ts$`
+const face = `${bus}/(options|types|types/[a-z]+)[.]ts$`
 
 const stages =
   '(codec|batch|dispatch|log|consume|read|sync|device|links|schema|protocol|inspect|middleware|request)'
