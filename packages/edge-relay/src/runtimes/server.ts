@@ -27,7 +27,7 @@ export interface RelayServer {
 /** A frame over the protocol's limit is still read, so that it can be answered; not much more is. */
 export const MAX_PAYLOAD_BYTES: number = 2 * MAX_FRAME_BYTES
 /** How long sockets have to answer a close, and readers to take an answer, before they are cut. */
-export const CLOSE_MS = 1_000
+export const CLOSE_MS = 3_000
 
 /** @throws {BusError} invalid_options where a relay without auth would be reachable from elsewhere */
 export function assertHost(relay: Relay, host: string): void {
