@@ -245,7 +245,7 @@ test('a reload, another page, and the way back and forth are survived', async ({
   await page.goto(`${other}/tap`)
   await expect.poll(() => carrying(panel)).toEqual([other])
 
-  await page.evaluate(() => history.back())
+  await page.evaluate(() => void setTimeout(() => history.back()))
   await expect(page).toHaveTitle('persisted')
   await expect.poll(() => carrying(panel)).toEqual([site])
   await tap(page)

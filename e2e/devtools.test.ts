@@ -193,7 +193,7 @@ test('a reload, another page, and the way back and forth are survived', async ({
   await expect(rows(panel, 'second.there')).toBeVisible()
 
   // Out of the back/forward cache: it is the page that was put there.
-  await page.evaluate(() => history.back())
+  await page.evaluate(() => void setTimeout(() => history.back()))
   await expect(page).toHaveURL(`${site}/?name=first`)
   expect(await page.evaluate(() => document.documentElement.dataset['kept'])).toBe('yes')
   await say(page, 'first.back')
