@@ -21,6 +21,16 @@ export async function openDevice(url, room, { id, types, heard = () => {} }) {
   const acked = new Map()
   let batch = 0
   let published = 0
+  let every = Number.POSITIVE_INFINITY
+  let taken = 0
+  let told = 0
+  // Where a relay cannot see its buffers, it sends on when a device says what it took.
+  const took = (length) => {
+    taken += length
+    if (taken - told < every) return
+    told = taken
+    socket.send(encodeFrame({ frame: 'credit', bytes: told }))
+  }
   const hello = {
     frame: 'hello',
     version: 1,
@@ -35,6 +45,7 @@ export async function openDevice(url, room, { id, types, heard = () => {} }) {
     socket.on('close', notWelcome)
     socket.on('message', (bytes) => {
       const name = bytes.toString('latin1', 10, 16)
+      if (name !== 'welcom' && !name.startsWith('heart')) took(bytes.length)
       if (name === 'stream') {
         // Its own events come as their positions only.
         const count = countOf(bytes, NEWLINE)
@@ -45,6 +56,7 @@ export async function openDevice(url, room, { id, types, heard = () => {} }) {
         acked.delete(ack.batch)
       } else if (name === 'welcom') {
         socket.off('close', notWelcome)
+        every = JSON.parse(bytes.toString()).limits.creditBytes ?? every
         resolve()
       } else if (!name.startsWith('heart')) reject(new Error(`${id} was sent ${bytes}`))
     })
