@@ -31,7 +31,8 @@ test('of 100,000 rows at most 80 are in the page; selection and filter work', as
   await page.getByRole('combobox', { name: 'Filter' }).fill('type:order.placed')
   await expect(count(page)).toHaveText('10,000 of 100,000')
   await expect(rows(page).first()).toContainText('order.placed')
-  await rows(page).nth(2).click()
+  // The third as it is seen: elements that are used again stand in that order only when the list rests.
+  await page.locator('.log-row[aria-rowindex="4"]').click()
   await expect(page.getByRole('complementary', { name: 'Detail' })).toContainText('order.placed')
   await grid(page).focus()
   await page.keyboard.press('Shift+End')
