@@ -8,11 +8,14 @@ const browserTests = 'packages/*/src/**/*.browser.test.{ts,tsx}'
 
 /** For what hangs; thousands of runs of a property take their time on a busy machine. */
 const testTimeout = 60_000
+/** What is waited for comes at once, but for a machine that does other things as well. */
+const poll = { timeout: 20_000 }
 
 const unit: TestProjectConfiguration = {
   test: {
     name: 'unit',
     testTimeout,
+    expect: { poll },
     environment: 'node',
     include: [
       '{packages/*/src,scripts,bench,demo/src,demo/services,demo/examples}/**/*.test.{ts,tsx}',
@@ -38,6 +41,7 @@ const browser: TestProjectConfiguration = {
   test: {
     name: 'browser',
     testTimeout,
+    expect: { poll },
     include: [browserTests],
     exclude: excluded,
     browser: {

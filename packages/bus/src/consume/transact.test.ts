@@ -55,7 +55,8 @@ describe('a handler that writes in the transaction of its cursor, in SQLite', ()
           throw new Error('after the write')
         }
       },
-      { durable: 'copy', transact: { db }, backoff: [50] },
+      // Also how long a delivery may take, and so nothing that a busy machine could need.
+      { durable: 'copy', transact: { db }, backoff: [1_000] },
     )
     for (let n = 0; n < 10; n++) await bus.publish('order.placed', { n })
     await expect.poll(() => effects(db).length).toBe(10)
