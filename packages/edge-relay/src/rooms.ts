@@ -24,6 +24,9 @@ const GOAWAY_EACH_MS = 1
 /** Rooms looked at for each new one, whether they can go out of memory. */
 const MAX_LOOKS = 8
 
+/** What only the rooms know. */
+type RoomGauge = Exclude<GaugeName, 'build_info' | 'ready' | `outbox_${string}`>
+
 /** All rooms of a relay. */
 export class Rooms {
   /** Those who wait over HTTP. */
@@ -79,6 +82,8 @@ export class Rooms {
     context.store.listen?.((room, text) => {
       const heard = room === undefined ? [...this.#hosts.values()] : [this.#hosts.get(room)]
       for (const host of heard) host?.heard(text)
+      // A room is read by who is in it: readers may wait for one that nobody here is in.
+      if (room === undefined || heard[0]?.position === undefined) readers.stale(room)
     })
   }
 
@@ -130,7 +135,7 @@ export class Rooms {
   }
 
   /** What is there now, to be measured. */
-  gauges(): Readonly<Record<Exclude<GaugeName, 'build_info' | 'ready'>, readonly Reading[]>> {
+  gauges(): Readonly<Record<RoomGauge, readonly Reading[]>> {
     const all = [...this.#connections]
     const devices = all.filter((connection) => connection instanceof Connection)
     const hosts = [...this.#hosts.values()]
