@@ -25,6 +25,7 @@ export type LogEvent =
   | 'delete'
   | 'group'
   | 'dead'
+  | 'outbox'
   | 'trouble'
 
 /** What each of them is, and how much it matters. */
@@ -55,6 +56,10 @@ export const LOG_EVENTS: Readonly<
     level: 'warn',
     help: 'An event, at a `place` of the room, became a dead letter of a `group`, after so many `attempts`.',
   },
+  outbox: {
+    level: 'warn',
+    help: 'A row of the outbox, by its `id`, was refused with a `code`, and moved to those refused.',
+  },
   trouble: { level: 'error', help: 'Something failed that should not have: the store, mostly.' },
 }
 
@@ -83,6 +88,8 @@ export interface LogFields {
   readonly state?: 'made' | 'deleted'
   readonly place?: number
   readonly attempts?: number
+  /** Of a row of the outbox. */
+  readonly id?: string
   readonly url?: string
   readonly version?: string
   readonly engine?: string

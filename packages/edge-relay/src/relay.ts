@@ -25,6 +25,7 @@ import { Meter } from './metrics.ts'
 import { tellFull, tellRefusal } from './operators.ts'
 import { proxiesOf, type RelayOptions, type Report, reportTo } from './options.ts'
 import { type OriginPolicy, originPolicy } from './origins.ts'
+import { Drain, NO_OUTBOX } from './outbox/drain.ts'
 import { type Platform, systemPlatform } from './platform.ts'
 import { Rooms } from './rooms.ts'
 import { sharedReads } from './shared-reads.ts'
@@ -57,6 +58,7 @@ export class Relay extends Hono<RelayEnv> {
   readonly #limits: Limits
   readonly #platform: Platform
   readonly #rooms: Rooms
+  readonly #drain: Drain | undefined
   readonly #gate: Gate
   readonly #report: Report
   readonly #meter = new Meter()
@@ -102,6 +104,17 @@ export class Relay extends Hono<RelayEnv> {
       this.get('/inspector', redirectToInspector)
       this.get('/inspector/*', (c) => answerInspector(c, inspector))
     }
+    this.#drain =
+      options.outbox &&
+      new Drain(options.outbox, {
+        authorizing: this.#authorizing,
+        nesting: this.#limits.nesting,
+        platform: this.#platform,
+        host: (room) => this.#rooms.host(room),
+        meter: this.#meter,
+        log: this.#log,
+        report: this.#report,
+      })
   }
 
   /** Whether it may be reached from its own machine only, because it asks nobody for a token. */
@@ -186,6 +199,7 @@ export class Relay extends Hono<RelayEnv> {
 
   /** Answers what was asked, sends every device away to come back later, and closes the store. */
   async close(): Promise<void> {
+    await this.#drain?.stop()
     await this.#rooms.close()
     await this.#store.close()
     this.#log('end')
@@ -204,6 +218,7 @@ export class Relay extends Hono<RelayEnv> {
         build_info: [[1, version, engine, durability]],
         ready: [[this.#draining || this.#rooms.closing ? 0 : 1]],
         ...this.#rooms.gauges(),
+        ...(this.#drain?.gauges() ?? NO_OUTBOX),
       }),
     }
   }
