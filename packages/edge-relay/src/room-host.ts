@@ -441,6 +441,10 @@ export class RoomHost {
           continue
         }
         meter.took('publish_seconds', platform.monotonic() - beganMs, store.engine ?? 'other')
+      } else if (!store.exclusive && isByState(replies, asks) && !(await this.#isNewest(state))) {
+        // No append found out that this was decided on what the room had been.
+        this.#state = undefined
+        continue
       }
       this.#state = { ...commit(state, decision), head }
       this.#head = head
@@ -504,9 +508,13 @@ export class RoomHost {
   async #current(group: readonly Entry[]): Promise<RoomState> {
     if (!this.#state) return this.#load()
     if (!group.some(({ command }) => command.kind === 'hello')) return this.#state
+    return (await this.#isNewest(this.#state)) ? this.#state : this.#load()
+  }
+
+  /** Whether nobody has written since this was the room. */
+  async #isNewest({ head: { epoch, version } }: RoomState): Promise<boolean> {
     const head = await this.#context.store.head(this.room)
-    const { epoch, version } = this.#state.head
-    return head?.epoch === epoch && head.version === version ? this.#state : this.#load()
+    return head?.epoch === epoch ? head.version === version : !head && version === 0
   }
 
   async #load(): Promise<RoomState> {
@@ -541,6 +549,16 @@ export class RoomHost {
     }
     return this.#state
   }
+}
+
+/** Whether an answer for good follows from nothing but what the room is: it may be no more. */
+function isByState(replies: readonly Reply[], asks: readonly Ask[]): boolean {
+  return (
+    asks.some(({ kind }) => kind === 'join' || kind === 'settle') ||
+    replies.some(
+      (reply) => 'kind' in reply && reply.kind === 'refused' && reply.code === 'conflict',
+    )
+  )
 }
 
 function rowsOf(loaded: LoadedRoom | undefined): Map<string, DeviceRow> {

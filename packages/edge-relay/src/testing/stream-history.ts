@@ -146,5 +146,11 @@ function lineOf({ answer, called, client, input }: StreamOperation): string {
     'read' in input
       ? `reads ${input.read}`
       : `publishes ${input.publish.map((one) => `${one.id} to ${one.stream} at ${one.expects}`).join(', ')}`
-  return `${called}-${answer?.at ?? ''} ${client} ${asked}: ${answer ? JSON.stringify(answer.output) : 'no answer'}`
+  return `${called}-${answer?.at ?? ''} ${client} ${asked}: ${answer ? textOf(answer.output) : 'no answer'}`
+}
+
+/** Of what was read, how much and the newest. */
+function textOf(output: StreamOutput): string {
+  if (!('ids' in output)) return JSON.stringify(output)
+  return `${output.ids.length} up to ${output.ids.slice(-3).join(' ')}`
 }
