@@ -52,6 +52,7 @@ class SharedReads implements Store {
   readonly durability: Durability
   readonly exclusive: boolean
   readonly engine: string
+  readonly listen?: NonNullable<Store['listen']>
   readonly #store: Store
   readonly #limits: Required<SharedReadsLimits>
   /** In order of last use. */
@@ -63,6 +64,7 @@ class SharedReads implements Store {
     this.durability = store.durability
     this.exclusive = store.exclusive === true
     this.engine = store.engine ?? 'other'
+    if (store.listen) this.listen = (heard) => store.listen?.(heard)
     this.#limits = { roomBytes: 4 * 1024 * 1024, bytes: 32 * 1024 * 1024, rooms: 1_000, ...limits }
   }
 
@@ -201,10 +203,6 @@ class SharedReads implements Store {
 
   signal(room: string, text: string): void {
     this.#store.signal(room, text)
-  }
-
-  listen(heard: (room: string | undefined, text: string) => void): void {
-    this.#store.listen?.(heard)
   }
 
   async close(): Promise<void> {
