@@ -185,10 +185,15 @@ export class RoomHost implements SharedPlace {
     return Math.min(delivery.dueMs, presence.dueMs, requests.dueMs, groups.dueMs)
   }
 
-  /** Reads the room where it was not, or where others may have written to it. */
+  /** Reads the room where it was not, or where others have written to it since. */
   async open(): Promise<void> {
-    if (!this.#state) await this.#load()
-    else if (this.#context.nodes) await this.#latest(this.#state)
+    if (!this.#state) return void (await this.#load())
+    // What is being decided now is read anew by itself where that is another than it was.
+    if (!this.#context.nodes || this.#running) return
+    const head = await this.#context.store.head(this.room)
+    if (isSame(head, this.#state?.head)) return
+    this.#wake()
+    await this.#quiet()
   }
 
   /** Keeps the room in memory until the returned function is called. */
@@ -591,14 +596,8 @@ export class RoomHost implements SharedPlace {
   async #current(group: readonly Entry[]): Promise<RoomState> {
     if (!this.#state) return this.#load()
     if (!group.some(({ command }) => command.kind === 'hello')) return this.#state
-    return this.#latest(this.#state)
-  }
-
-  /** The state as it is in the store now. */
-  async #latest(state: RoomState): Promise<RoomState> {
     const head = await this.#context.store.head(this.room)
-    const { epoch, version } = state.head
-    return head?.epoch === epoch && head.version === version ? state : this.#load()
+    return isSame(head, this.#state.head) ? this.#state : this.#load()
   }
 
   async #load(): Promise<RoomState> {
@@ -633,6 +632,10 @@ export class RoomHost implements SharedPlace {
     }
     return this.#state
   }
+}
+
+function isSame(one: RoomHead | undefined, other: RoomHead | undefined): boolean {
+  return one?.epoch === other?.epoch && one?.version === other?.version
 }
 
 function rowsOf(loaded: LoadedRoom | undefined): Map<string, DeviceRow> {

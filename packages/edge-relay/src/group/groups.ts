@@ -452,7 +452,6 @@ export class Groups {
     const { meter } = this.#context
     if (!draft) return
     const { died, granted, happened } = draft
-    group.redelivered += happened.redelivered
     if (died.length > 0) this.#tellDead(group.name, died)
     meter.count('group_leased_total', granted.length)
     meter.count('group_acked_total', happened.acked)

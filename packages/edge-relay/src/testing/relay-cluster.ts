@@ -10,6 +10,7 @@ import type { Auth } from '../auth.ts'
 import type { Limits } from '../limits.ts'
 import type { LogRecord } from '../log.ts'
 import { createRelay, type Relay } from '../relay.ts'
+import { GroupDevice } from './group-device.ts'
 import { turns } from './group-relay.ts'
 import { ManualPlatform } from './manual-platform.ts'
 import { headerOf, type Probe, ProbeSocket } from './probe.ts'
@@ -99,6 +100,8 @@ export interface ClusterNode {
   readonly errors: unknown[]
   readonly log: LogRecord[]
   device(id: string, hello?: Partial<HelloFrame>): Promise<ClusterDevice>
+  /** A device that joins groups. */
+  member(id: string): Promise<GroupDevice>
 }
 
 export interface Cluster {
@@ -139,6 +142,12 @@ export async function cluster({
         const device = new ClusterDevice(id, socket)
         await device.probe.join(id, hello)
         return device
+      },
+      async member(id) {
+        const socket = new ProbeSocket()
+        const { probe } = socket.open(relay.accept(socket, { room: 'r' }))
+        const { taken } = await probe.join(id)
+        return new GroupDevice(probe, socket, taken?.batch)
       },
     }
   })
