@@ -8,8 +8,8 @@ import { BusError, type Decoded, decodeFrame, type Frame } from '@crosstown/bus/
 /** There is more in the room than there was. */
 export const GREW = ''
 
-/** Stands for all rooms: no room has this name. */
-export const ALL_ROOMS = ''
+/** Stands for all rooms: no room can have this name. */
+export const ALL_ROOMS = '*'
 
 /** Where a relay stands in a room: the version and the mark of what it told of it, and the room's head. */
 export type Row = readonly [room: string, rev: number, mark: number, epoch: string, version: number]
