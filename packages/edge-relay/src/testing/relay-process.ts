@@ -16,6 +16,8 @@ export interface Runtime {
   readonly start: ((flags: Flags) => Promise<RelayProcessHandle>) | undefined
   /** Whether it has processes, which can be asked to end, and files, which can be copied. */
   readonly hasProcesses: boolean
+  /** Whether its relays have an engine. @default false */
+  readonly hasEngine?: boolean
 }
 
 const DENO_FLAGS = [
