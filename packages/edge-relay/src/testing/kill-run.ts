@@ -16,6 +16,8 @@ import type { Runtime } from './relay-process.ts'
 import type { WorkerHandle } from './worker-process.ts'
 
 const DEVICES = 5
+/** A run takes seconds; on a machine with much else to do, minutes. */
+const PATIENCE_MS = 240_000
 /** Every so many runs the relay is killed a second time, while the devices come back. */
 const TWICE_EVERY = 3
 /** On workerd in turn. */
@@ -91,6 +93,9 @@ class Run {
   readonly #wanted: readonly Strike[]
   readonly #seed: number
   readonly #folder: string
+  readonly #broken = Promise.withResolvers<never>()
+  /** Relays that are asked to end, or killed. */
+  readonly #ending = new WeakSet<object>()
   #trigger: Trigger | undefined
 
   constructor(
@@ -103,9 +108,21 @@ class Run {
     this.#wanted = wanted
     this.#seed = seed
     this.#folder = folder
+    this.#broken.promise.catch(() => {})
   }
 
   async play(): Promise<Omit<KillReport, 'ms'>> {
+    const patience = setTimeout(() => {
+      this.#broken.reject(new Error(`seed ${this.#seed} stands still`))
+    }, PATIENCE_MS)
+    try {
+      return await Promise.race([this.#play(), this.#broken.promise])
+    } finally {
+      clearTimeout(patience)
+    }
+  }
+
+  async #play(): Promise<Omit<KillReport, 'ms'>> {
     await mkdir(this.#store)
     const gate = await Gate.open({
       up: (chunk) => this.#trigger?.up(chunk),
@@ -148,8 +165,13 @@ class Run {
       this.#trigger?.stop()
       await Promise.all(devices.map(({ bus }) => bus.close()))
       await gate.close()
-      await relay?.end('SIGKILL')
+      if (relay) await this.#end(relay)
     }
+  }
+
+  async #end(relay: RelayProcessHandle): Promise<void> {
+    if (relay.ended) this.#ending.add(relay.ended)
+    await relay.end('SIGKILL')
   }
 
   get #store(): string {
@@ -159,6 +181,12 @@ class Run {
   async #open(gate: Gate): Promise<RelayProcessHandle> {
     const relay = await this.#start({ file: join(this.#store, 'events.db') })
     gate.lead(relay.url)
+    const { ended } = relay
+    void ended?.then((code) => {
+      if (this.#ending.has(ended)) return
+      const what = `the relay ended by itself with ${code}: ${relay.output()}`
+      this.#broken.reject(new Error(`seed ${this.#seed}: ${what}`))
+    })
     return relay
   }
 
@@ -171,7 +199,7 @@ class Run {
       }
       const engineGone = by === 'engine' || by === 'both' ? engine?.kill() : undefined
       if (by !== 'engine') {
-        const gone = relay.end('SIGKILL')
+        const gone = this.#end(relay)
         gate.cut()
         await gone
       }

@@ -24,6 +24,8 @@ export interface RelayProcessHandle {
   output(): string
   /** Of rooms that can be put out of memory: see `WorkerHandle`. */
   evict?(webSockets?: 'hibernate' | 'close'): Promise<boolean>
+  /** When it is gone, with its exit code, `null` where a signal ended it; of relays that are processes. */
+  readonly ended?: Promise<number | null>
   /** What it keeps its rooms in, where that is a process of its own. */
   readonly engine?: RelayEngine
   /** Sends a signal; resolves with the exit code, `null` where the signal ended it. */

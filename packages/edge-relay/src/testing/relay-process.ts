@@ -80,6 +80,7 @@ async function startProcess(
     url,
     socket: socketOf(url),
     output: () => output,
+    ended: exited,
     end(signal) {
       child.kill(signal)
       return exited
