@@ -26,6 +26,7 @@ export type LogEvent =
   | 'group'
   | 'dead'
   | 'outbox'
+  | 'node'
   | 'trouble'
 
 /** What each of them is, and how much it matters. */
@@ -60,6 +61,10 @@ export const LOG_EVENTS: Readonly<
     level: 'warn',
     help: 'A row of the outbox, by its `id`, was refused with a `code`, and moved to those refused.',
   },
+  node: {
+    level: 'info',
+    help: 'Another relay on the same store, a `node`, came or is gone, as its `state` says.',
+  },
   trouble: { level: 'error', help: 'Something failed that should not have: the store, mostly.' },
 }
 
@@ -84,8 +89,10 @@ export interface LogFields {
   readonly status?: number
   readonly message?: string
   readonly group?: string
-  /** Of a group: what became of it. */
-  readonly state?: 'made' | 'deleted'
+  /** What another relay on the same store is known by; a new one each time that it is started. */
+  readonly node?: string
+  /** Of a group, or of another relay: what became of it. */
+  readonly state?: 'made' | 'deleted' | 'came' | 'gone'
   readonly place?: number
   readonly attempts?: number
   /** Of a row of the outbox. */

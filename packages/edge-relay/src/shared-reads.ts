@@ -13,6 +13,7 @@ import type {
   ReadLimit,
   RoomStats,
   Store,
+  StoreConnection,
 } from './stores/store.ts'
 import { Tail } from './tail.ts'
 
@@ -49,9 +50,10 @@ export function sharedReads(store: Store, limits: SharedReadsLimits = {}): Store
 }
 
 class SharedReads implements Store {
-  readonly durability: Durability
+  readonly connection?: StoreConnection
   readonly exclusive: boolean
   readonly engine: string
+  readonly listen?: NonNullable<Store['listen']>
   readonly #store: Store
   readonly #limits: Required<SharedReadsLimits>
   /** In order of last use. */
@@ -60,10 +62,15 @@ class SharedReads implements Store {
 
   constructor(store: Store, limits: SharedReadsLimits) {
     this.#store = store
-    this.durability = store.durability
+    if (store.connection) this.connection = store.connection
     this.exclusive = store.exclusive === true
     this.engine = store.engine ?? 'other'
+    if (store.listen) this.listen = (heard) => store.listen?.(heard)
     this.#limits = { roomBytes: 4 * 1024 * 1024, bytes: 32 * 1024 * 1024, rooms: 1_000, ...limits }
+  }
+
+  get durability(): Durability {
+    return this.#store.durability
   }
 
   async read(room: string, after: number, limit: ReadLimit): Promise<readonly RoomRecord[]> {
@@ -201,10 +208,6 @@ class SharedReads implements Store {
 
   signal(room: string, text: string): void {
     this.#store.signal(room, text)
-  }
-
-  listen(heard: (room: string | undefined, text: string) => void): void {
-    this.#store.listen?.(heard)
   }
 
   async close(): Promise<void> {
