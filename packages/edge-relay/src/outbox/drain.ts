@@ -53,7 +53,11 @@ export class Drain {
       report: (error, room) => report(error, room),
       wait: (room, ms) => this.#waiting.set(room, platform.monotonic() + ms),
     }
-    outbox.listen?.(() => this.wake())
+    outbox.listen?.(() => {
+      // Whoever says so is there.
+      this.#retryAtMs = Number.NEGATIVE_INFINITY
+      this.wake()
+    })
     this.#stopTimers.push(
       platform.every(outbox.pollMs, () => this.wake()),
       platform.every(MEASURE_MS, () => void this.#measure()),
