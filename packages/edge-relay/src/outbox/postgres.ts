@@ -62,18 +62,24 @@ export async function postgresOutbox(
   const driver = new PostgresOutboxDriver(own)
   const link = engineLink(driver, { ...engine, ...(silenceMs !== undefined && { silenceMs }) })
   await link.start()
-  return new PostgresOutbox(link, pollMs)
+  return new PostgresOutbox(driver, link, pollMs)
 }
 
 class PostgresOutbox implements Outbox {
   readonly engine = 'postgres'
   readonly pollMs: number
+  readonly #driver: PostgresOutboxDriver
   readonly #link: EngineLink<PostgresClient>
   readonly #holder: string = randomUUID()
 
-  constructor(link: EngineLink<PostgresClient>, pollMs: number) {
+  constructor(driver: PostgresOutboxDriver, link: EngineLink<PostgresClient>, pollMs: number) {
+    this.#driver = driver
     this.#link = link
     this.pollMs = pollMs
+  }
+
+  get id(): string {
+    return this.#driver.id
   }
 
   async step(
