@@ -27,6 +27,7 @@ export type LogEvent =
   | 'dead'
   | 'offline'
   | 'online'
+  | 'node'
   | 'trouble'
 
 /** What each of them is, and how much it matters. */
@@ -65,6 +66,10 @@ export const LOG_EVENTS: Readonly<
     level: 'info',
     help: 'The `engine` of the store is there again, with its `durability`.',
   },
+  node: {
+    level: 'info',
+    help: 'Another relay on the same store, a `node`, came or is gone, as its `state` says.',
+  },
   trouble: { level: 'error', help: 'Something failed that should not have: the store, mostly.' },
 }
 
@@ -89,8 +94,10 @@ export interface LogFields {
   readonly status?: number
   readonly message?: string
   readonly group?: string
-  /** Of a group: what became of it. */
-  readonly state?: 'made' | 'deleted'
+  /** What another relay on the same store is known by; a new one each time that it is started. */
+  readonly node?: string
+  /** Of a group, or of another relay: what became of it. */
+  readonly state?: 'made' | 'deleted' | 'came' | 'gone'
   readonly place?: number
   readonly attempts?: number
   readonly url?: string
