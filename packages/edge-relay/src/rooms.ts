@@ -160,7 +160,9 @@ export class Rooms {
   }
 
   /** What is there now, to be measured. */
-  gauges(): Readonly<Record<Exclude<GaugeName, 'build_info' | 'ready'>, readonly Reading[]>> {
+  gauges(): Readonly<
+    Record<Exclude<GaugeName, 'build_info' | 'engine_online' | 'ready'>, readonly Reading[]>
+  > {
     const all = [...this.#connections]
     const devices = all.filter((connection) => connection instanceof Connection)
     const hosts = [...this.#hosts.values()]
