@@ -39,7 +39,6 @@ export function makeScenario(seed: number, profile: ProfileName): Scenario {
     }
   }
   scene.work()
-  if (profile === 'requests') scene.asks()
   const nodes = profile === 'relays' ? 2 + scene.random.below(2) : 1
   scene.nodes = nodes
   // Runs of several relays are about streams, groups, or requests, or none of them.
@@ -47,8 +46,10 @@ export function makeScenario(seed: number, profile: ProfileName): Scenario {
     profile === 'relays'
       ? scene.random.pick(['streams', 'streams', 'groups', 'requests', 'events'] as const)
       : profile
-  if (profile === 'streams' || profile === 'groups' || profile === 'durable') scene.streams()
-  const troubles = PROFILES[profile]
+  if (about === 'requests') scene.asks()
+  if (about === 'streams' || about === 'groups' || about === 'durable') scene.streams()
+  // What groups did is held against the room, which must not lose what it had.
+  const troubles = PROFILES[profile].filter((name) => about !== 'groups' || name !== 'restore')
   const many = troubles.length === 0 ? 0 : 1 + scene.random.below(6)
   for (let i = 0; i < many; i++) TROUBLES[scene.random.pick(troubles)]?.(scene)
   const partial = scene.random.chance(0.3) ? [scene.device()] : []
