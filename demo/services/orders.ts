@@ -3,10 +3,10 @@ import type { Bus } from '@crosstown/bus'
 import { countOf, totalOf } from '../src/cart.ts'
 import type { Shop } from '../src/events.ts'
 import { type Order, stepIn } from '../src/orders.ts'
-import { onTurn, type Pace } from './turn.ts'
+import { onTurn, type Work } from './turn.ts'
 
-export function takeOrders(bus: Bus<Shop>, pace: Pace): void {
-  onTurn(bus, pace, ['order.created'], async ({ order, answering, ctx }) => {
+export function takeOrders(bus: Bus<Shop>, work: Work): void {
+  onTurn(bus, work, ['order.created'], async ({ order, answering, ctx }) => {
     const { id, items, total } = order
     if (countOf(items) === 0 || totalOf(items) !== total) {
       const message = 'The total is not that of the items.'
@@ -15,7 +15,7 @@ export function takeOrders(bus: Bus<Shop>, pace: Pace): void {
     return ctx.publish('order.validated', { id, total }, answering)
   })
 
-  onTurn(bus, pace, ['inventory.reserved'], async ({ order, answering, ctx }) => {
+  onTurn(bus, work, ['inventory.reserved'], async ({ order, answering, ctx }) => {
     const { id, payment, total } = order
     if (payment === 'declined') {
       const message = 'The bank declined the card ending in 0002.'
@@ -24,18 +24,18 @@ export function takeOrders(bus: Bus<Shop>, pace: Pace): void {
     return ctx.publish('payment.completed', { id, amount: total }, answering)
   })
 
-  onTurn(bus, pace, ['shipping.arranged'], ({ order, answering, ctx }) => {
+  onTurn(bus, work, ['shipping.arranged'], ({ order, answering, ctx }) => {
     const message = stepIn(order, 'shipping.arranged')?.message ?? ''
     return ctx.publish('order.confirmed', { id: order.id, message }, answering)
   })
 
   // From here on, what happens to orders that do not end well.
 
-  onTurn(bus, pace, ['shipping.refused'], ({ order, answering, ctx }) =>
+  onTurn(bus, work, ['shipping.refused'], ({ order, answering, ctx }) =>
     ctx.publish('payment.refunded', { id: order.id, amount: order.total }, answering),
   )
 
-  onTurn(bus, pace, ['inventory.missing', 'inventory.released'], ({ order, answering, ctx }) =>
+  onTurn(bus, work, ['inventory.missing', 'inventory.released'], ({ order, answering, ctx }) =>
     ctx.publish('order.failed', { id: order.id, ...failureOf(order) }, answering),
   )
 }

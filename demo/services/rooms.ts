@@ -5,7 +5,7 @@ import { type Bus, createBus, memoryLog, relayLink } from '@crosstown/bus'
 import { sqliteLog } from '@crosstown/bus/log/sqlite'
 import type { Shop } from '../src/events.ts'
 import type { Service } from '../src/orders.ts'
-import type { Pace } from './turn.ts'
+import type { Work } from './turn.ts'
 
 const {
   CROSSTOWN_RELAY: url = 'ws://127.0.0.1:8787',
@@ -15,10 +15,10 @@ const {
 } = process.env
 
 /**
- * Joins the rooms. With a folder for its log, a service that was away hears what it missed when it
- * comes back; without, it begins with what comes from then on.
+ * Joins the rooms. With a folder for its log, it shares its work with whoever else runs as this service,
+ * and what came while none of them was there waits for it; without, it begins with what comes from then on.
  */
-export function joinRooms(source: Service, work: (bus: Bus<Shop>, pace: Pace) => void): void {
+export function joinRooms(source: Service, start: (bus: Bus<Shop>, work: Work) => void): void {
   const buses = rooms.split(',').map((room) => {
     const bus = createBus<Shop>({
       name: 'shop',
@@ -26,7 +26,7 @@ export function joinRooms(source: Service, work: (bus: Bus<Shop>, pace: Pace) =>
       log: folder ? sqliteLog(`${folder}/${source}.db`) : memoryLog(),
       relay: relayLink({ url, room }),
     })
-    work(bus, () => wait(Number(pace)))
+    start(bus, { pace: () => wait(Number(pace)), ...(folder && { group: source }) })
     bus.subscribe(['order.confirmed', 'order.failed'], ({ type, data }) => {
       console.log(`${room}: ${type} ${data.id}: ${data.message}`)
     })

@@ -4,18 +4,18 @@ import type { Item, Shop } from '../src/events.ts'
 import type { Order } from '../src/orders.ts'
 import { nameOf } from '../src/products.ts'
 import { applyToStock, FULL_SHELVES, missingOf, STOCK_TYPES, type Stock } from '../src/stock.ts'
-import { onTurn, type Pace, type Turn } from './turn.ts'
+import { onTurn, type Turn, type Work } from './turn.ts'
 
-export function runWarehouse(bus: Bus<Shop>, pace: Pace): void {
+export function runWarehouse(bus: Bus<Shop>, work: Work): void {
   // One reservation after the other: the next one sees what this one took.
   let last: Promise<unknown> = Promise.resolve()
-  onTurn(bus, pace, ['order.validated'], (turn) => {
+  onTurn(bus, work, ['order.validated'], (turn) => {
     const reserving = last.then(() => reserve(bus, turn))
     last = reserving.catch(() => {})
     return reserving
   })
 
-  onTurn(bus, pace, ['payment.completed'], async ({ order, answering, ctx }) => {
+  onTurn(bus, work, ['payment.completed'], async ({ order, answering, ctx }) => {
     const { id, delivery } = order
     if (delivery === 'ferry') {
       const message = 'No ferry sails in this weather.'
@@ -25,7 +25,7 @@ export function runWarehouse(bus: Bus<Shop>, pace: Pace): void {
     return ctx.publish('shipping.arranged', { id, message }, answering)
   })
 
-  onTurn(bus, pace, ['payment.declined', 'payment.refunded'], ({ order, answering, ctx }) =>
+  onTurn(bus, work, ['payment.declined', 'payment.refunded'], ({ order, answering, ctx }) =>
     ctx.publish('inventory.released', { id: order.id, items: itemsOf(order) }, answering),
   )
 }

@@ -11,8 +11,8 @@ const start = () => createBus<Shop>({ name: 'shop', log: memoryLog(), tabs: fals
 let bus: ReturnType<typeof start>
 beforeEach(() => {
   bus = start()
-  takeOrders(bus, async () => {})
-  runWarehouse(bus, async () => {})
+  takeOrders(bus, { pace: async () => {} })
+  runWarehouse(bus, { pace: async () => {} })
 })
 afterEach(() => bus.close())
 
@@ -89,8 +89,8 @@ test('of two orders at once for the last pieces one gets them', async () => {
 })
 
 test('services that run twice answer once', async () => {
-  takeOrders(bus, async () => {})
-  runWarehouse(bus, async () => {})
+  takeOrders(bus, { pace: async () => {} })
+  runWarehouse(bus, { pace: async () => {} })
   expect((await place(orderOf('A', honey(2)))).types).toEqual([
     'order.created',
     'order.validated',

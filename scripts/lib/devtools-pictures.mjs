@@ -1,5 +1,5 @@
 // The panel in real DevTools, while an order of the demo goes its way through two tabs, a phone and two
-// services: docs/images/devtools-{log,sequence,peers}-{light,dark}.png.
+// services: docs/images/devtools-{log,sequence,peers,consumers}-{light,dark}.png.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -62,6 +62,13 @@ export async function takeDevtoolsPictures(demo, browser, folder) {
       await take('sequence')
       await panel.getByRole('tab', { name: 'Peers' }).click()
       await take('peers')
+      await postStray(demo.relay)
+      await panel.getByRole('tab', { name: 'Consumers' }).click()
+      const ask = panel.getByRole('button', { name: 'Ask again' })
+      const letters = panel.getByText('it is not in the stream of its order')
+      while ((await letters.count()) === 0) await ask.click()
+      await panel.getByText('Asking…').waitFor({ state: 'hidden' })
+      await take('consumers')
       await panel.getByRole('tab', { name: 'Log' }).click()
       await close()
     }
@@ -97,4 +104,15 @@ async function playScene(shop, phone) {
   await shop.waitForURL(/orders\/./)
   const id = shop.url().split('/').at(-1)
   await shop.locator(`[data-order="${id}"][data-state=confirmed]`).waitFor()
+}
+
+/** An order that nobody can handle: it becomes a dead letter. */
+async function postStray(relay) {
+  const data = { id: 'STRAY1', items: [], total: 0, payment: 'card', delivery: 'bicycle' }
+  const { status } = await fetch(`${relay.replace(/^ws/, 'http')}/rooms/demo/events`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ type: 'order.created', data }),
+  })
+  if (status !== 201) throw new Error(`the relay answered ${status}`)
 }
