@@ -533,6 +533,10 @@ export class RoomHost implements SharedPlace {
           continue
         }
         meter.took('publish_seconds', platform.monotonic() - beganMs, store.engine ?? 'other')
+      } else if (!store.exclusive && isByState(replies, asks) && !(await this.#isNewest(state))) {
+        // No append found out that this was decided on what the room had been.
+        this.#state = undefined
+        continue
       }
       this.#state = { ...commit(state, decision), head }
       this.#head = head
@@ -596,8 +600,13 @@ export class RoomHost implements SharedPlace {
   async #current(group: readonly Entry[]): Promise<RoomState> {
     if (!this.#state) return this.#load()
     if (!group.some(({ command }) => command.kind === 'hello')) return this.#state
+    return (await this.#isNewest(this.#state)) ? this.#state : this.#load()
+  }
+
+  /** Whether nobody has written since this was the room. */
+  async #isNewest({ head: known }: RoomState): Promise<boolean> {
     const head = await this.#context.store.head(this.room)
-    return isSame(head, this.#state.head) ? this.#state : this.#load()
+    return isSame(head, known) || (!head && known.version === 0)
   }
 
   async #load(): Promise<RoomState> {
@@ -632,6 +641,16 @@ export class RoomHost implements SharedPlace {
     }
     return this.#state
   }
+}
+
+/** Whether an answer for good follows from nothing but what the room is: it may be no more. */
+function isByState(replies: readonly Reply[], asks: readonly Ask[]): boolean {
+  return (
+    asks.some(({ kind }) => kind === 'join' || kind === 'settle') ||
+    replies.some(
+      (reply) => 'kind' in reply && reply.kind === 'refused' && reply.code === 'conflict',
+    )
+  )
 }
 
 function isSame(one: RoomHead | undefined, other: RoomHead | undefined): boolean {
