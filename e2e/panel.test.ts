@@ -435,7 +435,7 @@ test('what strangers post on the channel breaks nothing', async ({ openPanel }) 
   const page = await openPanel()
   await page.evaluate(() => {
     const tap = window.tap()
-    for (const text of ['', '{', 'null', '[]', '{"inspect":1}', '{"inspect":1,"frame":"batch"}'])
+    for (const text of ['', '{', 'null', '[]', '{"inspect":2}', '{"inspect":2,"frame":"batch"}'])
       tap.say(text)
     tap.publish([{ type: '<img src=x onerror=alert(1)>' }, { type: 'fine.type' }])
   })

@@ -1,5 +1,5 @@
 /** What each record says of the events it names: spans, and the few facts that rows show. */
-import type { Ids, InspectedEvent, InspectRecord } from '@crosstown/bus/inspect'
+import type { EventColumns, Ids, InspectedEvent, InspectRecord } from '@crosstown/bus/inspect'
 import type { KnownPeer } from './peers.ts'
 import {
   COMMITTED,
@@ -25,7 +25,7 @@ export interface FactSink {
   /** The entry of an id, a new one where there is none. */
   entryOf(id: string): number
   /** Gives an entry its envelope, and with it a row. */
-  describe(entry: number, event: InspectedEvent): void
+  describe(entry: number, envelopes: InspectedEvent | EventColumns, place: number): void
   touch(entry: number): void
   touchAll(entries: Int32Array, count: number): void
 }
@@ -50,14 +50,14 @@ export function writeFacts(sink: FactSink, peer: KnownPeer, record: EventRecord)
   const facet = facetIndex(sink.spans, peer, record)
   const ms = sink.skew.msOf(peer.index, record.at)
   if (record.is === 'published') {
-    publish(sink, peer, record.events, record.at, ms, facet)
+    publish(sink, peer, record, ms, facet)
     return
   }
   if (record.is === 'received' && record.events) {
     for (const event of record.events) {
       // Its offset is that of this log, not of its publisher's.
       const { offset: _, ...told } = event
-      sink.describe(sink.entryOf(event.id), told)
+      sink.describe(sink.entryOf(event.id), told, 0)
     }
   }
   const num = numberOf(record)
@@ -79,17 +79,16 @@ export function writeFacts(sink: FactSink, peer: KnownPeer, record: EventRecord)
 function publish(
   sink: FactSink,
   peer: KnownPeer,
-  events: readonly InspectedEvent[],
-  at: number,
+  { at, events }: Extract<EventRecord, { is: 'published' }>,
   ms: number,
   facet: number,
 ): void {
   const { entries, ids, spans } = sink
   const flags = peer.index < 32 ? PUBLISHED : PUBLISHED | MANY
-  eachRunOf(events, (prefix, first, count, from) => {
+  const make = (prefix: string, counter: number) => entries.add(idOf(prefix, counter))
+  const write = (prefix: string, first: number, count: number, from: number) => {
     if (count > scratch.length) scratch = new Int32Array(count)
     const span = spans.add(at, facet, first, count, from, undefined, undefined)
-    const make = (_: string, __: number, k: number) => entries.add(events[from + k]!.id)
     ids.name(span, prefix, first, count, scratch, make, true)
     spans.drop(span)
     for (let k = 0; k < count; k++) {
@@ -97,10 +96,13 @@ function publish(
       entries.publisher[entry] = peer.index
       entries.flags[entry]! |= flags
       setTime(entries, entry, peer, at, ms)
-      sink.describe(entry, events[from + k]!)
+      if ('ids' in events) sink.describe(entry, events, from + k)
+      else sink.describe(entry, events[from + k]!, 0)
     }
     sink.touchAll(scratch, count)
-  })
+  }
+  if ('ids' in events) eachRun(events.ids, write)
+  else eachRunOf(events, write)
 }
 
 function setTime(entries: Entries, entry: number, peer: KnownPeer, at: number, ms: number): void {

@@ -26,7 +26,12 @@ export function boundClocks(
   if (record.is !== 'published' && record.via !== 'relay') return
   if (record.at - teller.pairedAt < EVERY_MS) return
   teller.pairedAt = record.at
-  const id = record.is === 'published' ? record.events[0]?.id : firstOf(record.ids)
+  const id =
+    record.is !== 'published'
+      ? firstOf(record.ids)
+      : 'ids' in record.events
+        ? firstOf(record.events.ids)
+        : record.events[0]?.id
   if (id === undefined) return
   const { entries, ids, spans, book, skew } = known
   const entry = ids.find(id)

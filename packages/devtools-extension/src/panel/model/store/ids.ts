@@ -303,6 +303,13 @@ export function eachRun(ids: Ids, each: Run): void {
   }
 }
 
+/** How many ids there are. */
+export function countOf(ids: Ids): number {
+  let count = 0
+  for (const entry of ids) count += typeof entry === 'string' ? 1 : entry[2]
+  return count
+}
+
 export function idOf(prefix: string, counter: number): string {
   return counter === 0 ? prefix : `${prefix}-${counter}`
 }
