@@ -425,7 +425,7 @@ test('settings are kept, and damaged ones are not believed', async ({ openPanel 
 
 test('a peer of another version is named, with which side to upgrade', async ({ openPanel }) => {
   const page = await openPanel()
-  await page.evaluate(() => window.tap({ version: 2, hello: { library: '9.0.0' } }))
+  await page.evaluate(() => window.tap({ version: 3, hello: { library: '9.0.0' } }))
   await expect(page.getByRole('alert')).toContainText(
     /bus 9\.0\.0, which is newer than this panel.*update the panel/,
   )
