@@ -45,7 +45,7 @@ const MANY_MS = 200
 /** The same while it cannot keep up, ms: each look costs as much as some thousand events. */
 const BUSY_MS = 400
 /** So long nothing waits, ms, until all was taken in: what was granted just now may be on its way. */
-const REST_MS = 40
+const REST_MS = 20
 const MAX_REASONS = 20
 
 export class SessionStore extends SessionRows implements Session, FactSink {
@@ -335,7 +335,15 @@ export class SessionStore extends SessionRows implements Session, FactSink {
   }
 
   touchAll(touched: Int32Array, count: number): void {
-    for (let k = 0; k < count; k++) if (touched[k]! >= 0) this.touch(touched[k]!)
+    const { changes } = this
+    const { stamp, row: rows, changedAt } = this.entries
+    for (let k = 0; k < count; k++) {
+      const entry = touched[k]!
+      if (entry < 0) continue
+      stamp[entry]!++
+      const row = rows[entry]!
+      if (row >= 0 && !changes.isFresh(changedAt[entry]!)) changedAt[entry] = changes.add(row)
+    }
   }
 
   touch(entry: number): void {
