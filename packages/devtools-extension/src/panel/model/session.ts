@@ -43,10 +43,29 @@ const ROW_MS = 10
 /** Between two looks at a session into which more comes than anybody reads, ms. */
 const MANY_MS = 200
 /** The same while it cannot keep up, ms: each look costs as much as some thousand events. */
-const BUSY_MS = 400
+const BUSY_MS = 500
 /** So long nothing waits, ms, until all was taken in: what was granted just now may be on its way. */
 const REST_MS = 20
 const MAX_REASONS = 20
+
+/** What all of several envelopes say, so that it is looked up once. */
+interface Told {
+  readonly envelopes: InspectedEvent | EventColumns | undefined
+  /** Bytes of each, about. */
+  readonly size: number
+  /** Numbers of the type and source that all have; undefined where they differ. */
+  readonly type: number | undefined
+  readonly source: number | undefined
+  /** Whether some have a cause or are part of a conversation. */
+  readonly effects: boolean
+}
+const NOTHING_TOLD: Told = {
+  envelopes: undefined,
+  size: 0,
+  type: undefined,
+  source: undefined,
+  effects: false,
+}
 
 export class SessionStore extends SessionRows implements Session, FactSink {
   readonly timing: Timing
@@ -70,11 +89,10 @@ export class SessionStore extends SessionRows implements Session, FactSink {
   #pending = false
   /** When listeners were told last, up to which row, and from when on they may be told again. */
   #toldAt = Number.NEGATIVE_INFINITY
-  #told = 0
+  #toldRows = 0
   #rested = Number.NEGATIVE_INFINITY
   #bytes = 0
-  /** The envelopes that were described last, and the size of each. */
-  #sized: { readonly envelopes: unknown; readonly size: number } = { envelopes: undefined, size: 0 }
+  #told: Told = NOTHING_TOLD
   #forgotten = 0
   #peers: ReadonlyMap<PeerId, Peer> = new Map()
   #skewVersion = 0
@@ -291,9 +309,9 @@ export class SessionStore extends SessionRows implements Session, FactSink {
 
   /** How long listeners are left alone after they were told. */
   #space(now: number): void {
-    const came = this.ring.next - this.#told
+    const came = this.ring.next - this.#toldRows
     this.#toldAt = now
-    this.#told = this.ring.next
+    this.#toldRows = this.ring.next
     const readable = came <= FEW ? 0 : Math.min(MANY_MS, came * ROW_MS)
     this.#rested = now + (this.busy ? BUSY_MS : readable)
   }
@@ -315,23 +333,45 @@ export class SessionStore extends SessionRows implements Session, FactSink {
     const { entries } = this
     if (entries.isDescribed(entry)) return
     entries.describe(entry, envelopes, place)
-    if (this.#sized.envelopes !== envelopes) this.#sized = { envelopes, size: sizeOf(envelopes) }
-    entries.size[entry] = this.#sized.size
-    this.#bytes += this.#sized.size
-    const type = this.typeNames.of(fieldAt(envelopes, 'type', place)!, MAX_TYPES)
+    if (this.#told.envelopes !== envelopes) this.#told = this.#toldOf(envelopes)
+    const { size, type: oneType, source, effects } = this.#told
+    entries.size[entry] = size
+    this.#bytes += size
+    const type = oneType ?? this.#typeOf(fieldAt(envelopes, 'type', place)!)
     entries.type[entry] = type
-    entries.source[entry] = this.sourceNames.of(fieldAt(envelopes, 'source', place)!, MAX_TYPES)
+    entries.source[entry] = source ?? this.#sourceOf(fieldAt(envelopes, 'source', place)!)
     entries.typePrev[entry] = this.typeLast[type] ?? -1
     this.typeLast[type] = entry
     this.typeCounts[type] = (this.typeCounts[type] ?? 0) + 1
-    const causationId = fieldAt(envelopes, 'causationId', place)
-    const correlationId = fieldAt(envelopes, 'correlationId', place)
-    if (causationId !== undefined)
-      entries.effects.add(this.ids.find(causationId), causationId, entry)
-    if (correlationId !== undefined && correlationId !== entries.ids[entry])
-      entries.conversation.add(this.ids.find(correlationId), correlationId, entry)
+    if (effects) {
+      const causationId = fieldAt(envelopes, 'causationId', place)
+      const correlationId = fieldAt(envelopes, 'correlationId', place)
+      if (causationId !== undefined)
+        entries.effects.add(this.ids.find(causationId), causationId, entry)
+      if (correlationId !== undefined && correlationId !== entries.ids[entry])
+        entries.conversation.add(this.ids.find(correlationId), correlationId, entry)
+    }
     entries.row[entry] = this.ring.push(entry)
     this.touch(entry)
+  }
+
+  #typeOf(type: string): number {
+    return this.typeNames.of(type, MAX_TYPES)
+  }
+
+  #sourceOf(source: string): number {
+    return this.sourceNames.of(source, MAX_TYPES)
+  }
+
+  #toldOf(envelopes: InspectedEvent | EventColumns): Told {
+    const { type, source, causationId, correlationId } = envelopes
+    return {
+      envelopes,
+      size: sizeOf(envelopes),
+      type: typeof type === 'string' ? this.#typeOf(type) : undefined,
+      source: typeof source === 'string' ? this.#sourceOf(source) : undefined,
+      effects: causationId !== undefined || correlationId !== undefined,
+    }
   }
 
   touchAll(touched: Int32Array, count: number): void {
