@@ -47,7 +47,7 @@ export {
 export type { RelayLinkOptions } from './links/relay.ts'
 export { type IndexedDbLogOptions, indexedDbLog } from './log/indexeddb.ts'
 export type { LogSource } from './log/log.ts'
-export { memoryLog } from './log/memory.ts'
+export { memoryLog } from './memory-log.ts'
 export { type DedupeOptions, dedupe, dedupePublish } from './middleware/dedupe.ts'
 export { type LoggedLine, logging } from './middleware/logging.ts'
 export { type OpenTelemetryApi, openTelemetry } from './middleware/open-telemetry.ts'
