@@ -154,7 +154,10 @@ export default {
       severity: 'error',
       from: {
         path: `${bus}/`,
-        pathNot: [tests, `${bus}/((bus|memory-log|all|parts)[.]ts$|parts/|testing/)`],
+        pathNot: [
+          tests,
+          `${bus}/((bus|memory-log|indexed-db-log|all|parts)[.]ts$|parts/|testing/)`,
+        ],
       },
       to: { path: `${bus}/(parts[.]ts$|parts/)` },
     },

@@ -24,7 +24,7 @@ import { Peer } from './inspect/peer.ts'
 import { inspectable } from './inspect/peers.ts'
 import type { TapHolder } from './inspect/tap.ts'
 import { tabsLink } from './links/tabs.ts'
-import { indexedDbLog } from './log/indexeddb.ts'
+import { indexedDbLogWith } from './log/indexeddb.ts'
 import { lateMemoryLog } from './log/late-memory.ts'
 import type { Log } from './log/log.ts'
 import { LogWriter } from './log/writer.ts'
@@ -52,8 +52,7 @@ import type { RequestOptions } from './request/request.ts'
 import type { Responder } from './request/requests.ts'
 import { EventTypes } from './schema/event-types.ts'
 import type { EventSchemas, SchemaEvents, SchemaInput } from './schema/schema.ts'
-import { Submitter } from './sync/guest.ts'
-import { LogHost } from './sync/host.ts'
+import { lateGuest, lateHost } from './sync/late-guests.ts'
 import { UserLinks } from './sync/links.ts'
 import { Peers } from './sync/peers.ts'
 import { RelayedWaiters } from './sync/waiters.ts'
@@ -102,7 +101,7 @@ export function createBusOn(
   parts: Parts = lazyParts,
 ): Bus<Record<string, unknown>> {
   const resolved = resolveOptions(options, platform, {
-    indexedDb: indexedDbLog,
+    indexedDb: () => indexedDbLogWith(parts.rare),
     memory: () => lateMemoryLog(parts.memory, (module) => module.processMemoryLog()),
     tabs: tabsLink,
   })
@@ -216,8 +215,8 @@ export function createBusOn(
       writer: (opened) => new LogWriter(opened, platform),
       takeTurn,
       links: (linkedEvents) => new UserLinks(linkedEvents, taps),
-      guest: (options) => new Submitter(options),
-      host: (options) => new LogHost(options),
+      guest: (options) => lateGuest(parts.guests, options, report),
+      host: (options) => lateHost(parts.guests, options, report),
       fallbackLog: async () => {
         const { MemoryLog } = await loaded(parts.memory)
         return () => new MemoryLog(platform)
