@@ -1,34 +1,32 @@
 /**
  * The tabs link: all contexts of an origin, over the runtime's own BroadcastChannel. Bytes only.
  */
-import { openChannel } from '#channel'
-import type { NativeChannel } from './channel.ts'
 import type { Link, LinkSource } from './link.ts'
 
 /** The link used by default wherever the runtime has a BroadcastChannel of its own. */
 export function tabsLink(): LinkSource {
   return {
-    open: (channel, { BroadcastChannel: native }) => native && openTabs(channel, native),
+    open: (name, { BroadcastChannel: Native }) => Native && openTabs(new Native(name)),
   }
 }
 
-function openTabs(name: string, native: NativeChannel): Link {
-  let receiver: ((text: string) => void) | undefined
+function openTabs(channel: BroadcastChannel & { unref?(): void }): Link {
   let closed = false
-  const channel = openChannel(name, native, (message) => {
-    if (!closed && typeof message === 'string') receiver?.(message)
-  })
   return {
     send(text) {
-      if (!closed) channel.post(text)
+      if (!closed) channel.postMessage(text)
     },
     receive(taker) {
-      receiver = taker
+      // Anybody on the origin can post anything on a channel of this name.
+      channel.onmessage = ({ data }: MessageEvent<unknown>) => {
+        if (!closed && typeof data === 'string') taker(data)
+      }
+      // A bus keeps no process alive; listening is what would.
+      channel.unref?.()
     },
     close() {
-      if (closed) return undefined
       closed = true
-      return channel.close()
+      channel.close()
     },
   }
 }
