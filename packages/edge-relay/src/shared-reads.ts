@@ -13,6 +13,7 @@ import type {
   ReadLimit,
   RoomStats,
   Store,
+  StoreConnection,
 } from './stores/store.ts'
 import { Tail } from './tail.ts'
 
@@ -49,7 +50,7 @@ export function sharedReads(store: Store, limits: SharedReadsLimits = {}): Store
 }
 
 class SharedReads implements Store {
-  readonly durability: Durability
+  readonly connection?: StoreConnection
   readonly exclusive: boolean
   readonly engine: string
   readonly #store: Store
@@ -60,10 +61,14 @@ class SharedReads implements Store {
 
   constructor(store: Store, limits: SharedReadsLimits) {
     this.#store = store
-    this.durability = store.durability
+    if (store.connection) this.connection = store.connection
     this.exclusive = store.exclusive === true
     this.engine = store.engine ?? 'other'
     this.#limits = { roomBytes: 4 * 1024 * 1024, bytes: 32 * 1024 * 1024, rooms: 1_000, ...limits }
+  }
+
+  get durability(): Durability {
+    return this.#store.durability
   }
 
   async read(room: string, after: number, limit: ReadLimit): Promise<readonly RoomRecord[]> {

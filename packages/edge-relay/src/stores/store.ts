@@ -2,7 +2,7 @@
  * What a room's log is kept in. One store serves many rooms; a room is known by its name. Stores
  * keep headers and data as the texts they came as and never look into data.
  */
-import type { Durability } from '@crosstown/bus/protocol'
+import type { BusErrorCode, Durability } from '@crosstown/bus/protocol'
 import type { Mark, RoomFirst, RoomHead, RoomRecord } from '../record.ts'
 import { STREAM_KEY } from '../revisions.ts'
 
@@ -60,6 +60,35 @@ export interface RoomStats {
   readonly devices: number
 }
 
+/** How the connection of a store to its engine is. */
+export type ConnectionState =
+  /** Not yet reached, since the process began. */
+  | 'connecting'
+  | 'online'
+  /** Lost; another one is being made. */
+  | 'offline'
+
+/** The connection of a store to its engine, at one moment. */
+export interface StoreStatus {
+  /** Kind of engine, as {@link Store.engine} has it. */
+  readonly kind: string
+  readonly state: ConnectionState
+  /** Since when, in milliseconds since 1970. */
+  readonly since: number
+  /** How often it came back after it was lost. */
+  readonly reconnections: number
+  /** What is wrong; absent while it is online. Has no password in it. */
+  readonly lastError?: { readonly code: BusErrorCode; readonly message: string }
+}
+
+/** What is seen of that connection. */
+export interface StoreConnection {
+  /** The same object until something changes. */
+  get(): StoreStatus
+  /** Calls back at once and at each change, until the returned function is called. */
+  subscribe(heard: (status: StoreStatus) => void): () => void
+}
+
 /**
  * Keeps rooms. The contract suite in `testing` holds every implementation to this.
  *
@@ -75,8 +104,14 @@ export interface Store {
    */
   readonly engine?: string
 
-  /** What holds of an append that resolved `true`. */
+  /** What holds of an append that resolved `true`; may change when an engine is reached again. */
   readonly durability: Durability
+
+  /**
+   * Absent where there is no engine that could be away. While it is, every call is rejected at once as
+   * `unavailable`; it comes back by itself.
+   */
+  readonly connection?: StoreConnection
 
   /**
    * Whether nobody else can write to it for as long as it is open, so that what it was last told, or

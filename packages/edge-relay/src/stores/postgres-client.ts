@@ -1,0 +1,162 @@
+/** The connections of a relay to its PostgreSQL database, and what their errors mean. */
+import { connect as connectTo, type Socket } from 'node:net'
+import { BusError, type Durability } from '@crosstown/bus/protocol'
+import postgres from 'postgres'
+import {
+  type ClientHears,
+  type EngineDriver,
+  isCertificate,
+  type Signal,
+  type Trouble,
+} from './engine/driver.ts'
+import type { PostgresAddress } from './postgres-address.ts'
+import { FORMAT, SETUP_LOCK, tablesIn } from './postgres-tables.ts'
+
+/** Numbers of places and batches are far below 2 ** 53. */
+export type Sql = postgres.Sql<{ bigint: number }>
+
+/** Its connections, which are made when they are needed. */
+export interface PostgresClient {
+  readonly sql: Sql
+  readonly sockets: ReadonlySet<Socket>
+  dropped: boolean
+}
+
+const CONNECT_TIMEOUT_S = 10
+const CLOSE_TIMEOUT_S = 4
+/** A notification holds less than 8,000 bytes. */
+const NOTIFIED_BYTES = 7_900
+const LEAST_VERSION = 13
+
+export class PostgresDriver implements EngineDriver<PostgresClient> {
+  readonly kind = 'postgres'
+  readonly name = 'PostgreSQL'
+  readonly #address: PostgresAddress
+
+  constructor(address: PostgresAddress) {
+    this.#address = address
+  }
+
+  make({ doubt }: ClientHears): PostgresClient {
+    const { options, schema, parameters } = this.#address
+    const client = { dropped: false, sockets: new Set<Socket>() }
+    let next = 0
+    const sql = postgres({
+      ...options,
+      connect_timeout: CONNECT_TIMEOUT_S,
+      onnotice: () => {},
+      onclose: doubt,
+      types: { bigint: { to: 20, from: [20], parse: Number, serialize: String } },
+      connection: { application_name: 'crosstown-relay', ...parameters, search_path: schema },
+      // The driver ends a connection by asking its server to: one that is silent is to be let go as well.
+      socket({ host, port, path }: Where) {
+        if (client.dropped) throw new Error('the connection was dropped')
+        const number = next++ % host.length
+        const [name, at] = [host[number] as string, port[number] as number]
+        const socket = path ? connectTo(path) : connectTo(at, name)
+        client.sockets.add(socket)
+        socket.once('close', () => client.sockets.delete(socket))
+        return Object.assign(socket, { host: name, port: at })
+      },
+    } as postgres.Options<{ bigint: postgres.PostgresType<number> }>)
+    return Object.assign(client, { sql })
+  }
+
+  async open({ sql }: PostgresClient): Promise<Durability> {
+    const { schema } = this.#address
+    const [row] = await sql<{ version: string; fsync: string; commit: string }[]>`
+      SELECT current_setting('server_version_num') AS version, current_setting('fsync') AS fsync,
+        current_setting('synchronous_commit') AS commit`
+    const version = Math.floor(Number(row?.version) / 10_000)
+    if (version < LEAST_VERSION) {
+      const what = `it is version ${version}: a relay needs ${LEAST_VERSION} or newer`
+      throw new BusError('log_unavailable', `PostgreSQL cannot be used: ${what}`, { stage: 'log' })
+    }
+    await prepare(sql, schema)
+    return row?.fsync === 'on' && row.commit !== 'off' ? 'disk' : 'memory'
+  }
+
+  ping({ sql }: PostgresClient): Promise<unknown> {
+    return sql`SELECT 1`.execute()
+  }
+
+  async listen(
+    { sql }: PostgresClient,
+    node: string,
+    take: (signal: Signal | undefined) => void,
+  ): Promise<void> {
+    const heard = async (said: string): Promise<void> => {
+      const [by = '', room = '', ...rest] = said.split('\n')
+      const signal = { node: by, room, text: rest.join('\n') }
+      if (by === node || !signal.text.startsWith('#')) return take(signal)
+      const id = signal.text.slice(1)
+      for (const row of await sql<{ text: string }[]>`SELECT text FROM signals WHERE id = ${id}`)
+        take({ ...signal, text: row.text })
+    }
+    await sql.listen(
+      this.#address.schema,
+      (said) => void heard(said).catch(() => take(undefined)),
+      // The driver listens again by itself.
+      () => take(undefined),
+    )
+  }
+
+  /** What is too long for a notification is put into a table for a minute. */
+  say({ sql }: PostgresClient, { node, room, text }: Signal): Promise<unknown> {
+    const { schema } = this.#address
+    const said = [node, room, text].join('\n')
+    if (Buffer.byteLength(said) <= NOTIFIED_BYTES) {
+      return sql`SELECT pg_notify(${schema}, ${said})`.execute()
+    }
+    return sql`
+      WITH old AS (
+        DELETE FROM signals WHERE at < now() - interval '1 minute'
+      ), put AS (
+        INSERT INTO signals (text) VALUES (${text}) RETURNING id
+      )
+      SELECT pg_notify(${schema}, ${`${node}\n${room}\n`} || '#' || id) FROM put`.execute()
+  }
+
+  async end({ sql }: PostgresClient): Promise<void> {
+    await sql.end({ timeout: CLOSE_TIMEOUT_S })
+  }
+
+  drop(client: PostgresClient): void {
+    client.dropped = true
+    void client.sql.end({ timeout: 0 })
+    for (const socket of client.sockets) socket.destroy()
+  }
+
+  troubleOf(error: unknown): Trouble {
+    const { code } = error as { code?: unknown }
+    if (isCertificate(error)) return 'refused'
+    // Of the driver, or of the system: whatever it is, the server has not said it.
+    if (!(error instanceof postgres.PostgresError))
+      return typeof code === 'string' ? 'lost' : 'call'
+    return AWAY.test(error.code) ? 'lost' : REFUSED.test(error.code) ? 'refused' : 'call'
+  }
+}
+
+interface Where {
+  readonly host: readonly string[]
+  readonly port: readonly number[]
+  readonly path: string | false
+}
+
+/** Ended by an operator, shutting down, starting up; connections that failed. */
+const AWAY = /^(57P0|08)/
+/** Who it is, which database, what it may do, what the server does not have. */
+const REFUSED = /^(28|3D|3F|42|0A|22|0L|0P)/
+
+async function prepare(sql: Sql, schema: string): Promise<void> {
+  await sql.begin(async (tx) => {
+    await tx`SELECT pg_advisory_xact_lock(${SETUP_LOCK})`
+    const [made] = await tx`SELECT to_regclass(${`${schema}.events`}) IS NOT NULL AS all`
+    if (!made?.['all']) await tx.unsafe(tablesIn(schema))
+    const [format] = await tx<{ version: number }[]>`SELECT version FROM format`
+    if (format?.version !== FORMAT) {
+      const what = `its tables have format ${format?.version}, and this relay knows ${FORMAT}`
+      throw new BusError('log_damaged', `${what}: use the relay that made them, or another schema`)
+    }
+  })
+}
