@@ -2,13 +2,14 @@
  * Relays on Node over an engine of their own, that end as the kill test ends relays: in turn the relay
  * alone, the engine under it, and both at once.
  */
-import { type EngineServer, startPostgres, startRedis } from './engine-servers.ts'
+import { type EngineServer, startNats, startPostgres, startRedis } from './engine-servers.ts'
 import type { Flags, RelayProcessHandle } from './relay-handle.ts'
 import { RUNTIMES, type Runtime } from './relay-process.ts'
 
 export const ENGINES: readonly Runtime[] = [
   onEngine('PostgreSQL', startPostgres),
   onEngine('Redis', startRedis),
+  onEngine('NATS', startNats),
 ]
 
 const ENDS = ['both', 'relay', 'engine'] as const

@@ -1,7 +1,7 @@
 /** PostgreSQL, Redis and NATS in processes of their own, each in a folder of its own that goes with it. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync, mkdtempSync, rmSync } from 'node:fs'
+import { chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -29,6 +29,8 @@ export const startRedis: (() => Promise<EngineServer>) | undefined = starter(
   'CROSSTOWN_REDIS',
   redis,
 )
+
+export const startNats: (() => Promise<EngineServer>) | undefined = starter('CROSSTOWN_NATS', nats)
 
 const run = promisify(execFile)
 
@@ -71,6 +73,32 @@ async function redis(command: string): Promise<EngineServer> {
         url: `redis://127.0.0.1:${port}`,
         start: () => spawn(command, [...flags, ...synced], { stdio: ['ignore', 'pipe', 'pipe'] }),
         isReady: (output) => output.includes('Ready to accept connections'),
+      })
+    } catch (error) {
+      // Somebody else may have had that port first.
+      if (tries === 5) throw error
+    }
+  }
+}
+
+/** NATS with JetStream, which syncs each message where it can be told to: its versions before 2.10 cannot. */
+async function nats(command: string): Promise<EngineServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'crosstown-nats-'))
+  const version = /v?(\d+)[.](\d+)/.exec((await run(command, ['--version'])).stdout)
+  const [major = 0, minor = 0] = version?.slice(1).map(Number) ?? []
+  const canSync = major > 2 || minor >= 10
+  const sync = canSync ? 'sync_interval: always' : ''
+  const config = join(folder, 'nats.conf')
+  writeFileSync(config, `jetstream { store_dir: ${JSON.stringify(folder)}\n${sync} }\n`)
+  for (let tries = 0; ; tries++) {
+    const port = await freePort()
+    const args = ['--config', config, '--addr', '127.0.0.1', '--port', String(port)]
+    try {
+      return await serve({
+        folder,
+        url: `nats://127.0.0.1:${port}${canSync ? '?sync=always' : ''}`,
+        start: () => spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] }),
+        isReady: (output) => output.includes('Server is ready'),
       })
     } catch (error) {
       // Somebody else may have had that port first.
