@@ -30,16 +30,25 @@ export const startRedis: (() => Promise<EngineServer>) | undefined = starter(
   redis,
 )
 
-export const startNats: (() => Promise<EngineServer>) | undefined = starter('CROSSTOWN_NATS', nats)
+export const startNats: ((options?: NatsServerOptions) => Promise<EngineServer>) | undefined =
+  starter('CROSSTOWN_NATS', nats)
+
+/** How it is to be other than it is by default. */
+export interface NatsServerOptions {
+  /** @default true */
+  readonly jetStream?: boolean
+  /** More of its configuration. */
+  readonly config?: string
+}
 
 const run = promisify(execFile)
 
-function starter(
+function starter<A extends readonly unknown[]>(
   variable: string,
-  start: (command: string) => Promise<EngineServer>,
-): (() => Promise<EngineServer>) | undefined {
+  start: (command: string, ...args: A) => Promise<EngineServer>,
+): ((...args: A) => Promise<EngineServer>) | undefined {
   const command = process.env[variable]
-  return command === undefined ? undefined : () => start(command)
+  return command === undefined ? undefined : (...args) => start(command, ...args)
 }
 
 /** PostgreSQL will not run as root: it gets the user that its package made. */
@@ -82,14 +91,18 @@ async function redis(command: string): Promise<EngineServer> {
 }
 
 /** NATS with JetStream, which syncs each message where it can be told to: its versions before 2.10 cannot. */
-async function nats(command: string): Promise<EngineServer> {
+async function nats(
+  command: string,
+  { jetStream = true, config: more = '' }: NatsServerOptions = {},
+): Promise<EngineServer> {
   const folder = mkdtempSync(join(tmpdir(), 'crosstown-nats-'))
   const version = /v?(\d+)[.](\d+)/.exec((await run(command, ['--version'])).stdout)
   const [major = 0, minor = 0] = version?.slice(1).map(Number) ?? []
   const canSync = major > 2 || minor >= 10
   const sync = canSync ? 'sync_interval: always' : ''
   const config = join(folder, 'nats.conf')
-  writeFileSync(config, `jetstream { store_dir: ${JSON.stringify(folder)}\n${sync} }\n`)
+  const block = `jetstream { store_dir: ${JSON.stringify(folder)}\n${sync} }\n`
+  writeFileSync(config, `${jetStream ? block : ''}${more}\n`)
   for (let tries = 0; ; tries++) {
     const port = await freePort()
     const args = ['--config', config, '--addr', '127.0.0.1', '--port', String(port)]

@@ -11,6 +11,8 @@ export class Bodies {
 
   keep({ seq, body }: LogMessage): readonly RoomRecord[] {
     const records = body.kind === 'append' ? body.records : []
+    const known = this.#records.get(seq)
+    if (known) return known
     this.#records.set(seq, records)
     this.#bytes += sizeOf(records)
     for (const [oldest, gone] of this.#records) {

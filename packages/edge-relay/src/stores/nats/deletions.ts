@@ -18,12 +18,14 @@ const MOST_PENDING = 100
  */
 export async function deleteRoom(journal: Journal, room: Room): Promise<boolean> {
   let view = await room.refresh(journal)
+  let noted = ''
   for (let tries = 0; view && tries < TRIES; tries++) {
     const { epoch } = view.head
-    const noted = journal.subject('deleted', room.name)
-    const known = await journal.last(noted, journal.deletions)
-    if (!known || textIn(known.bytes) !== epoch) await journal.put(noted, epoch)
-    await journal.put(journal.subject('dead', room.name, epoch), '')
+    await Promise.all([
+      epoch !== noted && journal.put(journal.subject('deleted', room.name), epoch),
+      journal.put(journal.subject('dead', room.name, epoch), ''),
+    ])
+    noted = epoch
     if (await room.write(journal, { kind: 'end' }, view.head)) return true
     view = room.view
   }

@@ -105,11 +105,11 @@ export class Journal {
   }
 
   /** The newest message on a subject: of the leader, since a replica may lag behind. */
-  async last(subject: string, stream: string = this.stream): Promise<Kept | undefined> {
+  async last(subject: string): Promise<Kept | undefined> {
     const asked = { last_by_subj: subject }
     return this.#isReplicated
-      ? keptIn(await this.#jsm.streams.getMessage(stream, asked))
-      : keptIn(await this.#jsm.direct.getMessage(stream, asked))
+      ? keptIn(await this.#jsm.streams.getMessage(this.stream, asked))
+      : keptIn(await this.#jsm.direct.getMessage(this.stream, asked))
   }
 
   /** What never changes may come from any replica; one that does not have it yet is not asked twice. */
@@ -162,6 +162,15 @@ export class Journal {
     if (below !== undefined && below <= 1) return 0
     const seq = below === undefined ? {} : { seq: below }
     return (await this.#jsm.streams.purge(this.stream, { filter, ...seq })).purged
+  }
+
+  /** Removes one message; no matter whether it is there. */
+  async remove(seq: number): Promise<void> {
+    try {
+      await this.#jsm.streams.deleteMessage(this.stream, seq, false)
+    } catch (error) {
+      if (!(error instanceof JetStreamApiError)) throw error
+    }
   }
 
   /** The names of rooms in the subjects of a kind. */

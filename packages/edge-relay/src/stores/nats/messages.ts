@@ -17,13 +17,14 @@ import type { StatePut } from '../store.ts'
 
 /** What every message of a room's log begins with. */
 export interface Meta {
-  /** Of the message alone: by it a relay knows its own again. */
+  /** Of the message alone: a sequence may be given twice, where JetStream is restored from a backup. */
   readonly id: string
   readonly kind: 'append' | 'trim' | 'end'
   /** Sequence after which this log of the room began: that of the end of the one before, or 0. */
   readonly start: number
-  /** Sequence of the message before it in this log; `start` in the first one. */
+  /** Sequence of the message before it in this log, and its id; `start` and '' in the first one. */
   readonly before: number
+  readonly beforeId: string
   /** Counts the messages of this log, from 1. */
   readonly number: number
   /** The room's head after it. */

@@ -8,6 +8,7 @@ import {
   NO_SNAPSHOT,
   newestSnapshot,
   readSnapshot,
+  removeSnapshots,
   type Snapshot,
   takeSnapshot,
 } from './snapshots.ts'
@@ -35,6 +36,7 @@ export class Room {
   #last: Promise<unknown> = Promise.resolve()
   #refreshing: Promise<RoomView | undefined> | undefined
   #users = 0
+  #isSure = false
 
   constructor(name: string, bodies: Bodies, newId: () => string) {
     this.name = name
@@ -48,6 +50,16 @@ export class Room {
 
   get weight(): number {
     return 1 + (this.#view?.weight ?? 0)
+  }
+
+  /** Whether nothing but a write of another relay can have changed it since it was seen. */
+  get isSure(): boolean {
+    return this.#isSure
+  }
+
+  /** The server is another one, or was restored from a backup, for all that is known. */
+  doubt(): void {
+    this.#isSure = false
   }
 
   /** The room as it is now; those who ask before it is answered are answered together. */
@@ -78,6 +90,12 @@ export class Room {
 
   /** Only with the lock. */
   async refresh(journal: Journal): Promise<RoomView | undefined> {
+    const view = await this.#refresh(journal)
+    this.#isSure = true
+    return view
+  }
+
+  async #refresh(journal: Journal): Promise<RoomView | undefined> {
     for (let tries = 0; tries < TRIES; tries++) {
       const last = await journal.last(journal.subject('log', this.name))
       const meta = last && metaIn(last).meta
@@ -88,7 +106,7 @@ export class Room {
       }
       const view = this.#view
       const same = view?.head.epoch === meta.head.epoch && view.start === meta.start
-      if (same && view.seq === last.seq) return view
+      if (same && view.id === meta.id) return view
       if (same && view.number < meta.number && (await this.#follow(journal, view, last, meta)))
         return view
       this.#view = undefined
@@ -114,8 +132,9 @@ export class Room {
     const view = this.#view
     const start = view?.start ?? this.#ended
     const before = view?.seq ?? this.#ended
+    const beforeId = view?.id ?? ''
     const number = (view?.number ?? 0) + 1
-    const meta: Meta = { id: this.#newId(), kind: body.kind, start, before, number, head }
+    const meta: Meta = { id: this.#newId(), kind: body.kind, start, before, beforeId, number, head }
     const text = bodyText(body)
     let payload = messageText(meta, text)
     let parted = meta
@@ -160,11 +179,18 @@ export class Room {
     const view = this.#view
     if (!view || this.#isSnapping) return
     this.#isSnapping = true
-    const { spent } = view
+    const { spent, seq } = view
     try {
       const taken = await takeSnapshot(journal, this.name, view)
+      const { epoch } = view.head
+      if (taken && (await this.current(journal))?.head.epoch !== epoch) {
+        // Deleted meanwhile: who removes what is left of it may have passed by.
+        await removeSnapshots(journal, this.name, epoch)
+        return
+      }
       if (view !== this.#view) return
       view.spent -= spent
+      view.bare = view.bare.filter((each) => each >= seq)
       if (taken) this.#snapshot = taken
       else
         this.#snapshot = (await newestSnapshot(journal, this.name, view.head.epoch)) ?? NO_SNAPSHOT
@@ -190,10 +216,10 @@ export class Room {
     }
     for (const kept of chain) {
       const message = await journal.message(kept)
-      if (!message || message.meta.before !== view.seq) return false
+      if (!message || message.meta.beforeId !== view.id) return false
       view.take(message)
       this.#bodies.keep(message)
     }
-    return view.seq === last.seq
+    return view.id === meta.id
   }
 }

@@ -27,6 +27,11 @@ export class Rooms {
     return room
   }
 
+  /** None of them may be what it was: see {@link Room.doubt}. */
+  doubt(): void {
+    for (const room of this.#rooms.values()) room.doubt()
+  }
+
   #forget(newest: Room): void {
     let weight = 0
     for (const room of this.#rooms.values()) weight += room.weight

@@ -58,9 +58,10 @@ export async function takeSnapshot(
   room: string,
   view: RoomView,
 ): Promise<Snapshot | undefined> {
-  const { seq, number, head } = view
+  const { seq, number, head, spent } = view
   const text = Buffer.from(JSON.stringify(view.data()))
   const removable = removableIn(view)
+  const bare = view.bare.filter((each) => each < seq && each >= removable.messages)
   const subject = journal.subject('snap', room, head.epoch)
   const before = await journal.last(subject)
   if (before && (JSON.parse(textIn(before.bytes)) as Manifest).number >= number) return undefined
@@ -72,10 +73,23 @@ export async function takeSnapshot(
   await Promise.all([
     journal.purge(subject, at),
     journal.purge(chunks, parts[0] as number),
-    journal.purge(journal.subject('log', room), removable.messages),
-    journal.purge(journal.subject('part', room, head.epoch), removable.parts),
+    ...(spent > 0
+      ? [
+          journal.purge(journal.subject('log', room), removable.messages),
+          journal.purge(journal.subject('part', room, head.epoch), removable.parts),
+        ]
+      : []),
   ])
+  for (const each of bare) await journal.remove(each)
   return { at, seq, number, bytes: text.length }
+}
+
+export async function removeSnapshots(
+  journal: Journal,
+  room: string,
+  epoch: string,
+): Promise<void> {
+  for (const kind of ['snap', 'chunk']) await journal.purge(journal.subject(kind, room, epoch))
 }
 
 /**

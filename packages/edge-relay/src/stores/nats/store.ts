@@ -39,6 +39,8 @@ const AT_ONCE = 32
 export class NatsStore extends EngineStore<NatsClient> implements Store {
   readonly #bodies = new Bodies()
   readonly #rooms: Rooms
+  /** By which a room was asked for last: another one for each connection. */
+  #journal: Journal | undefined
   /** Names of all rooms, while they are gone through. */
   #names: readonly string[] | undefined
 
@@ -76,7 +78,8 @@ export class NatsStore extends EngineStore<NatsClient> implements Store {
     return this.#do('append', name, (journal, room) =>
       room.locked(async () => {
         // What was last seen may be old, but no write that was decided on it comes through then.
-        if (!isExpected(room.view) && !isExpected(await room.refresh(journal))) return false
+        const view = room.isSure ? room.view : await room.refresh(journal)
+        if (!isExpected(view) && !isExpected(await room.refresh(journal))) return false
         for (let tries = 0; tries < TRIES; tries++) {
           if (await room.write(journal, { kind: 'append', records, state }, head)) {
             if (room.wantsSnapshot) this.#snap(name)
@@ -200,7 +203,15 @@ export class NatsStore extends EngineStore<NatsClient> implements Store {
     name: string,
     run: (journal: Journal, room: Room) => Promise<T>,
   ): Promise<T> {
-    return this.call(what, (client) => run(journalOf(client), this.#rooms.get(name)))
+    return this.call(what, (client) => {
+      const journal = journalOf(client)
+      if (journal !== this.#journal) {
+        this.#bodies.clear()
+        this.#rooms.doubt()
+      }
+      this.#journal = journal
+      return run(journal, this.#rooms.get(name))
+    })
   }
 
   /** Nobody waits for it; where it fails, the next one has more to do. */

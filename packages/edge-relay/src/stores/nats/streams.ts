@@ -95,6 +95,7 @@ function check(config: StreamConfig, subjects: number): void {
     ['retention', config.retention !== 'limits', 'limits'],
     ['max_age', config.max_age > 0, 'none'],
     ['allow_direct', !config.allow_direct, 'true'],
+    ['deny_delete', config.deny_delete, 'false'],
     ['deny_purge', config.deny_purge, 'false'],
     ['sealed', config.sealed, 'false'],
     ['no_ack', config.no_ack === true, 'false'],

@@ -1,13 +1,6 @@
 /** A room as the messages of its log make it, but for the texts of events: what the relay holds in memory. */
 import { idPairs, parseId } from '@crosstown/bus/protocol'
-import {
-  type IdRange,
-  lastPlace,
-  type Mark,
-  type RoomFirst,
-  type RoomHead,
-  UNTRIMMED,
-} from '../../record.ts'
+import { lastPlace, type Mark, type RoomFirst, type RoomHead, UNTRIMMED } from '../../record.ts'
 import { TRIMMED_MARKS } from '../store.ts'
 import { TrimmedIds } from '../trimmed-ids.ts'
 import type { AppendBody, LogMessage, TrimBody } from './messages.ts'
@@ -30,34 +23,40 @@ interface Pair {
   readonly place: number
 }
 
-/** A view as a snapshot has it. */
+/** A view as a snapshot has it; of the many things each is its numbers in a row. */
 export interface ViewData {
   readonly start: number
   readonly seq: number
+  readonly id: string
   readonly number: number
   readonly head: RoomHead
   readonly first: RoomFirst
   readonly events: number
   readonly bytes: number
   readonly state: readonly (readonly [key: string, value: string])[]
-  readonly entries: readonly Entry[]
-  readonly ids: readonly (readonly [prefix: string, pairs: readonly Pair[]])[]
-  readonly gone: readonly IdRange[]
-  readonly marks: readonly Mark[]
+  /** Of each entry `seq, place, last, time, part`. */
+  readonly entries: readonly number[]
+  /** Of each pair `counter, place`. */
+  readonly ids: readonly (readonly [prefix: string, pairs: readonly number[]])[]
+  readonly gone: readonly (readonly [prefix: string, first: number, last: number])[]
+  readonly marks: readonly (readonly [place: number, check: string, chain: string])[]
 }
 
 export class RoomView {
   /** Sequence after which this log of the room began. */
   readonly start: number
-  /** Sequence and number of the newest message in it. */
+  /** Sequence, id and number of the newest message in it. */
   seq: number
+  id = ''
   number = 0
   head: RoomHead
   first: RoomFirst = UNTRIMMED
   events = 0
   bytes = 0
-  /** Messages and bytes that JetStream holds for nothing, once a snapshot has what they said. */
+  /** Messages whose events were all trimmed since the last snapshot. */
   spent = 0
+  /** Sequences of messages without events since then: a snapshot has all that they say. */
+  bare: number[] = []
   readonly state: Map<string, string> = new Map()
   readonly gone: TrimmedIds = new TrimmedIds()
   #entries: Entry[] = []
@@ -73,28 +72,44 @@ export class RoomView {
   static from(data: ViewData): RoomView {
     const view = new RoomView(data.start, data.head)
     view.seq = data.seq
+    view.id = data.id
     view.number = data.number
     view.first = data.first
     view.events = data.events
     view.bytes = data.bytes
     for (const [key, value] of data.state) view.state.set(key, value)
-    for (const range of data.gone) view.gone.add(range)
-    view.#entries = [...data.entries]
-    view.#ids = new Map(data.ids.map(([prefix, pairs]) => [prefix, [...pairs]]))
-    view.#marks = [...data.marks]
+    for (const [prefix, first, last] of data.gone) view.gone.add({ prefix, first, last })
+    view.#entries = inRows(data.entries, 5).map(
+      ([seq = 0, place = 0, last = 0, time = 0, part = 0]) => {
+        return { seq, place, last, time, part }
+      },
+    )
+    for (const [prefix, pairs] of data.ids) {
+      const own = inRows(pairs, 2).map(([counter = 0, place = 0]) => ({ counter, place }))
+      view.#ids.set(prefix, own)
+    }
+    view.#marks = data.marks.map(([place, check, chain]) => ({ place, check, chain }))
     return view
   }
 
   data(): ViewData {
     this.#forgetIds()
-    const { start, seq, number, head, first, events, bytes, state, gone } = this
+    const { start, seq, id, number, head, first, events, bytes, state, gone } = this
+    const pairsIn = (pairs: readonly Pair[]): number[] =>
+      pairs.flatMap(({ counter, place }) => [counter, place])
     return {
-      ...{ start, seq, number, head, first, events, bytes },
+      ...{ start, seq, id, number, head, first, events, bytes },
       state: [...state],
-      entries: this.#entries,
-      ids: [...this.#ids],
-      gone: [...gone],
-      marks: this.#marks,
+      entries: this.#entries.flatMap(({ seq, place, last, time, part }) => [
+        seq,
+        place,
+        last,
+        time,
+        part,
+      ]),
+      ids: [...this.#ids].map(([prefix, pairs]) => [prefix, pairsIn(pairs)] as const),
+      gone: [...gone].map(({ prefix, first, last }) => [prefix, first, last] as const),
+      marks: this.#marks.map(({ place, check, chain }) => [place, check, chain] as const),
     }
   }
 
@@ -112,7 +127,9 @@ export class RoomView {
   take({ seq, meta, body }: LogMessage): void {
     if (body.kind === 'append') this.#append(seq, meta.parts?.[0] ?? 0, body)
     if (body.kind === 'trim') this.#trim(body)
+    if (body.kind !== 'append' || body.records.length === 0) this.bare.push(seq)
     this.seq = seq
+    this.id = meta.id
     this.number = meta.number
     this.head = meta.head
   }
@@ -194,6 +211,12 @@ export class RoomView {
   markAt(place: number): Mark | undefined {
     return this.#marks[firstIndex(this.#marks, (mark) => mark.place > place) - 1]
   }
+}
+
+function inRows(numbers: readonly number[], length: number): number[][] {
+  return Array.from({ length: numbers.length / length }, (_, i) =>
+    numbers.slice(i * length, (i + 1) * length),
+  )
 }
 
 /** Index of the first element that passes, in a list where all that pass stand at the end. */
