@@ -1,6 +1,6 @@
 /** The demo on wide and narrow screens, light and dark, by keyboard, and when things go wrong. */
-import { AxeBuilder } from '@axe-core/playwright'
 import { expect, type Page, test } from '@playwright/test'
+import { findings } from './lib/axe.ts'
 import { add, address, cartIs, NARROW, show, visit, WIDE, withDemo } from './lib/shop.ts'
 
 withDemo()
@@ -13,12 +13,6 @@ const SCREENS = [
   '#/activity/rewind',
   '#/activity/burst',
 ] as const
-
-/** Frames are left out: what is in them is a page of its own, and looked at as one. */
-async function findings(page: Page): Promise<string[]> {
-  const { violations } = await new AxeBuilder({ page }).exclude('iframe').analyze()
-  return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`))
-}
 
 /** Nothing sticks out to the side. */
 const overflow = (page: Page): Promise<number> =>

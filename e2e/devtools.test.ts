@@ -1,8 +1,8 @@
 /** The panel in Chromium's DevTools, with real buses in pages, workers, services and other devices. */
-import { AxeBuilder } from '@axe-core/playwright'
 import type { Frame, Page } from '@playwright/test'
 import { loadExtension } from '../scripts/lib/devtools-browser.ts'
 import { start, stop } from './fixtures.ts'
+import { findings } from './lib/axe.ts'
 import { expect, test } from './lib/devtools.ts'
 
 test.describe.configure({ timeout: 120_000 })
@@ -259,10 +259,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
     for (const [index, view] of views.entries()) {
       await panel.keyboard.press(String(index + 1))
       await expect(view).toHaveAttribute('aria-selected', 'true')
-      const { violations } = await new AxeBuilder({ page: panel }).analyze()
-      found[String(await view.textContent())] = violations.flatMap(({ id, nodes }) =>
-        nodes.map(({ html }) => `${id}: ${html}`),
-      )
+      found[String(await view.textContent())] = await findings(panel)
     }
     expect(views.length).toBeGreaterThan(0)
     expect(Object.entries(found).filter(([, all]) => all.length > 0)).toEqual([])

@@ -1,5 +1,5 @@
-import { AxeBuilder } from '@axe-core/playwright'
 import type { Page } from '@playwright/test'
+import { findings } from './lib/axe.ts'
 import { asked, expect, select, show, test } from './lib/story.ts'
 
 test.describe('sequence', () => {
@@ -515,10 +515,8 @@ test.describe('axe finds nothing', () => {
       ['narrow', 320],
       ['wide', 1600],
     ] as const) {
-      const clean = async (page: Page, what: string, where = 'main') => {
-        const { violations } = await new AxeBuilder({ page }).include(where).analyze()
-        expect(violations.map(({ id, nodes }) => `${what}: ${id} ${nodes[0]?.html}`)).toEqual([])
-      }
+      const clean = async (page: Page, what: string, within = 'main') =>
+        expect(await findings(page, within), what).toEqual([])
       const begin = async (page: Page) => {
         await page.emulateMedia({ colorScheme })
         await page.setViewportSize({ width, height: 700 })

@@ -1,5 +1,5 @@
-import { AxeBuilder } from '@axe-core/playwright'
 import type { Page } from '@playwright/test'
+import { findings } from './lib/axe.ts'
 import { expect, test } from './lib/panel.ts'
 
 const rows = (page: Page) =>
@@ -454,9 +454,7 @@ for (const colorScheme of ['light', 'dark'] as const)
       await page.setViewportSize({ width, height })
       await openPanel()
       const clean = async (state: string) => {
-        const { violations } = await new AxeBuilder({ page }).analyze()
-        const found = violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)])
-        expect(found, state).toEqual([])
+        expect(await findings(page), state).toEqual([])
       }
       await clean('empty')
       await page.evaluate(() => {

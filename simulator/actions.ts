@@ -81,7 +81,20 @@ export type Fault =
   | { readonly do: 'power'; readonly device: number; readonly lost: number }
   | { readonly do: 'clock'; readonly device: number; readonly ms: number }
   | { readonly do: 'clone'; readonly device: number; readonly to: number }
-  | { readonly do: 'relayCrash' | 'relayStart' | 'relayDrain' | 'relayWipe' }
+  | { readonly do: 'relayWipe' }
+  /** Of all nodes of the relay, where none is named. */
+  | { readonly do: 'relayCrash' | 'relayStart' | 'relayDrain'; readonly node?: number }
+  /** A node is cut off from everybody, or from the store. */
+  | { readonly do: 'nodeCut'; readonly node: number; readonly silently: boolean }
+  | { readonly do: 'storeCut'; readonly node: number; readonly silently: boolean }
+  | { readonly do: 'nodeMend' | 'storeMend'; readonly node: number }
+  /** What becomes of what the nodes tell each other. */
+  | {
+      readonly do: 'signals'
+      readonly drop: number
+      readonly duplicate: number
+      readonly delay: number
+    }
   | { readonly do: 'relayRestore'; readonly lost: number }
   | { readonly do: 'relayFail'; readonly probability: number }
 

@@ -22,6 +22,7 @@ export type ProfileName =
   | 'groups'
   | 'durable'
   | 'requests'
+  | 'relays'
 
 type Trouble = (scene: Scene) => void
 
@@ -37,6 +38,36 @@ export const TROUBLES: Readonly<Record<string, Trouble>> = {
     const at = scene.time()
     scene.add(at, { do: scene.random.chance(0.8) ? 'relayCrash' : 'relayDrain' })
     scene.add(at + scene.span(), { do: 'relayStart' })
+  },
+  nodeCrash(scene) {
+    const node = scene.node()
+    const at = scene.time()
+    scene.add(at, { do: scene.random.chance(0.8) ? 'relayCrash' : 'relayDrain', node })
+    scene.add(at + scene.span(), { do: 'relayStart', node })
+  },
+  nodeCut(scene) {
+    const node = scene.node()
+    const at = scene.time()
+    scene.add(at, { do: 'nodeCut', node, silently: scene.random.chance(0.3) })
+    scene.add(at + scene.span(), { do: 'nodeMend', node })
+  },
+  storeCut(scene) {
+    const node = scene.node()
+    const at = scene.time()
+    scene.add(at, { do: 'storeCut', node, silently: scene.random.chance(0.5) })
+    scene.add(at + scene.span(), { do: 'storeMend', node })
+  },
+  signals(scene) {
+    const { random } = scene
+    const some = (): number => (random.chance(0.5) ? random.between(0.05, 1) : 0)
+    const at = scene.time()
+    scene.add(at, {
+      do: 'signals',
+      drop: some(),
+      duplicate: some(),
+      delay: Math.round(some() * 3_000),
+    })
+    scene.add(at + scene.span(), { do: 'signals', drop: 0, duplicate: 0, delay: 0 })
   },
   relayFail(scene) {
     const at = scene.time()
@@ -150,6 +181,11 @@ export const TROUBLES: Readonly<Record<string, Trouble>> = {
   },
 }
 
+/** What goes wrong between nodes of a relay. */
+const AMONG_NODES: ReadonlySet<string> = new Set(['nodeCrash', 'nodeCut', 'storeCut', 'signals'])
+/** What may go wrong where there is one node only. */
+const ALONE = Object.keys(TROUBLES).filter((name) => !AMONG_NODES.has(name))
+
 /** What may go wrong under each profile; one named twice does so twice as often. */
 export const PROFILES: Readonly<Record<ProfileName, readonly (keyof typeof TROUBLES)[]>> = {
   calm: [],
@@ -176,9 +212,9 @@ export const PROFILES: Readonly<Record<ProfileName, readonly (keyof typeof TROUB
     'restore',
   ],
   clones: ['clone', 'cut', 'leave'],
-  mixed: Object.keys(TROUBLES),
-  guests: [...Object.keys(TROUBLES), 'leave', 'leave', 'user', 'clear', 'cache'],
-  views: [...Object.keys(TROUBLES), 'restore', 'cut', 'leave', 'leave'],
+  mixed: ALONE,
+  guests: [...ALONE, 'leave', 'leave', 'user', 'clear', 'cache'],
+  views: [...ALONE, 'restore', 'cut', 'leave', 'leave'],
   groups: [
     'cut',
     'relayCrash',
@@ -192,6 +228,21 @@ export const PROFILES: Readonly<Record<ProfileName, readonly (keyof typeof TROUB
     'cache',
   ],
   requests: ['cut', 'drop', 'relayCrash', 'leave', 'leave', 'freeze', 'cache', 'hide', 'tabs'],
+  relays: [
+    'nodeCrash',
+    'nodeCrash',
+    'nodeCut',
+    'storeCut',
+    'storeCut',
+    'signals',
+    'signals',
+    'relayFail',
+    'drop',
+    'drop',
+    'cut',
+    'leave',
+    'restore',
+  ],
   streams: ['cut', 'cut', 'relayCrash', 'leave', 'tabs', 'disk', 'restore', 'power', 'freeze'],
   durable: [
     'leave',

@@ -59,6 +59,7 @@ async function play(scenario: Scenario, trace?: Trace): Promise<Outcome> {
       ...(scenario.kept !== undefined && { limits: { roomEvents: scenario.kept } }),
       onError: (error) => relayErrors.push(String(error)),
     }),
+    ...(scenario.nodes !== undefined && { nodes: scenario.nodes }),
     ...(trace && { trace }),
   })
   const stage = new Stage(network, scenario)

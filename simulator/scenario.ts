@@ -20,6 +20,8 @@ export interface Scenario {
   readonly durable?: boolean
   /** Whether each context responds to requests. @default false */
   readonly requests?: boolean
+  /** Nodes of the relay, on one store. @default 1 */
+  readonly nodes?: number
   /** Whether it ends only when sockets that fell silent were found out. @default by the seed */
   readonly rested?: boolean
   /** Whether each context publishes once more when all is well: which also wakes what sleeps. @default false */
@@ -38,6 +40,11 @@ export function makeScenario(seed: number, profile: ProfileName): Scenario {
   }
   scene.work()
   if (profile === 'requests') scene.asks()
+  const nodes = profile === 'relays' ? 2 + scene.random.below(2) : 1
+  scene.nodes = nodes
+  // Half of the runs of several relays are about streams, some about groups.
+  const about = profile === 'relays' ? scene.random.below(4) : 0
+  if (about > 1) scene.streams()
   if (profile === 'streams' || profile === 'groups' || profile === 'durable') scene.streams()
   const troubles = PROFILES[profile]
   const many = troubles.length === 0 ? 0 : 1 + scene.random.below(6)
@@ -60,7 +67,8 @@ export function makeScenario(seed: number, profile: ProfileName): Scenario {
     probed: turn % 4 < 2,
     partial,
     ...(profile === 'views' && { views: true }),
-    ...(profile === 'groups' && { groups: true }),
+    ...(nodes > 1 && { nodes }),
+    ...((profile === 'groups' || about === 1) && { groups: true }),
     ...(profile === 'durable' && { durable: true }),
     ...(profile === 'requests' && { requests: true }),
     ...limits,

@@ -11,6 +11,9 @@ export class Scene {
   readonly devices: number
   readonly slots: number[]
 
+  /** Nodes of the relay. */
+  nodes = 1
+
   /** Whether there are contexts whose log does not open. */
   readonly guests: boolean
 
@@ -41,6 +44,10 @@ export class Scene {
   slot(): Slot {
     const device = this.device()
     return { device, slot: this.random.below(this.slots[device] as number) }
+  }
+
+  node(): number {
+    return this.random.below(this.nodes)
   }
 
   kind(slot: number): 'page' | 'worker' | 'service-worker' {

@@ -60,7 +60,9 @@ export class Stage {
     this.requests = scenario.requests ? new Requesters(network, seed) : undefined
     this.unseen = actions.some((action) => action.do === 'tabs')
     this.groups = groups ? new GroupWorkers(network, seed) : undefined
-    this.silent = actions.some((action) => action.do === 'cut' && action.silently)
+    this.silent = actions.some(
+      (action) => (action.do === 'cut' || action.do === 'nodeCut') && action.silently,
+    )
     this.#views = views
     this.logEvents = logEvents
     this.network = network
@@ -212,13 +214,28 @@ export class Stage {
         this.#clone(action)
         return
       case 'relayCrash':
-        relay.crash()
+        relay.crash(action.node)
         return
       case 'relayDrain':
-        this.#follow(relay.drain())
+        this.#follow(relay.drain(action.node))
         return
       case 'relayStart':
-        relay.start()
+        relay.start(action.node)
+        return
+      case 'nodeCut':
+        relay.isolate(action.node, action.silently)
+        return
+      case 'nodeMend':
+        relay.rejoin(action.node)
+        return
+      case 'storeCut':
+        relay.link(action.node, action.silently ? 'silent' : 'refused')
+        return
+      case 'storeMend':
+        relay.link(action.node, 'open')
+        return
+      case 'signals':
+        relay.signals(action)
         return
       case 'relayFail':
         relay.fail(action.probability)

@@ -4,6 +4,7 @@
 // A test that needs one skips when its variable is unset. CROSSTOWN_REQUIRE=name,name turns a
 // missing one into a failure.
 import { existsSync, readdirSync } from 'node:fs'
+import { devNull } from 'node:os'
 import { join } from 'node:path'
 import { root, run, runNode, tool, which, windows } from './project.mjs'
 
@@ -15,6 +16,7 @@ export const capabilities = {
   redis: { variable: 'CROSSTOWN_REDIS', find: findRedis },
   nats: { variable: 'CROSSTOWN_NATS', find: findNats },
   postgres: { variable: 'CROSSTOWN_POSTGRES', find: findPostgres },
+  strace: { variable: 'CROSSTOWN_STRACE', find: findStrace },
 }
 
 /** Finds the named capabilities; returns the variables to set and why others are missing. */
@@ -164,4 +166,21 @@ async function findPostgres(given) {
   return installed
     ? { value: installed }
     : { missing: 'no PostgreSQL that starts here, and none could be installed' }
+}
+
+/** What notes how processes write their files: where it may, which a container can forbid. */
+async function findStrace(given) {
+  const onSystem = () => which('strace')
+  const traces = async (path) => {
+    const args = ['-f', '--seccomp-bpf', '-o', devNull, process.execPath, '--version']
+    return (await run(path, args, { timeout: 60_000 })).code === 0
+  }
+  for (const path of [given, onSystem()]) {
+    if (!path || !(await answers(path))) continue
+    return (await traces(path)) ? { value: path } : { missing: `${path} may not trace here` }
+  }
+  if (given) return { missing: `CROSSTOWN_STRACE=${given} does not start` }
+  const installed = await withApt(['strace'], onSystem)
+  if (!installed) return { missing: 'no strace that starts here, and none could be installed' }
+  return (await traces(installed)) ? { value: installed } : { missing: 'strace may not trace here' }
 }

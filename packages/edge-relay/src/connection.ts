@@ -309,9 +309,8 @@ export class Connection
       const { members, responds = NOTHING } = ownEntry(frame, bytes)
       // A copy is no part of the room.
       if (!this.attached) return
-      host.presence.said(this, members)
       this.#responds = responds
-      host.requests.said(this, responds)
+      host.said(this, members, responds)
     } else if (frame.frame === 'group' || frame.frame === 'settle') {
       if (!this.attached) return
       if (frame.frame === 'group') host.groups.group(this, frame)
@@ -451,9 +450,8 @@ export class Connection
     this.#state = 'closed'
     this.live = false
     this.#host?.delivery.detach(this)
-    this.#host?.presence.left(this)
+    this.#host?.left(this)
     this.#host?.groups.left(this)
-    this.#host?.requests.left(this)
     this.#host?.inspection.left(this)
     this.onDrain()
     this.#context.left(this)

@@ -25,6 +25,7 @@ export type LogEvent =
   | 'delete'
   | 'group'
   | 'dead'
+  | 'node'
   | 'trouble'
 
 /** What each of them is, and how much it matters. */
@@ -55,6 +56,10 @@ export const LOG_EVENTS: Readonly<
     level: 'warn',
     help: 'An event, at a `place` of the room, became a dead letter of a `group`, after so many `attempts`.',
   },
+  node: {
+    level: 'info',
+    help: 'Another relay on the same store, a `node`, came or is gone, as its `state` says.',
+  },
   trouble: { level: 'error', help: 'Something failed that should not have: the store, mostly.' },
 }
 
@@ -79,8 +84,10 @@ export interface LogFields {
   readonly status?: number
   readonly message?: string
   readonly group?: string
-  /** Of a group: what became of it. */
-  readonly state?: 'made' | 'deleted'
+  /** What another relay on the same store is known by; a new one each time that it is started. */
+  readonly node?: string
+  /** Of a group, or of another relay: what became of it. */
+  readonly state?: 'made' | 'deleted' | 'came' | 'gone'
   readonly place?: number
   readonly attempts?: number
   readonly url?: string

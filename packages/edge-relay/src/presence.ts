@@ -5,11 +5,12 @@
  *
  * ```
  * said by a device -> held -> changed -> to all others, at most once a tick
- *                      ^------ its first word: the whole list, to it alone
+ * claimed elsewhere ---^  ^------ its first word: the whole list, to it alone
  * ```
  */
 import { checkOf, type Present } from '@crosstown/bus/protocol'
 import type { Limits } from './limits.ts'
+import type { Claim } from './node/claims.ts'
 import type { Platform } from './platform.ts'
 
 /** A connection that says who is there. */
@@ -25,7 +26,9 @@ export interface Viewer {
 }
 
 interface Held {
-  readonly viewer: Viewer
+  /** Absent where another relay has its connection. */
+  readonly viewer?: Viewer | undefined
+  readonly subject: string | undefined
   /** Its members as text, in which they are sent. */
   readonly members: string
   /** Stands for who it is and what it said. */
@@ -37,6 +40,8 @@ interface Held {
 export interface PresenceContext {
   readonly limits: Limits
   readonly platform: Platform
+  /** What other relays say of the room, by name of the device; absent where there can be none. */
+  readonly claims?: ReadonlyMap<string, Claim> | undefined
 }
 
 /** How long a device whose connection ended may take to come back. */
@@ -70,16 +75,32 @@ export class Presence {
     const { name } = viewer
     const text = JSON.stringify(members)
     const before = this.#held.get(name)?.members
-    if (members.length === 0) this.#drop(name)
+    if (members.length === 0) this.#follow(name, this.#context.claims?.get(name))
     else {
-      this.#held.set(name, { viewer, members: text, mark: markOf(name, text) })
+      this.#hold(name, { viewer, subject: viewer.subject, members: text })
       if (before !== text && this.#show(name)) this.#changed.add(name)
     }
     if (!this.#viewers.has(viewer)) {
+      if (this.#viewers.size === 0)
+        for (const [other, claim] of this.#context.claims ?? []) this.elsewhere(other, claim)
       this.#viewers.set(viewer, undefined)
       this.#sendWhole(viewer)
     }
     this.#roundSoon()
+  }
+
+  /** Another relay says who is there of a device; `undefined` where none has it any more. */
+  elsewhere(name: string, claim: Claim | undefined): void {
+    const held = this.#held.get(name)
+    // What is said here is newer than what is heard from there, or will be told there soon.
+    if (held?.viewer && (held.goneAtMs === undefined || !isThere(claim))) return
+    this.#follow(name, claim)
+    this.#roundSoon()
+  }
+
+  /** Whether somebody here hears of the others. */
+  get watched(): boolean {
+    return this.#viewers.size > 0
   }
 
   /** What {@link resume} needs of a viewer who has said something. */
@@ -95,7 +116,7 @@ export class Presence {
     const { name } = viewer
     this.#viewers.set(viewer, told)
     if (members === '[]') return
-    this.#held.set(name, { viewer, members, mark: markOf(name, members) })
+    this.#hold(name, { viewer, subject: viewer.subject, members })
     this.#show(name)
   }
 
@@ -120,7 +141,11 @@ export class Presence {
   left(viewer: Viewer): void {
     if (!this.#viewers.delete(viewer)) return
     const held = this.#held.get(viewer.name)
-    if (held?.viewer === viewer) held.goneAtMs = this.#context.platform.monotonic() + GRACE_MS
+    if (held?.viewer === viewer) {
+      held.goneAtMs = this.#context.platform.monotonic() + GRACE_MS
+      const claim = this.#context.claims?.get(viewer.name)
+      if (claim) this.elsewhere(viewer.name, claim)
+    }
     if (this.#viewers.size > 0) return
     // Nobody is there to be told.
     for (const one of [this.#held, this.#shown, this.#changed]) one.clear()
@@ -129,7 +154,8 @@ export class Presence {
   /** Due twice a second. */
   tick(nowMs: number): void {
     for (const [name, { goneAtMs }] of this.#held) {
-      if (goneAtMs !== undefined && goneAtMs <= nowMs) this.#drop(name)
+      if (goneAtMs !== undefined && goneAtMs <= nowMs)
+        this.#follow(name, this.#context.claims?.get(name))
     }
     this.#round()
     for (const [viewer, told] of this.#viewers) if (told === undefined) this.#sendWhole(viewer)
@@ -140,6 +166,22 @@ export class Presence {
     let mark = 0
     for (const name of this.#shown) mark ^= this.#held.get(name)?.mark ?? 0
     return mark
+  }
+
+  #hold(name: string, held: Omit<Held, 'mark'>): void {
+    this.#held.set(name, { ...held, mark: markOf(name, held.members) })
+  }
+
+  /** It is where another relay says, or nowhere. */
+  #follow(name: string, claim: Claim | undefined): void {
+    const members = JSON.stringify(claim?.device.members ?? [])
+    if (members === '[]') {
+      this.#drop(name)
+      return
+    }
+    const before = this.#held.get(name)?.members
+    this.#hold(name, { subject: claim?.device.subject, members })
+    if (before !== members && this.#show(name)) this.#changed.add(name)
   }
 
   #drop(name: string): void {
@@ -212,10 +254,9 @@ export class Presence {
       length = 0
     }
     for (const name of names) {
-      const { viewer, members = '[]' } = this.#held.get(name) ?? {}
-      const subject =
-        viewer?.subject === undefined ? '' : `"subject":${JSON.stringify(viewer.subject)},`
-      devices.push(`{"device":"${name}",${subject}"members":${members}}`)
+      const { subject, members = '[]' } = this.#held.get(name) ?? {}
+      const whose = subject === undefined ? '' : `"subject":${JSON.stringify(subject)},`
+      devices.push(`{"device":${JSON.stringify(name)},${whose}"members":${members}}`)
       length += members.length
       if (length >= FRAME_LENGTH || devices.length >= MAX_DEVICES) end()
     }
@@ -227,4 +268,8 @@ export class Presence {
 /** A hash of who a device is and what it said, of which those of several can be laid over each other. */
 function markOf(name: string, members: string): number {
   return Number.parseInt(checkOf(`${name} ${members}`), 36)
+}
+
+function isThere(claim: Claim | undefined): boolean {
+  return claim !== undefined && claim.goneAtMs === undefined
 }

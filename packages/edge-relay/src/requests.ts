@@ -7,18 +7,23 @@
  * asked -> every device that responds -> first reply -> who asked, and `cancel` to the others
  *   ^---- again, to a device that came back while it was at it
  * ```
+ *
+ * Another relay on the same store is asked as one, and asks its devices; it never asks a third.
  */
 import {
-  type BusErrorCode,
+  type Decoded,
   type EventHeader,
   encodeFrame,
+  type Frame,
   MAX_EVENT_BYTES,
   type ReplyFrame,
+  type RequestFrame,
   utf8Length,
 } from '@crosstown/bus/protocol'
 import { isNestedOver } from './guard/nesting.ts'
 import type { Limits } from './limits.ts'
 import type { Platform } from './platform.ts'
+import { type Ask, type Failure, keyOf, Waiting } from './waiting.ts'
 
 /** A connection of a device that asks or responds. */
 export interface Caller {
@@ -30,9 +35,22 @@ export interface Caller {
   send(text: string, more?: boolean): void
 }
 
+/** The other relays of the room, as they are asked. */
+export interface OtherRelays {
+  /** Whether it is known by now what their devices respond to. */
+  readonly complete: boolean
+  /** Asks what they have, where that was not done yet. */
+  begin(): void
+  /** Those that have a device that responds. */
+  responding(type: string): Iterable<string>
+  send(node: string, frame: Frame, data?: readonly string[]): void
+}
+
 export interface RequestsContext {
   readonly limits: Limits
   readonly platform: Platform
+  /** Absent where there can be none. */
+  readonly others?: OtherRelays | undefined
 }
 
 interface Device {
@@ -44,23 +62,6 @@ interface Device {
   /** Its requests that wait, and the characters of them. */
   asks: number
   length: number
-}
-
-interface Ask {
-  readonly device: string
-  readonly header: EventHeader
-  readonly dataText: string
-  readonly endsMs: number
-  /** Until when somebody who responds is waited for. */
-  readonly waitsMs: number
-  /** Devices that have not replied. */
-  readonly asked: Set<string>
-  failure: Failure | undefined
-}
-
-interface Failure {
-  readonly code: BusErrorCode
-  readonly message: string
 }
 
 /** What a device asks with: one event, and how long for. */
@@ -76,14 +77,22 @@ const GRACE_MS = 5_000
 /** Requests of one device that wait at most, and the characters of them. */
 const MAX_ASKS = 1_000
 const MAX_LENGTH = 8 * 1024 * 1024
+/** Of all devices of other relays. */
+const MAX_PASSED = 10_000
 /** Nobody waits longer. */
 const MAX_TIMEOUT_MS = 10 * 60_000
+/** When another relay is asked again that did not answer; then after twice as long, and so on. */
+const AGAIN_MS = 2_000
 
 /** The requests of one room. */
 export class Requests {
   readonly #context: RequestsContext
   readonly #devices = new Map<string, Device>()
-  readonly #asks = new Map<string, Ask>()
+  /** Names of devices by what they respond to. */
+  readonly #responders = new Map<string, Set<string>>()
+  readonly #asks = new Waiting()
+  /** Asks of other relays that wait. */
+  #passed = 0
 
   constructor(context: RequestsContext) {
     this.#context = context
@@ -100,6 +109,11 @@ export class Requests {
     return device
   }
 
+  /** Whether somebody here asks or responds. */
+  get active(): boolean {
+    return this.#devices.size > 0
+  }
+
   /** Its connection ended. */
   left(caller: Caller): void {
     const device = this.#devices.get(caller.name)
@@ -109,39 +123,83 @@ export class Requests {
     if (device.types.size + device.asks === 0) this.#devices.delete(caller.name)
   }
 
-  /** A device says what it responds to: what it was asked, or nobody could be, it is asked now. */
-  said(caller: Caller, types: readonly string[]): void {
-    if (types.length === 0 && !this.#devices.has(caller.name)) return
+  /**
+   * A device says what it responds to: what it was asked, or nobody could be, it is asked now. Returns
+   * what of it it may be asked.
+   */
+  said(caller: Caller, types: readonly string[]): readonly string[] {
+    const { name } = caller
+    if (types.length === 0 && !this.#devices.has(name)) return types
+    const before = this.#devices.get(name)?.types ?? new Set()
+    const may = types.filter((type) => caller.mayAnswer(type))
     const device = this.#deviceOf(caller)
-    device.types = new Set(types.filter((type) => caller.mayAnswer(type)))
-    for (const ask of [...this.#asks.values()]) {
-      const responds = device.types.has(ask.header.type) && ask.device !== caller.name
-      if (!responds) this.#passedBy(ask, caller.name)
-      else if (ask.asked.has(caller.name) || ask.asked.size === 0) this.#ask(ask, caller.name)
+    device.types = new Set(may)
+    for (const type of before) if (!device.types.has(type)) this.#unlist(type, name)
+    for (const type of device.types) this.#list(type, name)
+    for (const ask of this.#asks.ofTypes([...before, ...device.types])) {
+      const responds = device.types.has(ask.header.type) && ask.device !== name
+      if (!responds) this.#passedBy(ask, name)
+      else if (ask.asked.has(name) || ask.asked.size + ask.nodes.size === 0) this.#ask(ask, name)
     }
+    return may
+  }
+
+  /** Devices of another relay respond to these types from now on. */
+  responds(node: string, types: readonly string[]): void {
+    for (const ask of this.#asks.ofTypes(types))
+      if (ask.asked.size + ask.nodes.size === 0) this.#askNode(ask, node)
   }
 
   /** A device asks; again, where it was away. */
   ask(caller: Caller, { header, dataText, timeoutMs, waitMs = 0 }: Asked): void {
     const { name } = caller
+    this.#context.others?.begin()
     const device = this.#deviceOf(caller)
-    const key = keyOf(name, header.id)
-    if (this.#asks.has(key)) return
+    const known = this.#asks.get(keyOf(name, header.id))
+    if (known && known.from === undefined) return
     const length = dataText.length
     if (device.asks >= MAX_ASKS || device.length + length > MAX_LENGTH) {
       this.refuse(caller, header.id, { code: 'too_many', message: 'too many requests wait' })
       return
     }
-    const endsMs = this.#now + Math.min(timeoutMs, MAX_TIMEOUT_MS)
-    const waitsMs = this.#now + Math.min(waitMs, GRACE_MS)
-    const about = { device: name, header, dataText, endsMs, waitsMs }
-    const ask: Ask = { ...about, asked: new Set(), failure: undefined }
-    this.#asks.set(key, ask)
     device.asks += 1
     device.length += length
-    for (const [other, { types }] of this.#devices)
-      if (other !== name && types.has(header.type)) this.#ask(ask, other)
+    const endsMs = this.#now + Math.min(timeoutMs, MAX_TIMEOUT_MS)
+    const waitsMs = this.#now + Math.min(waitMs, GRACE_MS)
+    // It was connected to another relay before: what it asked there goes on here.
+    if (known) {
+      this.#moved(known)
+      this.#passed -= 1
+      Object.assign(known, { from: undefined, endsMs, waitsMs })
+    }
+    const ask = known ?? this.#begin({ device: name, header, dataText, endsMs, waitsMs })
+    this.#askAll(ask)
     this.#conclude(ask)
+  }
+
+  /** Another relay says something about a request. */
+  passed(node: string, { data, frame }: Decoded<Frame>): void {
+    if (frame.frame === 'request') this.#askedBy(node, frame, data[0] as string)
+    else if (frame.frame === 'reply') this.#repliedBy(node, frame, data)
+    else if (frame.frame === 'cancel') {
+      const { device = '', id } = frame
+      const ask = this.#asks.get(keyOf(device, id))
+      if (ask?.from === node) this.#end(ask)
+      else if (ask?.nodes.has(node) && !this.#devices.get(device)?.caller) this.#forget(ask)
+    }
+  }
+
+  /** Another relay is gone: nobody there replies, or waits. */
+  gone(node: string): void {
+    for (const ask of this.#asks.all()) {
+      if (ask.from === node) this.#end(ask)
+      else if (ask.nodes.delete(node)) this.#conclude(ask)
+    }
+  }
+
+  /** It is known by now what the devices of other relays respond to. */
+  settled(): void {
+    for (const ask of this.#asks.all()) this.#conclude(ask)
   }
 
   /** Answers that there is no reply. */
@@ -152,20 +210,11 @@ export class Requests {
   /** A device replies. What nobody waits for any more is passed over. */
   reply({ name }: Caller, { device = '', ...frame }: ReplyFrame, data: readonly string[]): void {
     const ask = this.#asks.get(keyOf(device, frame.id))
-    if (!ask?.asked.delete(name)) return
-    const { code = this.#faultOf(data[0]), message = '' } = frame
-    if (code === undefined) {
-      this.#end(ask)
-      this.#devices.get(device)?.caller?.send(encodeFrame(frame, data))
-      return
-    }
-    if (code !== 'no_responder') ask.failure ??= { code, message }
-    this.#conclude(ask)
-  }
-
-  #faultOf(text = ''): BusErrorCode | undefined {
-    if (isNestedOver(text, this.#context.limits.nesting)) return 'invalid_data'
-    return utf8Length(text) > MAX_EVENT_BYTES ? 'too_large' : undefined
+    if (!ask) return
+    // One that was asked by the relay it was connected to before may reply here.
+    const { types } = this.#devices.get(name) ?? {}
+    if (!ask.asked.delete(name) && !types?.has(ask.header.type)) return
+    this.#replied(ask, frame, data)
   }
 
   /** Who asked waits no more. */
@@ -181,16 +230,18 @@ export class Requests {
 
   /** Due twice a second. */
   tick(nowMs: number): void {
-    for (const [name, { caller, goneAtMs }] of this.#devices) {
+    for (const [name, { caller, goneAtMs, types }] of this.#devices) {
       if (caller || goneAtMs > nowMs) continue
-      for (const ask of [...this.#asks.values()]) {
-        if (ask.device === name) this.#end(ask)
+      for (const type of types) this.#unlist(type, name)
+      this.#devices.delete(name)
+      for (const ask of this.#asks.all()) {
+        if (ask.device === name && ask.from === undefined) this.#end(ask)
         else this.#passedBy(ask, name)
       }
-      this.#devices.delete(name)
     }
-    for (const ask of [...this.#asks.values()]) {
+    for (const ask of this.#asks.all()) {
       if (ask.endsMs <= nowMs) this.#end(ask)
+      else if (ask.nodes.size > 0 && ask.againMs <= nowMs) this.#askAgain(ask)
       else this.#conclude(ask)
     }
   }
@@ -199,14 +250,120 @@ export class Requests {
     return this.#context.platform.monotonic()
   }
 
+  #list(type: string, name: string): void {
+    const names = this.#responders.get(type)
+    if (names) names.add(name)
+    else this.#responders.set(type, new Set([name]))
+  }
+
+  #unlist(type: string, name: string): void {
+    const names = this.#responders.get(type)
+    if (names?.delete(name) && names.size === 0) this.#responders.delete(type)
+  }
+
+  #begin(about: Pick<Ask, 'device' | 'header' | 'dataText' | 'endsMs' | 'waitsMs' | 'from'>): Ask {
+    const ask: Ask = {
+      from: undefined,
+      ...about,
+      asked: new Set(),
+      nodes: new Set(),
+      tried: new Set(),
+      againMs: 0,
+      pauseMs: AGAIN_MS,
+      failure: undefined,
+    }
+    this.#asks.add(ask)
+    return ask
+  }
+
+  /** All who respond and were not asked yet. */
+  #askAll(ask: Ask): void {
+    const { device, header, tried } = ask
+    for (const name of this.#responders.get(header.type) ?? [])
+      if (name !== device && !tried.has(name)) this.#ask(ask, name)
+    if (ask.from !== undefined) return
+    for (const node of this.#context.others?.responding(header.type) ?? [])
+      if (!tried.has(node)) this.#askNode(ask, node)
+  }
+
   /** One that is away is asked when it is back. */
   #ask(ask: Ask, name: string): void {
-    const { header, dataText, endsMs, device } = ask
     const { caller } = this.#devices.get(name) ?? {}
     if (caller && caller.bufferedAmount > this.#context.limits.pauseBytes) return
     ask.asked.add(name)
+    ask.tried.add(name)
+    caller?.send(encodeFrame(this.#frameOf(ask), [ask.dataText]))
+  }
+
+  #askNode(ask: Ask, node: string): void {
+    const { others } = this.#context
+    if (!others || ask.from !== undefined) return
+    if (ask.nodes.size === 0) ask.againMs = this.#now + ask.pauseMs
+    ask.nodes.add(node)
+    ask.tried.add(node)
+    others.send(node, this.#frameOf(ask), [ask.dataText])
+  }
+
+  /** The question, or the answer, may have been lost: who is at it passes it over, who is not answers. */
+  #askAgain(ask: Ask): void {
+    ask.pauseMs *= 2
+    ask.againMs = this.#now + ask.pauseMs
+    for (const node of ask.nodes) this.#askNode(ask, node)
+  }
+
+  #frameOf({ device, endsMs, header }: Ask): RequestFrame {
     const timeoutMs = Math.max(0, endsMs - this.#now)
-    caller?.send(encodeFrame({ frame: 'request', events: [header], timeoutMs, device }, [dataText]))
+    return { frame: 'request', events: [header], timeoutMs, device }
+  }
+
+  #askedBy(node: string, { device = '', events, timeoutMs }: RequestFrame, dataText: string): void {
+    const header = events[0] as EventHeader
+    const known = this.#asks.get(keyOf(device, header.id))
+    if (known) {
+      const isHere = known.from === undefined && this.#devices.get(device)?.caller !== undefined
+      if (known.from === node || isHere) return
+      // Who asks was here before, or at a third relay: it is answered where it is now.
+      this.#moved(known)
+      this.#forget(known)
+      known.nodes.clear()
+      known.from = node
+      this.#asks.add(known)
+      this.#passed += 1
+      this.#conclude(known)
+      return
+    }
+    if (this.#passed >= MAX_PASSED) {
+      const why = { code: 'too_many', message: 'too many requests wait' } as const
+      this.#tell(node, { frame: 'reply', id: header.id, device, ...why }, [''])
+      return
+    }
+    const now = this.#now
+    const endsMs = now + Math.min(timeoutMs, MAX_TIMEOUT_MS)
+    this.#passed += 1
+    const ask = this.#begin({ device, header, dataText, endsMs, waitsMs: now, from: node })
+    this.#askAll(ask)
+    this.#conclude(ask)
+  }
+
+  #repliedBy(node: string, { device = '', ...frame }: ReplyFrame, data: readonly string[]): void {
+    const ask = this.#asks.get(keyOf(device, frame.id))
+    if (ask?.nodes.delete(node)) this.#replied(ask, frame, data)
+  }
+
+  #replied(ask: Ask, frame: Omit<ReplyFrame, 'device'>, data: readonly string[]): void {
+    const { code = this.#faultOf(data[0]), message = '' } = frame
+    if (code === undefined) {
+      this.#end(ask)
+      this.#answer(ask, frame, data)
+      return
+    }
+    if (code !== 'no_responder') ask.failure ??= { code, message }
+    this.#conclude(ask)
+  }
+
+  #faultOf(text = ''): Failure['code'] | undefined {
+    if (isNestedOver(text, this.#context.limits.nesting)) return 'invalid_data'
+    return utf8Length(text) > MAX_EVENT_BYTES ? 'too_large' : undefined
   }
 
   /** The device will not reply. */
@@ -216,28 +373,55 @@ export class Requests {
 
   /** Tells who asked where nobody is left who may reply. */
   #conclude(ask: Ask): void {
-    if (ask.asked.size > 0 || (!ask.failure && ask.waitsMs > this.#now)) return
+    if (ask.asked.size + ask.nodes.size > 0) return
+    if (!ask.failure) {
+      this.#askAll(ask)
+      if (ask.asked.size + ask.nodes.size > 0) return
+      const isKnown = ask.from !== undefined || this.#context.others?.complete !== false
+      if (!isKnown || ask.waitsMs > this.#now) return
+    }
     const { type, id } = ask.header
     const nobody = {
       code: 'no_responder',
       message: `nobody in the room responds to ${type}`,
     } as const
     this.#end(ask)
-    this.refuse(this.#devices.get(ask.device)?.caller, id, ask.failure ?? nobody)
+    this.#answer(ask, { frame: 'reply', id, ...(ask.failure ?? nobody) }, [''])
+  }
+
+  #answer(ask: Ask, frame: Omit<ReplyFrame, 'device'>, data: readonly string[]): void {
+    const { device, from } = ask
+    if (from !== undefined) this.#tell(from, { ...frame, device }, data)
+    else this.#devices.get(device)?.caller?.send(encodeFrame(frame, data))
+  }
+
+  #tell(node: string, frame: Frame, data?: readonly string[]): void {
+    this.#context.others?.send(node, frame, data)
   }
 
   /** Forgets it, and tells those who are still at it. */
-  #end({ asked, dataText, device: name, header: { id } }: Ask): void {
-    if (!this.#asks.delete(keyOf(name, id))) return
-    for (const other of asked)
-      this.#devices.get(other)?.caller?.send(encodeFrame({ frame: 'cancel', id, device: name }))
-    const device = this.#devices.get(name)
-    if (!device) return
-    device.asks -= 1
-    device.length -= dataText.length
+  #end(ask: Ask): void {
+    if (!this.#forget(ask)) return
+    const { asked, device, header, nodes } = ask
+    const cancel: Frame = { frame: 'cancel', id: header.id, device }
+    for (const other of asked) this.#devices.get(other)?.caller?.send(encodeFrame(cancel))
+    for (const node of nodes) this.#tell(node, cancel)
   }
-}
 
-function keyOf(device: string, id: string): string {
-  return `${device} ${id}`
+  /** Tells the relay that who asks was connected to before: it has nothing to wait for. */
+  #moved({ device, from, header: { id } }: Ask): void {
+    if (from !== undefined) this.#tell(from, { frame: 'cancel', id, device })
+  }
+
+  /** Whether it was there. */
+  #forget(ask: Ask): boolean {
+    if (!this.#asks.delete(ask)) return false
+    const device = this.#devices.get(ask.device)
+    if (ask.from !== undefined) this.#passed -= 1
+    else if (device) {
+      device.asks -= 1
+      device.length -= ask.dataText.length
+    }
+    return true
+  }
 }

@@ -1,4 +1,4 @@
-import { BusError } from '@crosstown/bus/protocol'
+import { BusError, type Expected } from '@crosstown/bus/protocol'
 import { describe, expect, it } from 'vitest'
 import type { Reply } from './commands.ts'
 import { linesOf } from './judge.ts'
@@ -120,6 +120,36 @@ describe('RoomHost', () => {
     expect(appends.map(({ expected }) => expected.version)).toEqual([0, 1, 2])
     expect(appends.at(-1)?.records).toMatchObject([{ place: 2, batch: 1 }])
     expect(host.head).toMatchObject({ version: 3, place: 2 })
+  })
+
+  it('refuses nothing for a revision that another process has since made the right one', async () => {
+    const { host, memory } = await setup()
+    const other = await setup({
+      append: (room, append) => memory.append(room, append),
+      load: (room) => memory.load(room),
+      head: (room) => memory.head(room),
+      state: (room, keys) => memory.state(room, keys),
+    })
+    const expecting = (...expected: Expected[]) => ({
+      mayPublish: everything,
+      events: [
+        {
+          header: { ...event.header, stream: 's', ...(expected[0] && { expected: expected[0] }) },
+          data: '1',
+        },
+      ],
+    })
+    await host.post(expecting('none'), 10)
+    await other.host.post(expecting(1), 10)
+    // Nobody told this one.
+    await expect(host.post(expecting(2), 10)).resolves.toMatchObject({ events: [{ revision: 3 }] })
+    await other.host.post(expecting(3), 10)
+    await expect(host.post(expecting(3), 10)).rejects.toMatchObject({
+      code: 'conflict',
+      currentRevision: 4,
+    })
+    await other.host.post(expecting(), 10)
+    await expect(host.post(expecting('none'), 10)).rejects.toMatchObject({ currentRevision: 5 })
   })
 
   it('gives up a race it loses again and again', async () => {

@@ -7,7 +7,14 @@
  *                       ^------ head moved: read again ----'
  * ```
  */
-import { BusError, deviceName, type EventHeader, typeMatcher } from '@crosstown/bus/protocol'
+import {
+  BusError,
+  deviceName,
+  type EventHeader,
+  encodeFrame,
+  type Present,
+  typeMatcher,
+} from '@crosstown/bus/protocol'
 import type {
   AdmittedReply,
   Decision,
@@ -33,13 +40,15 @@ import { completeAll, decidable, type Waiting } from './known.ts'
 import type { Limits } from './limits.ts'
 import type { Log } from './log.ts'
 import type { Meter } from './metrics.ts'
+import type { Nodes, SharedPlace } from './node/nodes.ts'
+import { SharedRoom } from './node/shared-room.ts'
+import { GREW, type Row, signalIn, signalText } from './node/signal.ts'
 import type { Platform } from './platform.ts'
-import { Presence } from './presence.ts'
+import { Presence, type Viewer } from './presence.ts'
 import { headPosition, type RoomHead, type RoomRecord, START } from './record.ts'
-import { Requests } from './requests.ts'
+import { type Caller, Requests } from './requests.ts'
 import { headText, STREAM_KEY } from './revisions.ts'
 import { commit, countLog, decide, isWrite } from './room.ts'
-import { GREW, signalIn, signalText } from './signal.ts'
 import { DEVICE_KEY, type LoadedRoom, type StatePut, type Store } from './stores/store.ts'
 
 /** What a room needs of its relay. */
@@ -49,6 +58,8 @@ export interface HostContext {
   readonly platform: Platform
   readonly meter: Meter
   readonly log?: Log
+  /** The other relays on this store; absent where there can be none. */
+  readonly nodes?: Nodes | undefined
   readonly report: (error: unknown, room: string) => void
   /** Hears of what was committed. */
   readonly grew?: (room: string, records: readonly RoomRecord[], head: RoomHead) => void
@@ -74,13 +85,14 @@ const PREFIX_LENGTH = 12
 const PUBLISH_MEMO = 1_000
 
 /** A room: its queue, its state, its connections. */
-export class RoomHost {
+export class RoomHost implements SharedPlace {
   readonly room: string
   readonly delivery: Delivery
   readonly presence: Presence
   readonly requests: Requests
   readonly inspection: RoomInspection
   readonly groups: Groups
+  readonly shared: SharedRoom | undefined
   readonly #context: HostContext
   readonly #rate: Bucket
   /** Of its own, so that what nobody keeps takes nothing from what is to be kept. */
@@ -102,9 +114,10 @@ export class RoomHost {
   constructor(room: string, context: HostContext) {
     this.room = room
     this.#context = context
-    this.presence = new Presence(context)
-    this.requests = new Requests(context)
-    const { limits, platform, store } = context
+    const { limits, nodes, platform, store } = context
+    this.shared = nodes && this.#share(nodes)
+    this.presence = new Presence({ limits, platform, claims: this.shared?.claims })
+    this.requests = new Requests({ limits, platform, others: this.shared })
     this.#rate = new Bucket(limits.roomRate, platform.monotonic())
     this.#castRate = new Bucket(limits.roomRate, platform.monotonic())
     const queued = (): number => this.#queue.length
@@ -113,6 +126,7 @@ export class RoomHost {
       store,
       limits,
       platform,
+      nodes,
       meter: context.meter,
       report: (error) => context.report(error, room),
       head: () => this.head,
@@ -171,9 +185,15 @@ export class RoomHost {
     return Math.min(delivery.dueMs, presence.dueMs, requests.dueMs, groups.dueMs)
   }
 
-  /** Reads the room where it was not. */
+  /** Reads the room where it was not, or where others have written to it since. */
   async open(): Promise<void> {
-    if (!this.#state) await this.#load()
+    if (!this.#state) return void (await this.#load())
+    // What is being decided now is read anew by itself where that is another than it was.
+    if (!this.#context.nodes || this.#running) return
+    const head = await this.#context.store.head(this.room)
+    if (isSame(head, this.#state?.head)) return
+    this.#wake()
+    await this.#quiet()
   }
 
   /** Keeps the room in memory until the returned function is called. */
@@ -262,14 +282,75 @@ export class RoomHost {
       return
     }
     this.delivery.cast(from, headers, data)
-    this.#context.store.signal(this.room, signalText({ headers, data }))
+    const { nodes, store } = this.#context
+    if (!nodes) return
+    const frame = encodeFrame({ frame: 'cast', events: headers }, data)
+    store.signal(this.room, signalText({ node: nodes.name }, frame))
   }
 
-  /** Another process on the same store says what it did. */
+  /** A device says which of its contexts are there, and what they respond to. */
+  said(device: Viewer & Caller, members: readonly Present[], responds: readonly string[]): void {
+    this.shared?.begin()
+    this.presence.said(device, members)
+    const may = this.requests.said(device, responds)
+    this.shared?.said(device, members, may)
+  }
+
+  /** The connection of a device ended. */
+  left(device: Viewer & Caller): void {
+    this.shared?.left(device)
+    this.presence.left(device)
+    this.requests.left(device)
+  }
+
+  /** Another relay on the same store says what it did. @throws {BusError} bad_frame, too_large */
   heard(text: string): void {
-    const said = signalIn(text)
-    if (said?.headers) this.delivery.cast(undefined, said.headers, said.data)
-    else this.#wake()
+    if (text === GREW) {
+      this.#wake()
+      return
+    }
+    const { nodes } = this.#context
+    const { decoded, envelope } = nodes ? nodes.take(text) : signalIn(text)
+    if (decoded?.frame.frame === 'cast')
+      this.delivery.cast(undefined, decoded.frame.events, decoded.data)
+    else this.shared?.heard(envelope, decoded)
+  }
+
+  /** Where this relay stands in the room; absent where it was not read. */
+  get row(): Row | undefined {
+    if (!this.#head) return undefined
+    const { epoch, version } = this.#head
+    const { rev = 0, mark = 0 } = this.shared ?? {}
+    return [this.room, rev, mark, epoch, version]
+  }
+
+  /** Another relay stands there: of what it wrote this one may not have heard. */
+  stands(node: string, row: Row): void {
+    const [, , , epoch, version] = row
+    if (this.#head && (this.#head.epoch !== epoch || this.#head.version < version)) this.#wake()
+    this.shared?.stands(node, row)
+  }
+
+  /** Another relay is gone: what it wrote last it may not have told, and what it leased is nobody's. */
+  gone(node: string): void {
+    this.#wake()
+    this.shared?.gone(node)
+  }
+
+  #share(nodes: Nodes): SharedRoom {
+    const { limits, platform, store } = this.#context
+    return new SharedRoom({
+      room: this.room,
+      nodes,
+      store,
+      limits,
+      platform,
+      changed: (name, claim) => this.presence.elsewhere(name, claim),
+      passed: (node, decoded) => this.requests.passed(node, decoded),
+      responds: (node, types) => this.requests.responds(node, types),
+      settled: () => this.requests.settled(),
+      gone: (node) => this.requests.gone(node),
+    })
   }
 
   /** Reads the room again, of which there may be more than is known here. */
@@ -279,6 +360,17 @@ export class RoomHost {
     if (this.#running) return
     this.#running = true
     this.#context.platform.soon(() => void this.#run())
+  }
+
+  /** Due twice a second. */
+  tick(nowMs: number): void {
+    const { delivery, groups, inspection, presence, requests, shared } = this
+    delivery.tick(nowMs)
+    presence.tick(nowMs)
+    requests.tick(nowMs)
+    inspection.tick(nowMs)
+    groups.tick(nowMs)
+    shared?.tick(nowMs, presence.watched || requests.active)
   }
 
   /** Takes no more commands; resolves when those it has are answered, and a deletion is done. */
@@ -441,6 +533,10 @@ export class RoomHost {
           continue
         }
         meter.took('publish_seconds', platform.monotonic() - beganMs, store.engine ?? 'other')
+      } else if (!store.exclusive && isByState(replies, asks) && !(await this.#isNewest(state))) {
+        // No append found out that this was decided on what the room had been.
+        this.#state = undefined
+        continue
       }
       this.#state = { ...commit(state, decision), head }
       this.#head = head
@@ -504,9 +600,13 @@ export class RoomHost {
   async #current(group: readonly Entry[]): Promise<RoomState> {
     if (!this.#state) return this.#load()
     if (!group.some(({ command }) => command.kind === 'hello')) return this.#state
+    return (await this.#isNewest(this.#state)) ? this.#state : this.#load()
+  }
+
+  /** Whether nobody has written since this was the room. */
+  async #isNewest({ head: known }: RoomState): Promise<boolean> {
     const head = await this.#context.store.head(this.room)
-    const { epoch, version } = this.#state.head
-    return head?.epoch === epoch && head.version === version ? this.#state : this.#load()
+    return isSame(head, known) || (!head && known.version === 0)
   }
 
   async #load(): Promise<RoomState> {
@@ -541,6 +641,20 @@ export class RoomHost {
     }
     return this.#state
   }
+}
+
+/** Whether an answer for good follows from nothing but what the room is: it may be no more. */
+function isByState(replies: readonly Reply[], asks: readonly Ask[]): boolean {
+  return (
+    asks.some(({ kind }) => kind === 'join' || kind === 'settle') ||
+    replies.some(
+      (reply) => 'kind' in reply && reply.kind === 'refused' && reply.code === 'conflict',
+    )
+  )
+}
+
+function isSame(one: RoomHead | undefined, other: RoomHead | undefined): boolean {
+  return one?.epoch === other?.epoch && one?.version === other?.version
 }
 
 function rowsOf(loaded: LoadedRoom | undefined): Map<string, DeviceRow> {

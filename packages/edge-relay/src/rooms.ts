@@ -8,6 +8,8 @@ import { groupGauges } from './group/gauges.ts'
 import { Inspector } from './inspect/inspector.ts'
 import type { Log } from './log.ts'
 import { type GaugeName, Meter, type Reading } from './metrics.ts'
+import { Nodes } from './node/nodes.ts'
+import { ALL_ROOMS, isWant, signalIn, signalText } from './node/signal.ts'
 import { Readers } from './readers.ts'
 import { Retention, type RetentionContext } from './retention.ts'
 import { type HostContext, RoomHost } from './room-host.ts'
@@ -57,11 +59,22 @@ export class Rooms {
     const retention = new Retention(context)
     this.#retention = retention
     const readers = new Readers(context.platform)
+    const { platform, store } = context
+    const nodes =
+      store.listen &&
+      new Nodes({
+        store,
+        platform,
+        log,
+        places: () => this.#hosts.values(),
+        place: (room) => this.#hosts.get(room),
+      })
     this.readers = readers
     this.#context = {
       ...context,
       meter,
       log,
+      nodes,
       grew(room, records, head) {
         retention.grew(room, records)
         readers.grew(room, records, head)
@@ -76,10 +89,27 @@ export class Rooms {
       host: (room) => this.host(room),
       left: (connection) => this.#left(connection),
     }
-    context.store.listen?.((room, text) => {
-      const heard = room === undefined ? [...this.#hosts.values()] : [this.#hosts.get(room)]
-      for (const host of heard) host?.heard(text)
-    })
+    if (nodes) store.listen?.((room, text) => this.#heard(nodes, room, text))
+  }
+
+  /** What other relays on the store say; whatever that is, nothing leaves this. */
+  #heard(nodes: Nodes, room: string | undefined, text: string): void {
+    try {
+      const host = room === undefined ? undefined : this.#hosts.get(room)
+      if (room === undefined) {
+        nodes.back()
+        for (const each of this.#hosts.values()) each.heard(text)
+      } else if (room === ALL_ROOMS) nodes.heard(text)
+      else if (host) host.heard(text)
+      else if (isWant(text)) {
+        // Who asks waits for the answer of each relay that is there.
+        const { node } = signalIn(text).envelope
+        const claims = { rev: 0, mark: 0, names: [] }
+        this.#context.store.signal(room, signalText({ node: nodes.name, to: node, claims }))
+      }
+    } catch (error) {
+      this.#context.report(error, room ?? '')
+    }
   }
 
   get closing(): boolean {
@@ -218,6 +248,8 @@ export class Rooms {
     await Promise.all([...this.#hosts.values()].map((host) => host.drain()))
     for (const { inspection } of this.#hosts.values()) inspection.close()
     this.#sendAway([...this.#connections])
+    this.#rest()
+    this.#context.nodes?.end()
     await this.readers.close((share, count) =>
       Math.round(GOAWAY_AFTER_MS + share * jitterOf(count)),
     )
@@ -234,13 +266,7 @@ export class Rooms {
   tick(): void {
     const nowMs = this.#context.platform.monotonic()
     this.#retention.tick(nowMs)
-    for (const { delivery, presence, requests, inspection, groups } of this.#hosts.values()) {
-      delivery.tick(nowMs)
-      presence.tick(nowMs)
-      requests.tick(nowMs)
-      inspection.tick(nowMs)
-      groups.tick(nowMs)
-    }
+    for (const host of this.#hosts.values()) host.tick(nowMs)
     // Those in a room were seen there; what remains are the ones still waiting for a welcome, and
     // copies, and inspectors.
     for (const connection of this.#connections) {
@@ -250,7 +276,12 @@ export class Rooms {
 
   #left(connection: SocketEvents): void {
     this.#connections.delete(connection as Connection | Inspector)
-    if (this.#connections.size > 0) return
+    this.#rest()
+  }
+
+  /** Nothing is due where nobody is connected, unless others wait for what was asked here. */
+  #rest(): void {
+    if (this.#connections.size > 0 || (this.#context.nodes && !this.#closing)) return
     this.#stopTimer?.()
     this.#stopTimer = undefined
   }

@@ -53,6 +53,7 @@ class SharedReads implements Store {
   readonly connection?: StoreConnection
   readonly exclusive: boolean
   readonly engine: string
+  readonly listen?: NonNullable<Store['listen']>
   readonly #store: Store
   readonly #limits: Required<SharedReadsLimits>
   /** In order of last use. */
@@ -64,6 +65,7 @@ class SharedReads implements Store {
     if (store.connection) this.connection = store.connection
     this.exclusive = store.exclusive === true
     this.engine = store.engine ?? 'other'
+    if (store.listen) this.listen = (heard) => store.listen?.(heard)
     this.#limits = { roomBytes: 4 * 1024 * 1024, bytes: 32 * 1024 * 1024, rooms: 1_000, ...limits }
   }
 
@@ -206,10 +208,6 @@ class SharedReads implements Store {
 
   signal(room: string, text: string): void {
     this.#store.signal(room, text)
-  }
-
-  listen(heard: (room: string | undefined, text: string) => void): void {
-    this.#store.listen?.(heard)
   }
 
   async close(): Promise<void> {

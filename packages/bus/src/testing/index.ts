@@ -24,6 +24,7 @@ export type { TestBusOptions, TestContext } from './network/context.ts'
 export type { TestDevice } from './network/device.ts'
 export { createTestNetwork, type TestNetwork, type TestNetworkOptions } from './network/network.ts'
 export { Random } from './network/random.ts'
+export type { TestRelay } from './network/relay.ts'
 export type {
   Joined,
   PostedEvent,
@@ -32,8 +33,9 @@ export type {
   RelayProgram,
   RoomContents,
   RoomEvent,
-  TestRelay,
-} from './network/relay.ts'
+  SignalFaults,
+  StoreLink,
+} from './network/relay-program.ts'
 export type { RelayEnd, RelayEndEvents } from './network/wire.ts'
 export { createNoopBus, type NoopBus } from './noop.ts'
 export { createRecordingBus, type RecordingBus } from './recording.ts'

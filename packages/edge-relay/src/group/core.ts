@@ -61,6 +61,7 @@ export function newGroup(rules: GroupRules, after: number): GroupState {
     pending: new Map(),
     nodes: new Map(),
     dead: { first: 1, next: 1, gone: new Set() },
+    redelivered: 0,
   }
 }
 
@@ -136,6 +137,7 @@ export class GroupDraft {
         pending: this.#pending,
         nodes: this.#nodes,
         dead: this.#dead,
+        redelivered: (this.#before?.redelivered ?? 0) + this.happened.redelivered,
       },
       changed: this.#changed || moved,
     }

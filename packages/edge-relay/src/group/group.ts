@@ -60,8 +60,6 @@ export class Group {
   turn = 0
   /** When a lease lapses or a delay is over, in milliseconds since 1970. */
   dueAt: number = Number.POSITIVE_INFINITY
-  /** Leases of what had been leased before, since this process knows it. */
-  redelivered = 0
   /** Ends the wait for what is due soon. */
   stopTimer: (() => void) | undefined
   /** Whether more of the room is being read. */

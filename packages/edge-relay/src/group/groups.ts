@@ -18,6 +18,7 @@ import type { RelayTap } from '../inspect/tap.ts'
 import type { Limits } from '../limits.ts'
 import type { Log } from '../log.ts'
 import type { Meter } from '../metrics.ts'
+import type { Nodes } from '../node/nodes.ts'
 import type { Platform } from '../platform.ts'
 import type { RoomHead, RoomRecord } from '../record.ts'
 import type { ReadLimit, StatePut, Store } from '../stores/store.ts'
@@ -35,6 +36,8 @@ export interface GroupsContext {
   readonly store: Store
   readonly limits: Limits
   readonly platform: Platform
+  /** The other relays on the store; absent where there can be none. */
+  readonly nodes?: Pick<Nodes, 'heardMs' | 'isThere' | 'name'> | undefined
   readonly meter: Meter
   readonly report: (error: unknown) => void
   /** The room's head, as far as this process knows. */
@@ -83,8 +86,9 @@ export class Groups {
 
   constructor(context: GroupsContext) {
     this.#context = context
-    const { platform, report, room, store } = context
-    this.#node = store.exclusive === true ? ALONE : platform.randomName(NODE_LENGTH)
+    const { nodes, platform, report, room, store } = context
+    const alone = store.exclusive === true ? ALONE : platform.randomName(NODE_LENGTH)
+    this.#node = nodes?.name ?? alone
     this.#leasing = {
       room,
       store,
@@ -135,8 +139,7 @@ export class Groups {
 
   /** The state of the room was read: whatever was known of the groups before is not any more. */
   loaded(state: readonly StatePut[]): void {
-    const { platform, store } = this.#context
-    const nowMs = platform.monotonic()
+    const { platform } = this.#context
     const texts = new Map(state.filter(([key]) => key.startsWith(GROUP_KEY)))
     for (const [key, text] of texts) {
       const group = this.#group(key.slice(GROUP_KEY.length))
@@ -147,14 +150,24 @@ export class Groups {
       group.window.reset(read.next - 1)
       group.orphans.clear()
       if (group.members.size > 0) this.#ask({ kind: 'look', group: group.name })
-      // With others on the store, a member that is not here may be there.
-      if (store.exclusive !== true) continue
-      for (const [member, node] of read.nodes)
-        if (!group.members.has(member))
-          group.orphans.set(member, { node, goneAtMs: nowMs + RESTART_GRACE_MS })
+      for (const [member, node] of read.nodes) {
+        const goneAtMs = group.members.has(member) ? undefined : this.#goneAtMs(node)
+        if (goneAtMs !== undefined) group.orphans.set(member, { node, goneAtMs })
+      }
     }
     for (const group of this.#groups.values())
       if (!texts.has(GROUP_KEY + group.name)) this.#forget(group)
+  }
+
+  /** When a member counts as gone that is connected to this process or another, but not known here. */
+  #goneAtMs(node: string): number | undefined {
+    const { nodes, platform, store } = this.#context
+    const isOwn = node === this.#node
+    // With others on the store, of whom nothing is heard, it may be at one of them.
+    if (!nodes && store.exclusive !== true) return undefined
+    if (nodes && !isOwn)
+      return nodes.isThere(node) ? undefined : nodes.heardMs(node) + RESTART_GRACE_MS
+    return platform.monotonic() + RESTART_GRACE_MS
   }
 
   /** The room is another one: none of its records holds. */
@@ -270,7 +283,8 @@ export class Groups {
         if (goneAtMs !== undefined && goneAtMs <= nowMs)
           this.#ask({ kind: 'gone', group, key, node: this.#node })
       for (const [key, { goneAtMs, node }] of orphans) {
-        if (goneAtMs > nowMs) continue
+        if (this.#context.nodes?.isThere(node) && node !== this.#node) orphans.delete(key)
+        if (goneAtMs > nowMs || !orphans.has(key)) continue
         orphans.delete(key)
         this.#ask({ kind: 'gone', group, key, node })
       }
@@ -438,7 +452,6 @@ export class Groups {
     const { meter } = this.#context
     if (!draft) return
     const { died, granted, happened } = draft
-    group.redelivered += happened.redelivered
     if (died.length > 0) this.#tellDead(group.name, died)
     meter.count('group_leased_total', granted.length)
     meter.count('group_acked_total', happened.acked)

@@ -31,7 +31,7 @@ export function inspectedGroups(
           members: members.map(({ device, holds: leases }) => ({ device, leases })),
           pending: leased + waiting,
           lag: behind,
-          redelivered: groups.all.get(name)?.redelivered ?? 0,
+          redelivered: groups.all.get(name)?.state?.redelivered ?? 0,
           dead,
         }))
     },

@@ -25,8 +25,11 @@ export interface GroupSummary {
   /** Places of the room that it has not come to. */
   readonly behind: number
   readonly dead: number
-  /** Those that are connected to this process, or may come back, and what each holds. */
-  readonly members: readonly (MemberName & { readonly credit: number; readonly holds: number })[]
+  /**
+   * Those that are connected to this relay, or may come back, and what each holds; and those of another
+   * relay that hold something, without a `credit`.
+   */
+  readonly members: readonly (MemberName & { readonly credit?: number; readonly holds: number })[]
 }
 
 /** A dead letter, with its event where that is kept. */
@@ -157,10 +160,15 @@ function summaryOf({ members, name, state }: Group, place: number): GroupSummary
     waiting: state.pending.size - leased,
     behind: Math.max(0, place + 1 - state.next),
     dead: deadNumbers(state.dead).length,
-    members: [...members.values()].map(({ credit, key }) => ({
-      ...shownMember(key),
-      credit,
-      holds: held.get(key) ?? 0,
-    })),
+    members: [
+      ...[...members.values()].map(({ credit, key }) => ({
+        ...shownMember(key),
+        credit,
+        holds: held.get(key) ?? 0,
+      })),
+      ...[...held]
+        .filter(([key]) => !members.has(key))
+        .map(([key, holds]) => ({ ...shownMember(key), holds })),
+    ],
   }
 }

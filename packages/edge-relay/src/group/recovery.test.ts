@@ -10,6 +10,7 @@ import { GroupDevice, type Leased, settled } from '../testing/group-device.ts'
 import { closeGroupRelays, groupRelay, turns } from '../testing/group-relay.ts'
 import { ManualPlatform } from '../testing/manual-platform.ts'
 import { Probe } from '../testing/probe.ts'
+import { sharedStores } from '../testing/shared-store.ts'
 import { SleepingRelay } from '../testing/sleeping-relay.ts'
 
 const folders: string[] = []
@@ -18,31 +19,7 @@ afterEach(async () => {
   for (const folder of folders.splice(0)) await rm(folder, { recursive: true, force: true })
 })
 
-/** One store as several processes have it. */
-function shared(count: number): Store[] {
-  const store = memoryStore()
-  const heard: ((room: string, text: string) => void)[] = []
-  return Array.from({ length: count }, (_, i) => {
-    const view = Object.create(store, {
-      close: { value: async () => {} },
-      listen: { value: (hear: (typeof heard)[number]) => heard.splice(i, 1, hear) },
-      signal: {
-        value: (room: string, text: string) => {
-          for (const [k, hear] of heard.entries()) if (k !== i) setImmediate(() => hear(room, text))
-        },
-      },
-    }) as Store
-    heard.push(() => {})
-    // Private fields are found on the store itself.
-    return new Proxy(view, {
-      get(target, key) {
-        if (Object.hasOwn(target, key)) return Reflect.get(target, key)
-        const value: unknown = Reflect.get(store, key)
-        return typeof value === 'function' ? value.bind(store) : value
-      },
-    })
-  })
-}
+const shared = (count: number): Store[] => sharedStores(count).map(({ store }) => store)
 
 const idsOf = (leased: readonly Leased[]): string[] => leased.map(({ id }) => id)
 const numbered = (prefix: string, count: number): string[] =>

@@ -53,6 +53,8 @@ export interface GroupState {
   /** Which process the members are connected to that hold something. */
   readonly nodes: ReadonlyMap<string, string>
   readonly dead: DeadRange
+  /** Leases of what had been leased before, so far. */
+  readonly redelivered: number
 }
 
 /** An event that nobody finished. */
@@ -95,11 +97,12 @@ interface Stored {
   readonly members: readonly (readonly [member: string, node: string])[]
   readonly types: readonly string[]
   readonly pending: readonly Rows[]
+  readonly redelivered?: number
 }
 
 /** A state as text. */
 export function stateText(state: GroupState): string {
-  const { dead, generation, next, nodes, pending, rules } = state
+  const { dead, generation, next, nodes, pending, redelivered, rules } = state
   const members = [...nodes]
   const memberIndex = new Map(members.map(([member], i) => [member, i]))
   const types = new Map<string, number>()
@@ -130,13 +133,15 @@ export function stateText(state: GroupState): string {
     members,
     types: [...types.keys()],
     pending: heads,
+    ...(redelivered > 0 && { redelivered }),
   }
   return JSON.stringify(stored)
 }
 
 /** The state in a text. */
 export function readState(text: string): GroupState {
-  const { dead, generation, members, next, pending, rules, types } = JSON.parse(text) as Stored
+  const stored = JSON.parse(text) as Stored
+  const { dead, generation, members, next, pending, redelivered = 0, rules, types } = stored
   const all: Pending[] = []
   for (const [attempt, generation, until, member, reason, events] of pending) {
     for (let i = 0; i < events.length; i += 3) {
@@ -162,5 +167,6 @@ export function readState(text: string): GroupState {
     pending: new Map(all.map((one) => [one.place, one])),
     nodes: new Map(members),
     dead: { first, next: nextDead, gone: new Set(gone) },
+    redelivered,
   }
 }

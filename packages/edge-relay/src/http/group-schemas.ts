@@ -25,9 +25,10 @@ export const Group: z.ZodType = z
     }),
     behind: z.int().min(0).meta({ description: 'Places of the room that it has not come to.' }),
     dead: z.int().min(0).meta({ description: 'Dead letters.' }),
-    members: z
-      .array(Member.extend({ credit: z.int(), holds: z.int().min(0) }))
-      .meta({ description: 'Those that are connected here.' }),
+    members: z.array(Member.extend({ credit: z.int().optional(), holds: z.int().min(0) })).meta({
+      description:
+        'Those that are connected to this relay, and, without `credit`, those of others that hold something.',
+    }),
   })
   .meta({ id: 'Group' })
 

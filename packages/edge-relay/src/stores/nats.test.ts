@@ -1,7 +1,7 @@
 import { jetstreamManager } from '@nats-io/jetstream'
 import { connect } from '@nats-io/transport-node'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { type EngineServer, type NatsServerOptions, startNats } from '../testing/engine-servers.ts'
+import { type EngineServer, startNats } from '../testing/engine-servers.ts'
 import { storeContract } from '../testing/store-contract.ts'
 import { natsStore } from './nats.ts'
 
@@ -11,8 +11,8 @@ let streams = 0
 const newStream = (): string => `s${++streams}`
 const others: EngineServer[] = []
 
-async function another(options: NatsServerOptions): Promise<EngineServer> {
-  const other = await start(options)
+async function another(...settings: string[]): Promise<EngineServer> {
+  const other = await start({ settings })
   others.push(other)
   return other
 }
@@ -45,7 +45,7 @@ describe.skipIf(!startNats)('natsStore', () => {
   })
 
   it('refuses a server without JetStream, and says what to do', async () => {
-    const { url } = await another({ jetStream: false })
+    const { url } = await another()
     const error = await refusal(url)
     expect(error).toMatchObject({ code: 'log_unavailable' })
     expect(error.message).toContain('start it with JetStream')
@@ -54,7 +54,7 @@ describe.skipIf(!startNats)('natsStore', () => {
   it('refuses an account without JetStream', async () => {
     const config =
       'accounts { A { users: [{ user: me, password: pw }], jetstream: enabled }, B { users: [{ user: you, password: pw }] } }'
-    const other = await another({ config })
+    const other = await another('jetstream: enabled', config)
     await (await natsStore(as('me:pw', other))).close()
     const error = await refusal(as('you:pw', other))
     expect(error).toMatchObject({ code: 'log_unavailable' })
@@ -62,9 +62,12 @@ describe.skipIf(!startNats)('natsStore', () => {
   })
 
   it('takes a name with a password, or a token, and tells no secret when they are wrong', async () => {
-    const named = await another({ config: 'authorization { user: me, password: "s:cr/t" }' })
+    const named = await another(
+      'jetstream: enabled',
+      'authorization { user: me, password: "s:cr/t" }',
+    )
     await (await natsStore(as('me:s%3Acr%2Ft', named))).close()
-    const token = await another({ config: 'authorization { token: "hidden" }' })
+    const token = await another('jetstream: enabled', 'authorization { token: "hidden" }')
     await (await natsStore(as('hidden', token))).close()
     for (const url of [named.url, as('me:wrong', named), as('guessed', token)]) {
       const error = await refusal(url)
@@ -77,7 +80,7 @@ describe.skipIf(!startNats)('natsStore', () => {
   it('refuses a user that may not ask JetStream', async () => {
     const config =
       'authorization { users: [{ user: me, password: pw, permissions: { publish: "crosstown.>", subscribe: "_INBOX.>" } }] }'
-    const error = await refusal(as('me:pw', await another({ config })))
+    const error = await refusal(as('me:pw', await another('jetstream: enabled', config)))
     expect(error).toMatchObject({ code: 'log_unavailable' })
     expect(error.message).toContain('$JS.API')
   })

@@ -1,8 +1,12 @@
-/**
- * Relays on Node over an engine of their own, that end as the kill test ends relays: in turn the relay
- * alone, the engine under it, and both at once.
- */
-import { type EngineServer, startNats, startPostgres, startRedis } from './engine-servers.ts'
+/** Relays on Node over an engine of their own, either of which can be killed. */
+import { readStored } from './engine-readers.ts'
+import {
+  type EngineServer,
+  type StartEngine,
+  startNats,
+  startPostgres,
+  startRedis,
+} from './engine-servers.ts'
 import type { Flags, RelayProcessHandle } from './relay-handle.ts'
 import { RUNTIMES, type Runtime } from './relay-process.ts'
 
@@ -12,15 +16,12 @@ export const ENGINES: readonly Runtime[] = [
   onEngine('NATS', startNats),
 ]
 
-const ENDS = ['both', 'relay', 'engine'] as const
-
 interface Running {
   readonly server: EngineServer
   relay?: RelayProcessHandle | undefined
   down?: boolean
 }
 
-let ends = 0
 const running = new Map<string, Running>()
 
 /** Ends the engines that a test left running. */
@@ -30,42 +31,43 @@ export async function endEngines(): Promise<void> {
   await Promise.all(servers.map((server) => server.stop()))
 }
 
-function onEngine(name: string, start: (() => Promise<EngineServer>) | undefined): Runtime {
+function onEngine(name: string, start: StartEngine | undefined): Runtime {
   return {
     name,
     hasProcesses: true,
+    hasEngine: true,
     start: start && ((flags) => open(start, flags)),
   }
 }
 
-/** What is kept for a file is kept by an engine of its own. */
+/** What is kept for a file is kept by an engine of its own; starts what of the two does not run. */
 async function open(
-  start: () => Promise<EngineServer>,
+  start: StartEngine,
   { file = '', args = [], ...flags }: Flags,
 ): Promise<RelayProcessHandle> {
-  const found = running.get(file)
-  const entry: Running = found ?? { server: await start() }
+  const entry: Running = running.get(file) ?? { server: await start() }
   running.set(file, entry)
-  if (entry.down) await entry.server.restart()
+  const { server } = entry
+  if (entry.down) await server.restart()
   entry.down = false
   const [node] = RUNTIMES as [Runtime]
   const startNode = node.start as NonNullable<Runtime['start']>
   const relay =
-    entry.relay ?? (await startNode({ ...flags, args: [...args, '--store', entry.server.url] }))
+    entry.relay ?? (await startNode({ ...flags, args: [...args, '--store', server.url] }))
   entry.relay = relay
   return {
     ...relay,
     async end(signal) {
-      if (signal !== 'SIGKILL') return relay.end(signal)
-      const what = ENDS[ends % ENDS.length]
-      ends += 1
-      const ended = what === 'engine' ? null : relay.end(signal)
-      if (what !== 'engine') entry.relay = undefined
-      if (what !== 'relay') {
+      entry.relay = undefined
+      return relay.end(signal)
+    },
+    engine: {
+      folder: server.folder,
+      async kill() {
         entry.down = true
-        await entry.server.kill()
-      }
-      return ended
+        await server.kill()
+      },
+      read: (room, type) => readStored(server.url, room, type),
     },
   }
 }

@@ -31,8 +31,11 @@ export class Trigger {
   #timer: NodeJS.Timeout | undefined
   #watcher: FSWatcher | undefined
 
-  /** @param folder that the store's files are in, at whatever depth */
-  constructor(aim: Aim, folder: string, hit: () => void) {
+  /**
+   * @param folder that the store's files are in, at whatever depth
+   * @param isStore which of its files are the store's
+   */
+  constructor(aim: Aim, folder: string, isStore: (name: string) => boolean, hit: () => void) {
     this.#aim = aim
     this.#left = aim.count
     this.#hit = hit
@@ -66,6 +69,7 @@ export class Trigger {
   }
 }
 
-function isStore(name: string): boolean {
+/** The files of SQLite, wherever it runs. */
+export function isSqlite(name: string): boolean {
   return name.endsWith('-wal') || name.endsWith('.db') || name.endsWith('.sqlite')
 }

@@ -15,7 +15,7 @@ import { expect, it, vi } from 'vitest'
 import { WebSocketServer } from 'ws'
 import { KillDevice } from './kill-device.ts'
 
-it('having waited at the gate for too long is no fault of the run; any other error is', async () => {
+it('having waited at the gate for too long, or for an engine that is gone, is no fault of the run; any other error is', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'kill-device-'))
   const server = new WebSocketServer({
     port: 0,
@@ -24,8 +24,10 @@ it('having waited at the gate for too long is no fault of the run; any other err
   })
   let code: BusErrorCode = 'timeout'
   let met = 0
+  const told: BusErrorCode[] = []
   server.on('connection', (socket) => {
     met += 1
+    told.push(code)
     socket.send(encodeFrame({ frame: 'error', code, message: `said ${code}` }))
     socket.close(BUS_ERROR_CODES[code], code)
   })
@@ -35,6 +37,8 @@ it('having waited at the gate for too long is no fault of the run; any other err
   try {
     await device.bus.publish('load.said', { by: 'd', n: 0, text: '' }, { until: 'logged' })
     await vi.waitFor(() => expect(met).toBeGreaterThan(1), 30_000)
+    code = 'unavailable'
+    await vi.waitFor(() => expect(told).toContain(code), 30_000)
     expect(device.failures).toEqual([])
     code = 'bad_frame'
     await vi.waitFor(() => expect(device.failures).toMatchObject([{ code: 'bad_frame' }]), 30_000)

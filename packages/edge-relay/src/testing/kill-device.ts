@@ -47,8 +47,10 @@ export class KillDevice {
       log: sqliteLog(`${folder}/${name}.log.db`, { durability: 'relaxed' }),
       relay: relayLink({ url, room: '42' }),
       onError: (error) => {
-        // It waited at the gate for as long as workerd held on to the room, and tries again.
-        if (!isBusError(error, 'timeout') || error.stage !== 'links') this.failures.push(error)
+        // It waited at the gate for as long as workerd held on to the room, or the relay told it that
+        // its engine is gone; it tries again.
+        const isPassing = isBusError(error, 'timeout') || isBusError(error, 'unavailable')
+        if (!isPassing || error.stage !== 'links') this.failures.push(error)
       },
       onGap: (gap) => this.failures.push(gap),
     })

@@ -44,8 +44,10 @@ async function main(): Promise<number> {
     reports.reduce((total, report) => total + of(report), 0)
   const bad = reports.filter(isBad)
   console.log(
-    `${runtime.name}: ${reports.length} runs, ${sum(endedBy('kill'))} kills, ` +
-      `${sum(endedBy('hibernate', 'close'))} evictions, ` +
+    `${runtime.name}: ${reports.length} runs, ${sum(endedBy('kill', 'both'))} kills, ` +
+      (runtime.hasEngine
+        ? `${sum(endedBy('engine', 'both'))} of the engine, `
+        : `${sum(endedBy('hibernate', 'close'))} evictions, `) +
       `${sum(({ published }) => published)} events confirmed, ` +
       `${sum(({ confirmedBefore }) => confirmedBefore)} of them before a kill, ` +
       `lost ${sum(({ lost }) => lost)}, doubled ${sum(({ doubled }) => doubled)}, ` +

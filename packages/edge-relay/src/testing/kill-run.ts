@@ -1,32 +1,40 @@
 /**
- * One run of the kill test: five devices publish, the relay is killed at a moment that the seed chose,
- * and started again on what it had written. Then everything that was confirmed has to be in the room
- * and in every log, once, in one order, and nothing else.
+ * One run of the kill test: five devices publish, the relay or the engine under it is killed at a moment
+ * that the seed chose, and started again on what it had written. Then everything that was confirmed has
+ * to be in the room and in every log, once, in one order, and nothing else.
  */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { Random } from '@crosstown/bus/testing'
-import { type Aim, aimFor, Trigger } from './kill-aim.ts'
+import type { StoredEvent } from './engine-readers.ts'
+import { type Aim, aimFor, isSqlite, Trigger } from './kill-aim.ts'
 import { KillDevice, type Said, type Seen } from './kill-device.ts'
 import { Gate } from './kill-gate.ts'
-import type { RelayProcessHandle } from './relay-handle.ts'
+import { type RelayProcessHandle, ROOM } from './relay-handle.ts'
 import type { Runtime } from './relay-process.ts'
 import type { WorkerHandle } from './worker-process.ts'
 
 const DEVICES = 5
+/** A run takes seconds; on a machine with much else to do, minutes. */
+const PATIENCE_MS = 240_000
 /** Every so many runs the relay is killed a second time, while the devices come back. */
 const TWICE_EVERY = 3
 /** On workerd in turn. */
 const ENDINGS: readonly Ending[] = ['hibernate', 'kill', 'close']
+/** In every run on an engine, one way or the other round. */
+const ENGINE_ENDINGS: readonly Ending[] = ['engine', 'kill']
+
+/** An engine is told of several batches before its files change once: so many times as seldom as SQLite's. */
+const ENGINE_WRITES = 5
 
 /**
- * How it ends: by SIGKILL; or, on workerd, put out of memory as an idle room is, whose sockets stay and
- * wake it up again, or go with it.
+ * What ends by SIGKILL: the relay (`kill`), the `engine` under it, `both`. Or, on workerd, the room is put
+ * out of memory as an idle one is, whose sockets stay and wake it up again, or go with it.
  */
-export type Ending = 'kill' | 'hibernate' | 'close'
+export type Ending = 'kill' | 'engine' | 'both' | 'hibernate' | 'close'
 
-/** One end of a relay, or of its room. */
+/** One end of a relay, of its room, or of its engine. */
 export interface Strike extends Aim {
   readonly by: Ending
 }
@@ -53,12 +61,20 @@ function chanceOf(seed: number, part: number): Random {
   return new Random(seed * (DEVICES + 1) + part)
 }
 
-/** When the relay is killed in the run of a seed. */
-export function aimsOf(seed: number): Aim[] {
+/** What ends in the run of a seed, and when. With an engine, both it and the relay do in every run. */
+export function strikesOf(seed: number, hasEngine = false): Strike[] {
   const random = chanceOf(seed, DEVICES)
-  const aims = [aimFor(seed, random)]
-  if (seed % TWICE_EVERY === 0) aims.push(aimFor(random.below(4), random))
-  return aims
+  const twice = seed % TWICE_EVERY === 0
+  const engineEnds: Ending[] = [...ENGINE_ENDINGS, ...(twice ? (['both'] as const) : [])]
+  if (seed % 2 === 0) engineEnds.reverse()
+  const strikes = hasEngine ? engineEnds.length : twice ? 2 : 1
+  return Array.from({ length: strikes }, (_, i) => {
+    const by = hasEngine ? engineEnds[i] : ENDINGS[(seed + i) % ENDINGS.length]
+    const aim = aimFor(i === 0 ? seed : random.below(4), random)
+    const seldom = hasEngine && aim.at === 'write'
+    const count = seldom ? Math.ceil(aim.count / ENGINE_WRITES) : aim.count
+    return { ...aim, count, by: by as Ending }
+  })
 }
 
 /**
@@ -68,23 +84,45 @@ export function aimsOf(seed: number): Aim[] {
 export async function killRun(runtime: Runtime, seed: number, folder: string): Promise<KillReport> {
   if (!runtime.start) throw new Error(`${runtime.name} is not installed here`)
   const began = performance.now()
-  const run = new Run(runtime.start, seed, folder)
+  const run = new Run(runtime.start, strikesOf(seed, runtime.hasEngine), seed, folder)
   return { ...(await run.play()), ms: performance.now() - began }
 }
 
 class Run {
   readonly #start: NonNullable<Runtime['start']>
+  readonly #wanted: readonly Strike[]
   readonly #seed: number
   readonly #folder: string
+  readonly #broken = Promise.withResolvers<never>()
+  /** Relays that are asked to end, or killed. */
+  readonly #ending = new WeakSet<object>()
   #trigger: Trigger | undefined
 
-  constructor(start: NonNullable<Runtime['start']>, seed: number, folder: string) {
+  constructor(
+    start: NonNullable<Runtime['start']>,
+    wanted: readonly Strike[],
+    seed: number,
+    folder: string,
+  ) {
     this.#start = start
+    this.#wanted = wanted
     this.#seed = seed
     this.#folder = folder
+    this.#broken.promise.catch(() => {})
   }
 
   async play(): Promise<Omit<KillReport, 'ms'>> {
+    const patience = setTimeout(() => {
+      this.#broken.reject(new Error(`seed ${this.#seed} stands still`))
+    }, PATIENCE_MS)
+    try {
+      return await Promise.race([this.#play(), this.#broken.promise])
+    } finally {
+      clearTimeout(patience)
+    }
+  }
+
+  async #play(): Promise<Omit<KillReport, 'ms'>> {
     await mkdir(this.#store)
     const gate = await Gate.open({
       up: (chunk) => this.#trigger?.up(chunk),
@@ -101,13 +139,12 @@ class Run {
       const load = devices.map((device) => device.publishUntil(() => stopped))
       const strikes: Strike[] = []
       let confirmed: Seen[] = []
-      for (const [i, aim] of aimsOf(this.#seed).entries()) {
-        const wanted = ENDINGS[(this.#seed + i) % ENDINGS.length] as Ending
-        const struck = this.#strike({ ...aim, by: wanted }, relay, gate)
+      for (const wanted of this.#wanted) {
+        const struck = this.#strike(wanted, relay, gate)
         const by = await Promise.race([struck, Promise.all(load).then((): Ending => 'kill')])
-        strikes.push({ ...aim, by })
+        strikes.push({ ...wanted, by })
         confirmed = devices.flatMap((device) => [...device.confirmed.values()])
-        if (by === 'kill') relay = await this.#open(gate)
+        if (by !== 'hibernate' && by !== 'close') relay = await this.#open(gate)
       }
       stopped = true
       await Promise.all(load)
@@ -116,19 +153,25 @@ class Run {
       const room = await readRoom(relay.url)
       const logs = await Promise.all(devices.map((device) => device.read('room')))
       const own = await Promise.all(devices.map((device) => device.read('device')))
+      const stored = await relay.engine?.read(ROOM, 'load.said')
       return {
         seed: this.#seed,
         strikes,
         published: devices.reduce((sum, { said }) => sum + said.length, 0),
         confirmedBefore: confirmed.length,
-        ...judge(devices, confirmed, room, logs, own),
+        ...judge(devices, confirmed, room, logs, own, stored),
       }
     } finally {
       this.#trigger?.stop()
       await Promise.all(devices.map(({ bus }) => bus.close()))
       await gate.close()
-      await relay?.end('SIGKILL')
+      if (relay) await this.#end(relay)
     }
+  }
+
+  async #end(relay: RelayProcessHandle): Promise<void> {
+    if (relay.ended) this.#ending.add(relay.ended)
+    await relay.end('SIGKILL')
   }
 
   get #store(): string {
@@ -138,20 +181,36 @@ class Run {
   async #open(gate: Gate): Promise<RelayProcessHandle> {
     const relay = await this.#start({ file: join(this.#store, 'events.db') })
     gate.lead(relay.url)
+    const { ended } = relay
+    void ended?.then((code) => {
+      if (this.#ending.has(ended)) return
+      const what = `the relay ended by itself with ${code}: ${relay.output()}`
+      this.#broken.reject(new Error(`seed ${this.#seed}: ${what}`))
+    })
     return relay
   }
 
   /** Resolves when it is gone, with how. */
   async #strike({ by, ...aim }: Strike, relay: RelayProcessHandle, gate: Gate): Promise<Ending> {
+    const { engine } = relay
     const end = async (): Promise<Ending> => {
-      if (by !== 'kill' && canEvict(relay) && (await evicted(relay, by, gate))) return by
-      const gone = relay.end('SIGKILL')
-      gate.cut()
-      await gone
-      return 'kill'
+      if (by === 'hibernate' || by === 'close') {
+        if (canEvict(relay) && (await evicted(relay, by, gate))) return by
+      }
+      const engineGone = by === 'engine' || by === 'both' ? engine?.kill() : undefined
+      if (by !== 'engine') {
+        const gone = this.#end(relay)
+        gate.cut()
+        await gone
+      }
+      await engineGone
+      return engine ? by : 'kill'
     }
     return new Promise((resolve, reject) => {
-      this.#trigger = new Trigger(aim, this.#store, () => void end().then(resolve, reject))
+      const hit = (): void => void end().then(resolve, reject)
+      this.#trigger = engine
+        ? new Trigger(aim, engine.folder, () => true, hit)
+        : new Trigger(aim, this.#store, isSqlite, hit)
     })
   }
 }
@@ -195,13 +254,14 @@ async function readRoom(url: string): Promise<Seen[]> {
   }
 }
 
-/** Holds what was confirmed, and what was published, against the room and all logs. */
+/** Holds what was confirmed, and what was published, against the room, all logs, and the engine. */
 function judge(
   devices: readonly KillDevice[],
   confirmedBefore: readonly Seen[],
   room: readonly Seen[],
   logs: readonly Seen[][],
   own: readonly Seen[][],
+  stored: readonly StoredEvent[] | undefined,
 ): Pick<KillReport, 'lost' | 'doubled' | 'faults'> {
   const faults: string[] = []
   const must = (holds: boolean, what: string): void => {
@@ -229,5 +289,8 @@ function judge(
   const published = devices.reduce((sum, { said }) => sum + said.length, 0)
   must(room.length === published, `the room has ${room.length} events, ${published} were published`)
   must(places.size === room.length, 'the room has an event twice')
+  const inEngine = stored?.map(({ id, data }) => ({ id, said: data }))
+  const told = room.map(({ id, said }) => ({ id, said }))
+  must(!inEngine || isDeepStrictEqual(inEngine, told), 'the engine has other events than the room')
   return { lost: lost.length, doubled, faults }
 }

@@ -1,6 +1,7 @@
 /** A relay that was started for a test, on whatever runtime. */
 
 import type { Limits } from '../limits.ts'
+import type { StoredEvent } from './engine-readers.ts'
 
 /** How a relay is started. */
 export interface Flags {
@@ -23,8 +24,21 @@ export interface RelayProcessHandle {
   output(): string
   /** Of rooms that can be put out of memory: see `WorkerHandle`. */
   evict?(webSockets?: 'hibernate' | 'close'): Promise<boolean>
+  /** When it is gone, with its exit code, `null` where a signal ended it; of relays that are processes. */
+  readonly ended?: Promise<number | null>
+  /** What it keeps its rooms in, where that is a process of its own. */
+  readonly engine?: RelayEngine
   /** Sends a signal; resolves with the exit code, `null` where the signal ended it. */
   end(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null>
+}
+
+/** An engine that can be killed under its relay. The relay's runtime starts it again. */
+export interface RelayEngine {
+  /** It keeps its files in here, at whatever depth. */
+  readonly folder: string
+  kill(): Promise<void>
+  /** What it has, as its own client reads it, in the room's order. */
+  read(room: string, type: string): Promise<StoredEvent[]>
 }
 
 /** The room that tests meet in. */

@@ -16,6 +16,8 @@ export interface Runtime {
   readonly start: ((flags: Flags) => Promise<RelayProcessHandle>) | undefined
   /** Whether it has processes, which can be asked to end, and files, which can be copied. */
   readonly hasProcesses: boolean
+  /** Whether its relays have an engine. @default false */
+  readonly hasEngine?: boolean
 }
 
 const DENO_FLAGS = [
@@ -78,6 +80,7 @@ async function startProcess(
     url,
     socket: socketOf(url),
     output: () => output,
+    ended: exited,
     end(signal) {
       child.kill(signal)
       return exited

@@ -10,6 +10,8 @@ import type {
   RelayProcess,
   RelayProgram,
   RoomContents,
+  SignalFaults,
+  StoreLink,
 } from '@crosstown/bus/testing'
 import { type Auth, authenticate } from '../auth.ts'
 import type { DeviceRow } from '../commands.ts'
@@ -18,9 +20,11 @@ import { type Limits, resolveLimits } from '../limits.ts'
 import type { Platform } from '../platform.ts'
 import { headPosition, positionIn } from '../record.ts'
 import { Rooms } from '../rooms.ts'
+import { sharedReads } from '../shared-reads.ts'
 import { memoryStore } from '../stores/memory.ts'
 import { DEVICE_KEY, type StatePut, type Store } from '../stores/store.ts'
 import { Committed } from './committed.ts'
+import { SimulatedSignals } from './simulated-signals.ts'
 import { SimulatedStore, type StoreFaults, type Write } from './simulated-store.ts'
 
 export interface SimulatedRelayOptions {
@@ -52,6 +56,7 @@ class SimulatedRelay implements RelayProgram {
   readonly #committed = new Committed()
   readonly joined: Joined[] = []
   readonly #faults: StoreFaults = { failure: 0 }
+  readonly #signals = new SimulatedSignals()
   #store: Store = memoryStore()
 
   constructor(options: SimulatedRelayOptions) {
@@ -66,21 +71,36 @@ class SimulatedRelay implements RelayProgram {
     this.#faults.failure = probability
   }
 
+  link(node: number, link: StoreLink): void {
+    this.#signals.link(node, link)
+  }
+
+  signals(faults: SignalFaults | undefined): void {
+    this.#signals.faults = faults
+  }
+
   get writes(): number {
     return this.#journal.length
   }
 
   start(host: RelayHost): RelayProcess {
     const { auth, limits, onError = () => {} } = this.#options
-    const store = new SimulatedStore(this.#store, host, this.#faults, (write) => {
+    const written = (write: Write): void => {
       this.#journal.push(write)
       this.#committed.add(write.room, write.append?.records ?? [])
       this.#join(write.append?.state ?? [])
-    })
+    }
+    const access = host.nodes > 1 ? this.#signals.access(host) : undefined
+    const store = new SimulatedStore(this.#store, host, this.#faults, written, access)
     const platform = platformOf(host)
     const resolved = resolveLimits(limits)
     const patience = { limits: resolved, platform }
-    const rooms = new Rooms({ store, auth, ...patience, report: onError })
+    const rooms = new Rooms({
+      store: access ? sharedReads(store) : store,
+      auth,
+      ...patience,
+      report: onError,
+    })
     return {
       accept: (end, room) =>
         this.#committed.watch(room, end, (watched) => rooms.accept(watched, { room })),

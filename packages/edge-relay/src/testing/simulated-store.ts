@@ -1,6 +1,6 @@
 /** A store that takes its time: between a commit and the answer the process may end. */
 import { BusError, type Durability } from '@crosstown/bus/protocol'
-import type { RelayHost } from '@crosstown/bus/testing'
+import type { RelayHost, StoreLink } from '@crosstown/bus/testing'
 import type { Mark, RoomFirst, RoomHead, RoomRecord } from '../record.ts'
 import type {
   Append,
@@ -22,6 +22,11 @@ export interface StoreFaults {
   failure: number
 }
 
+/** How long an answer is waited for that does not come. */
+const TIMEOUT_MS = 5_000
+/** Within what time something arrives after all that was on its way when nobody waited any more. */
+const LATE_MS: readonly [number, number] = [1_000, 15_000]
+
 /** A write, to be done again on another store. */
 export interface Write {
   readonly room: string
@@ -29,15 +34,33 @@ export interface Write {
   readonly to: (store: Store) => Promise<unknown>
 }
 
+/** What one of several processes on a store is connected by. */
+export interface StoreAccess {
+  readonly link: () => StoreLink
+  readonly signal: Store['signal']
+  readonly listen: NonNullable<Store['listen']>
+}
+
 /** One process's connection to the store: it ends with its process. */
 export class SimulatedStore implements Store {
   readonly durability: Durability
+  /** There where other processes have the store, too. */
+  readonly listen?: NonNullable<Store['listen']>
   readonly #store: Store
   readonly #host: RelayHost
   readonly #faults: StoreFaults
   readonly #written: (write: Write) => void
+  readonly #access: StoreAccess | undefined
 
-  constructor(store: Store, host: RelayHost, faults: StoreFaults, written: (write: Write) => void) {
+  constructor(
+    store: Store,
+    host: RelayHost,
+    faults: StoreFaults,
+    written: (write: Write) => void,
+    access?: StoreAccess,
+  ) {
+    this.#access = access
+    if (access) this.listen = access.listen
     this.durability = store.durability
     this.#store = store
     this.#host = host
@@ -126,7 +149,7 @@ export class SimulatedStore implements Store {
   }
 
   signal(room: string, text: string): void {
-    this.#store.signal(room, text)
+    this.#access?.signal(room, text)
   }
 
   /** The store outlives the process. */
@@ -137,14 +160,37 @@ export class SimulatedStore implements Store {
   #later<T>(label: string, run: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const answered = (settle: () => void): void =>
-        void this.#host.timer(this.#between(ANSWER_MS), `${label} done`, settle)
+        void this.#host.timer(this.#between(ANSWER_MS), `${label} done`, () => {
+          if (this.#link === 'open') settle()
+          else this.#unanswered(reject)
+        })
       this.#host.timer(this.#between(WORK_MS), label, () => {
+        if (this.#link !== 'open') {
+          // What hangs on the way may arrive when nobody waits for it any more.
+          if (this.#link === 'silent' && this.#host.random() < 0.5)
+            this.#host.timer(
+              this.#between(LATE_MS),
+              `${label} late`,
+              () => void run().catch(() => {}),
+            )
+          this.#unanswered(reject)
+          return
+        }
         run().then(
           (value) => answered(() => resolve(value)),
           (error: unknown) => answered(() => reject(error)),
         )
       })
     })
+  }
+
+  get #link(): StoreLink {
+    return this.#access?.link() ?? 'open'
+  }
+
+  #unanswered(reject: (error: BusError) => void): void {
+    if (this.#link === 'refused') reject(lost())
+    else this.#host.timer(TIMEOUT_MS, 'store timeout', () => reject(lost()))
   }
 
   #between([low, high]: readonly [number, number]): number {

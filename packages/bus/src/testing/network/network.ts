@@ -7,7 +7,8 @@ import type { RelayState } from '../../types.ts'
 import type { World } from './context.ts'
 import { EPOCH_MS, TestDevice } from './device.ts'
 import { randomFor } from './random.ts'
-import { type RelayProgram, TestRelay } from './relay.ts'
+import { TestRelay } from './relay.ts'
+import type { RelayProgram } from './relay-program.ts'
 import { Scheduler, type Trace } from './scheduler.ts'
 
 export interface TestNetworkOptions {
@@ -15,6 +16,8 @@ export interface TestNetworkOptions {
   readonly seed?: number
   /** `simulatedRelay()` of `@crosstown/edge-relay/testing`. @default none */
   readonly relay?: RelayProgram
+  /** Processes of the relay, on one store: a device comes to any of them. @default 1 */
+  readonly nodes?: number
   /** Told of every task before it runs. */
   readonly trace?: Trace
 }
@@ -31,11 +34,11 @@ export class TestNetwork {
   readonly #devices = new Map<string, TestDevice>()
 
   /** @internal */
-  constructor({ seed = 1, relay = NO_RELAY, trace }: TestNetworkOptions) {
+  constructor({ seed = 1, relay = NO_RELAY, nodes = 1, trace }: TestNetworkOptions) {
     const scheduler = new Scheduler()
     scheduler.trace = trace
     const wall = (): number => EPOCH_MS + Math.floor(scheduler.now)
-    this.relay = new TestRelay(relay, scheduler, (part) => randomFor(seed, part), wall)
+    this.relay = new TestRelay(relay, scheduler, (part) => randomFor(seed, part), wall, nodes)
     this.#world = { seed, scheduler, relay: this.relay }
     this.#hasRelay = relay !== NO_RELAY
     if (this.#hasRelay) this.relay.start()
@@ -109,6 +112,9 @@ export class TestNetwork {
   /** Takes every fault away: relay up, devices connected, contexts thawed, disks and channels calm. */
   heal(): void {
     this.relay.fail(0)
+    this.relay.link(undefined, 'open')
+    this.relay.signals()
+    this.relay.rejoin()
     if (this.#hasRelay) this.relay.start()
     for (const device of this.devices) {
       this.relay.mend(device)
@@ -179,6 +185,8 @@ const NO_RELAY: RelayProgram = {
   restore: async () => {},
   wipe() {},
   fail() {},
+  link() {},
+  signals() {},
   writes: 0,
   room: async () => ({
     head: undefined,

@@ -1,95 +1,16 @@
-/** The relay of a test network: one process at a time, on a store that outlives it. */
+/** The relay of a test network: one process or several, on a store that outlives them. */
 import type { Random } from './random.ts'
+import { RelayNode } from './relay-node.ts'
+import type {
+  Joined,
+  PostedEvent,
+  RelayProgram,
+  RoomContents,
+  SignalFaults,
+  StoreLink,
+} from './relay-program.ts'
 import type { Scheduler } from './scheduler.ts'
-import { type DeviceEndEvents, type RelayEnd, type RelayEndEvents, Wire } from './wire.ts'
-
-/** What the machine gives to a relay's process: time and chance, until the process ends. */
-export interface RelayHost {
-  /** Milliseconds since 1970. */
-  now(): number
-  /** Milliseconds of a clock that never goes back. */
-  monotonic(): number
-  randomText(length: number): string
-  /** A number from 0 to 1. */
-  random(): number
-  /** Runs `run` after `ms`, if the process is still there; the returned function cancels. */
-  timer(ms: number, label: string, run: () => void): () => void
-}
-
-/** A relay that was started. */
-export interface RelayProcess {
-  /** Takes an open socket. */
-  accept(end: RelayEnd, room: string): RelayEndEvents
-  /** Takes what is posted by HTTP: one event, or a list of them. */
-  post(room: string, body: unknown): Promise<readonly PostedEvent[]>
-  /** Sends everyone away in good order; resolves when nothing is left to do. */
-  drain(): Promise<void>
-}
-
-/** An event as the room has it. */
-export interface RoomEvent {
-  readonly stream?: string
-  /** Of an event with a stream. */
-  readonly revision?: number
-  readonly id: string
-  readonly position: string
-  readonly type: string
-  readonly data: string
-}
-
-/** A device that joined, with the log it came with and the subject of its token. */
-export interface Joined {
-  readonly device: string
-  readonly log: string
-  readonly subject: string
-  /** Whether the store lost that since. */
-  lost: boolean
-}
-
-/** Where the room has an event that was posted. */
-export interface PostedEvent {
-  readonly id: string
-  readonly position: string
-}
-
-/** What a room holds, as its store has it now. */
-export interface RoomContents {
-  /** Position of its newest place; `undefined` where there is no such room. */
-  readonly head: string | undefined
-  /** The newest place that was trimmed away; 0 where none was. */
-  readonly trimmed: number
-  /** In room order, as far as they are kept. */
-  readonly events: readonly RoomEvent[]
-  /** How often each event came into it, by id: what was trimmed away since, too, but not what it lost. */
-  readonly came: ReadonlyMap<string, number>
-  /** Ids of what it ever lost: some of that may have come again. */
-  readonly lost: ReadonlySet<string>
-  /** Ids of what it had trimmed away when it was restored from a copy that may have it. */
-  readonly returned: ReadonlySet<string>
-}
-
-/**
- * The relay a network is made with: `simulatedRelay()` of `@crosstown/edge-relay/testing`. It owns
- * the store, which stays when its process ends.
- */
-export interface RelayProgram {
-  start(host: RelayHost): RelayProcess
-  /** Puts back an earlier store: what was written after the first `writes` is gone. */
-  restore(writes: number): Promise<void>
-  /** Empties the store. */
-  wipe(): void
-  /** From now on each write of the store fails with this probability, 0 to 1. */
-  fail(probability: number): void
-  /** Writes that are in the store. */
-  readonly writes: number
-  room(name: string): Promise<RoomContents>
-  /** Position of a room's newest place; `undefined` where there is no such room. */
-  head(room: string): Promise<string | undefined>
-  /** Devices that ever joined any room, whatever became of the store since. */
-  readonly joined: readonly Joined[]
-  /** Where it did what a relay must never do. */
-  readonly violations: readonly string[]
-}
+import { type DeviceEndEvents, Wire } from './wire.ts'
 
 /** Milliseconds of a request, and of its answer. */
 const REQUEST_MS: readonly [number, number] = [2, 30]
@@ -108,23 +29,21 @@ export interface Dialer {
   readonly random: Random
 }
 
+/** Which of several nodes: all where none is named. */
+type Which = number | undefined
+
 /** The relay, in the hands of a test. */
 export class TestRelay {
   readonly #scheduler: Scheduler
-  readonly #random: Random
   readonly #requestRandom: Random
+  /** Which node a connection comes to. */
+  readonly #balancer: Random
   readonly #program: RelayProgram
-  readonly #wall: () => number
+  readonly #nodes: readonly RelayNode[]
   /** Connections of whatever state. */
-  readonly #wires = new Map<Wire, Dialer>()
+  readonly #wires = new Map<Wire, { readonly dialer: Dialer; readonly node: RelayNode }>()
   readonly #cut = new Set<object>()
   readonly #most = new WeakMap<object, number>()
-  #process: RelayProcess | undefined
-  /** Counts processes: what an earlier one had begun is not done. */
-  #life = 0
-  #timers = 0
-  /** How to end the requests that wait for an answer of the process. */
-  readonly #requests = new Set<() => void>()
 
   /** `randomOf`: chance of its own for each part. */
   constructor(
@@ -132,22 +51,31 @@ export class TestRelay {
     scheduler: Scheduler,
     randomOf: (part: string) => Random,
     wall: () => number,
+    nodes: number,
   ) {
     this.#program = program
     this.#scheduler = scheduler
-    this.#random = randomOf('relay')
     this.#requestRandom = randomOf('requests')
-    this.#wall = wall
+    this.#balancer = randomOf('balancer')
+    this.#nodes = Array.from({ length: nodes }, (_, number) => {
+      const random = randomOf(number === 0 ? 'relay' : `relay ${number}`)
+      return new RelayNode({ number, nodes, random, scheduler, wall })
+    })
   }
 
-  /** Whether its process runs. */
+  /** How many nodes it has. */
+  get nodes(): number {
+    return this.#nodes.length
+  }
+
+  /** Whether any process of it runs. */
   get running(): boolean {
-    return this.#process !== undefined
+    return this.#nodes.some(({ process }) => process)
   }
 
-  /** Timers of its process. */
+  /** Timers of its processes. */
   get timers(): number {
-    return this.#timers
+    return this.#nodes.reduce((sum, { timers }) => sum + timers, 0)
   }
 
   /** Sockets that are open at the relay's end. */
@@ -179,28 +107,50 @@ export class TestRelay {
   }
 
   /** Starts its process; does nothing where it runs. */
-  start(): void {
-    if (this.#process) return
-    this.#timers = 0
-    this.#process = this.#program.start(this.#host())
+  start(which?: number): void {
+    for (const node of this.#which(which)) node.start(this.#program)
   }
 
   /** Ends the process between any two steps of it. What was committed stays. */
-  crash(): void {
-    if (!this.#process) return
-    this.#process = undefined
-    this.#life += 1
-    this.#timers = 0
-    for (const wire of [...this.#wires.keys()]) wire.relayGone()
-    for (const end of [...this.#requests]) end()
+  crash(which?: number): void {
+    for (const node of this.#which(which)) {
+      if (!node.crash()) continue
+      for (const [wire, one] of [...this.#wires]) if (one.node === node) wire.relayGone()
+    }
   }
 
   /** Ends the process in good order: no command is lost, every device is told to come back. */
-  async drain(): Promise<void> {
-    const process = this.#process
-    const life = this.#life
-    await process?.drain()
-    if (life === this.#life) this.crash()
+  async drain(which?: number): Promise<void> {
+    await Promise.all(
+      this.#which(which).map(async (node) => {
+        const { life, process } = node
+        await process?.drain()
+        if (life === node.life) this.crash(node.number)
+      }),
+    )
+  }
+
+  /** Cuts a node off from everyone who has or wants a connection; it goes on with the store. */
+  isolate(which: number, silently: boolean): void {
+    for (const node of this.#which(which)) {
+      node.isolated = true
+      for (const [wire, one] of this.#wires) if (one.node === node) sever(wire, silently)
+    }
+  }
+
+  /** Ends `isolate`. */
+  rejoin(which?: number): void {
+    for (const node of this.#which(which)) node.isolated = false
+  }
+
+  /** How a node reaches the store from now on. */
+  link(which: Which, link: StoreLink): void {
+    for (const { number } of this.#which(which)) this.#program.link(number, link)
+  }
+
+  /** What becomes of signals between its nodes from now on; nothing untoward where it is left out. */
+  signals(faults?: SignalFaults): void {
+    this.#program.signals(faults)
   }
 
   /** Puts back the store as it was after so many writes, as from a backup. */
@@ -223,11 +173,8 @@ export class TestRelay {
   /** Cuts a device off. Its sockets break, or fall silent without a word. */
   cut(device: object, silently: boolean): void {
     this.#cut.add(device)
-    for (const [wire, dialer] of this.#wires) {
-      if (dialer.device !== device) continue
-      if (silently) wire.halfOpen()
-      else wire.drop()
-    }
+    for (const [wire, { dialer }] of this.#wires)
+      if (dialer.device === device) sever(wire, silently)
   }
 
   mend(device: object): void {
@@ -236,13 +183,13 @@ export class TestRelay {
 
   /** Breaks the sockets of a device; it may come back at once. */
   drop(device: object): void {
-    for (const [wire, dialer] of this.#wires) if (dialer.device === device) wire.drop()
+    for (const [wire, { dialer }] of this.#wires) if (dialer.device === device) wire.drop()
   }
 
   /** Sockets a device takes for open. */
   socketsOf(device: object): number {
     let sockets = 0
-    for (const [wire, dialer] of this.#wires) {
+    for (const [wire, { dialer }] of this.#wires) {
       if (dialer.device === device && wire.deviceOpen) sockets += 1
     }
     return sockets
@@ -261,21 +208,24 @@ export class TestRelay {
    * @throws {BusError} with which the relay answers
    */
   post(room: string, body: unknown): Promise<readonly PostedEvent[]> {
+    const node = this.#balance()
     const { promise, resolve, reject } = Promise.withResolvers<readonly PostedEvent[]>()
     const end = (): void => reject(new Error('the relay did not answer'))
-    this.#requests.add(end)
+    node.requests.add(end)
     promise.then(
-      () => this.#requests.delete(end),
-      () => this.#requests.delete(end),
+      () => node.requests.delete(end),
+      () => node.requests.delete(end),
     )
     const later = (label: string, run: () => void): void => {
-      this.#scheduler.schedule(this.#requestRandom.between(...REQUEST_MS), label, run)
+      this.#scheduler.schedule(this.#requestRandom.between(...REQUEST_MS), label, () =>
+        node.isolated ? end() : run(),
+      )
     }
     later('post', () => {
-      if (!this.#process) end()
+      if (!node.process) end()
       // What was taken from a process that ended since is not told: the request was ended with it.
       else
-        this.#process.post(room, body).then(
+        node.process.post(room, body).then(
           (events) => later('post answered', () => resolve(events)),
           (error: unknown) => later('post refused', () => reject(error)),
         )
@@ -285,7 +235,8 @@ export class TestRelay {
 
   /** Opens a socket. */
   dial(room: string, dialer: Dialer, events: DeviceEndEvents): Wire {
-    const life = this.#life
+    const node = this.#balance()
+    const { life } = node
     const wire = new Wire(
       {
         scheduler: this.#scheduler,
@@ -293,53 +244,43 @@ export class TestRelay {
         name: dialer.name,
         inContext: dialer.inContext,
         inRelay: (run) => {
-          if (life === this.#life) run()
+          if (life === node.life) run()
         },
         ended: (ended) => this.#wires.delete(ended),
       },
       events,
     )
-    this.#wires.set(wire, dialer)
+    this.#wires.set(wire, { dialer, node })
     // Who wakes may dial before it hears that it leads no more. Then it must hang up before that arrives.
     if (!dialer.wakes()) this.#countSockets(dialer.device)
     wire.connect((end) => {
       this.#countSockets(dialer.device)
-      if (life !== this.#life || this.#cut.has(dialer.device)) return undefined
-      return this.#process?.accept(end, room)
+      if (life !== node.life || node.isolated || this.#cut.has(dialer.device)) return undefined
+      return node.process?.accept(end, room)
     })
     return wire
   }
 
+  /** Nobody in front of it knows which of them are well. */
+  #balance(): RelayNode {
+    const [only] = this.#nodes as [RelayNode]
+    return this.#nodes.length === 1 ? only : this.#balancer.pick(this.#nodes)
+  }
+
+  #which(which: Which): readonly RelayNode[] {
+    return this.#nodes.filter(({ number }) => which === undefined || number === which)
+  }
+
   #countSockets(of: object): void {
     let open = 0
-    for (const [wire, { device, runs }] of this.#wires) {
-      if (device === of && wire.deviceOpen && runs()) open += 1
+    for (const [wire, { dialer }] of this.#wires) {
+      if (dialer.device === of && wire.deviceOpen && dialer.runs()) open += 1
     }
     this.#most.set(of, Math.max(open, this.mostSocketsOf(of)))
   }
+}
 
-  #host(): RelayHost {
-    const life = this.#life
-    return {
-      now: this.#wall,
-      monotonic: () => this.#scheduler.now,
-      random: () => this.#random.next(),
-      randomText: (length) => this.#random.text(length),
-      timer: (ms, label, run) => {
-        this.#timers += 1
-        let waits = true
-        const cancel = this.#scheduler.schedule(ms, label, () => {
-          if (life !== this.#life) return
-          this.#timers -= 1
-          waits = false
-          run()
-        })
-        return () => {
-          if (waits && life === this.#life) this.#timers -= 1
-          waits = false
-          cancel()
-        }
-      },
-    }
-  }
+function sever(wire: Wire, silently: boolean): void {
+  if (silently) wire.halfOpen()
+  else wire.drop()
 }
