@@ -34,10 +34,13 @@ export { createRelay, type Relay } from './relay.ts'
 export type { Socket, SocketEvents } from './socket.ts'
 export type {
   Append,
+  ConnectionState,
   Found,
   LoadedRoom,
   ReadLimit,
   RoomStats,
   StatePut,
   Store,
+  StoreConnection,
+  StoreStatus,
 } from './stores/store.ts'

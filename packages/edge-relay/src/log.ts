@@ -25,6 +25,8 @@ export type LogEvent =
   | 'delete'
   | 'group'
   | 'dead'
+  | 'offline'
+  | 'online'
   | 'outbox'
   | 'node'
   | 'trouble'
@@ -56,6 +58,14 @@ export const LOG_EVENTS: Readonly<
   dead: {
     level: 'warn',
     help: 'An event, at a `place` of the room, became a dead letter of a `group`, after so many `attempts`.',
+  },
+  offline: {
+    level: 'error',
+    help: 'The `engine` of the store cannot be reached, or was lost: `message` says why. The relay tries again, and says so where that is something else.',
+  },
+  online: {
+    level: 'info',
+    help: 'The `engine` of the store is there again, with its `durability`.',
   },
   outbox: {
     level: 'warn',

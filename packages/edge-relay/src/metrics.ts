@@ -27,6 +27,7 @@ export type CounterName =
   | 'event_bytes_total'
   | 'frames_sent_total'
   | 'store_errors_total'
+  | 'engine_reconnections_total'
   | 'rooms_deleted_total'
   | 'group_leased_total'
   | 'group_acked_total'
@@ -42,6 +43,7 @@ export type CounterName =
 export type GaugeName =
   | 'build_info'
   | 'ready'
+  | 'engine_online'
   | 'connections_inflight'
   | 'subscriptions_inflight'
   | 'rooms_inflight'
@@ -102,6 +104,10 @@ export const COUNTERS: Readonly<Record<CounterName, Described>> = {
   store_errors_total: {
     help: 'Failures of the store.',
   },
+  engine_reconnections_total: {
+    help: 'Times that the engine of the store was reached again after it was lost.',
+    labels: ['engine'],
+  },
   rooms_deleted_total: {
     help: 'Rooms deleted.',
   },
@@ -146,7 +152,11 @@ export const GAUGES: Readonly<Record<GaugeName, Described>> = {
     labels: ['version', 'engine', 'durability'],
   },
   ready: {
-    help: '1 while the relay takes devices, 0 while it drains.',
+    help: '1 while the relay takes devices, 0 while it drains or has no connection to its engine.',
+  },
+  engine_online: {
+    help: '1 while the relay has a connection to the engine of its store, else 0.',
+    labels: ['engine'],
   },
   connections_inflight: {
     help: 'Connections now: sockets of devices and of inspectors, and readers that wait over HTTP.',

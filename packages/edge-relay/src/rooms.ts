@@ -27,7 +27,7 @@ const GOAWAY_EACH_MS = 1
 const MAX_LOOKS = 8
 
 /** What only the rooms know. */
-type RoomGauge = Exclude<GaugeName, 'build_info' | 'ready' | `outbox_${string}`>
+type RoomGauge = Exclude<GaugeName, 'build_info' | 'engine_online' | 'ready' | `outbox_${string}`>
 
 /** All rooms of a relay. */
 export class Rooms {
