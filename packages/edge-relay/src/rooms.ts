@@ -10,7 +10,7 @@ import type { Log } from './log.ts'
 import { type GaugeName, Meter, type Reading } from './metrics.ts'
 import { Nodes } from './node/nodes.ts'
 import type { RoomNode } from './node/room-node.ts'
-import { ALL_ROOMS } from './node/signal.ts'
+import { ALL_ROOMS, GREW } from './node/signal.ts'
 import { Readers } from './readers.ts'
 import { Retention, type RetentionContext } from './retention.ts'
 import { type HostContext, RoomHost } from './room-host.ts'
@@ -26,6 +26,9 @@ const GOAWAY_EACH_MS = 1
 
 /** Rooms looked at for each new one, whether they can go out of memory. */
 const MAX_LOOKS = 8
+
+/** What only the rooms know. */
+type RoomGauge = Exclude<GaugeName, 'build_info' | 'engine_online' | 'ready' | `outbox_${string}`>
 
 /** All rooms of a relay. */
 export class Rooms {
@@ -69,6 +72,7 @@ export class Rooms {
         log,
         places: () => this.#places(),
         place: (room) => this.#hosts.get(room)?.node,
+        lost: () => readers.stale(undefined),
       })
     this.readers = readers
     this.#context = {
@@ -107,6 +111,8 @@ export class Rooms {
       } else if (room === ALL_ROOMS) nodes.heard(text)
       else if (host) host.node?.heard(text)
       else nodes.heardOfNone(room, text)
+      // A room is read by who is in it: readers may wait for one that nobody here is in.
+      if (text === GREW && host?.position === undefined) this.readers.stale(room)
     } catch (error) {
       this.#context.report(error, room ?? '')
     }
@@ -160,7 +166,7 @@ export class Rooms {
   }
 
   /** What is there now, to be measured. */
-  gauges(): Readonly<Record<Exclude<GaugeName, 'build_info' | 'ready'>, readonly Reading[]>> {
+  gauges(): Readonly<Record<RoomGauge, readonly Reading[]>> {
     const all = [...this.#connections]
     const devices = all.filter((connection) => connection instanceof Connection)
     const hosts = [...this.#hosts.values()]

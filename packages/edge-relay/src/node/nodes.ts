@@ -29,6 +29,8 @@ export interface NodesContext {
   /** All rooms in memory. */
   readonly places: () => Iterable<SharedPlace>
   readonly place: (room: string) => SharedPlace | undefined
+  /** Another relay is gone: of rooms that are not in memory there may be more, too. */
+  readonly lost: () => void
 }
 
 const NAME_LENGTH = 12
@@ -159,6 +161,7 @@ export class Nodes {
     other.gone = true
     this.#context.log?.('node', { node, state: 'gone' })
     for (const place of this.#context.places()) place.gone(node)
+    this.#context.lost()
   }
 
   #forget(): void {
