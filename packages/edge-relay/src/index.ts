@@ -28,15 +28,19 @@ export {
   logLine,
 } from './log.ts'
 export type { RelayOptions } from './options.ts'
+export type { Outbox, OutboxRow, Step, Verdict, Waiting } from './outbox/outbox.ts'
 export type { RoomHead, RoomRecord } from './record.ts'
 export { createRelay, type Relay } from './relay.ts'
 export type { Socket, SocketEvents } from './socket.ts'
 export type {
   Append,
+  ConnectionState,
   Found,
   LoadedRoom,
   ReadLimit,
   RoomStats,
   StatePut,
   Store,
+  StoreConnection,
+  StoreStatus,
 } from './stores/store.ts'

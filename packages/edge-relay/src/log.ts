@@ -25,6 +25,9 @@ export type LogEvent =
   | 'delete'
   | 'group'
   | 'dead'
+  | 'offline'
+  | 'online'
+  | 'outbox'
   | 'node'
   | 'trouble'
 
@@ -55,6 +58,18 @@ export const LOG_EVENTS: Readonly<
   dead: {
     level: 'warn',
     help: 'An event, at a `place` of the room, became a dead letter of a `group`, after so many `attempts`.',
+  },
+  offline: {
+    level: 'error',
+    help: 'The `engine` of the store cannot be reached, or was lost: `message` says why. The relay tries again, and says so where that is something else.',
+  },
+  online: {
+    level: 'info',
+    help: 'The `engine` of the store is there again, with its `durability`.',
+  },
+  outbox: {
+    level: 'warn',
+    help: 'A row of the outbox, by its `id`, was refused with a `code`, and moved to those refused.',
   },
   node: {
     level: 'info',
@@ -90,6 +105,8 @@ export interface LogFields {
   readonly state?: 'made' | 'deleted' | 'came' | 'gone'
   readonly place?: number
   readonly attempts?: number
+  /** Of a row of the outbox. */
+  readonly id?: string
   readonly url?: string
   readonly version?: string
   readonly engine?: string

@@ -27,6 +27,7 @@ export type CounterName =
   | 'event_bytes_total'
   | 'frames_sent_total'
   | 'store_errors_total'
+  | 'engine_reconnections_total'
   | 'rooms_deleted_total'
   | 'group_leased_total'
   | 'group_acked_total'
@@ -34,12 +35,15 @@ export type CounterName =
   | 'group_lapsed_total'
   | 'group_dead_total'
   | 'group_trimmed_total'
+  | 'outbox_drained_total'
+  | 'outbox_refused_total'
   | 'http_requests_total'
   | 'log_suppressed_total'
 
 export type GaugeName =
   | 'build_info'
   | 'ready'
+  | 'engine_online'
   | 'connections_inflight'
   | 'subscriptions_inflight'
   | 'rooms_inflight'
@@ -49,6 +53,8 @@ export type GaugeName =
   | 'group_pending'
   | 'group_lag'
   | 'group_dead_letters'
+  | 'outbox_pending'
+  | 'outbox_lag_seconds'
 
 export type TimingName =
   | 'publish_seconds'
@@ -98,6 +104,10 @@ export const COUNTERS: Readonly<Record<CounterName, Described>> = {
   store_errors_total: {
     help: 'Failures of the store.',
   },
+  engine_reconnections_total: {
+    help: 'Times that the engine of the store was reached again after it was lost.',
+    labels: ['engine'],
+  },
   rooms_deleted_total: {
     help: 'Rooms deleted.',
   },
@@ -119,6 +129,13 @@ export const COUNTERS: Readonly<Record<CounterName, Described>> = {
   group_trimmed_total: {
     help: 'Places of rooms that a group did not come to before they were trimmed away.',
   },
+  outbox_drained_total: {
+    help: 'Rows of the outbox that became events, or were events of their room before.',
+  },
+  outbox_refused_total: {
+    help: 'Rows of the outbox that were moved to those refused, by code.',
+    labels: ['code'],
+  },
   http_requests_total: {
     help: 'HTTP requests answered, by method, route and status; sockets are not among them.',
     labels: ['method', 'route', 'status'],
@@ -135,7 +152,11 @@ export const GAUGES: Readonly<Record<GaugeName, Described>> = {
     labels: ['version', 'engine', 'durability'],
   },
   ready: {
-    help: '1 while the relay takes devices, 0 while it drains.',
+    help: '1 while the relay takes devices, 0 while it drains or has no connection to its engine.',
+  },
+  engine_online: {
+    help: '1 while the relay has a connection to the engine of its store, else 0.',
+    labels: ['engine'],
   },
   connections_inflight: {
     help: 'Connections now: sockets of devices and of inspectors, and readers that wait over HTTP.',
@@ -164,6 +185,12 @@ export const GAUGES: Readonly<Record<GaugeName, Described>> = {
   },
   group_dead_letters: {
     help: 'Dead letters of the groups of the rooms in memory.',
+  },
+  outbox_pending: {
+    help: 'Rows that wait in the outbox, counted up to 100,000, as of some seconds ago.',
+  },
+  outbox_lag_seconds: {
+    help: 'Age of the oldest row that waits in the outbox; 0 where none does.',
   },
 }
 

@@ -60,14 +60,18 @@ export function tellFull({ meter, log }: Told, of: Refused): void {
 const MAX_CAUSES = 3
 
 /** Something failed that should not have. */
-export function tellTrouble({ meter, log }: Told, error: unknown, room?: string): void {
-  const { code, stage } = isBusError(error) ? error : {}
-  if (stage === 'log') meter.count('store_errors_total')
-  log('trouble', {
+export function tellTrouble(told: Told, error: unknown, room?: string): void {
+  countTrouble(told, error)
+  const { code } = isBusError(error) ? error : {}
+  told.log('trouble', {
     ...(room !== undefined && { room }),
     ...(code !== undefined && { code }),
     message: messageOf(error),
   })
+}
+
+export function countTrouble({ meter }: Told, error: unknown): void {
+  if (isBusError(error) && error.stage === 'log') meter.count('store_errors_total')
 }
 
 /** What it says, and what is behind it; without where in the code, which is for `onError`. */

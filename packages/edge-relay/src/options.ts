@@ -6,7 +6,8 @@ import type { MetricsAccess } from './http/metrics.ts'
 import type { RoomRetention } from './keeping.ts'
 import type { Limits } from './limits.ts'
 import type { LogSink } from './log.ts'
-import { type Told, tellTrouble } from './operators.ts'
+import { countTrouble, type Told, tellTrouble } from './operators.ts'
+import type { Outbox } from './outbox/outbox.ts'
 import type { Platform } from './platform.ts'
 import type { Store } from './stores/store.ts'
 
@@ -28,6 +29,12 @@ export interface RelayOptions {
    * @default 0
    */
   readonly trustProxy?: number
+  /**
+   * A table in which applications leave events, in transactions of their own: `postgresOutbox` or
+   * `sqliteOutbox`. It is closed with the relay.
+   * @default none
+   */
+  readonly outbox?: Outbox
   /**
    * Origins of pages that may come: `'https://shop.example'`, or `'*'`.
    * @default pages of this machine
@@ -76,12 +83,25 @@ export function proxiesOf({ trustProxy = 0 }: RelayOptions): number {
 /** Tells operators and the application of what went wrong; nothing thrown there leaves it. */
 export type Report = (error: unknown, room?: string) => void
 
+/**
+ * @param isKnown whether operators were told of the cause of an error already, which then is only counted
+ */
 export function reportTo(
-  { log, onError = log ? () => {} : printed }: RelayOptions,
+  options: RelayOptions,
   told: Told,
+  isKnown: (error: unknown) => boolean,
 ): Report {
+  const toApplication = applicationOf(options)
   return (error, room) => {
+    if (isKnown(error)) return countTrouble(told, error)
     tellTrouble(told, error, room)
+    toApplication(error, room)
+  }
+}
+
+/** Tells the application of what went wrong. */
+export function applicationOf({ log, onError = log ? () => {} : printed }: RelayOptions): Report {
+  return (error, room) => {
     try {
       onError(error, room === undefined ? {} : { room })
     } catch (failure) {

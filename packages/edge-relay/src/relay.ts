@@ -8,6 +8,7 @@ import type { Identity } from './auth.ts'
 import type { Authorizing } from './authorize.ts'
 import type { Admission } from './connection/context.ts'
 import { admissionOf } from './connection/snapshot.ts'
+import { EngineWatch } from './engine-watch.ts'
 import { Gate } from './guard/gate.ts'
 import { callerAddress } from './http/caller.ts'
 import type { RelayEnv } from './http/env.ts'
@@ -23,14 +24,15 @@ import { type Limits, resolveLimits } from './limits.ts'
 import { boundedLog, type Log } from './log.ts'
 import { Meter } from './metrics.ts'
 import { tellFull, tellRefusal } from './operators.ts'
-import { proxiesOf, type RelayOptions, type Report, reportTo } from './options.ts'
+import { applicationOf, proxiesOf, type RelayOptions, type Report, reportTo } from './options.ts'
 import { type OriginPolicy, originPolicy } from './origins.ts'
+import { Drain, NO_OUTBOX } from './outbox/drain.ts'
 import { type Platform, systemPlatform } from './platform.ts'
 import { Rooms } from './rooms.ts'
 import { sharedReads } from './shared-reads.ts'
 import type { ConnectionSnapshot, Socket, SocketEvents } from './socket.ts'
 import { memoryStore } from './stores/memory.ts'
-import type { Store } from './stores/store.ts'
+import type { Store, StoreStatus } from './stores/store.ts'
 import { VERSION } from './version.ts'
 
 /**
@@ -57,10 +59,12 @@ export class Relay extends Hono<RelayEnv> {
   readonly #limits: Limits
   readonly #platform: Platform
   readonly #rooms: Rooms
+  readonly #drain: Drain | undefined
   readonly #gate: Gate
   readonly #report: Report
   readonly #meter = new Meter()
   readonly #log: Log
+  readonly #engine: EngineWatch
   #draining = false
 
   constructor(options: RelayOptions) {
@@ -72,7 +76,9 @@ export class Relay extends Hono<RelayEnv> {
     this.#gate = new Gate(this.#limits, this.#platform)
     const maySee = originPolicy(options.origins)
     this.#log = boundedLog(options.log, this.#platform, this.#meter)
-    this.#report = reportTo(options, { meter: this.#meter, log: this.#log })
+    const told = { meter: this.#meter, log: this.#log }
+    this.#engine = new EngineWatch(this.#store)
+    this.#report = reportTo(options, told, (error) => this.#engine.explains(error))
     const { auth, authorize } = options
     this.#authorizing = {
       auth,
@@ -97,16 +103,36 @@ export class Relay extends Hono<RelayEnv> {
     this.#addRoutes(maySee, proxies, new Exposition(this.#measured(), access, this.#platform))
     // Such a relay is made anew whenever somebody comes after a while: that is no start of anything.
     if (!options.driven) this.#log('start', { ...this.#nature(), auth: !this.loopbackOnly })
+    this.#engine.follow(told, applicationOf(options))
     const { inspector } = options
     if (inspector) {
       this.get('/inspector', redirectToInspector)
       this.get('/inspector/*', (c) => answerInspector(c, inspector))
     }
+    this.#drain =
+      options.outbox &&
+      new Drain(options.outbox, {
+        authorizing: this.#authorizing,
+        nesting: this.#limits.nesting,
+        platform: this.#platform,
+        host: (room) => this.#rooms.host(room),
+        meter: this.#meter,
+        log: this.#log,
+        report: this.#report,
+      })
   }
 
   /** Whether it may be reached from its own machine only, because it asks nobody for a token. */
   get loopbackOnly(): boolean {
     return this.#authorizing.auth === undefined
+  }
+
+  /**
+   * The connection to the engine of its store, at this moment; `undefined` where there is no engine that
+   * could be away. `store.connection.subscribe` tells of changes.
+   */
+  get engine(): StoreStatus | undefined {
+    return this.#store.connection?.get()
   }
 
   /** What it takes, holds and waits. */
@@ -186,7 +212,9 @@ export class Relay extends Hono<RelayEnv> {
 
   /** Answers what was asked, sends every device away to come back later, and closes the store. */
   async close(): Promise<void> {
+    await this.#drain?.stop()
     await this.#rooms.close()
+    this.#engine.stop()
     await this.#store.close()
     this.#log('end')
   }
@@ -202,8 +230,10 @@ export class Relay extends Hono<RelayEnv> {
       meter: this.#meter,
       gauges: () => ({
         build_info: [[1, version, engine, durability]],
-        ready: [[this.#draining || this.#rooms.closing ? 0 : 1]],
+        ready: [[this.#draining || this.#rooms.closing || !this.#engine.online ? 0 : 1]],
+        engine_online: this.#engine.gauge,
         ...this.#rooms.gauges(),
+        ...(this.#drain?.gauges() ?? NO_OUTBOX),
       }),
     }
   }

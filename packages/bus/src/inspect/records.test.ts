@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import { createBusOn } from '../bus.ts'
 import type { Metadata } from '../event.ts'
 import { memoryLink } from '../links/memory.ts'
 import { type Platform, runtimePlatform } from '../platform.ts'
@@ -7,6 +6,7 @@ import { TestInspector } from '../testing/inspector.ts'
 import type { TestContext } from '../testing/network/context.ts'
 import { createTestNetwork, type TestNetwork } from '../testing/network/network.ts'
 import { VirtualPlatform } from '../testing/virtual-platform.ts'
+import { createBusOn } from '../testing/whole-bus.ts'
 import type { Bus } from '../types.ts'
 import { agentOn } from './agent.ts'
 import { INSPECT_CHANNEL } from './frames.ts'
@@ -80,7 +80,11 @@ describe('records', () => {
     const published = Array.from({ length: 1_000 }, (_, n) => bus.publish('a.b', n))
     await network.until(Promise.all(published))
     await network.run(100)
-    expect(inspector.of('published').flatMap(({ events }) => events)).toHaveLength(1_000)
+    const told = inspector.of('published').flatMap(({ events }) => events)
+    expect(told.map(({ id }) => id)).toEqual((await Promise.all(published)).map(({ id }) => id))
+    // What they have in common is said once a record.
+    const said = inspector.texts.join().split('"type":"a.b"').length - 1
+    expect(said).toBe(inspector.of('published').length)
     for (const is of ['committed', 'matched', 'handled'] as const) {
       const records = inspector.of(is)
       expect(records.flatMap(({ ids }) => unpackIds(ids))).toHaveLength(1_000)

@@ -1,7 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { createBusOn } from '../bus.ts'
 import { type BusError, isBusError } from '../errors.ts'
 import type { EventHeader } from '../event.ts'
 import type { RelayEvents } from '../links/link.ts'
@@ -12,6 +11,7 @@ import { type Frame, MAX_FRAME_BYTES, type PublishFrame } from '../protocol/fram
 import { decodeFrame, encodeFrame } from '../protocol/text.ts'
 import { hostileTexts, type KnownFrame } from '../testing/hostile.ts'
 import { VirtualPlatform } from '../testing/virtual-platform.ts'
+import { createBusOn } from '../testing/whole-bus.ts'
 import type { Bus } from '../types.ts'
 import { Session } from './session.ts'
 import type { RelaySource } from './sync.ts'
@@ -142,7 +142,7 @@ class Device {
 
 const header: EventHeader = { id: 'far-1', type: 'theirs', source: 'page', time: 1 }
 
-const inspector = { inspect: 1, session: '1.s' }
+const inspector = { inspect: 2, session: '1.s' }
 const INSPECTING: readonly (object | string)[] = [
   { ...inspector, frame: 'attach', credit: 5, resume: { far: 1e15, __proto__: 7 } },
   { ...inspector, frame: 'attach', credit: -1, to: '__proto__' },

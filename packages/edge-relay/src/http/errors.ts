@@ -1,6 +1,7 @@
 import { BusError, type BusErrorCode, isBusError } from '@crosstown/bus/protocol'
 import type { Context } from 'hono'
 import { TooMuch } from '../guard/too-much.ts'
+import type { ConnectionState } from '../stores/store.ts'
 
 type Status = 400 | 401 | 403 | 404 | 408 | 409 | 413 | 429 | 503
 
@@ -24,6 +25,24 @@ const RETRY_AFTER_MS = 1_000
 export class Gone extends BusError {
   constructor(message: string) {
     super('not_found', message)
+  }
+}
+
+/** The connection of the relay to its engine, as everybody may know it. */
+export interface EngineAnswer {
+  readonly kind: string
+  readonly state: ConnectionState
+  /** ISO 8601, in UTC. */
+  readonly since: string
+}
+
+/** The relay may not be sent devices. */
+export class NotReady extends BusError {
+  readonly engine: EngineAnswer | undefined
+
+  constructor(code: 'going_away' | 'unavailable', what: string, engine: EngineAnswer | undefined) {
+    super(code, what)
+    this.engine = engine
   }
 }
 
@@ -53,6 +72,7 @@ export function errorResponse(
   const { currentRevision } = shown ?? {}
   const body = {
     error: { code, message, ...(currentRevision !== undefined && { currentRevision }) },
+    ...(error instanceof NotReady && error.engine && { engine: error.engine }),
   }
   return { code, response: c.json(body, status) }
 }

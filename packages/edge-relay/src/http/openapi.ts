@@ -9,6 +9,7 @@ import type { Json, JsonObject } from './json.ts'
 import { groupPaths } from './openapi-groups.ts'
 import {
   CloudEvent,
+  Engine,
   Event,
   Failure,
   NewEvent,
@@ -39,6 +40,7 @@ const COMPONENTS: Readonly<Record<string, z.ZodType>> = {
   CloudEvent,
   Failure,
   Status,
+  Engine,
   Group,
   Groups,
   DeadLetters,

@@ -1,14 +1,18 @@
 /** `GET /health`: the process answers. `GET /ready`: it may be sent devices. */
-import { BusError } from '@crosstown/bus/protocol'
 import type { Context } from 'hono'
 import type { Platform } from '../platform.ts'
-import type { Store } from '../stores/store.ts'
+import type { Store, StoreConnection } from '../stores/store.ts'
+import { type EngineAnswer, NotReady } from './errors.ts'
 
 /** How long the store has to answer. */
 const STORE_MS = 2_000
 
 /** For so long an answer of the store holds: anybody may ask, and nobody is counted. */
 const HOLDS_MS = 1_000
+
+/** Anybody may ask: where the engine is, and what it said, is for the log. */
+const AWAY =
+  'the engine of the store cannot be reached; the relay tries again by itself, and its log says why'
 
 /** Whether the store answers. */
 export class Readiness {
@@ -25,10 +29,12 @@ export class Readiness {
   /** Says whether the relay may be sent devices. @throws {BusError} going_away, unavailable */
   async answer(c: Context, draining: boolean): Promise<Response> {
     c.header('Cache-Control', 'no-store')
-    if (draining) throw new BusError('going_away', 'the relay sends its devices away')
+    const engine = engineAnswer(this.#store.connection)
+    if (draining) throw new NotReady('going_away', 'the relay sends its devices away', engine)
+    if (engine && engine.state !== 'online') throw new NotReady('unavailable', AWAY, engine)
     if (!(await this.#storeAnswers()))
-      throw new BusError('unavailable', 'the store does not answer')
-    return c.json({ status: 'ready' })
+      throw new NotReady('unavailable', 'the store does not answer', engine)
+    return c.json({ status: 'ready', ...(engine && { engine }) })
   }
 
   #storeAnswers(): Promise<boolean> {
@@ -39,6 +45,12 @@ export class Readiness {
     }
     return this.#answer
   }
+}
+
+function engineAnswer(connection: StoreConnection | undefined): EngineAnswer | undefined {
+  if (!connection) return undefined
+  const { kind, state, since } = connection.get()
+  return { kind, state, since: new Date(since).toISOString() }
 }
 
 /** Whether something is done, and went well, in so many milliseconds. */

@@ -263,6 +263,15 @@ export const CloudEvent: z.ZodType = z
   })
   .meta({ id: 'CloudEvent', description: 'CloudEvents 1.0, in JSON.' })
 
+/** The connection to the engine of the store, for those whom nothing more is told. */
+export const Engine: z.ZodType = z
+  .object({
+    kind: z.string(),
+    state: z.enum(['connecting', 'online', 'offline']),
+    since: z.iso.datetime().meta({ description: 'Since when it is so.' }),
+  })
+  .meta({ id: 'Engine', description: 'Of a store on an engine: its connection.' })
+
 /** Every error. */
 export const Failure: z.ZodType = z
   .object({
@@ -273,12 +282,13 @@ export const Failure: z.ZodType = z
         description: 'Of a `conflict`: the revision that the stream has.',
       }),
     }),
+    engine: Engine.optional(),
   })
   .meta({ id: 'Failure' })
 
 /** The answer of `/health` and `/ready`. */
 export const Status: z.ZodType = z
-  .object({ status: z.enum(['ok', 'ready']) })
+  .object({ status: z.enum(['ok', 'ready']), engine: Engine.optional() })
   .meta({ id: 'Status' })
 
 /**

@@ -148,15 +148,15 @@ const AWAY = /^(57P0|08)/
 /** Who it is, which database, what it may do, what the server does not have. */
 const REFUSED = /^(28|3D|3F|42|0A|22|0L|0P)/
 
+/** All in one text, and so in one transaction. */
 async function prepare(sql: Sql, schema: string): Promise<void> {
-  await sql.begin(async (tx) => {
-    await tx`SELECT pg_advisory_xact_lock(${SETUP_LOCK})`
-    const [made] = await tx`SELECT to_regclass(${`${schema}.events`}) IS NOT NULL AS all`
-    if (!made?.['all']) await tx.unsafe(tablesIn(schema))
-    const [format] = await tx<{ version: number }[]>`SELECT version FROM format`
-    if (format?.version !== FORMAT) {
-      const what = `its tables have format ${format?.version}, and this relay knows ${FORMAT}`
-      throw new BusError('log_damaged', `${what}: use the relay that made them, or another schema`)
-    }
-  })
+  const [made] = await sql`SELECT to_regclass(${`${schema}.events`}) IS NOT NULL AS all`
+  if (!made?.['all']) {
+    await sql.unsafe(`SELECT pg_advisory_xact_lock(${SETUP_LOCK}); ${tablesIn(schema)}`)
+  }
+  const [format] = await sql<{ version: number }[]>`SELECT version FROM format`
+  if (format?.version !== FORMAT) {
+    const what = `its tables have format ${format?.version}, and this relay knows ${FORMAT}`
+    throw new BusError('log_damaged', `${what}: use the relay that made them, or another schema`)
+  }
 }

@@ -3,7 +3,7 @@ import { parseId } from '@crosstown/bus/protocol'
 import type { Mark, RoomFirst, RoomHead, RoomRecord } from '../record.ts'
 import { sizeOf } from './engine/cut.ts'
 import { EngineStore } from './engine/engine-store.ts'
-import type { PostgresClient, Sql } from './postgres-client.ts'
+import type { PostgresClient } from './postgres-client.ts'
 import { type RoomRow, trimStep } from './postgres-trim.ts'
 import { pairsOf, type RecordRow, recordOf, rowOf } from './record-rows.ts'
 import {
@@ -191,12 +191,7 @@ export class PostgresStore extends EngineStore<PostgresClient> implements Store 
   }
 
   trim(room: string, keep: Keep, step: ReadLimit): Promise<boolean> {
-    return this.call('trim', ({ sql }) =>
-      sql.begin(async (tx) => {
-        const [row] = await tx<RoomRow[]>`SELECT * FROM rooms WHERE name = ${room} FOR UPDATE`
-        return row ? trimStep(tx as unknown as Sql, row, keep, step) : false
-      }),
-    ) as Promise<boolean>
+    return this.call('trim', ({ sql }) => trimStep(sql, room, keep, step))
   }
 
   /** Only its name goes at once: without it there is no way to the rest, which `purge` removes. */

@@ -5,7 +5,7 @@ import type { Durability } from '@crosstown/bus/protocol'
 export interface Signal {
   /** Who says it: another one for each store that is open. */
   readonly node: string
-  /** The room it is about; '' where it is about none. */
+  /** The room it is about, or whatever else its sender has agreed on with those who hear it. */
   readonly room: string
   readonly text: string
 }

@@ -21,6 +21,8 @@ const CALL_SILENCES = 3
 const LOOKS = 10
 const CLOSE_MS = 5_000
 const NODE_LENGTH = 16
+/** No name of a room. */
+const BEAT = '$beat'
 
 interface Running {
   readonly sinceMs: number
@@ -212,8 +214,9 @@ export class EngineLink<C> {
     await this.#driver.listen(client, this.node, (signal) => {
       if (client !== this.#client) return
       if (signal?.node === this.node) {
-        if (signal.room === '' && signal.text === String(this.#beat.number)) this.#beat.heard = true
-      } else if (signal?.room !== '') take(signal)
+        if (signal.room === BEAT && signal.text === String(this.#beat.number))
+          this.#beat.heard = true
+      } else if (signal?.room !== BEAT) take(signal)
     })
     if (client === this.#client) take(undefined)
   }
@@ -242,7 +245,7 @@ export class EngineLink<C> {
     this.#beat = beat
     const text = String(beat.number)
     const asked = this.#take
-      ? this.#driver.say(client, { node: this.node, room: '', text })
+      ? this.#driver.say(client, { node: this.node, room: BEAT, text })
       : this.#driver.ping(client).then(() => {
           beat.heard = true
         })
