@@ -36,7 +36,7 @@ const say = (page: Pick<Page, 'evaluate'>, message: unknown): Promise<void> =>
   page.evaluate((message) => inspectChannel.postMessage(message), message)
 
 const hello = (peer: string, more = ''): string =>
-  `{"inspect":1,"frame":"hello","peer":${JSON.stringify(peer)}${more}}`
+  `{"inspect":2,"frame":"hello","peer":${JSON.stringify(peer)}${more}}`
 
 /** A panel with nothing but its ports: an extension's page that does as the panel does. */
 async function barePanel(
@@ -134,13 +134,13 @@ test('frames of taps go up, frames of inspectors go down, and nothing else does'
   await expect.poll(() => carrying(panel)).toEqual([site])
   expect(await mark(page)).toBe('1')
 
-  const attach = '{"inspect":1,"frame":"attach","session":"s","credit":1}'
+  const attach = '{"inspect":2,"frame":"attach","session":"s","credit":1}'
   const spaced = '{ "frame": "batch", "peer": "a" }'
   for (const message of [
     attach,
-    '{"inspect":1,"frame":"ask","session":"s"}',
+    '{"inspect":2,"frame":"ask","session":"s"}',
     'hello',
-    { inspect: 1, frame: 'hello' },
+    { inspect: 2, frame: 'hello' },
     null,
     7,
     '{"frame":"constructor"}',
@@ -153,7 +153,7 @@ test('frames of taps go up, frames of inspectors go down, and nothing else does'
 
   for (const message of [
     hello('forged'),
-    '{"inspect":1,"frame":"batch","peer":"a"}',
+    '{"inspect":2,"frame":"batch","peer":"a"}',
     'publish',
     { frame: 'attach' },
     { more: 1 },
@@ -178,8 +178,8 @@ test('a frame longer than a message may be arrives whole', async ({
   // Three million units; every border of a part falls on a letter of two.
   await page.evaluate(() => {
     const long = '\u{1f980}'.repeat(1_500_000)
-    inspectChannel.postMessage(`{"inspect":1,"frame":"batch","peer":"a","long":"${long}"}`)
-    inspectChannel.postMessage('{"inspect":1,"frame":"bye","peer":"a"}')
+    inspectChannel.postMessage(`{"inspect":2,"frame":"batch","peer":"a","long":"${long}"}`)
+    inspectChannel.postMessage('{"inspect":2,"frame":"bye","peer":"a"}')
   })
   const arrived = () =>
     panel.evaluate(() => {

@@ -153,7 +153,7 @@ test('a frame of another origin neither hears nor speaks for the page around it'
     globalThis.told = []
     const channel = new BroadcastChannel('crosstown:inspect')
     channel.onmessage = ({ data }) => told.push(data)
-    channel.postMessage(`{"inspect":1,"frame":"bye","peer":"${id}","reason":"closed"}`)
+    channel.postMessage(`{"inspect":2,"frame":"bye","peer":"${id}","reason":"closed"}`)
     void peer.publish('ads.said')
   }, id)
   await expect(rows(panel, 'ads.said')).toBeVisible()

@@ -1,5 +1,6 @@
 /** All that is behind a relay, seen by one inspector of its room. */
 import type { ChildProcess } from 'node:child_process'
+import { eventsOf } from '@crosstown/bus/inspect'
 import { connectInspector, type InspectorProbe } from '@crosstown/edge-relay/testing'
 import { expect, type Relay, start, stop, test } from './fixtures.ts'
 
@@ -56,7 +57,9 @@ test('an event is seen at every context, device, server and at the relay, by an 
     const { id } = await tab.evaluate(() => peer.publish('said', { from: 'tab', n: 0 }))
     const of = (peer: string) => (record: { peer: string; ids: readonly unknown[] }) =>
       record.peer === peer && JSON.stringify(record.ids).includes(own?.peer ?? '')
-    await panel.record('published', ({ events }) => events.some((event) => event.id === id))
+    await panel.record('published', ({ events }) =>
+      eventsOf(events).some((event) => event.id === id),
+    )
     for (const { peer } of hellos) await panel.record('handled', of(peer))
     const atRelay = (record: { peer: string; ids: readonly unknown[] }): boolean =>
       record.peer.startsWith(`relay:${room}:`) && of(record.peer)(record)
@@ -80,7 +83,7 @@ test('an event is seen at every context, device, server and at the relay, by an 
       await tab.close()
       await next.evaluate(() => peer.publish('said', { from: 'next', n: 1 }))
       await panel.record('published', ({ events }) =>
-        events.some(({ source }) => source === 'next'),
+        eventsOf(events).some(({ source }) => source === 'next'),
       )
     })
   } finally {

@@ -425,7 +425,7 @@ test('settings are kept, and damaged ones are not believed', async ({ openPanel 
 
 test('a peer of another version is named, with which side to upgrade', async ({ openPanel }) => {
   const page = await openPanel()
-  await page.evaluate(() => window.tap({ version: 2, hello: { library: '9.0.0' } }))
+  await page.evaluate(() => window.tap({ version: 3, hello: { library: '9.0.0' } }))
   await expect(page.getByRole('alert')).toContainText(
     /bus 9\.0\.0, which is newer than this panel.*update the panel/,
   )
@@ -435,7 +435,7 @@ test('what strangers post on the channel breaks nothing', async ({ openPanel }) 
   const page = await openPanel()
   await page.evaluate(() => {
     const tap = window.tap()
-    for (const text of ['', '{', 'null', '[]', '{"inspect":1}', '{"inspect":1,"frame":"batch"}'])
+    for (const text of ['', '{', 'null', '[]', '{"inspect":2}', '{"inspect":2,"frame":"batch"}'])
       tap.say(text)
     tap.publish([{ type: '<img src=x onerror=alert(1)>' }, { type: 'fine.type' }])
   })

@@ -1,6 +1,7 @@
 // npm run kill -- <node|deno|bun|workerd|postgresql|redis|durable> [--times 50] [--seed 1]: installs, builds,
 // finds runtimes and engines, then kills relays, and the engines under them, under load, or (durable) tabs and
 // processes that consume, on the pinned Node.
+// npm run kill -- losses [--only redis] [--write]: what engines lose in each of their settings.
 import { parseArgs } from 'node:util'
 import { findCapabilities } from './lib/capabilities.mjs'
 import { ensureInstalled } from './lib/install.mjs'
@@ -19,7 +20,7 @@ if (code !== 0) {
 
 const [what, ...rest] = process.argv.slice(2)
 const { env, missing } = await findCapabilities(
-  what === 'durable' ? ['chromium'] : ['deno', 'bun', 'redis', 'postgres'],
+  what === 'durable' ? ['chromium'] : ['deno', 'bun', 'redis', 'postgres', 'strace'],
 )
 for (const [name, reason] of missing) console.log(`Without ${name}: ${reason}`)
 
@@ -49,6 +50,10 @@ if (what === 'durable') {
   process.exit(killed.code)
 }
 
-const main = 'packages/edge-relay/src/testing/kill-main.ts'
-const kill = await runNode([main, ...process.argv.slice(2)], { env: insideEnv(env), inherit: true })
+const testing = 'packages/edge-relay/src/testing'
+const main =
+  what === 'losses'
+    ? [`${testing}/loss-main.ts`, ...rest]
+    : [`${testing}/kill-main.ts`, ...process.argv.slice(2)]
+const kill = await runNode(main, { env: insideEnv(env), inherit: true })
 process.exitCode = kill.code

@@ -39,14 +39,17 @@ export function makeScenario(seed: number, profile: ProfileName): Scenario {
     }
   }
   scene.work()
-  if (profile === 'requests') scene.asks()
   const nodes = profile === 'relays' ? 2 + scene.random.below(2) : 1
   scene.nodes = nodes
-  // Half of the runs of several relays are about streams, some about groups.
-  const about = profile === 'relays' ? scene.random.below(4) : 0
-  if (about > 1) scene.streams()
-  if (profile === 'streams' || profile === 'groups' || profile === 'durable') scene.streams()
-  const troubles = PROFILES[profile]
+  // Runs of several relays are about streams, groups, or requests, or none of them.
+  const about =
+    profile === 'relays'
+      ? scene.random.pick(['streams', 'streams', 'groups', 'requests', 'events'] as const)
+      : profile
+  if (about === 'requests') scene.asks()
+  if (about === 'streams' || about === 'groups' || about === 'durable') scene.streams()
+  // What groups did is held against the room, which must not lose what it had.
+  const troubles = PROFILES[profile].filter((name) => about !== 'groups' || name !== 'restore')
   const many = troubles.length === 0 ? 0 : 1 + scene.random.below(6)
   for (let i = 0; i < many; i++) TROUBLES[scene.random.pick(troubles)]?.(scene)
   const partial = scene.random.chance(0.3) ? [scene.device()] : []
@@ -68,9 +71,9 @@ export function makeScenario(seed: number, profile: ProfileName): Scenario {
     partial,
     ...(profile === 'views' && { views: true }),
     ...(nodes > 1 && { nodes }),
-    ...((profile === 'groups' || about === 1) && { groups: true }),
+    ...(about === 'groups' && { groups: true }),
     ...(profile === 'durable' && { durable: true }),
-    ...(profile === 'requests' && { requests: true }),
+    ...(about === 'requests' && { requests: true }),
     ...limits,
     actions: scene.actions.sort((a, b) => a.at - b.at),
   }

@@ -287,8 +287,7 @@ function* admission({ refused }: View): Iterable<string> {
  * Who is there is seen by all, unless a socket may have fallen silent that nobody took for dead yet.
  * Who is gone, or is there under another device now, may be seen until its silence is found out.
  */
-function* presence({ network, present, rested, silent }: View): Iterable<string> {
-  if (network.relay.nodes > 1) return
+function* presence({ present, rested, silent }: View): Iterable<string> {
   const names = new Map(present.map(({ name, sees }) => [sees[0], name]))
   for (const { name, sees } of present) {
     for (const [id, other] of names) {

@@ -2,6 +2,7 @@
 import { type Bus, createBus, memoryLog, relayLink } from '@crosstown/bus'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { type EngineServer, startPostgres, startRedis } from './testing/engine-servers.ts'
+import { EventStreamProbe } from './testing/event-stream-probe.ts'
 import { connectProbe, headerOf, publishOf } from './testing/probe.ts'
 import { endAll, type RelayProcessHandle, RUNTIMES } from './testing/relay-process.ts'
 
@@ -70,6 +71,26 @@ for (const [name, start] of ENGINES) {
       expect(heard[0]?.ids).toEqual(heard[1]?.ids)
       expect(heard[0]?.ids.length).toBe(40)
       expect(heard[0]?.position).toBe(heard[1]?.position)
+    })
+
+    it('a reader over HTTP that waits hears what was published at another relay, where nobody is in the room', async () => {
+      const [a, b] = [await node(server), await node(server)]
+      const publish = (data: number) =>
+        fetch(`${a.url}/rooms/44/events`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ type: 'key.cut', data }),
+        })
+      const first = (await (await publish(1)).json()) as { events: [{ position: string }] }
+      const after = encodeURIComponent(first.events[0].position)
+      const stream = await EventStreamProbe.open(`${b.url}/rooms/44/events`)
+      expect(await stream.data(1)).toEqual([1])
+      const page = fetch(`${b.url}/rooms/44/events?after=${after}&wait=60000`)
+      await publish(2)
+      expect(await stream.data(1)).toEqual([2])
+      const { events } = (await (await page).json()) as { events: { data: unknown }[] }
+      expect(events.map(({ data }) => data)).toEqual([2])
+      stream.close()
     })
 
     it('an unpersisted event reaches the devices of another relay, also where it is long', async () => {

@@ -28,6 +28,7 @@ export {
   logLine,
 } from './log.ts'
 export type { RelayOptions } from './options.ts'
+export type { Outbox, OutboxRow, Step, Verdict, Waiting } from './outbox/outbox.ts'
 export type { RoomHead, RoomRecord } from './record.ts'
 export { createRelay, type Relay } from './relay.ts'
 export type { Socket, SocketEvents } from './socket.ts'

@@ -90,12 +90,14 @@ async function knownPosts(
   { events }: Waiting<PostCommand>,
 ): Promise<Map<string, Posted>> {
   const known = new Map<string, Posted>()
-  for (const { id } of events) {
-    const found = id === undefined ? undefined : await store.find(room, id)
+  const own = events.flatMap(({ id }) => (id === undefined ? [] : [id]))
+  const all = await Promise.all(own.map((id) => store.find(room, id)))
+  for (const [i, id] of own.entries()) {
+    const found = all[i]
     if (!found) continue
     const { record, index } = found
     const { revision } = record.headers[index] as EventHeader
-    known.set(id as string, {
+    known.set(id, {
       position: positionIn(head.epoch, record, record.place + index),
       ...(revision !== undefined && { revision }),
     })

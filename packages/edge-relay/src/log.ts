@@ -27,6 +27,7 @@ export type LogEvent =
   | 'dead'
   | 'offline'
   | 'online'
+  | 'outbox'
   | 'node'
   | 'trouble'
 
@@ -66,6 +67,10 @@ export const LOG_EVENTS: Readonly<
     level: 'info',
     help: 'The `engine` of the store is there again, with its `durability`.',
   },
+  outbox: {
+    level: 'warn',
+    help: 'A row of the outbox, by its `id`, was refused with a `code`, and moved to those refused.',
+  },
   node: {
     level: 'info',
     help: 'Another relay on the same store, a `node`, came or is gone, as its `state` says.',
@@ -100,6 +105,8 @@ export interface LogFields {
   readonly state?: 'made' | 'deleted' | 'came' | 'gone'
   readonly place?: number
   readonly attempts?: number
+  /** Of a row of the outbox. */
+  readonly id?: string
   readonly url?: string
   readonly version?: string
   readonly engine?: string

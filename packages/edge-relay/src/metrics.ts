@@ -35,6 +35,8 @@ export type CounterName =
   | 'group_lapsed_total'
   | 'group_dead_total'
   | 'group_trimmed_total'
+  | 'outbox_drained_total'
+  | 'outbox_refused_total'
   | 'http_requests_total'
   | 'log_suppressed_total'
 
@@ -51,6 +53,8 @@ export type GaugeName =
   | 'group_pending'
   | 'group_lag'
   | 'group_dead_letters'
+  | 'outbox_pending'
+  | 'outbox_lag_seconds'
 
 export type TimingName =
   | 'publish_seconds'
@@ -125,6 +129,13 @@ export const COUNTERS: Readonly<Record<CounterName, Described>> = {
   group_trimmed_total: {
     help: 'Places of rooms that a group did not come to before they were trimmed away.',
   },
+  outbox_drained_total: {
+    help: 'Rows of the outbox that became events, or were events of their room before.',
+  },
+  outbox_refused_total: {
+    help: 'Rows of the outbox that were moved to those refused, by code.',
+    labels: ['code'],
+  },
   http_requests_total: {
     help: 'HTTP requests answered, by method, route and status; sockets are not among them.',
     labels: ['method', 'route', 'status'],
@@ -174,6 +185,12 @@ export const GAUGES: Readonly<Record<GaugeName, Described>> = {
   },
   group_dead_letters: {
     help: 'Dead letters of the groups of the rooms in memory.',
+  },
+  outbox_pending: {
+    help: 'Rows that wait in the outbox, counted up to 100,000, as of some seconds ago.',
+  },
+  outbox_lag_seconds: {
+    help: 'Age of the oldest row that waits in the outbox; 0 where none does.',
   },
 }
 

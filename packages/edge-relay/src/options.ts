@@ -7,6 +7,7 @@ import type { RoomRetention } from './keeping.ts'
 import type { Limits } from './limits.ts'
 import type { LogSink } from './log.ts'
 import { countTrouble, type Told, tellTrouble } from './operators.ts'
+import type { Outbox } from './outbox/outbox.ts'
 import type { Platform } from './platform.ts'
 import type { Store } from './stores/store.ts'
 
@@ -28,6 +29,12 @@ export interface RelayOptions {
    * @default 0
    */
   readonly trustProxy?: number
+  /**
+   * A table in which applications leave events, in transactions of their own: `postgresOutbox` or
+   * `sqliteOutbox`. It is closed with the relay.
+   * @default none
+   */
+  readonly outbox?: Outbox
   /**
    * Origins of pages that may come: `'https://shop.example'`, or `'*'`.
    * @default pages of this machine

@@ -141,11 +141,7 @@ export class Presence {
   left(viewer: Viewer): void {
     if (!this.#viewers.delete(viewer)) return
     const held = this.#held.get(viewer.name)
-    if (held?.viewer === viewer) {
-      held.goneAtMs = this.#context.platform.monotonic() + GRACE_MS
-      const claim = this.#context.claims?.get(viewer.name)
-      if (claim) this.elsewhere(viewer.name, claim)
-    }
+    if (held?.viewer === viewer) held.goneAtMs = this.#context.platform.monotonic() + GRACE_MS
     if (this.#viewers.size > 0) return
     // Nobody is there to be told.
     for (const one of [this.#held, this.#shown, this.#changed]) one.clear()

@@ -77,6 +77,16 @@ export class Readers {
     for (const watch of entry.watches) watch.wake()
   }
 
+  /** There may be more in a room, of which this process knows nothing else. */
+  stale(room: string | undefined): void {
+    const entries = room === undefined ? [...this.#rooms.values()] : [this.#rooms.get(room)]
+    for (const entry of entries) {
+      if (!entry) continue
+      delete entry.tail
+      for (const watch of entry.watches) watch.wake()
+    }
+  }
+
   /** What they read of the room may be in it no more: they are to come back, and are then told. */
   restored(room: string, backMs: number): void {
     for (const watch of [...(this.#rooms.get(room)?.watches ?? [])]) watch.end(backMs)

@@ -26,6 +26,7 @@ import { Meter } from './metrics.ts'
 import { tellFull, tellRefusal } from './operators.ts'
 import { applicationOf, proxiesOf, type RelayOptions, type Report, reportTo } from './options.ts'
 import { type OriginPolicy, originPolicy } from './origins.ts'
+import { Drain, NO_OUTBOX } from './outbox/drain.ts'
 import { type Platform, systemPlatform } from './platform.ts'
 import { Rooms } from './rooms.ts'
 import { sharedReads } from './shared-reads.ts'
@@ -58,6 +59,7 @@ export class Relay extends Hono<RelayEnv> {
   readonly #limits: Limits
   readonly #platform: Platform
   readonly #rooms: Rooms
+  readonly #drain: Drain | undefined
   readonly #gate: Gate
   readonly #report: Report
   readonly #meter = new Meter()
@@ -107,6 +109,17 @@ export class Relay extends Hono<RelayEnv> {
       this.get('/inspector', redirectToInspector)
       this.get('/inspector/*', (c) => answerInspector(c, inspector))
     }
+    this.#drain =
+      options.outbox &&
+      new Drain(options.outbox, {
+        authorizing: this.#authorizing,
+        nesting: this.#limits.nesting,
+        platform: this.#platform,
+        host: (room) => this.#rooms.host(room),
+        meter: this.#meter,
+        log: this.#log,
+        report: this.#report,
+      })
   }
 
   /** Whether it may be reached from its own machine only, because it asks nobody for a token. */
@@ -199,6 +212,7 @@ export class Relay extends Hono<RelayEnv> {
 
   /** Answers what was asked, sends every device away to come back later, and closes the store. */
   async close(): Promise<void> {
+    await this.#drain?.stop()
     await this.#rooms.close()
     this.#engine.stop()
     await this.#store.close()
@@ -219,6 +233,7 @@ export class Relay extends Hono<RelayEnv> {
         ready: [[this.#draining || this.#rooms.closing || !this.#engine.online ? 0 : 1]],
         engine_online: this.#engine.gauge,
         ...this.#rooms.gauges(),
+        ...(this.#drain?.gauges() ?? NO_OUTBOX),
       }),
     }
   }

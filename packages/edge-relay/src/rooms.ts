@@ -9,7 +9,7 @@ import { Inspector } from './inspect/inspector.ts'
 import type { Log } from './log.ts'
 import { type GaugeName, Meter, type Reading } from './metrics.ts'
 import { Nodes } from './node/nodes.ts'
-import { ALL_ROOMS, isWant, signalIn, signalText } from './node/signal.ts'
+import { ALL_ROOMS, GREW, isWant, signalIn, signalText } from './node/signal.ts'
 import { Readers } from './readers.ts'
 import { Retention, type RetentionContext } from './retention.ts'
 import { type HostContext, RoomHost } from './room-host.ts'
@@ -25,6 +25,9 @@ const GOAWAY_EACH_MS = 1
 
 /** Rooms looked at for each new one, whether they can go out of memory. */
 const MAX_LOOKS = 8
+
+/** What only the rooms know. */
+type RoomGauge = Exclude<GaugeName, 'build_info' | 'engine_online' | 'ready' | `outbox_${string}`>
 
 /** All rooms of a relay. */
 export class Rooms {
@@ -107,6 +110,8 @@ export class Rooms {
         const claims = { rev: 0, mark: 0, names: [] }
         this.#context.store.signal(room, signalText({ node: nodes.name, to: node, claims }))
       }
+      // A room is read by who is in it: readers may wait for one that nobody here is in.
+      if (text === GREW && host?.position === undefined) this.readers.stale(room)
     } catch (error) {
       this.#context.report(error, room ?? '')
     }
@@ -160,9 +165,7 @@ export class Rooms {
   }
 
   /** What is there now, to be measured. */
-  gauges(): Readonly<
-    Record<Exclude<GaugeName, 'build_info' | 'engine_online' | 'ready'>, readonly Reading[]>
-  > {
+  gauges(): Readonly<Record<RoomGauge, readonly Reading[]>> {
     const all = [...this.#connections]
     const devices = all.filter((connection) => connection instanceof Connection)
     const hosts = [...this.#hosts.values()]

@@ -236,6 +236,30 @@ describe('a member of a group', () => {
     expect(scene.settlements[1]).toEqual([1, 1, 'ack'])
   })
 
+  it.each([
+    ['taken', {}],
+    ['refused as well', { code: 'unavailable', retryAfterMs: 300 } as const],
+  ])(
+    'works on when a new credit is refused while it settles, and that is %s',
+    async (_, answer) => {
+      const scene = new Scene().joined()
+      scene.lease([1])
+      scene.calls[0]?.end()
+      await flushed()
+      scene.member.heard(
+        { frame: 'grouped', ...WHO, code: 'unavailable', retryAfterMs: 200 },
+        [],
+        LINE,
+      )
+      await scene.settled(answer)
+      await scene.pass(1_000)
+      expect(scene.joins.length).toBe(2)
+      scene.joined()
+      scene.lease([2])
+      expect(scene.calls.map(({ n }) => n)).toEqual([1, 2])
+    },
+  )
+
   it('gives an event back by what its handler throws, after the pause of its attempt', async () => {
     const scene = new Scene({ backoff: [40, 900], concurrency: 2 }).joined()
     scene.lease([1])

@@ -217,10 +217,12 @@ export class GroupMember {
   #settled({ code, lapsed = [], number, retryAfterMs = AGAIN_MS }: SettledFrame): void {
     const flight = this.#flight
     if (!flight || flight.number !== number) return
-    this.#cancelWait()
+    // Refused meanwhile, it waits to join anew, and says then what is left.
+    const isMember = this.#state === 'member'
+    if (isMember) this.#cancelWait()
     if (code !== undefined) {
       this.#landed()
-      this.#wait(retryAfterMs, () => this.#flush())
+      if (isMember) this.#wait(retryAfterMs, () => this.#flush())
       return
     }
     this.#flight = undefined
@@ -228,7 +230,7 @@ export class GroupMember {
     for (const [place, generation, outcome] of flight.settlements)
       if (outcome !== 'progress') this.#work.confirmed([place, generation])
     this.#flush()
-    this.#adjust(this.#options.platform.monotonic() - this.#sentAt)
+    if (isMember) this.#adjust(this.#options.platform.monotonic() - this.#sentAt)
   }
 
   /** Holds as many as it handles while others are on their way to the relay and back. */

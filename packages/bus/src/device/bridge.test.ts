@@ -30,9 +30,9 @@ function setup(...contexts: string[]) {
     up,
     listens: () => listeners.size > 0,
     inspect: (frame: object): void =>
-      bridge.receive(JSON.stringify({ inspect: 1, session: '1.s', ...frame })),
+      bridge.receive(JSON.stringify({ inspect: 2, session: '1.s', ...frame })),
     tap(frame: object | string): void {
-      const text = typeof frame === 'string' ? frame : JSON.stringify({ inspect: 1, ...frame })
+      const text = typeof frame === 'string' ? frame : JSON.stringify({ inspect: 2, ...frame })
       for (const listener of listeners) listener(text)
     },
     become(...next: string[]): void {
@@ -52,7 +52,7 @@ describe('what inspectors say', () => {
       ['attach', 'a'],
       ['attach', 'b'],
     ])
-    expect(down[0]).toEqual({ inspect: 1, session: '1.s', ...attach, to: 'a' })
+    expect(down[0]).toEqual({ inspect: 2, session: '1.s', ...attach, to: 'a' })
     inspect({ frame: 'grant', credit: 1 })
     expect(down.slice(2).map(({ frame, to }) => [frame, to])).toEqual([
       ['grant', 'a'],

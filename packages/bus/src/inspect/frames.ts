@@ -9,7 +9,7 @@ import type { Gap, LeaderSnapshot, StatusSnapshot } from '../types.ts'
 import type { Consuming, DeadLetterInfo } from './consuming.ts'
 
 /** Grows when a frame of an older side would be misread; both sides say theirs. */
-export const INSPECT_VERSION = 1
+export const INSPECT_VERSION = 2
 /** The BroadcastChannel of an origin on which its buses answer inspectors. */
 export const INSPECT_CHANNEL = 'crosstown:inspect'
 /** WebSocket subprotocol of `GET /rooms/:room/inspect` on a relay. */
@@ -363,11 +363,21 @@ export interface InspectedEvent extends Omit<EventHeader, 'scope'> {
   readonly position?: string
 }
 
+/**
+ * Envelopes of several events by column, each column named as the field is: a list has a value for each
+ * event, `null` where one is without it; what is no list all of them have.
+ */
+export type EventColumns = { readonly ids: Ids } & {
+  readonly [Key in Exclude<keyof InspectedEvent, 'id'>]:
+    | InspectedEvent[Key]
+    | readonly (InspectedEvent[Key] | null)[]
+}
+
 export type Via = 'tabs' | 'relay' | 'log' | 'link'
 
 /** What happened at one stage of a peer, to a batch where it was one. `at`: monotonic ms, to the µs. */
 export type InspectRecord = { readonly at: number } & (
-  | { readonly is: 'published'; readonly events: readonly InspectedEvent[] }
+  | { readonly is: 'published'; readonly events: readonly InspectedEvent[] | EventColumns }
   | { readonly is: 'committed'; readonly batch: number; readonly ids: Ids; readonly ms: number }
   /** Handed to a link. `to` a device: of a relay. */
   | {

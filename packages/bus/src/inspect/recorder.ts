@@ -8,6 +8,7 @@ import type { Incoming, Origin } from '../dispatch/dispatch.ts'
 import { type BusError, type BusErrorCode, toBusError } from '../errors.ts'
 import { type BusEvent, type EventHeader, utf8Length } from '../event.ts'
 import type { Gap } from '../types.ts'
+import { columnsOf } from './columns.ts'
 import { limitOf } from './consuming.ts'
 import type { InspectRecord, SubscriptionInfo, Via, ViewInfo } from './frames.ts'
 import { packIds } from './ids.ts'
@@ -120,7 +121,9 @@ export class Recorder implements Tap {
         length += text.length
       }
       const part = events.slice(from, from + texts.length)
-      this.#put(`{"at":${at},"is":"published","events":[${texts.join()}]}`, part.length, part)
+      const list = `[${texts.join()}]`
+      const told = texts.length > 1 ? JSON.stringify(columnsOf(JSON.parse(list))) : list
+      this.#put(`{"at":${at},"is":"published","events":${told}}`, part.length, part)
       from += texts.length
     }
   }

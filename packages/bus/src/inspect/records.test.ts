@@ -80,7 +80,11 @@ describe('records', () => {
     const published = Array.from({ length: 1_000 }, (_, n) => bus.publish('a.b', n))
     await network.until(Promise.all(published))
     await network.run(100)
-    expect(inspector.of('published').flatMap(({ events }) => events)).toHaveLength(1_000)
+    const told = inspector.of('published').flatMap(({ events }) => events)
+    expect(told.map(({ id }) => id)).toEqual((await Promise.all(published)).map(({ id }) => id))
+    // What they have in common is said once a record.
+    const said = inspector.texts.join().split('"type":"a.b"').length - 1
+    expect(said).toBe(inspector.of('published').length)
     for (const is of ['committed', 'matched', 'handled'] as const) {
       const records = inspector.of(is)
       expect(records.flatMap(({ ids }) => unpackIds(ids))).toHaveLength(1_000)

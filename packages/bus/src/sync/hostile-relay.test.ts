@@ -142,7 +142,7 @@ class Device {
 
 const header: EventHeader = { id: 'far-1', type: 'theirs', source: 'page', time: 1 }
 
-const inspector = { inspect: 1, session: '1.s' }
+const inspector = { inspect: 2, session: '1.s' }
 const INSPECTING: readonly (object | string)[] = [
   { ...inspector, frame: 'attach', credit: 5, resume: { far: 1e15, __proto__: 7 } },
   { ...inspector, frame: 'attach', credit: -1, to: '__proto__' },

@@ -1,13 +1,20 @@
+import { eventsOf } from '../inspect/columns.ts'
 import type {
   Answers,
   Ask,
   BatchFrame,
   HelloFrame,
+  InspectedEvent,
   InspectorFrame,
   InspectRecord,
   TapFrame,
 } from '../inspect/frames.ts'
 import { INSPECT_VERSION } from '../inspect/frames.ts'
+
+/** A record of a kind, its envelopes as a list. */
+type RecordOf<Is extends InspectRecord['is']> = Is extends 'published'
+  ? { readonly at: number; readonly is: Is; readonly events: readonly InspectedEvent[] }
+  : Extract<InspectRecord, { is: Is }>
 
 /** An inspector of a test: grants what it is told to, and keeps all it hears. */
 export class TestInspector {
@@ -56,11 +63,11 @@ export class TestInspector {
   }
 
   /** Records of a kind. */
-  of<Is extends InspectRecord['is']>(is: Is, peer?: string): Extract<InspectRecord, { is: Is }>[] {
-    return this.records(peer).filter((record) => record.is === is) as Extract<
-      InspectRecord,
-      { is: Is }
-    >[]
+  of<Is extends InspectRecord['is']>(is: Is, peer?: string): RecordOf<Is>[] {
+    return this.records(peer).flatMap((record) => {
+      if (record.is !== is) return []
+      return [record.is === 'published' ? { ...record, events: eventsOf(record.events) } : record]
+    }) as RecordOf<Is>[]
   }
 
   /** Asks; the returned function gives the answer once it is there. */

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { readEvent, readEvents } from './events.ts'
+import { readColumns, readEvent, readEvents } from './events.ts'
+import { Fault } from './reader.ts'
 import { readRecord } from './records.ts'
 
 const event = { id: 'a-1', type: 'cart.cleared', source: 'tab', time: 1, bytes: 2 }
@@ -32,6 +33,22 @@ test('what is wrong with an envelope is said with where it is', () => {
   expect(wrong({ via: 'air' })).toContain('via must be one of')
   expect(wrong({ from: 7 })).toContain('from must be')
   expect(wrong({})).toBe('nothing')
+})
+
+test('columns of envelopes are as long as there are ids, and have no other fields', () => {
+  const columns = { ids: [['a', 1, 2], 'h-x'], type: 'a.b', source: 'tab', time: 1 }
+  const whole = { ...columns, bytes: [1, 2, 3], stream: ['s', null, null] }
+  expect(readColumns({ ...whole, secret: 'x', expected: 'y' })).toEqual(whole)
+  expect(() => readColumns(columns)).toThrow('bytes must be there')
+  const wrong = [
+    { bytes: [1, 2] },
+    { bytes: [1, 2, null] },
+    { type: ['a.b', 'a.b', 'a b'] },
+    { persist: true },
+    { ids: [['a', 1, 20_000]] },
+    { metadata: [{ deep: { er: 1 } }, null, null] },
+  ]
+  for (const one of wrong) expect(() => readColumns({ ...whole, ...one })).toThrow(Fault)
 })
 
 test('an error of a durable consumer, or of a request, was no record', () => {

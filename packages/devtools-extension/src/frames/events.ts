@@ -1,6 +1,6 @@
 /** Reads envelopes of events and packed ids: what records are mostly made of. */
-import type { Ids, InspectedEvent } from '@crosstown/bus/inspect'
-import { Fault, type Fields, fail, fields, number, under, whole } from './reader.ts'
+import type { EventColumns, Ids, InspectedEvent } from '@crosstown/bus/inspect'
+import { Fault, type Fields, fail, fields, number, oneOf, under, whole } from './reader.ts'
 
 /** Ids that one record may name; a bus posts at most 1,000 events at a time. */
 export const MAX_IDS = 10_000
@@ -151,6 +151,67 @@ export function readEvents(value: unknown): InspectedEvent[] {
     throw error
   }
   return value
+}
+
+const COLUMNS: {
+  readonly [Key in Exclude<keyof InspectedEvent, 'id' | 'expected'>]: (value: unknown) => unknown
+} = {
+  type: eventType,
+  source: commonText,
+  time,
+  bytes: size,
+  scope: oneOf('device', 'context'),
+  persist: (value) => (value === false ? value : fail('must be false')),
+  correlationId: headerText,
+  causationId: headerText,
+  stream: commonText,
+  offset: count,
+  position: headerText,
+  revision: count,
+  version: count,
+  traceparent: headerText,
+  group: count,
+  ownId: headerText,
+  encoding: oneOf('devalue'),
+  metadata,
+}
+const NEEDED: readonly string[] = ['type', 'source', 'time', 'bytes']
+
+/** Envelopes by column, checked in place: a list of them is as long as there are ids. */
+export function readColumns(value: unknown): EventColumns {
+  const given = fields(value) as { [key: string]: unknown }
+  const ids = under('ids', readIds, given['ids'])
+  const length = ids.reduce((sum, id) => sum + (typeof id === 'string' ? 1 : id[2]), 0)
+  for (const key in given) {
+    if (key === 'ids') continue
+    const read = Object.hasOwn(COLUMNS, key) ? COLUMNS[key as keyof typeof COLUMNS] : undefined
+    if (!read) delete given[key]
+    else given[key] = under(key, (column) => readColumn(column, read, length, key), given[key])
+  }
+  for (const key of NEEDED) if (given[key] === undefined) fail(`${key} must be there`)
+  return given as unknown as EventColumns
+}
+
+function readColumn(
+  column: unknown,
+  read: (value: unknown) => unknown,
+  length: number,
+  key: string,
+): unknown {
+  if (!Array.isArray(column)) return read(column)
+  if (column.length !== length) fail(`must have ${length} entries`)
+  const mayMiss = !NEEDED.includes(key)
+  for (let index = 0; index < length; index++) {
+    const value: unknown = column[index]
+    if (value === null && mayMiss) continue
+    try {
+      column[index] = read(value)
+    } catch (error) {
+      if (error instanceof Fault) error.path.unshift(index)
+      throw error
+    }
+  }
+  return column
 }
 
 function metadata(value: unknown): NonNullable<InspectedEvent['metadata']> {

@@ -1,8 +1,15 @@
 /** Reads the records of a tap. */
 
-import type { InspectRecord, PeerStatus, SubscriptionInfo, ViewInfo } from '@crosstown/bus/inspect'
+import type {
+  EventColumns,
+  InspectedEvent,
+  InspectRecord,
+  PeerStatus,
+  SubscriptionInfo,
+  ViewInfo,
+} from '@crosstown/bus/inspect'
 import { isErrorCode } from '@crosstown/bus/protocol'
-import { commonText, eventType, headerText, readEvents, readIds } from './events.ts'
+import { commonText, eventType, headerText, readColumns, readEvents, readIds } from './events.ts'
 import {
   Fault,
   type Fields,
@@ -104,6 +111,8 @@ type Others<K extends Kind> = Omit<Extract<InspectRecord, { is: K }>, 'is' | 'at
 const sub = whole(0, 2 ** 31 - 1)
 const subs = listOf(sub, 10_000)
 const count = whole()
+const readPublished: Reader<readonly InspectedEvent[] | EventColumns> = (value) =>
+  Array.isArray(value) ? readEvents(value) : readColumns(value)
 const origin = oneOf('device', 'room', 'past')
 const moments: Reader<number[]> = (value) => {
   if (!Array.isArray(value)) fail('must be a list')
@@ -118,7 +127,7 @@ const moments: Reader<number[]> = (value) => {
  */
 const hot: { readonly [K in HotKind]: (given: Fields) => void } = {
   published(given) {
-    under('events', readEvents, given['events'])
+    under('events', readPublished, given['events'])
   },
   committed(given) {
     under('ids', readIds, given['ids'])

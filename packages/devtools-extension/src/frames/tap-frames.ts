@@ -113,14 +113,14 @@ export function parseFrame(line: string): Fields {
 }
 
 /**
- * A frame of a tap. One that speaks another version comes back as `mismatch`, whatever it was, as long
+ * A frame of a tap; of an older version, which said less, too. One of a newer version comes back as `mismatch`, whatever it was, as long
  * as it says who sent it.
  * @throws {Fault} what is wrong with it
  */
 export function readTapFrame(given: Fields): ReadFrame {
   const inspect = under('inspect', whole(1, 1_000_000), given['inspect'])
   const kind = given['frame']
-  if (inspect !== INSPECT_VERSION || kind === 'mismatch') {
+  if (inspect > INSPECT_VERSION || kind === 'mismatch') {
     const library = given['library']
     const said = { peer: given['peer'], library: typeof library === 'string' ? library : '' }
     return { inspect, frame: 'mismatch', ...mismatch(said) }

@@ -94,7 +94,7 @@ function opened(page: { join(origin?: string): Frame }, origin?: string): Frame 
   return frame
 }
 
-const hello = (peer: string): string => JSON.stringify({ inspect: 1, frame: 'hello', peer })
+const hello = (peer: string): string => JSON.stringify({ inspect: 2, frame: 'hello', peer })
 
 describe('the pages of a tab', () => {
   it('are open when a frame carries, and not before', async () => {
@@ -238,12 +238,12 @@ describe('the pages of a tab', () => {
   })
 
   it.each([
-    ['plainly', '{"inspect":1,"frame":"batch","peer":"a"}'],
+    ['plainly', '{"inspect":2,"frame":"batch","peer":"a"}'],
     [
       'in a frame that names another one first',
-      '{"inspect":1,"frame":"bye","peer":"b","peer":"a"}',
+      '{"inspect":2,"frame":"bye","peer":"b","peer":"a"}',
     ],
-    ['spelled in escapes', '{"inspect":1,"frame":"bye","peer":"b","\\u0070eer":"\\u0061"}'],
+    ['spelled in escapes', '{"inspect":2,"frame":"bye","peer":"b","\\u0070eer":"\\u0061"}'],
     ['in a frame that names another one within', '{"frame":"bye","is":{"peer":"b"},"peer":"a"}'],
     ['late', `{"frame":"bye","is":"${'.'.repeat(5_000)}","peer":"a"}`],
   ])('do not speak for a peer of another origin, %s', (_, text) => {

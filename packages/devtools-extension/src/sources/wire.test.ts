@@ -50,13 +50,13 @@ describe('a frame is told by its name', () => {
   const inspector = ['attach', 'grant', 'detach', 'ask']
 
   it.each(tap)('%s is a tap’s', (frame) => {
-    expect(isTapFrame(JSON.stringify({ inspect: 1, frame }))).toBe(true)
-    expect(isInspectorFrame(JSON.stringify({ inspect: 1, frame }))).toBe(false)
+    expect(isTapFrame(JSON.stringify({ inspect: 2, frame }))).toBe(true)
+    expect(isInspectorFrame(JSON.stringify({ inspect: 2, frame }))).toBe(false)
   })
 
   it.each(inspector)('%s is an inspector’s', (frame) => {
-    expect(isInspectorFrame(JSON.stringify({ inspect: 1, frame }))).toBe(true)
-    expect(isTapFrame(JSON.stringify({ inspect: 1, frame }))).toBe(false)
+    expect(isInspectorFrame(JSON.stringify({ inspect: 2, frame }))).toBe(true)
+    expect(isTapFrame(JSON.stringify({ inspect: 2, frame }))).toBe(false)
   })
 
   it('however it is written', () => {
@@ -73,8 +73,8 @@ describe('a frame is told by its name', () => {
     '{}',
     '{"frame":"constructor"}',
     '{"frame":["hello"]}',
-    '{"inspect":1,"frame":"relay"}',
-    '{"inspect":1,"data":{"frame":"hello"}}',
+    '{"inspect":2,"frame":"relay"}',
+    '{"inspect":2,"data":{"frame":"hello"}}',
   ])('%s is nobody’s', (text) => {
     expect(isTapFrame(text)).toBe(false)
     expect(isInspectorFrame(text)).toBe(false)

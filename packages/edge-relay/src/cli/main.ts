@@ -6,6 +6,7 @@ import { Command, CommanderError } from 'commander'
 import { exportCommand, importCommand } from './copy.ts'
 import { deleteCommand } from './delete.ts'
 import { deadLettersCommand, deleteGroupCommand, groupsCommand } from './groups.ts'
+import { outboxCommand } from './outbox.ts'
 import { endWithReader } from './output.ts'
 import { replayCommand, statsCommand, tailCommand } from './read.ts'
 import { serveCommand } from './serve.ts'
@@ -32,6 +33,7 @@ for (const command of [
   groupsCommand(),
   deadLettersCommand(),
   deleteGroupCommand(),
+  outboxCommand(),
 ])
   program.addCommand(command)
 for (const command of [program, ...program.commands]) {

@@ -10,6 +10,7 @@ import type { RoomRetention } from '../keeping.ts'
 import { DEFAULT_LIMITS } from '../limits.ts'
 import { LOG_LEVELS, type LogFormat, type LogLevel, type LogSink, logLine } from '../log.ts'
 import type { RelayOptions } from '../options.ts'
+import type { Outbox } from '../outbox/outbox.ts'
 import { createRelay, type Relay } from '../relay.ts'
 import type { RelayServer, ServeOptions } from '../runtimes/server.ts'
 import type { Store } from '../stores/store.ts'
@@ -19,6 +20,7 @@ interface ServeFlags {
   readonly host: string
   readonly port: number
   readonly store: string
+  readonly outbox?: string | true
   readonly origins?: string[]
   readonly auth?: string
   readonly log?: LogFormat
@@ -48,6 +50,12 @@ export function serveCommand(): Command {
       )
         .env('CROSSTOWN_STORE')
         .default('memory'),
+    )
+    .addOption(
+      new Option(
+        '--outbox [spec]',
+        "where applications leave events in transactions of their own: postgres://..., sqlite:<path>, or without a value the store's database",
+      ).env('CROSSTOWN_OUTBOX'),
     )
     .addOption(
       new Option(
@@ -125,7 +133,12 @@ async function run(flags: ServeFlags): Promise<void> {
     log: logTo(flags),
   }
   const say = flags.log === 'json' ? () => {} : (line: string) => console.log(line)
-  const relay = createRelay({ ...options, store: await openStore(store) })
+  const rooms = await openStore(store)
+  const outbox = await openOutbox(flags.outbox, store).catch(async (error: unknown) => {
+    await rooms.close()
+    throw error
+  })
+  const relay = createRelay({ ...options, store: rooms, ...(outbox && { outbox }) })
   const serve = await serveHere()
   const server = await serve(relay, { host, port }).catch(async (error: unknown) => {
     await relay.close()
@@ -198,6 +211,27 @@ async function serveHere(): Promise<(relay: Relay, options: ServeOptions) => Pro
   if ('Bun' in globalThis) return (await import('../runtimes/bun.ts')).serve
   if ('Deno' in globalThis) return (await import('../runtimes/deno.ts')).serve
   return (await import('../runtimes/node.ts')).serve
+}
+
+/** @throws {BusError} invalid_options, and what cannot be opened */
+async function openOutbox(
+  spec: string | true | undefined,
+  store: string,
+): Promise<Outbox | undefined> {
+  if (spec === undefined) return undefined
+  const isOfStore = spec === true || spec === 'store'
+  const where = isOfStore ? store : spec
+  if (/^postgres(ql)?:/.test(where))
+    return (await import('../outbox/postgres.ts')).postgresOutbox(where)
+  const path = /^sqlite:(.+)$/.exec(where)?.[1]
+  if (path !== undefined && !isOfStore)
+    return (await import('../outbox/sqlite.ts')).sqliteOutbox(path)
+  // What it is may have a password in it.
+  const kind = isOfStore ? '' : ` ${spec.split(':')[0]}`
+  const what = isOfStore
+    ? 'the store is no PostgreSQL: say which database, as postgres://... or sqlite:./app.db'
+    : 'use postgres://... or sqlite:./app.db'
+  throw new BusError('invalid_options', `--outbox${kind}: ${what}`)
 }
 
 async function openStore(spec: string): Promise<Store> {

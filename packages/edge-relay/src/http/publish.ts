@@ -33,7 +33,7 @@ export async function parsePost(
 ): Promise<PostedEvent[]> {
   const isList = Array.isArray(body)
   const list = isList ? checkedList(body, most) : [checkedEvent(body)]
-  return Promise.all(list.map((event, i) => postedEvent(event, placeOf(i, isList), defaults, hash)))
+  return Promise.all(list.map((event, i) => eventAt(event, placeOf(i, isList), defaults, hash)))
 }
 
 /**
@@ -51,8 +51,22 @@ export async function postCloudEvents(
   const fields = posts.map((post) => post.fields)
   const list = isList ? checkedList(fields, most) : fields.map(checkedEvent)
   return Promise.all(
-    list.map((event, i) => postedEvent(event, placeOf(i, isList), defaults, hash, posts[i]?.value)),
+    list.map((event, i) => eventAt(event, placeOf(i, isList), defaults, hash, posts[i]?.value)),
   )
+}
+
+/**
+ * The event of fields that are not of a request, with its data as text.
+ *
+ * @throws {BusError} invalid_options, invalid_type
+ */
+export async function postedEvent(
+  fields: Record<string, unknown>,
+  value: ValueText,
+  defaults: PostDefaults,
+  hash: Platform['sha256'],
+): Promise<PostedEvent> {
+  return eventAt(checkedEvent(fields), '', defaults, hash, value)
 }
 
 function checkedEvent(event: unknown): NewEvent {
@@ -74,7 +88,7 @@ function nameIn(at: string) {
     `event${[at, ...path.map(String)].join('.')} ${what === UNKNOWN ? 'is no field of an event' : what}`
 }
 
-async function postedEvent(
+async function eventAt(
   fields: NewEvent,
   at: string,
   defaults: PostDefaults,

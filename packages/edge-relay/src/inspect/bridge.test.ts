@@ -1,5 +1,6 @@
 /** Buses behind a relay that runs on sockets, seen by an inspector of their room. */
 import { type Bus, createBus, memoryLog, relayLink } from '@crosstown/bus'
+import { eventsOf } from '@crosstown/bus/inspect'
 import { deviceName } from '@crosstown/bus/protocol'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { LogRecord } from '../log.ts'
@@ -77,7 +78,7 @@ describe('an inspector of a room', () => {
       record.peer === peer && has(record)
     await panel.record(
       'published',
-      ({ peer, events }) => peer === from.peer && events[0]?.id === id,
+      ({ peer, events }) => peer === from.peer && eventsOf(events)[0]?.id === id,
     )
     await panel.record('committed', of(from.peer))
     await panel.record('received', of(panel.relay))

@@ -167,18 +167,18 @@ describe('an inspector', () => {
   const garbage: [string, string, string][] = [
     ['no JSON', '{', 'bad_frame'],
     ['a list', '[]', 'bad_frame'],
-    ['a frame of a tap', '{"inspect":1,"frame":"hello","peer":"x"}', 'bad_frame'],
+    ['a frame of a tap', '{"inspect":2,"frame":"hello","peer":"x"}', 'bad_frame'],
     [
       'a batch',
-      '{"inspect":1,"frame":"batch","peer":"relay:r","first":1,"records":[]}',
+      '{"inspect":2,"frame":"batch","peer":"relay:r","first":1,"records":[]}',
       'bad_frame',
     ],
     ['a frame of a device', '{"frame":"publish","batch":1}', 'bad_frame'],
-    ['credit that is none', '{"inspect":1,"frame":"grant","session":"s","credit":-1}', 'bad_frame'],
-    ['an ask to nobody', '{"inspect":1,"frame":"ask","session":"s","id":1,"ask":{}}', 'bad_frame'],
+    ['credit that is none', '{"inspect":2,"frame":"grant","session":"s","credit":-1}', 'bad_frame'],
+    ['an ask to nobody', '{"inspect":2,"frame":"ask","session":"s","id":1,"ask":{}}', 'bad_frame'],
     [
       'another version',
-      '{"inspect":2,"frame":"attach","session":"s","credit":1}',
+      '{"inspect":3,"frame":"attach","session":"s","credit":1}',
       'unsupported_version',
     ],
     ['too much', `"${'x'.repeat(300_000)}"`, 'too_large'],

@@ -20,7 +20,7 @@ describe('devices with taps', () => {
     const early = await join('early')
     const panel = await attached()
     expect(await heard(early)).toEqual({
-      inspect: 1,
+      inspect: 2,
       frame: 'attach',
       session: '1.panel',
       credit: 1_000,
@@ -51,7 +51,7 @@ describe('devices with taps', () => {
     expect(await heard(two)).toMatchObject({ frame: 'grant', to: 'tab2', credit: 5 })
     const answer = { frame: 'answer', peer: 'tab1', session: '1.panel', id: 3, result: 'yes' }
     tell(one, answer)
-    expect(await panel.next('answer')).toEqual({ inspect: 1, ...answer, session: 'panel' })
+    expect(await panel.next('answer')).toEqual({ inspect: 2, ...answer, session: 'panel' })
     await turns()
     expect(other.unread.filter(({ frame }) => frame === 'answer')).toEqual([])
     expect(one.unread).toEqual([])

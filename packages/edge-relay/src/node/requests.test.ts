@@ -182,6 +182,29 @@ describe('a device that goes to another relay', () => {
     expect(replies(moved)).toEqual(['7'])
   })
 
+  it('while it asks is waited for by a third relay on behalf of the one where it is', async () => {
+    const { nodes, pass } = await cluster({ count: 3 })
+    const [a, b, c] = nodes as [
+      (typeof nodes)[number],
+      (typeof nodes)[number],
+      (typeof nodes)[number],
+    ]
+    const one = await a.device('one')
+    const two = await c.device('two')
+    two.say(['p2'], [TYPE])
+    await pass(1_000)
+    one.ask('r-1', TYPE)
+    await pass(1_000)
+    one.socket.drop()
+    const moved = await b.device('one')
+    moved.ask('r-1', TYPE)
+    // The relay that it left would have asked again just now.
+    await pass(1_500)
+    two.reply('r-1', ONE, '7')
+    await pass(250)
+    expect(replies(moved)).toEqual(['7'])
+  })
+
   it('while it works on a reply gives it there', async () => {
     const { a, one, two, pass } = await pair()
     one.ask('r-1', TYPE)

@@ -136,9 +136,8 @@ export class SharedRoom {
   /** Another relay says where it stands. */
   stands(node: string, [, rev, mark]: Row): void {
     if (this.#beganMs === undefined) return
-    const other = this.#other(node)
-    other.stands(rev, mark, this.#now)
-    if (!other.holds) this.#want(node, other)
+    // Where that is not what it told, it is asked at the next tick: what it says may be on its way.
+    this.#other(node).stands(rev, mark, this.#now)
   }
 
   /** Another relay is gone. */

@@ -100,7 +100,7 @@ export async function heard(device: Probe): Promise<Record<string, unknown>> {
 
 /** A device says something to those who inspect. */
 export function tell(device: Probe, frame: object): void {
-  device.send({ frame: 'inspect', text: JSON.stringify({ inspect: 1, ...frame }) })
+  device.send({ frame: 'inspect', text: JSON.stringify({ inspect: 2, ...frame }) })
 }
 
 export function hello(peer: string): object {

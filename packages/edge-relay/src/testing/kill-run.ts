@@ -9,8 +9,9 @@ import { isDeepStrictEqual } from 'node:util'
 import { Random } from '@crosstown/bus/testing'
 import type { StoredEvent } from './engine-readers.ts'
 import { type Aim, aimFor, isSqlite, Trigger } from './kill-aim.ts'
-import { KillDevice, type Said, type Seen } from './kill-device.ts'
+import { KillDevice, type Seen } from './kill-device.ts'
 import { Gate } from './kill-gate.ts'
+import { readRoom } from './read-room.ts'
 import { type RelayProcessHandle, ROOM } from './relay-handle.ts'
 import type { Runtime } from './relay-process.ts'
 import type { WorkerHandle } from './worker-process.ts'
@@ -235,23 +236,6 @@ async function evicted(
 
 function canEvict(relay: RelayProcessHandle): relay is WorkerHandle {
   return 'evict' in relay
-}
-
-/** All events of the room, in its order, over HTTP. */
-async function readRoom(url: string): Promise<Seen[]> {
-  const seen: Seen[] = []
-  let after = ''
-  for (;;) {
-    const query = `type=load.said&limit=1000${after && `&after=${encodeURIComponent(after)}`}`
-    const response = await fetch(`${url}/rooms/42/events?${query}`)
-    const page = (await response.json()) as {
-      events: { id: string; position: string; data: Said }[]
-      next?: string
-    }
-    seen.push(...page.events.map(({ id, position, data }) => ({ id, position, said: data })))
-    if (page.next === undefined) return seen
-    after = page.next
-  }
 }
 
 /** Holds what was confirmed, and what was published, against the room, all logs, and the engine. */

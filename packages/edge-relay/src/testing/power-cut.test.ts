@@ -18,7 +18,9 @@ describe.skipIf(!STRACE)('a cut of the power', () => {
     const recording = await Recording.of(folder)
     const [command, args] = recording.commandOf(process.execPath, [
       '--eval',
-      `const fs = require('node:fs'); ${script}; console.log('done'); setInterval(() => {}, 1e6)`,
+      `const fs = require('node:fs')
+      const run = async () => { ${script}; console.log('done') }
+      run(); setInterval(() => {}, 1e6)`,
     ])
     const child = spawn(command, args, { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] })
     const ended = once(child, 'close')
@@ -63,5 +65,17 @@ describe.skipIf(!STRACE)('a cut of the power', () => {
       fs.rmSync('removed')`)
     expect(await readdir(folder)).toEqual(['named'])
     expect(await read('named')).toBe('first')
+  })
+
+  it('knows what is synced where others write at the same time', async () => {
+    await cutAfter(`
+      const { Worker } = require('node:worker_threads')
+      const code = "const fs = require('node:fs'); const { workerData } = require('node:worker_threads');" +
+        "const file = fs.openSync(workerData, 'a');" +
+        "for (let i = 0; i < 300; i++) { fs.writeSync(file, i + ' '); fs.fsyncSync(file) }"
+      const workers = ['a', 'b', 'c'].map((name) => new Worker(code, { eval: true, workerData: name }))
+      await Promise.all(workers.map((worker) => new Promise((ended) => worker.on('exit', ended))))`)
+    const whole = `${Array.from({ length: 300 }, (_, i) => i).join(' ')} `
+    for (const name of ['a', 'b', 'c']) expect(await read(name)).toBe(whole)
   })
 })

@@ -2,6 +2,7 @@
 
 import type { Limits } from '../limits.ts'
 import type { StoredEvent } from './engine-readers.ts'
+import type { Recording } from './power-cut.ts'
 
 /** How a relay is started. */
 export interface Flags {
@@ -13,6 +14,8 @@ export interface Flags {
   readonly limits?: Partial<Limits>
   /** More of `crosstown-relay serve`, for relays that are processes. */
   readonly args?: readonly string[]
+  /** Notes what it does to its files. */
+  readonly recording?: Recording | undefined
 }
 
 /** One relay that serves. */

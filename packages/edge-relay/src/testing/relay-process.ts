@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { killRecorded } from './power-cut.ts'
 import { type Flags, type RelayProcessHandle, socketOf } from './relay-handle.ts'
 import { endWorkers, startWorker } from './worker-process.ts'
 
@@ -50,16 +51,16 @@ async function startProcess(
   name: string,
   command: string,
   args: readonly string[],
-  { file, auth, args: more = [] }: Flags,
+  { file, auth, args: more = [], recording }: Flags,
 ): Promise<RelayProcessHandle> {
   const flags = [
     ...(file === undefined ? [] : ['--store', `sqlite:${file}`]),
     ...(auth === undefined ? [] : ['--auth', auth]),
     ...more,
   ]
-  const child = spawn(command, [...args, MAIN, 'serve', '--port', '0', ...flags], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const all = [...args, MAIN, 'serve', '--port', '0', ...flags]
+  const started = recording?.commandOf(command, all) ?? ([command, all] as const)
+  const child = spawn(...started, { stdio: ['ignore', 'pipe', 'pipe'] })
   running.add(child)
   const exited = once(child, 'close').then(([code]) => {
     running.delete(child)
@@ -82,7 +83,8 @@ async function startProcess(
     output: () => output,
     ended: exited,
     end(signal) {
-      child.kill(signal)
+      if (recording && signal === 'SIGKILL') killRecorded(child)
+      else child.kill(signal)
       return exited
     },
   }

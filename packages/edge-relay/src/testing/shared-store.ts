@@ -13,6 +13,12 @@ export interface SharedStore {
   cut(): void
   /** It does again; whoever listens is told that something may have been missed. */
   heal(): void
+  /** Somebody who may write to the store says something. */
+  hear(room: string, text: string): void
+  /** How often the store was asked for something. */
+  calls(): number
+  /** What it signalled so far. */
+  readonly signals: readonly (readonly [room: string, text: string])[]
 }
 
 /** Names that are read without asking the store. */
@@ -27,6 +33,8 @@ export function sharedStores(count: number, fate: Fate = () => 1): SharedStore[]
   const all: { isCut: boolean; heard: Parameters<NonNullable<Store['listen']>>[0] }[] = []
   return Array.from({ length: count }, () => {
     const own = { isCut: false, heard: (_room: string | undefined, _text: string): void => {} }
+    let calls = 0
+    const signals: (readonly [string, string])[] = []
     all.push(own)
     const ways: Partial<Store> = {
       close: async () => {},
@@ -35,6 +43,7 @@ export function sharedStores(count: number, fate: Fate = () => 1): SharedStore[]
         setImmediate(() => heard(undefined, ''))
       },
       signal(room, text) {
+        signals.push([room, text])
         if (own.isCut) return
         for (const other of all) {
           if (other === own) continue
@@ -49,10 +58,12 @@ export function sharedStores(count: number, fate: Fate = () => 1): SharedStore[]
         // Private fields are found on the store itself.
         const value: unknown = Reflect.get(store, key)
         if (LOCAL.has(key) || typeof value !== 'function') return value
-        return (...args: unknown[]) =>
-          own.isCut
+        return (...args: unknown[]) => {
+          calls += 1
+          return own.isCut
             ? Promise.reject(new BusError('unavailable', 'the store is out of reach'))
             : value.apply(store, args)
+        }
       },
       has: (_, key) => Object.hasOwn(ways, key) || Reflect.has(store, key),
     })
@@ -65,6 +76,9 @@ export function sharedStores(count: number, fate: Fate = () => 1): SharedStore[]
         own.isCut = false
         own.heard(undefined, '')
       },
+      hear: (room, text) => own.heard(room, text),
+      calls: () => calls,
+      signals,
     }
   })
 }

@@ -34,13 +34,16 @@ const MOST_BYTES = 1 << 26
 export function straceArgs(log: string): string[] {
   return [
     ...['-f', '--seccomp-bpf', '-qq', '-y', '-xx', '-s', String(MOST_BYTES), '-o', log],
-    // A call is written down when it is over, whole, also where others were in between.
-    ...['--status=successful', '--absolute-timestamps=format:unix,precision:ns'],
-    ...['--syscall-times=ns', `--trace=${CALLS.map((call) => `?${call}`).join(',')}`],
+    ...['--absolute-timestamps=format:unix,precision:ns', '--syscall-times=ns'],
+    `--trace=${CALLS.map((call) => `?${call}`).join(',')}`,
   ]
 }
 
-const LINE = /^(?:\d+ +)?(\d+)\.(\d{9}) (\w+)\((.*)\) += (-?\d+)(?:<([^>]*)>)? <(\d+)\.(\d{9})>$/s
+/** A call that went well, whole. */
+const LINE = /^\d+ +(\d+)\.(\d{9}) (\w+)\((.*)\) += (\d+)(?:<([^>]*)>)? <(\d+)\.(\d{9})>$/s
+/** Where others came between its begin and its end. */
+const BEGUN = /^(\d+) (.*) <unfinished \.\.\.>$/s
+const ENDED = /^(\d+) +\S+ <\.\.\. \w+ resumed>(.*)$/s
 const ARGUMENT =
   /(?:\[(?<list>.*?)\](?=, |$))|(?:(?<fd>AT_FDCWD|\d+)<(?<path>[^>]*)>(?<gone>\(deleted\))?)|(?:"(?<text>[^"]*)"(?<cut>\.\.\.)?)|(?<word>[^,\s][^,]*)/gs
 
@@ -48,10 +51,12 @@ const ARGUMENT =
 export class StraceLog {
   /** What relative names are relative to; engines stay where they went to at their start. */
   #cwd = '/'
+  /** By process. */
+  readonly #begun = new Map<string, string>()
 
   /** What a line says; `undefined` where it is about nothing that matters. */
   step(line: string): DiskStep | undefined {
-    const found = LINE.exec(line)
+    const found = LINE.exec(this.#whole(line))
     if (!found) return undefined
     const [, s = '', ns = '', call = '', given = '', result = '', opened, tookS = '', tookNs = ''] =
       found
@@ -102,6 +107,13 @@ export class StraceLog {
       default:
         return undefined
     }
+  }
+
+  #whole(line: string): string {
+    const [, beginner, begin = ''] = BEGUN.exec(line) ?? []
+    if (beginner !== undefined) this.#begun.set(beginner, `${beginner} ${begin}`)
+    const [, ender = '', end = ''] = ENDED.exec(line) ?? []
+    return `${this.#begun.get(ender) ?? ''}${ender ? end : line}`
   }
 
   #named({ text = '' }: Argument, folder?: Argument): string {

@@ -130,6 +130,11 @@ export class TestRelay {
     )
   }
 
+  /** Has all processes end what they do, and leaves them there, with whatever they have not let go of. */
+  async close(): Promise<void> {
+    await Promise.all(this.#nodes.map(({ process }) => process?.drain()))
+  }
+
   /** Cuts a node off from everyone who has or wants a connection; it goes on with the store. */
   isolate(which: number, silently: boolean): void {
     for (const node of this.#which(which)) {

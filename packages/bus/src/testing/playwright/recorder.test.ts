@@ -24,7 +24,7 @@ function start() {
     const known = new Set<string>()
     const own = channel(context)
     const post = (frame: object) =>
-      own.postMessage(JSON.stringify({ inspect: 1, session: 'test', ...frame }))
+      own.postMessage(JSON.stringify({ inspect: 2, session: 'test', ...frame }))
     const carrier: Carrier = {
       async send(texts) {
         if (!alive()) return false
@@ -132,15 +132,15 @@ describe('a recorder', () => {
     const texts = [
       '',
       'null',
-      '{"inspect":1,"frame":"hello"',
+      '{"inspect":2,"frame":"hello"',
       '{"inspect":2,"frame":"hello","peer":"x"}',
-      '{"inspect":1,"frame":"mismatch","peer":"x","library":"0"}',
-      `{"inspect":1,"frame":"batch","peer":"${peer}","first":1}`,
-      '{"inspect":1,"frame":"batch","peer":"nobody","first":1,"records":[]}',
-      `{"inspect":1,"frame":"answer","peer":"${peer}","session":"test","id":999,"result":1}`,
+      '{"inspect":2,"frame":"mismatch","peer":"x","library":"0"}',
+      `{"inspect":2,"frame":"batch","peer":"${peer}","first":1}`,
+      '{"inspect":2,"frame":"batch","peer":"nobody","first":1,"records":[]}',
+      `{"inspect":2,"frame":"answer","peer":"${peer}","session":"test","id":999,"result":1}`,
     ]
     for (const text of texts) recorder.hear(carrier, text)
-    channel(device.open()).postMessage('{"inspect":1,"frame":"bye","peer":"nobody"}')
+    channel(device.open()).postMessage('{"inspect":2,"frame":"bye","peer":"nobody"}')
     await network.until(bus.publish('a', 1))
     expect(await recorded()).toEqual([['a', 1, 'tab']])
   })

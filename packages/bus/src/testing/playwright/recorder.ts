@@ -4,6 +4,7 @@
  */
 import { eventOf } from '../../dispatch/dispatcher.ts'
 import { type EventHeader, parseId } from '../../event.ts'
+import { eventsOf } from '../../inspect/columns.ts'
 import {
   type Answers,
   type Ask,
@@ -196,7 +197,7 @@ export class Recorder {
   #take(peer: HeardPeer, record: InspectRecord): void {
     switch (record.is) {
       case 'published':
-        for (const event of record.events) this.#add(event, peer.id, 'device')
+        for (const event of eventsOf(record.events)) this.#add(event, peer.id, 'device')
         return
       case 'received': {
         const origin = record.via === 'relay' || record.origin === 'room' ? 'room' : 'device'

@@ -35,8 +35,10 @@ export interface Counted {
 export function countDeliveries(known: Known, entry: number): Counted {
   const counted: Counted = { delivered: 0, expected: 0, unknown: 0 }
   const { entries, book } = known
-  const event = entries.headers[entry]
-  if (!event) return counted
+  const type = entries.field(entry, 'type')
+  if (type === undefined) return counted
+  const scope = entries.field(entry, 'scope')
+  const event = scope === undefined ? { type } : { type, scope }
   const publisher = publisherOf(known, entry)
   const ms = entries.ms[entry]!
   const far = (entries.flags[entry]! & MANY) === 0 ? undefined : marksOfMany(known, entry)
@@ -73,10 +75,13 @@ export function prefixOf(id: string): string {
   return dash < 0 ? id : id.slice(0, dash)
 }
 
+/** What of an envelope says whom it is for. */
+type Addressed = Pick<InspectedEvent, 'type' | 'scope'>
+
 /** Whether a peer, as far as it announced itself, was there for an event and within its reach. */
 export function shouldHear(
   { skew }: Pick<Known, 'skew'>,
-  event: InspectedEvent,
+  event: Addressed,
   ms: number,
   publisher: KnownPeer | undefined,
   peer: KnownPeer,
@@ -91,7 +96,7 @@ export function shouldHear(
 
 /** Whether an event's scope, bus and room let it come to a peer. */
 export function reaches(
-  event: InspectedEvent,
+  event: Addressed,
   publisher: KnownPeer | undefined,
   peer: KnownPeer,
 ): boolean {

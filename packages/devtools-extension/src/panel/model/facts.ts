@@ -1,5 +1,5 @@
 /** What each record says of the events it names: spans, and the few facts that rows show. */
-import type { Ids, InspectedEvent, InspectRecord } from '@crosstown/bus/inspect'
+import type { EventColumns, Ids, InspectedEvent, InspectRecord } from '@crosstown/bus/inspect'
 import type { KnownPeer } from './peers.ts'
 import {
   COMMITTED,
@@ -25,7 +25,7 @@ export interface FactSink {
   /** The entry of an id, a new one where there is none. */
   entryOf(id: string): number
   /** Gives an entry its envelope, and with it a row. */
-  describe(entry: number, event: InspectedEvent): void
+  describe(entry: number, envelopes: InspectedEvent | EventColumns, place: number): void
   touch(entry: number): void
   touchAll(entries: Int32Array, count: number): void
 }
@@ -50,14 +50,14 @@ export function writeFacts(sink: FactSink, peer: KnownPeer, record: EventRecord)
   const facet = facetIndex(sink.spans, peer, record)
   const ms = sink.skew.msOf(peer.index, record.at)
   if (record.is === 'published') {
-    publish(sink, peer, record.events, record.at, ms, facet)
+    publish(sink, peer, record, ms, facet)
     return
   }
   if (record.is === 'received' && record.events) {
     for (const event of record.events) {
       // Its offset is that of this log, not of its publisher's.
       const { offset: _, ...told } = event
-      sink.describe(sink.entryOf(event.id), told)
+      sink.describe(sink.entryOf(event.id), told, 0)
     }
   }
   const num = numberOf(record)
@@ -79,17 +79,16 @@ export function writeFacts(sink: FactSink, peer: KnownPeer, record: EventRecord)
 function publish(
   sink: FactSink,
   peer: KnownPeer,
-  events: readonly InspectedEvent[],
-  at: number,
+  { at, events }: Extract<EventRecord, { is: 'published' }>,
   ms: number,
   facet: number,
 ): void {
   const { entries, ids, spans } = sink
   const flags = peer.index < 32 ? PUBLISHED : PUBLISHED | MANY
-  eachRunOf(events, (prefix, first, count, from) => {
+  const make = (prefix: string, counter: number) => entries.add(idOf(prefix, counter))
+  const write = (prefix: string, first: number, count: number, from: number) => {
     if (count > scratch.length) scratch = new Int32Array(count)
     const span = spans.add(at, facet, first, count, from, undefined, undefined)
-    const make = (_: string, __: number, k: number) => entries.add(events[from + k]!.id)
     ids.name(span, prefix, first, count, scratch, make, true)
     spans.drop(span)
     for (let k = 0; k < count; k++) {
@@ -97,10 +96,13 @@ function publish(
       entries.publisher[entry] = peer.index
       entries.flags[entry]! |= flags
       setTime(entries, entry, peer, at, ms)
-      sink.describe(entry, events[from + k]!)
+      if ('ids' in events) sink.describe(entry, events, from + k)
+      else sink.describe(entry, events[from + k]!, 0)
     }
     sink.touchAll(scratch, count)
-  })
+  }
+  if ('ids' in events) eachRun(events.ids, write)
+  else eachRunOf(events, write)
 }
 
 function setTime(entries: Entries, entry: number, peer: KnownPeer, at: number, ms: number): void {
@@ -122,16 +124,29 @@ function writeRun(
   const bit = peer.index < 32 ? (1 << peer.index) >>> 0 : 0
   writeColumns(entries, record, peer, bit, ms, count, from)
   if (bit === 0) mark(entries.flags, MANY, count)
-  const { flags } = entries
+  const { flags, ms: times } = entries
   for (let k = 0; k < count; k++) {
     const entry = scratch[k]!
-    if (entry >= 0 && (flags[entry]! & PUBLISHED) === 0 && !(entries.ms[entry]! <= ms))
+    if (entry >= 0 && (flags[entry]! & PUBLISHED) === 0 && !(times[entry]! <= ms))
       setTime(entries, entry, peer, record.at, ms)
   }
 }
 
 /** Sets bits of a column. */
 function mark(column: Uint8Array | Uint32Array, bits: number, count: number): void {
+  if (column instanceof Uint8Array) markBytes(column, bits, count)
+  else markWords(column, bits, count)
+}
+
+// One for each kind of column, so that each is compiled for its own.
+function markBytes(column: Uint8Array, bits: number, count: number): void {
+  for (let k = 0; k < count; k++) {
+    const entry = scratch[k]!
+    if (entry >= 0) column[entry]! |= bits
+  }
+}
+
+function markWords(column: Uint32Array, bits: number, count: number): void {
   for (let k = 0; k < count; k++) {
     const entry = scratch[k]!
     if (entry >= 0) column[entry]! |= bits
@@ -231,35 +246,64 @@ function handled(
 
 /** Mostly one of those that the peer's last records of the kind had. */
 function facetIndex(spans: Spans, peer: KnownPeer, record: EventRecord): number {
-  const key = shortKeyOf(record)
-  if (key === undefined) return spans.facetOf(facetOf(peer.index, record))
-  const known = peer.facets.get(key)
+  const short = shortKeyOf(record)
+  if (short === undefined) return spans.facetOf(facetOf(peer.index, record))
+  const kind = kindOf(record)
+  let facets = peer.facets[kind]
+  if (facets === undefined) {
+    facets = new Map()
+    peer.facets[kind] = facets
+  }
+  const known = facets.get(short)
   if (known !== undefined && known.sweeps === spans.sweeps) return known.index
   const index = spans.facetOf(facetOf(peer.index, record))
-  if (peer.facets.size >= MAX_SHORT_KEYS) peer.facets.clear()
-  peer.facets.set(key, { index, sweeps: spans.sweeps })
+  if (facets.size >= MAX_SHORT_KEYS) facets.clear()
+  facets.set(short, { index, sweeps: spans.sweeps })
   return index
 }
 
 const MAX_SHORT_KEYS = 1_000
 
-/** Of kinds with little in them, what tells them apart within a peer. */
+const KINDS: { readonly [Kind in EventRecord['is']]: number } = {
+  published: 0,
+  committed: 1,
+  posted: 12,
+  confirmed: 3,
+  matched: 4,
+  handled: 5,
+  failed: 6,
+  retried: 7,
+  refused: 8,
+  dropped: 9,
+  filtered: 10,
+  received: 24,
+}
+const ORIGINS = { device: 0, room: 1, past: 2 } as const
+
+/** A number for its kind; for each way that an event took another one. */
+function kindOf(record: EventRecord): number {
+  const kind = KINDS[record.is]
+  if (record.is === 'posted') return kind + VIA_BITS[record.via]
+  return record.is === 'received' ? kind + VIA_BITS[record.via] * 3 + ORIGINS[record.origin] : kind
+}
+
+/** Of kinds with little in them, what tells them apart within a peer and kind. */
 function shortKeyOf(record: EventRecord): string | number | undefined {
   switch (record.is) {
     case 'published':
     case 'committed':
-      return record.is
+      return 0
     case 'posted':
-      return record.to ?? (record.via === 'tabs' ? 'tabs' : undefined)
+      return record.to ?? 0
     case 'handled':
       return record.sub
     case 'received':
-      return `${record.via} ${record.origin} ${record.from ?? ''}`
+      return record.from ?? 0
     case 'confirmed':
-      return `place ${record.epoch ?? ''}`
+      return record.epoch ?? 0
     case 'matched':
       return record.subs.length === 0
-        ? 'none'
+        ? 0
         : record.subs.length === 1
           ? -1 - record.subs[0]!
           : undefined

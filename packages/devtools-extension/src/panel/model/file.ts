@@ -3,7 +3,9 @@
  * what happened to the events that are written; read again, they give the same rows and steps.
  */
 import {
+  columnsOf,
   type EventsLine,
+  eventsOf,
   type HelloFrame,
   INSPECT_VERSION,
   type InspectedEvent,
@@ -177,23 +179,36 @@ class Batches {
   readonly #next = new Map<PeerId, number>()
   #peer: PeerId = ''
   #records: InspectRecord[] = []
+  /** Envelopes of the last record, where it is of events that were published. */
+  #published: InspectedEvent[] = []
 
   /** One more event of the same moment. */
   extend(peer: PeerId, at: number, event: InspectedEvent): boolean {
     const last = this.#records.at(-1)
     if (peer !== this.#peer || last?.is !== 'published' || last.at !== at) return false
-    if (last.events.length >= 1_000) return false
-    this.#records[this.#records.length - 1] = { ...last, events: [...last.events, event] }
+    if (this.#published.length >= 1_000) return false
+    this.#published.push(event)
     return true
   }
 
   *add(peer: PeerId, record: InspectRecord): Generator<string> {
     if (peer !== this.#peer || this.#records.length >= RECORDS_IN_A_BATCH) yield* this.end()
     this.#peer = peer
+    this.#pack()
     this.#records.push(record)
+    if (record.is === 'published') this.#published = [...eventsOf(record.events)]
+  }
+
+  /** Nothing more comes to the last record. */
+  #pack(): void {
+    const last = this.#records.at(-1)
+    if (last?.is !== 'published') return
+    const events = this.#published.length > 1 ? columnsOf(this.#published) : this.#published
+    this.#records[this.#records.length - 1] = { ...last, events }
   }
 
   *end(): Generator<string> {
+    this.#pack()
     const records = this.#records
     if (records.length === 0) return
     const peer = this.#peer

@@ -1,9 +1,10 @@
-import type { HelloFrame } from '@crosstown/bus/inspect'
+import { columnsOf, type HelloFrame, type InspectedEvent } from '@crosstown/bus/inspect'
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { InspectSource, SourceSink } from '../../sources/source.ts'
 import { createHub, type InspectorHub } from './hub.ts'
 import type { Row, Session } from './model.ts'
+import { createFiltered } from './query/filtered.ts'
 import { makeCapture } from './testing/capture.ts'
 import { CaptureSource } from './testing/capture-source.ts'
 import { ChaosSource } from './testing/chaos-source.ts'
@@ -106,7 +107,7 @@ const hello: HelloFrame = JSON.parse(makeCapture({ events: 0 }).frames[0]!.text)
 const START = Date.UTC(2026, 0, 15, 9)
 
 function batch(first: number, records: readonly unknown[], more: object = {}): object {
-  return { inspect: 1, frame: 'batch', peer: hello.peer, first, records, ...more }
+  return { inspect: 2, frame: 'batch', peer: hello.peer, first, records, ...more }
 }
 
 function event(id: string, more: object = {}): object {
@@ -124,13 +125,16 @@ test('what anybody may post is counted and told once, and nothing else happens',
     'no JSON',
     '[]',
     '{}',
-    '{"inspect":1,"frame":"batch","peer":"__proto__","first":0,"records":[]}',
-    { inspect: 1, frame: 'hello', peer: 'x'.repeat(1_000) },
+    '{"inspect":2,"frame":"batch","peer":"__proto__","first":0,"records":[]}',
+    { inspect: 2, frame: 'hello', peer: 'x'.repeat(1_000) },
     { ...hello, now: ['a', 2] },
     { ...hello, subscriptions: [{ sub: 1 }] },
     { ...hello, kind: 'constructor' },
     batch(0, [{ at: 1e300, is: 'published', events: [] }]),
     batch(1, [{ at: 1, is: 'published', events: [{ id: 7 }] }]),
+    batch(1, [
+      { at: 1, is: 'published', events: { ...event('a'), ids: [['a', 1, 2]], time: [1] } },
+    ]),
     batch(2, [{ at: 1, is: 'handled', sub: 1, ids: [['a', 0, 1e9]], ms: [] }]),
     batch(3, [{ at: 1, is: 'handled', sub: 1, ids: [['a', 1, 9e15]], ms: [] }]),
     batch(4, [{ at: 1, is: 'handled', sub: 1, ids: Array(2e4).fill('a-1'), ms: [] }]),
@@ -250,15 +254,48 @@ test('what records that are lost may have told is not known, and what comes afte
   expect(hub.session.event('a-6')).toMatchObject({ state: 'pending', expected: 1, unknown: 0 })
 })
 
+test('what an older tap told, as a file has it, is understood', () => {
+  const { hub, mouth, timing } = listening()
+  mouth.say({ ...hello, inspect: 1 })
+  mouth.say({ ...batch(0, [published('a-1', 'a-2')]), inspect: 1 })
+  timing.settle()
+  expect(hub.session.malformed.count).toBe(0)
+  expect(hub.session.event('a-2')?.event).toEqual(event('a-2'))
+})
+
+test('of events told by column each has its own, and none what another one has', () => {
+  const { hub, mouth, timing } = listening()
+  const events = [event('a-1', { stream: 's', correlationId: 'a-1' }), event('a-2'), event('h-b')]
+  const told = [...events, event('a-7', { bytes: 300, causationId: 'a-1', correlationId: 'a-1' })]
+  const columns = columnsOf(told as unknown as InspectedEvent[])
+  mouth.say(hello)
+  mouth.say(batch(0, [{ at: hello.now[1] + 5, is: 'published', events: columns }]))
+  timing.settle()
+  for (const one of told as unknown as InspectedEvent[])
+    expect(hub.session.event(one.id)?.event).toEqual(one)
+  expect(hub.session.effects('a-1').map(({ id }) => id)).toEqual(['a-7'])
+  expect(hub.session.conversation('a-1').map(({ id }) => id)).toEqual(['a-1', 'a-7'])
+  const rowsOf = (query: string) => {
+    const filtered = createFiltered(hub.session, query)
+    timing.settle()
+    return Array.from({ length: filtered.length }, (_, index) => filtered.at(index))
+      .filter((row) => row?.kind === 'event')
+      .map((row) => (row as { id: string }).id)
+  }
+  expect(rowsOf('stream:s')).toEqual(['a-1'])
+  expect(rowsOf('size:>250')).toEqual(['a-7'])
+  expect(rowsOf('corr:a-1')).toEqual(['a-1', 'a-7'])
+})
+
 test('a tap of another version is told apart, with the side that is to be updated', () => {
   const { hub, mouth, timing } = listening()
-  mouth.say({ inspect: 2, frame: 'hello', peer: 'newer', library: '3.1.0' })
-  mouth.say({ inspect: 2, frame: 'mismatch', peer: 'newer', library: '3.1.0' })
+  mouth.say({ inspect: 3, frame: 'hello', peer: 'newer', library: '3.1.0' })
+  mouth.say({ inspect: 3, frame: 'mismatch', peer: 'newer', library: '3.1.0' })
   timing.settle()
   const peer = hub.session.peers.get('newer')!
   expect(peer.state).toBe('mismatch')
   expect(peer.detail).toBe(
-    'It has @crosstown/bus 3.1.0, which is newer than this panel (inspection 2, the panel speaks 1): update the panel.',
+    'It has @crosstown/bus 3.1.0, which is newer than this panel (inspection 3, the panel speaks 2): update the panel.',
   )
   expect(notes(hub.session, ['peer'])).toEqual([peer.detail])
 })
@@ -347,7 +384,7 @@ test('an event whose publisher is not inspected is asked for, and shown from whe
   }
   expect(ask.ask).toEqual({ what: 'headers', ids: [['far', 1, 1]] })
   mouth.say({
-    inspect: 1,
+    inspect: 2,
     frame: 'answer',
     peer: hello.peer,
     session: ask.session,
@@ -403,7 +440,7 @@ test('a question can be given up, and takes only an answer it can read', async (
   const second = hub.ask(hello.peer, { what: 'payload', event: 'a-1' })
   expect(hub.session.peers.get(hello.peer)!.sources).toEqual(['mouth'])
   const { id, session } = mouth.sent.at(-1)!
-  const answer = { inspect: 1, frame: 'answer', peer: hello.peer, session, id }
+  const answer = { inspect: 2, frame: 'answer', peer: hello.peer, session, id }
   mouth.say({ ...answer, session: 'another', result: { type: 'null', preview: 'null' } })
   mouth.say({ ...answer, result: { type: 'nothing', preview: 7 } })
   timing.settle()

@@ -13,7 +13,7 @@ export interface Numbers {
 
 export class Link {
   /** Batch frames that a peer may be ahead of the panel. */
-  static readonly CREDIT = 16
+  static readonly CREDIT = 32
 
   readonly id: string
   readonly source: InspectSource

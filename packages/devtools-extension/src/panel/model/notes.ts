@@ -8,20 +8,21 @@ export type Note = Omit<NoteRow, 'row' | 'ms' | 'peer'>
 
 /** What a record says that is worth a row. */
 export function noteOf(record: InspectRecord, peer: KnownPeer): Note | undefined {
-  const { name } = peer
   switch (record.is) {
     case 'gap':
       return {
         kind: 'gap',
         severity: 'warning',
-        text: `${name}: a hole in the room's stream, ${GAP_WORDS[record.gap.reason] ?? record.gap.reason}`,
+        text: `${peer.name}: a hole in the room's stream, ${GAP_WORDS[record.gap.reason] ?? record.gap.reason}`,
       }
     case 'leader':
       if (record.lead.self === (peer.told.leads ?? false)) return undefined
       return {
         kind: 'leader',
         severity: 'info',
-        text: record.lead.self ? `${name} leads its device now` : `${name} does not lead any more`,
+        text: record.lead.self
+          ? `${peer.name} leads its device now`
+          : `${peer.name} does not lead any more`,
       }
     case 'status': {
       const { relay, error } = record.status
@@ -30,7 +31,7 @@ export function noteOf(record: InspectRecord, peer: KnownPeer): Note | undefined
       return {
         kind: 'connection',
         severity: relay === 'refused' ? 'error' : relay === 'offline' ? 'warning' : 'info',
-        text: `${name} is ${RELAY_WORDS[relay]}${why}`,
+        text: `${peer.name} is ${RELAY_WORDS[relay]}${why}`,
       }
     }
     case 'error': {
@@ -38,12 +39,12 @@ export function noteOf(record: InspectRecord, peer: KnownPeer): Note | undefined
       return {
         kind: 'error',
         severity: 'error',
-        text: `${name}: ${record.message} (${record.code}, ${record.stage}${about})`,
+        text: `${peer.name}: ${record.message} (${record.code}, ${record.stage}${about})`,
         ...(record.event === undefined ? {} : { event: record.event }),
       }
     }
     case 'life':
-      return { kind: 'life', severity: 'info', text: `${name} ${LIFE_WORDS[record.state]}` }
+      return { kind: 'life', severity: 'info', text: `${peer.name} ${LIFE_WORDS[record.state]}` }
     case 'device': {
       // Told again when something else of it changed.
       if (peer.toldDevices.get(record.device) === record.online) return undefined
@@ -51,7 +52,7 @@ export function noteOf(record: InspectRecord, peer: KnownPeer): Note | undefined
       return {
         kind: 'connection',
         severity: 'info',
-        text: `${name}: device ${record.device}${who} ${record.online ? 'joined the room' : 'left the room'}`,
+        text: `${peer.name}: device ${record.device}${who} ${record.online ? 'joined the room' : 'left the room'}`,
       }
     }
     case 'dropped': {
@@ -68,7 +69,7 @@ export function noteOf(record: InspectRecord, peer: KnownPeer): Note | undefined
       return {
         kind: 'lost',
         severity: 'warning',
-        text: `${name} dropped ${events}: ${DROP_WORDS[record.why]}${record.sub === undefined ? '' : ` (subscription ${record.sub})`}`,
+        text: `${peer.name} dropped ${events}: ${DROP_WORDS[record.why]}${record.sub === undefined ? '' : ` (subscription ${record.sub})`}`,
         ...(event === undefined ? {} : { event }),
       }
     }

@@ -12,8 +12,10 @@ interface Moment {
   readonly to?: string | undefined
 }
 
-/** Clocks do not run apart so fast that every message had to be looked at. */
-const EVERY_MS = 250
+/** Clocks do not run apart so fast that every message had to be looked at: at first more of them. */
+const FIRST_MS = 250
+const FIRST_LOOKS = 100
+const EVERY_MS = 1_000
 
 /** Looks at one event of a record, now and then. */
 export function boundClocks(
@@ -24,9 +26,15 @@ export function boundClocks(
 ): void {
   if (record.is !== 'published' && record.is !== 'posted' && record.is !== 'received') return
   if (record.is !== 'published' && record.via !== 'relay') return
-  if (record.at - teller.pairedAt < EVERY_MS) return
+  if (record.at - teller.pairedAt < (teller.paired < FIRST_LOOKS ? FIRST_MS : EVERY_MS)) return
   teller.pairedAt = record.at
-  const id = record.is === 'published' ? record.events[0]?.id : firstOf(record.ids)
+  teller.paired++
+  const id =
+    record.is !== 'published'
+      ? firstOf(record.ids)
+      : 'ids' in record.events
+        ? firstOf(record.events.ids)
+        : record.events[0]?.id
   if (id === undefined) return
   const { entries, ids, spans, book, skew } = known
   const entry = ids.find(id)

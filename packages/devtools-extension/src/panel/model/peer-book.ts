@@ -1,6 +1,8 @@
 /** All peers there are, by id and by index; their names, devices and subscriptions as records tell. */
 import type {
+  EventColumns,
   HelloFrame,
+  InspectedEvent,
   InspectRecord,
   MismatchFrame,
   PeerId,
@@ -11,6 +13,7 @@ import type { Peer } from './model.ts'
 import { familyOf } from './names.ts'
 import { deviceOf, KnownPeer, type KnownSubscription, MAX_PEERS } from './peers.ts'
 import type { Skew } from './skew.ts'
+import { countOf } from './store/ids.ts'
 
 /** A page that says hello so soon after another of its place went is the same tab, reloaded. */
 const RELOAD_MS = 15_000
@@ -128,7 +131,7 @@ export class PeerBook {
     if (peer.wrote(record.at)) this.version++
     switch (record.is) {
       case 'published':
-        peer.rates.count('published', record.events.length, now)
+        peer.rates.count('published', countOfEvents(record.events), now)
         return
       case 'received':
       case 'handled':
@@ -291,10 +294,8 @@ function isApart({ leader, relay }: PeerStatus): boolean {
   return leader && relay !== 'online' && relay !== 'off'
 }
 
-function countOf(ids: readonly (string | readonly [string, number, number])[]): number {
-  let count = 0
-  for (const entry of ids) count += typeof entry === 'string' ? 1 : entry[2]
-  return count
+function countOfEvents(events: readonly InspectedEvent[] | EventColumns): number {
+  return 'ids' in events ? countOf(events.ids) : events.length
 }
 
 /** What stands in for the hello of a peer that cannot be understood. */

@@ -66,10 +66,11 @@ export class KnownPeer implements Numbered, Capture {
   readonly rates: Rates = new Rates()
   number = 0
   load = 1
-  /** Facets of its last records, by what tells them apart. */
-  readonly facets = new Map<string | number, { readonly index: number; readonly sweeps: number }>()
-  /** When its messages were last looked at for what they say of clocks. */
+  /** Facets of its last records, by kind and by what tells them apart within it. */
+  readonly facets: Map<string | number, { readonly index: number; readonly sweeps: number }>[] = []
+  /** When its messages were last looked at for what they say of clocks, and how often. */
   pairedAt: number = Number.NEGATIVE_INFINITY
+  paired = 0
   #matching = new Map<string, readonly Interval[]>()
   #readable:
     | { readonly patterns: readonly string[]; readonly matches: (type: string) => boolean }

@@ -109,12 +109,13 @@ export abstract class SessionRows {
   eventRow(entry: number): EventRow | undefined {
     const { entries } = this
     const number = entries.row[entry]!
-    const header = entries.headers[entry]
-    if (number < 0 || !header) return undefined
+    if (number < 0) return undefined
     const epoch = this.book.version + this.timesVersion
     const stamp = entries.stamp[entry]!
     const cached = this.cache.get(number)
     if (cached && cached.stamp === stamp && cached.epoch === epoch) return cached.row
+    const header = entries.header(entry)
+    if (!header) return undefined
     const { delivered, expected, unknown } = this.deliveries(entry)
     const publisher = this.publisherOf(entry)
     const duration = entries.duration[entry]!
@@ -146,12 +147,13 @@ export abstract class SessionRows {
   }
 
   stateOf(entry: number): EventRow['state'] {
-    const flags = this.entries.flags[entry]!
-    const header = this.entries.headers[entry]
+    const { entries } = this
+    const flags = entries.flags[entry]!
     if ((flags & REFUSED) !== 0) return 'refused'
-    if (header?.persist === false) return 'cast'
-    if ((flags & CONFIRMED) !== 0 || header?.position !== undefined) return 'relayed'
-    if ((flags & COMMITTED) !== 0 || header?.offset !== undefined) return 'logged'
+    if (entries.field(entry, 'persist') === false) return 'cast'
+    if ((flags & CONFIRMED) !== 0 || entries.field(entry, 'position') !== undefined)
+      return 'relayed'
+    if ((flags & COMMITTED) !== 0 || entries.field(entry, 'offset') !== undefined) return 'logged'
     if ((flags & UNWRITTEN) !== 0) return 'failed'
     const publisher = publisherOf(this, entry)
     const at = publisher && this.skew.atOf(publisher.index, this.entries.ms[entry]!)
@@ -188,7 +190,7 @@ export abstract class SessionRows {
 
   /** Its envelope, with where it stands in its publisher's log once that is known. */
   wholeEvent(entry: number): InspectedEvent | undefined {
-    const header = this.entries.headers[entry]
+    const header = this.entries.header(entry)
     return header && this.#whole(entry, header)
   }
 
@@ -216,7 +218,8 @@ export abstract class SessionRows {
   }
 
   #correlationOf(entry: number): string | undefined {
-    const header = this.entries.headers[entry]
-    return header && (header.correlationId ?? header.id)
+    const { entries } = this
+    if (!entries.isDescribed(entry)) return undefined
+    return entries.field(entry, 'correlationId') ?? entries.ids[entry]
   }
 }

@@ -1,5 +1,7 @@
 /** The session: what was captured, in a fixed number of rows, and what is known of the peers. */
 import {
+  type EventColumns,
+  eventsOf,
   type HelloFrame,
   type Ids,
   type InspectedEvent,
@@ -15,6 +17,8 @@ import { type Note, noteOf } from './notes.ts'
 import { boundClocks } from './pairs.ts'
 import type { KnownPeer } from './peers.ts'
 import { SessionRows } from './session-rows.ts'
+import { fieldAt } from './store/entries.ts'
+import { countOf } from './store/ids.ts'
 import { NOTE } from './store/rows.ts'
 import type { Timing } from './timing.ts'
 
@@ -39,10 +43,29 @@ const ROW_MS = 10
 /** Between two looks at a session into which more comes than anybody reads, ms. */
 const MANY_MS = 200
 /** The same while it cannot keep up, ms: each look costs as much as some thousand events. */
-const BUSY_MS = 400
+const BUSY_MS = 500
 /** So long nothing waits, ms, until all was taken in: what was granted just now may be on its way. */
-const REST_MS = 40
+const REST_MS = 20
 const MAX_REASONS = 20
+
+/** What all of several envelopes say, so that it is looked up once. */
+interface Told {
+  readonly envelopes: InspectedEvent | EventColumns | undefined
+  /** Bytes of each, about. */
+  readonly size: number
+  /** Numbers of the type and source that all have; undefined where they differ. */
+  readonly type: number | undefined
+  readonly source: number | undefined
+  /** Whether some have a cause or are part of a conversation. */
+  readonly effects: boolean
+}
+const NOTHING_TOLD: Told = {
+  envelopes: undefined,
+  size: 0,
+  type: undefined,
+  source: undefined,
+  effects: false,
+}
 
 export class SessionStore extends SessionRows implements Session, FactSink {
   readonly timing: Timing
@@ -66,9 +89,10 @@ export class SessionStore extends SessionRows implements Session, FactSink {
   #pending = false
   /** When listeners were told last, up to which row, and from when on they may be told again. */
   #toldAt = Number.NEGATIVE_INFINITY
-  #told = 0
+  #toldRows = 0
   #rested = Number.NEGATIVE_INFINITY
   #bytes = 0
+  #told: Told = NOTHING_TOLD
   #forgotten = 0
   #peers: ReadonlyMap<PeerId, Peer> = new Map()
   #skewVersion = 0
@@ -231,9 +255,11 @@ export class SessionStore extends SessionRows implements Session, FactSink {
     this.#turns++
   }
 
-  /** What was taken in is all there is, it seems: soon it is shown. */
+  /** What was taken in is all there is, it seems: soon it is shown, and at once where nothing more comes. */
   rest(): void {
-    if (!this.busy || this.#resting) return
+    if (!this.busy) return
+    this.#hurry(this.#toldAt + MANY_MS)
+    if (this.#resting) return
     this.#resting = true
     const turns = this.#turns
     this.timing.later(REST_MS, () => {
@@ -243,10 +269,17 @@ export class SessionStore extends SessionRows implements Session, FactSink {
         return
       }
       this.busy = false
-      this.#rested = Math.min(this.#rested, this.#toldAt + MANY_MS)
-      this.#pending = false
-      this.changed()
+      this.#hurry(this.timing.now())
     })
+  }
+
+  /** Listeners need not be left alone for longer than until then. */
+  #hurry(until: number): void {
+    if (this.#rested <= until) return
+    this.#rested = until
+    if (!this.#pending) return
+    this.#pending = false
+    this.changed()
   }
 
   /** As `changed`, after a while. */
@@ -276,9 +309,9 @@ export class SessionStore extends SessionRows implements Session, FactSink {
 
   /** How long listeners are left alone after they were told. */
   #space(now: number): void {
-    const came = this.ring.next - this.#told
+    const came = this.ring.next - this.#toldRows
     this.#toldAt = now
-    this.#told = this.ring.next
+    this.#toldRows = this.ring.next
     const readable = came <= FEW ? 0 : Math.min(MANY_MS, came * ROW_MS)
     this.#rested = now + (this.busy ? BUSY_MS : readable)
   }
@@ -296,28 +329,61 @@ export class SessionStore extends SessionRows implements Session, FactSink {
 
   // ---- FactSink
 
-  describe(entry: number, event: InspectedEvent): void {
+  describe(entry: number, envelopes: InspectedEvent | EventColumns, place: number): void {
     const { entries } = this
-    if (entries.headers[entry]) return
-    entries.headers[entry] = event
-    this.#bytes += sizeOf(event)
-    const type = this.typeNames.of(event.type, MAX_TYPES)
+    if (entries.isDescribed(entry)) return
+    entries.describe(entry, envelopes, place)
+    if (this.#told.envelopes !== envelopes) this.#told = this.#toldOf(envelopes)
+    const { size, type: oneType, source, effects } = this.#told
+    entries.size[entry] = size
+    this.#bytes += size
+    const type = oneType ?? this.#typeOf(fieldAt(envelopes, 'type', place)!)
     entries.type[entry] = type
-    entries.source[entry] = this.sourceNames.of(event.source, MAX_TYPES)
+    entries.source[entry] = source ?? this.#sourceOf(fieldAt(envelopes, 'source', place)!)
     entries.typePrev[entry] = this.typeLast[type] ?? -1
     this.typeLast[type] = entry
     this.typeCounts[type] = (this.typeCounts[type] ?? 0) + 1
-    const { causationId, correlationId, id } = event
-    if (causationId !== undefined)
-      entries.effects.add(this.ids.find(causationId), causationId, entry)
-    if (correlationId !== undefined && correlationId !== id)
-      entries.conversation.add(this.ids.find(correlationId), correlationId, entry)
+    if (effects) {
+      const causationId = fieldAt(envelopes, 'causationId', place)
+      const correlationId = fieldAt(envelopes, 'correlationId', place)
+      if (causationId !== undefined)
+        entries.effects.add(this.ids.find(causationId), causationId, entry)
+      if (correlationId !== undefined && correlationId !== entries.ids[entry])
+        entries.conversation.add(this.ids.find(correlationId), correlationId, entry)
+    }
     entries.row[entry] = this.ring.push(entry)
     this.touch(entry)
   }
 
+  #typeOf(type: string): number {
+    return this.typeNames.of(type, MAX_TYPES)
+  }
+
+  #sourceOf(source: string): number {
+    return this.sourceNames.of(source, MAX_TYPES)
+  }
+
+  #toldOf(envelopes: InspectedEvent | EventColumns): Told {
+    const { type, source, causationId, correlationId } = envelopes
+    return {
+      envelopes,
+      size: sizeOf(envelopes),
+      type: typeof type === 'string' ? this.#typeOf(type) : undefined,
+      source: typeof source === 'string' ? this.#sourceOf(source) : undefined,
+      effects: causationId !== undefined || correlationId !== undefined,
+    }
+  }
+
   touchAll(touched: Int32Array, count: number): void {
-    for (let k = 0; k < count; k++) if (touched[k]! >= 0) this.touch(touched[k]!)
+    const { changes } = this
+    const { stamp, row: rows, changedAt } = this.entries
+    for (let k = 0; k < count; k++) {
+      const entry = touched[k]!
+      if (entry < 0) continue
+      stamp[entry]!++
+      const row = rows[entry]!
+      if (row >= 0 && !changes.isFresh(changedAt[entry]!)) changedAt[entry] = changes.add(row)
+    }
   }
 
   touch(entry: number): void {
@@ -353,8 +419,8 @@ export class SessionStore extends SessionRows implements Session, FactSink {
   describeAll(events: readonly InspectedEvent[], asked?: ReadonlySet<string>): void {
     for (const event of events) {
       const known = this.ids.find(event.id)
-      if (known >= 0) this.describe(known, event)
-      else if (!asked) this.describe(this.entryOf(event.id), event)
+      if (known >= 0) this.describe(known, event, 0)
+      else if (!asked) this.describe(this.entryOf(event.id), event, 0)
     }
     this.#makeRoom()
     this.changed()
@@ -367,7 +433,7 @@ export class SessionStore extends SessionRows implements Session, FactSink {
       return entry < 0 || this.entries.row[entry]! < 0 || this.entries.row[entry]! >= row
     }
     if (record.is === 'published') {
-      const events = record.events.filter(({ id }) => isNew(id))
+      const events = eventsOf(record.events).filter(({ id }) => isNew(id))
       return events.length > 0 ? { ...record, events } : undefined
     }
     if (!isEventRecord(record)) return record
@@ -441,8 +507,10 @@ export class SessionStore extends SessionRows implements Session, FactSink {
       return
     }
     const { entries } = this
-    const { id, causationId, correlationId } = entries.headers[entry]!
-    this.#bytes -= sizeOf(entries.headers[entry]!)
+    const id = entries.ids[entry]!
+    const causationId = entries.field(entry, 'causationId')
+    const correlationId = entries.field(entry, 'correlationId')
+    this.#bytes -= entries.size[entry]!
     this.typeCounts[entries.type[entry]!]!--
     if (causationId !== undefined)
       entries.effects.remove(this.ids.find(causationId), causationId, entry)
@@ -471,15 +539,17 @@ export class SessionStore extends SessionRows implements Session, FactSink {
   }
 }
 
-/** Bytes that an envelope takes here, about. */
-function sizeOf(event: InspectedEvent): number {
-  let size = 160 + event.id.length
-  if (event.correlationId !== undefined) size += event.correlationId.length
-  if (event.causationId !== undefined) size += event.causationId.length
-  if (event.metadata !== undefined) {
-    for (const [key, value] of Object.entries(event.metadata)) {
-      size += key.length + (typeof value === 'string' ? value.length : 8)
-    }
+/** Bytes that an envelope takes here, about; of several, each its share. */
+function sizeOf(envelopes: InspectedEvent | EventColumns): number {
+  let size = 160
+  for (const column of Object.values(envelopes)) {
+    for (const value of Array.isArray(column) ? column : [column]) size += sizeOfValue(value)
   }
-  return size
+  return 'ids' in envelopes ? 48 + size / Math.max(1, countOf(envelopes.ids)) : size
+}
+
+function sizeOfValue(value: unknown): number {
+  if (typeof value === 'string') return 16 + value.length
+  if (typeof value !== 'object' || value === null) return 8
+  return Object.entries(value).reduce((size, [key, one]) => size + key.length + sizeOfValue(one), 0)
 }

@@ -43,7 +43,7 @@ export function compile(
         const note = notes.get(row)
         return note !== undefined && tests.every(({ test, not }) => test.note(note) !== not)
       }
-      if (entry < 0 || !entries.headers[entry]) return false
+      if (entry < 0 || !entries.isDescribed(entry)) return false
       for (const { test, not } of tests) if (test.event(entry) === not) return false
       return true
     },

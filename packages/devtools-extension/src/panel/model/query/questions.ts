@@ -42,7 +42,7 @@ export function testFor(term: Term, session: SessionStore, found: ReadonlySet<st
       const matches = anyText(term)
       return {
         event: (entry) => {
-          const stream = entries.headers[entry]!.stream
+          const stream = entries.field(entry, 'stream')
           return stream !== undefined && matches(stream)
         },
         note: never,
@@ -93,7 +93,7 @@ export function testFor(term: Term, session: SessionStore, found: ReadonlySet<st
       const matches = anyId(term)
       return {
         event: (entry) => {
-          const cause = entries.headers[entry]!.causationId
+          const cause = entries.field(entry, 'causationId')
           return cause !== undefined && matches(cause)
         },
         note: never,
@@ -114,7 +114,7 @@ export function testFor(term: Term, session: SessionStore, found: ReadonlySet<st
           needed(term).map((value) => {
             const id = value.text.replace(/^@/, '')
             const entry = session.ids.find(id)
-            return entry >= 0 && entries.headers[entry] ? correlationOf(session, entry) : id
+            return entry >= 0 && entries.isDescribed(entry) ? correlationOf(session, entry) : id
           }),
         )
       let known = chains()
@@ -131,9 +131,7 @@ export function testFor(term: Term, session: SessionStore, found: ReadonlySet<st
         note: ({ event }) => {
           const entry = event === undefined ? -1 : session.ids.find(event)
           return (
-            entry >= 0 &&
-            entries.headers[entry] !== undefined &&
-            known.has(correlationOf(session, entry))
+            entry >= 0 && entries.isDescribed(entry) && known.has(correlationOf(session, entry))
           )
         },
         late: false,
@@ -153,7 +151,7 @@ export function testFor(term: Term, session: SessionStore, found: ReadonlySet<st
     }
     case 'size': {
       const matches = comparison(term, bytesOf, 'a size such as 512 or 10kB')
-      return { event: (entry) => matches(entries.headers[entry]!.bytes), note: never, late: false }
+      return { event: (entry) => matches(entries.field(entry, 'bytes')!), note: never, late: false }
     }
     case 'delivered': {
       const matches = comparison(term, countOf, 'a number of peers', (a, b) => a === b)
@@ -166,7 +164,7 @@ export function testFor(term: Term, session: SessionStore, found: ReadonlySet<st
     case 'scope': {
       const scopes = oneOf(term, { context: 'context', device: 'device', room: 'room' })
       return {
-        event: (entry) => scopes.includes(entries.headers[entry]!.scope ?? 'room'),
+        event: (entry) => scopes.includes(entries.field(entry, 'scope') ?? 'room'),
         note: never,
         late: false,
       }
@@ -229,6 +227,6 @@ function textTest(term: Term, session: SessionStore): Test {
 }
 
 function correlationOf(session: SessionStore, entry: number): string {
-  const { correlationId, id } = session.entries.headers[entry]!
-  return correlationId ?? id
+  const { entries } = session
+  return entries.field(entry, 'correlationId') ?? entries.ids[entry]!
 }

@@ -56,7 +56,7 @@ export function isTest(term: Term, session: SessionStore): Test {
     event: () => true,
     in: (entry) => !session.isOut(entry),
     out: (entry) => session.isOut(entry),
-    cast: (entry) => entries.headers[entry]!.persist === false,
+    cast: (entry) => entries.field(entry, 'persist') === false,
     persisted: (entry) => (entries.flags[entry]! & (COMMITTED | CONFIRMED)) !== 0,
     missing: (entry) => {
       const { delivered, expected } = session.deliveries(entry)
@@ -68,8 +68,8 @@ export function isTest(term: Term, session: SessionStore): Test {
       return expected === 0 && unknown === 0
     },
     unknown: (entry) => session.deliveries(entry).unknown > 0,
-    system: (entry) => entries.headers[entry]!.type.startsWith('$'),
-    inspector: (entry) => entries.headers[entry]!.metadata?.['inspector'] === true,
+    system: (entry) => entries.field(entry, 'type')!.startsWith('$'),
+    inspector: (entry) => entries.field(entry, 'metadata')?.['inspector'] === true,
   }
   const notes: { readonly [word: string]: (note: NoteRow) => boolean } = {
     note: () => true,

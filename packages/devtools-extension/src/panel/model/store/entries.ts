@@ -2,7 +2,7 @@
  * What is known of each event, in columns. An entry is made when an event is first heard of; while
  * only its id is known it has no row. Entries keep their numbers until they are forgotten.
  */
-import type { InspectedEvent } from '@crosstown/bus/inspect'
+import type { EventColumns, InspectedEvent } from '@crosstown/bus/inspect'
 import { grown } from './grown.ts'
 import { Links } from './links.ts'
 
@@ -18,10 +18,14 @@ export const MANY = 32
 
 export const VIA_BITS = { tabs: 1, relay: 2, log: 4, link: 8 } as const
 
+type Fields = Omit<InspectedEvent, 'id'>
+
 export class Entries {
-  /** Ids, and what is known beside: undefined while only the id is known. */
   readonly ids: string[] = []
-  readonly headers: (InspectedEvent | undefined)[] = []
+  /** Envelopes as they came, mostly many in one; undefined while only the id is known. */
+  readonly #envelopes: (InspectedEvent | EventColumns | undefined)[] = []
+  /** Which of its envelopes is the entry's. */
+  #place = new Int32Array(0)
   row = new Int32Array(0)
   type = new Int32Array(0)
   source = new Int32Array(0)
@@ -47,6 +51,8 @@ export class Entries {
   unmatched = new Uint32Array(0)
   excluded = new Uint32Array(0)
   received = new Uint32Array(0)
+  /** Bytes of its envelope, about. */
+  size = new Float32Array(0)
   /** Where its newest change stands in the session's list of changes. */
   changedAt = new Float64Array(0)
   /** Grows with each change of the entry. */
@@ -68,18 +74,46 @@ export class Entries {
     const entry = this.#free.pop() ?? this.#made++
     if (entry >= this.row.length) this.#grow(Math.max(8_192, this.row.length * 2))
     this.ids[entry] = id
-    this.headers[entry] = undefined
+    this.#envelopes[entry] = undefined
     this.stamp[entry]!++
     this.effects.known(id, entry)
     this.conversation.known(id, entry)
     return entry
   }
 
+  /** Its envelope is the one at `place` of `envelopes`. */
+  describe(entry: number, envelopes: InspectedEvent | EventColumns, place: number): void {
+    this.#envelopes[entry] = envelopes
+    this.#place[entry] = place
+  }
+
+  isDescribed(entry: number): boolean {
+    return this.#envelopes[entry] !== undefined
+  }
+
+  /** A field of its envelope; undefined where that is not known either. */
+  field<Key extends keyof Fields>(entry: number, key: Key): Fields[Key] | undefined {
+    return fieldAt(this.#envelopes[entry], key, this.#place[entry]!)
+  }
+
+  /** Its envelope, made for the one who asks. */
+  header(entry: number): InspectedEvent | undefined {
+    const envelopes = this.#envelopes[entry]
+    if (envelopes === undefined || !('ids' in envelopes)) return envelopes
+    const header: { [key: string]: unknown } = { id: this.ids[entry] }
+    for (const key in envelopes) {
+      if (key === 'ids') continue
+      const value = fieldAt(envelopes, key as keyof Fields, this.#place[entry]!)
+      if (value !== undefined) header[key] = value
+    }
+    return header as unknown as InspectedEvent
+  }
+
   free(entry: number): void {
     this.effects.forgotten(this.ids[entry]!, entry)
     this.conversation.forgotten(this.ids[entry]!, entry)
     this.ids[entry] = ''
-    this.headers[entry] = undefined
+    this.#envelopes[entry] = undefined
     this.#empty(entry, entry + 1)
     this.publisher[entry] = 0
     this.msPeer[entry] = 0
@@ -110,6 +144,7 @@ export class Entries {
 
   #grow(size: number): void {
     const before = this.row.length
+    this.#place = grown(this.#place, size)
     this.row = grown(this.row, size)
     this.type = grown(this.type, size)
     this.source = grown(this.source, size)
@@ -130,6 +165,7 @@ export class Entries {
     this.unmatched = grown(this.unmatched, size)
     this.excluded = grown(this.excluded, size)
     this.received = grown(this.received, size)
+    this.size = grown(this.size, size)
     this.changedAt = grown(this.changedAt, size)
     this.stamp = grown(this.stamp, size)
     this.typePrev = grown(this.typePrev, size)
@@ -137,6 +173,16 @@ export class Entries {
     this.conversation.grow(size)
     this.#empty(before, size)
   }
+}
+
+/** A field of one of several envelopes. */
+export function fieldAt<Key extends keyof Fields>(
+  envelopes: InspectedEvent | EventColumns | undefined,
+  key: Key,
+  place: number,
+): Fields[Key] | undefined {
+  const column: unknown = envelopes?.[key]
+  return (Array.isArray(column) ? (column[place] ?? undefined) : column) as Fields[Key] | undefined
 }
 
 const OTHERS = '(others)'

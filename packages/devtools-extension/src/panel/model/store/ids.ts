@@ -128,31 +128,45 @@ export class IdIndex {
       this.#keep(group, span)
       return
     }
-    const floor = again ? 0 : (this.#floors.get(prefix) ?? 0)
-    let k = 0
-    while (k < count) {
+    const floor = again || this.#floors.size === 0 ? 0 : (this.#floors.get(prefix) ?? 0)
+    for (let k = 0; k < count; ) {
       const counter = first + k
-      const number = counter >>> BITS
       const end = Math.min(count, k + SIZE - (counter & MASK))
-      let group = this.#groupOf(prefix, number)
-      if (!group && first + end - 1 <= floor) {
-        into.fill(-1, k, end)
-        k = end
-        continue
-      }
-      for (; k < end; k++) {
-        const place = (first + k) & MASK
-        let entry = group ? group.entries[place]! : -1
-        if (entry < 0 && first + k > floor) {
-          entry = make(prefix, first + k, k)
-          // What was made may have taken the place of others: the group itself may be another one.
-          group = this.#makeGroup(prefix, number)
-          put(group, place, entry)
-        }
-        into[k] = entry
+      let group = this.#groupOf(prefix, counter >>> BITS)
+      if (!group && first + end - 1 <= floor) into.fill(-1, k, end)
+      else {
+        const known = group ? copied(group.entries, counter & MASK, into, k, end) : k
+        if (known < end) group = this.#name(prefix, first, known, end, into, make, floor)
       }
       if (group) this.#keep(group, span)
+      k = end
     }
+  }
+
+  /** The same for ids of one group, from the first that is new. */
+  #name(
+    prefix: string,
+    first: number,
+    from: number,
+    end: number,
+    into: Int32Array,
+    make: Make,
+    floor: number,
+  ): Group | undefined {
+    const number = (first + from) >>> BITS
+    let group = this.#groupOf(prefix, number)
+    for (let k = from; k < end; k++) {
+      const place = (first + k) & MASK
+      let entry = group ? group.entries[place]! : -1
+      if (entry < 0 && first + k > floor) {
+        entry = make(prefix, first + k, k)
+        // What was made may have taken the place of others: the group itself may be another one.
+        group = this.#makeGroup(prefix, number)
+        put(group, place, entry)
+      }
+      into[k] = entry
+    }
+    return group
   }
 
   /** Spans that name an id, and which of theirs it is: in turns. */
@@ -239,6 +253,23 @@ export class IdIndex {
   }
 }
 
+/** Copies entries from `place` on until one is missing; gives where it stopped. */
+function copied(
+  entries: readonly number[],
+  place: number,
+  into: Int32Array,
+  from: number,
+  end: number,
+): number {
+  const shift = place - from
+  for (let k = from; k < end; k++) {
+    const entry = entries[k + shift]!
+    if (entry < 0) return k
+    into[k] = entry
+  }
+  return end
+}
+
 function put(group: Group, place: number, entry: number): void {
   if (group.entries[place]! < 0) group.used++
   group.entries[place] = entry
@@ -301,6 +332,13 @@ export function eachRun(ids: Ids, each: Run): void {
     } else each(prefix, first, count, from)
     from += count
   }
+}
+
+/** How many ids there are. */
+export function countOf(ids: Ids): number {
+  let count = 0
+  for (const entry of ids) count += typeof entry === 'string' ? 1 : entry[2]
+  return count
 }
 
 export function idOf(prefix: string, counter: number): string {

@@ -3,6 +3,8 @@
  * tests, benchmarks, pictures and the panel's demo page.
  */
 import {
+  columnsOf,
+  INSPECT_VERSION,
   type InspectedEvent,
   type InspectRecord,
   packIds,
@@ -107,7 +109,7 @@ export function makeCapture({
       context.next += count
     }
     write(context, at, {
-      inspect: 1,
+      inspect: INSPECT_VERSION,
       frame: 'batch',
       peer: context.cast.peer,
       first: context.next,
@@ -139,7 +141,8 @@ export function makeCapture({
     }
     const packed = packIds(made.map(({ id }) => id))
     const bytes = made.reduce((sum, event) => sum + event.bytes, 0)
-    record(context, now, { is: 'published', events: made })
+    const events = made.length > 1 ? columnsOf(made) : made
+    record(context, now, { is: 'published', events })
     hear(context, made, packed, now + 0.05)
     if (line.scope === 'context') return
     let at = now

@@ -1,5 +1,5 @@
 /** The contexts of the capture: a shop in two tabs with workers, services, a phone, and a relay. */
-import type { HelloFrame, SubscriptionInfo } from '@crosstown/bus/inspect'
+import { type HelloFrame, INSPECT_VERSION, type SubscriptionInfo } from '@crosstown/bus/inspect'
 
 export interface Cast {
   readonly peer: string
@@ -180,7 +180,7 @@ export function subscriptionsOf(cast: Cast): SubscriptionInfo[] {
 export function helloOf(cast: Cast, wall: number, monotonic: number): HelloFrame {
   const isRelay = cast.kind === 'relay'
   return {
-    inspect: 1,
+    inspect: INSPECT_VERSION,
     frame: 'hello',
     peer: cast.peer,
     library: '0.1.0',

@@ -2,6 +2,7 @@
 import {
   type Answers,
   type Ask,
+  eventsOf,
   type HelloFrame,
   INSPECT_VERSION,
   type InspectedEvent,
@@ -56,7 +57,7 @@ export function storySource(options: StoryOptions = {}): StorySource {
     for (const frame of teller.frames()) {
       for (const record of frame.records)
         if (record.is === 'published')
-          for (const event of record.events) events.set(event.id, event)
+          for (const event of eventsOf(record.events)) events.set(event.id, event)
       if (cast.some(({ id }) => id === frame.peer)) send(frame)
     }
   }
