@@ -10,7 +10,12 @@
  */
 export { connectInspector, type InspectorProbe } from './inspector.ts'
 export { type SimulatedRelayOptions, simulatedRelay } from './simulated-relay.ts'
-export { type StoreFixture, storeContract, type TestRunner } from './store-contract.ts'
+export {
+  type StoreCapabilities,
+  type StoreFixture,
+  storeContract,
+  type TestRunner,
+} from './store-contract.ts'
 export {
   type Answered,
   type Expectation,
