@@ -38,9 +38,10 @@ test('foreign messages on the channel of a running app are refused by name, and 
     // The others are answered when somebody joins: so the stranger learns the id of their log.
     const log = await new Promise<string>((resolve) => {
       channel.onmessage = ({ data }) => {
-        if (typeof data === 'string') resolve(JSON.parse(data.split('\n')[0] as string).log)
+        const text = (data as { data?: unknown } | null)?.data
+        if (typeof text === 'string') resolve(JSON.parse(text.split('\n')[0] as string).log)
       }
-      channel.postMessage('{"frame":"join","log":"x"}')
+      channel.postMessage({ time: 0, type: 'message', data: '{"frame":"join","log":"x"}' })
     })
     const own = { id: 'x-1', type: 'note.made', source: 'x', time: 1 }
     const texts: string[] = [
@@ -56,14 +57,14 @@ test('foreign messages on the channel of a running app are refused by name, and 
       JSON.stringify({ frame: 'room', log, batch: 1, runs: [null] }),
       `{"frame":"join","log":"x","more":"${'x'.repeat(5 * 1024 * 1024)}"}`,
     ]
-    for (const text of texts) channel.postMessage(text)
+    for (const text of texts) channel.postMessage({ time: 0, type: 'message', data: text })
     const cycle: unknown[] = []
     cycle.push(cycle)
     for (const value of [
       null,
       undefined,
       7n,
-      new String('text'),
+      'text',
       new Date(Number.NaN),
       new Map([['type', 'message']]),
       new Uint8Array(9),

@@ -1,32 +1,34 @@
 /**
  * The tabs link: all contexts of an origin, over the runtime's own BroadcastChannel. Bytes only.
  */
+import { openChannel } from '#channel'
+import type { NativeChannel } from './channel.ts'
 import type { Link, LinkSource } from './link.ts'
 
 /** The link used by default wherever the runtime has a BroadcastChannel of its own. */
 export function tabsLink(): LinkSource {
   return {
-    open: (name, { BroadcastChannel: Native }) => Native && openTabs(new Native(name)),
+    open: (channel, { BroadcastChannel: native }) => native && openTabs(channel, native),
   }
 }
 
-function openTabs(channel: BroadcastChannel & { unref?(): void }): Link {
+function openTabs(name: string, native: NativeChannel): Link {
+  let receiver: ((text: string) => void) | undefined
   let closed = false
+  const channel = openChannel(name, native, (message) => {
+    if (!closed && typeof message === 'string') receiver?.(message)
+  })
   return {
     send(text) {
-      if (!closed) channel.postMessage(text)
+      if (!closed) channel.post(text)
     },
     receive(taker) {
-      // Anybody on the origin can post anything on a channel of this name.
-      channel.onmessage = ({ data }: MessageEvent<unknown>) => {
-        if (!closed && typeof data === 'string') taker(data)
-      }
-      // A bus keeps no process alive; listening is what would.
-      channel.unref?.()
+      receiver = taker
     },
     close() {
+      if (closed) return undefined
       closed = true
-      channel.close()
+      return channel.close()
     },
   }
 }
