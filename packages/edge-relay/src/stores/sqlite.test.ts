@@ -22,10 +22,15 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 
 const newFile = (): string => join(folder, `sub-${++files}`, 'events.db')
 
-storeContract({ describe, it, expect }, 'sqliteStore', async () => {
-  const path = newFile()
-  return { store: sqliteStore(path), reopen: async () => sqliteStore(path) }
-})
+storeContract(
+  { describe, it, expect },
+  'sqliteStore',
+  async () => {
+    const path = newFile()
+    return { store: sqliteStore(path), reopen: async () => sqliteStore(path) }
+  },
+  { lasts: true },
+)
 
 /** Reads a file of a relay as any other process may. */
 const READER = `
