@@ -70,6 +70,7 @@ interface Entry {
   /** When it came, by the clock that nobody sets. */
   readonly cameMs: number
   readonly bytes: number
+  readonly settles?: readonly number[]
   readonly done: (reply: Reply | BusError) => void
 }
 
@@ -261,13 +262,17 @@ export class RoomHost implements RoomParts {
     }
   }
 
-  /** @throws {BusError} forbidden, too_large, unavailable, rate_limited */
+  /**
+   * @param settles rows of the outbox that go with the append
+   * @throws {BusError} forbidden, too_large, unavailable, rate_limited
+   */
   async post(
     command: Omit<PostCommand, 'kind' | 'time' | 'known' | 'nesting'>,
     bytes: number,
+    settles?: readonly number[],
   ): Promise<PostedReply> {
     const { nesting } = this.#context.limits
-    const reply = await this.#ask({ kind: 'post', nesting, ...command }, bytes)
+    const reply = await this.#ask({ kind: 'post', nesting, ...command }, bytes, settles)
     return reply as PostedReply
   }
 
@@ -381,7 +386,7 @@ export class RoomHost implements RoomParts {
     return this.#rate.take(costOf(events, bytes), platform.monotonic())
   }
 
-  async #ask(command: Waiting, bytes: number): Promise<Reply> {
+  async #ask(command: Waiting, bytes: number, settles: readonly number[] = []): Promise<Reply> {
     if (this.#closing) throw new BusError('going_away', 'the relay is closing')
     if (this.#isShut) throw new BusError('going_away', 'the room is being deleted')
     const waitMs = command.kind === 'post' ? this.#waitMs(command.events.length, bytes) : 0
@@ -390,6 +395,7 @@ export class RoomHost implements RoomParts {
       this.#enqueue({
         command,
         bytes,
+        settles,
         done: (reply) => (reply instanceof BusError ? reject(reply) : resolve(reply)),
       })
     })
@@ -479,7 +485,14 @@ export class RoomHost implements RoomParts {
           rows.push([STREAM_KEY + stream, headText(head)])
         rows.push(...grouped.puts)
         const beganMs = platform.monotonic()
-        const append = { expected: state.head, head, records, state: rows }
+        const settles = settledIn(group, replies)
+        const append = {
+          expected: state.head,
+          head,
+          records,
+          state: rows,
+          ...(settles.length > 0 && { settles }),
+        }
         if (!(await store.append(this.room, append))) {
           this.#state = undefined
           continue
@@ -607,6 +620,14 @@ function isByState(replies: readonly Reply[], asks: readonly Ask[]): boolean {
 
 function isSame(one: RoomHead | undefined, other: RoomHead | undefined): boolean {
   return one?.epoch === other?.epoch && one?.version === other?.version
+}
+
+/** Rows of the outbox whose events are in the room after this. */
+function settledIn(group: readonly Entry[], replies: readonly Reply[]): number[] {
+  return group.flatMap(({ settles = [] }, i) => {
+    const reply = replies[i] as Reply
+    return 'kind' in reply && reply.kind === 'posted' ? settles : []
+  })
 }
 
 function rowsOf(loaded: LoadedRoom | undefined): Map<string, DeviceRow> {

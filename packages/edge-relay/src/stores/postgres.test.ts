@@ -15,11 +15,16 @@ describe.skipIf(!startPostgres)('postgresStore', () => {
   })
   afterAll(() => server.stop())
 
-  storeContract({ describe, it, expect }, 'postgresStore', async () => {
-    const schema = newSchema()
-    const open = () => postgresStore(server.url, { schema, connections: 6 })
-    return { store: await open(), reopen: open }
-  })
+  storeContract(
+    { describe, it, expect },
+    'postgresStore',
+    async () => {
+      const schema = newSchema()
+      const open = () => postgresStore(server.url, { schema, connections: 6 })
+      return { store: await open(), reopen: open }
+    },
+    { lasts: true, shared: true, served: true },
+  )
 
   it('shows events to SQL as rows, whatever their data has in it', async () => {
     const schema = newSchema()
@@ -63,6 +68,20 @@ describe.skipIf(!startPostgres)('postgresStore', () => {
     ])
     await sql.end()
     await relay.close()
+  })
+
+  it('reads and removes parts of the state by their keys, whatever is in these', async () => {
+    const store = await postgresStore(server.url, { schema: newSchema() })
+    const keys = ['a"b', 'c\\d', '{e,f}', 'NULL', ' g ', 'ü😀']
+    const none = { epoch: 'e', version: 0, place: 0, check: '0', chain: '', time: 0 }
+    const head = { ...none, version: 1 }
+    const put = (value: string): [string, string][] => keys.map((key) => [key, value && key])
+    await store.append('42', { expected: none, head, records: [], state: put('kept') })
+    expect(await store.state('42', keys)).toEqual(keys)
+    const next = { ...none, version: 2 }
+    await store.append('42', { expected: head, head: next, records: [], state: put('') })
+    expect(await store.state('42', keys)).toEqual(keys.map(() => undefined))
+    await store.close()
   })
 
   it('says what to do about a URL or a schema that it cannot use', async () => {

@@ -1,5 +1,5 @@
 /** The settings that a relay's rooms can be kept with, and what each of them is held to. */
-import { type StartEngine, startPostgres, startRedis } from './engine-servers.ts'
+import { type StartEngine, startNats, startPostgres, startRedis } from './engine-servers.ts'
 
 /** How an engine ends: its process, by SIGKILL, or its machine, by a cut of the power. */
 export type End = 'process' | 'machine'
@@ -78,5 +78,13 @@ export const SETTINGS: readonly Setting[] = [
     setting: '`appendonly no`, snapshots only (as it comes)',
     loses: SOME,
     settings: ['--appendonly', 'no', '--save', '60', '1'],
+  },
+  {
+    engine: 'NATS',
+    start: startNats,
+    setting: 'as it comes (synced every two minutes)',
+    loses: AT_MACHINE,
+    settings: ['jetstream: enabled'],
+    store: '',
   },
 ]
