@@ -15,6 +15,8 @@ const unit: TestProjectConfiguration = {
   test: {
     name: 'unit',
     testTimeout,
+    // A database that is made anew takes its time as well.
+    hookTimeout: testTimeout,
     expect: { poll },
     environment: 'node',
     include: [

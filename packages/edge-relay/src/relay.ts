@@ -114,6 +114,7 @@ export class Relay extends Hono<RelayEnv> {
       new Drain(options.outbox, {
         authorizing: this.#authorizing,
         nesting: this.#limits.nesting,
+        store: this.#store,
         platform: this.#platform,
         host: (room) => this.#rooms.host(room),
         meter: this.#meter,

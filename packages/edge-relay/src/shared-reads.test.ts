@@ -23,13 +23,18 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 
 const newFile = (): string => join(folder, `${++files}.db`)
 
-storeContract({ describe, it, expect }, 'sharedReads of a store for one', async () => {
-  const path = newFile()
-  return {
-    store: sharedReads(sqliteStore(path)),
-    reopen: async () => sharedReads(sqliteStore(path)),
-  }
-})
+storeContract(
+  { describe, it, expect },
+  'sharedReads of a store for one',
+  async () => {
+    const path = newFile()
+    return {
+      store: sharedReads(sqliteStore(path)),
+      reopen: async () => sharedReads(sqliteStore(path)),
+    }
+  },
+  { lasts: true },
+)
 
 storeContract({ describe, it, expect }, 'sharedReads of a store for many', async () => ({
   store: sharedReads(memoryStore()),

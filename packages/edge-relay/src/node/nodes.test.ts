@@ -68,8 +68,7 @@ describe('relays that know of each other', () => {
         return 1
       },
     })
-    const names = Array.from({ length: 2_000 }, (_, i) => `room-${i}-${'x'.repeat(40)}`)
-    for (const room of names) await nodes[0]?.relay.request(`/rooms/${room}/events`)
+    const names = Array.from({ length: 400 }, (_, i) => `room-${i}-${'x'.repeat(40)}`)
     for (const room of names) {
       const body = JSON.stringify({ type: 'a', data: 1 })
       const headers = { host: 'localhost', 'content-type': 'application/json' }
@@ -78,7 +77,7 @@ describe('relays that know of each other', () => {
     texts.length = 0
     await pass(11_000)
     const told = new Set(texts.flatMap((text) => text.match(/room-\d+/g) ?? []))
-    expect(told.size).toBeGreaterThan(900)
+    expect(told.size).toBe(400)
     for (const text of texts) expect(Buffer.byteLength(text)).toBeLessThan(7_500)
   })
 

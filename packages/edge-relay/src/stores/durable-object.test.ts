@@ -140,7 +140,12 @@ const METHODS = [
   'close',
 ] as const satisfies (keyof Store)[]
 
-storeContract({ describe, it, expect }, 'durableObjectStore', async () => {
-  const name = `object-${++objects}`
-  return { store: await openStore(name), reopen: () => openStore(name) }
-})
+storeContract(
+  { describe, it, expect },
+  'durableObjectStore',
+  async () => {
+    const name = `object-${++objects}`
+    return { store: await openStore(name), reopen: () => openStore(name) }
+  },
+  { lasts: true },
+)

@@ -85,6 +85,31 @@ describe.skipIf(!startNats)('natsStore', () => {
     expect(error.message).toContain('$JS.API')
   })
 
+  it('needs no rights but those that its documentation names', async () => {
+    const rights =
+      'publish: ["$JS.API.>", "crosstown.>"], subscribe: ["_INBOX.>", "crosstown.signals"]'
+    const config = `authorization { users: [{ user: me, password: pw, permissions: { ${rights} } }] }`
+    const other = await another('jetstream: enabled', config)
+    const stores = [await natsStore(as('me:pw', other)), await natsStore(as('me:pw', other))]
+    const [one, two] = stores as [(typeof stores)[0], (typeof stores)[0]]
+    const heard = new Promise((resolve) => {
+      two.listen?.((room, text) => room === undefined || resolve([room, text]))
+    })
+    const head = { epoch: 'e', version: 0, place: 0, check: '0', chain: '', time: 0 }
+    const state = Array.from({ length: 20 }, (_, n) => [`device/${n}`, 'x'.repeat(80_000)] as const)
+    const made = { expected: head, head: { ...head, version: 1 }, records: [], state }
+    expect(await one.append('r', made)).toBe(true)
+    expect(new Map((await two.load('r'))?.state)).toEqual(new Map(state))
+    // What two hears through may not be there yet when one says it.
+    while (!(await Promise.race([heard, one.head('r').then(() => undefined)])))
+      one.signal('r', 'hello')
+    expect(await heard).toEqual(['r', 'hello'])
+    expect(await one.delete('r')).toBe(true)
+    expect(await one.wasDeleted('r', 'e')).toBe(true)
+    expect(await one.purge({ events: 1_000, bytes: 1_000 })).toBe(true)
+    await Promise.all(stores.map((store) => store.close()))
+  })
+
   it('refuses a stream of others, one that removes rooms by itself, and one of a newer relay', async () => {
     const nc = await connect({ servers: [new URL(server.url).host] })
     const jsm = await jetstreamManager(nc)

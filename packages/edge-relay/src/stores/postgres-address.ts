@@ -55,9 +55,6 @@ export function postgresAddress(text: string, given: PostgresOptions): PostgresA
     synchronousCommit = asked['synchronous_commit'],
     silenceMs = asked['silence_ms'] === undefined ? undefined : Number(asked['silence_ms']),
   } = given
-  if (!/^[a-z_][a-z0-9_]{0,62}$/.test(schema)) {
-    throw wrong('schema: lower case letters, digits and _, at most 63')
-  }
   if (!(Number.isInteger(connections) && connections >= 1 && connections <= MOST_CONNECTIONS)) {
     throw wrong(`connections: a whole number from 1 to ${MOST_CONNECTIONS}`)
   }
@@ -66,7 +63,7 @@ export function postgresAddress(text: string, given: PostgresOptions): PostgresA
   }
   const { user, password, database } = parts
   return {
-    schema,
+    schema: schemaNamed(schema),
     silenceMs,
     options: {
       ...placesOf(parts['hosts'] ?? '', asked['host']),
@@ -82,6 +79,12 @@ export function postgresAddress(text: string, given: PostgresOptions): PostgresA
       ...(asked['application_name'] && { application_name: asked['application_name'] }),
     },
   }
+}
+
+/** @throws {BusError} invalid_options */
+export function schemaNamed(schema: string): string {
+  if (/^[a-z_][a-z0-9_]{0,62}$/.test(schema)) return schema
+  throw wrong('schema: lower case letters, digits and _, at most 63')
 }
 
 const URL_PARTS =

@@ -70,6 +70,7 @@ export class PostgresDriver implements EngineDriver<PostgresClient> {
         const socket = path ? connectTo(path) : connectTo(at, name)
         client.sockets.add(socket)
         socket.once('close', () => client.sockets.delete(socket))
+        if (options['ssl'] !== false && options['ssl'] !== 'prefer') needTls(socket)
         return Object.assign(socket, { host: name, port: at })
       },
     } as postgres.Options<typeof TYPES>)
@@ -149,6 +150,15 @@ export class PostgresDriver implements EngineDriver<PostgresClient> {
       return typeof code === 'string' ? 'lost' : 'call'
     return AWAY.test(error.code) ? 'lost' : REFUSED.test(error.code) ? 'refused' : 'call'
   }
+}
+
+/** The first byte is the answer to whether it has TLS; the driver would go on without having looked. */
+function needTls(socket: Socket): void {
+  socket.once('data', ([answer]: Uint8Array) => {
+    if (answer === 'S'.charCodeAt(0)) return
+    const error = new Error('the server has no TLS: turn it on, or use sslmode=disable')
+    socket.destroy(Object.assign(error, { code: 'ERR_TLS_REFUSED' }))
+  })
 }
 
 interface Where {

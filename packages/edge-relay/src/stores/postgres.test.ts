@@ -15,11 +15,16 @@ describe.skipIf(!startPostgres)('postgresStore', () => {
   })
   afterAll(() => server.stop())
 
-  storeContract({ describe, it, expect }, 'postgresStore', async () => {
-    const schema = newSchema()
-    const open = () => postgresStore(server.url, { schema, connections: 6 })
-    return { store: await open(), reopen: open }
-  })
+  storeContract(
+    { describe, it, expect },
+    'postgresStore',
+    async () => {
+      const schema = newSchema()
+      const open = () => postgresStore(server.url, { schema, connections: 6 })
+      return { store: await open(), reopen: open }
+    },
+    { lasts: true, shared: true, served: true },
+  )
 
   it('shows events to SQL as rows, whatever their data has in it', async () => {
     const schema = newSchema()

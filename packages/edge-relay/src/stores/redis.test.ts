@@ -13,11 +13,16 @@ describe.skipIf(!startRedis)('redisStore', () => {
   })
   afterAll(() => server.stop())
 
-  storeContract({ describe, it, expect }, 'redisStore', async () => {
-    const prefix = `s${++prefixes}`
-    const open = () => redisStore(server.url, { prefix })
-    return { store: await open(), reopen: open, deletesAtOnce: true }
-  })
+  storeContract(
+    { describe, it, expect },
+    'redisStore',
+    async () => {
+      const prefix = `s${++prefixes}`
+      const open = () => redisStore(server.url, { prefix })
+      return { store: await open(), reopen: open }
+    },
+    { lasts: true, shared: true, served: true, deletesAtOnce: true },
+  )
 
   it('refuses a Redis that removes rooms by itself, and says what to set', async () => {
     const client = createClient({ url: server.url })

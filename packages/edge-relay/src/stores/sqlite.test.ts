@@ -20,10 +20,15 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 
 const newFile = (): string => join(folder, `sub-${++files}`, 'events.db')
 
-storeContract({ describe, it, expect }, 'sqliteStore', async () => {
-  const path = newFile()
-  return { store: sqliteStore(path), reopen: async () => sqliteStore(path) }
-})
+storeContract(
+  { describe, it, expect },
+  'sqliteStore',
+  async () => {
+    const path = newFile()
+    return { store: sqliteStore(path), reopen: async () => sqliteStore(path) }
+  },
+  { lasts: true },
+)
 
 /** Appends two records at a time as fast as it can, and says how far it got. */
 const KILLED = `
