@@ -180,6 +180,7 @@ export class Rooms {
         [devices.filter(({ attached, closed }) => attached && !closed).length],
       ],
       rooms_inflight: [[hosts.length]],
+      relays_inflight: [[[...(this.#context.nodes?.others() ?? [])].length]],
       queue_bytes: [[hosts.reduce((sum, { queuedBytes }) => sum + queuedBytes, 0)]],
       ...groupGauges(hosts.map(({ groups }) => groups)),
     }

@@ -9,7 +9,7 @@ import { offsetOf, parseId } from '../event.ts'
 import type { TapHolder } from '../inspect/tap.ts'
 import type { Encoded, ExpectedInLog, Log, OwnBatch, Writer } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
-import type { PeerContexts, Waiters, Written } from '../sync/sync.ts'
+import type { Commit, PeerContexts, Waiters, Written } from '../sync/sync.ts'
 
 /** What the device gives: what is open by now, and whom to tell. */
 export interface HandOverOptions {
@@ -65,13 +65,6 @@ interface Writing {
   /** Whether the others were told of it. */
   posted: boolean
   tries: number
-}
-
-/** A batch and where it stands. */
-interface Commit {
-  readonly batch: Batch
-  readonly number: number
-  readonly record: OwnBatch
 }
 
 export class HandOver implements BatchSinks {
@@ -207,7 +200,7 @@ export class HandOver implements BatchSinks {
   }
 
   #post(batch: Batch, record: OwnBatch | undefined): void {
-    this.#options.peers.post(batch, record)
+    this.#options.peers.post(batch, record, record && this.#takeUntold())
     if (batch.casts.length === 0) return
     this.#options.linked.told(batch.casts)
     if (!this.#options.casts()) return
@@ -289,7 +282,7 @@ export class HandOver implements BatchSinks {
 
   /**
    * Tells the others where the batch stands: at once where a leader waits to send it on, else a
-   * little later, out of the way of the events themselves.
+   * little later, out of the way of the events themselves: with what is posted next, if that is soon.
    */
   #tell(commit: Commit): void {
     this.#untold.push(commit)
@@ -299,11 +292,13 @@ export class HandOver implements BatchSinks {
 
   /** Tells what is not told yet: before the link is closed, nothing waits any more. */
   tellNow(): void {
+    for (const commit of this.#takeUntold()) this.#options.peers.postCommitted(commit)
+  }
+
+  #takeUntold(): Commit[] {
     this.#cancelTell?.()
     this.#cancelTell = undefined
-    for (const { batch, number, record } of this.#untold.splice(0)) {
-      this.#options.peers.postCommitted(batch, number, record)
-    }
+    return this.#untold.splice(0)
   }
 
   /** Every own batch up to this one is confirmed: at the position the log knows, or at none. */

@@ -166,7 +166,7 @@ class Context {
     const record = this.writer.record(entries)
     const number = await this.writer.write(record, () => this.peers.post(batch, record))
     this.peers.wrote(number)
-    if (told) this.peers.postCommitted(batch, number, record)
+    if (told) this.peers.postCommitted({ batch, number, record })
     return number
   }
 

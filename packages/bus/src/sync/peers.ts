@@ -17,11 +17,21 @@ import {
   encodeEvents,
   encodePeerFrame,
   type HereFrame,
+  type InLog,
+  MAX_TOLD,
   type PeerFrame,
 } from '../protocol/peer-frames.ts'
 import type { Gap } from '../types.ts'
 import { Hearing } from './hearing.ts'
-import type { Attached, PassFrame, PeerContexts, PeerEvents, RoomNews, Seen } from './sync.ts'
+import type {
+  Attached,
+  Commit,
+  PassFrame,
+  PeerContexts,
+  PeerEvents,
+  RoomNews,
+  Seen,
+} from './sync.ts'
 
 /** Of these another device's are for nobody here. */
 const ELSEWHERE: ReadonlySet<string> = new Set(['batch', 'withdrawn', 'cast', 'present'])
@@ -132,13 +142,16 @@ export class Peers implements PeerContexts {
     if (!sameLog && this.#isElsewhere(frame)) return
     switch (frame.frame) {
       case 'batch':
-        if (sameLog) this.#hearing.batch(frame, data, early)
-        else this.#hearing.foreign(frame, data)
+        if (!sameLog) {
+          this.#hearing.foreign(frame, data)
+          return
+        }
+        this.#hearing.batch(frame, data, early)
+        for (const one of frame.committed ?? []) this.#committed(frame.prefix, one)
         return
       case 'committed':
         if (!sameLog) return
-        this.#hearing.committed(frame)
-        events.changed(frame.batch)
+        this.#committed(frame.prefix, frame)
         return
       case 'withdrawn':
         this.#hearing.withdrawn(frame.ids)
@@ -215,13 +228,21 @@ export class Peers implements PeerContexts {
     return ELSEWHERE.has(frame)
   }
 
-  post(batch: Batch, record: OwnBatch | undefined): void {
+  #committed(prefix: string, inLog: InLog): void {
+    this.#hearing.committed(prefix, inLog)
+    this.#events.changed(inLog.batch)
+  }
+
+  post(batch: Batch, record: OwnBatch | undefined, committed: readonly Commit[] = []): void {
     const prev = this.#posted
     // Also where nobody can be told: what those who listen later lack, they find in the log.
     if (record) this.#posted = parseId(record.lastId)[1]
     if (!this.#link || this.#logId === undefined) return
     if (record) {
-      const frame = { frame: 'batch', log: this.#logId, prefix: this.#prefix, prev } as const
+      const common = { frame: 'batch', log: this.#logId, prefix: this.#prefix, prev } as const
+      const told = committed.slice(0, MAX_TOLD).map(inLogOf)
+      for (const one of committed.slice(MAX_TOLD)) this.postCommitted(one)
+      const frame = told.length === 0 ? common : { ...common, committed: told }
       const text = encodeEvents(frame, record.headers, record.data)
       // Told before it is done: whoever gets it may be quicker than who tells.
       this.#taps.tap?.posted('tabs', batch.persisted, record.headers.length + record.data.length)
@@ -241,15 +262,10 @@ export class Peers implements PeerContexts {
     }
   }
 
-  postCommitted(batch: Batch, number: number, record: OwnBatch): void {
+  postCommitted(commit: Commit): void {
     if (!this.#link || this.#logId === undefined) return
-    const first = parseId(batch.persisted[0]?.event.id ?? '')[1]
-    const last = parseId(record.lastId)[1]
-    const { roomEvents, time } = record
-    const bytes = record.headers.length + record.data.length
     const { prefix, log } = { prefix: this.#prefix, log: this.#logId }
-    const place = { first, last, batch: number, time, roomEvents, bytes }
-    this.#send({ frame: 'committed', log, prefix, ...place })
+    this.#send({ frame: 'committed', log, prefix, ...inLogOf(commit) })
   }
 
   postWithdrawn(batch: Batch, error: BusError): void {
@@ -330,4 +346,11 @@ export class Peers implements PeerContexts {
       )
     }
   }
+}
+
+function inLogOf({ batch, number, record }: Commit): InLog {
+  const first = parseId(batch.persisted[0]?.event.id ?? '')[1]
+  const last = parseId(record.lastId)[1]
+  const { roomEvents, time, headers, data } = record
+  return { first, last, batch: number, time, roomEvents, bytes: headers.length + data.length }
 }

@@ -93,6 +93,13 @@ export interface RelaySession {
   member(frame: MemberFrame): void
 }
 
+/** An own batch in the log, as record `number`. */
+export interface Commit {
+  readonly batch: Batch
+  readonly number: number
+  readonly record: OwnBatch
+}
+
 /** An own batch, and the log it was committed to. */
 export interface Written {
   readonly log: Log
@@ -203,9 +210,9 @@ export interface PeerContexts {
   look(): Promise<void>
   /** An own batch is in the log. */
   wrote(batch: number): void
-  /** An own batch, in the task in which its commit began. */
-  post(batch: Batch, record: OwnBatch | undefined): void
-  postCommitted(batch: Batch, number: number, record: OwnBatch): void
+  /** An own batch, in the task in which its commit began; `committed`: some of before, told with it. */
+  post(batch: Batch, record: OwnBatch | undefined, committed?: readonly Commit[]): void
+  postCommitted(commit: Commit): void
   postWithdrawn(batch: Batch, error: BusError): void
   postRoomCast(headers: readonly EventHeader[], data: readonly string[]): void
   postGap(gap: Gap): void

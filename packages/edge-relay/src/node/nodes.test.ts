@@ -60,6 +60,24 @@ describe('what a relay wrote is heard at the others', () => {
 })
 
 describe('relays that know of each other', () => {
+  it('are counted while they are heard', async () => {
+    const { a, b, pass } = await pair()
+    const count = async (): Promise<string | undefined> => {
+      const answer = await a.relay.request('/metrics', { headers: { host: 'localhost' } })
+      return /^crosstown_relays_inflight (\d+)$/m.exec(await answer.text())?.[1]
+    }
+    expect(await count()).toBe('1')
+    b.way.cut()
+    await pass(7_000)
+    expect(await count()).toBe('0')
+    b.way.heal()
+    await pass(2_000)
+    expect(await count()).toBe('1')
+    await b.relay.close()
+    await pass(500)
+    expect(await count()).toBe('0')
+  })
+
   it('tell all of many rooms in a few signals that are not long', async () => {
     const texts: string[] = []
     const { nodes, pass } = await cluster({
