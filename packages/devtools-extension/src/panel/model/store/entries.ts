@@ -18,6 +18,9 @@ export const MANY = 32
 
 export const VIA_BITS = { tabs: 1, relay: 2, log: 4, link: 8 } as const
 
+/** Columns are copied as they grow, each into memory that was not touched yet: that is what costs. */
+const GROWTH = 4
+
 type Fields = Omit<InspectedEvent, 'id'>
 
 export class Entries {
@@ -72,7 +75,7 @@ export class Entries {
   /** A new entry with nothing known but its id. */
   add(id: string): number {
     const entry = this.#free.pop() ?? this.#made++
-    if (entry >= this.row.length) this.#grow(Math.max(8_192, this.row.length * 2))
+    if (entry >= this.row.length) this.#grow(Math.max(8_192, this.row.length * GROWTH))
     this.ids[entry] = id
     this.#envelopes[entry] = undefined
     this.stamp[entry]!++
