@@ -123,11 +123,11 @@ class IndexedDbLog implements Log {
         withStreams ? ['batches', 'streams'] : ['batches'],
         withStreams,
       )
+      // Transactions are served in the order in which they were made: others may hear of it now.
+      begun?.()
       let number = 0
       transaction.oncomplete = () => resolve(number)
       transaction.onabort = () => reject(this.#connection.failure(transaction.error, transaction))
-      // Transactions are served in the order in which they were made: others may hear of it now.
-      begun?.()
       const added = transaction.objectStore('batches').add(ownRow(batch))
       added.onsuccess = () => {
         number = added.result as number

@@ -6,7 +6,12 @@ import { DatabaseSync } from 'node:sqlite'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { type EngineServer, startPostgres } from '../testing/engine-servers.ts'
 import { application, askUrl, eventsOf } from '../testing/outbox-relay.ts'
-import { endAll, type RelayProcessHandle, RUNTIMES } from '../testing/relay-process.ts'
+import {
+  endAll,
+  type RelayProcessHandle,
+  RUNTIMES,
+  type Runtime,
+} from '../testing/relay-process.ts'
 import { sqliteOutboxSql } from './sqlite-tables.ts'
 
 const KILLS = 3
@@ -31,13 +36,14 @@ beforeAll(async () => {
 afterEach(endAll)
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-async function relayWith(...args: string[]): Promise<RelayProcessHandle> {
-  const start = RUNTIMES[0]?.start as NonNullable<(typeof RUNTIMES)[number]['start']>
-  return start({ args })
+const [NODE] = RUNTIMES as [Runtime]
+
+function relayOn({ start }: Runtime, args: readonly string[]): Promise<RelayProcessHandle> {
+  return (start as NonNullable<Runtime['start']>)({ args })
 }
 
 /** Writers publish until the last relay is up, each three of four transactions; what each committed. */
-async function killRun(app: App, args: readonly string[]): Promise<void> {
+async function killRun(app: App, runtime: Runtime, args: readonly string[]): Promise<void> {
   let going = true
   const committed = Array.from({ length: WRITERS }, () => 0)
   const writers = committed.map(async (_, writer) => {
@@ -52,7 +58,7 @@ async function killRun(app: App, args: readonly string[]): Promise<void> {
   })
   try {
     for (let kill = 0, seen = 0; kill < KILLS; kill++) {
-      const relay = await relayWith(...args)
+      const relay = await relayOn(runtime, args)
       seen = (await eventsOf(askUrl(relay.url), 'shop', seen + BETWEEN)).length
       await relay.end('SIGKILL')
     }
@@ -60,7 +66,7 @@ async function killRun(app: App, args: readonly string[]): Promise<void> {
     going = false
     await Promise.all(writers)
   }
-  const relay = await relayWith(...args)
+  const relay = await relayOn(runtime, args)
   const all = committed.reduce((sum, count) => sum + count, 0)
   const events = await eventsOf(askUrl(relay.url), 'shop', all)
   for (const [writer, count] of committed.entries()) {
@@ -129,10 +135,10 @@ describe.skipIf(!startPostgres)('in PostgreSQL', () => {
     `${TITLE}; with %s`,
     async (_, args) => {
       // The tables are made by the first relay that comes.
-      await (await relayWith(...args())).end('SIGTERM')
+      await (await relayOn(NODE, args())).end('SIGTERM')
       const app = onPostgres(server)
       try {
-        await killRun(app, args())
+        await killRun(app, NODE, args())
       } finally {
         await app.end()
       }
@@ -141,23 +147,23 @@ describe.skipIf(!startPostgres)('in PostgreSQL', () => {
   )
 })
 
-describe('in SQLite', () => {
-  it(
-    TITLE,
-    async () => {
-      const file = join(folder, 'app.db')
-      const app = onSqlite(file)
-      try {
-        await killRun(app, [
-          '--store',
-          `sqlite:${join(folder, 'rooms.db')}`,
-          '--outbox',
-          `sqlite:${file}`,
-        ])
-      } finally {
-        await app.end()
-      }
-    },
-    PATIENCE_MS,
-  )
-})
+describe.each(RUNTIMES.filter(({ hasProcesses }) => hasProcesses))(
+  'in SQLite, on $name',
+  (runtime) => {
+    it.skipIf(!runtime.start)(
+      TITLE,
+      async () => {
+        const [file, rooms] = ['app', 'rooms'].map((name) =>
+          join(folder, `${runtime.name}-${name}.db`),
+        )
+        const app = onSqlite(file as string)
+        try {
+          await killRun(app, runtime, ['--store', `sqlite:${rooms}`, '--outbox', `sqlite:${file}`])
+        } finally {
+          await app.end()
+        }
+      },
+      PATIENCE_MS,
+    )
+  },
+)
