@@ -179,6 +179,17 @@ describe('a group on a store that is its own', () => {
     expect((await anew.leases())[0]).toMatchObject({ id: yours?.id, attempt: 2 })
   })
 
+  it('tells a member that asked twice to join which leases of the first answer the second one ended', async () => {
+    const { device } = groupRelay()
+    const one = await device('one')
+    await one.join('a', { credit: 1, from: 'start' })
+    await one.publish(['x-1'])
+    const [lease] = (await one.leases()) as [Leased]
+    // It was asked before the first answer came, and so before the lease.
+    const second = await one.join('a', { credit: 1, holds: [] })
+    expect(second.lapsed).toEqual([[lease.place, lease.generation]])
+  })
+
   it('does not send what a member gave back by joining anew while it was read', async () => {
     const store = memoryStore()
     let fails = 0
