@@ -14,6 +14,7 @@ import type {
   GroupedFrame,
   GroupJoin,
   LeaseFrame,
+  LeaseRef,
   SettledFrame,
   Settlement,
 } from '../protocol/frames.ts'
@@ -160,8 +161,11 @@ export class GroupMember {
   }
 
   #grouped({ code, message, lapsed = [], retryAfterMs }: GroupedFrame): void {
-    // Its credit was changed: nothing else was asked.
-    if (code === undefined && this.#state === 'member') return
+    // Its credit was changed, or it is the answer to a question that was asked twice.
+    if (code === undefined && this.#state === 'member') {
+      this.#tell(lapsed)
+      return
+    }
     this.#cancelWait()
     if (code !== undefined) {
       this.#state = 'refused'
@@ -173,9 +177,13 @@ export class GroupMember {
       return
     }
     this.#state = 'member'
-    // Of what is still to be told, the relay says then whether it came too late.
-    for (const ref of lapsed) if (!this.#unsaid.has(ref[0])) this.#work.lapsed(ref)
+    this.#tell(lapsed)
     this.#flush()
+  }
+
+  /** Of what is still to be told, the relay says then whether it came too late. */
+  #tell(lapsed: readonly LeaseRef[]): void {
+    for (const ref of lapsed) if (!this.#unsaid.has(ref[0])) this.#work.lapsed(ref)
   }
 
   #leased(frame: LeaseFrame, data: readonly string[]): void {

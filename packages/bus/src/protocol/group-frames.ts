@@ -59,7 +59,7 @@ export interface GroupedFrame {
   /** What holds of the group now. */
   readonly options?: Required<Omit<GroupOptions, 'backoff' | 'orderBy'>> &
     Pick<GroupOptions, 'backoff' | 'orderBy'>
-  /** Of what the member says it holds: leases that ended. */
+  /** Leases of the member that ended: of what it says it holds, and of what is still on its way to it. */
   readonly lapsed?: readonly LeaseRef[]
   readonly code?: BusErrorCode
   readonly message?: string

@@ -146,12 +146,15 @@ export class GroupDraft {
   /**
    * A member joins, or joins anew: its options hold from now on. Of the leases it says it holds those
    * that ended are returned; what it was leased and does not know of is given back.
+   *
+   * @param isHere over the connection that it has: then what is given back may be on its way, and is returned
    */
   join(
     member: string,
     node: string,
     rules: GroupRules,
     holds: readonly LeaseRef[] | undefined,
+    isHere = false,
   ): LeaseRef[] {
     if (JSON.stringify(rules) !== JSON.stringify(this.#rules)) {
       this.#rules = rules
@@ -163,11 +166,14 @@ export class GroupDraft {
     }
     if (!holds) return []
     const known = new Map(holds)
+    const back: LeaseRef[] = []
     for (const one of [...this.#pending.values()]) {
       if (one.member !== member || known.get(one.place) === one.generation) continue
       this.#release(one)
+      if (isHere) back.push([one.place, one.generation])
     }
-    return holds.filter(([place, generation]) => !this.#isLease(place, generation, member))
+    const ended = holds.filter(([place, generation]) => !this.#isLease(place, generation, member))
+    return [...ended, ...back]
   }
 
   /**

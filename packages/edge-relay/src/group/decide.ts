@@ -68,8 +68,9 @@ export function decideGroup(
         supply = after === end ? { records, end: endOf(records, end) } : { records: [], end: after }
       }
       const { key } = ask.member
+      const isHere = members.get(key)?.peer === ask.member.peer
       members.set(key, ask.member)
-      joined.push({ ask, lapsed: draft.join(key, node, ask.rules, ask.holds) })
+      joined.push({ ask, lapsed: draft.join(key, node, ask.rules, ask.holds, isHere) })
     } else if (ask.kind === 'settle') {
       const { settlements } = ask.frame
       const late = draft

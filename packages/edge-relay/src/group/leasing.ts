@@ -102,7 +102,13 @@ class ByMember {
   }
 
   tell(group: Group, tap: RelayTap | undefined): void {
-    for (const [key, found] of this.#found) {
+    for (const [key, all] of this.#found) {
+      // While it was read it may have been given back, and be somebody else's.
+      const found = all.filter(({ lease: { generation, place } }) => {
+        const one = group.state?.pending.get(place)
+        return one?.member === key && one.generation === generation
+      })
+      if (found.length === 0) continue
       if (tap) {
         for (const { lease, record } of found)
           if (lease.attempt > 1) tap.leasedAgain(idIn(record, lease.place), lease.attempt)

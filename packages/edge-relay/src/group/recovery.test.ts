@@ -9,7 +9,7 @@ import type { Store } from '../stores/store.ts'
 import { GroupDevice, type Leased, settled } from '../testing/group-device.ts'
 import { closeGroupRelays, groupRelay, turns } from '../testing/group-relay.ts'
 import { ManualPlatform } from '../testing/manual-platform.ts'
-import { Probe } from '../testing/probe.ts'
+import { Probe, publishOf } from '../testing/probe.ts'
 import { sharedStores } from '../testing/shared-store.ts'
 import { SleepingRelay } from '../testing/sleeping-relay.ts'
 
@@ -177,6 +177,57 @@ describe('a group on a store that is its own', () => {
     await anew.settle('a', [settled('ack')(mine as Leased)])
     platform.advance(16_000)
     expect((await anew.leases())[0]).toMatchObject({ id: yours?.id, attempt: 2 })
+  })
+
+  it('tells a member that asked twice to join which leases of the first answer the second one ended', async () => {
+    const { device } = groupRelay()
+    const one = await device('one')
+    await one.join('a', { credit: 1, from: 'start' })
+    await one.publish(['x-1'])
+    const [lease] = (await one.leases()) as [Leased]
+    // It was asked before the first answer came, and so before the lease.
+    const second = await one.join('a', { credit: 1, holds: [] })
+    expect(second.lapsed).toEqual([[lease.place, lease.generation]])
+  })
+
+  it('does not send what a member gave back by joining anew while it was read', async () => {
+    const store = memoryStore()
+    let fails = 0
+    let isHeld = false
+    const held: (() => void)[] = []
+    const slow = new Proxy(store, {
+      get(target, key) {
+        const value: unknown = Reflect.get(target, key)
+        if (key === 'append')
+          return async (...args: Parameters<Store['append']>) => {
+            const done = await target.append(...args)
+            if (fails-- > 0) throw new BusError('unavailable', 'lost', { stage: 'log' })
+            return done
+          }
+        if (key === 'read')
+          return async (...args: Parameters<Store['read']>) => {
+            if (isHeld) await new Promise<void>((resolve) => held.push(resolve))
+            return target.read(...args)
+          }
+        return typeof value === 'function' ? value.bind(target) : value
+      },
+    })
+    const { device, platform } = groupRelay({ store: slow })
+    const [one, two, writer] = [await device('one'), await device('two'), await device('writer')]
+    await one.join('a', { credit: 1 })
+    fails = 1
+    isHeld = true
+    writer.probe.send(publishOf(1, undefined, ['x-1']), ['1'])
+    await turns(20)
+    platform.advance(1_500)
+    await turns(20)
+    // It does not know of the lease that is being read for it.
+    await two.join('b', { credit: 1 })
+    await one.join('a', { credit: 1, holds: [] })
+    isHeld = false
+    for (const read of held) read()
+    await turns(20)
+    expect([...one.unread(), ...two.unread()]).toMatchObject([{ id: 'x-1', attempt: 1 }])
   })
 
   it('sends what it leased in an append whose answer was lost', async () => {
