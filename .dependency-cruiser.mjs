@@ -9,7 +9,7 @@ const server = `${relay}/((relay|connection|index)[.]ts$|connection/)`
 const devtools = '^packages/devtools-extension/src'
 const tests = '[.](test|test-d)[.]tsx?$'
 
-const foundation = `${bus}/(options|types|types/[a-z]+|errors|event|platform)[.]ts$`
+const foundation = `${bus}/(options|types|types/[a-z]+|errors|event|part|platform)[.]ts$`
 /** Those that describe the public face: they may name the interfaces. */
 const face = `${bus}/(options|types|types/[a-z]+)[.]ts$`
 
@@ -138,8 +138,35 @@ export default {
       name: 'only-bus-wires',
       comment: 'Nothing below knows bus.ts or index.ts; index.ts and testing/ are doors.',
       severity: 'error',
-      from: { path: `${bus}/`, pathNot: [tests, `${bus}/(index[.]ts$|testing/)`] },
+      from: { path: `${bus}/`, pathNot: [tests, `${bus}/((index|all)[.]ts$|testing/)`] },
       to: { path: `${bus}/(bus|index)[.]ts$` },
+    },
+    {
+      name: 'only-parts-load',
+      comment: 'What is loaded later is a table of one file: parts.ts.',
+      severity: 'error',
+      from: { path: `${bus}/`, pathNot: [tests, `${bus}/(parts[.]ts$|testing/)`] },
+      to: { path: `${bus}/`, dynamic: true },
+    },
+    {
+      name: 'parts-are-given',
+      comment: 'A stage is given its parts: it knows part.ts, and neither parts.ts nor parts/.',
+      severity: 'error',
+      from: {
+        path: `${bus}/`,
+        pathNot: [
+          tests,
+          `${bus}/((bus|memory-log|indexed-db-log|all|parts)[.]ts$|parts/|testing/)`,
+        ],
+      },
+      to: { path: `${bus}/(parts[.]ts$|parts/)` },
+    },
+    {
+      name: 'all-parts-in-one-door',
+      comment: 'Whoever imports all parts has them in the first file.',
+      severity: 'error',
+      from: { path: `${bus}/`, pathNot: [tests, `${bus}/(all[.]ts$|testing/)`] },
+      to: { path: `${bus}/parts/all[.]ts$` },
     },
     {
       name: 'react-knows-the-face',

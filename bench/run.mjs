@@ -23,6 +23,7 @@ const suites = {
   relay: () => import('./suites/relay.mjs'),
   runtimes: () => import('./suites/runtimes.mjs'),
   stores: () => import('./suites/stores.mjs'),
+  engines: () => import('./suites/engines.mjs'),
   groups: () => import('./suites/groups.mjs'),
   storm: () => import('./suites/storm.mjs'),
   catchup: () => import('./suites/catchup.mjs'),

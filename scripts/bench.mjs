@@ -14,7 +14,14 @@ if (code !== 0) {
   process.exit(1)
 }
 
-const { env, missing } = await findCapabilities(['chromium', 'deno', 'bun'])
+const { env, missing } = await findCapabilities([
+  'chromium',
+  'deno',
+  'bun',
+  'postgres',
+  'redis',
+  'nats',
+])
 for (const [name, reason] of missing) console.log(`Without ${name}: ${reason}`)
 
 const bench = await runNode(['bench/run.mjs', ...process.argv.slice(2)], {

@@ -30,6 +30,7 @@ const readmes = [
   'docs/react.md',
   'docs/frameworks.md',
   'docs/delivery.md',
+  'docs/outbox.md',
 ]
 const texts = [
   ...readmes,
@@ -41,6 +42,7 @@ const texts = [
   'docs/operations.md',
   'docs/protocol.md',
   'docs/links.md',
+  'docs/sql.md',
   'docs/threat-model.md',
   ...['deploy', 'examples'].flatMap((folder) =>
     readdirSync(join(root, 'docs', folder)).map((name) => `docs/${folder}/${name}`),

@@ -73,6 +73,9 @@ const violating: Record<string, Record<string, string>> = {
   'protocol-is-run-by-few': { [`${bus}/batch/pipeline.ts`]: values('../protocol/pattern.ts') },
   'protocol-frames-as-types': { [`${bus}/batch/pipeline.ts`]: values('../protocol/frames.ts') },
   'only-bus-wires': { [`${bus}/log/memory.ts`]: types('../bus.ts') },
+  'only-parts-load': { [`${bus}/bus.ts`]: "await import('./log/memory.ts')" },
+  'parts-are-given': { [`${bus}/log/memory.ts`]: types('../parts.ts') },
+  'all-parts-in-one-door': { [`${bus}/bus.ts`]: values('./parts/all.ts') },
   'react-knows-the-face': { [`${bus}/react/use-event.ts`]: types('../dispatch/dispatch.ts') },
   'core-without-react': { [`${bus}/bus.ts`]: types('./react/use-event.ts') },
   'product-without-testing': { [`${bus}/log/memory.ts`]: values('../testing/clock.ts') },
@@ -164,6 +167,7 @@ test.each(['import', 'export'])(
 test('a dynamic import is a run-time one', async () => {
   const line = "export const load = () => import('../log/log.ts')"
   expect(await broken({ [`${bus}/batch/pipeline.ts`]: line })).toEqual([
+    'only-parts-load',
     'stages-know-interfaces-as-types',
   ])
 })

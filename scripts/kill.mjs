@@ -1,4 +1,4 @@
-// npm run kill -- <node|deno|bun|workerd|postgresql|redis|durable> [--times 50] [--seed 1]: installs, builds,
+// npm run kill -- <node|deno|bun|workerd|postgresql|redis|nats|durable> [--times 50] [--seed 1]: installs, builds,
 // finds runtimes and engines, then kills relays, and the engines under them, under load, or (durable) tabs and
 // processes that consume, on the pinned Node.
 // npm run kill -- losses [--only redis] [--write]: what engines lose in each of their settings.
@@ -20,7 +20,7 @@ if (code !== 0) {
 
 const [what, ...rest] = process.argv.slice(2)
 const { env, missing } = await findCapabilities(
-  what === 'durable' ? ['chromium'] : ['deno', 'bun', 'redis', 'postgres', 'strace'],
+  what === 'durable' ? ['chromium'] : ['deno', 'bun', 'redis', 'postgres', 'nats', 'strace'],
 )
 for (const [name, reason] of missing) console.log(`Without ${name}: ${reason}`)
 

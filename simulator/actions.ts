@@ -53,6 +53,17 @@ export type Work =
       readonly own: boolean
       readonly type: EventType
     }
+  /** By HTTP, to a stream that nobody else writes to, at whichever node; whoever gets no answer asks again. */
+  | {
+      readonly do: 'put'
+      readonly stream: string
+      readonly expects: 'known' | 'none' | 'exists' | 'any'
+      readonly count: number
+      /** Whether one who gets no answer leaves it at that. */
+      readonly once: boolean
+    }
+  /** Reads such a stream by HTTP. */
+  | { readonly do: 'look'; readonly stream: string }
 
 export type Fault =
   | (Slot & { readonly do: 'crash' | 'reload' | 'close' | 'freeze' | 'thaw' })

@@ -44,12 +44,15 @@ export function makeScenario(seed: number, profile: ProfileName): Scenario {
   // Runs of several relays are about streams, groups, or requests, or none of them.
   const about =
     profile === 'relays'
-      ? scene.random.pick(['streams', 'streams', 'groups', 'requests', 'events'] as const)
+      ? scene.random.pick(['streams', 'puts', 'groups', 'requests', 'events'] as const)
       : profile
+  if (about === 'puts') scene.puts()
   if (about === 'requests') scene.asks()
   if (about === 'streams' || about === 'groups' || about === 'durable') scene.streams()
-  // What groups did is held against the room, which must not lose what it had.
-  const troubles = PROFILES[profile].filter((name) => about !== 'groups' || name !== 'restore')
+  // What groups did, and what clients were told, is held against a room that loses nothing.
+  const troubles = PROFILES[profile].filter(
+    (name) => (about !== 'groups' && about !== 'puts') || name !== 'restore',
+  )
   const many = troubles.length === 0 ? 0 : 1 + scene.random.below(6)
   for (let i = 0; i < many; i++) TROUBLES[scene.random.pick(troubles)]?.(scene)
   const partial = scene.random.chance(0.3) ? [scene.device()] : []

@@ -98,6 +98,35 @@ export class Scene {
     }
   }
 
+  /** Clients that compete for streams at whichever node, and readers of these. */
+  puts(): void {
+    const { random } = this
+    const puts = 10 + random.below(40)
+    for (let i = 0; i < puts; i++) {
+      const at = this.time()
+      const stream = random.pick(['h', 'h', 'i'] as const)
+      // Often some at once.
+      for (let k = 1 + random.below(3); k > 0; k--) {
+        this.add(at + random.between(0, 40), {
+          do: 'put',
+          stream,
+          expects: random.pick([
+            'known',
+            'known',
+            'known',
+            'known',
+            'none',
+            'exists',
+            'any',
+          ] as const),
+          count: random.chance(0.2) ? 2 : 1,
+          once: random.chance(0.1),
+        })
+      }
+      if (random.chance(0.5)) this.add(at + random.between(0, 80), { do: 'look', stream })
+    }
+  }
+
   /** Requests, of which some are replied to. */
   asks(): void {
     const { random } = this

@@ -3,6 +3,7 @@ import type { TestContext, TestDevice, TestNetwork } from '@crosstown/bus/testin
 import type { Action, Slot } from './actions.ts'
 import { DurableWorkers } from './durable.ts'
 import { GroupWorkers } from './groups.ts'
+import { Histories } from './histories.ts'
 import { type Instance, isOver, Ledger } from './ledger.ts'
 import {
   canLead,
@@ -45,6 +46,7 @@ export class Stage {
   readonly durable: DurableWorkers | undefined
   /** Absent where there are no requests. */
   readonly requests: Requesters | undefined
+  readonly histories: Histories
   /** Whether contexts may lose sight of each other. */
   readonly unseen: boolean
   readonly #publishers: Publishers
@@ -66,6 +68,7 @@ export class Stage {
     this.#views = views
     this.logEvents = logEvents
     this.network = network
+    this.histories = new Histories(network, this.ledger)
     this.#publishers = new Publishers(this.ledger, () => network.now)
     this.partial = new Set(partial.map((device) => `d${device}`))
   }
@@ -99,6 +102,12 @@ export class Stage {
         return
       case 'post':
         this.#follow(post(this.network, this.ledger, action))
+        return
+      case 'put':
+        this.#follow(this.histories.put(action))
+        return
+      case 'look':
+        this.#follow(this.histories.look(action))
         return
       case 'expect':
         this.#expect(action)

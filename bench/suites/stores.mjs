@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { memoryStore } from '@crosstown/edge-relay/stores/memory'
 import { sqliteStore } from '@crosstown/edge-relay/stores/sqlite'
+import { recordAt } from '../lib/appending.mjs'
 import { exposeGarbageCollector } from '../lib/garbage.mjs'
-import { dataOf, TYPE } from '../pages/events.mjs'
 
 const EVENTS = 20_000
 /** Of one event at a time each is a sync of the disk. */
@@ -61,21 +61,5 @@ async function rate(store, each) {
     return (events * 1_000) / ms
   } finally {
     await store.close()
-  }
-}
-
-function recordAt(place, count) {
-  const headers = Array.from({ length: count }, (_, i) => ({
-    id: `kJ2x90aQpLm3-${place + i}`,
-    type: TYPE,
-    source: 'page',
-    time: 1_800_000_000_000,
-  }))
-  const headerLines = headers.map((header) => JSON.stringify(header))
-  const data = headers.map((_, i) => JSON.stringify(dataOf(place + i)))
-  return {
-    ...{ place, count, time: place, device: 'device', batch: place },
-    ...{ lastId: headers.at(-1).id, indexes: headers.map((_, i) => i), headers, headerLines, data },
-    ...{ bytes: Buffer.byteLength([...headerLines, ...data].join('')), before: '', chain: '' },
   }
 }

@@ -14,6 +14,7 @@ export const capabilities = {
   bun: { variable: 'CROSSTOWN_BUN', find: findBun },
   firefox: { variable: 'CROSSTOWN_FIREFOX', find: findFirefox },
   redis: { variable: 'CROSSTOWN_REDIS', find: findRedis },
+  nats: { variable: 'CROSSTOWN_NATS', find: findNats },
   postgres: { variable: 'CROSSTOWN_POSTGRES', find: findPostgres },
   strace: { variable: 'CROSSTOWN_STRACE', find: findStrace },
 }
@@ -133,6 +134,19 @@ async function findRedis(given) {
   return installed
     ? { value: installed }
     : { missing: 'no redis-server that starts here, and none could be installed' }
+}
+
+/** The server, as that of Redis. */
+async function findNats(given) {
+  const onSystem = () => which('nats-server')
+  for (const path of [given, onSystem()]) {
+    if (path && (await answers(path))) return { value: path }
+  }
+  if (given) return { missing: `CROSSTOWN_NATS=${given} does not start` }
+  const installed = await withApt(['nats-server'], onSystem)
+  return installed
+    ? { value: installed }
+    : { missing: 'no nats-server that starts here, and none could be installed' }
 }
 
 /** The newest one that Debian's packages have put where they put it: its commands are on nobody's path. */

@@ -39,7 +39,7 @@ export const phases = [
   {
     name: 'unit',
     built: true,
-    uses: ['deno', 'bun', 'redis', 'postgres'],
+    uses: ['deno', 'bun', 'redis', 'postgres', 'nats'],
     files: () =>
       filesUnder(['packages', 'scripts', 'bench', 'demo'])
         .filter(isTest)

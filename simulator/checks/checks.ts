@@ -44,6 +44,10 @@ export const CHECKS: readonly Check[] = [
   { name: 'durable consumers skip nothing, one context at a time', find: durable },
   { name: 'groups are done with the room, each event by one member', find: groups },
   { name: 'requests are replied to, by one context of a device', find: requests },
+  {
+    name: 'what clients of streams were told could have been one after the other',
+    find: ({ history }) => history.faults(),
+  },
   { name: 'no more waits than may', find: bounds },
   { name: 'nothing was reported that nobody caused', find: reports },
 ]

@@ -2,6 +2,7 @@
 
 import { checkOf } from '@crosstown/bus/protocol'
 import type { TestDevice, TestNetwork } from '@crosstown/bus/testing'
+import type { StreamHistory } from '@crosstown/edge-relay/testing'
 import type { DurableWorkers } from '../durable.ts'
 import type { GroupWorkers } from '../groups.ts'
 import type { Instance, Ledger } from '../ledger.ts'
@@ -68,6 +69,8 @@ export interface View {
   readonly durable: DurableWorkers | undefined
   /** Absent where there are none. */
   readonly requests: Requesters | undefined
+  /** What writers and readers of streams by HTTP were told. */
+  readonly history: StreamHistory
   /** Whether contexts of the device came, went or stood still. */
   readonly disturbed: (of: { readonly by: Instance }) => boolean
   readonly network: TestNetwork
@@ -100,6 +103,7 @@ export async function viewOf(stage: Stage, rested: boolean): Promise<View> {
     groups,
     durable,
     requests,
+    history: stage.histories.history,
     disturbed: ({ by }) => stage.isDisturbed(by.device),
     network,
     devices,

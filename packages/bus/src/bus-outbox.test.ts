@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { createBusOn } from './bus.ts'
 import { memoryLog } from './log/memory.ts'
 import { relayLink } from './relay-link.ts'
 import { VirtualPlatform } from './testing/virtual-platform.ts'
+import { createBusOn } from './testing/whole-bus.ts'
 import type { Bus, OutboxSnapshot } from './types.ts'
 
 let bus: Bus<Record<string, unknown>>

@@ -7,11 +7,10 @@ import { type Accepted, Pipeline } from './batch/pipeline.ts'
 import { type Draft, Publisher } from './batch/publisher.ts'
 import { abortError, follow, rejectedTicket, settleHandled, type Ticket } from './batch/ticket.ts'
 import { decodeValue, encodeValue } from './codec/codec.ts'
-import { askedConsumers } from './consume/asked.ts'
 import { Consumers } from './consume/consumers.ts'
-import { deadLettersOf } from './consume/dead-letters.ts'
 import { Groups } from './consume/groups.ts'
 import { subscribeGroup } from './consume/subscribe-group.ts'
+import type { DeadLetters } from './consume/types.ts'
 import { Device } from './device/device.ts'
 import { observed, part, statusOf, unsubscriber } from './device/status.ts'
 import { namedTurn, takeTurn } from './device/turn.ts'
@@ -25,9 +24,9 @@ import { Peer } from './inspect/peer.ts'
 import { inspectable } from './inspect/peers.ts'
 import type { TapHolder } from './inspect/tap.ts'
 import { tabsLink } from './links/tabs.ts'
-import { indexedDbLog } from './log/indexeddb.ts'
+import { indexedDbLogWith } from './log/indexeddb.ts'
+import { lateMemoryLog } from './log/late-memory.ts'
 import type { Log } from './log/log.ts'
-import { MemoryLog, processMemoryLog } from './log/memory.ts'
 import { LogWriter } from './log/writer.ts'
 import {
   type AnyBusOptions,
@@ -36,28 +35,24 @@ import {
   type SchemaBusOptions,
   type VersionedBusOptions,
 } from './options.ts'
+import { loaded } from './part.ts'
+import { lazyParts, type Parts } from './parts.ts'
 import { type Platform, runtimePlatform } from './platform.ts'
 import { PresenceView } from './presence.ts'
 import { parsePatterns, typeMatcher } from './protocol/pattern.ts'
 import { checkOf, positionOf } from './protocol/position.ts'
 import { deviceName } from './protocol/presence.ts'
-import { eventById } from './read/by-id.ts'
-import { withExpected } from './read/expected.ts'
-import { assertFrom, feed, firstPlace } from './read/feed.ts'
-import { type OutboxEntry, outboxOf } from './read/outbox.ts'
-import { Projector } from './read/projector.ts'
-import { replay } from './read/replay.ts'
-import { unreadable, withLog } from './read/steady-log.ts'
-import { fromRevisionOn, streamEvents } from './read/stream.ts'
+import { assertFrom, unreadable } from './read/bound.ts'
+import { lateReplay } from './read/late-replay.ts'
+import type { OutboxEntry } from './read/outbox.ts'
 import { Subscriber } from './read/subscriber.ts'
-import { walk } from './read/walk.ts'
-import { Desk, type DeskOptions } from './request/desk.ts'
+import { Views } from './read/views.ts'
+import { FrontDesk, type FrontDeskOptions } from './request/front-desk.ts'
 import type { RequestOptions } from './request/request.ts'
 import type { Responder } from './request/requests.ts'
 import { EventTypes } from './schema/event-types.ts'
 import type { EventSchemas, SchemaEvents, SchemaInput } from './schema/schema.ts'
-import { Submitter } from './sync/guest.ts'
-import { LogHost } from './sync/host.ts'
+import { lateGuest, lateHost } from './sync/late-guests.ts'
 import { UserLinks } from './sync/links.ts'
 import { Peers } from './sync/peers.ts'
 import { RelayedWaiters } from './sync/waiters.ts'
@@ -103,10 +98,11 @@ export function createBusOn(
   options: AnyBusOptions,
   platform: Platform,
   accepted?: Accepted,
+  parts: Parts = lazyParts,
 ): Bus<Record<string, unknown>> {
   const resolved = resolveOptions(options, platform, {
-    indexedDb: indexedDbLog,
-    memory: processMemoryLog,
+    indexedDb: () => indexedDbLogWith(parts.rare),
+    memory: () => lateMemoryLog(parts.memory, (module) => module.processMemoryLog()),
     tabs: tabsLink,
   })
   const { name, source, events, unknown, log, tabs, relay, links, limits, onError, onGap } =
@@ -156,9 +152,11 @@ export function createBusOn(
     positionOf: (epoch, place, id) => positionOf(epoch, place, checkOf(id)),
     say: (frame) => device.member(frame),
     hasWay: () => device.hasWay,
+    part: parts.groups,
     report,
   })
-  const asking: DeskOptions = {
+  const asking: FrontDeskOptions = {
+    part: parts.request,
     prefix,
     source,
     platform,
@@ -193,14 +191,14 @@ export function createBusOn(
     },
     renewed: () => {
       subscriber.renewed()
-      projector.renewed()
+      views.renewed()
     },
     logged: (batch, entries) => {
-      projector.logged(batch, entries)
+      views.logged(batch, entries)
       consumers.wake(batch)
     },
     changed: (head) => {
-      projector.changed(head)
+      views.changed(head)
       consumers.wake(head)
     },
     publishSystem: (type, data) => {
@@ -213,15 +211,19 @@ export function createBusOn(
       peers: (peerEvents) =>
         new Peers(composer.prefix, platform, relay !== undefined, peerEvents, taps),
       presence: (presenceEvents) => new PresenceView(presence, presenceEvents),
-      requests: (requestEvents) => new Desk(asking, requestEvents),
+      requests: (requestEvents) => new FrontDesk(asking, requestEvents),
       writer: (opened) => new LogWriter(opened, platform),
       takeTurn,
       links: (linkedEvents) => new UserLinks(linkedEvents, taps),
-      guest: (options) => new Submitter(options),
-      host: (options) => new LogHost(options),
-      fallbackLog: () => new MemoryLog(platform),
+      guest: (options) => lateGuest(parts.guests, options, report),
+      host: (options) => lateHost(parts.guests, options, report),
+      fallbackLog: async () => {
+        const { MemoryLog } = await loaded(parts.memory)
+        return () => new MemoryLog(platform)
+      },
       settleHandled: settleHandlers,
-      withExpected: (opened, entries) => withExpected(opened, entries, report),
+      withExpected: async (opened, entries) =>
+        (await loaded(parts.read)).withExpected(opened, entries, report),
     },
   })
   const pipeline = new Pipeline(device.sinks, limits, taps, accepted)
@@ -259,6 +261,8 @@ export function createBusOn(
     hasRelay: relay !== undefined,
     open: openLog,
     prefix: composer.prefix,
+    platform,
+    part: parts.read,
     report,
   })
   const hasRelay = relay !== undefined
@@ -269,8 +273,7 @@ export function createBusOn(
     hasRelay,
     open: openLog,
     give: (...made) => handlers.give(dispatcher, ...made),
-    feed: (opened, from, how) => feed(opened, from, { ...how, hasRelay, report }),
-    firstPlace: (opened, from, how) => firstPlace(opened, from, { ...how, hasRelay, report }),
+    part: parts.consume,
     takeTurn: (opened, consumer, lead, over) =>
       takeTurn({
         ...namedTurn(opened, name, relay?.room, consumer),
@@ -288,15 +291,21 @@ export function createBusOn(
       subscriber.subscribe('$consumer.redriven', redrivenIn(heard), { kind: 'view' }),
     report,
   })
-  const deadLetters = deadLettersOf({
-    async open() {
-      if (closed) throw closedError()
-      return openLog()
-    },
-    decode: (event) => dispatcher.open(event),
-    redriven: (names) =>
-      void publisher.publishSystem('$consumer.redriven', { consumers: names }).catch(report),
-  })
+  const letters = async () =>
+    (await loaded(parts.consume)).deadLettersOf({
+      async open() {
+        if (closed) throw closedError()
+        return openLog()
+      },
+      decode: (event) => dispatcher.open(event),
+      redriven: (names) =>
+        void publisher.publishSystem('$consumer.redriven', { consumers: names }).catch(report),
+    })
+  const deadLetters: DeadLetters = {
+    list: async (which) => (await letters()).list(which),
+    redrive: async (which) => (await letters()).redrive(which),
+    discard: async (which) => (await letters()).discard(which),
+  }
   const give =
     (patterns: unknown, handler: AnyHandler, where?: (event: BusEvent) => boolean) => () =>
       handlers.give(dispatcher, patterns, handler, where)
@@ -307,7 +316,9 @@ export function createBusOn(
     onClose: subscriber.onClose,
     open: () => device.opening(),
   }
-  const projector = new Projector({
+  const views = new Views({
+    part: parts.read,
+    platform,
     open: openLog,
     hasRelay: relay !== undefined,
     decode: (event) => dispatcher.open(event),
@@ -331,32 +342,35 @@ export function createBusOn(
     nameOf: deviceName,
     subscriptions: dispatcher.subscriptions,
     queued: () => pipeline.waiting,
-    asks: {
-      open: openLog,
-      encode: encodeValue,
-      decode: (text, encoding) => decodeValue(text, encoding, { type: name, id: 'asked for' }),
-      byId: (opened, id) => eventById(opened, id, relay !== undefined),
-      walk: (opened, from) => walk(opened, from, report),
-      past: (pattern, to) =>
-        bus.replay({ pattern, to, order: relay === undefined ? 'device' : 'room' }),
-      views: projector.views,
-      consumers: askedConsumers({
+    part: parts.inspect,
+    attached: ({ askedConsumers, eventById, walk }) => ({
+      asks: {
         open: openLog,
-        deadLetters,
-        consumers: () => consumers.asked,
-        groups: () => groups.stats,
-      }),
-      subscriptions: dispatcher.subscriptions,
-      limits: { events: limits.logEvents, bytes: limits.logBytes, days: limits.logDays },
-      outbox: () => device.status.get().outbox,
-      publish,
-      again(incoming, patterns, sub) {
-        const { type } = incoming.header
-        if (patterns && !typeMatcher(parsePatterns(patterns))(type)) return 0
-        return dispatcher.again(incoming, ({ order }) => sub === undefined || sub === order)
+        encode: encodeValue,
+        decode: (text, encoding) => decodeValue(text, encoding, { type: name, id: 'asked for' }),
+        byId: (opened, id) => eventById(opened, id, hasRelay),
+        walk: (opened, from) => walk(opened, from, report),
+        past: (pattern, to) => bus.replay({ pattern, to, order: hasRelay ? 'room' : 'device' }),
+        views: views.all,
+        consumers: askedConsumers({
+          open: openLog,
+          deadLetters,
+          consumers: () => consumers.asked,
+          groups: () => groups.stats,
+        }),
+        subscriptions: dispatcher.subscriptions,
+        limits: { events: limits.logEvents, bytes: limits.logBytes, days: limits.logDays },
+        outbox: () => device.status.get().outbox,
+        publish,
+        again(incoming, patterns, sub) {
+          const { type } = incoming.header
+          if (patterns && !typeMatcher(parsePatterns(patterns))(type)) return 0
+          return dispatcher.again(incoming, ({ order }) => sub === undefined || sub === order)
+        },
       },
-    },
-    called: (kind) => (kind === 'loop' ? bus.events : kind === 'once' ? bus.once : bus.subscribe),
+      called: (kind) => (kind === 'loop' ? bus.events : kind === 'once' ? bus.once : bus.subscribe),
+    }),
+    report,
   })
   const opening = (): void => {
     inspected.use()
@@ -445,7 +459,7 @@ export function createBusOn(
     // First: what waited in a queue is let go of when its subscription ends, and that is no success.
     for (const ticket of handling) if (ticket.handled) ticket.reject(closedError())
     subscriber.close()
-    await Promise.race([Promise.all([projector.close(), consumers.close()]), limit])
+    await Promise.race([Promise.all([views.close(), consumers.close()]), limit])
     const lost = pipeline.abandon(closedError())
     if (lost > 0) report(lostError(closedError(), `the bus was closed before ${lost}`))
     waiters.abandon(closedError())
@@ -461,6 +475,7 @@ export function createBusOn(
     if (closed) throw closedError()
     const opened = relay && (await device.open())
     if (!opened) return
+    const { outboxOf } = await loaded(parts.read)
     for await (const { event, ...refusal } of outboxOf(opened, state)) {
       const decoded = dispatcher.open(event)
       if (decoded) yield give(decoded, refusal)
@@ -559,23 +574,27 @@ export function createBusOn(
       )
     },
     replay: (options: ReplayOptions<string> = {}) =>
-      replay(options, {
-        platform,
-        open: openLog,
-        hasLog: log !== undefined,
-        hasRelay: relay !== undefined,
-        hears: dispatcher.subscriptions.hears,
-        decode: (event) => dispatcher.open(event),
-        onClose: subscriber.onClose,
-        report,
-      }),
+      lateReplay(
+        options,
+        {
+          platform,
+          open: openLog,
+          hasLog: log !== undefined,
+          hasRelay,
+          hears: dispatcher.subscriptions.hears,
+          decode: (event) => dispatcher.open(event),
+          onClose: subscriber.onClose,
+          report,
+        },
+        parts.read,
+      ),
     project(patterns: string, reducer: unknown, initial: unknown, options: ProjectOptions = {}) {
       if (closed) throw closedError()
       if (!log) throw unreadable()
       inspected.use()
-      const view = projector.project(patterns, reducer, initial, options)
+      const view = views.project(patterns, reducer, initial, options)
       taps.tap?.viewed(view)
-      const close = (): void => projector.end(view)
+      const close = (): void => views.end(view)
       return {
         ready: view.ready,
         get: () => view.get(),
@@ -587,15 +606,16 @@ export function createBusOn(
     async loadStream(stream: string, { fromRevision = 1 }: { fromRevision?: number } = {}) {
       if (closed) throw closedError()
       if (!isHeaderText(stream)) throw new BusError('invalid_options', 'loadStream: give a stream')
+      const { fromRevisionOn, streamEvents, withLog } = await loaded(parts.read)
       const events = await withLog(openLog, (opened) =>
-        streamEvents(opened, stream, relay !== undefined, report),
+        streamEvents(opened, stream, hasRelay, report),
       )
       return fromRevisionOn(events, fromRevision).flatMap((event) => dispatcher.open(event) ?? [])
     },
     async get(id: string) {
       if (closed) throw closedError()
       const opened = direct ? undefined : await device.open()
-      const found = opened && (await eventById(opened, id, relay !== undefined))
+      const found = opened && (await (await loaded(parts.read)).eventById(opened, id, hasRelay))
       return found && dispatcher.open(found)
     },
     async request(type: string, data?: unknown, options: RequestOptions = {}) {

@@ -14,7 +14,7 @@
  */
 export { createBus } from './bus.ts'
 export { type CloudEvent, fromCloudEvent, toCloudEvent } from './codec/cloud-event.ts'
-export { createCursorStore } from './consume/transact-indexeddb.ts'
+export { createCursorStore } from './consume/cursor-store.ts'
 export type {
   ConsumerStats,
   DeadLetter,
@@ -37,6 +37,7 @@ export {
   type Stage,
 } from './errors.ts'
 export type { BusEvent, Metadata, Scope } from './event.ts'
+export { indexedDbLog } from './indexed-db-log.ts'
 export type { Link, LinkSource } from './links/link.ts'
 export {
   type MessageEndpoint,
@@ -45,9 +46,9 @@ export {
   portLink,
 } from './links/port.ts'
 export type { RelayLinkOptions } from './links/relay.ts'
-export { type IndexedDbLogOptions, indexedDbLog } from './log/indexeddb.ts'
+export type { IndexedDbLogOptions } from './log/indexeddb.ts'
 export type { LogSource } from './log/log.ts'
-export { memoryLog } from './log/memory.ts'
+export { memoryLog } from './memory-log.ts'
 export { type DedupeOptions, dedupe, dedupePublish } from './middleware/dedupe.ts'
 export { type LoggedLine, logging } from './middleware/logging.ts'
 export { type OpenTelemetryApi, openTelemetry } from './middleware/open-telemetry.ts'

@@ -1,11 +1,11 @@
 import * as fc from 'fast-check'
 import { afterEach, describe, expect, test } from 'vitest'
-import { createBusOn } from './bus.ts'
 import { type BusError, isBusError } from './errors.ts'
 import { isEventType } from './event.ts'
 import { isPattern } from './protocol/pattern.ts'
 import { relayLink } from './relay-link.ts'
 import { VirtualPlatform } from './testing/virtual-platform.ts'
+import { createBusOn } from './testing/whole-bus.ts'
 import type { Bus } from './types.ts'
 
 const WRONG: readonly unknown[] = [

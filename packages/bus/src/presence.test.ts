@@ -1,6 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { createBusOn } from './bus.ts'
 import type { BusError } from './errors.ts'
 import type { Link, LinkSource } from './links/link.ts'
 import { memoryLink } from './links/memory.ts'
@@ -12,6 +11,7 @@ import { PresenceView } from './presence.ts'
 import type { Present } from './protocol/frames.ts'
 import type { PresentFrame, Told } from './sync/sync.ts'
 import { VirtualPlatform } from './testing/virtual-platform.ts'
+import { createBusOn } from './testing/whole-bus.ts'
 import type { Bus, PresenceMember } from './types.ts'
 
 const BEAT_MS = 30_000

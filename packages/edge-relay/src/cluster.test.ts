@@ -5,12 +5,18 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { ClusterBus, type Witness } from './testing/cluster-device.ts'
 import { CutProxy, proxied } from './testing/cut-proxy.ts'
-import { type EngineServer, startPostgres, startRedis } from './testing/engine-servers.ts'
+import {
+  type EngineServer,
+  startNats,
+  startPostgres,
+  startRedis,
+} from './testing/engine-servers.ts'
 import { endAll, type RelayProcessHandle, RUNTIMES } from './testing/relay-process.ts'
 
 const ENGINES = [
   ['PostgreSQL', startPostgres],
   ['Redis', startRedis],
+  ['NATS', startNats],
 ] as const
 
 /** Long enough for a device to be missed, on a machine that has much else to do. */

@@ -1,7 +1,12 @@
 /** Several relays on one engine are one relay, held by processes of both. */
 import { type Bus, createBus, memoryLog, relayLink } from '@crosstown/bus'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { type EngineServer, startPostgres, startRedis } from './testing/engine-servers.ts'
+import {
+  type EngineServer,
+  startNats,
+  startPostgres,
+  startRedis,
+} from './testing/engine-servers.ts'
 import { EventStreamProbe } from './testing/event-stream-probe.ts'
 import { connectProbe, headerOf, publishOf } from './testing/probe.ts'
 import { endAll, type RelayProcessHandle, RUNTIMES } from './testing/relay-process.ts'
@@ -9,6 +14,7 @@ import { endAll, type RelayProcessHandle, RUNTIMES } from './testing/relay-proce
 const ENGINES = [
   ['PostgreSQL', startPostgres],
   ['Redis', startRedis],
+  ['NATS', startNats],
 ] as const
 
 async function node(server: EngineServer): Promise<RelayProcessHandle> {

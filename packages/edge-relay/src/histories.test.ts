@@ -1,7 +1,12 @@
 /** Streams at several relays on one engine are as one relay would have them that did one thing at a time. */
 import { createBus, isBusError, memoryLog, relayLink } from '@crosstown/bus'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { type EngineServer, startPostgres, startRedis } from './testing/engine-servers.ts'
+import {
+  type EngineServer,
+  startNats,
+  startPostgres,
+  startRedis,
+} from './testing/engine-servers.ts'
 import { runHistory } from './testing/history-run.ts'
 import { Gate } from './testing/kill-gate.ts'
 import { endAll, type RelayProcessHandle, RUNTIMES } from './testing/relay-process.ts'
@@ -9,6 +14,7 @@ import { endAll, type RelayProcessHandle, RUNTIMES } from './testing/relay-proce
 const ENGINES = [
   ['PostgreSQL', startPostgres],
   ['Redis', startRedis],
+  ['NATS', startNats],
 ] as const
 
 for (const [name, start] of ENGINES) {

@@ -47,6 +47,7 @@ export type GaugeName =
   | 'connections_inflight'
   | 'subscriptions_inflight'
   | 'rooms_inflight'
+  | 'relays_inflight'
   | 'queue_bytes'
   | 'groups_inflight'
   | 'group_members_inflight'
@@ -167,6 +168,9 @@ export const GAUGES: Readonly<Record<GaugeName, Described>> = {
   },
   rooms_inflight: {
     help: 'Rooms in memory.',
+  },
+  relays_inflight: {
+    help: 'Other relays on the same store that were heard in the last five seconds.',
   },
   queue_bytes: {
     help: 'Bytes that wait for their commit, in all rooms.',

@@ -114,6 +114,7 @@ export class Relay extends Hono<RelayEnv> {
       new Drain(options.outbox, {
         authorizing: this.#authorizing,
         nesting: this.#limits.nesting,
+        store: this.#store,
         platform: this.#platform,
         host: (room) => this.#rooms.host(room),
         meter: this.#meter,
@@ -212,8 +213,8 @@ export class Relay extends Hono<RelayEnv> {
 
   /** Answers what was asked, sends every device away to come back later, and closes the store. */
   async close(): Promise<void> {
-    await this.#drain?.stop()
-    await this.#rooms.close()
+    // Rows that are in nobody's room yet stay where they are.
+    await Promise.all([this.#drain?.stop(), this.#rooms.close()])
     this.#engine.stop()
     await this.#store.close()
     this.#log('end')

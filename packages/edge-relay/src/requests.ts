@@ -23,17 +23,10 @@ import {
 import { isNestedOver } from './guard/nesting.ts'
 import type { Limits } from './limits.ts'
 import type { Platform } from './platform.ts'
+import { type Caller, Responders } from './responders.ts'
 import { type Ask, type Failure, keyOf, Waiting } from './waiting.ts'
 
-/** A connection of a device that asks or responds. */
-export interface Caller {
-  /** What others know its device by. */
-  readonly name: string
-  readonly bufferedAmount: number
-  /** Whether its token may read events of a type, and so be asked. */
-  mayAnswer(type: string): boolean
-  send(text: string, more?: boolean): void
-}
+export type { Caller } from './responders.ts'
 
 /** The other relays of the room, as they are asked. */
 export interface OtherRelays {
@@ -53,17 +46,6 @@ export interface RequestsContext {
   readonly others?: OtherRelays | undefined
 }
 
-interface Device {
-  /** Absent while it is away. */
-  caller: Caller | undefined
-  types: ReadonlySet<string>
-  /** When it counts as gone. */
-  goneAtMs: number
-  /** Its requests that wait, and the characters of them. */
-  asks: number
-  length: number
-}
-
 /** What a device asks with: one event, and how long for. */
 export interface Asked {
   readonly header: EventHeader
@@ -72,8 +54,8 @@ export interface Asked {
   readonly waitMs?: number | undefined
 }
 
-/** How long a device whose connection ended may take to come back. */
-const GRACE_MS = 5_000
+/** Nobody waits longer for somebody who responds. */
+const MAX_WAIT_MS = 5_000
 /** Requests of one device that wait at most, and the characters of them. */
 const MAX_ASKS = 1_000
 const MAX_LENGTH = 8 * 1024 * 1024
@@ -87,26 +69,14 @@ const AGAIN_MS = 2_000
 /** The requests of one room. */
 export class Requests {
   readonly #context: RequestsContext
-  readonly #devices = new Map<string, Device>()
-  /** Names of devices by what they respond to. */
-  readonly #responders = new Map<string, Set<string>>()
+  readonly #devices: Responders
   readonly #asks = new Waiting()
   /** Asks of other relays that wait. */
   #passed = 0
 
   constructor(context: RequestsContext) {
     this.#context = context
-  }
-
-  /** A device, by the connection that it has now; known once it asks or responds. */
-  #deviceOf(caller: Caller): Device {
-    let device = this.#devices.get(caller.name)
-    if (!device) {
-      device = { caller, types: new Set(), goneAtMs: 0, asks: 0, length: 0 }
-      this.#devices.set(caller.name, device)
-    }
-    device.caller = caller
-    return device
+    this.#devices = new Responders(context.platform)
   }
 
   /** Whether somebody here asks or responds. */
@@ -116,11 +86,7 @@ export class Requests {
 
   /** Its connection ended. */
   left(caller: Caller): void {
-    const device = this.#devices.get(caller.name)
-    if (device?.caller !== caller) return
-    device.caller = undefined
-    device.goneAtMs = this.#now + GRACE_MS
-    if (device.types.size + device.asks === 0) this.#devices.delete(caller.name)
+    this.#devices.left(caller)
   }
 
   /**
@@ -129,13 +95,12 @@ export class Requests {
    */
   said(caller: Caller, types: readonly string[]): readonly string[] {
     const { name } = caller
-    if (types.length === 0 && !this.#devices.has(name)) return types
-    const before = this.#devices.get(name)?.types ?? new Set()
+    const known = this.#devices.get(name)
+    if (types.length === 0 && !known) return types
+    const before = known?.types ?? []
     const may = types.filter((type) => caller.mayAnswer(type))
-    const device = this.#deviceOf(caller)
-    device.types = new Set(may)
-    for (const type of before) if (!device.types.has(type)) this.#unlist(type, name)
-    for (const type of device.types) this.#list(type, name)
+    const device = this.#devices.of(caller)
+    this.#devices.put(device, name, may)
     for (const ask of this.#asks.ofTypes([...before, ...device.types])) {
       const responds = device.types.has(ask.header.type) && ask.device !== name
       if (!responds) this.#passedBy(ask, name)
@@ -154,7 +119,7 @@ export class Requests {
   ask(caller: Caller, { header, dataText, timeoutMs, waitMs = 0 }: Asked): void {
     const { name } = caller
     this.#context.others?.begin()
-    const device = this.#deviceOf(caller)
+    const device = this.#devices.of(caller)
     const known = this.#asks.get(keyOf(name, header.id))
     if (known && known.from === undefined) return
     const length = dataText.length
@@ -165,7 +130,7 @@ export class Requests {
     device.asks += 1
     device.length += length
     const endsMs = this.#now + Math.min(timeoutMs, MAX_TIMEOUT_MS)
-    const waitsMs = this.#now + Math.min(waitMs, GRACE_MS)
+    const waitsMs = this.#now + Math.min(waitMs, MAX_WAIT_MS)
     // It was connected to another relay before: what it asked there goes on here.
     if (known) {
       this.#moved(known)
@@ -230,10 +195,7 @@ export class Requests {
 
   /** Due twice a second. */
   tick(nowMs: number): void {
-    for (const [name, { caller, goneAtMs, types }] of this.#devices) {
-      if (caller || goneAtMs > nowMs) continue
-      for (const type of types) this.#unlist(type, name)
-      this.#devices.delete(name)
+    for (const name of this.#devices.gone(nowMs)) {
       for (const ask of this.#asks.all()) {
         if (ask.device === name && ask.from === undefined) this.#end(ask)
         else this.#passedBy(ask, name)
@@ -248,17 +210,6 @@ export class Requests {
 
   get #now(): number {
     return this.#context.platform.monotonic()
-  }
-
-  #list(type: string, name: string): void {
-    const names = this.#responders.get(type)
-    if (names) names.add(name)
-    else this.#responders.set(type, new Set([name]))
-  }
-
-  #unlist(type: string, name: string): void {
-    const names = this.#responders.get(type)
-    if (names?.delete(name) && names.size === 0) this.#responders.delete(type)
   }
 
   #begin(about: Pick<Ask, 'device' | 'header' | 'dataText' | 'endsMs' | 'waitsMs' | 'from'>): Ask {
@@ -279,7 +230,7 @@ export class Requests {
   /** All who respond and were not asked yet. */
   #askAll(ask: Ask): void {
     const { device, header, tried } = ask
-    for (const name of this.#responders.get(header.type) ?? [])
+    for (const name of this.#devices.to(header.type))
       if (name !== device && !tried.has(name)) this.#ask(ask, name)
     if (ask.from !== undefined) return
     for (const node of this.#context.others?.responding(header.type) ?? [])

@@ -11,7 +11,6 @@ import {
   BusError,
   deviceName,
   type EventHeader,
-  encodeFrame,
   type Present,
   typeMatcher,
 } from '@crosstown/bus/protocol'
@@ -40,9 +39,8 @@ import { completeAll, decidable, type Waiting } from './known.ts'
 import type { Limits } from './limits.ts'
 import type { Log } from './log.ts'
 import type { Meter } from './metrics.ts'
-import type { Nodes, SharedPlace } from './node/nodes.ts'
-import { SharedRoom } from './node/shared-room.ts'
-import { GREW, type Row, signalIn, signalText } from './node/signal.ts'
+import type { Nodes } from './node/nodes.ts'
+import { RoomNode, type RoomParts } from './node/room-node.ts'
 import type { Platform } from './platform.ts'
 import { Presence, type Viewer } from './presence.ts'
 import { headPosition, type RoomHead, type RoomRecord, START } from './record.ts'
@@ -72,6 +70,7 @@ interface Entry {
   /** When it came, by the clock that nobody sets. */
   readonly cameMs: number
   readonly bytes: number
+  readonly settles?: readonly number[]
   readonly done: (reply: Reply | BusError) => void
 }
 
@@ -85,14 +84,15 @@ const PREFIX_LENGTH = 12
 const PUBLISH_MEMO = 1_000
 
 /** A room: its queue, its state, its connections. */
-export class RoomHost implements SharedPlace {
+export class RoomHost implements RoomParts {
   readonly room: string
   readonly delivery: Delivery
   readonly presence: Presence
   readonly requests: Requests
   readonly inspection: RoomInspection
   readonly groups: Groups
-  readonly shared: SharedRoom | undefined
+  /** Absent where no other relay can serve it. */
+  readonly node: RoomNode | undefined
   readonly #context: HostContext
   readonly #rate: Bucket
   /** Of its own, so that what nobody keeps takes nothing from what is to be kept. */
@@ -105,6 +105,9 @@ export class RoomHost implements SharedPlace {
   #queuedBytes = 0
   #running = false
   #woken = false
+  /** Whether there is more for sure. */
+  #sure = false
+  #doubted = false
   #closing = false
   #deleting: Promise<boolean> | undefined
   #users = 0
@@ -115,9 +118,10 @@ export class RoomHost implements SharedPlace {
     this.room = room
     this.#context = context
     const { limits, nodes, platform, store } = context
-    this.shared = nodes && this.#share(nodes)
-    this.presence = new Presence({ limits, platform, claims: this.shared?.claims })
-    this.requests = new Requests({ limits, platform, others: this.shared })
+    this.node = nodes && new RoomNode({ nodes, store, limits, platform }, this)
+    const { shared } = this.node ?? {}
+    this.presence = new Presence({ limits, platform, claims: shared?.claims })
+    this.requests = new Requests({ limits, platform, others: shared })
     this.#rate = new Bucket(limits.roomRate, platform.monotonic())
     this.#castRate = new Bucket(limits.roomRate, platform.monotonic())
     const queued = (): number => this.#queue.length
@@ -163,6 +167,11 @@ export class RoomHost implements SharedPlace {
     return this.#head
   }
 
+  /** The room's head, as far as this process knows; absent where it was not read yet. */
+  get known(): RoomHead | undefined {
+    return this.#head
+  }
+
   /** The position of the head; absent where the room was not read yet. */
   get position(): string | undefined {
     return this.#head && headPosition(this.#head)
@@ -175,7 +184,8 @@ export class RoomHost implements SharedPlace {
 
   /** Whether nobody needs this room in memory. */
   get idle(): boolean {
-    return !this.#running && this.#users === 0 && this.delivery.size === 0
+    const isTold = this.node?.shared.idle !== false
+    return isTold && !this.#running && this.#users === 0 && this.delivery.size === 0
   }
 
   /** Until when nothing is to be done in this room, by `Platform.monotonic`, as far as is known now. */
@@ -192,7 +202,7 @@ export class RoomHost implements SharedPlace {
     if (!this.#context.nodes || this.#running) return
     const head = await this.#context.store.head(this.room)
     if (isSame(head, this.#state?.head)) return
-    this.#wake()
+    this.wake()
     await this.#quiet()
   }
 
@@ -256,13 +266,17 @@ export class RoomHost implements SharedPlace {
     }
   }
 
-  /** @throws {BusError} forbidden, too_large, unavailable, rate_limited */
+  /**
+   * @param settles rows of the outbox that go with the append
+   * @throws {BusError} forbidden, too_large, unavailable, rate_limited
+   */
   async post(
     command: Omit<PostCommand, 'kind' | 'time' | 'known' | 'nesting'>,
     bytes: number,
+    settles?: readonly number[],
   ): Promise<PostedReply> {
     const { nesting } = this.#context.limits
-    const reply = await this.#ask({ kind: 'post', nesting, ...command }, bytes)
+    const reply = await this.#ask({ kind: 'post', nesting, ...command }, bytes, settles)
     return reply as PostedReply
   }
 
@@ -282,81 +296,29 @@ export class RoomHost implements SharedPlace {
       return
     }
     this.delivery.cast(from, headers, data)
-    const { nodes, store } = this.#context
-    if (!nodes) return
-    const frame = encodeFrame({ frame: 'cast', events: headers }, data)
-    store.signal(this.room, signalText({ node: nodes.name }, frame))
+    this.node?.cast(headers, data)
   }
 
   /** A device says which of its contexts are there, and what they respond to. */
   said(device: Viewer & Caller, members: readonly Present[], responds: readonly string[]): void {
-    this.shared?.begin()
+    this.node?.shared.begin()
     this.presence.said(device, members)
     const may = this.requests.said(device, responds)
-    this.shared?.said(device, members, may)
+    this.node?.shared.said(device, members, may)
   }
 
   /** The connection of a device ended. */
   left(device: Viewer & Caller): void {
-    this.shared?.left(device)
+    this.node?.shared.left(device)
     this.presence.left(device)
     this.requests.left(device)
   }
 
-  /** Another relay on the same store says what it did. @throws {BusError} bad_frame, too_large */
-  heard(text: string): void {
-    if (text === GREW) {
-      this.#wake()
-      return
-    }
-    const { nodes } = this.#context
-    const { decoded, envelope } = nodes ? nodes.take(text) : signalIn(text)
-    if (decoded?.frame.frame === 'cast')
-      this.delivery.cast(undefined, decoded.frame.events, decoded.data)
-    else this.shared?.heard(envelope, decoded)
-  }
-
-  /** Where this relay stands in the room; absent where it was not read. */
-  get row(): Row | undefined {
-    if (!this.#head) return undefined
-    const { epoch, version } = this.#head
-    const { rev = 0, mark = 0 } = this.shared ?? {}
-    return [this.room, rev, mark, epoch, version]
-  }
-
-  /** Another relay stands there: of what it wrote this one may not have heard. */
-  stands(node: string, row: Row): void {
-    const [, , , epoch, version] = row
-    if (this.#head && (this.#head.epoch !== epoch || this.#head.version < version)) this.#wake()
-    this.shared?.stands(node, row)
-  }
-
-  /** Another relay is gone: what it wrote last it may not have told, and what it leased is nobody's. */
-  gone(node: string): void {
-    this.#wake()
-    this.shared?.gone(node)
-  }
-
-  #share(nodes: Nodes): SharedRoom {
-    const { limits, platform, store } = this.#context
-    return new SharedRoom({
-      room: this.room,
-      nodes,
-      store,
-      limits,
-      platform,
-      changed: (name, claim) => this.presence.elsewhere(name, claim),
-      passed: (node, decoded) => this.requests.passed(node, decoded),
-      responds: (node, types) => this.requests.responds(node, types),
-      settled: () => this.requests.settled(),
-      gone: (node) => this.requests.gone(node),
-    })
-  }
-
-  /** Reads the room again, of which there may be more than is known here. */
-  #wake(): void {
+  /** Reads the room again, of which there is more than is known here; where that is not sure, if there is. */
+  wake(sure = true): void {
     if (this.#isShut || !this.#head) return
     this.#woken = true
+    this.#sure ||= sure
     if (this.#running) return
     this.#running = true
     this.#context.platform.soon(() => void this.#run())
@@ -364,13 +326,13 @@ export class RoomHost implements SharedPlace {
 
   /** Due twice a second. */
   tick(nowMs: number): void {
-    const { delivery, groups, inspection, presence, requests, shared } = this
+    const { delivery, groups, inspection, node, presence, requests } = this
     delivery.tick(nowMs)
     presence.tick(nowMs)
     requests.tick(nowMs)
     inspection.tick(nowMs)
     groups.tick(nowMs)
-    shared?.tick(nowMs, presence.watched || requests.active)
+    node?.shared.tick(nowMs, presence.watched || requests.active)
   }
 
   /** Takes no more commands; resolves when those it has are answered, and a deletion is done. */
@@ -407,6 +369,7 @@ export class RoomHost implements SharedPlace {
       this.delivery.failAll(new BusError('going_away', 'the room was deleted'))
       this.groups.reset()
       restored?.(this.room)
+      this.node?.grew()
     }
   }
 
@@ -429,7 +392,7 @@ export class RoomHost implements SharedPlace {
     return this.#rate.take(costOf(events, bytes), platform.monotonic())
   }
 
-  async #ask(command: Waiting, bytes: number): Promise<Reply> {
+  async #ask(command: Waiting, bytes: number, settles: readonly number[] = []): Promise<Reply> {
     if (this.#closing) throw new BusError('going_away', 'the relay is closing')
     if (this.#isShut) throw new BusError('going_away', 'the room is being deleted')
     const waitMs = command.kind === 'post' ? this.#waitMs(command.events.length, bytes) : 0
@@ -438,6 +401,7 @@ export class RoomHost implements SharedPlace {
       this.#enqueue({
         command,
         bytes,
+        settles,
         done: (reply) => (reply instanceof BusError ? reject(reply) : resolve(reply)),
       })
     })
@@ -462,8 +426,10 @@ export class RoomHost implements SharedPlace {
   async #run(): Promise<void> {
     do {
       const group = this.#queue.splice(0, decidable(this.#queue))
-      if (this.#woken) this.#state = undefined
+      if (this.#sure) this.#state = undefined
+      this.#doubted = this.#woken && !this.#sure
       this.#woken = false
+      this.#sure = false
       const asks = this.groups.take()
       try {
         await this.#write(group, asks)
@@ -527,7 +493,14 @@ export class RoomHost implements SharedPlace {
           rows.push([STREAM_KEY + stream, headText(head)])
         rows.push(...grouped.puts)
         const beganMs = platform.monotonic()
-        const append = { expected: state.head, head, records, state: rows }
+        const settles = settledIn(group, replies)
+        const append = {
+          expected: state.head,
+          head,
+          records,
+          state: rows,
+          ...(settles.length > 0 && { settles }),
+        }
         if (!(await store.append(this.room, append))) {
           this.#state = undefined
           continue
@@ -555,9 +528,9 @@ export class RoomHost implements SharedPlace {
       }
       if (records.length > 0) {
         this.#context.grew?.(this.room, records, head)
-        store.signal(this.room, GREW)
+        this.node?.grew()
       } else if (grouped.puts.length > 0 && this.groups.concernsOthers(grouped)) {
-        store.signal(this.room, GREW)
+        this.node?.grew()
       }
       return
     }
@@ -599,7 +572,9 @@ export class RoomHost implements SharedPlace {
   /** The state to decide on. An append checks it by itself; a hello may be answered without one. */
   async #current(group: readonly Entry[]): Promise<RoomState> {
     if (!this.#state) return this.#load()
-    if (!group.some(({ command }) => command.kind === 'hello')) return this.#state
+    const asks = this.#doubted || group.some(({ command }) => command.kind === 'hello')
+    if (!asks) return this.#state
+    this.#doubted = false
     return (await this.#isNewest(this.#state)) ? this.#state : this.#load()
   }
 
@@ -655,6 +630,14 @@ function isByState(replies: readonly Reply[], asks: readonly Ask[]): boolean {
 
 function isSame(one: RoomHead | undefined, other: RoomHead | undefined): boolean {
   return one?.epoch === other?.epoch && one?.version === other?.version
+}
+
+/** Rows of the outbox whose events are in the room after this. */
+function settledIn(group: readonly Entry[], replies: readonly Reply[]): number[] {
+  return group.flatMap(({ settles = [] }, i) => {
+    const reply = replies[i] as Reply
+    return 'kind' in reply && reply.kind === 'posted' ? settles : []
+  })
 }
 
 function rowsOf(loaded: LoadedRoom | undefined): Map<string, DeviceRow> {

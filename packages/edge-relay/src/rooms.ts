@@ -9,7 +9,8 @@ import { Inspector } from './inspect/inspector.ts'
 import type { Log } from './log.ts'
 import { type GaugeName, Meter, type Reading } from './metrics.ts'
 import { Nodes } from './node/nodes.ts'
-import { ALL_ROOMS, GREW, isWant, signalIn, signalText } from './node/signal.ts'
+import type { RoomNode } from './node/room-node.ts'
+import { ALL_ROOMS, GREW } from './node/signal.ts'
 import { Readers } from './readers.ts'
 import { Retention, type RetentionContext } from './retention.ts'
 import { type HostContext, RoomHost } from './room-host.ts'
@@ -69,8 +70,9 @@ export class Rooms {
         store,
         platform,
         log,
-        places: () => this.#hosts.values(),
-        place: (room) => this.#hosts.get(room),
+        places: () => this.#places(),
+        place: (room) => this.#hosts.get(room)?.node,
+        lost: () => readers.stale(undefined),
       })
     this.readers = readers
     this.#context = {
@@ -95,21 +97,20 @@ export class Rooms {
     if (nodes) store.listen?.((room, text) => this.#heard(nodes, room, text))
   }
 
+  *#places(): Generator<RoomNode> {
+    for (const { node } of this.#hosts.values()) if (node) yield node
+  }
+
   /** What other relays on the store say; whatever that is, nothing leaves this. */
   #heard(nodes: Nodes, room: string | undefined, text: string): void {
     try {
       const host = room === undefined ? undefined : this.#hosts.get(room)
       if (room === undefined) {
         nodes.back()
-        for (const each of this.#hosts.values()) each.heard(text)
+        for (const each of this.#hosts.values()) each.wake(false)
       } else if (room === ALL_ROOMS) nodes.heard(text)
-      else if (host) host.heard(text)
-      else if (isWant(text)) {
-        // Who asks waits for the answer of each relay that is there.
-        const { node } = signalIn(text).envelope
-        const claims = { rev: 0, mark: 0, names: [] }
-        this.#context.store.signal(room, signalText({ node: nodes.name, to: node, claims }))
-      }
+      else if (host) host.node?.heard(text)
+      else nodes.heardOfNone(room, text)
       // A room is read by who is in it: readers may wait for one that nobody here is in.
       if (text === GREW && host?.position === undefined) this.readers.stale(room)
     } catch (error) {
@@ -179,6 +180,7 @@ export class Rooms {
         [devices.filter(({ attached, closed }) => attached && !closed).length],
       ],
       rooms_inflight: [[hosts.length]],
+      relays_inflight: [[[...(this.#context.nodes?.others() ?? [])].length]],
       queue_bytes: [[hosts.reduce((sum, { queuedBytes }) => sum + queuedBytes, 0)]],
       ...groupGauges(hosts.map(({ groups }) => groups)),
     }

@@ -54,6 +54,7 @@ class SharedReads implements Store {
   readonly exclusive: boolean
   readonly engine: string
   readonly listen?: NonNullable<Store['listen']>
+  readonly hasOutbox?: NonNullable<Store['hasOutbox']>
   readonly #store: Store
   readonly #limits: Required<SharedReadsLimits>
   /** In order of last use. */
@@ -66,6 +67,7 @@ class SharedReads implements Store {
     this.exclusive = store.exclusive === true
     this.engine = store.engine ?? 'other'
     if (store.listen) this.listen = (heard) => store.listen?.(heard)
+    if (store.hasOutbox) this.hasOutbox = async (id) => store.hasOutbox?.(id) ?? false
     this.#limits = { roomBytes: 4 * 1024 * 1024, bytes: 32 * 1024 * 1024, rooms: 1_000, ...limits }
   }
 

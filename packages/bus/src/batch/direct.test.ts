@@ -1,8 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { createBusOn } from '../bus.ts'
 import type { BusError } from '../errors.ts'
 import { VirtualPlatform } from '../testing/virtual-platform.ts'
+import { createBusOn } from '../testing/whole-bus.ts'
 import type { Bus } from '../types.ts'
 
 let platform: VirtualPlatform

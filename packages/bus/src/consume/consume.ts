@@ -3,10 +3,11 @@ import type { Given, Incoming } from '../dispatch/dispatch.ts'
 import type { BusError } from '../errors.ts'
 import type { BusEvent, EventHeader } from '../event.ts'
 import type { Log } from '../log/log.ts'
+import type { Part } from '../part.ts'
 import type { Platform } from '../platform.ts'
-import type { Policy, ReadFrom } from '../types.ts'
+import type { Policy, ReadFrom, Transact } from '../types.ts'
 import type { Settling } from './options.ts'
-import type { DeadReason } from './types.ts'
+import type { ConsumerStats, DeadReason } from './types.ts'
 
 /** An event of the log. */
 export type Logged = Incoming & { readonly offset: number; readonly fromRoom: boolean }
@@ -29,16 +30,63 @@ export interface AskedTurn {
   release(atOnce?: boolean): Promise<void>
 }
 
+/** Why a turn ended. */
+export type Ending =
+  /** It was let go of. */
+  | 'released'
+  /** The log went. */
+  | 'lost'
+  /** Another context has the turn. */
+  | 'fenced'
+  /** There is an event of a version that this context does not know. */
+  | 'needs_upgrade'
+
+/** A consumer while it has its turn. */
+export interface Turn {
+  readonly counts: Pick<ConsumerStats, 'floor' | 'pending' | 'lag' | 'redelivered' | 'dead'>
+  /** Whether it stands somewhere. */
+  readonly began: boolean
+  /** Consumes until the signal ends it, or something else does. */
+  run(signal: AbortSignal): Promise<Ending>
+  wake(head?: number): void
+  redriven(): void
+}
+
+/** What a consumer needs once it has its turn. */
+export interface Consuming {
+  readonly Holding: new (options: TurnOptions, log: Log) => Turn
+  readonly feed: Feed
+  readonly firstPlace: FirstPlace
+  /** @throws {BusError} invalid_options */
+  readonly transactionsOf: (transact: Transact) => Transactions
+}
+
+export type Feed = (
+  log: Log,
+  from: number,
+  options: FeedOptions & Reading,
+) => AsyncIterable<Portion>
+export type FirstPlace = (
+  log: Log,
+  from: ReadFrom,
+  options: FeedOptions & Reading,
+) => Promise<number>
+
+/** Of the bus that reads. */
+interface Reading {
+  readonly hasRelay: boolean
+  readonly report: (error: BusError) => void
+}
+
 /** What all consumers of a bus have. */
 export interface ConsumeOptions {
+  readonly part: Part<Consuming>
   readonly platform: Platform
   /** Of the ids that this context gives. */
   readonly prefix: string
   readonly hasRelay: boolean
   /** Opens the log, where there is one. */
   readonly open: () => Promise<Log | undefined>
-  readonly feed: (log: Log, from: number, options: FeedOptions) => AsyncIterable<Portion>
-  readonly firstPlace: (log: Log, from: ReadFrom, options: FeedOptions) => Promise<number>
   /** Takes a turn at what has this name; `lead` runs in it, `over` is told of one that ended by itself. */
   readonly takeTurn: (
     log: Log,
@@ -85,6 +133,13 @@ export interface ConsumerOptions extends ConsumeOptions {
   readonly from: ReadFrom
   readonly filtered: boolean
   readonly policy: Policy | undefined
+  readonly transact: Transact | undefined
+}
+
+/** The same, in its turn. */
+export interface TurnOptions extends Omit<ConsumerOptions, 'transact'> {
+  readonly feed: Feed
+  readonly firstPlace: FirstPlace
   readonly transactions: Transactions | undefined
 }
 

@@ -4,8 +4,7 @@
  */
 import { BusError, isBusError, toBusError } from '../errors.ts'
 import type { Log } from '../log/log.ts'
-import type { AskedTurn, ConsumerOptions } from './consume.ts'
-import { type Ending, Holding } from './holding.ts'
+import type { AskedTurn, ConsumerOptions, Consuming, Ending, Turn } from './consume.ts'
 import type { ConsumerStats } from './types.ts'
 
 /** Before a log that could not be had or used is tried again. */
@@ -15,11 +14,13 @@ export class DurableConsumer {
   readonly #options: ConsumerOptions
   #turn: AskedTurn | undefined
   #released: (() => void) | undefined
-  #holding: Holding | undefined
+  #holding: Turn | undefined
   #state: ConsumerStats['state'] = 'waiting'
   /** Set while the page stands still, or is about to. */
   #stands: PromiseWithResolvers<void> | undefined
   #began = false
+  /** What consumes could not be loaded, which was told. */
+  #missing = false
   #ended = false
   #serving: Promise<void> | undefined
 
@@ -28,6 +29,8 @@ export class DurableConsumer {
   }
 
   start(): void {
+    // Before its turn: by then the page may be offline, or of a release that is gone.
+    this.#options.part.load().catch(() => {})
     this.#serving = this.#serve()
   }
 
@@ -127,19 +130,32 @@ export class DurableConsumer {
       this.#state = 'waiting'
       this.#released = () => resolve('released')
       const lead = async (signal: AbortSignal): Promise<void> => {
-        const holding = new Holding({ ...this.#options, from }, log)
-        this.#holding = holding
-        this.#state = 'running'
+        let holding: Turn | undefined
         try {
+          const { transact } = this.#options
+          const { Holding, transactionsOf, ...reading } = await this.#loaded()
+          const transactions = transact && transactionsOf(transact)
+          holding = new Holding({ ...this.#options, ...reading, from, transactions }, log)
+          this.#holding = holding
+          this.#state = 'running'
           ending = await holding.run(signal)
         } catch (error) {
-          report(toBusError(error, 'log_failed', 'consuming failed', { stage: 'consume' }))
+          const reason = toBusError(error, 'log_failed', 'consuming failed', { stage: 'consume' })
+          if (!this.#missing) report(reason)
+          this.#missing = reason.code === 'unavailable'
           ending = 'lost'
         }
         if (this.#holding === holding) this.#state = 'waiting'
       }
       this.#turn = takeTurn(log, name, lead, () => resolve(ending))
     })
+  }
+
+  async #loaded(): Promise<Consuming> {
+    const { part } = this.#options
+    const module = part.now ?? (await part.load())
+    this.#missing = false
+    return module
   }
 
   #pause(): Promise<void> {

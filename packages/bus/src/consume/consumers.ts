@@ -1,12 +1,11 @@
 /** The durable consumers of a bus. */
 import type { Given } from '../dispatch/dispatch.ts'
-import { BusError } from '../errors.ts'
+import { BusError, isBusError } from '../errors.ts'
 import type { BusEvent } from '../event.ts'
 import type { DurableOptions, ReadFrom, Transact, TransactOptions } from '../types.ts'
 import type { ConsumeOptions } from './consume.ts'
 import { DurableConsumer } from './consumer.ts'
 import { assertName, settlingOf } from './options.ts'
-import { transactionsOf } from './transact.ts'
 import type { ConsumerStats } from './types.ts'
 
 export interface ConsumersOptions<Handler> extends ConsumeOptions {
@@ -33,7 +32,7 @@ export class Consumers<Handler> {
 
   /** @throws {BusError} invalid_options, invalid_pattern, unreachable */
   subscribe(patterns: unknown, handler: Handler, options: DurableOptions<BusEvent>): () => void {
-    const { hasLog, hasRelay, platform, give, isName, assertFrom, onRedriven } = this.#options
+    const { hasLog, hasRelay, platform, part, give, isName, assertFrom, onRedriven } = this.#options
     const { signal, where, from = 'start', confirmed = false, policy } = options
     const name = assertName(options.durable, 'durable', isName)
     const settling = settlingOf(
@@ -46,7 +45,7 @@ export class Consumers<Handler> {
     const { transact } = options as Partial<TransactOptions<BusEvent, Transact>>
     if (transact && settling.concurrency > 1)
       invalid('concurrency: with transact, one event at a time')
-    const transactions = transact && transactionsOf(transact)
+    if (transact) part.now?.transactionsOf(transact)
     if (!hasLog) refuse('durable needs a log, and this bus has none')
     if (confirmed && !hasRelay) refuse('confirmed needs a relay, and this bus has none')
     assertFrom(from, confirmed)
@@ -61,7 +60,7 @@ export class Consumers<Handler> {
       from: from === 'now' ? new Date(platform.now()) : from,
       filtered: where !== undefined,
       policy,
-      transactions,
+      transact,
     })
     const end = (): void => {
       signal?.removeEventListener('abort', end)
@@ -79,6 +78,18 @@ export class Consumers<Handler> {
         for (const one of this.#all) if (names.includes(one.name)) one.redriven()
       }),
     ]
+    if (transact && !part.now) {
+      const wrong = (error: BusError): void => {
+        if (isBusError(error, 'invalid_options')) {
+          this.#options.report(error)
+          end()
+        }
+      }
+      part
+        .load()
+        .then(({ transactionsOf }) => void transactionsOf(transact))
+        .catch(wrong)
+    }
     consumer.start()
     return end
   }

@@ -1,10 +1,11 @@
 /** The members of groups that are in this context. */
 import type { Given } from '../dispatch/dispatch.ts'
 import { BusError } from '../errors.ts'
+import { type Part, whenLoaded } from '../part.ts'
 import type { From } from '../protocol/frames.ts'
 import type { Line, Members, ToMemberFrame } from '../sync/sync.ts'
 import type { Policy } from '../types.ts'
-import { GroupMember, type GroupMemberOptions } from './group-member.ts'
+import type { GroupMember, GroupMemberOptions } from './group-member.ts'
 import type { Settling } from './options.ts'
 import type { GroupStats } from './types.ts'
 
@@ -14,6 +15,8 @@ export type GroupsOptions = Pick<
 > & {
   /** Whether this context leads its device, or has a link to who does. */
   readonly hasWay: () => boolean
+  /** What a member is made of, once there is one. */
+  readonly part: Part<{ readonly GroupMember: typeof GroupMember }>
 }
 
 /** In which somebody leads, where anybody can. */
@@ -42,16 +45,22 @@ export class Groups implements Members {
 
   /** What ends the membership is returned. */
   join(joining: Joining): () => void {
-    const { prefix } = this.#options
+    const { prefix, part } = this.#options
     this.#made += 1
     const name = `${prefix}-${this.#made}`
-    const member = new GroupMember({ ...this.#options, ...joining, member: name })
-    this.#members.set(name, member)
-    if (!this.#away) member.connected(this.#line)
+    let ended = false
+    let member: GroupMember | undefined
+    whenLoaded(part, this.#options, ({ GroupMember }) => {
+      if (ended) return
+      member = new GroupMember({ ...this.#options, ...joining, member: name })
+      this.#members.set(name, member)
+      if (!this.#away) member.connected(this.#line)
+    })
     const cancel = this.#expectWay(joining.group)
     return () => {
+      ended = true
       cancel()
-      member.end(new BusError('closed', 'the subscription ended', { stage: 'consume' }))
+      member?.end(new BusError('closed', 'the subscription ended', { stage: 'consume' }))
       this.#members.delete(name)
     }
   }

@@ -10,24 +10,13 @@ import { offsetOf, parseId, slotOf } from '../event.ts'
 import type { DeadText } from '../log/consumers.ts'
 import type { Log } from '../log/log.ts'
 import { Call } from './call.ts'
-import type { ConsumerOptions, LetterText, Logged } from './consume.ts'
+import type { Ending, LetterText, Logged, Turn, TurnOptions } from './consume.ts'
 import { Cursor, type Entry, type Kept, keptAt } from './cursor.ts'
 import { type CursorStore, LogCursor } from './log-cursor.ts'
 import { Redrive } from './redrive.ts'
 import { ackWaitOf, type Outcome, verdictOf } from './settlement.ts'
 import { FENCED, TransactCursor } from './transact.ts'
 import type { DeadReason, Settle } from './types.ts'
-
-/** Why a turn ended. */
-export type Ending =
-  /** It was let go of. */
-  | 'released'
-  /** The log went. */
-  | 'lost'
-  /** Another context has the turn. */
-  | 'fenced'
-  /** There is an event of a version that this context does not know. */
-  | 'needs_upgrade'
 
 /** What was settled is written at the latest so long after it. */
 const WRITE_MS = 10
@@ -40,8 +29,8 @@ const PASSED = 64
 
 const GONE: ReadonlySet<BusErrorCode> = new Set(['log_cleared', 'log_lost', 'closed'])
 
-export class Holding {
-  readonly #options: ConsumerOptions
+export class Holding implements Turn {
+  readonly #options: TurnOptions
   readonly #log: Log
   readonly #store: CursorStore
   /** The same, where the handler writes in its transaction. */
@@ -73,7 +62,7 @@ export class Holding {
   /** The newest record that is known. */
   #head = 0
 
-  constructor(options: ConsumerOptions, log: Log) {
+  constructor(options: TurnOptions, log: Log) {
     this.#options = options
     this.#log = log
     const { name, platform, settling, transactions } = options
@@ -126,8 +115,13 @@ export class Holding {
   }
 
   get #feedOptions() {
-    const { confirmed, given } = this.#options
-    return { confirmed, wanted: ({ type }: { type: string }) => given.matches(type) }
+    const { confirmed, given, hasRelay, report } = this.#options
+    return {
+      confirmed,
+      hasRelay,
+      report,
+      wanted: ({ type }: { type: string }) => given.matches(type),
+    }
   }
 
   /** Whether it got as far as to know where it stands. */

@@ -2,19 +2,7 @@
 import { unwrap } from 'idb'
 import { BusError } from '../errors.ts'
 import type { Transactions, UserRow } from './consume.ts'
-
-/** The store with the cursors of consumers, by [log id, consumer]. */
-const CURSORS = 'crosstown_cursors'
-
-/**
- * Makes the store in which `transact` keeps cursors; call it in the upgrade of your database.
- *
- * @example
- * request.onupgradeneeded = () => createCursorStore(request.result)
- */
-export function createCursorStore(db: IDBDatabase): void {
-  if (!db.objectStoreNames.contains(CURSORS)) db.createObjectStore(CURSORS)
-}
+import { CURSORS } from './cursor-store.ts'
 
 export function indexedDbTransactions(given: IDBDatabase, stores: unknown): Transactions {
   // What the `idb` package wrapped gives promises instead of requests.

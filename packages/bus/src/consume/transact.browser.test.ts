@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { createBus } from '../bus.ts'
-import { indexedDbLog } from '../log/indexeddb.ts'
+import { indexedDbLog } from '../indexed-db-log.ts'
 import type { Bus } from '../types.ts'
-import { createCursorStore } from './transact-indexeddb.ts'
+import { createCursorStore } from './cursor-store.ts'
 
 type Shop = { 'order.placed': { n: number } }
 

@@ -1,10 +1,10 @@
 import { setImmediate } from 'node:timers/promises'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { createBusOn } from '../bus.ts'
 import { BusError } from '../errors.ts'
 import type { LogSource, LogState, OwnBatch } from '../log/log.ts'
 import { MemoryLog } from '../log/memory.ts'
 import { VirtualPlatform } from '../testing/virtual-platform.ts'
+import { createBusOn } from '../testing/whole-bus.ts'
 import type { Bus } from '../types.ts'
 
 /** A log that opens when the test says so, and refuses to write while it is told to. */

@@ -9,7 +9,7 @@ import { offsetOf, parseId } from '../event.ts'
 import type { TapHolder } from '../inspect/tap.ts'
 import type { Encoded, ExpectedInLog, Log, OwnBatch, Writer } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
-import type { PeerContexts, Waiters, Written } from '../sync/sync.ts'
+import type { InLog, PeerContexts, Waiters, Written } from '../sync/sync.ts'
 
 /** What the device gives: what is open by now, and whom to tell. */
 export interface HandOverOptions {
@@ -67,20 +67,13 @@ interface Writing {
   tries: number
 }
 
-/** A batch and where it stands. */
-interface Commit {
-  readonly batch: Batch
-  readonly number: number
-  readonly record: OwnBatch
-}
-
 export class HandOver implements BatchSinks {
   /** Set by the device: before the log is open, batches are held, or pass without a commit. */
   gate: 'held' | 'late' | 'open' = 'held'
   readonly #options: HandOverOptions
   /** Batches between `commit` and `committed`. */
   readonly #writing = new Map<Batch, Writing>()
-  readonly #untold: Commit[] = []
+  readonly #untold: InLog[] = []
   #cancelTell: (() => void) | undefined
   /** The last batch that waits for the log. */
   #line: Promise<void> | undefined
@@ -207,7 +200,7 @@ export class HandOver implements BatchSinks {
   }
 
   #post(batch: Batch, record: OwnBatch | undefined): void {
-    this.#options.peers.post(batch, record)
+    this.#options.peers.post(batch, record, record && this.#takeUntold())
     if (batch.casts.length === 0) return
     this.#options.linked.told(batch.casts)
     if (!this.#options.casts()) return
@@ -256,9 +249,12 @@ export class HandOver implements BatchSinks {
     const { record } = writing
     this.#options.peers.wrote(number)
     linked.told(batch.persisted)
-    this.#tell({ batch, number, record })
-    const [prefix] = parseId(record.lastId)
-    grew(number, record.roomEvents, record.headers.length + record.data.length, prefix, writing)
+    const [prefix, last] = parseId(record.lastId)
+    const first = parseId(batch.persisted[0]?.event.id ?? '')[1]
+    const { roomEvents, time, headers, data } = record
+    const bytes = headers.length + data.length
+    this.#tell({ first, last, batch: number, time, roomEvents, bytes })
+    grew(number, roomEvents, bytes, prefix, writing)
     written()
   }
 
@@ -289,21 +285,23 @@ export class HandOver implements BatchSinks {
 
   /**
    * Tells the others where the batch stands: at once where a leader waits to send it on, else a
-   * little later, out of the way of the events themselves.
+   * little later, out of the way of the events themselves: with what is posted next, if that is soon.
    */
-  #tell(commit: Commit): void {
-    this.#untold.push(commit)
+  #tell(inLog: InLog): void {
+    this.#untold.push(inLog)
     if (this.#options.hasRelay) this.tellNow()
     else this.#cancelTell ??= this.#options.platform.timer(TELL_AFTER_MS, () => this.tellNow())
   }
 
   /** Tells what is not told yet: before the link is closed, nothing waits any more. */
   tellNow(): void {
+    for (const inLog of this.#takeUntold()) this.#options.peers.postCommitted(inLog)
+  }
+
+  #takeUntold(): InLog[] {
     this.#cancelTell?.()
     this.#cancelTell = undefined
-    for (const { batch, number, record } of this.#untold.splice(0)) {
-      this.#options.peers.postCommitted(batch, number, record)
-    }
+    return this.#untold.splice(0)
   }
 
   /** Every own batch up to this one is confirmed: at the position the log knows, or at none. */

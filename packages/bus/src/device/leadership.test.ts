@@ -1,6 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { createBusOn } from '../bus.ts'
 import { BusError } from '../errors.ts'
 import type { LinkSource } from '../links/link.ts'
 import { memoryLink } from '../links/memory.ts'
@@ -10,6 +9,7 @@ import { MemoryRows } from '../log/memory-rows.ts'
 import type { ContextKind } from '../platform.ts'
 import type { RelaySource, SessionStart } from '../sync/sync.ts'
 import { VirtualPlatform } from '../testing/virtual-platform.ts'
+import { createBusOn } from '../testing/whole-bus.ts'
 import type { Bus } from '../types.ts'
 
 /** A context with the Web Locks of this process, which are the real ones. */

@@ -1,7 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import * as fc from 'fast-check'
 import { afterEach, describe, expect, test } from 'vitest'
-import { createBusOn } from '../bus.ts'
 import { BusError, isBusError } from '../errors.ts'
 import type { Link, LinkSource } from '../links/link.ts'
 import { memoryLink } from '../links/memory.ts'
@@ -17,6 +16,7 @@ import { encodePeerFrame } from '../protocol/peer-frames.ts'
 import type { RelaySource, SessionStart } from '../sync/sync.ts'
 import { hostileTexts } from '../testing/hostile.ts'
 import { VirtualPlatform } from '../testing/virtual-platform.ts'
+import { createBusOn } from '../testing/whole-bus.ts'
 import type { Bus } from '../types.ts'
 
 type Any = Bus<Record<string, unknown>>

@@ -1,6 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { createBusOn } from '../bus.ts'
 import { BusError } from '../errors.ts'
 import type { LinkSource } from '../links/link.ts'
 import { memoryLink } from '../links/memory.ts'
@@ -8,6 +7,7 @@ import type { LogSource, LogState, OwnBatch } from '../log/log.ts'
 import { MemoryLog } from '../log/memory.ts'
 import { MemoryRows } from '../log/memory-rows.ts'
 import { VirtualPlatform } from '../testing/virtual-platform.ts'
+import { createBusOn } from '../testing/whole-bus.ts'
 import type { Bus, StatusSnapshot } from '../types.ts'
 
 /** A disk whose connections break when a test says so. */

@@ -19,7 +19,7 @@ export interface LogKeeperOptions {
   /** Whether another context keeps what this one persists, where its log does not open at boot. */
   readonly hosted: () => Promise<boolean>
   /** The log used from boot on where neither is to be had. */
-  readonly fallback: () => Log
+  readonly fallback: () => Promise<() => Log>
   /** A log is open; `renewed` where it is not the one there was before. */
   readonly opened: (state: LogState, renewed: boolean) => void
   /**
@@ -104,9 +104,11 @@ export class LogKeeper {
     const began = platform.monotonic()
     for (let tries = 0; ; tries++) {
       if (this.#closed) throw new BusError('closed', 'the bus was closed while its log opened')
-      let log = this.#create()
+      let log: Log | undefined
       let found: LogState
       try {
+        await source.load?.()
+        log = this.#create()
         found = await log.open(outbox)
       } catch (error) {
         // While it clears the data of a site, a browser opens nothing. One that went while it opened
@@ -131,9 +133,15 @@ export class LogKeeper {
           state('closed')
           return undefined
         }
-        this.#create = fallback
+        try {
+          this.#create = await fallback()
+        } catch (error) {
+          state('closed')
+          this.#opening = undefined
+          throw error
+        }
         this.#standsIn = true
-        log = fallback()
+        log = this.#create()
         found = await log.open(outbox)
       }
       if (!this.#resumed && !this.#closed) return this.#use(log, found)

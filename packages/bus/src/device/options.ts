@@ -33,7 +33,7 @@ export interface DeviceStages extends LinkedStages {
   writer(log: Log): Writer
   takeTurn(options: TurnOptions): Turn
   /** The log used where the one asked for does not open. */
-  fallbackLog(): Log
+  fallbackLog(): Promise<() => Log>
   withExpected(log: Log, entries: readonly Entry[]): Promise<readonly Encoded[]>
   settleHandled(batch: Batch): void
 }

@@ -1,10 +1,10 @@
 import { setImmediate } from 'node:timers/promises'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { createBusOn } from '../bus.ts'
 import type { Merged, Trimmed } from '../log/log.ts'
 import { MemoryLog, memoryLog } from '../log/memory.ts'
 import type { BusOptions } from '../options.ts'
 import { VirtualPlatform } from '../testing/virtual-platform.ts'
+import { createBusOn } from '../testing/whole-bus.ts'
 import type { Bus } from '../types.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1_000

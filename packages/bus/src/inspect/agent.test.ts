@@ -1,9 +1,9 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect, it } from 'vitest'
-import { createBusOn } from '../bus.ts'
 import { type Platform, runtimePlatform } from '../platform.ts'
 import { TestInspector } from '../testing/inspector.ts'
+import { createBusOn } from '../testing/whole-bus.ts'
 import { agentOn } from './agent.ts'
 
 setFlagsFromString('--expose-gc')

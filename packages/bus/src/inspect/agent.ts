@@ -3,19 +3,28 @@
  * brings inspectors from elsewhere. It is open while a bus is in use, and closed while the page is
  * put away: an open channel would keep it out of the back/forward cache.
  */
+import type { Part } from '../part.ts'
 import type { LifecycleChange, Platform } from '../platform.ts'
-import { isTapFrame, readInspectorFrame } from './checks.ts'
-import { INSPECT_CHANNEL, type InspectorFrame, type PeerId } from './frames.ts'
+import { INSPECT_CHANNEL, type InspectorFrame, isTapFrame, type PeerId } from './frames.ts'
 import type { Inspection, LifeState } from './tap.ts'
+
+/** What reads frames of inspectors. */
+export interface Reading {
+  readonly readInspectorFrame: (text: unknown) => InspectorFrame | 'mismatch' | undefined
+}
 
 /** A bus, as the agent of its context sees it. */
 export interface Inspected {
   readonly peer: PeerId
+  /** What reads frames of inspectors, and answers them. */
+  readonly part: Part<Reading>
   receive(frame: InspectorFrame): void
   mismatch(): void
   hello(): void
   bye(): void
   life(state: LifeState): void
+  /** Inspectors came, and cannot be answered. */
+  failed(error: unknown): void
 }
 
 const LIVES: { readonly [Change in LifecycleChange]?: LifeState } = {
@@ -33,6 +42,8 @@ export class Agent implements Inspection {
   readonly #kept = new Set<Inspected>()
   readonly #collected = new FinalizationRegistry<PeerId>((peer) => this.#forget(peer))
   readonly #listeners = new Set<(text: string) => void>()
+  /** Frames of inspectors, and what follows when one is right, while what reads them is loaded. */
+  readonly #unread: [text: string, read: (() => void) | undefined][] = []
   #channel: BroadcastChannel | undefined
   #unfollow: (() => void) | undefined
 
@@ -125,19 +136,38 @@ export class Agent implements Inspection {
     else this.#hand(text)
   }
 
-  #hand(text: string): InspectorFrame | 'mismatch' | undefined {
-    const frame = readInspectorFrame(text)
-    if (frame === undefined) return undefined
+  /** What inspectors say is read one after the other, once what reads it is there. */
+  #hand(text: string, read?: () => void): void {
+    // Whatever else is said there loads nothing.
+    if (!text.includes('"inspect":')) return
+    const [bus] = this.#living()
+    if (!bus) return
+    const { part } = bus
+    if (part.now) {
+      if (this.#deliver(part.now.readInspectorFrame(text))) read?.()
+    } else if (this.#unread.push([text, read]) === 1) {
+      const done = (): void => {
+        for (const one of this.#unread.splice(0)) if (part.now) this.#hand(...one)
+      }
+      part.load().then(done, (error: unknown) => {
+        done()
+        bus.failed(error)
+      })
+    }
+  }
+
+  #deliver(frame: InspectorFrame | 'mismatch' | undefined): boolean {
+    if (frame === undefined) return false
     for (const bus of this.#living()) {
       if (frame === 'mismatch') bus.mismatch()
       else if (frame.frame === 'detach' || frame.to === undefined || frame.to === bus.peer)
         bus.receive(frame)
     }
-    return frame
+    return true
   }
 
   receive(text: string): void {
-    if (this.#hand(text)) attempt(() => this.#channel?.postMessage(text))
+    this.#hand(text, () => attempt(() => this.#channel?.postMessage(text)))
   }
 
   onFrame(listener: (text: string) => void): () => void {

@@ -1,16 +1,9 @@
 /** What came from an inspector: anybody on the origin can post it, so every field is looked at. */
 import { isPattern } from '../protocol/pattern.ts'
-import { type Ask, type Fault, INSPECT_VERSION, type InspectorFrame } from './frames.ts'
+import { type Ask, type Fault, INSPECT_VERSION, type InspectorFrame, isTapFrame } from './frames.ts'
 
 /** Characters of a frame at most: an event that is published has 256 KiB at most. */
 const MAX_LENGTH = 1024 * 1024
-const OWN = /^\{"inspect":\d+,"frame":"(?:hello|batch|bye|answer|mismatch)"/
-
-/** Whether a text is a frame of a tap: all of them begin so. */
-export function isTapFrame(text: string): boolean {
-  return OWN.test(text)
-}
-
 /** The frame of an inspector; `mismatch` for one that attaches in another version. */
 export function readInspectorFrame(text: unknown): InspectorFrame | 'mismatch' | undefined {
   if (typeof text !== 'string' || text.length > MAX_LENGTH || isTapFrame(text)) return undefined

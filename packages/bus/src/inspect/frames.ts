@@ -485,3 +485,10 @@ export type InspectRecord = { readonly at: number } & (
       readonly queued?: number
     }
 )
+
+const OWN = /^\{"inspect":\d+,"frame":"(?:hello|batch|bye|answer|mismatch)"/
+
+/** Whether a text is a frame of a tap: all of them begin so. */
+export function isTapFrame(text: string): boolean {
+  return OWN.test(text)
+}

@@ -7,7 +7,7 @@
  */
 
 export { decodeValue, encodeValue, type ValueText } from '../codec/codec.ts'
-export { isTapFrame, readInspectorFrame } from './checks.ts'
+export { readInspectorFrame } from './checks.ts'
 export { columnsOf, eventsOf } from './columns.ts'
 export type {
   ConsumerInfo,

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { isTapFrame, readInspectorFrame } from './checks.ts'
+import { readInspectorFrame } from './checks.ts'
+import { isTapFrame } from './frames.ts'
 import { LIBRARY } from './peer.ts'
 
 const read = (path: string): string => readFileSync(new URL(path, import.meta.url), 'utf8')

@@ -1,28 +1,59 @@
 /**
- * A bus as its inspectors see it: who it is, what it records while one is attached, and what it
- * answers. Made with the bus; it does nothing before the bus is used.
+ * A bus as its inspectors see it: who it is, and that it is there. Made with the bus; it does nothing
+ * before the bus is used, and loads what records and answers when an inspector comes.
  */
+import { type BusError, toBusError } from '../errors.ts'
+import type { Part } from '../part.ts'
 import { ownPlace, type Platform, sessionText } from '../platform.ts'
 import type { LeaderSnapshot, Observable, StatusSnapshot } from '../types.ts'
-import { agentOn, type Inspected } from './agent.ts'
-import { Asks, type AsksOptions } from './asks.ts'
-import { Faults } from './fault.ts'
-import type { InspectorFrame, PeerStatus, SubscriptionInfo } from './frames.ts'
-import { INSPECTED_KEY } from './frames.ts'
-import { packIds } from './ids.ts'
-import { Outlet, type OutletOptions } from './outlet.ts'
-import { guarded, Recorder, type Source, subscriptionInfo, viewInfo } from './recorder.ts'
+import { type Agent, agentOn, type Inspected, type Reading } from './agent.ts'
+import type { AsksOptions } from './asks.ts'
+import type { InspectorFrame, PeerStatus, SubscriptionInfo, ViewInfo } from './frames.ts'
+import { INSPECT_VERSION, INSPECTED_KEY } from './frames.ts'
+import type { OutletOptions } from './outlet.ts'
 import type { Redactor } from './redactor.ts'
-import type { Inspection, LifeState, TapHolder, TappedSubscription } from './tap.ts'
+import type { Inspection, LifeState, Tap, TapHolder, TappedSubscription } from './tap.ts'
 
 /** Version of the package. */
 export const LIBRARY = '0.1.0'
-/** Changes of counts within this time are one record. */
-const STATUS_MS = 500
-/** Said of itself at once: a relay passes on no frame of any size. */
-const MAX_SUBSCRIPTIONS = 1_000
+/** Calls of the tap kept while what records them is loaded. */
+const MAX_EARLY = 10_000
 
-export interface PeerOptions {
+/** What of a bus is asked for by inspectors only. */
+export interface AttachedOptions {
+  /** The function of the bus that the application called. */
+  readonly called: (kind: SubscriptionInfo['kind']) => unknown
+  readonly asks: AsksOptions
+}
+
+/** The peer, as far as that needs it. */
+export type AttendedPeer = Inspected &
+  Pick<Peer, 'settings' | 'agent' | 'status' | 'about'> & {
+    readonly options: Omit<PeerOptions, 'part' | 'attached'>
+  }
+
+/** A peer with all that inspectors may ask. */
+export interface Attending {
+  /** An inspector is about to come; it hears of what happened before this was here. */
+  expect(early: readonly Early[]): void
+  receive(frame: InspectorFrame): void
+  mismatch(): void
+  hello(): void
+  /** The page is put away. */
+  bye(): void
+  life(state: LifeState): void
+  close(): void
+}
+
+/** What is loaded when an inspector comes. */
+export interface Inspecting extends Reading {
+  readonly Attached: new (peer: AttendedPeer, options: AttachedOptions) => Attending
+}
+
+/** A call of the tap, and when it was. */
+export type Early = readonly [at: number, name: keyof Tap, given: readonly unknown[]]
+
+export interface PeerOptions<Module extends Inspecting = Inspecting> {
   readonly taps: TapHolder
   readonly prefix: string
   readonly name: string
@@ -40,9 +71,9 @@ export interface PeerOptions {
   readonly subscriptions: Iterable<TappedSubscription>
   /** Events that wait in the pipeline. */
   readonly queued: () => number
-  /** The function of the bus that the application called. */
-  readonly called: (kind: SubscriptionInfo['kind']) => unknown
-  readonly asks: AsksOptions
+  readonly part: Part<Module>
+  readonly attached: (part: Module) => AttachedOptions
+  readonly report: (error: BusError) => void
 }
 
 /** What of a peer its owner may decide. */
@@ -52,25 +83,36 @@ export interface PeerSettings {
   readonly ring?: OutletOptions['ring']
 }
 
-export class Peer implements Inspected {
-  readonly peer: string
-  readonly #options: PeerOptions
-  #settings: PeerSettings = {}
-  #outlet: Outlet<Source> | undefined
-  #recorder: Recorder | undefined
-  #asks: Asks | undefined
-  /** Events that nobody looked at for those who watch. */
-  #passed: Source[] = []
-  #used = false
-  #closed = false
-  #unsubscribe: (() => void)[] = []
-  /** The status that was told last, and when. */
-  #told: StatusSnapshot | undefined
-  #cancelTell: (() => void) | undefined
+type About = ReturnType<OutletOptions['hello']>
 
-  constructor(options: PeerOptions) {
-    this.#options = options
-    this.peer = options.prefix
+export class Peer<Module extends Inspecting = Inspecting> implements Inspected {
+  readonly options: PeerOptions<Module>
+  settings: PeerSettings = {}
+  #attached: Attending | undefined
+  #used = false
+  /** Whether inspectors are told that it is there. */
+  #shown = false
+  #closed = false
+
+  constructor(options: PeerOptions<Module>) {
+    this.options = options
+  }
+
+  get peer(): string {
+    return this.options.prefix
+  }
+
+  get part(): Part<Reading> {
+    return this.options.part
+  }
+
+  get agent(): Agent {
+    return agentOn(this.options.platform)
+  }
+
+  /** The way to all taps of the origin. */
+  get inspection(): Inspection {
+    return this.agent
   }
 
   /** Called when the bus is used, each time: the first one begins. */
@@ -81,56 +123,63 @@ export class Peer implements Inspected {
   }
 
   set(settings: PeerSettings): void {
-    this.#settings = settings
+    this.settings = settings
     if (!this.#used) return
     if (settings.enabled === false) this.#stop()
     else this.#start()
   }
 
-  /** The way to all taps of the origin. */
-  get inspection(): Inspection {
-    return agentOn(this.#options.platform)
+  #start(): void {
+    if (this.settings.enabled === false || this.#closed || this.#shown) return
+    this.#shown = true
+    if (sessionText(INSPECTED_KEY) === '1') this.#expect()
+    this.agent.add(this)
   }
 
-  #start(): void {
-    const { platform, prefix } = this.#options
-    if (this.#settings.enabled === false || this.#closed || this.#outlet) return
-    const agent = agentOn(platform)
-    const outlet = new Outlet<Source>({
-      peer: prefix,
-      library: LIBRARY,
-      clock: platform,
-      post: agent.post,
-      ring: this.#settings.ring,
-      hello: () => this.#hello(),
-      active: (active) => {
-        agent.keep(this, active)
-        if (active) this.#record()
-        else this.#rest()
-      },
-      settle: () => this.#settle(),
-      answer: (...asked) => asks.answer(...asked),
-      left: (session) => asks.left(session),
+  /** An inspector is about to come: what happens until it can be recorded is kept. */
+  #expect(): void {
+    const { part, platform, taps } = this.options
+    if (part.now) {
+      this.#whole?.expect([])
+      return
+    }
+    const early: Early[] = []
+    const now = (): number => platform.monotonic()
+    const tap = new Proxy({} as Tap, {
+      get: (_, name) =>
+        name === 'now'
+          ? now
+          : (...given: unknown[]) => {
+              if (early.length < MAX_EARLY) early.push([now(), name as keyof Tap, given])
+            },
     })
-    const asks = new Asks({
-      ...this.#options.asks,
-      ring: () => outlet.sources(),
-      redactor: () => this.#settings.redactor,
-      inspected: (event) => this.#recorder?.inspected(event) ?? '{}',
-      attached: (session) => outlet.has(session),
-      faults: new Faults(this.#options.taps, platform),
-      pause: () => new Promise((resolve) => platform.timer(0, resolve)),
+    taps.tap = tap
+    const done = (): void => {
+      if (taps.tap !== tap) return
+      taps.tap = undefined
+      this.#whole?.expect(early)
+    }
+    part.load().then(done, (error: unknown) => {
+      done()
+      this.failed(error)
     })
-    this.#asks = asks
-    this.#outlet = outlet
-    if (sessionText(INSPECTED_KEY) === '1') outlet.expect()
-    agent.add(this)
+  }
+
+  /** It with all that inspectors may ask, as soon as that is loaded. */
+  get #whole(): Attending | undefined {
+    const { part, attached } = this.options
+    if (!this.#attached && this.#shown && part.now)
+      this.#attached = new part.now.Attached(this, attached(part.now))
+    return this.#attached
   }
 
   #stop(): void {
-    this.#outlet?.close()
-    this.#outlet = undefined
-    agentOn(this.#options.platform).remove(this)
+    if (!this.#shown) return
+    if (this.#attached) this.#attached.close()
+    else this.#bye('closed')
+    this.#shown = false
+    this.#attached = undefined
+    this.agent.remove(this)
   }
 
   close(): void {
@@ -139,98 +188,45 @@ export class Peer implements Inspected {
   }
 
   receive(frame: InspectorFrame): void {
-    this.#outlet?.receive(frame)
+    this.#whole?.receive(frame)
   }
 
   mismatch(): void {
-    this.#outlet?.mismatch()
+    this.#whole?.mismatch()
   }
 
   hello(): void {
-    this.#outlet?.hello()
+    const whole = this.#whole
+    // Whoever attaches hears the rest.
+    if (whole) whole.hello()
+    else this.#post('hello', { library: LIBRARY, ...this.about([], []), next: 1, oldest: 1 })
   }
 
   bye(): void {
-    this.#outlet?.bye('pagehide')
+    if (this.#attached) this.#attached.bye()
+    else this.#bye('pagehide')
+  }
+
+  #bye(reason: 'closed' | 'pagehide'): void {
+    this.#post('bye', { reason })
+  }
+
+  #post(frame: string, rest: object): void {
+    this.agent.post(JSON.stringify({ inspect: INSPECT_VERSION, frame, peer: this.peer, ...rest }))
   }
 
   life(state: LifeState): void {
-    this.#recorder?.life(state)
-    // No timer runs from now on.
-    if (state === 'frozen') this.#outlet?.flush()
+    this.#attached?.life(state)
   }
 
-  #record(): void {
-    const { taps, platform, device, asks, called } = this.#options
-    const recorder = new Recorder({
-      outlet: this.#outlet as Outlet<Source>,
-      now: () => platform.monotonic(),
-      redactor: () => this.#settings.redactor,
-      encode: (event) => {
-        try {
-          return asks.encode(event.data, event.type)
-        } catch {
-          return undefined
-        }
-      },
-      site: (kind) => callSite(called(kind)),
-      passes: (events) => {
-        if (this.#asks?.watches) this.#passed.push(events)
-      },
-    })
-    this.#recorder = recorder
-    taps.tap = guarded(recorder)
-    let led = device.leader.get()
-    this.#told = device.status.get()
-    this.#unsubscribe = [
-      device.status.subscribe((status) => this.#changed(status)),
-      device.leader.subscribe((lead) => {
-        if (lead !== led) recorder.record({ is: 'leader', lead })
-        led = lead
-      }),
-    ]
+  failed(error: unknown): void {
+    this.options.report(toBusError(error, 'unavailable', 'inspecting'))
   }
 
-  #rest(): void {
-    for (const end of this.#unsubscribe.splice(0)) end()
-    this.#cancelTell?.()
-    this.#cancelTell = undefined
-    this.#options.taps.tap = undefined
-    this.#recorder = undefined
-    this.#passed = []
-    this.#asks?.rest()
-  }
-
-  /** What changes the state is told at once; counts are gathered. */
-  #changed(status: StatusSnapshot): void {
-    const told = this.#told
-    if (status === told) return
-    const { platform } = this.#options
-    const opened = status.log.state !== told?.log.state
-    if (opened || status.relay !== told?.relay || status.leader !== told.leader) this.#tellStatus()
-    else this.#cancelTell ??= platform.timer(STATUS_MS, () => this.#tellStatus())
-    // It has another log, or knows now which: that is said a moment after it is open.
-    if (opened && status.log.state === 'open') void Promise.resolve().then(() => this.hello())
-  }
-
-  #tellStatus(): void {
-    this.#cancelTell?.()
-    this.#cancelTell = undefined
-    this.#told = this.#options.device.status.get()
-    this.#recorder?.record({ is: 'status', status: this.#status() })
-  }
-
-  #settle(): void {
-    this.#recorder?.settle()
-    for (const [session, ids] of this.#asks?.found(this.#passed.splice(0).flat()) ?? []) {
-      if (ids.length > 0) this.#recorder?.record({ is: 'found', session, ids: packIds(ids) })
-    }
-  }
-
-  #status(): PeerStatus {
-    const { device, queued, taps } = this.#options
+  get status(): PeerStatus {
+    const { device, queued, taps } = this.options
     const { lastError, ...status } = device.status.get()
-    const message = this.#settings.redactor?.message
+    const message = this.settings.redactor?.message
     return {
       ...status,
       lead: device.leader.get(),
@@ -242,8 +238,9 @@ export class Peer implements Inspected {
     } as PeerStatus
   }
 
-  #hello(): ReturnType<ConstructorParameters<typeof Outlet>[0]['hello']> {
-    const { name, source, platform, relay, device, nameOf, subscriptions, asks } = this.#options
+  /** What it says of itself. */
+  about(subscriptions: SubscriptionInfo[], views: ViewInfo[]): About {
+    const { name, source, platform, relay, device, nameOf } = this.options
     const { identity } = device
     return {
       bus: name,
@@ -253,19 +250,9 @@ export class Peer implements Inspected {
       ...(identity && { log: identity.log, device: nameOf(identity.device) }),
       ...(relay && { relay: { url: relay.url ?? '', room: relay.room } }),
       now: [platform.now(), platform.monotonic()],
-      status: this.#status(),
-      subscriptions: [...subscriptions].slice(-MAX_SUBSCRIPTIONS).map(subscriptionInfo),
-      views: [...asks.views].map(viewInfo),
+      status: this.status,
+      subscriptions,
+      views,
     }
   }
-}
-
-/** `file:line:column` of the code that called a function, where the runtime says. */
-function callSite(called: unknown): string | undefined {
-  const target: { stack?: string } = {}
-  const { captureStackTrace } = Error as {
-    captureStackTrace?: (target: object, above: unknown) => void
-  }
-  captureStackTrace?.(target, called)
-  return /(?:\(|at |@)([^\s()]+:\d+:\d+)\)?/.exec(target.stack ?? '')?.[1]
 }

@@ -1,4 +1,4 @@
 import type { Peer } from './peer.ts'
 
 /** The buses of this context, as inspectors see them. */
-export const inspectable: WeakMap<object, Peer> = new WeakMap()
+export const inspectable: WeakMap<object, Pick<Peer, 'set'>> = new WeakMap()

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { indexedDbLog } from '../indexed-db-log.ts'
 import { runtimePlatform } from '../platform.ts'
 import { damagedRecords } from '../testing/damaged-records.ts'
-import { indexedDbLog } from './indexeddb.ts'
 import type { Log, OwnBatch } from './log.ts'
 import { ownBatch } from './record.ts'
 

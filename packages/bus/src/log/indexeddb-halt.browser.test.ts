@@ -3,9 +3,9 @@
  * answer would be open until it moves again.
  */
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { indexedDbLog } from '../indexed-db-log.ts'
 import { runtimePlatform } from '../platform.ts'
 import { EntryMaker } from '../testing/entries.ts'
-import { indexedDbLog } from './indexeddb.ts'
 import type { Log } from './log.ts'
 import { ownBatch } from './record.ts'
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
+import { indexedDbLog } from '../indexed-db-log.ts'
 import { runtimePlatform } from '../platform.ts'
 import type { Term } from '../protocol/frames.ts'
 import { header, joined, own, room } from '../testing/log-records.ts'
 import { VirtualPlatform } from '../testing/virtual-platform.ts'
-import { indexedDbLog } from './indexeddb.ts'
 import type { Log, StoredBatch } from './log.ts'
 
 const platform = runtimePlatform()

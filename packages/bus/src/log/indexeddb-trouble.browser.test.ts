@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { cdp } from 'vitest/browser'
+import { indexedDbLog } from '../indexed-db-log.ts'
 import { runtimePlatform } from '../platform.ts'
 import { joined, own, room } from '../testing/log-records.ts'
 import { VirtualPlatform } from '../testing/virtual-platform.ts'
-import { indexedDbLog } from './indexeddb.ts'
 import type { Log } from './log.ts'
 
 interface Protocol {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import { indexedDbLog } from '../indexed-db-log.ts'
 import { runtimePlatform } from '../platform.ts'
 import { logContract } from '../testing/log-contract.ts'
 import { header, joined, own, room } from '../testing/log-records.ts'
-import { indexedDbLog } from './indexeddb.ts'
 import type { Log } from './log.ts'
 import { ownBatch } from './record.ts'
 

@@ -5,24 +5,15 @@
  */
 import { unwrap } from 'idb'
 import { BusError } from '../errors.ts'
+import { loaded, type Part } from '../part.ts'
 import type { Platform } from '../platform.ts'
 import type { Term } from '../protocol/frames.ts'
 import type { ConsumerRow, ConsumerWrite, DeadRow } from './consumers.ts'
 import { Connection, type Durability } from './indexeddb-connection.ts'
-import {
-  changeDead,
-  consumerKey,
-  consumersIn,
-  deadIn,
-  readConsumer,
-  writeConsumer,
-} from './indexeddb-consumers.ts'
-import { mergeStep } from './indexeddb-merge.ts'
+import type * as Rare from './indexeddb-rare.ts'
 import { findEvent, readBack, readFrom, readStream } from './indexeddb-read.ts'
-import { trimStep } from './indexeddb-retention.ts'
 import { countOutbox, placeEvents, placementsIn } from './indexeddb-room.ts'
 import { addStreams, type BatchRow, quiet, type StoreName } from './indexeddb-rows.ts'
-import { countBefore, countNow } from './indexeddb-streams.ts'
 import type {
   ExpectedInLog,
   Log,
@@ -50,7 +41,6 @@ import {
   readRoomState,
   type WrittenRoomState,
 } from './room-state.ts'
-import { assertExpected } from './stream-mark.ts'
 
 export interface IndexedDbLogOptions {
   /**
@@ -67,13 +57,11 @@ export interface IndexedDbLogOptions {
   readonly durability?: 'relaxed' | 'strict'
 }
 
-/**
- * Keeps the log in the origin's IndexedDB, in the database `crosstown:<name>:<room>`.
- *
- * @example createBus({ name: 'shop', log: indexedDbLog({ required: true }) })
- */
-export function indexedDbLog(options: IndexedDbLogOptions = {}): LogSource {
-  const { required = false, durability = 'relaxed' } = options
+/** A log in the origin's IndexedDB, in the database `crosstown:<name>:<room>`. @throws {BusError} invalid_options */
+export function indexedDbLogWith(
+  rare: Part<typeof Rare>,
+  { required = false, durability = 'relaxed' }: IndexedDbLogOptions = {},
+): LogSource {
   if (durability !== 'relaxed' && durability !== 'strict') {
     throw new BusError('invalid_options', "indexedDbLog: durability must be 'relaxed' or 'strict'")
   }
@@ -82,7 +70,7 @@ export function indexedDbLog(options: IndexedDbLogOptions = {}): LogSource {
     required,
     available: (platform) => platform.indexedDB !== undefined,
     create: (name, room, platform) =>
-      new IndexedDbLog(`crosstown:${name}:${room}`, platform, durability),
+      new IndexedDbLog(`crosstown:${name}:${room}`, platform, durability, rare),
   }
 }
 
@@ -107,13 +95,15 @@ class IndexedDbLog implements Log {
   readonly shared = true
   readonly storage: string
   readonly #connection: Connection
+  readonly #rare: Part<typeof Rare>
   /** Whether records were merged where one read last. */
   #dense = false
   /** Where the next step of `trim` goes on. */
   #trimFrom = 0
 
-  constructor(name: string, platform: Platform, durability: Durability) {
+  constructor(name: string, platform: Platform, durability: Durability, rare: Part<typeof Rare>) {
     this.storage = name
+    this.#rare = rare
     this.#connection = new Connection(name, platform, durability)
   }
 
@@ -133,11 +123,11 @@ class IndexedDbLog implements Log {
         withStreams ? ['batches', 'streams'] : ['batches'],
         withStreams,
       )
+      // Transactions are served in the order in which they were made: others may hear of it now.
+      begun?.()
       let number = 0
       transaction.oncomplete = () => resolve(number)
       transaction.onabort = () => reject(this.#connection.failure(transaction.error, transaction))
-      // Transactions are served in the order in which they were made: others may hear of it now.
-      begun?.()
       const added = transaction.objectStore('batches').add(ownRow(batch))
       added.onsuccess = () => {
         number = added.result as number
@@ -155,6 +145,7 @@ class IndexedDbLog implements Log {
     make: (counts: ReadonlyMap<string, number>) => OwnBatch,
     begun?: () => void,
   ): Promise<number> {
+    const { assertExpected, countNow } = await loaded(this.#rare)
     return this.#connection.write(['batches', 'streams', 'meta'], async (transaction) => {
       const { counts, note } = await countNow(
         transaction,
@@ -172,6 +163,7 @@ class IndexedDbLog implements Log {
   }
 
   async countStreams(streams: readonly string[], before: number): Promise<number[] | undefined> {
+    const { countBefore } = await loaded(this.#rare)
     return this.#connection.read(['batches', 'streams', 'meta'], (transaction) =>
       countBefore(transaction, streams, before),
     )
@@ -335,33 +327,38 @@ class IndexedDbLog implements Log {
   }
 
   async consumer(name: string): Promise<ConsumerRow | undefined> {
+    const { readConsumer } = await loaded(this.#rare)
     return this.#connection.read(['consumers'], (transaction) => readConsumer(transaction, name))
   }
 
   async consumers(): Promise<ConsumerRow[]> {
-    return this.#connection.read(['consumers'], consumersIn)
+    return this.#connection.read(['consumers'], (await loaded(this.#rare)).consumersIn)
   }
 
   async writeConsumer(write: ConsumerWrite): Promise<number | undefined> {
     const stores: StoreName[] = write.dead?.length ? ['consumers', 'dead'] : ['consumers']
+    const { writeConsumer } = await loaded(this.#rare)
     return this.#connection.write(stores, (transaction) => writeConsumer(transaction, write))
   }
 
   async removeConsumer(name: string): Promise<void> {
+    const { consumerKey } = await loaded(this.#rare)
     return this.#connection.write(['consumers'], (transaction) =>
       transaction.objectStore('consumers').delete(consumerKey(name)),
     )
   }
 
   async deadLetters(): Promise<DeadRow[]> {
-    return this.#connection.read(['dead'], deadIn)
+    return this.#connection.read(['dead'], (await loaded(this.#rare)).deadIn)
   }
 
   async changeDead(changes: ReadonlyMap<number, string | undefined>): Promise<number[]> {
+    const { changeDead } = await loaded(this.#rare)
     return this.#connection.write(['dead'], (transaction) => changeDead(transaction, changes))
   }
 
   async trim(limits: RetentionLimits, outbox = true): Promise<Trimmed> {
+    const { trimStep } = await loaded(this.#rare)
     const from = this.#trimFrom
     const { trimmed, next } = await this.#connection.write(
       ['batches', 'streams', 'room', 'meta'],
@@ -372,6 +369,7 @@ class IndexedDbLog implements Log {
   }
 
   async merge(outbox = true): Promise<Merged> {
+    const { mergeStep } = await loaded(this.#rare)
     return this.#connection.write(['batches', 'room', 'meta'], (transaction) =>
       mergeStep(transaction, outbox),
     )

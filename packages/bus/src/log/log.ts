@@ -436,6 +436,8 @@ export interface LogSource {
   /** Without it, a bus falls back to memory where the log is not available or does not open. */
   readonly required: boolean
   readonly kind: 'disk' | 'memory'
+  /** Comes before `create`, where it is there. @throws {BusError} unavailable */
+  load?(): Promise<unknown>
   create(name: string, room: string, platform: Platform): Log
 }
 

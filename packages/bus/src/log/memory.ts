@@ -49,11 +49,7 @@ import {
 } from './room-state.ts'
 import { assertExpected, readMark, trimmedMark } from './stream-mark.ts'
 
-/**
- * Keeps the log in this process; gone when the process ends.
- *
- * @example createBus({ name: 'orders', log: memoryLog() })
- */
+/** Keeps the log in this process; gone when the process ends. */
 export function memoryLog(): LogSource {
   return {
     kind: 'memory',

@@ -30,6 +30,8 @@ import { isLine, isPass, type Line, type PassFrame } from './pass-frames.ts'
  * far from it; whatever is longer is not looked into.
  */
 export const MAX_PEER_FRAME_LENGTH: number = 4 * 1024 * 1024
+/** Batches of before that one frame tells of. */
+export const MAX_TOLD = 100
 
 /** The persisted events of a batch, posted in the task that began its commit. */
 export interface BatchFrame {
@@ -38,14 +40,13 @@ export interface BatchFrame {
   readonly prefix: string
   /** Counter of the publisher's persisted event before these; 0 at its start. */
   readonly prev: number
+  /** Batches of before that are in the log by now, where the others were not told of it yet. */
+  readonly committed?: readonly InLog[]
   readonly events: readonly EventHeader[]
 }
 
-/** The batch is in the log: its events stand at indexes 0, 1, 2... of record `batch`. */
-export interface CommittedFrame {
-  readonly frame: 'committed'
-  readonly log: string
-  readonly prefix: string
+/** A batch is in the log: its events stand at indexes 0, 1, 2... of record `batch`. */
+export interface InLog {
   /** Counters of the first and the last event. */
   readonly first: number
   readonly last: number
@@ -56,6 +57,13 @@ export interface CommittedFrame {
   readonly roomEvents: number
   /** Characters of headers and value texts. */
   readonly bytes: number
+}
+
+/** The same, told by itself: where no other batch follows soon. */
+export interface CommittedFrame extends InLog {
+  readonly frame: 'committed'
+  readonly log: string
+  readonly prefix: string
 }
 
 /** Posted events that did not get into the log after all. */
@@ -228,15 +236,13 @@ type Fields = Record<string, unknown>
 
 const CHECKS: { [F in PeerFrame['frame']]: (frame: Fields) => boolean } = {
   ...LINK_CHECKS,
-  batch: (f) => isName(f['prefix']) && isAmount(f['prev']) && isHeaders(f['events']),
-  committed: (f) =>
+  batch: (f) =>
     isName(f['prefix']) &&
-    isCount(f['first']) &&
-    isCount(f['last']) &&
-    isCount(f['batch']) &&
-    isTime(f['time']) &&
-    isAmount(f['roomEvents']) &&
-    isAmount(f['bytes']),
+    isAmount(f['prev']) &&
+    (f['committed'] === undefined ||
+      (isList(f['committed'], MAX_TOLD) && f['committed'].every(isInLog))) &&
+    isHeaders(f['events']),
+  committed: (f) => isName(f['prefix']) && isInLog(f),
   withdrawn: (f) =>
     isList(f['ids'], MAX_BATCH_EVENTS) &&
     f['ids'].every((id) => typeof id === 'string') &&
@@ -271,6 +277,18 @@ const CHECKS: { [F in PeerFrame['frame']]: (frame: Fields) => boolean } = {
     (f['seen'] === 'gone' || SEEN.has(f['seen'])) &&
     typeof f['leads'] === 'boolean',
   pass: isPass,
+}
+
+function isInLog(f: unknown): boolean {
+  return (
+    isObject(f) &&
+    isCount(f['first']) &&
+    isCount(f['last']) &&
+    isCount(f['batch']) &&
+    isTime(f['time']) &&
+    isAmount(f['roomEvents']) &&
+    isAmount(f['bytes'])
+  )
 }
 
 const SEEN: ReadonlySet<unknown> = new Set(['visible', 'hidden', 'worker', 'service-worker'])

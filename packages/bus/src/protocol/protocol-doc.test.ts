@@ -134,7 +134,13 @@ const FRAMES: {
 const PEER_FRAMES: {
   [N in PeerFrame['frame']]: Fields<Omit<Extract<PeerFrame, { frame: N }>, 'frame'>>
 } = {
-  batch: { log: 'required', prefix: 'required', prev: 'required', events: 'required' },
+  batch: {
+    log: 'required',
+    prefix: 'required',
+    prev: 'required',
+    committed: 'optional',
+    events: 'required',
+  },
   committed: {
     log: 'required',
     prefix: 'required',

@@ -4,6 +4,7 @@ import { offsetOf } from '../event.ts'
 import type { StoredBatch } from '../log/log.ts'
 import { checkOf, isCut, parsePosition, positionOf } from '../protocol/position.ts'
 import type { ReadFrom } from '../types.ts'
+import { parseBound } from './bound.ts'
 import { eventsOf, type LoggedEvent, type ReadableLog } from './walk.ts'
 
 /** Behind every event of a log. */
@@ -13,34 +14,6 @@ const BEFORE_ALL = -1
 
 /** Records read at once. */
 const CHUNK = 32
-
-/** What can be told of a bound without the log. */
-export type Bound =
-  | { readonly at: 'start' | 'now' }
-  | { readonly offset: number }
-  | { readonly position: string }
-  | { readonly time: number }
-  | { readonly last: number }
-
-/** @throws {BusError} invalid_options */
-export function parseBound(bound: ReadFrom, name: 'from' | 'to' = 'from'): Bound {
-  if (bound === 'start' || bound === 'now') return { at: bound }
-  if (typeof bound === 'string') return { position: bound }
-  if (typeof bound === 'number' && isIndex(bound)) return { offset: bound }
-  if (bound instanceof Date && !Number.isNaN(bound.getTime())) return { time: bound.getTime() }
-  if (typeof bound === 'object' && bound !== null && 'last' in bound && isIndex(bound.last)) {
-    return { last: bound.last }
-  }
-  throw new BusError(
-    'invalid_options',
-    `${name} must be 'start', 'now', an offset, a position, a Date or { last: number of events }`,
-    { stage: 'read' },
-  )
-}
-
-function isIndex(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0
-}
 
 /**
  * The offset at which reading starts.

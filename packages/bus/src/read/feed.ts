@@ -7,7 +7,8 @@ import { BusError } from '../errors.ts'
 import { offsetOf, slotOf } from '../event.ts'
 import { parsePosition, positionOf } from '../protocol/position.ts'
 import type { ReadFrom } from '../types.ts'
-import { BEHIND_ALL, parseBound, startOffset } from './bounds.ts'
+import { parseBound } from './bound.ts'
+import { BEHIND_ALL, startOffset } from './bounds.ts'
 import { RoomWalk } from './room-order.ts'
 import { StreamCounts } from './stream-counts.ts'
 import {
@@ -88,14 +89,6 @@ async function* confirmedFeed(
   if (walk.through > batch) {
     yield { batch: walk.through, events: [], next: offsetOf(walk.through + 1, 0) }
   }
-}
-
-/** @throws {BusError} invalid_options */
-export function assertFrom(from: ReadFrom, confirmed: boolean): void {
-  const bound = parseBound(from)
-  if (!confirmed || 'at' in bound || 'time' in bound || 'position' in bound) return
-  const what = "with confirmed, from is 'start', 'now', a position or a Date"
-  throw new BusError('invalid_options', `subscribe: ${what}`, { stage: 'read' })
 }
 
 /**

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { createBus } from '../bus.ts'
-import { indexedDbLog } from '../log/indexeddb.ts'
+import { indexedDbLog } from '../indexed-db-log.ts'
 import type { Bus } from '../types.ts'
 
 let names = 0

@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { createBusOn } from '../bus.ts'
 import type { BusError } from '../errors.ts'
 import type { BusEvent } from '../event.ts'
 import type { LogSource, StoredBatch } from '../log/log.ts'
@@ -8,6 +7,7 @@ import { MemoryRows } from '../log/memory-rows.ts'
 import { relayLink } from '../relay-link.ts'
 import { createTestNetwork } from '../testing/network/network.ts'
 import { VirtualPlatform } from '../testing/virtual-platform.ts'
+import { createBusOn } from '../testing/whole-bus.ts'
 import type { Bus, Projection, ProjectOptions } from '../types.ts'
 
 type AnyBus = Bus<Record<string, unknown>>

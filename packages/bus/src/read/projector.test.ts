@@ -5,12 +5,14 @@ import { offsetOf } from '../event.ts'
 import type { Encoded, Log } from '../log/log.ts'
 import { MemoryLog } from '../log/memory.ts'
 import { sqliteLog } from '../log/sqlite.ts'
+import { wholePart } from '../part.ts'
 import { runtimePlatform } from '../platform.ts'
 import { idsOf, sourceOf } from '../testing/read-contract.ts'
 import { RoomModel, type Step, steps, take } from '../testing/room-model.ts'
 import type { ProjectOptions } from '../types.ts'
-import { Projector } from './projector.ts'
+import * as projector from './projector.ts'
 import type { View } from './view.ts'
+import { Views } from './views.ts'
 
 const platform = runtimePlatform()
 
@@ -29,7 +31,7 @@ const fold = (state: Folded, { id, position }: { id: string; position?: string }
 
 /** The views of a context, over a log that others write to as well. */
 class Context {
-  readonly projector: Projector
+  readonly projector: Views
   readonly #seen: () => number
   readonly #log: Log
 
@@ -38,7 +40,9 @@ class Context {
     this.#log = log
     this.#seen = () => asked
     const { source } = sourceOf(log, true)
-    this.projector = new Projector({
+    this.projector = new Views({
+      part: wholePart(projector),
+      platform,
       open: async () => {
         asked += 1
         return log

@@ -11,13 +11,12 @@ import type { Incoming } from '../dispatch/dispatch.ts'
 import { type BusError, type BusErrorCode, isBusError, toBusError } from '../errors.ts'
 import { type BusEvent, type EventHeader, offsetOf, slotOf } from '../event.ts'
 import type { Encoded, LogState } from '../log/log.ts'
-import type { ProjectOptions } from '../types.ts'
 import { type Point, pointOf, stands } from './point.ts'
 import { RoomWalk } from './room-order.ts'
 import { begin, type Codec, keep } from './snapshot.ts'
 import { type OpenLog, steadyLog, type ViewableLog } from './steady-log.ts'
 import type { StreamHeader } from './stream-counts.ts'
-import { View } from './view.ts'
+import type { View } from './view.ts'
 
 export interface ProjectorOptions {
   /** Opens the log, where there is one. */
@@ -57,7 +56,6 @@ const MAX_TYPES = 10_000
 export class Projector {
   readonly #options: ProjectorOptions
   readonly #views = new Set<View>()
-  #made = 0
   /** Those whose base is not what was walked. */
   readonly #fresh = new Set<View>()
   readonly #byType = new Map<string, readonly View[]>()
@@ -86,20 +84,12 @@ export class Projector {
     this.#log = steadyLog(options.open)
   }
 
-  /** @throws {BusError} invalid_pattern, invalid_options */
-  project(patterns: unknown, reducer: unknown, initial: unknown, options: ProjectOptions): View {
-    const view = new View(patterns, reducer, initial, options, this.#options.report)
-    view.number = ++this.#made
+  /** Folds a view from now on. */
+  add(view: View): void {
     this.#views.add(view)
     this.#fresh.add(view)
     this.#byType.clear()
     this.changed()
-    return view
-  }
-
-  /** The views that are open. */
-  get views(): ReadonlySet<View> {
-    return this.#views
   }
 
   /** Ends a view. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { indexedDbLog } from '../log/indexeddb.ts'
+import { indexedDbLog } from '../indexed-db-log.ts'
 import type { Log } from '../log/log.ts'
 import { runtimePlatform } from '../platform.ts'
 import { header, joined, own, room } from '../testing/log-records.ts'

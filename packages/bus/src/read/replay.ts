@@ -9,10 +9,10 @@ import type { Log } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
 import { parsePatterns, typeMatcher } from '../protocol/pattern.ts'
 import type { ReplayOptions } from '../types.ts'
-import { parseBound } from './bounds.ts'
+import { parseBound, unreadable } from './bound.ts'
 import { Pace } from './pace.ts'
 import { inDeviceOrder, inRoomOrder, type Portion } from './selection.ts'
-import { steadyLog, unreadable } from './steady-log.ts'
+import { steadyLog } from './steady-log.ts'
 
 export interface ReplaySource {
   readonly platform: Platform

@@ -5,6 +5,7 @@
  */
 import { BusError, isBusError } from '../errors.ts'
 import type { Log } from '../log/log.ts'
+import { unreadable } from './bound.ts'
 import type { ReadableLog } from './walk.ts'
 
 /** What views need of a log. */
@@ -64,9 +65,4 @@ export async function withLog<T>(open: OpenLog, read: (log: Log) => Promise<T>):
       failure = error
     }
   }
-}
-
-/** Why a bus without a log of its own cannot read one. */
-export function unreadable(): BusError {
-  return new BusError('unreachable', 'this bus has no log to read', { stage: 'read' })
 }

@@ -2,13 +2,15 @@
  * Subscriptions as callers make them: live, or beginning in the log; with a handler, as a promise
  * or as a loop. All of them end when the bus closes.
  */
-import type { Incoming, Subscribed } from '../dispatch/dispatch.ts'
+import type { Delivery, Incoming, Subscribed } from '../dispatch/dispatch.ts'
 import { BusError, isBusError, toBusError } from '../errors.ts'
 import type { BusEvent } from '../event.ts'
 import type { TappedSubscription } from '../inspect/tap.ts'
 import type { Log } from '../log/log.ts'
+import { type Part, whenLoaded } from '../part.ts'
+import type { Platform } from '../platform.ts'
 import type { HandlerOptions, ReadFrom } from '../types.ts'
-import { CatchUp } from './catch-up.ts'
+import type { CatchUp } from './catch-up.ts'
 
 export interface SubscriberOptions<Handler> {
   /** Makes a live subscription; `ended` is called when it ends. */
@@ -27,6 +29,9 @@ export interface SubscriberOptions<Handler> {
   readonly open: () => Promise<Log | undefined>
   /** Of the ids that this context gives. */
   readonly prefix: string
+  readonly platform: Platform
+  /** What reads the log for those that begin in it. */
+  readonly part: Part<{ readonly CatchUp: typeof CatchUp }>
   readonly report: (error: BusError) => void
 }
 
@@ -40,11 +45,14 @@ export interface Subscription {
   readonly failed?: (error: BusError) => void
 }
 
+/** Live events kept until the log can be read. */
+const MAX_EARLY = 10_000
+
 export class Subscriber<Handler> {
   readonly #options: SubscriberOptions<Handler>
   /** What ends each subscription and each wait. */
   readonly #endings = new Set<() => void>()
-  readonly #catchUps = new Map<Subscribed, CatchUp>()
+  readonly #catchUps = new Map<Subscribed, Pick<CatchUp, 'renewed'>>()
   #closed = false
 
   constructor(options: SubscriberOptions<Handler>) {
@@ -85,8 +93,28 @@ export class Subscriber<Handler> {
     where: Subscription['where'],
     failed: Subscription['failed'],
   ): void {
+    // Live events wait here; of more than it takes it reads from the log again.
+    const early: Delivery[] = []
+    let renewed = false
+    subscribed.intercept = (delivery) => early.length > MAX_EARLY || early.push(delivery) > 0
+    this.#catchUps.set(subscribed, { renewed: () => (renewed = true) })
+    whenLoaded(this.#options.part, this.#options, ({ CatchUp: Made }) => {
+      if (subscribed.ended) return
+      const catchUp = this.#begin(Made, subscribed, from, where, failed)
+      for (const delivery of early) catchUp.intercept(delivery)
+      if (renewed) catchUp.renewed()
+    })
+  }
+
+  #begin(
+    Made: typeof CatchUp,
+    subscribed: Subscribed,
+    from: ReadFrom,
+    where: Subscription['where'],
+    failed: Subscription['failed'],
+  ): CatchUp {
     const { decode, hasRelay, open, prefix, report } = this.#options
-    const catchUp = new CatchUp({
+    const catchUp = new Made({
       from,
       prefix,
       matches: (type) => subscribed.matches(type),
@@ -116,6 +144,7 @@ export class Subscriber<Handler> {
       if (failed && isBusError(error)) failed(error)
       else report(toBusError(error, 'log_failed', 'the log could not be read', { stage: 'read' }))
     })
+    return catchUp
   }
 
   /** The log was cleared, and the next one is another. */

@@ -1,10 +1,12 @@
 /** The responders of this context, and what they are at. In come requests, out go answers. */
 import { BusError, shown, toBusError } from '../errors.ts'
 import { type BusEvent, MAX_EVENT_BYTES, utf8Length } from '../event.ts'
-import { MAX_MESSAGE_LENGTH, MAX_RESPONDS } from '../protocol/presence.ts'
+import { MAX_MESSAGE_LENGTH } from '../protocol/presence.ts'
 import type { Answer, Question, Responder } from './requests.ts'
 
 export interface AnsweringOptions {
+  /** By type. */
+  readonly responders: ReadonlyMap<string, Responder>
   readonly encode: (
     data: unknown,
     type: string,
@@ -42,7 +44,6 @@ const MAX_WORK = 1_000
 
 export class Answering {
   readonly #options: AnsweringOptions
-  readonly #responders = new Map<string, Responder>()
   readonly #work = new Map<string, Work>()
   /** The last answers. */
   readonly #answers = new Map<string, Answer>()
@@ -56,22 +57,6 @@ export class Answering {
     return this.#work.size
   }
 
-  get types(): readonly string[] {
-    return [...this.#responders.keys()]
-  }
-
-  /** @returns what takes it away. @throws {BusError} invalid_options, too_many */
-  add(type: string, responder: Responder): () => void {
-    if (typeof responder !== 'function') throw invalid(type, 'give a function')
-    if (this.#responders.has(type)) throw invalid(type, 'this bus responds to it already')
-    if (this.#responders.size >= MAX_RESPONDS)
-      throw new BusError('too_many', `a bus responds to ${MAX_RESPONDS} types`, about(type))
-    this.#responders.set(type, responder)
-    return () => {
-      if (this.#responders.get(type) === responder) this.#responders.delete(type)
-    }
-  }
-
   /** Answers; what it is at already is answered once, to all who ask. */
   take(
     key: string,
@@ -82,7 +67,7 @@ export class Answering {
     answered: (answer: Answer) => void,
   ): void {
     const { type } = question.header
-    const responder = this.#responders.get(type)
+    const responder = this.#options.responders.get(type)
     const work = this.#work.get(key)
     const known = this.#answers.get(key)
     if (known) {
@@ -175,7 +160,6 @@ export class Answering {
   }
 
   close(): void {
-    this.#responders.clear()
     for (const key of this.#work.keys()) this.giveUp(key)
   }
 }
@@ -184,10 +168,6 @@ function messageOf(error: unknown): string {
   const { message } = (error ?? {}) as { message?: unknown }
   const text = typeof message === 'string' ? message : shown(error)
   return text.slice(0, MAX_MESSAGE_LENGTH).toWellFormed()
-}
-
-function invalid(type: string, what: string): BusError {
-  return new BusError('invalid_options', `respond to ${type}: ${what}`, about(type))
 }
 
 function about(eventType: string): { stage: 'request'; eventType: string } {

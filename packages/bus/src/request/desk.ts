@@ -16,9 +16,15 @@ import { Answering, type AnsweringOptions } from './answering.ts'
 import { Asking, type AskingOptions } from './asking.ts'
 import { Passing } from './passing.ts'
 import type { RequestOptions } from './request.ts'
-import type { Answer, Question, RequestEvents, Requests, Responder } from './requests.ts'
+import {
+  type Answer,
+  type Question,
+  type RequestEvents,
+  type Requests,
+  SETTLE_MS,
+} from './requests.ts'
 
-export interface DeskOptions extends Pick<AnsweringOptions, 'encode' | 'open' | 'context'> {
+export interface DeskOptions extends Omit<AnsweringOptions, 'timer'> {
   readonly prefix: string
   readonly source: string
   readonly platform: Platform
@@ -39,14 +45,12 @@ export interface DeskOptions extends Pick<AnsweringOptions, 'encode' | 'open' | 
 const TIMEOUT_MS = 5_000
 /** Requests of one context that wait, and those that it passes on, at most. */
 const MAX_WAITING = 1_000
-/** How long others may take to say that they are there. */
-const SETTLE_MS = 1_000
 /** After which whoever was asked, and has not replied, is asked again: any way may lose something. */
 const AGAIN_MS = 2_000
 /** Asks who leads for a sign of life of the relay. */
 const PING = '$ping'
 
-export class Desk implements Requests {
+export class Desk implements Omit<Requests, 'respond'> {
   readonly #options: DeskOptions
   readonly #events: RequestEvents
   readonly #answering: Answering
@@ -66,20 +70,6 @@ export class Desk implements Requests {
     const timer = (ms: number, run: () => void) => platform.timer(ms, run)
     this.#answering = new Answering({ ...options, timer, report })
     this.#passing = new Passing(platform, events, MAX_WAITING)
-  }
-
-  respond(type: string, responder: Responder): () => void {
-    if (this.#closed) throw closedError()
-    const off = this.#answering.add(type, responder)
-    this.#tell()
-    return () => {
-      off()
-      if (!this.#closed) this.#tell()
-    }
-  }
-
-  #tell(): void {
-    this.#events.responds(this.#answering.types)
   }
 
   async request(type: string, given: unknown, options: RequestOptions): Promise<unknown> {

@@ -13,6 +13,9 @@ export type Answer =
 /** A handler of requests, and the bus's ways to call it. */
 export type Responder = (event: BusEvent, context: unknown) => unknown
 
+/** How long others may take to say that they are there. */
+export const SETTLE_MS = 1_000
+
 /** What is asked and answered here. */
 export interface Requests {
   /** Resolves with the reply. @throws {BusError} as `Bus.request` */

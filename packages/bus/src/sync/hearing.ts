@@ -14,7 +14,7 @@ import type { Via } from '../inspect/frames.ts'
 import type { TapHolder } from '../inspect/tap.ts'
 import type { Log, StoredBatch } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
-import type { BatchFrame, CommittedFrame } from '../protocol/peer-frames.ts'
+import type { BatchFrame, InLog } from '../protocol/peer-frames.ts'
 import { Delivery } from './delivery.ts'
 import type { PeerEvents, RoomNews } from './sync.ts'
 
@@ -120,7 +120,7 @@ export class Hearing {
   }
 
   /** Another context's batch is in the log. */
-  committed({ prefix, last, batch, time, roomEvents, bytes }: CommittedFrame): void {
+  committed(prefix: string, { last, batch, time, roomEvents, bytes }: InLog): void {
     this.#options.events.sawTime(time)
     this.#tell(batch, roomEvents, bytes, prefix)
     if (this.#delivery.highest(prefix) >= last) this.wrote(batch)

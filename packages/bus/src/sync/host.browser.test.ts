@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import type { EventHeader } from '../event.ts'
-import { indexedDbLog } from '../log/indexeddb.ts'
+import { indexedDbLog } from '../indexed-db-log.ts'
 import type { Log } from '../log/log.ts'
 import { LogWriter } from '../log/writer.ts'
 import { runtimePlatform } from '../platform.ts'

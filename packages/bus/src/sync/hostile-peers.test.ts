@@ -1,7 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import * as fc from 'fast-check'
 import { afterEach, expect, test } from 'vitest'
-import { createBusOn } from '../bus.ts'
 import { type BusError, isBusError } from '../errors.ts'
 import type { EventHeader } from '../event.ts'
 import type { Link } from '../links/link.ts'
@@ -11,6 +10,7 @@ import { MemoryLog } from '../log/memory.ts'
 import { MAX_PEER_FRAME_LENGTH, type PeerFrame } from '../protocol/peer-frames.ts'
 import { hostileTexts, type KnownFrame } from '../testing/hostile.ts'
 import { VirtualPlatform } from '../testing/virtual-platform.ts'
+import { createBusOn } from '../testing/whole-bus.ts'
 import type { Bus } from '../types.ts'
 
 type Any = Bus<Record<string, unknown>>

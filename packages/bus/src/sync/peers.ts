@@ -12,11 +12,14 @@ import type { OwnBatch } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
 import { LINK_CHECKS, type LinkFrame, NO_LOG } from '../protocol/link-frames.ts'
 import {
+  type BatchFrame,
   type BeatFrame,
   decodePeerFrame,
   encodeEvents,
   encodePeerFrame,
   type HereFrame,
+  type InLog,
+  MAX_TOLD,
   type PeerFrame,
 } from '../protocol/peer-frames.ts'
 import type { Gap } from '../types.ts'
@@ -132,13 +135,17 @@ export class Peers implements PeerContexts {
     if (!sameLog && this.#isElsewhere(frame)) return
     switch (frame.frame) {
       case 'batch':
-        if (sameLog) this.#hearing.batch(frame, data, early)
-        else this.#hearing.foreign(frame, data)
+        if (!sameLog) {
+          this.#hearing.foreign(frame, data)
+          return
+        }
+        this.#hearing.batch(frame, data, early)
+        // What the events lead to goes first: who publishes in a handler has it handed on by then.
+        if (frame.committed) queueMicrotask(() => this.#allCommitted(frame))
         return
       case 'committed':
         if (!sameLog) return
-        this.#hearing.committed(frame)
-        events.changed(frame.batch)
+        this.#committed(frame.prefix, frame)
         return
       case 'withdrawn':
         this.#hearing.withdrawn(frame.ids)
@@ -215,13 +222,26 @@ export class Peers implements PeerContexts {
     return ELSEWHERE.has(frame)
   }
 
-  post(batch: Batch, record: OwnBatch | undefined): void {
+  #allCommitted({ log, prefix, committed = [] }: BatchFrame): void {
+    if (log !== this.#logId) return
+    for (const one of committed) this.#committed(prefix, one)
+  }
+
+  #committed(prefix: string, inLog: InLog): void {
+    this.#hearing.committed(prefix, inLog)
+    this.#events.changed(inLog.batch)
+  }
+
+  post(batch: Batch, record: OwnBatch | undefined, committed: readonly InLog[] = []): void {
     const prev = this.#posted
     // Also where nobody can be told: what those who listen later lack, they find in the log.
     if (record) this.#posted = parseId(record.lastId)[1]
     if (!this.#link || this.#logId === undefined) return
     if (record) {
-      const frame = { frame: 'batch', log: this.#logId, prefix: this.#prefix, prev } as const
+      const common = { frame: 'batch', log: this.#logId, prefix: this.#prefix, prev } as const
+      const told = committed.slice(0, MAX_TOLD)
+      for (const one of committed.slice(MAX_TOLD)) this.postCommitted(one)
+      const frame = told.length === 0 ? common : { ...common, committed: told }
       const text = encodeEvents(frame, record.headers, record.data)
       // Told before it is done: whoever gets it may be quicker than who tells.
       this.#taps.tap?.posted('tabs', batch.persisted, record.headers.length + record.data.length)
@@ -241,15 +261,10 @@ export class Peers implements PeerContexts {
     }
   }
 
-  postCommitted(batch: Batch, number: number, record: OwnBatch): void {
+  postCommitted(inLog: InLog): void {
     if (!this.#link || this.#logId === undefined) return
-    const first = parseId(batch.persisted[0]?.event.id ?? '')[1]
-    const last = parseId(record.lastId)[1]
-    const { roomEvents, time } = record
-    const bytes = record.headers.length + record.data.length
     const { prefix, log } = { prefix: this.#prefix, log: this.#logId }
-    const place = { first, last, batch: number, time, roomEvents, bytes }
-    this.#send({ frame: 'committed', log, prefix, ...place })
+    this.#send({ frame: 'committed', log, prefix, ...inLog })
   }
 
   postWithdrawn(batch: Batch, error: BusError): void {

@@ -31,6 +31,7 @@ import type { Line, MemberFrame, PassFrame, ToMemberFrame } from '../protocol/pa
 import type {
   BeatFrame,
   HereFrame,
+  InLog,
   JoinFrame,
   NewsRun,
   RoomFrame,
@@ -46,10 +47,8 @@ export type {
   RequestsFrame,
   Told,
 } from '../protocol/link-frames.ts'
-
 export type { Line, MemberFrame, PassFrame, ToMemberFrame } from '../protocol/pass-frames.ts'
-
-export type { BeatFrame, HereFrame, JoinFrame, Seen } from '../protocol/peer-frames.ts'
+export type { BeatFrame, HereFrame, InLog, JoinFrame, Seen } from '../protocol/peer-frames.ts'
 
 /** What a session needs: the term under which this context leads, and whom to tell. */
 export interface SessionStart {
@@ -203,9 +202,9 @@ export interface PeerContexts {
   look(): Promise<void>
   /** An own batch is in the log. */
   wrote(batch: number): void
-  /** An own batch, in the task in which its commit began. */
-  post(batch: Batch, record: OwnBatch | undefined): void
-  postCommitted(batch: Batch, number: number, record: OwnBatch): void
+  /** An own batch, in the task in which its commit began; `committed`: some of before, told with it. */
+  post(batch: Batch, record: OwnBatch | undefined, committed?: readonly InLog[]): void
+  postCommitted(inLog: InLog): void
   postWithdrawn(batch: Batch, error: BusError): void
   postRoomCast(headers: readonly EventHeader[], data: readonly string[]): void
   postGap(gap: Gap): void

@@ -1,6 +1,5 @@
 /** A bus for a test that has nobody else: no other context, no relay, nothing on a disk. */
 import type { Accepted } from '../batch/pipeline.ts'
-import { createBusOn } from '../bus.ts'
 import type { BusEvent } from '../event.ts'
 import { memoryLog } from '../log/memory.ts'
 import type { AnyBusOptions, BusOptions, VersionedBusOptions } from '../options.ts'
@@ -15,6 +14,7 @@ import type {
   PublishOptions,
   Unsubscribe,
 } from '../types.ts'
+import { createBusOn } from './whole-bus.ts'
 
 /** Options of a bus that is alone: those of `createBus` which are not about others. */
 export interface AloneOptions

@@ -28,6 +28,7 @@ export type { TestRelay } from './network/relay.ts'
 export type {
   Joined,
   PostedEvent,
+  ReadEvent,
   RelayHost,
   RelayProcess,
   RelayProgram,

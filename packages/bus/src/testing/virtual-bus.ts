@@ -1,9 +1,10 @@
 /** A bus on a virtual clock, and handlers that a test ends when it likes. */
-import { createBusOn } from '../bus.ts'
+
 import type { BusError } from '../errors.ts'
 import type { AnyBusOptions } from '../options.ts'
 import type { Bus } from '../types.ts'
 import { VirtualPlatform } from './virtual-platform.ts'
+import { createBusOn } from './whole-bus.ts'
 
 export class VirtualBus {
   readonly platform: VirtualPlatform

@@ -46,7 +46,7 @@ export function serveCommand(): Command {
     .addOption(
       new Option(
         '--store <spec>',
-        'where rooms are kept: memory, sqlite:<path>, postgres://..., or redis://...',
+        'where rooms are kept: memory, sqlite:<path>, postgres://..., redis://..., or nats://...',
       )
         .env('CROSSTOWN_STORE')
         .default('memory'),
@@ -242,9 +242,10 @@ async function openStore(spec: string): Promise<Store> {
   if (/^postgres(ql)?:/.test(spec))
     return (await import('../stores/postgres.ts')).postgresStore(spec)
   if (/^rediss?:/.test(spec)) return (await import('../stores/redis.ts')).redisStore(spec)
+  if (/^(nats|tls):/.test(spec)) return (await import('../stores/nats.ts')).natsStore(spec)
   // What it is may have a password in it.
   const kind = spec.split(':')[0]
-  const kinds = 'memory, sqlite:./events.db, postgres://... or redis://...'
+  const kinds = 'memory, sqlite:./events.db, postgres://..., redis://... or nats://...'
   throw new BusError('invalid_options', `--store ${kind}: use ${kinds}`)
 }
 

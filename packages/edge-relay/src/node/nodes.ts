@@ -10,11 +10,10 @@
 import type { Log } from '../log.ts'
 import type { Platform } from '../platform.ts'
 import type { Store } from '../stores/store.ts'
-import { ALL_ROOMS, type Row, type Signal, signalIn, signalText } from './signal.ts'
+import { ALL_ROOMS, isWant, type Row, type Signal, signalIn, signalText } from './signal.ts'
 
 /** A room in this process, as the others hear of it. */
 export interface SharedPlace {
-  readonly room: string
   /** Where this relay stands in it; absent where it has not read it. */
   readonly row: Row | undefined
   /** Where another one stands. */
@@ -30,6 +29,8 @@ export interface NodesContext {
   /** All rooms in memory. */
   readonly places: () => Iterable<SharedPlace>
   readonly place: (room: string) => SharedPlace | undefined
+  /** Another relay is gone: of rooms that are not in memory there may be more, too. */
+  readonly lost: () => void
 }
 
 const NAME_LENGTH = 12
@@ -110,6 +111,14 @@ export class Nodes {
     for (const row of rows) this.#context.place(row[0])?.stands(node, row)
   }
 
+  /** Something is said of a room that is not in memory: who asks waits for the answer of all. */
+  heardOfNone(room: string, text: string): void {
+    if (!isWant(text)) return
+    const { node: to } = this.take(text).envelope
+    const claims = { rev: 0, mark: 0, names: [] }
+    this.#context.store.signal(room, signalText({ node: this.name, to, claims }))
+  }
+
   /** Reads a signal, whose sender is there. @throws {BusError} bad_frame */
   take(text: string): Signal {
     const signal = signalIn(text)
@@ -152,6 +161,7 @@ export class Nodes {
     other.gone = true
     this.#context.log?.('node', { node, state: 'gone' })
     for (const place of this.#context.places()) place.gone(node)
+    this.#context.lost()
   }
 
   #forget(): void {

@@ -6,16 +6,19 @@
  * rows, oldest first -> events -> the queue of each room -> its append -> the rows go
  * ```
  *
- * A relay that ends between the last two finds the rows again, and each room the events, by their ids.
+ * Where store and outbox are one database, the last two are one statement. Else a relay that ends between
+ * them finds the rows again, and each room the events, by their ids.
  */
 import { MAX_BATCH_BYTES, MAX_BATCH_EVENTS } from '@crosstown/bus/protocol'
 import type { Log } from '../log.ts'
 import type { Meter, Reading } from '../metrics.ts'
+import type { Store } from '../stores/store.ts'
 import type { Outbox, OutboxRow, Verdict } from './outbox.ts'
 import { type Publishing, publishRows } from './publish.ts'
 
 /** What draining needs of the relay. */
-export interface DrainContext extends Omit<Publishing, 'wait' | 'report'> {
+export interface DrainContext extends Omit<Publishing, 'wait' | 'report' | 'together'> {
+  readonly store: Pick<Store, 'hasOutbox'>
   readonly meter: Meter
   readonly log: Log
   readonly report: (error: unknown, room?: string) => void
@@ -31,7 +34,7 @@ const MAX_RETRY_MS = 5_000
 export class Drain {
   readonly #outbox: Outbox
   readonly #context: DrainContext
-  readonly #publishing: Publishing
+  readonly #publishing: Omit<Publishing, 'together'>
   /** Rooms that take nothing until then, by `Platform.monotonic`. */
   readonly #waiting = new Map<string, number>()
   readonly #stopTimers: (() => void)[] = []
@@ -41,6 +44,7 @@ export class Drain {
   #stopped = false
   #failures = 0
   #retryAtMs = Number.NEGATIVE_INFINITY
+  #known: { readonly id: string; readonly together: boolean } | undefined
   #rows = 0
   #oldest: number | undefined
 
@@ -53,7 +57,11 @@ export class Drain {
       report: (error, room) => report(error, room),
       wait: (room, ms) => this.#waiting.set(room, platform.monotonic() + ms),
     }
-    outbox.listen?.(() => this.wake())
+    outbox.listen?.(() => {
+      // Whoever says so is there.
+      this.#retryAtMs = Number.NEGATIVE_INFINITY
+      this.wake()
+    })
     this.#stopTimers.push(
       platform.every(outbox.pollMs, () => this.wake()),
       platform.every(MEASURE_MS, () => void this.#measure()),
@@ -109,12 +117,21 @@ export class Drain {
     let verdicts: readonly Verdict[] = []
     const { more } = await this.#outbox.step(STEP, [...this.#waiting.keys()], async (read) => {
       rows = read
-      verdicts = await publishRows(read, this.#publishing)
+      verdicts = await publishRows(read, { ...this.#publishing, together: await this.#together() })
       return verdicts
     })
     // Rows that did not go are read again, and told of then.
     this.#tell(rows, verdicts)
     return more
+  }
+
+  /** Whether store and outbox are one database, in which one statement writes both. */
+  async #together(): Promise<boolean> {
+    const { store } = this.#context
+    const { id } = this.#outbox
+    if (id === undefined || !store.hasOutbox) return false
+    if (this.#known?.id !== id) this.#known = { id, together: await store.hasOutbox(id) }
+    return this.#known.together
   }
 
   #tell(rows: readonly OutboxRow[], verdicts: readonly Verdict[]): void {

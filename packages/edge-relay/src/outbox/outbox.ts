@@ -60,6 +60,9 @@ export interface Outbox {
   /** What it is, in logs. */
   readonly engine: string
 
+  /** Names its tables, so that a store in the same database can tell that it has them. */
+  readonly id?: string
+
   /** How often it is looked at where nothing says that there is more, in milliseconds. */
   readonly pollMs: number
 

@@ -1,14 +1,8 @@
 /** The outbox in PostgreSQL: the tables, and the function that an application calls. */
-import { BusError } from '@crosstown/bus/protocol'
+import { schemaNamed } from '../stores/postgres-address.ts'
 
 /** Format of the tables. */
 export const OUTBOX_FORMAT = 1
-
-/** @throws {BusError} invalid_options */
-export function checkSchema(schema: string): string {
-  if (/^[a-z_][a-z0-9_]{0,62}$/.test(schema)) return schema
-  throw new BusError('invalid_options', 'schema: lower case letters, digits and _, at most 63')
-}
 
 /** The channel on which the table says that there is more. */
 export function channelOf(schema: string): string {
@@ -17,15 +11,19 @@ export function channelOf(schema: string): string {
 
 /** Makes what is missing; run once, by whoever may make tables. */
 export function postgresOutboxSql(schema = 'crosstown'): string {
-  checkSchema(schema)
+  schemaNamed(schema)
   return `-- The outbox of Crosstown: rows inserted here are published once, as soon as their transaction commits.
 DO $$ BEGIN
   -- IF NOT EXISTS would ask for the right to make schemas also where it is there.
   IF to_regnamespace('${schema}') IS NULL THEN CREATE SCHEMA ${schema}; END IF;
 END $$;
-CREATE TABLE IF NOT EXISTS ${schema}.outbox_format (version integer NOT NULL);
+CREATE TABLE IF NOT EXISTS ${schema}.outbox_format (
+  version integer NOT NULL,
+  -- Names these tables, however they are reached.
+  id text NOT NULL
+);
 INSERT INTO ${schema}.outbox_format
-  SELECT ${OUTBOX_FORMAT} WHERE NOT EXISTS (SELECT 1 FROM ${schema}.outbox_format);
+  SELECT ${OUTBOX_FORMAT}, gen_random_uuid()::text WHERE NOT EXISTS (SELECT 1 FROM ${schema}.outbox_format);
 -- Which relay drains it, and until when.
 CREATE TABLE IF NOT EXISTS ${schema}.outbox_lease (
   holder text NOT NULL,

@@ -17,6 +17,8 @@ export interface Publishing {
   readonly platform: Platform
   readonly host: (room: string) => RoomHost
   readonly report: (error: unknown, room: string) => void
+  /** Whether rows can go with the append of their events, and not after it. */
+  readonly together: boolean
   /** Hears that a room takes nothing for so long. */
   readonly wait: (room: string, ms: number) => void
 }
@@ -63,7 +65,7 @@ async function publishRoom(
   indexes: readonly number[],
   rows: readonly OutboxRow[],
   verdicts: Verdict[],
-  { authorizing, host, nesting, platform }: Publishing,
+  { authorizing, host, nesting, platform, together }: Publishing,
 ): Promise<void> {
   const candidates: Candidate[] = []
   for (const index of indexes) {
@@ -82,7 +84,8 @@ async function publishRoom(
     const events = some.map(({ event }) => event)
     const bytes = some.reduce((sum, { bytes }) => sum + bytes, 0)
     // Asked for anew each time: a room that nobody was in may have gone out of memory meanwhile.
-    await host(room).post({ mayPublish: (type) => !refused.has(type), events }, bytes)
+    const seqs = together ? some.map(({ index }) => (rows[index] as OutboxRow).seq) : undefined
+    await host(room).post({ mayPublish: (type) => !refused.has(type), events }, bytes, seqs)
     for (const { index } of some) verdicts[index] = 'taken'
   }
   try {

@@ -38,6 +38,9 @@ const SQLITE_BUSY = 5
 const COLUMNS = `seq, id, room, type, data, value, stream, expected_revision, correlation_id,
   causation_id, traceparent, metadata, source, version, created_at`
 
+/** The table that is made last. */
+const MADE = `SELECT 1 FROM sqlite_master WHERE name = 'crosstown_outbox_refused'`
+
 const NOTHING: Step = { settled: 0, more: false }
 
 /**
@@ -57,7 +60,9 @@ export function sqliteOutbox(path: string, options: SqliteOutboxOptions = {}): O
   let database: DatabaseSync | undefined
   try {
     database = new DatabaseSync(file, { timeout: OPEN_TIMEOUT_MS })
-    database.exec(sqliteOutboxSql())
+    // Making them where they are would have to wait for whoever writes.
+    if (!database.prepare(MADE).get())
+      database.exec(`BEGIN IMMEDIATE; ${sqliteOutboxSql()} COMMIT;`)
     const format = database.prepare('SELECT version FROM crosstown_outbox_format').get()
     if (format?.['version'] !== OUTBOX_FORMAT) {
       const what = `its outbox has format ${format?.['version']}, and this relay knows ${OUTBOX_FORMAT}`

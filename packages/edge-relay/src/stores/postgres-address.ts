@@ -1,7 +1,7 @@
 /** What the URL of a PostgreSQL database says. */
 import { readFileSync } from 'node:fs'
 import type { EngineOptions } from './engine/engine-store.ts'
-import { DIGITS, decoded, queryOf, wrong } from './engine/url.ts'
+import { DIGITS, decoded, queryOf, STRICT, strictIn, wrong } from './engine/url.ts'
 
 /** How a relay uses its database. */
 export interface PostgresOptions extends EngineOptions {
@@ -11,7 +11,8 @@ export interface PostgresOptions extends EngineOptions {
   readonly connections?: number
   /**
    * When a commit counts, as PostgreSQL's `synchronous_commit`. With `off` a crash of the server loses
-   * the newest commits, confirmed ones included. @default that of the database
+   * the newest commits, confirmed ones included. @default that of the database; `on` where durability
+   * is `strict`
    */
   readonly synchronousCommit?: 'on' | 'local' | 'remote_write' | 'remote_apply' | 'off'
 }
@@ -24,6 +25,7 @@ export interface PostgresAddress {
   /** Settings of the server for these connections. */
   readonly parameters: Readonly<Record<string, string>>
   readonly silenceMs?: number | undefined
+  readonly durability?: 'strict'
 }
 
 const SYNCHRONOUS_COMMIT = ['on', 'local', 'remote_write', 'remote_apply', 'off']
@@ -35,6 +37,7 @@ const OPTIONS = {
   schema: /./,
   connections: DIGITS,
   silence_ms: DIGITS,
+  durability: STRICT,
   synchronous_commit: SYNCHRONOUS_COMMIT,
   sslmode: ['disable', 'prefer', 'require', 'verify-full'],
   sslrootcert: /./,
@@ -52,12 +55,10 @@ export function postgresAddress(text: string, given: PostgresOptions): PostgresA
   const {
     schema = asked['schema'] ?? 'crosstown',
     connections = Number(asked['connections'] ?? 8),
-    synchronousCommit = asked['synchronous_commit'],
+    durability = asked['durability'],
+    synchronousCommit = asked['synchronous_commit'] ?? (durability && 'on'),
     silenceMs = asked['silence_ms'] === undefined ? undefined : Number(asked['silence_ms']),
   } = given
-  if (!/^[a-z_][a-z0-9_]{0,62}$/.test(schema)) {
-    throw wrong('schema: lower case letters, digits and _, at most 63')
-  }
   if (!(Number.isInteger(connections) && connections >= 1 && connections <= MOST_CONNECTIONS)) {
     throw wrong(`connections: a whole number from 1 to ${MOST_CONNECTIONS}`)
   }
@@ -66,8 +67,9 @@ export function postgresAddress(text: string, given: PostgresOptions): PostgresA
   }
   const { user, password, database } = parts
   return {
-    schema,
+    schema: schemaNamed(schema),
     silenceMs,
+    ...strictIn(asked),
     options: {
       ...placesOf(parts['hosts'] ?? '', asked['host']),
       max: connections,
@@ -82,6 +84,12 @@ export function postgresAddress(text: string, given: PostgresOptions): PostgresA
       ...(asked['application_name'] && { application_name: asked['application_name'] }),
     },
   }
+}
+
+/** @throws {BusError} invalid_options */
+export function schemaNamed(schema: string): string {
+  if (/^[a-z_][a-z0-9_]{0,62}$/.test(schema)) return schema
+  throw wrong('schema: lower case letters, digits and _, at most 63')
 }
 
 const URL_PARTS =

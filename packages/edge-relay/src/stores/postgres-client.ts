@@ -28,9 +28,21 @@ const CLOSE_TIMEOUT_S = 4
 const NOTIFIED_BYTES = 7_900
 const LEAST_VERSION = 13
 
+/** Of PostgreSQL, by their numbers in it. */
+const TYPES = {
+  bigint: { to: 20, from: [20], parse: Number, serialize: String },
+  texts: { to: 1009, from: [], parse: (text: string) => text, serialize: textsOf },
+} as { readonly bigint: postgres.PostgresType<number> }
+
+/** An array of texts, as a server reads it. */
+function textsOf(texts: readonly string[]): string {
+  return `{${texts.map((text) => `"${text.replace(/["\\]/g, '\\$&')}"`).join(',')}}`
+}
+
 export class PostgresDriver implements EngineDriver<PostgresClient> {
   readonly kind = 'postgres'
   readonly name = 'PostgreSQL'
+  readonly strict = 'fsync to on, and synchronous_commit to anything but off'
   readonly #address: PostgresAddress
 
   constructor(address: PostgresAddress) {
@@ -46,7 +58,10 @@ export class PostgresDriver implements EngineDriver<PostgresClient> {
       connect_timeout: CONNECT_TIMEOUT_S,
       onnotice: () => {},
       onclose: doubt,
-      types: { bigint: { to: 20, from: [20], parse: Number, serialize: String } },
+      // It would ask for all of them on each connection that it makes, and nobody hears of it where that
+      // fails: a rejection that ends the process.
+      fetch_types: false,
+      types: TYPES,
       connection: { application_name: 'crosstown-relay', ...parameters, search_path: schema },
       // The driver ends a connection by asking its server to: one that is silent is to be let go as well.
       socket({ host, port, path }: Where) {
@@ -59,7 +74,7 @@ export class PostgresDriver implements EngineDriver<PostgresClient> {
         if (options['ssl'] !== false && options['ssl'] !== 'prefer') needTls(socket)
         return Object.assign(socket, { host: name, port: at })
       },
-    } as postgres.Options<{ bigint: postgres.PostgresType<number> }>)
+    } as postgres.Options<typeof TYPES>)
     return Object.assign(client, { sql })
   }
 

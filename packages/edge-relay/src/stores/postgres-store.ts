@@ -57,7 +57,8 @@ export class PostgresStore extends EngineStore<PostgresClient> implements Store 
     })
   }
 
-  append(room: string, { expected, head, records, state }: Append): Promise<boolean> {
+  append(room: string, append: Append): Promise<boolean> {
+    const { expected, head, records, settles, state } = append
     const rows = records.map(rowOf)
     const pairs = records.flatMap(pairsOf)
     const all = [...new Map(state)].map(([key, value]) => ({ key, value }))
@@ -66,16 +67,26 @@ export class PostgresStore extends EngineStore<PostgresClient> implements Store 
     const { events, bytes } = sizeOf(records)
     return this.call('append', async ({ sql }) => {
       const { version, place, check, chain, time } = head
+      const seqs = sql`SELECT json_array_elements_text(${sql.json(settles ?? [])}::json)::bigint`
+      // What another relay drained meanwhile is not to be published again.
+      const allThere = settles
+        ? sql`(SELECT count(*) FROM outbox WHERE seq IN (${seqs})) = ${settles.length}`
+        : sql`true`
       const moved =
         expected.version === 0
           ? sql`INSERT INTO rooms (name, epoch, version, place, "check", chain, time, events, bytes)
-              VALUES (${room}, ${expected.epoch}, ${version}, ${place}, ${check}, ${chain}, ${time},
-                ${events}, ${bytes})
+              SELECT ${room}, ${expected.epoch}, ${version}::bigint, ${place}::bigint, ${check}, ${chain},
+                ${time}::double precision, ${events}::bigint, ${bytes}::bigint
+              WHERE ${allThere}
               ON CONFLICT (name) DO NOTHING RETURNING id`
           : sql`UPDATE rooms SET version = ${version}, place = ${place}, "check" = ${check},
                 chain = ${chain}, time = ${time}, events = events + ${events}, bytes = bytes + ${bytes}
               WHERE name = ${room} AND epoch = ${expected.epoch} AND version = ${expected.version}
+                AND ${allThere}
               RETURNING id`
+      const settled = settles
+        ? sql`, settled AS (DELETE FROM outbox USING moved WHERE seq IN (${seqs}))`
+        : sql``
       const written = await sql`
         WITH moved AS (${moved}), put_records AS (
           INSERT INTO records SELECT moved.id, given.*
@@ -93,7 +104,7 @@ export class PostgresStore extends EngineStore<PostgresClient> implements Store 
           ON CONFLICT (room, key) DO UPDATE SET value = excluded.value
         ), removed AS (
           DELETE FROM state USING moved WHERE room = moved.id AND key = ANY (${removed}::text[])
-        )
+        ) ${settled}
         SELECT id FROM moved`
       return written.length > 0
     })
@@ -234,6 +245,14 @@ export class PostgresStore extends EngineStore<PostgresClient> implements Store 
       }
       await sql`DELETE FROM rooms WHERE id = ${row.id}`
       return true
+    })
+  }
+
+  hasOutbox(id: string): Promise<boolean> {
+    return this.call('read', async ({ sql }) => {
+      const [made] = await sql`SELECT to_regclass('outbox_format') IS NOT NULL AS all`
+      if (!made?.['all']) return false
+      return (await sql`SELECT 1 FROM outbox_format WHERE id = ${id}`).length > 0
     })
   }
 

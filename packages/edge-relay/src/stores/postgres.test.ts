@@ -70,6 +70,20 @@ describe.skipIf(!startPostgres)('postgresStore', () => {
     await relay.close()
   })
 
+  it('reads and removes parts of the state by their keys, whatever is in these', async () => {
+    const store = await postgresStore(server.url, { schema: newSchema() })
+    const keys = ['a"b', 'c\\d', '{e,f}', 'NULL', ' g ', 'ü😀']
+    const none = { epoch: 'e', version: 0, place: 0, check: '0', chain: '', time: 0 }
+    const head = { ...none, version: 1 }
+    const put = (value: string): [string, string][] => keys.map((key) => [key, value && key])
+    await store.append('42', { expected: none, head, records: [], state: put('kept') })
+    expect(await store.state('42', keys)).toEqual(keys)
+    const next = { ...none, version: 2 }
+    await store.append('42', { expected: head, head: next, records: [], state: put('') })
+    expect(await store.state('42', keys)).toEqual(keys.map(() => undefined))
+    await store.close()
+  })
+
   it('says what to do about a URL or a schema that it cannot use', async () => {
     await expect(postgresStore('nowhere')).rejects.toMatchObject({ code: 'invalid_options' })
     await expect(postgresStore(server.url, { schema: 'Shop"' })).rejects.toMatchObject({

@@ -1,15 +1,44 @@
 /** The tables of the SQLite store, and how those of former formats become them. */
 import type { DatabaseSync } from 'node:sqlite'
 
-/**
- * The exclusive lock is taken first and kept: it is what makes a second process fail at its start
- * instead of somewhere in its work, and WAL needs no shared memory under it.
- */
+/** Other processes may read meanwhile; that none of them is a relay is held by {@link LOCK}. */
 const MODES = `
-  PRAGMA locking_mode = EXCLUSIVE;
   PRAGMA journal_mode = WAL;
   PRAGMA synchronous = FULL;
   BEGIN IMMEDIATE;
+`
+
+/**
+ * Taken first, of a file of its own, and kept: it is what makes a second relay fail at its start instead of
+ * somewhere in its work.
+ */
+export const LOCK = `
+  PRAGMA locking_mode = EXCLUSIVE;
+  BEGIN EXCLUSIVE;
+`
+
+/** A text of lines as an array of JSON: in what is quoted no other character is one that ends a line. */
+const LINES_OF_DATA = `'[' || replace(replace(replace(json_quote(records.data),
+  '\\\\', char(1)), '\\n', '","'), char(1), '\\\\') || ']'`
+
+/** What of the tables is for others to read, one row an event; the others change with versions. */
+const VIEW = `
+  DROP VIEW IF EXISTS events;
+  CREATE VIEW events AS
+    SELECT rooms.name AS room,
+           records.place + line.key AS place,
+           line.value ->> 'id' AS id,
+           line.value ->> 'type' AS type,
+           line.value ->> 'stream' AS stream,
+           line.value ->> 'revision' AS revision,
+           line.value ->> 'correlationId' AS correlation_id,
+           strftime('%Y-%m-%dT%H:%M:%fZ', records.time / 1000, 'unixepoch') AS written_at,
+           coalesce(line.value ->> 'encoding', 'json') AS encoding,
+           line.value AS header,
+           json_extract(${LINES_OF_DATA}, '$[' || line.key || ']') AS data
+    FROM rooms JOIN records ON records.room = rooms.id,
+      json_each('[' || replace(records.headers, char(10), ',') || ']') AS line
+    WHERE NOT (rooms.name >= '/' AND rooms.name < '0') AND records.headers <> '';
 `
 
 /** What is made where it is missing. */
@@ -111,12 +140,13 @@ const FROM_FORMAT_2 = `
   DROP TABLE trimmed;
 `
 
-/** Takes the file for this process, and makes in it what is missing. */
+/** Makes in the file what is missing. */
 export function prepareFile(database: DatabaseSync): void {
   database.exec(MODES)
   const format = database.prepare('PRAGMA user_version').get()?.['user_version']
   if (format === 1) database.exec(FROM_FORMAT_1)
   database.exec(TABLES)
   if (format === 2) database.exec(FROM_FORMAT_2)
+  database.exec(VIEW)
   database.exec('PRAGMA user_version = 3; COMMIT;')
 }

@@ -1,12 +1,14 @@
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { lastPlace, type RoomRecord, START } from '../record.ts'
+import { createRelay } from '../relay.ts'
 import { storeContract } from '../testing/store-contract.ts'
 import { sqliteStore } from './sqlite.ts'
 import type { Append } from './store.ts'
@@ -29,6 +31,61 @@ storeContract(
   },
   { lasts: true },
 )
+
+/** Reads a file of a relay as any other process may. */
+const READER = `
+import { DatabaseSync } from 'node:sqlite'
+const database = new DatabaseSync(process.argv[1], { readOnly: true })
+process.stdout.write(JSON.stringify(database.prepare('SELECT * FROM events ORDER BY room, place').all()))
+`
+
+it('shows events to SQL as rows, to other processes and while it is open, whatever their data has in it', async () => {
+  const path = newFile()
+  const relay = createRelay({ store: sqliteStore(path) })
+  const given = [
+    { type: 'order.made', stream: 'order-7', data: { total: 3 } },
+    { type: 'order.paid', data: { by: 'a\u0000b\nc', path: 'C:\\new\\\\n "quoted",\t\\' } },
+    { type: 'order.seen' },
+    { type: 'order.told', correlationId: 'c', data: ['\\n', '\\\\', '","', '\u0001'] },
+  ]
+  const publish = (room: string, body: unknown) =>
+    relay.fetch(
+      new Request(`http://localhost/rooms/${room}/events`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      }),
+    )
+  await publish('42', given)
+  await publish('42', given[0])
+  await publish('gone', given)
+  await relay.deleteRoom('gone')
+  const read = await promisify(execFile)(process.execPath, [
+    '--input-type=module',
+    '-e',
+    READER,
+    path,
+  ])
+  const rows = JSON.parse(read.stdout) as Record<string, unknown>[]
+  expect(
+    rows.map(({ room, place, type, stream, revision }) => [room, place, type, stream, revision]),
+  ).toEqual([
+    ['42', 1, 'order.made', 'order-7', 1],
+    ['42', 2, 'order.paid', null, null],
+    ['42', 3, 'order.seen', null, null],
+    ['42', 4, 'order.told', null, null],
+    ['42', 5, 'order.made', 'order-7', 2],
+  ])
+  expect(rows[2]).toMatchObject({ encoding: 'devalue', data: '-1' })
+  for (const i of [0, 1, 3]) {
+    expect(rows[i]?.['encoding']).toBe('json')
+    expect(JSON.parse(rows[i]?.['data'] as string)).toEqual(given[i]?.data)
+  }
+  expect(rows[3]?.['correlation_id']).toBe('c')
+  expect(Date.parse(rows[0]?.['written_at'] as string)).toBeGreaterThan(Date.now() - 600_000)
+  expect(JSON.parse(rows[0]?.['header'] as string)).toMatchObject({ id: rows[0]?.['id'] })
+  await relay.close()
+})
 
 /** Appends two records at a time as fast as it can, and says how far it got. */
 const KILLED = `

@@ -1,5 +1,5 @@
 /**
- * Rooms in one SQLite file, for one process: WAL, every commit synced to disk. Appends and deletions
+ * Rooms in one SQLite file, for one relay, while others may read: WAL, every commit synced to disk. Appends and deletions
  * that come within one turn of the event loop, of whatever rooms, share one transaction and so one sync.
  */
 import { existsSync, mkdirSync } from 'node:fs'
@@ -8,7 +8,7 @@ import { DatabaseSync, type SQLOutputValue } from 'node:sqlite'
 import { BusError, type Durability } from '@crosstown/bus/protocol'
 import { closedError, SqlStore, storeError } from './sql-store.ts'
 import { applyAppend, applyDelete, type Statements, statementsOf } from './sqlite-rows.ts'
-import { prepareFile } from './sqlite-tables.ts'
+import { LOCK, prepareFile } from './sqlite-tables.ts'
 import type { Append, Store } from './store.ts'
 
 /** How long opening waits for a process that is just letting go of the file. */
@@ -32,14 +32,18 @@ interface Pending {
  */
 export function sqliteStore(path: string): Store {
   const file = resolve(path)
+  let lock: DatabaseSync | undefined
   let database: DatabaseSync | undefined
   try {
     makeFolder(dirname(file))
+    lock = new DatabaseSync(`${file}-lock`, { timeout: OPEN_TIMEOUT_MS })
+    lock.exec(LOCK)
     database = new DatabaseSync(file, { timeout: OPEN_TIMEOUT_MS })
     prepareFile(database)
-    return new SqliteStore(database, statementsOf(database))
+    return new SqliteStore(database, lock, statementsOf(database))
   } catch (error) {
     database?.close()
+    lock?.close()
     throw openError(file, error)
   }
 }
@@ -49,10 +53,13 @@ class SqliteStore extends SqlStore {
   readonly durability: Durability = 'disk'
   readonly exclusive = true
   readonly #database: DatabaseSync
+  /** Held for as long as it is open. */
+  readonly #lock: DatabaseSync
   #pending: Pending[] = []
 
-  constructor(database: DatabaseSync, sql: Statements) {
+  constructor(database: DatabaseSync, lock: DatabaseSync, sql: Statements) {
     super(sql)
+    this.#lock = lock
     this.#database = database
   }
 
@@ -77,6 +84,7 @@ class SqliteStore extends SqlStore {
     this.closed = true
     this.#flush()
     this.#database.close()
+    this.#lock.close()
   }
 
   #flush(): void {

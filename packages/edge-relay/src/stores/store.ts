@@ -27,6 +27,11 @@ export interface Append {
   /** In order of place, without holes. */
   readonly records: readonly RoomRecord[]
   readonly state: readonly StatePut[]
+  /**
+   * Rows of the outbox that go with it, of a store that {@link Store.hasOutbox has} one: where not all of
+   * them are there, nothing is written, and it resolves `false`.
+   */
+  readonly settles?: readonly number[]
 }
 
 /** How much to read: whichever is reached first ends it, but one record is always read. */
@@ -206,6 +211,9 @@ export interface Store {
    * what it hears through was away, it may have missed something: it says so of every room (`undefined`).
    */
   listen?(heard: (room: string | undefined, text: string) => void): void
+
+  /** Whether the tables of this outbox are in the same database, so that its rows can go with an append. */
+  hasOutbox?(id: string): Promise<boolean>
 
   /** Ends writing what was appended, then lets go of everything. */
   close(): Promise<void>

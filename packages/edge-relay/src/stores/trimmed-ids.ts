@@ -35,6 +35,11 @@ export class TrimmedIds {
     )
   }
 
+  /** The one that was trimmed last comes last. */
+  [Symbol.iterator](): Iterator<IdRange> {
+    return this.#all.values()
+  }
+
   #forgetOldest(): void {
     const [oldest] = this.#all
     if (!oldest) return

@@ -1,4 +1,6 @@
 /** What an engine has of a room, as its own client finds it: without a relay, and without a store. */
+import { jetstreamManager } from '@nats-io/jetstream'
+import { connect } from '@nats-io/transport-node'
 import postgres from 'postgres'
 import { createClient } from 'redis'
 import type { RecordRow } from '../stores/record-rows.ts'
@@ -15,7 +17,8 @@ export interface StoredEvent {
  * @param url as `--store` takes it
  */
 export function readStored(url: string, room: string, type: string): Promise<StoredEvent[]> {
-  return url.startsWith('redis:') ? readRedis(url, room, type) : readPostgres(url, room, type)
+  if (url.startsWith('redis:')) return readRedis(url, room, type)
+  return url.startsWith('nats:') ? readNats(url, room, type) : readPostgres(url, room, type)
 }
 
 async function readPostgres(url: string, room: string, type: string): Promise<StoredEvent[]> {
@@ -40,6 +43,30 @@ async function readRedis(url: string, room: string, type: string): Promise<Store
     return rows.flatMap((row) => eventsIn(row, type))
   } finally {
     client.destroy()
+  }
+}
+
+/** Of a room that was not trimmed: what its log has, message by message. */
+async function readNats(url: string, room: string, type: string): Promise<StoredEvent[]> {
+  const nc = await connect({ servers: [new URL(url).host] })
+  try {
+    const { direct } = await jetstreamManager(nc)
+    const found: StoredEvent[] = []
+    for (let seq = 1; ; ) {
+      const asked = { next_by_subj: `crosstown.log.${room}`, seq }
+      const message = await direct.getMessage('crosstown', asked)
+      if (!message) return found
+      seq = message.seq + 1
+      const [meta = '', ...rest] = message.string().split('\n')
+      const { parts } = JSON.parse(meta) as { parts?: readonly number[] }
+      let body = rest.join('\n')
+      for (const part of parts ?? [])
+        body += (await direct.getMessage('crosstown', { seq: part }))?.string()
+      const { records = [] } = JSON.parse(body) as { records?: readonly RecordRow[] }
+      found.push(...records.flatMap((row) => eventsIn(row, type)))
+    }
+  } finally {
+    await nc.close()
   }
 }
 

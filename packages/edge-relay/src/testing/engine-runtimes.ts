@@ -1,12 +1,19 @@
 /** Relays on Node over an engine of their own, either of which can be killed. */
 import { readStored } from './engine-readers.ts'
-import { type EngineServer, type StartEngine, startPostgres, startRedis } from './engine-servers.ts'
+import {
+  type EngineServer,
+  type StartEngine,
+  startNats,
+  startPostgres,
+  startRedis,
+} from './engine-servers.ts'
 import type { Flags, RelayProcessHandle } from './relay-handle.ts'
 import { RUNTIMES, type Runtime } from './relay-process.ts'
 
 export const ENGINES: readonly Runtime[] = [
   onEngine('PostgreSQL', startPostgres),
   onEngine('Redis', startRedis),
+  onEngine('NATS', startNats),
 ]
 
 interface Running {
@@ -24,7 +31,8 @@ export async function endEngines(): Promise<void> {
   await Promise.all(servers.map((server) => server.stop()))
 }
 
-function onEngine(name: string, start: StartEngine | undefined): Runtime {
+/** @param start of the engine; its relays are on Node */
+export function onEngine(name: string, start: StartEngine | undefined): Runtime {
   return {
     name,
     hasProcesses: true,

@@ -2,7 +2,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chownSync, mkdtempSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -39,6 +39,8 @@ export type StartEngine = (options?: ServerOptions) => Promise<EngineServer>
 export const startPostgres: StartEngine | undefined = starter('CROSSTOWN_POSTGRES', postgres)
 
 export const startRedis: StartEngine | undefined = starter('CROSSTOWN_REDIS', redis)
+
+export const startNats: StartEngine | undefined = starter('CROSSTOWN_NATS', nats)
 
 const run = promisify(execFile)
 
@@ -91,6 +93,40 @@ async function redis(
         command,
         args: [...flags, ...settings],
         isReady: (output) => output.includes('Ready to accept connections'),
+      })
+    } catch (error) {
+      // Somebody else may have had that port first.
+      if (tries === 5) throw error
+    }
+  }
+}
+
+/**
+ * NATS with JetStream, which syncs each message where it can be told to: versions before 2.10 cannot. Its
+ * settings are lines of its configuration.
+ */
+async function nats(
+  command: string,
+  { settings, ...options }: ServerOptions,
+): Promise<EngineServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'crosstown-nats-'))
+  const version = /v(\d+)[.](\d+)/.exec((await run(command, ['--version'])).stdout)
+  const [major = 0, minor = 0] = version?.slice(1).map(Number) ?? []
+  const canSync = major > 2 || minor >= 10
+  const synced = canSync ? 'jetstream { sync_interval: always }' : 'jetstream: enabled'
+  const config = join(folder, 'nats.conf')
+  await writeFile(config, (settings ?? [synced]).join('\n'))
+  for (let tries = 0; ; tries++) {
+    const port = await freePort()
+    const flags = ['--config', config, '--addr', '127.0.0.1', '--port', String(port)]
+    try {
+      return await serve({
+        ...options,
+        folder,
+        url: `nats://127.0.0.1:${port}${canSync && !settings ? '?sync=always' : ''}`,
+        command,
+        args: [...flags, '--store_dir', folder],
+        isReady: (output) => output.includes('Server is ready'),
       })
     } catch (error) {
       // Somebody else may have had that port first.

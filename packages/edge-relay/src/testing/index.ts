@@ -1,6 +1,6 @@
 /**
  * For those who write a store of their own: the suite every store is held to; the relay of a test
- * network; and an inspector of a room.
+ * network; an inspector of a room; and a judge of what writers and readers of streams were told.
  *
  * @example
  * import { storeContract } from '@crosstown/edge-relay/testing'
@@ -16,3 +16,12 @@ export {
   storeContract,
   type TestRunner,
 } from './store-contract.ts'
+export {
+  type Answered,
+  type Expectation,
+  type HistoryEvent,
+  StreamHistory,
+  type StreamInput,
+  type StreamOperation,
+  type StreamOutput,
+} from './stream-history.ts'

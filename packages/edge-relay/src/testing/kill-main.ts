@@ -8,7 +8,7 @@ import { type Ending, type KillReport, killRun } from './kill-run.ts'
 import { endAll, RUNTIMES } from './relay-process.ts'
 
 const USAGE =
-  'usage: npm run kill -- <node|deno|bun|workerd|postgresql|redis> [--times 50] [--seed 1]'
+  'usage: npm run kill -- <node|deno|bun|workerd|postgresql|redis|nats> [--times 50] [--seed 1]'
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({

@@ -21,9 +21,9 @@ export interface ReadEvent {
 }
 
 /** A connection of an application to the database that a relay drains. */
-export function application(server: EngineServer): Sql {
+export function application(server: EngineServer, max = 10): Sql {
   const host = new URL(server.url).searchParams.get('host') as string
-  return postgres({ host, username: 'relay', database: 'postgres', onnotice: () => {} })
+  return postgres({ host, username: 'relay', database: 'postgres', max, onnotice: () => {} })
 }
 
 /** Requests to a relay of this process, or to one at an address. */

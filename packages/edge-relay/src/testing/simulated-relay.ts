@@ -6,6 +6,7 @@
 import { checkOf } from '@crosstown/bus/protocol'
 import type {
   Joined,
+  ReadEvent,
   RelayHost,
   RelayProcess,
   RelayProgram,
@@ -16,6 +17,8 @@ import type {
 import { type Auth, authenticate } from '../auth.ts'
 import type { DeviceRow } from '../commands.ts'
 import { parsePost } from '../http/publish.ts'
+import { parseQuery } from '../http/query.ts'
+import { readPage } from '../http/read.ts'
 import { type Limits, resolveLimits } from '../limits.ts'
 import type { Platform } from '../platform.ts'
 import { headPosition, positionIn } from '../record.ts'
@@ -95,12 +98,8 @@ class SimulatedRelay implements RelayProgram {
     const platform = platformOf(host)
     const resolved = resolveLimits(limits)
     const patience = { limits: resolved, platform }
-    const rooms = new Rooms({
-      store: access ? sharedReads(store) : store,
-      auth,
-      ...patience,
-      report: onError,
-    })
+    const shared = access ? sharedReads(store) : store
+    const rooms = new Rooms({ store: shared, auth, ...patience, report: onError })
     return {
       accept: (end, room) =>
         this.#committed.watch(room, end, (watched) => rooms.accept(watched, { room })),
@@ -113,7 +112,17 @@ class SimulatedRelay implements RelayProgram {
         const mayPublish = room.publishRights(rights.publish)
         const bytes = JSON.stringify(body).length
         const posted = await room.post({ mayPublish, events }, bytes)
-        return posted.events.map(({ id, position }) => ({ id, position }))
+        return posted.events.map(({ existing: _, ...event }) => event)
+      },
+      async read(name, text) {
+        const asked = { room: name }
+        const identity = await authenticate(auth, undefined, asked, patience, onError)
+        const query = parseQuery(new URLSearchParams(text), 'page', resolved.pageEvents)
+        const page = await readPage(
+          { store: shared, platform, readers: rooms.readers },
+          { ...asked, identity, query, known: undefined, signal: new AbortController().signal },
+        )
+        return (JSON.parse(page.text ?? '{}') as { events: ReadEvent[] }).events
       },
       drain: () => rooms.close(),
     }

@@ -1,11 +1,12 @@
 /** One context of a device: a tab, a worker, a service worker, a server process. */
-import { createBusOn } from '../../bus.ts'
+
 import type { ReadStart } from '../../links/link.ts'
 import type { BusOptions, SchemaBusOptions, VersionedBusOptions } from '../../options.ts'
 import type { ContextKind, LifecycleChange, Platform } from '../../platform.ts'
 import type { EventSchemas, SchemaEvents, SchemaInput } from '../../schema/schema.ts'
 import type { Bus, RelayState } from '../../types.ts'
 import { VirtualLifecycle } from '../virtual-lifecycle.ts'
+import { createBusOn } from '../whole-bus.ts'
 import type { SimulatedChannels } from './channel.ts'
 import type { SimulatedDisk } from './disk.ts'
 import { diskLog } from './disk-log.ts'

@@ -24,6 +24,8 @@ export interface RelayProcess {
   accept(end: RelayEnd, room: string): RelayEndEvents
   /** Takes what is posted by HTTP: one event, or a list of them. */
   post(room: string, body: unknown): Promise<readonly PostedEvent[]>
+  /** Reads a room's events by HTTP, by its query. */
+  read(room: string, query: string): Promise<readonly ReadEvent[]>
   /** Sends everyone away in good order; resolves when nothing is left to do. */
   drain(): Promise<void>
 }
@@ -52,6 +54,14 @@ export interface Joined {
 export interface PostedEvent {
   readonly id: string
   readonly position: string
+  /** Of an event with a stream. */
+  readonly revision?: number
+}
+
+/** An event as who reads by HTTP gets it. */
+export interface ReadEvent extends PostedEvent {
+  readonly type: string
+  readonly data: unknown
 }
 
 /** What a room holds, as its store has it now. */

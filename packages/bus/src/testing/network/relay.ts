@@ -4,6 +4,8 @@ import { RelayNode } from './relay-node.ts'
 import type {
   Joined,
   PostedEvent,
+  ReadEvent,
+  RelayProcess,
   RelayProgram,
   RoomContents,
   SignalFaults,
@@ -213,8 +215,22 @@ export class TestRelay {
    * @throws {BusError} with which the relay answers
    */
   post(room: string, body: unknown): Promise<readonly PostedEvent[]> {
+    return this.#ask('post', (process) => process.post(room, body))
+  }
+
+  /**
+   * Reads events of a room by HTTP: `stream=s&limit=9` is a query.
+   *
+   * @throws {Error} where no answer comes
+   * @throws {BusError} with which the relay answers
+   */
+  read(room: string, query: string): Promise<readonly ReadEvent[]> {
+    return this.#ask('read', (process) => process.read(room, query))
+  }
+
+  #ask<T>(what: string, ask: (process: RelayProcess) => Promise<T>): Promise<T> {
     const node = this.#balance()
-    const { promise, resolve, reject } = Promise.withResolvers<readonly PostedEvent[]>()
+    const { promise, resolve, reject } = Promise.withResolvers<T>()
     const end = (): void => reject(new Error('the relay did not answer'))
     node.requests.add(end)
     promise.then(
@@ -226,13 +242,13 @@ export class TestRelay {
         node.isolated ? end() : run(),
       )
     }
-    later('post', () => {
+    later(what, () => {
       if (!node.process) end()
       // What was taken from a process that ended since is not told: the request was ended with it.
       else
-        node.process.post(room, body).then(
-          (events) => later('post answered', () => resolve(events)),
-          (error: unknown) => later('post refused', () => reject(error)),
+        ask(node.process).then(
+          (answer) => later(`${what} answered`, () => resolve(answer)),
+          (error: unknown) => later(`${what} refused`, () => reject(error)),
         )
     })
     return promise

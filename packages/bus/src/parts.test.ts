@@ -1,0 +1,271 @@
+import { describe, expect, it } from 'vitest'
+import { createBusOn } from './bus.ts'
+import type { BusError } from './errors.ts'
+import { memoryLog } from './log/memory.ts'
+import { lazyPart, type Part } from './part.ts'
+import { allParts } from './parts/all.ts'
+import { lazyParts, type Parts } from './parts.ts'
+import { VirtualPlatform } from './testing/virtual-platform.ts'
+import type { Bus } from './types.ts'
+
+/** A network that a test takes away and gives back. */
+class Network {
+  online = true
+  readonly loads: string[] = []
+  #waiting: (() => void)[] = []
+  #held = false
+
+  /** The parts as they are loaded over it. */
+  get parts(): Parts {
+    const entries = Object.entries(allParts).map(([name, { now }]: [string, Part<unknown>]) => [
+      name,
+      lazyPart(name, async () => {
+        this.loads.push(name)
+        if (this.#held) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+        if (!this.online) throw new TypeError('Failed to fetch dynamically imported module')
+        return now
+      }),
+    ])
+    return Object.fromEntries(entries)
+  }
+
+  hold(): void {
+    this.#held = true
+  }
+
+  release(): void {
+    this.#held = false
+    for (const go of this.#waiting.splice(0)) go()
+  }
+}
+
+interface Made {
+  readonly bus: Bus<Record<string, unknown>>
+  readonly platform: VirtualPlatform
+  readonly network: Network
+  readonly reported: BusError[]
+}
+
+function make(options: { log?: ReturnType<typeof memoryLog> } = {}): Made {
+  const network = new Network()
+  const platform = new VirtualPlatform({ seed: 1 })
+  const reported: BusError[] = []
+  const bus = createBusOn(
+    {
+      name: 'shop',
+      log: memoryLog(),
+      tabs: false,
+      onError: (error) => void reported.push(error),
+      ...options,
+    },
+    platform,
+    undefined,
+    network.parts,
+  )
+  return { bus, platform, network, reported }
+}
+
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) await new Promise<void>((resolve) => setImmediate(resolve))
+}
+
+/** Lets timers come that are due within this time. */
+async function pass(platform: VirtualPlatform, ms: number): Promise<void> {
+  const end = platform.monotonic() + ms
+  await settle()
+  while (platform.next <= end) {
+    platform.advanceToNext()
+    await settle()
+  }
+}
+
+describe('a bus that was given no work for its parts', () => {
+  it('loads none of them', async () => {
+    const { bus, network, platform } = make()
+    const heard: unknown[] = []
+    bus.subscribe('**', (event) => void heard.push(event.data))
+    await bus.publish('cart.added', { sku: 1 })
+    await pass(platform, 60_000)
+    await bus.close()
+    expect(heard).toEqual([{ sku: 1 }])
+    expect(network.loads).toEqual([])
+  })
+})
+
+describe('what is asked of a part before it is there', () => {
+  it('a durable consumer gets every event in order, also those published meanwhile', async () => {
+    const { bus, network, platform } = make()
+    network.hold()
+    const got: unknown[] = []
+    await bus.publish('cart.added', 1)
+    bus.subscribe('cart.**', (event) => void got.push(event.data), { durable: 'mail' })
+    await bus.publish('cart.added', 2)
+    await settle()
+    expect(got).toEqual([])
+    network.release()
+    await pass(platform, 2_000)
+    await bus.publish('cart.added', 3)
+    await pass(platform, 2_000)
+    expect(got).toEqual([1, 2, 3])
+    await bus.close()
+  })
+
+  it('a durable consumer is refused wrong options at once', () => {
+    const { bus } = make()
+    const subscribe = () => bus.subscribe('**', () => {}, { durable: 'mail', maxDeliver: 0 })
+    expect(subscribe).toThrow(expect.objectContaining({ code: 'invalid_options' }))
+  })
+
+  it('a subscription that begins in the log gives the past, then what came meanwhile, once', async () => {
+    const { bus, network, platform } = make()
+    await bus.publish('cart.added', 1)
+    network.hold()
+    const got: unknown[] = []
+    bus.subscribe('**', (event) => void got.push(event.data), { from: 'start' })
+    await bus.publish('cart.added', 2)
+    await bus.publish('ping', 'not kept', { persist: false })
+    network.release()
+    await pass(platform, 1_000)
+    await bus.publish('cart.added', 3)
+    await settle()
+    expect(got).toEqual([1, 2, 'not kept', 3])
+    await bus.close()
+  })
+
+  it('a view has its first state, and folds the log once it can', async () => {
+    const { bus, network } = make()
+    await bus.publish('cart.added', 1)
+    network.hold()
+    const seen: unknown[] = []
+    const view = bus.project('**', (sum: number, event) => sum + Number(event.data), 0)
+    view.subscribe((state) => seen.push(state))
+    expect(view.get()).toBe(0)
+    await bus.publish('cart.added', 2)
+    network.release()
+    await view.ready
+    expect(view.get()).toBe(3)
+    await bus.publish('cart.added', 4)
+    expect(view.get()).toBe(7)
+    expect(seen).toEqual([0, 3, 7])
+    await bus.close()
+  })
+
+  it('a view that is closed before does not come back', async () => {
+    const { bus, network } = make()
+    network.hold()
+    const view = bus.project('**', (sum: number) => sum + 1, 0)
+    view.close()
+    await expect(view.ready).rejects.toMatchObject({ code: 'closed' })
+    network.release()
+    await bus.publish('cart.added', 2)
+    await settle()
+    expect(view.get()).toBe(0)
+    await bus.close()
+  })
+
+  it('a request made right behind its responder is answered, with the data of that moment', async () => {
+    const { bus, network } = make()
+    network.hold()
+    bus.respond('price.of', (event) => (event.data as { cents: number }).cents * 2)
+    const data = { cents: 100 }
+    const reply = bus.request('price.of', data)
+    data.cents = 999
+    network.release()
+    expect(await reply).toBe(200)
+    await bus.close()
+  })
+
+  it('who responds is refused twice, and wrongly, at once', () => {
+    const { bus } = make()
+    bus.respond('price.of', () => 1)
+    expect(() => bus.respond('price.of', () => 2)).toThrow(
+      expect.objectContaining({ code: 'invalid_options' }),
+    )
+    expect(() => bus.respond('price.of', undefined as never)).toThrow(
+      expect.objectContaining({ code: 'invalid_options' }),
+    )
+  })
+
+  it('a replay gives the log, and ends where it is left', async () => {
+    const { bus, network } = make()
+    await bus.publish('cart.added', 1)
+    await bus.publish('cart.added', 2)
+    network.hold()
+    const replay = bus.replay()
+    const both = Promise.all([replay.next(), replay.next(), replay.next()])
+    network.release()
+    expect((await both).map(({ value }) => value?.data)).toEqual([1, 2, undefined])
+    const left = bus.replay()
+    await left.return?.()
+    expect(await left.next()).toEqual({ done: true, value: undefined })
+    await bus.close()
+  })
+
+  it('get, loadStream and dead letters wait for it', async () => {
+    const { bus } = make()
+    const { id } = await bus.publish('cart.added', 1, { stream: 'cart-1' })
+    expect(await bus.get(id)).toMatchObject({ data: 1 })
+    expect(await bus.loadStream('cart-1')).toMatchObject([{ data: 1, revision: 1 }])
+    expect(await bus.deadLetters.list()).toEqual([])
+    await bus.close()
+  })
+})
+
+describe('without a network', () => {
+  it('a promise is rejected with an error that may be tried again, and then holds', async () => {
+    const { bus, network } = make()
+    await bus.publish('cart.added', 1, { stream: 'cart-1' })
+    network.online = false
+    await expect(bus.loadStream('cart-1')).rejects.toMatchObject({
+      code: 'unavailable',
+      retryable: true,
+      message: expect.stringContaining('@crosstown/bus/all'),
+    })
+    await expect(bus.replay().next()).rejects.toMatchObject({ code: 'unavailable' })
+    network.online = true
+    expect(await bus.loadStream('cart-1')).toHaveLength(1)
+    await bus.close()
+  })
+
+  it('a durable consumer loses nothing, and says once why it waits', async () => {
+    const { bus, network, platform, reported } = make()
+    network.online = false
+    const got: unknown[] = []
+    bus.subscribe('cart.**', (event) => void got.push(event.data), { durable: 'mail' })
+    for (let n = 1; n <= 3; n++) await bus.publish('cart.added', n)
+    await pass(platform, 10_000)
+    expect(got).toEqual([])
+    expect(reported.map(({ code }) => code)).toEqual(['unavailable'])
+    network.online = true
+    await pass(platform, 120_000)
+    expect(got).toEqual([1, 2, 3])
+    await bus.close()
+  })
+
+  it('views, responders and subscriptions to the past begin when it is back, told of once each', async () => {
+    const { bus, network, platform, reported } = make()
+    await bus.publish('cart.added', 1)
+    network.online = false
+    const past: unknown[] = []
+    bus.subscribe('**', (event) => void past.push(event.data), { from: 'start' })
+    const view = bus.project('**', (sum: number, event) => sum + Number(event.data), 0)
+    bus.respond('price.of', () => 42)
+    await pass(platform, 10_000)
+    expect(new Set(reported.map(({ code }) => code))).toEqual(new Set(['unavailable']))
+    expect(reported).toHaveLength(3)
+    network.online = true
+    await pass(platform, 120_000)
+    expect(past).toEqual([1])
+    expect(view.get()).toBe(1)
+    expect(await bus.request('price.of')).toBe(42)
+    await bus.close()
+  })
+})
+
+it('the parts of the product are what the door with all of them has', async () => {
+  for (const [name, part] of Object.entries(lazyParts) as [keyof Parts, Part<object>][]) {
+    expect(Object.keys(await part.load()), name).toEqual(
+      Object.keys((allParts[name] as Part<object>).now as object),
+    )
+  }
+})
