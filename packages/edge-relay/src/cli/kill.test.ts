@@ -80,3 +80,16 @@ it.skipIf(!startRedis)('an engine that keeps nothing is found out', async () => 
   expect(lost).toBeGreaterThan(0)
   expect(faults.join()).toContain('was told')
 })
+
+it('a relay that ends by itself is found out', async () => {
+  const [node] = RUNTIMES as [Runtime]
+  const ending: Runtime = {
+    ...node,
+    async start(flags) {
+      const relay = await (node.start as NonNullable<Runtime['start']>)(flags)
+      void relay.end('SIGTERM')
+      return relay
+    },
+  }
+  await expect(run(ending, 4)).rejects.toThrow('ended by itself')
+})

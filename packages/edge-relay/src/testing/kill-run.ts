@@ -98,6 +98,8 @@ class Run {
   /** Relays that are asked to end, or killed. */
   readonly #ending = new WeakSet<object>()
   #trigger: Trigger | undefined
+  #relay: RelayProcessHandle | undefined
+  #isOver = false
 
   constructor(
     start: NonNullable<Runtime['start']>,
@@ -116,57 +118,56 @@ class Run {
     const patience = setTimeout(() => {
       this.#broken.reject(new Error(`seed ${this.#seed} stands still`))
     }, PATIENCE_MS)
-    try {
-      return await Promise.race([this.#play(), this.#broken.promise])
-    } finally {
-      clearTimeout(patience)
-    }
-  }
-
-  async #play(): Promise<Omit<KillReport, 'ms'>> {
     await mkdir(this.#store)
     const gate = await Gate.open({
       up: (chunk) => this.#trigger?.up(chunk),
       down: (chunk) => this.#trigger?.down(chunk),
     })
-    let relay: RelayProcessHandle | undefined
     const devices = Array.from({ length: DEVICES }, (_, i) => {
       const name = 'abcde'.charAt(i)
       return new KillDevice(name, gate.url, this.#folder, chanceOf(this.#seed, i))
     })
     try {
-      relay = await this.#open(gate)
-      let stopped = false
-      const load = devices.map((device) => device.publishUntil(() => stopped))
-      const strikes: Strike[] = []
-      let confirmed: Seen[] = []
-      for (const wanted of this.#wanted) {
-        const struck = this.#strike(wanted, relay, gate)
-        const by = await Promise.race([struck, Promise.all(load).then((): Ending => 'kill')])
-        strikes.push({ ...wanted, by })
-        confirmed = devices.flatMap((device) => [...device.confirmed.values()])
-        if (by !== 'hibernate' && by !== 'close') relay = await this.#open(gate)
-      }
-      stopped = true
-      await Promise.all(load)
-      await devices[0]?.bus.publish('load.ended', null, { until: 'relayed' })
-      await Promise.all(devices.map(({ ended }) => ended))
-      const room = await readRoom(relay.url)
-      const logs = await Promise.all(devices.map((device) => device.read('room')))
-      const own = await Promise.all(devices.map((device) => device.read('device')))
-      const stored = await relay.engine?.read(ROOM, 'load.said')
-      return {
-        seed: this.#seed,
-        strikes,
-        published: devices.reduce((sum, { said }) => sum + said.length, 0),
-        confirmedBefore: confirmed.length,
-        ...judge(devices, confirmed, room, logs, own, stored),
-      }
+      return await Promise.race([this.#play(gate, devices), this.#broken.promise])
     } finally {
+      clearTimeout(patience)
+      this.#isOver = true
       this.#trigger?.stop()
       await Promise.all(devices.map(({ bus }) => bus.close()))
       await gate.close()
-      if (relay) await this.#end(relay)
+      if (this.#relay) await this.#end(this.#relay)
+    }
+  }
+
+  async #play(gate: Gate, devices: readonly KillDevice[]): Promise<Omit<KillReport, 'ms'>> {
+    let relay = await this.#open(gate)
+    let stopped = false
+    const load = devices.map((device) => device.publishUntil(() => stopped))
+    // Of a run that failed nobody waits for it.
+    for (const each of load) each.catch(() => {})
+    const strikes: Strike[] = []
+    let confirmed: Seen[] = []
+    for (const wanted of this.#wanted) {
+      const struck = this.#strike(wanted, relay, gate)
+      const by = await Promise.race([struck, Promise.all(load).then((): Ending => 'kill')])
+      strikes.push({ ...wanted, by })
+      confirmed = devices.flatMap((device) => [...device.confirmed.values()])
+      if (by !== 'hibernate' && by !== 'close') relay = await this.#open(gate)
+    }
+    stopped = true
+    await Promise.all(load)
+    await devices[0]?.bus.publish('load.ended', null, { until: 'relayed' })
+    await Promise.all(devices.map(({ ended }) => ended))
+    const room = await readRoom(relay.url)
+    const logs = await Promise.all(devices.map((device) => device.read('room')))
+    const own = await Promise.all(devices.map((device) => device.read('device')))
+    const stored = await relay.engine?.read(ROOM, 'load.said')
+    return {
+      seed: this.#seed,
+      strikes,
+      published: devices.reduce((sum, { said }) => sum + said.length, 0),
+      confirmedBefore: confirmed.length,
+      ...judge(devices, confirmed, room, logs, own, stored),
     }
   }
 
@@ -180,7 +181,9 @@ class Run {
   }
 
   async #open(gate: Gate): Promise<RelayProcessHandle> {
+    if (this.#isOver) throw new Error('the run is over')
     const relay = await this.#start({ file: join(this.#store, 'events.db') })
+    this.#relay = relay
     gate.lead(relay.url)
     const { ended } = relay
     void ended?.then((code) => {

@@ -40,6 +40,7 @@ export async function lossRun(setting: Setting, end: End, load: Load): Promise<L
   const recorded = end === 'machine'
   let server: EngineServer | undefined
   let relay: RelayProcessHandle | undefined
+  let recording: Recording | undefined
   try {
     server = await setting.start?.({
       recorded,
@@ -51,7 +52,7 @@ export async function lossRun(setting: Setting, end: End, load: Load): Promise<L
       : setting.store.endsWith(':')
         ? `${setting.store}${place}`
         : setting.store
-    const recording = recorded && !server ? await Recording.of(folder) : undefined
+    recording = recorded && !server ? await Recording.of(folder) : undefined
     relay = await startRelay(store, recording)
     const says = await durabilityOf(relay)
     const told = await publish(relay.url, load, async () => {
@@ -73,6 +74,7 @@ export async function lossRun(setting: Setting, end: End, load: Load): Promise<L
   } finally {
     await relay?.end('SIGKILL')
     await server?.stop()
+    await recording?.forget()
     await rm(folder, { recursive: true, force: true, maxRetries: 5 })
   }
 }
