@@ -131,7 +131,10 @@ for (const { kind, start, open: openStore } of ENGINES) {
       await becomes(store, 'online')
       expect(await asked(`${url}/ready`)).toMatchObject({
         status: 200,
-        body: { status: 'ready', engine: { ...engine, state: 'online' } },
+        body: {
+          status: 'ready',
+          engine: { ...engine, state: 'online', durability: store.durability },
+        },
       })
       expect(eventsOf(log).at(0)).toBe('offline')
       expect(eventsOf(log).at(-1)).toBe('online')

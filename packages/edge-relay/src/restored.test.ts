@@ -14,6 +14,7 @@ import {
   startRedis,
 } from './testing/engine-servers.ts'
 import { Gate } from './testing/kill-gate.ts'
+import { STRACE } from './testing/power-cut.ts'
 import { endAll, type RelayProcessHandle, RUNTIMES } from './testing/relay-process.ts'
 
 const ENGINES = [
@@ -23,6 +24,8 @@ const ENGINES = [
 ] as const
 
 const run = promisify(execFile)
+
+const PER_DEVICE = 60
 
 type Notes = { 'note.said': { readonly by: string; readonly n: number } }
 
@@ -166,6 +169,53 @@ describe.each(ENGINES)('%s, put back to an older copy', (_, start) => {
       await expect.poll(() => logged(a)).toEqual(ids)
       expect(a.gaps).toEqual(['restored'])
       expect(ids.filter((id) => lost.includes(id))).toEqual([])
+    },
+    180_000,
+  )
+})
+
+const WEAK = [
+  ['PostgreSQL with synchronous_commit = off', startPostgres, [], '&synchronous_commit=off'],
+  ['Redis with appendfsync everysec', startRedis, ['--appendonly', 'yes'], ''],
+  ['Redis with snapshots only', startRedis, ['--appendonly', 'no', '--save', '60', '1'], ''],
+  ['NATS that syncs every two minutes', startNats, ['jetstream: enabled'], ''],
+] as const
+
+describe.each(WEAK)('%s, after its machine lost its power', (_, start, settings, option) => {
+  it.skipIf(!start || !STRACE)(
+    'has all that its devices had published, each once: what it lost they send again',
+    async () => {
+      const server = await (start as StartEngine)({ settings, recorded: true })
+      const gate = await Gate.open({ up: () => {}, down: () => {} })
+      try {
+        const [node] = RUNTIMES
+        const args = ['--store', `${server.url}${option}`]
+        const serve = () => node?.start?.({ args }) as Promise<RelayProcessHandle>
+        const before = await serve()
+        gate.lead(before.url)
+        const both = [await device('a', gate.url), await device('b', gate.url)]
+        const load = both.map((each, i) => say(`${i}`, each, 1, PER_DEVICE))
+        await expect.poll(() => both[0]?.heard.length).toBeGreaterThan(PER_DEVICE / 2)
+        const gone = before.end('SIGKILL')
+        gate.cut()
+        await Promise.all([gone, server.cutPower()])
+        await server.restart()
+        const after = await serve()
+        gate.lead(after.url)
+        await Promise.all(load)
+        await expect.poll(async () => (await room(after.url)).length).toBe(2 * PER_DEVICE)
+        const ids = await room(after.url)
+        expect(new Set(ids).size).toBe(ids.length)
+        for (const each of both) {
+          await expect.poll(() => logged(each)).toEqual(ids)
+          expect(each.heard.toSorted()).toEqual(ids.toSorted())
+        }
+      } finally {
+        await Promise.all(devices.splice(0).map(({ bus }) => bus.close()))
+        await gate.close()
+        await endAll()
+        await server.stop()
+      }
     },
     180_000,
   )

@@ -105,6 +105,9 @@ export class RoomHost implements RoomParts {
   #queuedBytes = 0
   #running = false
   #woken = false
+  /** Whether there is more for sure. */
+  #sure = false
+  #doubted = false
   #closing = false
   #deleting: Promise<boolean> | undefined
   #users = 0
@@ -181,7 +184,8 @@ export class RoomHost implements RoomParts {
 
   /** Whether nobody needs this room in memory. */
   get idle(): boolean {
-    return !this.#running && this.#users === 0 && this.delivery.size === 0
+    const isTold = this.node?.shared.idle !== false
+    return isTold && !this.#running && this.#users === 0 && this.delivery.size === 0
   }
 
   /** Until when nothing is to be done in this room, by `Platform.monotonic`, as far as is known now. */
@@ -310,10 +314,11 @@ export class RoomHost implements RoomParts {
     this.requests.left(device)
   }
 
-  /** Reads the room again, of which there may be more than is known here. */
-  wake(): void {
+  /** Reads the room again, of which there is more than is known here; where that is not sure, if there is. */
+  wake(sure = true): void {
     if (this.#isShut || !this.#head) return
     this.#woken = true
+    this.#sure ||= sure
     if (this.#running) return
     this.#running = true
     this.#context.platform.soon(() => void this.#run())
@@ -364,6 +369,7 @@ export class RoomHost implements RoomParts {
       this.delivery.failAll(new BusError('going_away', 'the room was deleted'))
       this.groups.reset()
       restored?.(this.room)
+      this.node?.grew()
     }
   }
 
@@ -420,8 +426,10 @@ export class RoomHost implements RoomParts {
   async #run(): Promise<void> {
     do {
       const group = this.#queue.splice(0, decidable(this.#queue))
-      if (this.#woken) this.#state = undefined
+      if (this.#sure) this.#state = undefined
+      this.#doubted = this.#woken && !this.#sure
       this.#woken = false
+      this.#sure = false
       const asks = this.groups.take()
       try {
         await this.#write(group, asks)
@@ -564,7 +572,9 @@ export class RoomHost implements RoomParts {
   /** The state to decide on. An append checks it by itself; a hello may be answered without one. */
   async #current(group: readonly Entry[]): Promise<RoomState> {
     if (!this.#state) return this.#load()
-    if (!group.some(({ command }) => command.kind === 'hello')) return this.#state
+    const asks = this.#doubted || group.some(({ command }) => command.kind === 'hello')
+    if (!asks) return this.#state
+    this.#doubted = false
     return (await this.#isNewest(this.#state)) ? this.#state : this.#load()
   }
 

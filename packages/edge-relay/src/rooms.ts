@@ -107,7 +107,7 @@ export class Rooms {
       const host = room === undefined ? undefined : this.#hosts.get(room)
       if (room === undefined) {
         nodes.back()
-        for (const each of this.#hosts.values()) each.wake()
+        for (const each of this.#hosts.values()) each.wake(false)
       } else if (room === ALL_ROOMS) nodes.heard(text)
       else if (host) host.node?.heard(text)
       else nodes.heardOfNone(room, text)

@@ -9,7 +9,7 @@ import { offsetOf, parseId } from '../event.ts'
 import type { TapHolder } from '../inspect/tap.ts'
 import type { Encoded, ExpectedInLog, Log, OwnBatch, Writer } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
-import type { Commit, PeerContexts, Waiters, Written } from '../sync/sync.ts'
+import type { InLog, PeerContexts, Waiters, Written } from '../sync/sync.ts'
 
 /** What the device gives: what is open by now, and whom to tell. */
 export interface HandOverOptions {
@@ -73,7 +73,7 @@ export class HandOver implements BatchSinks {
   readonly #options: HandOverOptions
   /** Batches between `commit` and `committed`. */
   readonly #writing = new Map<Batch, Writing>()
-  readonly #untold: Commit[] = []
+  readonly #untold: InLog[] = []
   #cancelTell: (() => void) | undefined
   /** The last batch that waits for the log. */
   #line: Promise<void> | undefined
@@ -249,9 +249,12 @@ export class HandOver implements BatchSinks {
     const { record } = writing
     this.#options.peers.wrote(number)
     linked.told(batch.persisted)
-    this.#tell({ batch, number, record })
-    const [prefix] = parseId(record.lastId)
-    grew(number, record.roomEvents, record.headers.length + record.data.length, prefix, writing)
+    const [prefix, last] = parseId(record.lastId)
+    const first = parseId(batch.persisted[0]?.event.id ?? '')[1]
+    const { roomEvents, time, headers, data } = record
+    const bytes = headers.length + data.length
+    this.#tell({ first, last, batch: number, time, roomEvents, bytes })
+    grew(number, roomEvents, bytes, prefix, writing)
     written()
   }
 
@@ -284,18 +287,18 @@ export class HandOver implements BatchSinks {
    * Tells the others where the batch stands: at once where a leader waits to send it on, else a
    * little later, out of the way of the events themselves: with what is posted next, if that is soon.
    */
-  #tell(commit: Commit): void {
-    this.#untold.push(commit)
+  #tell(inLog: InLog): void {
+    this.#untold.push(inLog)
     if (this.#options.hasRelay) this.tellNow()
     else this.#cancelTell ??= this.#options.platform.timer(TELL_AFTER_MS, () => this.tellNow())
   }
 
   /** Tells what is not told yet: before the link is closed, nothing waits any more. */
   tellNow(): void {
-    for (const commit of this.#takeUntold()) this.#options.peers.postCommitted(commit)
+    for (const inLog of this.#takeUntold()) this.#options.peers.postCommitted(inLog)
   }
 
-  #takeUntold(): Commit[] {
+  #takeUntold(): InLog[] {
     this.#cancelTell?.()
     this.#cancelTell = undefined
     return this.#untold.splice(0)

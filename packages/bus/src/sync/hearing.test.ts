@@ -11,7 +11,7 @@ import { LogWriter } from '../log/writer.ts'
 import type { StreamFrame, Term } from '../protocol/frames.ts'
 import { encodePeerFrame } from '../protocol/peer-frames.ts'
 import { checkOf, positionOf } from '../protocol/position.ts'
-import { EntryMaker } from '../testing/entries.ts'
+import { EntryMaker, inLogOf } from '../testing/entries.ts'
 import { VirtualPlatform } from '../testing/virtual-platform.ts'
 import { Peers } from './peers.ts'
 
@@ -166,7 +166,7 @@ class Context {
     const record = this.writer.record(entries)
     const number = await this.writer.write(record, () => this.peers.post(batch, record))
     this.peers.wrote(number)
-    if (told) this.peers.postCommitted({ batch, number, record })
+    if (told) this.peers.postCommitted(inLogOf(batch, number, record))
     return number
   }
 

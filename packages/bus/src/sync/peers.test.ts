@@ -9,7 +9,7 @@ import { memoryLink } from '../links/memory.ts'
 import { ownBatch } from '../log/record.ts'
 import { encodePeerFrame } from '../protocol/peer-frames.ts'
 import { checkOf } from '../protocol/position.ts'
-import { EntryMaker } from '../testing/entries.ts'
+import { EntryMaker, inLogOf } from '../testing/entries.ts'
 import { Peers } from './peers.ts'
 import type { Confirmation, RoomNews } from './sync.ts'
 
@@ -136,7 +136,7 @@ describe('a batch', () => {
   test('of a context with another log is heard as well, but its commits are no news', async () => {
     const c = new Context(tabs, 3, 'other')
     const batch = c.post(c.maker.entry('a'))
-    c.peers.postCommitted({ batch, number: 1, record: ownBatch(batch.persisted, 1) })
+    c.peers.postCommitted(inLogOf(batch, 1, ownBatch(batch.persisted, 1)))
     c.peers.ask()
     await setImmediate()
     expect(b.ids).toHaveLength(1)
@@ -194,7 +194,7 @@ test('unpersisted events of the room are heard as such, and not sent on again', 
 
 test('a commit is told with its number and its time', async () => {
   const batch = a.post(a.maker.entry('a'), a.maker.entry('a', 1, { scope: 'device' }))
-  a.peers.postCommitted({ batch, number: 9, record: ownBatch(batch.persisted, 123) })
+  a.peers.postCommitted(inLogOf(batch, 9, ownBatch(batch.persisted, 123)))
   await setImmediate()
   expect(b.news).toEqual([{ time: 123 }, { committed: 9, roomEvents: 1 }])
   expect(b.heads).toEqual([9])
@@ -203,11 +203,7 @@ test('a commit is told with its number and its time', async () => {
 test('commits are told with the batch that is posted next, and behind it', async () => {
   const before = Array.from({ length: 101 }, () => a.post(a.maker.entry('a')))
   await setImmediate()
-  const commits = before.map((batch, i) => ({
-    batch,
-    number: i + 1,
-    record: ownBatch(batch.persisted, 123),
-  }))
+  const commits = before.map((batch, i) => inLogOf(batch, i + 1, ownBatch(batch.persisted, 123)))
   b.news.length = 0
   const texts: string[] = []
   b.link.receive((text) => {
@@ -218,7 +214,7 @@ test('commits are told with the batch that is posted next, and behind it', async
   a.peers.post(batch, ownBatch(batch.persisted, 124), commits)
   await setImmediate()
   expect(b.ids.at(-1)).toBe(batch.entries[0]?.event.id)
-  expect(b.heads.toSorted((x, y) => x - y)).toEqual(commits.map(({ number }) => number))
+  expect(b.heads.toSorted((x, y) => x - y)).toEqual(commits.map((one) => one.batch))
   // A frame has so many at most; the others come by themselves.
   expect(texts).toHaveLength(2)
 })

@@ -12,6 +12,7 @@ import type { OwnBatch } from '../log/log.ts'
 import type { Platform } from '../platform.ts'
 import { LINK_CHECKS, type LinkFrame, NO_LOG } from '../protocol/link-frames.ts'
 import {
+  type BatchFrame,
   type BeatFrame,
   decodePeerFrame,
   encodeEvents,
@@ -23,15 +24,7 @@ import {
 } from '../protocol/peer-frames.ts'
 import type { Gap } from '../types.ts'
 import { Hearing } from './hearing.ts'
-import type {
-  Attached,
-  Commit,
-  PassFrame,
-  PeerContexts,
-  PeerEvents,
-  RoomNews,
-  Seen,
-} from './sync.ts'
+import type { Attached, PassFrame, PeerContexts, PeerEvents, RoomNews, Seen } from './sync.ts'
 
 /** Of these another device's are for nobody here. */
 const ELSEWHERE: ReadonlySet<string> = new Set(['batch', 'withdrawn', 'cast', 'present'])
@@ -147,7 +140,8 @@ export class Peers implements PeerContexts {
           return
         }
         this.#hearing.batch(frame, data, early)
-        for (const one of frame.committed ?? []) this.#committed(frame.prefix, one)
+        // What the events lead to goes first: who publishes in a handler has it handed on by then.
+        if (frame.committed) queueMicrotask(() => this.#allCommitted(frame))
         return
       case 'committed':
         if (!sameLog) return
@@ -228,19 +222,24 @@ export class Peers implements PeerContexts {
     return ELSEWHERE.has(frame)
   }
 
+  #allCommitted({ log, prefix, committed = [] }: BatchFrame): void {
+    if (log !== this.#logId) return
+    for (const one of committed) this.#committed(prefix, one)
+  }
+
   #committed(prefix: string, inLog: InLog): void {
     this.#hearing.committed(prefix, inLog)
     this.#events.changed(inLog.batch)
   }
 
-  post(batch: Batch, record: OwnBatch | undefined, committed: readonly Commit[] = []): void {
+  post(batch: Batch, record: OwnBatch | undefined, committed: readonly InLog[] = []): void {
     const prev = this.#posted
     // Also where nobody can be told: what those who listen later lack, they find in the log.
     if (record) this.#posted = parseId(record.lastId)[1]
     if (!this.#link || this.#logId === undefined) return
     if (record) {
       const common = { frame: 'batch', log: this.#logId, prefix: this.#prefix, prev } as const
-      const told = committed.slice(0, MAX_TOLD).map(inLogOf)
+      const told = committed.slice(0, MAX_TOLD)
       for (const one of committed.slice(MAX_TOLD)) this.postCommitted(one)
       const frame = told.length === 0 ? common : { ...common, committed: told }
       const text = encodeEvents(frame, record.headers, record.data)
@@ -262,10 +261,10 @@ export class Peers implements PeerContexts {
     }
   }
 
-  postCommitted(commit: Commit): void {
+  postCommitted(inLog: InLog): void {
     if (!this.#link || this.#logId === undefined) return
     const { prefix, log } = { prefix: this.#prefix, log: this.#logId }
-    this.#send({ frame: 'committed', log, prefix, ...inLogOf(commit) })
+    this.#send({ frame: 'committed', log, prefix, ...inLog })
   }
 
   postWithdrawn(batch: Batch, error: BusError): void {
@@ -346,11 +345,4 @@ export class Peers implements PeerContexts {
       )
     }
   }
-}
-
-function inLogOf({ batch, number, record }: Commit): InLog {
-  const first = parseId(batch.persisted[0]?.event.id ?? '')[1]
-  const last = parseId(record.lastId)[1]
-  const { roomEvents, time, headers, data } = record
-  return { first, last, batch: number, time, roomEvents, bytes: headers.length + data.length }
 }

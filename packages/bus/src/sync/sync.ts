@@ -31,6 +31,7 @@ import type { Line, MemberFrame, PassFrame, ToMemberFrame } from '../protocol/pa
 import type {
   BeatFrame,
   HereFrame,
+  InLog,
   JoinFrame,
   NewsRun,
   RoomFrame,
@@ -46,10 +47,8 @@ export type {
   RequestsFrame,
   Told,
 } from '../protocol/link-frames.ts'
-
 export type { Line, MemberFrame, PassFrame, ToMemberFrame } from '../protocol/pass-frames.ts'
-
-export type { BeatFrame, HereFrame, JoinFrame, Seen } from '../protocol/peer-frames.ts'
+export type { BeatFrame, HereFrame, InLog, JoinFrame, Seen } from '../protocol/peer-frames.ts'
 
 /** What a session needs: the term under which this context leads, and whom to tell. */
 export interface SessionStart {
@@ -91,13 +90,6 @@ export interface RelaySession {
   inspect(text: string): void
   /** What a member of a group says: left out where the relay is not there. */
   member(frame: MemberFrame): void
-}
-
-/** An own batch in the log, as record `number`. */
-export interface Commit {
-  readonly batch: Batch
-  readonly number: number
-  readonly record: OwnBatch
 }
 
 /** An own batch, and the log it was committed to. */
@@ -211,8 +203,8 @@ export interface PeerContexts {
   /** An own batch is in the log. */
   wrote(batch: number): void
   /** An own batch, in the task in which its commit began; `committed`: some of before, told with it. */
-  post(batch: Batch, record: OwnBatch | undefined, committed?: readonly Commit[]): void
-  postCommitted(commit: Commit): void
+  post(batch: Batch, record: OwnBatch | undefined, committed?: readonly InLog[]): void
+  postCommitted(inLog: InLog): void
   postWithdrawn(batch: Batch, error: BusError): void
   postRoomCast(headers: readonly EventHeader[], data: readonly string[]): void
   postGap(gap: Gap): void

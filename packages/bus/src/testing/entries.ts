@@ -1,9 +1,11 @@
-import type { Entry } from '../batch/batch.ts'
+import type { Batch, Entry } from '../batch/batch.ts'
 import { Composer } from '../batch/composer.ts'
 import { createTicket } from '../batch/ticket.ts'
 import { encodeValue } from '../codec/codec.ts'
 import type { BusError } from '../errors.ts'
-import type { BusEvent } from '../event.ts'
+import { type BusEvent, parseId } from '../event.ts'
+import type { OwnBatch } from '../log/log.ts'
+import type { InLog } from '../protocol/peer-frames.ts'
 import type { PublishOptions } from '../types.ts'
 import { VirtualPlatform } from './virtual-platform.ts'
 
@@ -52,4 +54,12 @@ export class EntryMaker {
   entries(count: number, type = 'a'): Entry[] {
     return Array.from({ length: count }, () => this.entry(type))
   }
+}
+
+/** What the others are told of a batch that is in the log as record `number`. */
+export function inLogOf({ persisted }: Batch, number: number, record: OwnBatch): InLog {
+  const { roomEvents, time, headers, data, lastId } = record
+  const [first, last] = [persisted[0]?.event.id ?? '', lastId].map((id) => parseId(id)[1])
+  const bytes = headers.length + data.length
+  return { first, last, batch: number, time, roomEvents, bytes } as InLog
 }

@@ -3,13 +3,14 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { ENGINES, endEngines } from '../testing/engine-runtimes.ts'
+import { ENGINES, endEngines, onEngine } from '../testing/engine-runtimes.ts'
+import { type StartEngine, startRedis } from '../testing/engine-servers.ts'
 import { type KillReport, killRun } from '../testing/kill-run.ts'
 import { endAll, RUNTIMES, type Runtime } from '../testing/relay-process.ts'
 
 /** Among them each way to aim, and a relay that is killed again while its devices come back. */
 const SEEDS = [1, 2, 3, 4, 5]
-/** None of those that wait for a file of the relay's: an engine has its own. */
+/** Each has both killed, one way or the other round, and one of them both at once besides. */
 const ENGINE_SEEDS = [1, 3, 4]
 /** For five runs at once on a machine that has other things to do. */
 const PATIENCE_MS = 180_000
@@ -49,6 +50,8 @@ describe.each(ENGINES)('on $name', (engine) => {
       for (const seed of ENGINE_SEEDS) {
         const report = await run(engine, seed)
         expect(report).toMatchObject({ lost: 0, doubled: 0, faults: [] })
+        const ends = report.strikes.map(({ by }) => by)
+        expect(ends).toEqual(expect.arrayContaining(['engine', 'kill']))
         expect(report.published).toBeGreaterThan(report.confirmedBefore)
       }
     },
@@ -63,6 +66,16 @@ it('a relay that keeps nothing is found out', async () => {
     start: ({ file: _, ...flags }) => (node.start as NonNullable<Runtime['start']>)(flags),
   }
   // Killed after some acks: what they said was kept is gone.
+  const { lost, faults } = await run(forgetful, 4)
+  expect(lost).toBeGreaterThan(0)
+  expect(faults.join()).toContain('was told')
+})
+
+it.skipIf(!startRedis)('an engine that keeps nothing is found out', async () => {
+  const start: StartEngine = (options) =>
+    (startRedis as StartEngine)({ ...options, settings: ['--appendonly', 'no'] })
+  const forgetful = onEngine('forgetful', start)
+  // Devices send their own again: what was confirmed is elsewhere then, and they were told.
   const { lost, faults } = await run(forgetful, 4)
   expect(lost).toBeGreaterThan(0)
   expect(faults.join()).toContain('was told')

@@ -148,15 +148,24 @@ export class Groups {
       group.put(read, platform.now())
       if (before) this.#sendUnsent(group, read, before.generation)
       group.window.reset(read.next - 1)
-      group.orphans.clear()
+      this.#findOrphans(group)
       if (group.members.size > 0) this.#ask({ kind: 'look', group: group.name })
-      for (const [member, node] of read.nodes) {
-        const goneAtMs = group.members.has(member) ? undefined : this.#goneAtMs(node)
-        if (goneAtMs !== undefined) group.orphans.set(member, { node, goneAtMs })
-      }
     }
     for (const group of this.#groups.values())
       if (!texts.has(GROUP_KEY + group.name)) this.#forget(group)
+  }
+
+  /** Another relay is gone: what its members hold is nobody's after a while. */
+  gone(): void {
+    for (const group of this.#groups.values()) this.#findOrphans(group)
+  }
+
+  #findOrphans({ members, orphans, state }: Group): void {
+    orphans.clear()
+    for (const [member, node] of state?.nodes ?? []) {
+      const goneAtMs = members.has(member) ? undefined : this.#goneAtMs(node)
+      if (goneAtMs !== undefined) orphans.set(member, { node, goneAtMs })
+    }
   }
 
   /** When a member counts as gone that is connected to this process or another, but not known here. */

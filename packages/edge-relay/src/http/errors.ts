@@ -1,4 +1,4 @@
-import { BusError, type BusErrorCode, isBusError } from '@crosstown/bus/protocol'
+import { BusError, type BusErrorCode, type Durability, isBusError } from '@crosstown/bus/protocol'
 import type { Context } from 'hono'
 import { TooMuch } from '../guard/too-much.ts'
 import type { ConnectionState } from '../stores/store.ts'
@@ -34,6 +34,8 @@ export interface EngineAnswer {
   readonly state: ConnectionState
   /** ISO 8601, in UTC. */
   readonly since: string
+  /** While it is online. */
+  readonly durability?: Durability
 }
 
 /** The relay may not be sent devices. */

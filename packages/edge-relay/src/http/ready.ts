@@ -1,7 +1,7 @@
 /** `GET /health`: the process answers. `GET /ready`: it may be sent devices. */
 import type { Context } from 'hono'
 import type { Platform } from '../platform.ts'
-import type { Store, StoreConnection } from '../stores/store.ts'
+import type { Store } from '../stores/store.ts'
 import { type EngineAnswer, NotReady } from './errors.ts'
 
 /** How long the store has to answer. */
@@ -29,7 +29,7 @@ export class Readiness {
   /** Says whether the relay may be sent devices. @throws {BusError} going_away, unavailable */
   async answer(c: Context, draining: boolean): Promise<Response> {
     c.header('Cache-Control', 'no-store')
-    const engine = engineAnswer(this.#store.connection)
+    const engine = engineAnswer(this.#store)
     if (draining) throw new NotReady('going_away', 'the relay sends its devices away', engine)
     if (engine && engine.state !== 'online') throw new NotReady('unavailable', AWAY, engine)
     if (!(await this.#storeAnswers()))
@@ -47,10 +47,12 @@ export class Readiness {
   }
 }
 
-function engineAnswer(connection: StoreConnection | undefined): EngineAnswer | undefined {
+function engineAnswer({ connection, durability }: Store): EngineAnswer | undefined {
   if (!connection) return undefined
   const { kind, state, since } = connection.get()
-  return { kind, state, since: new Date(since).toISOString() }
+  // What it will be is not known before.
+  const known = state === 'online' && { durability }
+  return { kind, state, since: new Date(since).toISOString(), ...known }
 }
 
 /** Whether something is done, and went well, in so many milliseconds. */

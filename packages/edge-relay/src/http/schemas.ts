@@ -269,6 +269,10 @@ export const Engine: z.ZodType = z
     kind: z.string(),
     state: z.enum(['connecting', 'online', 'offline']),
     since: z.iso.datetime().meta({ description: 'Since when it is so.' }),
+    durability: z.enum(['disk', 'memory']).optional().meta({
+      description:
+        'While it is online: whether a crash of its machine takes nothing that was confirmed.',
+    }),
   })
   .meta({ id: 'Engine', description: 'Of a store on an engine: its connection.' })
 

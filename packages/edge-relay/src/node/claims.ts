@@ -38,6 +38,11 @@ export class OwnDevices {
     return this.#changed.size + this.#left.size + this.#lost.size > 0
   }
 
+  /** Whether there is nobody, and that was told. */
+  get idle(): boolean {
+    return !this.changed && this.#claims.size + this.#away.size === 0
+  }
+
   /** Whether that is news. */
   put(name: string, device: PresentDevice): boolean {
     const before = this.#claims.get(name)

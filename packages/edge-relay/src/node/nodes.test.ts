@@ -59,6 +59,60 @@ describe('what a relay wrote is heard at the others', () => {
   })
 })
 
+describe('a room', () => {
+  it('that is deleted at one relay sends the devices of all away', async () => {
+    const { a, b, pass } = await pair()
+    const [one, two] = [await a.device('one'), await b.device('two')]
+    one.probe.send(publishOf(1, undefined, ['x-1']), ['1'])
+    await pass(500)
+    await a.relay.deleteRoom('r')
+    await pass(250)
+    for (const { probe } of [one, two]) expect(probe.closed?.reason).toBe('going_away')
+  })
+
+  it('that has no log does not make relays read it again and again', async () => {
+    const { a, b, pass } = await pair()
+    for (const { relay } of [a, b])
+      await relay.request('/rooms/nothing/groups', { headers: { host: 'localhost' } })
+    const before = a.way.calls('load') + b.way.calls('load')
+    await pass(10_000)
+    expect(a.way.calls('load') + b.way.calls('load')).toBe(before)
+  })
+
+  it('is looked at, and not read, where a relay went that wrote nothing', async () => {
+    const { a, b, pass } = await pair()
+    await a.device('one')
+    await b.device('two')
+    await pass(1_000)
+    const before = b.way.calls('load')
+    a.way.cut()
+    await pass(7_000)
+    expect(b.way.calls('load')).toBe(before)
+    b.way.heal()
+    await pass(1_000)
+    expect(b.way.calls('load')).toBe(before)
+  })
+
+  it('in which a moment ago somebody was does not go out of memory before that was told', async () => {
+    const { a, b, pass } = await pair({ limits: { idleRooms: 1 } })
+    const [one, two] = [await a.device('one'), await b.device('two')]
+    one.say(['p1'])
+    two.say(['p2'])
+    await pass(1_000)
+    expect(Object.keys(one.look())).toHaveLength(1)
+    two.say(['p2', 'p3'])
+    await turns()
+    two.socket.drop()
+    for (let i = 0; i < 10; i++) {
+      const headers = { host: 'localhost', 'content-type': 'application/json' }
+      const body = JSON.stringify({ type: 'a', data: 1 })
+      await b.relay.request(`/rooms/other-${i}/events`, { method: 'POST', headers, body })
+    }
+    await pass(7_000)
+    expect(one.look()).toEqual({})
+  })
+})
+
 describe('relays that know of each other', () => {
   it('are counted while they are heard', async () => {
     const { a, b, pass } = await pair()

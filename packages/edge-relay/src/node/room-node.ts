@@ -1,6 +1,7 @@
 /** A room, as the relays that serve it are one: what of it the others are told, and what they tell. */
 import { type EventHeader, encodeFrame } from '@crosstown/bus/protocol'
 import type { Delivery } from '../delivery.ts'
+import type { Groups } from '../group/groups.ts'
 import type { Limits } from '../limits.ts'
 import type { Platform } from '../platform.ts'
 import type { Presence } from '../presence.ts'
@@ -19,8 +20,9 @@ export interface RoomParts {
   readonly delivery: Delivery
   /** Where the room stands; absent where it was not read. */
   readonly known: RoomHead | undefined
-  /** Reads the room again, of which there may be more than is known here. */
-  wake(): void
+  readonly groups: Pick<Groups, 'gone'>
+  /** Reads the room again, of which there is more than is known here; where that is not `sure`, if there is. */
+  wake(sure?: boolean): void
 }
 
 export interface RoomNodeContext {
@@ -56,7 +58,9 @@ export class RoomNode implements SharedPlace {
   /** Where this relay stands in the room; absent where it was not read. */
   get row(): Row | undefined {
     const { known, room } = this.#parts
-    return known && [room, this.shared.rev, this.shared.mark, known.epoch, known.version]
+    // What was never written is not there for others.
+    if (!known || known.version === 0) return undefined
+    return [room, this.shared.rev, this.shared.mark, known.epoch, known.version]
   }
 
   /** There is more in the room than there was. */
@@ -92,7 +96,8 @@ export class RoomNode implements SharedPlace {
 
   /** Another relay is gone: what it wrote last it may not have told, and what it leased is nobody's. */
   gone(node: string): void {
-    this.#parts.wake()
+    this.#parts.wake(false)
+    this.#parts.groups.gone()
     this.shared.gone(node)
   }
 }

@@ -91,6 +91,11 @@ export class SharedRoom {
     return this.#complete
   }
 
+  /** Whether the others know of all who are here, and who may come back. */
+  get idle(): boolean {
+    return this.#own.idle
+  }
+
   /** Somebody here wants to know what the others have. */
   begin(): void {
     if (this.#beganMs !== undefined) return

@@ -20,7 +20,7 @@ export type { NatsOptions }
  *
  * @param url `nats://user:password@host:port`, a token in place of user and password, or `tls://` with
  *   `?ca=`, `?cert=` and `?key=`, which are files, as `?creds=` is; several hosts with commas between; the
- *   options below as `stream`, `replicas`, `sync` and `silence_ms`
+ *   options below as `stream`, `replicas`, `sync`, `durability` and `silence_ms`
  * @throws {BusError} invalid_options for the URL and the options, log_unavailable where NATS refuses, is
  *   too old or has no JetStream, or where there is such a stream that is not for a relay, log_damaged
  *   where that is of a newer relay
@@ -29,10 +29,11 @@ export type { NatsOptions }
  */
 export async function natsStore(url: string, options: NatsOptions = {}): Promise<Store> {
   const address = natsAddress(url, options)
-  const { silenceMs } = address
+  const { durability, silenceMs } = address
   const link = engineLink(new NatsDriver(address), {
     ...options,
     ...(silenceMs !== undefined && { silenceMs }),
+    ...(durability && { durability }),
   })
   await link.start()
   return new NatsStore(link)

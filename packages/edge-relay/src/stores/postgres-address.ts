@@ -1,7 +1,7 @@
 /** What the URL of a PostgreSQL database says. */
 import { readFileSync } from 'node:fs'
 import type { EngineOptions } from './engine/engine-store.ts'
-import { DIGITS, decoded, queryOf, wrong } from './engine/url.ts'
+import { DIGITS, decoded, queryOf, STRICT, strictIn, wrong } from './engine/url.ts'
 
 /** How a relay uses its database. */
 export interface PostgresOptions extends EngineOptions {
@@ -11,7 +11,8 @@ export interface PostgresOptions extends EngineOptions {
   readonly connections?: number
   /**
    * When a commit counts, as PostgreSQL's `synchronous_commit`. With `off` a crash of the server loses
-   * the newest commits, confirmed ones included. @default that of the database
+   * the newest commits, confirmed ones included. @default that of the database; `on` where durability
+   * is `strict`
    */
   readonly synchronousCommit?: 'on' | 'local' | 'remote_write' | 'remote_apply' | 'off'
 }
@@ -24,6 +25,7 @@ export interface PostgresAddress {
   /** Settings of the server for these connections. */
   readonly parameters: Readonly<Record<string, string>>
   readonly silenceMs?: number | undefined
+  readonly durability?: 'strict'
 }
 
 const SYNCHRONOUS_COMMIT = ['on', 'local', 'remote_write', 'remote_apply', 'off']
@@ -35,6 +37,7 @@ const OPTIONS = {
   schema: /./,
   connections: DIGITS,
   silence_ms: DIGITS,
+  durability: STRICT,
   synchronous_commit: SYNCHRONOUS_COMMIT,
   sslmode: ['disable', 'prefer', 'require', 'verify-full'],
   sslrootcert: /./,
@@ -52,7 +55,8 @@ export function postgresAddress(text: string, given: PostgresOptions): PostgresA
   const {
     schema = asked['schema'] ?? 'crosstown',
     connections = Number(asked['connections'] ?? 8),
-    synchronousCommit = asked['synchronous_commit'],
+    durability = asked['durability'],
+    synchronousCommit = asked['synchronous_commit'] ?? (durability && 'on'),
     silenceMs = asked['silence_ms'] === undefined ? undefined : Number(asked['silence_ms']),
   } = given
   if (!(Number.isInteger(connections) && connections >= 1 && connections <= MOST_CONNECTIONS)) {
@@ -65,6 +69,7 @@ export function postgresAddress(text: string, given: PostgresOptions): PostgresA
   return {
     schema: schemaNamed(schema),
     silenceMs,
+    ...strictIn(asked),
     options: {
       ...placesOf(parts['hosts'] ?? '', asked['host']),
       max: connections,

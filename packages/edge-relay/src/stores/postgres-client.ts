@@ -42,6 +42,7 @@ function textsOf(texts: readonly string[]): string {
 export class PostgresDriver implements EngineDriver<PostgresClient> {
   readonly kind = 'postgres'
   readonly name = 'PostgreSQL'
+  readonly strict = 'fsync to on, and synchronous_commit to anything but off'
   readonly #address: PostgresAddress
 
   constructor(address: PostgresAddress) {

@@ -16,7 +16,7 @@ export type { PostgresOptions }
  *
  * @param url `postgres://user:password@host:port/database`, with several hosts where one of them is to be
  *   found; `?host=/folder` for a Unix socket, `?sslmode=verify-full`, and the options below as
- *   `schema`, `connections`, `synchronous_commit` and `silence_ms`
+ *   `schema`, `connections`, `synchronous_commit`, `durability` and `silence_ms`
  * @throws {BusError} invalid_options for the URL and the options, log_unavailable where the server
  *   refuses, log_damaged where the tables are of a newer relay
  * @example
@@ -24,10 +24,11 @@ export type { PostgresOptions }
  */
 export async function postgresStore(url: string, options: PostgresOptions = {}): Promise<Store> {
   const address = postgresAddress(url, options)
-  const { silenceMs } = address
+  const { durability, silenceMs } = address
   const link = engineLink(new PostgresDriver(address), {
     ...options,
     ...(silenceMs !== undefined && { silenceMs }),
+    ...(durability && { durability }),
   })
   await link.start()
   return new PostgresStore(link)

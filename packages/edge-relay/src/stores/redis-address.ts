@@ -1,7 +1,7 @@
 /** What the URL of a Redis says. */
 import { readFileSync } from 'node:fs'
 import type { EngineOptions } from './engine/engine-store.ts'
-import { DIGITS, decoded, queryOf, wrong } from './engine/url.ts'
+import { DIGITS, decoded, queryOf, STRICT, strictIn, wrong } from './engine/url.ts'
 
 /** How a relay uses its Redis. */
 export interface RedisOptions extends EngineOptions {
@@ -17,9 +17,10 @@ export interface RedisAddress {
   readonly prefix: string
   readonly tls: { readonly tls?: true; readonly ca?: string }
   readonly silenceMs: number | undefined
+  readonly durability?: 'strict'
 }
 
-const OPTIONS = { prefix: /./, silence_ms: DIGITS, ca: /./ }
+const OPTIONS = { durability: STRICT, prefix: /./, silence_ms: DIGITS, ca: /./ }
 
 /** @throws {BusError} invalid_options */
 export function redisAddress(text: string, given: RedisOptions): RedisAddress {
@@ -38,6 +39,7 @@ export function redisAddress(text: string, given: RedisOptions): RedisAddress {
     url,
     prefix: `${prefix}:`,
     silenceMs,
+    ...strictIn(asked),
     tls: ca === undefined ? {} : { tls: true, ca: textOf(ca) },
   }
 }

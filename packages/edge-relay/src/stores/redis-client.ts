@@ -38,6 +38,7 @@ const LEAST_VERSION = [6, 2] as const
 export class RedisDriver implements EngineDriver<RedisClient> {
   readonly kind = 'redis'
   readonly name = 'Redis'
+  readonly strict = 'appendonly to yes and appendfsync to always'
   readonly #address: RedisAddress
 
   constructor(address: RedisAddress) {

@@ -17,7 +17,7 @@ export type { RedisOptions }
  * server cannot be reached it is waited for: `store.connection` says so.
  *
  * @param url `redis://user:password@host:port/number`, or `rediss://`, there with `?ca=/file` where its
- *   certificate is signed by nobody known; the options below as `prefix` and `silence_ms`
+ *   certificate is signed by nobody known; the options below as `prefix`, `durability` and `silence_ms`
  * @throws {BusError} invalid_options for the URL and the options, log_unavailable where Redis refuses, or
  *   is not set up so
  * @example
@@ -25,10 +25,11 @@ export type { RedisOptions }
  */
 export async function redisStore(url: string, options: RedisOptions = {}): Promise<Store> {
   const address = redisAddress(url, options)
-  const { prefix, silenceMs } = address
+  const { durability, prefix, silenceMs } = address
   const link = engineLink(new RedisDriver(address), {
     ...options,
     ...(silenceMs !== undefined && { silenceMs }),
+    ...(durability && { durability }),
   })
   await link.start()
   return new RedisStore(link, prefix)

@@ -31,7 +31,8 @@ export async function endEngines(): Promise<void> {
   await Promise.all(servers.map((server) => server.stop()))
 }
 
-function onEngine(name: string, start: StartEngine | undefined): Runtime {
+/** @param start of the engine; its relays are on Node */
+export function onEngine(name: string, start: StartEngine | undefined): Runtime {
   return {
     name,
     hasProcesses: true,

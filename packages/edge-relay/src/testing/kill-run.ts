@@ -18,7 +18,7 @@ import type { WorkerHandle } from './worker-process.ts'
 
 const DEVICES = 5
 /** A run takes seconds; on a machine with much else to do, minutes. */
-const PATIENCE_MS = 240_000
+const PATIENCE_MS = 150_000
 /** Every so many runs the relay is killed a second time, while the devices come back. */
 const TWICE_EVERY = 3
 /** On workerd in turn. */

@@ -16,13 +16,19 @@ const HEADER = [
 const WORDS: Readonly<Record<Loss, string>> = {
   nothing: '**nothing**',
   rarely: 'rarely the newest',
-  some: 'the newest, or all',
+  some: 'the newest',
 }
 
 /** The cells of a row that are promised, before what was measured. */
-export function promisedOf({ engine, setting, loses }: Setting): readonly string[] {
+export function promisedOf({
+  engine,
+  setting,
+  loses,
+  some = WORDS.some,
+}: Setting): readonly string[] {
   const says = loses.machine === 'nothing' ? '`disk`' : '`memory`'
-  return [engine, setting, says, WORDS[loses.process], WORDS[loses.machine]]
+  const words = { ...WORDS, some }
+  return [engine, setting, says, words[loses.process], words[loses.machine]]
 }
 
 /** The rows of the document, each as its cells: those that are promised, then those that were measured. */

@@ -15,6 +15,8 @@ export interface Setting {
   readonly engine: string
   readonly setting: string
   readonly loses: Readonly<Record<End, Loss>>
+  /** How much is some. @default 'the newest' */
+  readonly some?: string
   /** Starts the engine; `undefined` where it is not installed; absent where it is the relay itself. */
   readonly start?: StartEngine | undefined
   /** Arguments of the engine in this setting. */
@@ -33,7 +35,7 @@ const synced = ['--appendonly', 'yes', '--appendfsync']
 
 /** In the order of docs/durability.md. */
 export const SETTINGS: readonly Setting[] = [
-  { engine: 'memory', setting: 'as it comes', loses: SOME, store: 'memory' },
+  { engine: 'memory', setting: 'as it comes', loses: SOME, some: 'all', store: 'memory' },
   { engine: 'SQLite', setting: 'as it comes', loses: NOTHING, store: 'sqlite:' },
   { ...inPostgres, setting: 'as it comes (`synchronous_commit = on`)', loses: NOTHING, store: '' },
   {
@@ -52,6 +54,7 @@ export const SETTINGS: readonly Setting[] = [
     ...inPostgres,
     setting: '`fsync = off`',
     loses: AT_MACHINE,
+    some: 'all, and it may not start again',
     settings: ['-c', 'fsync=off'],
     store: '',
   },
@@ -71,12 +74,14 @@ export const SETTINGS: readonly Setting[] = [
     ...inRedis,
     setting: '`appendonly yes`, `appendfsync no`',
     loses: AT_MACHINE,
+    some: 'all that the system had not written by itself',
     settings: [...synced, 'no'],
   },
   {
     ...inRedis,
     setting: '`appendonly no`, snapshots only (as it comes)',
     loses: SOME,
+    some: 'all since the last snapshot',
     settings: ['--appendonly', 'no', '--save', '60', '1'],
   },
   {
@@ -84,6 +89,7 @@ export const SETTINGS: readonly Setting[] = [
     start: startNats,
     setting: 'as it comes (synced every two minutes)',
     loses: AT_MACHINE,
+    some: 'all that was not synced, nor written by the system',
     settings: ['jetstream: enabled'],
     store: '',
   },

@@ -15,8 +15,8 @@ export interface SharedStore {
   heal(): void
   /** Somebody who may write to the store says something. */
   hear(room: string, text: string): void
-  /** How often the store was asked for something. */
-  calls(): number
+  /** How often the store was asked for something, or for this. */
+  calls(what?: string): number
   /** What it signalled so far. */
   readonly signals: readonly (readonly [room: string, text: string])[]
 }
@@ -33,7 +33,7 @@ export function sharedStores(count: number, fate: Fate = () => 1): SharedStore[]
   const all: { isCut: boolean; heard: Parameters<NonNullable<Store['listen']>>[0] }[] = []
   return Array.from({ length: count }, () => {
     const own = { isCut: false, heard: (_room: string | undefined, _text: string): void => {} }
-    let calls = 0
+    const calls: string[] = []
     const signals: (readonly [string, string])[] = []
     all.push(own)
     const ways: Partial<Store> = {
@@ -59,7 +59,7 @@ export function sharedStores(count: number, fate: Fate = () => 1): SharedStore[]
         const value: unknown = Reflect.get(store, key)
         if (LOCAL.has(key) || typeof value !== 'function') return value
         return (...args: unknown[]) => {
-          calls += 1
+          calls.push(String(key))
           return own.isCut
             ? Promise.reject(new BusError('unavailable', 'the store is out of reach'))
             : value.apply(store, args)
@@ -77,7 +77,7 @@ export function sharedStores(count: number, fate: Fate = () => 1): SharedStore[]
         own.heard(undefined, '')
       },
       hear: (room, text) => own.heard(room, text),
-      calls: () => calls,
+      calls: (what) => calls.filter((call) => what === undefined || call === what).length,
       signals,
     }
   })

@@ -23,6 +23,8 @@ interface Counted {
 
 /** Counting 100,000 rows takes some ms: so often at most, and no longer than this part of the time. */
 const FRESH_MS = 200
+/** On a machine that is busy with others a count takes long by the clock: it is not waited for longer. */
+const STALE_MS = 2_000
 const SHARE = 1 / 50
 const SMALL = 5_000
 const NOTHING: Minimap = { from: 0, to: 0, buckets: [] }
@@ -54,7 +56,7 @@ export function minimapOf(session: Session, filtered: Filtered, buckets: number)
     buckets,
     version: session.version,
     filteredVersion: filtered.version,
-    fresh: done + Math.max(FRESH_MS, (done - now) / SHARE),
+    fresh: done + Math.min(STALE_MS, Math.max(FRESH_MS, (done - now) / SHARE)),
     map,
   })
   return map

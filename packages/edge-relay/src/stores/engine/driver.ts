@@ -33,6 +33,11 @@ export interface EngineDriver<C> {
   readonly kind: string
   /** As people have it: `PostgreSQL`. */
   readonly name: string
+  /**
+   * What to set, so that a crash of its machine takes nothing that it confirmed: `appendonly to yes`.
+   * Absent where nothing can be.
+   */
+  readonly strict?: string
 
   /**
    * A client that is not connected.

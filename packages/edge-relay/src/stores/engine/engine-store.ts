@@ -8,6 +8,11 @@ import { EngineLink } from './link.ts'
 /** What all engines are told. */
 export interface EngineOptions {
   /**
+   * `strict` refuses an engine that may lose what it confirmed when its machine crashes. Else it is used as
+   * it is set up, and `store.durability` says which.
+   */
+  readonly durability?: 'strict' | undefined
+  /**
    * Milliseconds after which a server that says nothing is taken to be gone, 100 or more: the connection
    * is dropped and another one made.
    * @default 10000
@@ -27,7 +32,7 @@ export function engineLink<C>(driver: EngineDriver<C>, options: EngineOptions): 
     const what = `silenceMs: a number of milliseconds, ${LEAST_SILENCE_MS} or more`
     throw new BusError('invalid_options', what)
   }
-  return new EngineLink(driver, platform, silenceMs)
+  return new EngineLink(driver, platform, silenceMs, options.durability === 'strict')
 }
 
 /** A store on an engine; what it asks of its client is in the class of each. */

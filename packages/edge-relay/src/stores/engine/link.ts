@@ -37,6 +37,7 @@ export class EngineLink<C> {
   readonly #driver: EngineDriver<C>
   readonly #platform: Platform
   readonly #silenceMs: number
+  readonly #isStrict: boolean
   readonly #running = new Set<Running>()
   #durability: Durability = 'memory'
   /** The client that is in use. */
@@ -50,7 +51,8 @@ export class EngineLink<C> {
   #quiet: (() => void) | undefined
   #closing: Promise<void> | undefined
 
-  constructor(driver: EngineDriver<C>, platform: Platform, silenceMs: number) {
+  constructor(driver: EngineDriver<C>, platform: Platform, silenceMs: number, isStrict = false) {
+    this.#isStrict = isStrict
     this.#driver = driver
     this.#platform = platform
     this.#silenceMs = silenceMs
@@ -157,7 +159,9 @@ export class EngineLink<C> {
     this.#opening = client
     try {
       const opened = within(this.#platform, this.#silenceMs, driver.open(client))
-      this.#durability = await opened
+      const durability = await opened
+      if (this.#isStrict && durability !== 'disk') throw weak(driver)
+      this.#durability = durability
       if (this.#take)
         await within(this.#platform, this.#silenceMs, this.#listen(client, this.#take))
       if (this.closed) throw unavailable('the store is closed')
@@ -257,6 +261,11 @@ export class EngineLink<C> {
     const message = `${this.#driver.name} cannot be used: ${why(cause)}`
     return new BusError('log_unavailable', message, { stage: 'log', cause })
   }
+}
+
+function weak({ name, strict }: Pick<EngineDriver<unknown>, 'name' | 'strict'>): BusError {
+  const what = `durability is strict, and its machine may lose what it confirms${strict ? `; set ${strict}` : ''}`
+  return new BusError('log_unavailable', `${name} cannot be used: ${what}`, { stage: 'log' })
 }
 
 function unavailable(message: string, cause?: unknown): BusError {

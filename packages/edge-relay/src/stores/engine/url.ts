@@ -23,6 +23,14 @@ export function queryOf(search: string, known: UrlOptions): Record<string, strin
   return asked
 }
 
+/** Of all engines. */
+export const STRICT: readonly string[] = ['strict']
+
+/** What is asked for in a URL is asked for. */
+export function strictIn(asked: Readonly<Record<string, string>>): { durability?: 'strict' } {
+  return asked['durability'] === 'strict' ? { durability: 'strict' } : {}
+}
+
 export const DIGITS: RegExp = /^[1-9]\d{0,8}$/
 
 /** A part of a URL as it was before it was put there. @throws {BusError} invalid_options */

@@ -1,7 +1,7 @@
 /** What the URL of a NATS says. */
 import { readFileSync } from 'node:fs'
 import type { EngineOptions } from '../engine/engine-store.ts'
-import { DIGITS, decoded, queryOf, wrong } from '../engine/url.ts'
+import { DIGITS, decoded, queryOf, STRICT, strictIn, wrong } from '../engine/url.ts'
 
 /** How a relay uses its NATS. */
 export interface NatsOptions extends EngineOptions {
@@ -30,9 +30,11 @@ export interface NatsAddress {
   readonly replicas: number
   readonly sync: 'interval' | 'always'
   readonly silenceMs: number | undefined
+  readonly durability?: 'strict'
 }
 
 const OPTIONS = {
+  durability: STRICT,
   stream: /./,
   replicas: ['1', '3', '5'],
   sync: ['interval', 'always'],
@@ -81,6 +83,7 @@ export function natsAddress(text: string, given: NatsOptions): NatsAddress {
     replicas,
     sync,
     silenceMs,
+    ...strictIn(asked),
   }
 }
 

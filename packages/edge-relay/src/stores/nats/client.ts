@@ -47,6 +47,8 @@ const DEFAULT_PAYLOAD = 2 ** 20
 export class NatsDriver implements EngineDriver<NatsClient> {
   readonly kind = 'nats'
   readonly name = 'NATS'
+  readonly strict =
+    'sync_interval to always on its servers, which have to be 2.10 or newer, and sync=always in the URL'
   readonly #address: NatsAddress
 
   constructor(address: NatsAddress) {
