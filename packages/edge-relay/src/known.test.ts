@@ -225,3 +225,27 @@ test.each([
     await store.close()
   },
 )
+
+test('a post that comes again is found by its first event, and one that only began before by each', async () => {
+  const store = memoryStore()
+  const find = store.find.bind(store)
+  const asked: string[] = []
+  store.find = (room, id) => {
+    asked.push(id)
+    return find(room, id)
+  }
+  const host = hostOf(store)
+  const post = (...ids: string[]) => {
+    const header = { type: 'a.b', source: 's', time: 1 }
+    const events = ids.map((id) => ({ id: `h-${id}`, header, data: id }))
+    return host.post({ mayPublish: () => true, events }, 1)
+  }
+  const first = await post('1', '2', '3')
+  asked.length = 0
+  const again = await post('1', '2', '3')
+  expect(asked).toEqual(['h-1'])
+  expect(again.events).toEqual(first.events.map((event) => ({ ...event, existing: true })))
+  const more = await post('2', '3', '4', '5')
+  expect(more.events.map(({ existing }) => existing)).toEqual([true, true, false, false])
+  expect(asked).toEqual(['h-1', 'h-2', 'h-4', 'h-5'])
+})

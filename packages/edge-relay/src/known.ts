@@ -3,7 +3,7 @@
  * a second time under another name: with posts, whose ids are those of their publishers, and from
  * devices that share a log, since a copy of a device sends what the other one may have sent before.
  */
-import { type EventHeader, parsePosition } from '@crosstown/bus/protocol'
+import { parsePosition } from '@crosstown/bus/protocol'
 import type {
   Command,
   HelloCommand,
@@ -14,7 +14,7 @@ import type {
   RoomState,
 } from './commands.ts'
 import { positionIn } from './record.ts'
-import type { Store } from './stores/store.ts'
+import type { Found, Store } from './stores/store.ts'
 
 /** A command as it waits: when it is decided, it gets its time and what the room has of it. */
 export type Waiting<C extends Command = Command> = C extends Command
@@ -90,18 +90,22 @@ async function knownPosts(
   { events }: Waiting<PostCommand>,
 ): Promise<Map<string, Posted>> {
   const known = new Map<string, Posted>()
-  const own = events.flatMap(({ id }) => (id === undefined ? [] : [id]))
-  const all = await Promise.all(own.map((id) => store.find(room, id)))
-  for (const [i, id] of own.entries()) {
-    const found = all[i]
-    if (!found) continue
-    const { record, index } = found
-    const { revision } = record.headers[index] as EventHeader
-    known.set(id, {
-      position: positionIn(head.epoch, record, record.place + index),
-      ...(revision !== undefined && { revision }),
-    })
+  const take = (found: Found | undefined): void => {
+    if (!found) return
+    const { record } = found
+    for (const [i, { id, revision }] of record.headers.entries()) {
+      known.set(id, {
+        position: positionIn(head.epoch, record, record.place + i),
+        ...(revision !== undefined && { revision }),
+      })
+    }
   }
+  const [first, ...rest] = events.flatMap(({ id }) => (id === undefined ? [] : [id]))
+  if (first === undefined) return known
+  // Of a post that comes again the record that has one has its neighbours, too.
+  take(await store.find(room, first))
+  const missing = rest.filter((id) => !known.has(id))
+  for (const found of await Promise.all(missing.map((id) => store.find(room, id)))) take(found)
   return known
 }
 

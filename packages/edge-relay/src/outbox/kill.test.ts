@@ -23,6 +23,7 @@ const PATIENCE_MS = 180_000
 
 /** An application that publishes. */
 interface App {
+  readonly room: string
   /** A transaction with as many rows; whether it was committed. */
   publish(writer: number, first: number, count: number, commit: boolean): Promise<void>
   /** Ends all it has. */
@@ -59,7 +60,7 @@ async function killRun(app: App, runtime: Runtime, args: readonly string[]): Pro
   try {
     for (let kill = 0, seen = 0; kill < KILLS; kill++) {
       const relay = await relayOn(runtime, args)
-      seen = (await eventsOf(askUrl(relay.url), 'shop', seen + BETWEEN)).length
+      seen = (await eventsOf(askUrl(relay.url), app.room, seen + BETWEEN)).length
       await relay.end('SIGKILL')
     }
   } finally {
@@ -68,7 +69,7 @@ async function killRun(app: App, runtime: Runtime, args: readonly string[]): Pro
   }
   const relay = await relayOn(runtime, args)
   const all = committed.reduce((sum, count) => sum + count, 0)
-  const events = await eventsOf(askUrl(relay.url), 'shop', all)
+  const events = await eventsOf(askUrl(relay.url), app.room, all)
   for (const [writer, count] of committed.entries()) {
     const own = events.filter(({ stream }) => stream === `writer-${writer}`)
     expect(own.map(({ data }) => data)).toEqual(Array.from({ length: count }, (_, i) => i))
@@ -78,15 +79,19 @@ async function killRun(app: App, runtime: Runtime, args: readonly string[]): Pro
   expect(all).toBeGreaterThanOrEqual(KILLS * BETWEEN)
 }
 
+let rooms = 0
+
 function onPostgres(server: EngineServer): App {
+  const room = `room-${++rooms}`
   const sql = application(server)
   return {
+    room,
     async publish(writer, first, count, commit) {
       const undone = new Error('undone')
       await sql
         .begin(async (tx) => {
           for (let i = 0; i < count; i++) {
-            await tx`SELECT crosstown.publish('shop', 'tick.came', ${tx.json(commit ? first + i : -1)},
+            await tx`SELECT crosstown.publish(${room}, 'tick.came', ${tx.json(commit ? first + i : -1)},
               ${`writer-${writer}`})`
           }
           if (!commit) throw undone
@@ -106,6 +111,7 @@ function onSqlite(file: string): App {
     `INSERT INTO crosstown_outbox (room, type, data, stream) VALUES ('shop', 'tick.came', ?, ?)`,
   )
   return {
+    room: 'shop',
     async publish(writer, first, count, commit) {
       app.exec('BEGIN IMMEDIATE')
       for (let i = 0; i < count; i++) put.run(String(commit ? first + i : -1), `writer-${writer}`)
@@ -126,16 +132,19 @@ describe.skipIf(!startPostgres)('in PostgreSQL', () => {
   afterAll(() => server.stop())
 
   it.each([
-    ['its own database', () => ['--store', server.url, '--outbox']],
+    ['its own database', () => ['--store', server.url, '--outbox'], 0],
+    ['its own database, and another relay beside it', () => ['--store', server.url, '--outbox'], 1],
     [
       'another store',
       () => ['--store', `sqlite:${join(folder, 'events.db')}`, '--outbox', server.url],
+      0,
     ],
   ])(
     `${TITLE}; with %s`,
-    async (_, args) => {
+    async (_, args, beside) => {
       // The tables are made by the first relay that comes.
       await (await relayOn(NODE, args())).end('SIGTERM')
+      for (let i = 0; i < beside; i++) await relayOn(NODE, args())
       const app = onPostgres(server)
       try {
         await killRun(app, NODE, args())
