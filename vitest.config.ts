@@ -58,8 +58,8 @@ const browser: TestProjectConfiguration = {
 
 export default defineConfig({
   test: {
-    // By default one core stays free for the watcher; on a machine of two that is half of them.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // Many tests wait for processes of their own, so that one worker more than cores keeps these busy.
+    maxWorkers: availableParallelism() + 1,
     projects: chromiumPath === undefined ? [unit, simulation] : [unit, simulation, browser],
   },
 })
