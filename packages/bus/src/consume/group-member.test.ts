@@ -350,6 +350,20 @@ describe('a member of a group', () => {
     expect(scene.calls.map(({ attempt }) => attempt)).toEqual([1, 2])
   })
 
+  it('does not handle an event again whose time was over by the timer a moment before it was by the clock', async () => {
+    const scene = new Scene().joined()
+    scene.lease([1])
+    const { platform } = scene
+    const monotonic = platform.monotonic.bind(platform)
+    platform.monotonic = () => monotonic() - 0.5
+    await scene.pass(30_000)
+    scene.calls[0]?.fail(new Error('aborted'))
+    await flushed()
+    await scene.pass(60_000)
+    expect(scene.calls.length).toBe(1)
+    expect(scene.settlements).toEqual([])
+  })
+
   it('does not handle again what it has done, where the relay did not hear of it in time', async () => {
     const scene = new Scene().joined()
     scene.lease([1])

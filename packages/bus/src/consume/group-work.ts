@@ -321,8 +321,9 @@ export class GroupWork {
   #ended(held: Held): void {
     held.running = false
     this.#running -= 1
-    const { lost, confirmed, next, said, until } = held
-    const isLive = until > this.#options.platform.monotonic()
+    const { late, lost, confirmed, next, said, until } = held
+    // A timer may fire a moment before its time by the clock.
+    const isLive = late !== 'late' && until > this.#options.platform.monotonic()
     if (lost || (said && confirmed) || !(said || isLive)) this.#drop(held)
     // Nothing was said of it, and its lease is good still: a breaker kept it from the handler, or it
     // came again while it took too long, and the call came to nothing.
