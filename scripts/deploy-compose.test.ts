@@ -16,12 +16,14 @@ interface Service {
 }
 
 interface Compose {
+  readonly configs?: Readonly<Record<string, { readonly file: string }>>
   readonly services: Readonly<Record<string, Service>>
   readonly volumes: Readonly<Record<string, unknown>>
 }
 
 const folder = join(deploy, 'compose')
 const KINDS: Readonly<Record<string, string>> = {
+  nats: 'nats',
   postgresql: 'postgres',
   redis: 'redis',
 }
@@ -39,17 +41,19 @@ function composeIn(engine: string): Compose {
 const filled = (text: string): string => text.replaceAll(/\$\{(\w+):\?\}/g, 'secret')
 
 it('there is a compose file, and a page, for each engine', () => {
-  expect(readdirSync(folder).sort()).toEqual(Object.keys(KINDS).map((name) => `${name}.yaml`))
+  const files = readdirSync(folder).filter((name) => name.endsWith('.yaml'))
+  expect(files.sort()).toEqual(Object.keys(KINDS).map((name) => `${name}.yaml`))
 })
 
 describe.each(Object.entries(KINDS))('the compose file of %s', (name, kind) => {
-  const { services, volumes } = composeIn(name)
+  const { configs = {}, services, volumes } = composeIn(name)
   const { engine, ...relays } = services
 
   it('has the engine on a volume, and two relays that differ in nothing but their port', () => {
     expect(engine?.image).toMatch(new RegExp(`^${kind}:\\d+([.]\\d+)*$`))
     const named = engine?.volumes?.map((volume) => volume.split(':')[0])
     expect(named).toEqual(Object.keys(volumes))
+    for (const { file } of Object.values(configs)) expect(existsSync(join(folder, file))).toBe(true)
     const [one, two, ...more] = Object.values(relays)
     expect(more).toEqual([])
     expect({ ...one, ports: [] }).toEqual({ ...two, ports: [] })

@@ -84,7 +84,7 @@ describe('docs/deploy', () => {
   const pages = readdirSync(join(root, 'docs/deploy'))
 
   it('has a page for each way, and each says what was not run', () => {
-    const engines = ['postgresql', 'redis']
+    const engines = ['nats', 'postgresql', 'redis']
     const ways = ['bun', 'cloudflare', 'deno', 'docker', 'node', 'systemd', ...engines].sort()
     expect(pages.sort()).toEqual(ways.map((way) => `${way}.md`))
     for (const page of pages) expect(read(`docs/deploy/${page}`)).toMatch(/^\|.*\| not run\b.*\|$/m)

@@ -38,11 +38,16 @@ describe.skipIf(!startNats)('natsStore', () => {
   afterEach(() => Promise.all(others.splice(0).map((other) => other.stop())))
   afterAll(() => server.stop())
 
-  storeContract({ describe, it, expect }, 'natsStore', async () => {
-    const stream = newStream()
-    const open = () => natsStore(server.url, { stream })
-    return { store: await open(), reopen: open }
-  })
+  storeContract(
+    { describe, it, expect },
+    'natsStore',
+    async () => {
+      const stream = newStream()
+      const open = () => natsStore(server.url, { stream })
+      return { store: await open(), reopen: open }
+    },
+    { lasts: true, shared: true, served: true },
+  )
 
   it('refuses a server without JetStream, and says what to do', async () => {
     const { url } = await another()
