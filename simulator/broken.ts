@@ -110,7 +110,7 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
     invariant: 3,
     fault: 'the relay does not ask a device again whose connection was lost',
     file: 'edge-relay/dist/requests.js',
-    find: 'ask.asked.has(caller.name) || ',
+    find: 'ask.asked.has(name) || ',
     replace: '',
     profile: 'requests',
   },
