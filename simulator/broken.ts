@@ -2,6 +2,7 @@
 // each of them. A build is the real one with one place of one file changed as it is loaded.
 import { registerHooks } from 'node:module'
 import { GROUP_BUILDS } from './broken-groups.ts'
+import { RELAYS_BUILDS } from './broken-relays.ts'
 import type { ProfileName } from './profiles.ts'
 
 export interface BrokenBuild {
@@ -432,6 +433,7 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
     profile: 'crashes',
   },
   ...GROUP_BUILDS,
+  ...RELAYS_BUILDS,
 ]
 
 /** Lets the process load this build instead; call it before anything of the packages is imported. */
