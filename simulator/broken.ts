@@ -89,9 +89,9 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
     invariant: 3,
     fault: 'a durable consumer is not woken by what other contexts commit',
     file: 'bus/dist/bus.js',
-    find: `            projector.changed(head);
+    find: `            views.changed(head);
             consumers.wake(head);`,
-    replace: '            projector.changed(head);',
+    replace: '            views.changed(head);',
     profile: 'durable',
   },
   {
