@@ -39,7 +39,7 @@ export const phases = [
   {
     name: 'unit',
     built: true,
-    uses: ['deno', 'bun', 'redis', 'postgres', 'nats'],
+    uses: ['deno', 'bun', 'redis', 'postgres', 'nats', 'strace'],
     files: () =>
       filesUnder(['packages', 'scripts', 'bench', 'demo'])
         .filter(isTest)

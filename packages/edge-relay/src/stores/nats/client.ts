@@ -108,7 +108,7 @@ export class NatsDriver implements EngineDriver<NatsClient> {
 
   /** What was said last is still to be sent. */
   async end({ nc }: NatsClient): Promise<void> {
-    await nc?.flush()
+    await Promise.race([nc?.flush(), nc?.closed()])
   }
 
   drop(client: NatsClient): void {

@@ -3,21 +3,10 @@
  * cut off from its devices: one order, nothing lost, nothing twice, and all see who is there.
  */
 import { afterEach, describe, expect, it } from 'vitest'
-import { ClusterBus, type Witness } from './testing/cluster-device.ts'
-import { CutProxy, proxied } from './testing/cut-proxy.ts'
-import {
-  type EngineServer,
-  startNats,
-  startPostgres,
-  startRedis,
-} from './testing/engine-servers.ts'
-import { endAll, type RelayProcessHandle, RUNTIMES } from './testing/relay-process.ts'
-
-const ENGINES = [
-  ['PostgreSQL', startPostgres],
-  ['Redis', startRedis],
-  ['NATS', startNats],
-] as const
+import { ClusterBus, type Witness } from './cluster-device.ts'
+import { CutProxy, proxied } from './cut-proxy.ts'
+import type { EngineServer, StartEngine } from './engine-servers.ts'
+import { endAll, type RelayProcessHandle, RUNTIMES } from './relay-process.ts'
 
 /** Long enough for a device to be missed, on a machine that has much else to do. */
 const LONG = { timeout: 60_000, interval: 100 }
@@ -95,10 +84,11 @@ async function check(relay: RelayProcessHandle, { confirmed, done }: Witness): P
   for (const { errors, name } of devices) expect([name, errors]).toEqual([name, []])
 }
 
-for (const [name, start] of ENGINES) {
+/** Each engine has a test file of its own, so that they are tried at once: most of it is waiting. */
+export function clusterSuite(name: string, start: StartEngine | undefined): void {
   describe.skipIf(!start)(`two relays on ${name}`, () => {
     async function setup() {
-      const server: EngineServer = await (start as () => Promise<EngineServer>)()
+      const server: EngineServer = await (start as StartEngine)()
       closing.push(() => server.stop())
       const way = await proxied(server.url)
       closing.push(() => way.proxy.close())
