@@ -28,7 +28,7 @@ afterEach(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true })
 })
 
-describe('the simulator', { timeout: 120_000 }, () => {
+describe('the simulator', { timeout: 300_000 }, () => {
   it('finds nothing in a fixed set of seeds of every profile', async () => {
     const runs = String(ROTATION.length * 30)
     const { code, output } = await simulate('--seed', '1', '--runs', runs)
