@@ -46,7 +46,8 @@ export const CHECKS: readonly Check[] = [
   { name: 'requests are replied to, by one context of a device', find: requests },
   {
     name: 'what clients of streams were told could have been one after the other',
-    find: ({ history }) => history.faults(),
+    // Where too many clients never heard what became of what they asked, nobody can say.
+    find: ({ history }) => history.faults() ?? [],
   },
   { name: 'no more waits than may', find: bounds },
   { name: 'nothing was reported that nobody caused', find: reports },

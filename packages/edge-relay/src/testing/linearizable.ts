@@ -29,9 +29,14 @@ export interface Judgement<Input, Output> {
   readonly linearizable: boolean
   /** An order that the model allows: of all where it is linearizable, else the longest that was found. */
   readonly order: readonly Operation<Input, Output>[]
+  /** Whether the search was given up: histories with many operations without an answer have too many orders. */
+  readonly undecided: boolean
   /** What could not be put behind that order, though its answer came before what is left. */
   readonly stuck: Operation<Input, Output> | undefined
 }
+
+/** Orders begun before a search is given up. */
+const PATIENCE = 100_000
 
 /** A call, or the answer to it, in a list that both can be taken out of and put back into. */
 interface Entry<Input, Output> {
@@ -69,6 +74,7 @@ export function judge<State, Input, Output>(
         continue
       }
       tried.add(key)
+      if (tried.size > PATIENCE) return { linearizable: false, undecided: true, ...best }
       path.push({ call: entry, state })
       state = next
       done = with_
@@ -80,14 +86,14 @@ export function judge<State, Input, Output>(
     // Here comes an answer to what has no moment yet: something before it must have another one.
     if (path.length >= best.order.length) best = { order: order(), stuck: entry?.operation }
     const last = path.pop()
-    if (!last) return { linearizable: false, ...best }
+    if (!last) return { linearizable: false, undecided: false, ...best }
     state = last.state
     done &= ~last.call.number
     if (last.call.operation.answer) answers += 1
     putBack(last.call)
     entry = last.call.after
   }
-  return { linearizable: true, order: order(), stuck: undefined }
+  return { linearizable: true, undecided: false, order: order(), stuck: undefined }
 }
 
 function listOf<Input, Output>(

@@ -274,4 +274,20 @@ describe('any model', () => {
     const forth = [write, op(2, 3, 'read', 0), op(4, 5, 'read', 7)]
     expect(judge(forth, register).order).toEqual([forth[1], write, forth[2]])
   })
+
+  it('is given up where too many never heard what became of what they asked', () => {
+    const sum: Model<number, number, number> = {
+      initial: 0,
+      key: String,
+      step: (state, input, output) =>
+        output === undefined ? state + input : state === output ? state : undefined,
+    }
+    const added = Array.from({ length: 30 }, (_, i) => ({
+      client: `${i}`,
+      called: i,
+      input: 2 ** i,
+    }))
+    const read = { client: 'r', called: 40, input: 0, answer: { at: 41, output: -1 } }
+    expect(judge([...added, read], sum)).toMatchObject({ linearizable: false, undecided: true })
+  })
 })

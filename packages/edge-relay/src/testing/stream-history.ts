@@ -56,10 +56,11 @@ export class StreamHistory {
     )
   }
 
-  /** What is wrong with it, as lines to read; empty where nothing is. */
-  faults(): readonly string[] {
+  /** What is wrong with it, as lines to read; empty where nothing is, `undefined` where nobody can say. */
+  faults(): readonly string[] | undefined {
     const { operations } = this
-    const { linearizable, order, stuck } = judgeStreams(operations)
+    const { linearizable, order, stuck, undecided } = judgeStreams(operations)
+    if (undecided) return undefined
     if (linearizable) return []
     const near = operations.filter(
       (one) => !order.includes(one) && one.called <= (stuck?.answer?.at ?? 0),
