@@ -30,6 +30,35 @@ function native() {
   return natives
 }
 
+let stored
+/** What an application without a bus would keep its events in. */
+function openStored() {
+  stored ??= new Promise((resolve, reject) => {
+    const opening = indexedDB.open('by-hand', 1)
+    opening.onupgradeneeded = () => {
+      opening.result.createObjectStore('events', { autoIncrement: true })
+    }
+    opening.onsuccess = () => resolve(opening.result)
+    opening.onerror = () => reject(opening.error)
+  })
+  return stored
+}
+
+const byHand = new BroadcastChannel('by-hand')
+
+/** Posts an event whose place in the store is certain; a promise of its commit. */
+function postStored(database, event) {
+  const transaction = database.transaction('events', 'readwrite', { durability: 'relaxed' })
+  const committed = new Promise((resolve, reject) => {
+    transaction.oncomplete = resolve
+    transaction.onabort = () => reject(transaction.error)
+  })
+  byHand.postMessage(event)
+  transaction.objectStore('events').add(event)
+  transaction.commit()
+  return committed
+}
+
 globalThis.bench = {
   collectGarbage: () => globalThis.gc(),
 
@@ -69,6 +98,15 @@ globalThis.bench = {
     const channel = native()
     channel.onmessage = ({ data }) => {
       if (data.type === 'bench.ping') channel.postMessage({ ...data, type: 'bench.pong' })
+    }
+  },
+
+  async answerStored() {
+    const database = await openStored()
+    byHand.onmessage = async ({ data }) => {
+      if (data.type !== 'bench.ping') return
+      await postStored(database, { ...data, type: 'bench.pong' })
+      control.postMessage({ what: 'committed', round: data.data.round })
     }
   },
 
@@ -113,6 +151,30 @@ globalThis.bench = {
       if ((await committed).round !== round) throw new Error('a commit was told out of order')
     }
     off()
+    return times
+  },
+
+  async roundTripsOverStored({ count }) {
+    const database = await openStored()
+    let answered
+    byHand.onmessage = ({ data }) => data.type === 'bench.pong' && answered?.(data.data.round)
+    const times = []
+    for (let round = 0; round < count; round++) {
+      await idle()
+      const answer = new Promise((resolve) => {
+        answered = resolve
+      })
+      const committed = hear('committed')
+      const began = performance.now()
+      const event = { ...eventOf(round), type: 'bench.ping', data: { round } }
+      const published = postStored(database, event)
+      const heard = await answer
+      times.push(performance.now() - began)
+      if (heard !== round) throw new Error(`the answer to ${round} was ${heard}`)
+      await published
+      if ((await committed).round !== round) throw new Error('a commit was told out of order')
+    }
+    byHand.onmessage = null
     return times
   },
 

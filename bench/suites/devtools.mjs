@@ -139,18 +139,33 @@ async function withPanelAt(open, path, measure) {
   }
 }
 
-/** Milliseconds until the list had all rows there are: as many as the panel keeps. */
+/**
+ * Milliseconds until the list had all rows there are, as many as the panel keeps, and they were painted.
+ * What waits for it draws no frames of its own.
+ */
 function loaded(panel) {
   return panel.evaluate(async (all) => {
-    const frame = () => new Promise((resolve) => requestAnimationFrame(resolve))
-    const first = () => performance.getEntriesByName('capture: first frame')
-    for (;;) {
-      const now = await frame()
-      const isDrawn = document.querySelector('.log-rows > .log-row') !== null
-      if (shownRows() === all && isDrawn) {
-        return now - Math.min(...first().map((mark) => mark.startTime))
-      }
-    }
+    const isShown = () =>
+      shownRows() === all && document.querySelector('.log-rows > .log-row') !== null
+    await new Promise((resolve) => {
+      const look = () => isShown() && resolve()
+      new MutationObserver(look).observe(document.body, {
+        subtree: true,
+        childList: true,
+        characterData: true,
+      })
+      look()
+    })
+    await new Promise((resolve) => requestAnimationFrame(resolve))
+    // The next task comes after the frame.
+    const { port1, port2 } = new MessageChannel()
+    const painted = new Promise((resolve) => {
+      port1.onmessage = resolve
+    })
+    port2.postMessage(null)
+    await painted
+    const first = performance.getEntriesByName('capture: first frame')
+    return performance.now() - Math.min(...first.map((mark) => mark.startTime))
   }, EVENTS.toLocaleString('en'))
 }
 

@@ -106,7 +106,14 @@ const gap = shape(
 export const UNKNOWN: unique symbol = Symbol('unknown record')
 
 type Kind = InspectRecord['is']
-type HotKind = 'published' | 'committed' | 'posted' | 'received' | 'matched' | 'handled'
+type HotKind =
+  | 'published'
+  | 'committed'
+  | 'posted'
+  | 'confirmed'
+  | 'received'
+  | 'matched'
+  | 'handled'
 type Others<K extends Kind> = Omit<Extract<InspectRecord, { is: K }>, 'is' | 'at'>
 const sub = whole(0, 2 ** 31 - 1)
 const subs = listOf(sub, 10_000)
@@ -121,45 +128,57 @@ const moments: Reader<number[]> = (value) => {
   return value as number[]
 }
 
+/** The field that is being checked: where a fault was, without a `try` around each of them. */
+let checked = ''
+
+function at(key: string, read: Reader<unknown>, given: Fields): void {
+  checked = key
+  read(given[key])
+}
+
 /**
  * The kinds that there are most of are checked in place, each by what is written out for it: several
  * times as fast as a list of fields does it. What else is in them is not kept by who takes them in.
  */
 const hot: { readonly [K in HotKind]: (given: Fields) => void } = {
   published(given) {
-    under('events', readPublished, given['events'])
+    at('events', readPublished, given)
   },
   committed(given) {
-    under('ids', readIds, given['ids'])
-    under('batch', count, given['batch'])
-    under('ms', duration, given['ms'])
+    at('ids', readIds, given)
+    at('batch', count, given)
+    at('ms', duration, given)
   },
   posted(given) {
-    under('ids', readIds, given['ids'])
-    under('via', via, given['via'])
-    under('bytes', count, given['bytes'])
-    if (given['to'] !== undefined) under('to', commonText, given['to'])
+    at('ids', readIds, given)
+    at('via', via, given)
+    at('bytes', count, given)
+    if (given['to'] !== undefined) at('to', commonText, given)
+  },
+  confirmed(given) {
+    at('ids', readIds, given)
+    if (given['epoch'] !== undefined) at('epoch', headerText, given)
+    if (given['place'] !== undefined) at('place', count, given)
   },
   received(given) {
-    under('ids', readIds, given['ids'])
-    under('via', via, given['via'])
-    under('origin', origin, given['origin'])
-    if (given['events'] !== undefined) under('events', readEvents, given['events'])
-    if (given['from'] !== undefined) under('from', commonText, given['from'])
+    at('ids', readIds, given)
+    at('via', via, given)
+    at('origin', origin, given)
+    if (given['events'] !== undefined) at('events', readEvents, given)
+    if (given['from'] !== undefined) at('from', commonText, given)
   },
   matched(given) {
-    under('ids', readIds, given['ids'])
-    under('subs', subs, given['subs'])
+    at('ids', readIds, given)
+    at('subs', subs, given)
   },
   handled(given) {
-    under('ids', readIds, given['ids'])
-    under('sub', sub, given['sub'])
-    under('ms', moments, given['ms'])
+    at('ids', readIds, given)
+    at('sub', sub, given)
+    at('ms', moments, given)
   },
 }
 
 const kinds: { readonly [K in Exclude<Kind, HotKind>]: Reader<Others<K>> } = {
-  confirmed: shape({ ids: readIds }, { epoch: headerText, place: whole() }),
   failed: shape({ ids: readIds, stage, code, message }, { sub, ms: duration }),
   retried: shape({ ids: readIds, attempt: whole() }, { sub }),
   refused: shape({ ids: readIds, code, final: flag }),
@@ -204,11 +223,16 @@ const readers = new Map<unknown, Reader<object>>(Object.entries(kinds))
 /** A record; {@link UNKNOWN} where it is of a kind that this panel does not know. */
 export function readRecord(value: unknown): InspectRecord | typeof UNKNOWN {
   const given: Fields = fields(value)
-  const at = under('at', monotonic, given['at'])
+  const time = under('at', monotonic, given['at'])
   const is = given['is']
   const check = checks.get(is)
   if (check) {
-    check(given)
+    try {
+      check(given)
+    } catch (error) {
+      if (error instanceof Fault) error.path.unshift(checked)
+      throw error
+    }
     return given as unknown as InspectRecord
   }
   const read = readers.get(is)
@@ -217,7 +241,7 @@ export function readRecord(value: unknown): InspectRecord | typeof UNKNOWN {
     return UNKNOWN
   }
   const record = read(given) as { at: number; is: unknown }
-  record.at = at
+  record.at = time
   record.is = is
   return record as unknown as InspectRecord
 }

@@ -269,7 +269,8 @@ export class SessionStore extends SessionRows implements Session, FactSink {
         return
       }
       this.busy = false
-      this.#hurry(this.timing.now())
+      // Not in the next frame: it would be drawn in the one after it.
+      if (this.#pending) this.flush()
     })
   }
 
