@@ -53,7 +53,7 @@ export const RELAYS_BUILDS = [
     fault: 'a relay does not look at a room when it hears that another one wrote to it',
     file: 'edge-relay/dist/room-host.js',
     find: '        this.#woken = true;',
-    replace: '        this.#woken = false;',
+    replace: '        return;',
     profile: 'relays',
   },
   {
