@@ -50,13 +50,14 @@ async function honest(): Promise<void> {
     trace: values.trace,
     keepGoing: values['keep-going'],
   }
-  const { runs, failed, hash } = await (values.regressions
+  const { runs, failed, hash, undecided } = await (values.regressions
     ? simulateRegressions(console.log)
     : simulate(request, console.log))
   const { user, system } = process.cpuUsage(began)
   const each = ((user + system) / 1000 / runs).toFixed(1)
   const what = values.regressions ? 'regressions' : `runs from seed ${seed}`
   console.log(`${runs} ${what}, ${failed.length} failed, hash ${hash.toString(36)}`)
+  if (undecided > 0) console.log(`${undecided} histories of streams could not be judged`)
   console.log(`${each} ms of CPU each`)
   process.exitCode = failed.length > 0 ? 1 : 0
 }

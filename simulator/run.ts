@@ -11,6 +11,8 @@ import { Stage } from './stage.ts'
 export interface Outcome {
   /** What does not hold, most telling first; empty where all does. */
   readonly violations: readonly string[]
+  /** Nobody can say whether what clients were told is right: too many of them never heard. */
+  readonly undecided: boolean
   /** The same for the same run. */
   readonly hash: number
   readonly steps: number
@@ -46,7 +48,13 @@ export async function run(scenario: Scenario, trace?: Trace): Promise<Outcome> {
     return await play(scenario, trace)
   } catch (error) {
     // Errors that nobody takes are collected, and this one would be as if all were well.
-    return { violations: [`it broke off: ${String(error)}`], hash: 0, steps: 0, publications: 0 }
+    return {
+      violations: [`it broke off: ${String(error)}`],
+      undecided: true,
+      hash: 0,
+      steps: 0,
+      publications: 0,
+    }
   }
 }
 
@@ -94,6 +102,7 @@ async function play(scenario: Scenario, trace?: Trace): Promise<Outcome> {
   violations.push(...unhandled.map((error) => `an error was not handled: ${String(error)}`))
   return {
     violations,
+    undecided: view.history.faults() === undefined,
     hash: network.hash,
     steps: network.steps,
     publications: ledger.publications.length,

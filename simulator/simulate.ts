@@ -21,6 +21,8 @@ export interface Request {
 
 export interface Summary {
   readonly runs: number
+  /** How many of them have a history that could not be judged. */
+  readonly undecided: number
   /** The same whenever the same seeds are run. */
   readonly hash: number
   readonly failed: readonly { readonly scenario: Scenario; readonly outcome: Outcome }[]
@@ -54,11 +56,13 @@ async function runAll(
   const failed: { scenario: Scenario; outcome: Outcome }[] = []
   let runs = 0
   let hash = 0
+  let undecided = 0
   for (const one of which) {
     const scenario =
       typeof one === 'number' ? makeScenario(one, request.profile ?? profileOf(one)) : one
     const outcome = await run(scenario, request.trace ? tracer(scenario, print) : undefined)
     runs += 1
+    if (outcome.undecided) undecided += 1
     hash = (Math.imul(hash, 31) ^ outcome.hash) >>> 0
     if (outcome.violations.length === 0) continue
     failed.push({ scenario, outcome })
@@ -69,7 +73,7 @@ async function runAll(
     if (!request.trace && !request.asItIs) await explain(scenario, outcome, print)
     break
   }
-  return { runs, hash, failed }
+  return { runs, undecided, hash, failed }
 }
 
 /** Prints the schedule, and gives what prints the tasks. */

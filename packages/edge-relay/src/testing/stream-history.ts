@@ -38,6 +38,7 @@ interface Recorded {
 /** A history as it is made. Everything that is recorded in it must be recorded by one process. */
 export class StreamHistory {
   readonly #recorded: Recorded[] = []
+  #faults: { readonly at: number; readonly found: readonly string[] | undefined } | undefined
   #moment = 0
 
   /** An operation begins. */
@@ -58,6 +59,12 @@ export class StreamHistory {
 
   /** What is wrong with it, as lines to read; empty where nothing is, `undefined` where nobody can say. */
   faults(): readonly string[] | undefined {
+    // It may take long, and says the same until something else happens.
+    if (this.#faults?.at !== this.#moment) this.#faults = { at: this.#moment, found: this.#judge() }
+    return this.#faults.found
+  }
+
+  #judge(): readonly string[] | undefined {
     const { operations } = this
     const { linearizable, order, stuck, undecided } = judgeStreams(operations)
     if (undecided) return undefined
