@@ -4,6 +4,7 @@ import { answerOutside } from '../http/outside.ts'
 import { jwtAuth } from '../jwt.ts'
 import type { RelayOptions } from '../options.ts'
 import { type DurableObjectContext, DurableRoom, type RoomObject } from './durable-room.ts'
+import { takeUnread } from './unread-body.ts'
 
 export type { DurableObjectContext, RoomObject } from './durable-room.ts'
 
@@ -41,19 +42,12 @@ export function cloudflareRelay<Env extends object>(
       async fetch(request, env) {
         const { pathname } = new URL(request.url)
         const outside = answerOutside(pathname, () => options(env))
-        if (outside) return outside
-        const room = /^\/rooms\/([^/]+)(?:\/|$)/.exec(pathname)?.[1]
-        if (room === undefined)
-          return refusal(404, 'not_found', `no route ${request.method} ${pathname}`)
-        if (!isRoom(room))
-          return refusal(
-            400,
-            'invalid_room',
-            'a room is 1 to 128 characters of A-Z a-z 0-9 . _ ~ -',
-          )
-        const rooms = env[binding] as RoomNamespace | undefined
-        if (!rooms) return refusal(503, 'unavailable', `the Worker has no binding ${binding}`)
-        return rooms.get(rooms.idFromName(room) as never).fetch(request)
+        const found = outside ?? roomOf(request.method, pathname, binding, env)
+        if (found instanceof Response) {
+          await takeUnread(request)
+          return found
+        }
+        return found.fetch(request)
       },
     },
     Room: class extends DurableRoom {
@@ -62,6 +56,22 @@ export function cloudflareRelay<Env extends object>(
       }
     },
   }
+}
+
+/** The room that a path is of, or why there is none. */
+function roomOf(
+  method: string,
+  pathname: string,
+  binding: string,
+  env: object,
+): Response | ReturnType<RoomNamespace['get']> {
+  const room = /^\/rooms\/([^/]+)(?:\/|$)/.exec(pathname)?.[1]
+  if (room === undefined) return refusal(404, 'not_found', `no route ${method} ${pathname}`)
+  if (!isRoom(room))
+    return refusal(400, 'invalid_room', 'a room is 1 to 128 characters of A-Z a-z 0-9 . _ ~ -')
+  const rooms = (env as { [name: string]: RoomNamespace | undefined })[binding]
+  if (!rooms) return refusal(503, 'unavailable', `the Worker has no binding ${binding}`)
+  return rooms.get(rooms.idFromName(room) as never)
 }
 
 function refusal(status: number, code: string, message: string): Response {

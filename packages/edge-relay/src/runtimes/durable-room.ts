@@ -23,6 +23,7 @@ import type { Store } from '../stores/store.ts'
 import { type AttachableSocket, Attachments } from './durable-attachments.ts'
 import { closeSocket, DurableSocket, type SocketOwner } from './durable-socket.ts'
 import { protocolOf } from './server.ts'
+import { takeUnread } from './unread-body.ts'
 
 /** Of the context of a Durable Object, what is used here. */
 export interface DurableObjectContext {
@@ -114,12 +115,14 @@ export class DurableRoom implements RoomObject {
 
   async fetch(request: Request): Promise<Response> {
     this.#stir()
-    return this.relay.fetch(request, {
+    const response = await this.relay.fetch(request, {
       // Cloudflare says it, whatever the request says: no proxy stands between.
       address: request.headers.get('cf-connecting-ip') ?? undefined,
       direct: true,
       upgrade: (admission) => this.#upgrade(admission),
     })
+    await takeUnread(request)
+    return response
   }
 
   async alarm(): Promise<void> {

@@ -57,6 +57,21 @@ describe('on workerd', () => {
     expect((await one.end()).reason).toBe('rate_limited')
   })
 
+  it('a request is not cut off as the one before it was refused without a look at its body', async () => {
+    const { post, url } = await setup()
+    const refused = () =>
+      fetch(`${url}/rooms/42/nothing`, { method: 'POST', body: JSON.stringify({ n: 1 }) })
+    // It was one in sixty.
+    for (let n = 0; n < 200; n++) {
+      const response = await refused()
+      await response.text()
+      expect(response.status).toBe(404)
+      const answer = await post({ type: 'chat' })
+      await answer.text()
+      expect(answer.status).toBe(201)
+    }
+  }, 60_000)
+
   it('a room in which too much is published rejects for now, on sockets and over HTTP', async () => {
     const { join, post } = await setup({ roomRate: 1 })
     expect((await post(Array.from({ length: 50 }, () => ({ type: 'a.b' })))).status).toBe(201)
