@@ -170,6 +170,24 @@ describe('sqliteOutbox', () => {
     ])
   })
 
+  it('one refused row does not hold up more rows than the room may take at once', async () => {
+    const file = newFile()
+    const app = application(file)
+    app.exec(sqliteOutboxSql())
+    // Ten may come at once, and then one a second.
+    app.exec(`INSERT INTO crosstown_outbox (room, type, data)
+      WITH RECURSIVE numbers (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM numbers WHERE i < 59)
+      SELECT 'shop', 'tick.came', i FROM numbers;
+      UPDATE crosstown_outbox SET stream = 's', expected_revision = 4 WHERE data = '30'`)
+    const relay = relayOf({ outbox: sqliteOutbox(file), limits: { roomRate: 1 } })
+    await vi.waitFor(() => expect(waitingIn(app)).toBe(0), until)
+    const events = await eventsOf(askRelay(relay), 'shop', 59)
+    const others = Array.from({ length: 60 }, (_, i) => i).filter((i) => i !== 30)
+    expect(events.map(({ data }) => data)).toEqual(others)
+    const refused = app.prepare('SELECT data, code FROM crosstown_outbox_refused').all()
+    expect(refused).toEqual([{ data: '30', code: 'conflict' }])
+  })
+
   it('says what to do about a path or a file that it cannot use', () => {
     const open = (path: string) => () => sqliteOutbox(path)
     expect(open(join(folder, 'no', 'such', 'folder.db'))).toThrow(/give the path of a database/)
