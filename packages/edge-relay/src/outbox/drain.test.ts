@@ -1,6 +1,6 @@
 /** When an outbox is looked at, and when it is tried again. */
 import { BusError } from '@crosstown/bus/protocol'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { createRelay } from '../relay.ts'
 import { ManualPlatform } from '../testing/manual-platform.ts'
 import type { Outbox, Step, Waiting } from './outbox.ts'
@@ -71,6 +71,22 @@ it('a step that fails as the relay closes leaves no timer behind', async () => {
   resolve()
   await closed
   expect(platform.timers).toBe(0)
+})
+
+it('rows that are told of while others are counted are looked for at once', async () => {
+  const table = new Table()
+  const { relay } = setup(table)
+  await turn()
+  const { promise, resolve } = Promise.withResolvers<void>()
+  table.measuring = promise
+  const { measures, steps } = table
+  table.hear()
+  await vi.waitFor(() => expect(table.measures).toBe(measures + 1))
+  expect(table.steps).toBe(steps + 1)
+  table.hear()
+  resolve()
+  await vi.waitFor(() => expect(table.steps).toBe(steps + 2))
+  await relay.close()
 })
 
 it('an outbox that fails is left in peace for a while, though rows were told of meanwhile', async () => {

@@ -76,6 +76,8 @@ export class Drain {
     if (this.#stopped || this.#context.platform.monotonic() < this.#retryAtMs) return
     this.#running ??= this.#run().finally(() => {
       this.#running = undefined
+      // Said while the rest was counted. After a failure it waits for the next try.
+      if (this.#woken) this.wake()
     })
   }
 
