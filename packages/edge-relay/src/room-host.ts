@@ -268,15 +268,17 @@ export class RoomHost implements RoomParts {
 
   /**
    * @param settles rows of the outbox that go with the append
+   * @param paid whether the room's rate has counted these events already
    * @throws {BusError} forbidden, too_large, unavailable, rate_limited
    */
   async post(
     command: Omit<PostCommand, 'kind' | 'time' | 'known' | 'nesting'>,
     bytes: number,
     settles?: readonly number[],
+    paid = false,
   ): Promise<PostedReply> {
     const { nesting } = this.#context.limits
-    const reply = await this.#ask({ kind: 'post', nesting, ...command }, bytes, settles)
+    const reply = await this.#ask({ kind: 'post', nesting, ...command }, bytes, settles, paid)
     return reply as PostedReply
   }
 
@@ -392,10 +394,16 @@ export class RoomHost implements RoomParts {
     return this.#rate.take(costOf(events, bytes), platform.monotonic())
   }
 
-  async #ask(command: Waiting, bytes: number, settles: readonly number[] = []): Promise<Reply> {
+  async #ask(
+    command: Waiting,
+    bytes: number,
+    settles: readonly number[] = [],
+    paid = false,
+  ): Promise<Reply> {
     if (this.#closing) throw new BusError('going_away', 'the relay is closing')
     if (this.#isShut) throw new BusError('going_away', 'the room is being deleted')
-    const waitMs = command.kind === 'post' ? this.#waitMs(command.events.length, bytes) : 0
+    const isCounted = command.kind === 'post' && !paid
+    const waitMs = isCounted ? this.#waitMs(command.events.length, bytes) : 0
     if (waitMs > 0) throw new TooMuch('rate_limited', 'too much is published in this room', waitMs)
     const reply = await new Promise<Reply>((resolve, reject) => {
       this.#enqueue({

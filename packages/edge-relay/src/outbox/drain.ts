@@ -76,6 +76,8 @@ export class Drain {
     if (this.#stopped || this.#context.platform.monotonic() < this.#retryAtMs) return
     this.#running ??= this.#run().finally(() => {
       this.#running = undefined
+      // Said while the rest was counted. After a failure it waits for the next try.
+      if (this.#woken) this.wake()
     })
   }
 
@@ -155,10 +157,14 @@ export class Drain {
     const ms = Math.min(MAX_RETRY_MS, RETRY_MS * 2 ** this.#failures)
     this.#failures += 1
     this.#retryAtMs = platform.monotonic() + ms
-    this.#stopRetry = platform.every(ms, () => {
-      this.#stopRetry()
+    // Whoever said meanwhile that the table is there may have been wrong: the try before still waits.
+    this.#stopRetry()
+    if (this.#stopped) return
+    const stop = platform.every(ms, () => {
+      stop()
       this.wake()
     })
+    this.#stopRetry = stop
   }
 
   async #measure(): Promise<void> {

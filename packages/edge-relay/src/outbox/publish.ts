@@ -80,22 +80,24 @@ async function publishRoom(
   if (candidates.length === 0) return
   const types = candidates.map(({ event }) => event.header.type)
   const refused = await refusedTypes(authorizing, { identity: IDENTITY, room }, types, () => true)
-  const post = async (some: readonly Candidate[]): Promise<void> => {
+  const post = async (some: readonly Candidate[], paid = false): Promise<void> => {
     const events = some.map(({ event }) => event)
     const bytes = some.reduce((sum, { bytes }) => sum + bytes, 0)
     // Asked for anew each time: a room that nobody was in may have gone out of memory meanwhile.
     const seqs = together ? some.map(({ index }) => (rows[index] as OutboxRow).seq) : undefined
-    await host(room).post({ mayPublish: (type) => !refused.has(type), events }, bytes, seqs)
+    const command = { mayPublish: (type: string): boolean => !refused.has(type), events }
+    await host(room).post(command, bytes, seqs, paid)
     for (const { index } of some) verdicts[index] = 'taken'
   }
   try {
     await post(candidates)
   } catch (error) {
     if (isPassing(error)) throw error
-    // One of them is refused, and the room says so of all: each has to be asked for by itself.
+    // One of them is refused, and the room says so of all: each has to be asked for by itself. Its rate
+    // has counted all of them already; counted again, they would never get through.
     for (const candidate of candidates) {
       try {
-        await post([candidate])
+        await post([candidate], true)
       } catch (one) {
         verdicts[candidate.index] = refusal(one)
       }

@@ -132,7 +132,7 @@ describe('sqliteOutbox', () => {
     const file = newFile()
     const app = application(file)
     const relay = relayOf({ outbox: sqliteOutbox(file) })
-    const put = (row: Record<string, string | number>): void => {
+    const put = (row: Record<string, string | number | bigint>): void => {
       const all = { room: 'shop', type: 'order.made', ...row }
       const names = Object.keys(all)
       app
@@ -148,6 +148,10 @@ describe('sqliteOutbox', () => {
     put({ id: 'json', data: '{"a":' })
     put({ id: 'large', data: JSON.stringify('x'.repeat(300_000)) })
     put({ id: 'conflict', stream: 's', expected_revision: 4 })
+    // Integers that a number does not hold: reading them must not fail.
+    put({ id: 'created', created_at: 2n ** 53n })
+    put({ id: 'expected', stream: 's', expected_revision: 2n ** 63n - 1n })
+    put({ id: 'version', version: -(2n ** 63n) })
     put({
       id: 'good-2',
       value: '[["Date","2030-01-31T12:00:00.000Z"]]',
@@ -167,7 +171,38 @@ describe('sqliteOutbox', () => {
       ['json', 'invalid_data'],
       ['large', 'too_large'],
       ['conflict', 'conflict'],
+      ['created', 'invalid_options'],
+      ['expected', 'invalid_options'],
+      ['version', 'invalid_options'],
     ])
+  })
+
+  it('one refused row does not hold up more rows than the room may take at once', async () => {
+    const file = newFile()
+    const app = application(file)
+    app.exec(sqliteOutboxSql())
+    // Ten may come at once, and then one a second.
+    app.exec(`INSERT INTO crosstown_outbox (room, type, data)
+      WITH RECURSIVE numbers (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM numbers WHERE i < 59)
+      SELECT 'shop', 'tick.came', i FROM numbers;
+      UPDATE crosstown_outbox SET stream = 's', expected_revision = 4 WHERE data = '30'`)
+    const relay = relayOf({ outbox: sqliteOutbox(file), limits: { roomRate: 1 } })
+    await vi.waitFor(() => expect(waitingIn(app)).toBe(0), until)
+    const events = await eventsOf(askRelay(relay), 'shop', 59)
+    const others = Array.from({ length: 60 }, (_, i) => i).filter((i) => i !== 30)
+    expect(events.map(({ data }) => data)).toEqual(others)
+    const refused = app.prepare('SELECT data, code FROM crosstown_outbox_refused').all()
+    expect(refused).toEqual([{ data: '30', code: 'conflict' }])
+  })
+
+  it('what waits is counted though the oldest row has a time that no number holds', async () => {
+    const file = newFile()
+    const outbox = sqliteOutbox(file)
+    application(file)
+      .prepare(`INSERT INTO crosstown_outbox (room, type, created_at) VALUES ('shop', 'a.b', ?)`)
+      .run(2n ** 62n)
+    expect(await outbox.waiting()).toEqual({ rows: 1, oldest: 2 ** 62 })
+    await outbox.close()
   })
 
   it('says what to do about a path or a file that it cannot use', () => {

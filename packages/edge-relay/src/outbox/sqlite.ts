@@ -124,7 +124,7 @@ class SqliteOutbox implements Outbox {
       this.#database
         .prepare(
           `SELECT (SELECT count(*) FROM (SELECT 1 FROM crosstown_outbox LIMIT ?)) AS rows,
-             (SELECT created_at FROM crosstown_outbox ORDER BY seq LIMIT 1) AS oldest`,
+             (SELECT CAST(created_at AS REAL) FROM crosstown_outbox ORDER BY seq LIMIT 1) AS oldest`,
         )
         .get(MOST_COUNTED),
     )
@@ -139,16 +139,19 @@ class SqliteOutbox implements Outbox {
     this.#database.close()
   }
 
-  /** Data that no event can have is not read. */
+  /**
+   * Data that no event can have is not read. Of integers that no number holds one near them is, which no
+   * event can have either: as they are, reading them throws, and the rows of all others stay with them.
+   */
   #oldest({ bytes, events }: ReadLimit, waiting: readonly string[]): OutboxRow[] {
     const version = this.#database.prepare('PRAGMA data_version').get()?.['data_version']
     if (version === this.#seen) return []
     const rows = this.#database
       .prepare(
-        `SELECT seq, id, room, type, source, stream, version, traceparent, bytes,
+        `SELECT seq, id, room, type, source, stream, CAST(version AS REAL) AS version, traceparent, bytes,
            CASE WHEN bytes <= ?1 THEN data END AS data, CASE WHEN bytes <= ?1 THEN value END AS value,
-           expected_revision AS expectedRevision, correlation_id AS correlationId,
-           causation_id AS causationId, metadata, created_at AS createdAt
+           CAST(expected_revision AS REAL) AS expectedRevision, correlation_id AS correlationId,
+           causation_id AS causationId, metadata, CAST(created_at AS REAL) AS createdAt
          FROM (
            SELECT *, row_number() OVER so_far AS number, sum(bytes) OVER so_far AS all_bytes
            FROM (
