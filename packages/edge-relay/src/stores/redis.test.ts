@@ -71,6 +71,26 @@ describe.skipIf(!startRedis)('redisStore', () => {
     await Promise.all([store.close(), other.close()])
   })
 
+  it('trims a room where Redis is full, so that there is room again', async () => {
+    const store = await redisStore(server.url, { prefix: `s${++prefixes}` })
+    const append = appendOf(EMPTY, [recordOf(['a-1']), recordOf(['a-2'])], [])
+    await store.append('r', append)
+    const client = createClient({ url: server.url })
+    await client.connect()
+    await client.configSet('maxmemory', '1')
+    try {
+      const more = appendOf(append.head, [recordOf(['a-3'])], [])
+      await expect(store.append('r', more)).rejects.toThrow('OOM')
+      expect(await store.trim('r', { ...KEEP, events: 1 }, ALL)).toBe(false)
+    } finally {
+      await client.configSet('maxmemory', '0')
+      client.destroy()
+    }
+    expect(await store.read('r', 0, ALL)).toEqual(append.records.slice(1))
+    expect((await store.stats('r'))?.events).toBe(1)
+    await store.close()
+  })
+
   it('refuses a Redis that removes rooms by itself, and says what to set', async () => {
     const client = createClient({ url: server.url })
     await client.connect()
