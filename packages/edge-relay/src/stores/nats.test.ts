@@ -1,8 +1,14 @@
 import { jetstreamManager } from '@nats-io/jetstream'
 import { connect } from '@nats-io/transport-node'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import type { RoomRecord } from '../record.ts'
 import { type EngineServer, startNats } from '../testing/engine-servers.ts'
+import { ALL, appendOf, EMPTY, KEEP, recordOf } from '../testing/store-contract/records.ts'
 import { storeContract } from '../testing/store-contract.ts'
+import { engineLink } from './engine/engine-store.ts'
+import { natsAddress } from './nats/address.ts'
+import { type NatsClient, NatsDriver } from './nats/client.ts'
+import { NatsStore } from './nats/store.ts'
 import { natsStore } from './nats.ts'
 
 const start = startNats as NonNullable<typeof startNats>
@@ -31,6 +37,27 @@ async function refusal(url: string, options = {}): Promise<{ code?: unknown; mes
   return error as Error
 }
 
+/** What happens while the first message of a read is on its way. */
+class PagingDriver extends NatsDriver {
+  between: (() => Promise<unknown>) | undefined
+
+  override async open(client: NatsClient): ReturnType<NatsDriver['open']> {
+    const durability = await super.open(client)
+    const { journal } = client
+    const at = journal?.at.bind(journal)
+    if (journal && at) {
+      journal.at = async (seq) => {
+        const kept = await at(seq)
+        const { between } = this
+        this.between = undefined
+        await between?.()
+        return kept
+      }
+    }
+    return durability
+  }
+}
+
 describe.skipIf(!startNats)('natsStore', () => {
   beforeAll(async () => {
     server = await start()
@@ -48,6 +75,31 @@ describe.skipIf(!startNats)('natsStore', () => {
     },
     { lasts: true, shared: true, served: true },
   )
+
+  it('passes over no events that are trimmed between two pages of a read', async () => {
+    const driver = new PagingDriver(natsAddress(server.url, { stream: newStream() }))
+    const link = engineLink(driver, {})
+    await link.start()
+    const store = new NatsStore(link)
+    let { head } = appendOf(EMPTY, [], [])
+    await store.append('r', appendOf(EMPTY, [], []))
+    const records: RoomRecord[] = []
+    for (let i = 1; i <= 80; i++) {
+      // So large that the store does not hold the oldest of them, and has to read them.
+      const append = appendOf(head, [recordOf([`a-${i}`], { bytes: 1_000_000 })], [])
+      await store.append('r', append)
+      records.push(...append.records)
+      head = append.head
+    }
+    driver.between = () => store.trim('r', { ...KEEP, events: 10 }, { ...ALL, events: 50 })
+    const read = await store.read('r', 0, ALL)
+    expect(driver.between).toBe(undefined)
+    expect(read).toEqual(records.slice(0, read.length))
+    expect(read.length).toBeGreaterThan(0)
+    // Whoever reads on finds where the history begins now.
+    expect(await store.read('r', read.length, ALL)).toEqual(records.slice(50))
+    await store.close()
+  })
 
   it('refuses a server without JetStream, and says what to do', async () => {
     const { url } = await another()

@@ -66,17 +66,20 @@ export function postgresAddress(text: string, given: PostgresOptions): PostgresA
     throw wrong(`synchronousCommit: ${SYNCHRONOUS_COMMIT.join(', ')}`)
   }
   const { user, password, database } = parts
+  const places = placesOf(parts['hosts'] ?? '', asked['host'])
+  const isOneOfMany = asked['target_session_attrs'] !== undefined || places.host.length > 1
   return {
     schema: schemaNamed(schema),
     silenceMs,
     ...strictIn(asked),
     options: {
-      ...placesOf(parts['hosts'] ?? '', asked['host']),
+      ...places,
       max: connections,
       ...(user && { username: decoded(user) }),
       ...(password !== undefined && { password: decoded(password) }),
       ...(database && { database: decoded(database) }),
-      ...(asked['target_session_attrs'] && { target_session_attrs: asked['target_session_attrs'] }),
+      // For `read-write` the driver asks what transactions are by default: so a hot standby passes for it.
+      ...(isOneOfMany && { target_session_attrs: 'primary' }),
       ssl: securityOf(asked),
     },
     parameters: {
@@ -95,8 +98,14 @@ export function schemaNamed(schema: string): string {
 const URL_PARTS =
   /^postgres(ql)?:\/\/((?<user>[^:@/?]*)(:(?<password>[^@/?]*))?@)?(?<hosts>[^/?@]*)(\/(?<database>[^/?]*))?(\?(?<search>.*))?$/
 
+interface Places {
+  readonly host: readonly string[]
+  readonly port: readonly number[]
+  readonly path?: string
+}
+
 /** Each in turn, where there are several. */
-function placesOf(hosts: string, other: string | undefined): Readonly<Record<string, unknown>> {
+function placesOf(hosts: string, other: string | undefined): Places {
   const places = (hosts || 'localhost').split(',').map((place) => {
     const found = /^(\[(?<six>[0-9a-fA-F:.]+)\]|(?<name>[^:[\]]*))(:(?<port>\d{1,5}))?$/.exec(place)
     const { six, name, port = PORT } = found?.groups ?? {}

@@ -168,8 +168,11 @@ interface Where {
   readonly path: string | false
 }
 
-/** Ended by an operator, shutting down, starting up; connections that failed. */
-const AWAY = /^(57P0|08)/
+/**
+ * Ended by an operator, shutting down, starting up; connections that failed; read-only, as a standby is: its
+ * address, or another of its hosts, may lead to the primary by now.
+ */
+const AWAY = /^(57P0|08|25006)/
 /** Who it is, which database, what it may do, what the server does not have. */
 const REFUSED = /^(28|3D|3F|42|0A|22|0L|0P)/
 

@@ -88,21 +88,28 @@ async function oldest(
   keep: Keep,
   step: ReadLimit,
 ): Promise<{ readonly gone: readonly RoomRecord[]; readonly over: boolean }> {
-  // What is over a limit is so up to some record, and the step ends somewhere: the first of the two.
+  // What is over a limit is so up to some record, and the step ends somewhere: the first of the two. No
+  // more comes over than that, and the record behind it.
   const rows = await sql<(RecordRow & { over: boolean; within: boolean })[]>`
-    SELECT place, count, time, bytes, device, batch, last_id, indexes, refused, earlier, headers,
-      '' AS data, before, chain,
-      (${room.events} - events_before > ${keep.events} OR ${room.bytes} - bytes_before > ${keep.bytes}
-        OR time < ${keep.since}) AS over,
-      (number = 1 OR (events_before < ${step.events} AND bytes_before < ${step.bytes})) AS within
-    FROM (
-      SELECT *, row_number() OVER so_far AS number,
-        sum(events) OVER so_far - events AS events_before, sum(bytes) OVER so_far - bytes AS bytes_before
+    SELECT * FROM (
+      SELECT *, bool_and(over AND within) OVER (
+        ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS reached
       FROM (
-        SELECT *, CASE WHEN headers = '' THEN 0 ELSE count END AS events
-        FROM records WHERE room = ${room.id} ORDER BY place LIMIT ${TRIM_ROWS + 1}
-      ) AS oldest WINDOW so_far AS (ORDER BY place ROWS UNBOUNDED PRECEDING)
-    ) AS summed ORDER BY place`
+        SELECT place, count, time, bytes, device, batch, last_id, indexes, refused, earlier, headers,
+          '' AS data, before, chain,
+          (${room.events} - events_before > ${keep.events} OR ${room.bytes} - bytes_before > ${keep.bytes}
+            OR time < ${keep.since}) AS over,
+          (number = 1 OR (events_before < ${step.events} AND bytes_before < ${step.bytes})) AS within
+        FROM (
+          SELECT *, row_number() OVER so_far AS number,
+            sum(events) OVER so_far - events AS events_before, sum(bytes) OVER so_far - bytes AS bytes_before
+          FROM (
+            SELECT *, CASE WHEN headers = '' THEN 0 ELSE count END AS events
+            FROM records WHERE room = ${room.id} ORDER BY place LIMIT ${TRIM_ROWS + 1}
+          ) AS oldest WINDOW so_far AS (ORDER BY place ROWS UNBOUNDED PRECEDING)
+        ) AS summed
+      ) AS judged
+    ) AS asked WHERE coalesce(reached, true) ORDER BY place`
   const most = rows.slice(0, TRIM_ROWS)
   const kept = most.findIndex(({ over, within }) => !over || !within)
   const gone = (kept < 0 ? most : most.slice(0, kept)).map(recordOf)

@@ -1,7 +1,11 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer, connect as dial } from 'node:net'
+import { join } from 'node:path'
 import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createRelay } from '../relay.ts'
 import { type EngineServer, startPostgres } from '../testing/engine-servers.ts'
+import { ALL, appendOf, EMPTY, KEEP, recordOf } from '../testing/store-contract/records.ts'
 import { storeContract } from '../testing/store-contract.ts'
 import { postgresStore } from './postgres.ts'
 
@@ -82,6 +86,33 @@ describe.skipIf(!startPostgres)('postgresStore', () => {
     await store.append('42', { expected: head, head: next, records: [], state: put('') })
     expect(await store.state('42', keys)).toEqual(keys.map(() => undefined))
     await store.close()
+  })
+
+  it('asks for no more of a room than a step of trimming takes, however much the room has', async () => {
+    let received = 0
+    const proxy = createServer((client) => {
+      const real = dial(join(server.folder, '.s.PGSQL.5432'))
+      real.on('data', ({ length }) => (received += length))
+      for (const socket of [client, real]) socket.on('error', () => {})
+      client.pipe(real).pipe(client)
+    }).listen(0, '127.0.0.1')
+    await once(proxy, 'listening')
+    const { port } = proxy.address() as AddressInfo
+    const url = `postgres://relay@127.0.0.1:${port}/postgres`
+    const store = await postgresStore(url, { schema: newSchema() })
+    const records = Array.from({ length: 3_000 }, (_, i) => recordOf([`a-${i + 1}`]))
+    await store.append('r', appendOf(EMPTY, records, []))
+    received = 0
+    const step = { events: 2, bytes: 1_000_000 }
+    expect(await store.trim('r', { ...KEEP, events: 2_997 }, step)).toBe(true)
+    expect(await store.trim('r', { ...KEEP, events: 2_997 }, step)).toBe(false)
+    expect(await store.trim('r', { ...KEEP, events: 2_997 }, step)).toBe(false)
+    // Each of the records takes more than 100 bytes, all of them more than 300,000.
+    expect(received).toBeLessThan(50_000)
+    const [first] = await store.read('r', 0, { ...ALL, events: 1 })
+    expect(first?.place).toBe(4)
+    await store.close()
+    proxy.close()
   })
 
   it('says what to do about a URL or a schema that it cannot use', async () => {

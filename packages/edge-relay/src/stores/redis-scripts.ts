@@ -63,18 +63,20 @@ return 1
 `
 
 /**
- * `epoch, first before, first, events, bytes, newest place, records, pairs, prefixes, ranges`, then
+ * `epoch, first before, first, -events, -bytes, newest place, records, pairs, prefixes, ranges`, then
  * last place, mark and place of each record, the members of `ids`, prefix and ranges of each publisher, and
  * prefix, first and place of each of these ranges. 0 where another relay has trimmed the room meanwhile.
+ *
+ * What frees memory is the first write: a Redis that is full refuses a script whose first write may need some.
  */
 export const TRIM: string = `${KEYS_OF_ROOM}${PADDED}
 local room = key('room')
 local known = redis.call('HMGET', room, 'epoch', 'first')
 if known[1] ~= ARGV[3] or known[2] ~= ARGV[4] then return 0 end
-redis.call('HSET', room, 'first', ARGV[5])
-redis.call('HINCRBY', room, 'events', '-' .. ARGV[6])
-redis.call('HINCRBY', room, 'bytes', '-' .. ARGV[7])
 redis.call('XTRIM', key('log'), 'MINID', string.format('%.0f-0', ARGV[8] + 1))
+redis.call('HSET', room, 'first', ARGV[5])
+redis.call('HINCRBY', room, 'events', ARGV[6])
+redis.call('HINCRBY', room, 'bytes', ARGV[7])
 local first = cjson.decode(known[2])
 redis.call('ZADD', key('marks'), first[1], known[2])
 local at = 13

@@ -95,6 +95,9 @@ export class RedisStore extends EngineStore<RedisClient> implements Store {
       let events = 0
       let bytes = 0
       const fits = (record: RoomRecord): boolean => {
+        const last = found.at(-1)
+        // What lay between was trimmed since the page before: who reads on is to see where it begins now.
+        if (last && record.place !== lastPlace(last) + 1) return false
         events += record.count
         bytes += record.bytes
         if (found.length > 0 && (events > limit.events || bytes > limit.bytes)) return false

@@ -29,7 +29,7 @@ export async function trimStep(
   const ranges = await joined(client, prefix, room, cut.ranges)
   const publishers = Map.groupBy(ranges, (range) => range.prefix)
   const args = [
-    ...[prefix, room, found.epoch, found.first, markText(first), events, bytes],
+    ...[prefix, room, found.epoch, found.first, markText(first), -events, -bytes],
     ...[newest.place, gone.length, pairs.length, publishers.size, ranges.length],
     ...gone.flatMap(({ place }, i) => {
       const mark = marks[i] as Mark

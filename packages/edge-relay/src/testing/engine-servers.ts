@@ -72,7 +72,8 @@ async function postgres(
     command,
     args,
     owner,
-    isReady: (output) => output.includes('ready to accept connections'),
+    // A standby takes read-only ones.
+    isReady: (output) => /ready to accept (read-only )?connections/.test(output),
   })
 }
 

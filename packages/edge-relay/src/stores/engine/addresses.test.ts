@@ -30,8 +30,10 @@ describe('the URL of a PostgreSQL database', () => {
     ).toMatchObject({
       host: ['a', '::1', 'c'],
       port: [1, 2, 5432],
-      target_session_attrs: 'read-write',
+      target_session_attrs: 'primary',
     })
+    expect(read('postgres://a,b/x').options).toMatchObject({ target_session_attrs: 'primary' })
+    expect(read('postgres://a/x').options).not.toHaveProperty('target_session_attrs')
     expect(read('postgres://me@/x?host=/run/pg').options).toMatchObject({
       path: '/run/pg/.s.PGSQL.5432',
     })

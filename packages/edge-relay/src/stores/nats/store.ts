@@ -235,6 +235,9 @@ export class NatsStore extends EngineStore<NatsClient> implements Store {
         if (!records) return REMOVED
         for (const record of records) {
           if (lastPlace(record) <= at) continue
+          const before = found.at(-1)
+          // What lay between was trimmed since the page before: who reads on is to see where it begins now.
+          if (before && record.place !== lastPlace(before) + 1) return found
           events += record.count
           bytes += record.bytes
           if (found.length > 0 && (events > limit.events || bytes > limit.bytes)) return found

@@ -60,6 +60,25 @@ export const trimming: Part = ({ expect, it }) => {
     expect(await store.first('r')).toEqual(markOf('a-10', 10))
   })
 
+  it('trims batches that were refused as a whole, with nothing else', async (store) => {
+    const records = [
+      { ...refusedRecord('a-1'), time: 10 },
+      { ...recordOf(['a-2']), time: 30 },
+    ]
+    const append = appendOf(EMPTY, records, [])
+    await store.append('r', append)
+    const kept = append.records.slice(1)
+    expect(await store.trim('r', { ...KEEP, since: 20 }, ALL)).toBe(false)
+    expect(await store.read('r', 0, ALL)).toEqual(kept)
+    expect(await store.first('r')).toEqual(markOf('a-1', 1))
+    expect(await store.stats('r')).toEqual({
+      head: append.head,
+      events: 1,
+      bytes: kept[0]?.bytes,
+      devices: 0,
+    })
+  })
+
   it('remembers which events of devices were trimmed away', async (store) => {
     const records = [
       recordOf(['a-1', 'a-2', 'b-7'], { device: 'd', batch: 1 }),
