@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { createBusOn } from './bus.ts'
-import type { BusError } from './errors.ts'
-import { memoryLog } from './log/memory.ts'
+import { BusError } from './errors.ts'
+import { memoryLink } from './links/memory.ts'
+import type { LogSource } from './log/log.ts'
+import { MemoryLog, memoryLog } from './log/memory.ts'
+import type { AnyBusOptions } from './options.ts'
 import { lazyPart, type Part } from './part.ts'
 import { allParts } from './parts/all.ts'
 import { lazyParts, type Parts } from './parts.ts'
@@ -46,7 +49,7 @@ interface Made {
   readonly reported: BusError[]
 }
 
-function make(options: { log?: ReturnType<typeof memoryLog> } = {}): Made {
+function make(options: Partial<AnyBusOptions> = {}): Made {
   const network = new Network()
   const platform = new VirtualPlatform({ seed: 1 })
   const reported: BusError[] = []
@@ -259,6 +262,72 @@ describe('without a network', () => {
     expect(view.get()).toBe(1)
     expect(await bus.request('price.of')).toBe(42)
     await bus.close()
+  })
+})
+
+describe('without a network, a bus whose log is a part', () => {
+  const codes = (reported: readonly BusError[]): string[] => reported.map(({ code }) => code)
+
+  it('publishes again with the next call after it is back', async () => {
+    const { bus, network, reported } = make({ name: 'late-log', log: undefined })
+    network.online = false
+    await expect(bus.publish('cart.added', 1)).rejects.toMatchObject({ code: 'unavailable' })
+    await expect(bus.publish('cart.added', 2)).rejects.toMatchObject({ code: 'unavailable' })
+    expect(codes(reported)).toEqual(['unavailable'])
+    network.online = true
+    expect(await bus.publish('cart.added', 3)).toMatchObject({ data: 3 })
+    expect(bus.status.log.state).toBe('open')
+    await bus.close()
+  })
+
+  it('tries until it is closed, and no longer', async () => {
+    const { bus, network, platform, reported } = make({ name: 'closed-log', log: undefined })
+    network.online = false
+    bus.subscribe('**', () => {})
+    await pass(platform, 30_000)
+    expect(network.loads.length).toBeGreaterThan(2)
+    await bus.close()
+    const { length } = network.loads
+    await pass(platform, 600_000)
+    expect(network.loads).toHaveLength(length)
+    expect(codes(reported)).toEqual(['unavailable'])
+    expect(platform.timers).toBe(0)
+  })
+
+  it('hears the other tabs once it is back, where IndexedDB does not open and it only subscribes', async () => {
+    /** A log that does not open, so that memory is to stand in for it. */
+    const log: LogSource = {
+      kind: 'disk',
+      required: false,
+      available: () => true,
+      create: (_name, _room, on) =>
+        new (class extends MemoryLog {
+          override open = () => Promise.reject(new BusError('log_unavailable', 'private mode'))
+        })(on),
+    }
+    const tabs = memoryLink()
+    const { bus, network, platform, reported } = make({ log, tabs })
+    const other = createBusOn(
+      { name: 'shop', log, tabs, onError() {} },
+      platform,
+      undefined,
+      allParts,
+    )
+    network.online = false
+    const heard: unknown[] = []
+    bus.subscribe('**', (event) => void heard.push(event.data))
+    await pass(platform, 30_000)
+    expect(codes(reported)).toEqual(['log_unavailable', 'unavailable'])
+    expect(bus.status.lastError).toMatchObject({ code: 'unavailable' })
+    network.online = true
+    await pass(platform, 60_000)
+    expect(bus.status.log).toMatchObject({ kind: 'memory', state: 'open' })
+    void other.publish('cart.added', 1, { persist: false })
+    await pass(platform, 5_000)
+    expect(heard).toEqual([1])
+    const closed = Promise.all([bus.close(), other.close()])
+    await pass(platform, 10_000)
+    await closed
   })
 })
 
