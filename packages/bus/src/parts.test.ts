@@ -8,6 +8,8 @@ import type { AnyBusOptions } from './options.ts'
 import { lazyPart, type Part } from './part.ts'
 import { allParts } from './parts/all.ts'
 import { lazyParts, type Parts } from './parts.ts'
+import { relayLink } from './relay-link.ts'
+import type { RequestOptions } from './request/request.ts'
 import { VirtualPlatform } from './testing/virtual-platform.ts'
 import type { Bus } from './types.ts'
 
@@ -175,6 +177,65 @@ describe('what is asked of a part before it is there', () => {
     data.cents = 999
     network.release()
     expect(await reply).toBe(200)
+    await bus.close()
+  })
+
+  it.each([
+    ['request', (bus: Made['bus'], options: RequestOptions) => bus.request('price.of', 1, options)],
+    ['ping', (bus: Made['bus'], options: RequestOptions) => bus.ping(options)],
+  ] as const)('a %s ends in time, with its signal and with the bus', async (_, ask) => {
+    const relay = relayLink({ url: 'ws://127.0.0.1:9', room: 'nobody' })
+    const { bus, network, platform } = make({ relay })
+    network.hold()
+    const ends: Record<string, string> = {}
+    const asked = (what: string, options: RequestOptions): void =>
+      void ask(bus, options).catch(({ code }: BusError) => (ends[what] = code))
+    const ending = new AbortController()
+    asked('wrong', { timeout: -1 })
+    asked('given up before', { signal: AbortSignal.abort() })
+    asked('late', { timeout: 3_000 })
+    asked('given up', { signal: ending.signal, timeout: 60_000 })
+    asked('open', { timeout: 60_000 })
+    await pass(platform, 2_999)
+    expect(ends).toEqual({ wrong: 'invalid_options', 'given up before': 'aborted' })
+    platform.advance(3_000 - platform.monotonic())
+    await settle()
+    expect(ends['late']).toBe('timeout')
+    ending.abort()
+    await settle()
+    expect(ends['given up']).toBe('aborted')
+    void bus.close()
+    await pass(platform, 10_000)
+    expect(ends['open']).toBe('closed')
+    asked('after', {})
+    await settle()
+    expect(ends['after']).toBe('closed')
+    network.release()
+    await settle()
+    expect(platform.timers).toBe(0)
+  })
+
+  it('the time in which it is loaded is taken from that of a request', async () => {
+    const { bus, network, platform } = make()
+    network.hold()
+    bus.respond('price.of', () => new Promise(() => {}))
+    let ended: unknown
+    bus.request('price.of', 1, { timeout: 3_000 }).catch((error: BusError) => {
+      ended = error
+    })
+    await pass(platform, 2_000)
+    platform.advance(2_000 - platform.monotonic())
+    network.release()
+    await settle()
+    platform.advance(999)
+    await settle()
+    expect(ended).toBeUndefined()
+    platform.advance(1)
+    await settle()
+    expect(ended).toMatchObject({
+      code: 'timeout',
+      message: expect.stringContaining('within 3000 ms'),
+    })
     await bus.close()
   })
 
