@@ -275,6 +275,31 @@ describe('what is asked of a part before it is there', () => {
   })
 })
 
+describe('a bus that is closed', () => {
+  it('while loadStream, its first use, is loaded opens nothing any more', async () => {
+    const relay = relayLink({ url: 'ws://127.0.0.1:9', room: 'nobody' })
+    const tabs = memoryLink()
+    const opened: string[] = []
+    const { bus, network, platform } = make({
+      relay,
+      tabs: {
+        open: (name, on) => {
+          opened.push(name)
+          return tabs.open(name, on)
+        },
+      },
+    })
+    network.hold()
+    const read = bus.loadStream('cart-1').catch(({ code }: BusError) => code)
+    await bus.close()
+    network.release()
+    expect(await read).toBe('closed')
+    expect(opened).toEqual([])
+    await settle()
+    expect(platform.timers).toBe(0)
+  })
+})
+
 describe('without a network', () => {
   it('a promise is rejected with an error that may be tried again, and then holds', async () => {
     const { bus, network } = make()
