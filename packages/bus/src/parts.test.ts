@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createBusOn } from './bus.ts'
 import { BusError } from './errors.ts'
+import type { Link } from './links/link.ts'
 import { memoryLink } from './links/memory.ts'
 import type { LogSource } from './log/log.ts'
 import { MemoryLog, memoryLog } from './log/memory.ts'
@@ -82,6 +83,12 @@ async function pass(platform: VirtualPlatform, ms: number): Promise<void> {
     platform.advanceToNext()
     await settle()
   }
+}
+
+async function closing(bus: Made['bus'], platform: VirtualPlatform): Promise<void> {
+  const closed = bus.close()
+  await pass(platform, 10_000)
+  await closed
 }
 
 describe('a bus that was given no work for its parts', () => {
@@ -297,6 +304,88 @@ describe('a bus that is closed', () => {
     expect(opened).toEqual([])
     await settle()
     expect(platform.timers).toBe(0)
+  })
+
+  it('tries to load nothing any more, and says nothing of it', async () => {
+    const relay = relayLink({ url: 'ws://127.0.0.1:9', room: 'nobody' })
+    const { bus, network, platform, reported } = make({ relay })
+    network.online = false
+    bus.subscribe('**', () => {}, { from: 'start' })
+    bus.subscribe('**', () => {}, { group: 'mail' })
+    bus.project('**', (sum: number) => sum + 1, 0)
+    bus.respond('price.of', () => 42)
+    await pass(platform, 5_000)
+    await closing(bus, platform)
+    const [loads, reports] = [network.loads.length, reported.length]
+    await pass(platform, 600_000)
+    expect(network.loads).toHaveLength(loads)
+    expect(reported).toHaveLength(reports)
+    expect(platform.timers).toBe(0)
+  })
+
+  it('while its parts are loaded hears nothing of their failure', async () => {
+    const relay = relayLink({ url: 'ws://127.0.0.1:9', room: 'nobody' })
+    const { bus, network, platform, reported } = make({ relay })
+    network.hold()
+    bus.subscribe('**', () => {}, { from: 'start' })
+    bus.subscribe('**', () => {}, { group: 'mail' })
+    bus.project('**', (sum: number) => sum + 1, 0)
+    bus.respond('price.of', () => 42)
+    await settle()
+    await closing(bus, platform)
+    const before = reported.length
+    network.online = false
+    network.release()
+    await pass(platform, 600_000)
+    expect(reported.slice(before)).toEqual([])
+    expect(platform.timers).toBe(0)
+  })
+
+  describe('and has no log', () => {
+    const linked = (): Made & { readonly other: Link } => {
+      const [name, there, ends] = ['shop', new VirtualPlatform(), memoryLink()]
+      const own = ends.open(name, there) as Link
+      return { ...make({ log: false, links: [own] }), other: ends.open(name, there) as Link }
+    }
+
+    it('does not load for its end what a context without a log does', async () => {
+      const { bus, network, platform, reported } = linked()
+      bus.subscribe('**', () => {})
+      await settle()
+      network.online = false
+      await closing(bus, platform)
+      await pass(platform, 600_000)
+      expect(network.loads).toEqual([])
+      expect(reported).toEqual([])
+    })
+
+    it('ends what waited for that', async () => {
+      const { bus, network, platform } = linked()
+      network.hold()
+      const published = bus.publish('cart.added', 1).catch(({ code }: BusError) => code)
+      await settle()
+      expect(network.loads).toContain('guests')
+      await closing(bus, platform)
+      expect(await published).toBe('closed')
+      network.release()
+      await settle()
+      expect(platform.timers).toBe(0)
+    })
+
+    it('hears nothing of what was loaded late', async () => {
+      const { bus, network, platform, reported, other } = linked()
+      network.hold()
+      bus.subscribe('**', () => {})
+      const host = createBusOn({ name: 'shop', links: [other] }, platform, undefined, allParts)
+      await host.publish('cart.added', 1)
+      await settle()
+      expect(network.loads).toContain('guests')
+      await closing(bus, platform)
+      network.online = false
+      network.release()
+      await settle()
+      expect(reported).toEqual([])
+    })
   })
 })
 

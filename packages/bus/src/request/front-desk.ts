@@ -3,15 +3,14 @@
  * question, and hears then what was said before.
  */
 import { BusError } from '../errors.ts'
-import { type Part, whenLoaded } from '../part.ts'
+import { type Part, type Waiter, whenLoaded } from '../part.ts'
 import { MAX_RESPONDS } from '../protocol/presence.ts'
 import type { Desk, DeskOptions } from './desk.ts'
 import { type RequestEvents, type Requests, type Responder, SETTLE_MS } from './requests.ts'
 import { abortedError, closedError, refusalOf, TIMEOUT_MS, type Waiting } from './waiting.ts'
 
-export type FrontDeskOptions = Omit<DeskOptions, 'responders'> & {
-  readonly part: Part<{ readonly Desk: typeof Desk }>
-}
+export type FrontDeskOptions = Omit<DeskOptions, 'responders'> &
+  Waiter & { readonly part: Part<{ readonly Desk: typeof Desk }> }
 
 /** Kept for a desk that is not there yet. */
 const MAX_EARLY = 1_000
