@@ -123,6 +123,10 @@ export function createBusOn(
       console.error('[crosstown] onError itself threw', cause)
     }
   }
+  const ended = (): boolean => closed !== undefined
+  const reportLate = (error: BusError): void => {
+    if (!ended()) report(error)
+  }
   const later = (run: () => void): void => void platform.timer(0, run)
   const handlers = new Handlers(taps, platform)
   const types = events && new EventTypes(events, unknown)
@@ -154,9 +158,11 @@ export function createBusOn(
     hasWay: () => device.hasWay,
     part: parts.groups,
     report,
+    ended,
   })
   const asking: FrontDeskOptions = {
     part: parts.request,
+    ended,
     prefix,
     source,
     platform,
@@ -215,8 +221,8 @@ export function createBusOn(
       writer: (opened) => new LogWriter(opened, platform),
       takeTurn,
       links: (linkedEvents) => new UserLinks(linkedEvents, taps),
-      guest: (options) => lateGuest(parts.guests, options, report),
-      host: (options) => lateHost(parts.guests, options, report),
+      guest: (options) => lateGuest(parts.guests, options, reportLate),
+      host: (options) => lateHost(parts.guests, options, reportLate),
       fallbackLog: async () => {
         const { MemoryLog } = await loaded(parts.memory)
         return () => new MemoryLog(platform)
@@ -264,6 +270,7 @@ export function createBusOn(
     platform,
     part: parts.read,
     report,
+    ended,
   })
   const hasRelay = relay !== undefined
   const consumers = new Consumers<AnyHandler>({
@@ -318,6 +325,7 @@ export function createBusOn(
   }
   const views = new Views({
     part: parts.read,
+    ended,
     platform,
     open: openLog,
     hasRelay: relay !== undefined,

@@ -44,13 +44,21 @@ export async function loaded<Module>(part: Part<Module>): Promise<Module> {
 const AGAIN_MS = 1_000
 const MAX_AGAIN_MS = 60_000
 
+/** Who waits for a part. */
+export interface Waiter {
+  readonly platform: Pick<Platform, 'timer'>
+  readonly report: (error: BusError) => void
+  /** Whether its bus was closed. */
+  readonly ended: () => boolean
+}
+
 /**
  * Calls back with the part: at once where it is there, else when it is. What fails is told once, and
- * tried until it is there.
+ * tried until it is there, or nobody needs it any more.
  */
 export function whenLoaded<Module>(
   part: Part<Module>,
-  { platform, report }: { platform: Pick<Platform, 'timer'>; report: (error: BusError) => void },
+  { platform, report, ended }: Waiter,
   run: (module: Module) => void,
 ): void {
   if (part.now) {
@@ -58,7 +66,9 @@ export function whenLoaded<Module>(
     return
   }
   const load = (again: number): void => {
+    if (ended()) return
     part.load().then(run, (error: BusError) => {
+      if (ended()) return
       if (again === AGAIN_MS) report(error)
       platform.timer(again, () => load(Math.min(2 * again, MAX_AGAIN_MS)))
     })

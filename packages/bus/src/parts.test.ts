@@ -1,10 +1,16 @@
 import { describe, expect, it } from 'vitest'
 import { createBusOn } from './bus.ts'
-import type { BusError } from './errors.ts'
-import { memoryLog } from './log/memory.ts'
+import { BusError } from './errors.ts'
+import type { Link } from './links/link.ts'
+import { memoryLink } from './links/memory.ts'
+import type { LogSource } from './log/log.ts'
+import { MemoryLog, memoryLog } from './log/memory.ts'
+import type { AnyBusOptions } from './options.ts'
 import { lazyPart, type Part } from './part.ts'
 import { allParts } from './parts/all.ts'
 import { lazyParts, type Parts } from './parts.ts'
+import { relayLink } from './relay-link.ts'
+import type { RequestOptions } from './request/request.ts'
 import { VirtualPlatform } from './testing/virtual-platform.ts'
 import type { Bus } from './types.ts'
 
@@ -46,7 +52,7 @@ interface Made {
   readonly reported: BusError[]
 }
 
-function make(options: { log?: ReturnType<typeof memoryLog> } = {}): Made {
+function make(options: Partial<AnyBusOptions> = {}): Made {
   const network = new Network()
   const platform = new VirtualPlatform({ seed: 1 })
   const reported: BusError[] = []
@@ -77,6 +83,12 @@ async function pass(platform: VirtualPlatform, ms: number): Promise<void> {
     platform.advanceToNext()
     await settle()
   }
+}
+
+async function closing(bus: Made['bus'], platform: VirtualPlatform): Promise<void> {
+  const closed = bus.close()
+  await pass(platform, 10_000)
+  await closed
 }
 
 describe('a bus that was given no work for its parts', () => {
@@ -175,6 +187,65 @@ describe('what is asked of a part before it is there', () => {
     await bus.close()
   })
 
+  it.each([
+    ['request', (bus: Made['bus'], options: RequestOptions) => bus.request('price.of', 1, options)],
+    ['ping', (bus: Made['bus'], options: RequestOptions) => bus.ping(options)],
+  ] as const)('a %s ends in time, with its signal and with the bus', async (_, ask) => {
+    const relay = relayLink({ url: 'ws://127.0.0.1:9', room: 'nobody' })
+    const { bus, network, platform } = make({ relay })
+    network.hold()
+    const ends: Record<string, string> = {}
+    const asked = (what: string, options: RequestOptions): void =>
+      void ask(bus, options).catch(({ code }: BusError) => (ends[what] = code))
+    const ending = new AbortController()
+    asked('wrong', { timeout: -1 })
+    asked('given up before', { signal: AbortSignal.abort() })
+    asked('late', { timeout: 3_000 })
+    asked('given up', { signal: ending.signal, timeout: 60_000 })
+    asked('open', { timeout: 60_000 })
+    await pass(platform, 2_999)
+    expect(ends).toEqual({ wrong: 'invalid_options', 'given up before': 'aborted' })
+    platform.advance(3_000 - platform.monotonic())
+    await settle()
+    expect(ends['late']).toBe('timeout')
+    ending.abort()
+    await settle()
+    expect(ends['given up']).toBe('aborted')
+    void bus.close()
+    await pass(platform, 10_000)
+    expect(ends['open']).toBe('closed')
+    asked('after', {})
+    await settle()
+    expect(ends['after']).toBe('closed')
+    network.release()
+    await settle()
+    expect(platform.timers).toBe(0)
+  })
+
+  it('the time in which it is loaded is taken from that of a request', async () => {
+    const { bus, network, platform } = make()
+    network.hold()
+    bus.respond('price.of', () => new Promise(() => {}))
+    let ended: unknown
+    bus.request('price.of', 1, { timeout: 3_000 }).catch((error: BusError) => {
+      ended = error
+    })
+    await pass(platform, 2_000)
+    platform.advance(2_000 - platform.monotonic())
+    network.release()
+    await settle()
+    platform.advance(999)
+    await settle()
+    expect(ended).toBeUndefined()
+    platform.advance(1)
+    await settle()
+    expect(ended).toMatchObject({
+      code: 'timeout',
+      message: expect.stringContaining('within 3000 ms'),
+    })
+    await bus.close()
+  })
+
   it('who responds is refused twice, and wrongly, at once', () => {
     const { bus } = make()
     bus.respond('price.of', () => 1)
@@ -208,6 +279,113 @@ describe('what is asked of a part before it is there', () => {
     expect(await bus.loadStream('cart-1')).toMatchObject([{ data: 1, revision: 1 }])
     expect(await bus.deadLetters.list()).toEqual([])
     await bus.close()
+  })
+})
+
+describe('a bus that is closed', () => {
+  it('while loadStream, its first use, is loaded opens nothing any more', async () => {
+    const relay = relayLink({ url: 'ws://127.0.0.1:9', room: 'nobody' })
+    const tabs = memoryLink()
+    const opened: string[] = []
+    const { bus, network, platform } = make({
+      relay,
+      tabs: {
+        open: (name, on) => {
+          opened.push(name)
+          return tabs.open(name, on)
+        },
+      },
+    })
+    network.hold()
+    const read = bus.loadStream('cart-1').catch(({ code }: BusError) => code)
+    await bus.close()
+    network.release()
+    expect(await read).toBe('closed')
+    expect(opened).toEqual([])
+    await settle()
+    expect(platform.timers).toBe(0)
+  })
+
+  it('tries to load nothing any more, and says nothing of it', async () => {
+    const relay = relayLink({ url: 'ws://127.0.0.1:9', room: 'nobody' })
+    const { bus, network, platform, reported } = make({ relay })
+    network.online = false
+    bus.subscribe('**', () => {}, { from: 'start' })
+    bus.subscribe('**', () => {}, { group: 'mail' })
+    bus.project('**', (sum: number) => sum + 1, 0)
+    bus.respond('price.of', () => 42)
+    await pass(platform, 5_000)
+    await closing(bus, platform)
+    const [loads, reports] = [network.loads.length, reported.length]
+    await pass(platform, 600_000)
+    expect(network.loads).toHaveLength(loads)
+    expect(reported).toHaveLength(reports)
+    expect(platform.timers).toBe(0)
+  })
+
+  it('while its parts are loaded hears nothing of their failure', async () => {
+    const relay = relayLink({ url: 'ws://127.0.0.1:9', room: 'nobody' })
+    const { bus, network, platform, reported } = make({ relay })
+    network.hold()
+    bus.subscribe('**', () => {}, { from: 'start' })
+    bus.subscribe('**', () => {}, { group: 'mail' })
+    bus.project('**', (sum: number) => sum + 1, 0)
+    bus.respond('price.of', () => 42)
+    await settle()
+    await closing(bus, platform)
+    const before = reported.length
+    network.online = false
+    network.release()
+    await pass(platform, 600_000)
+    expect(reported.slice(before)).toEqual([])
+    expect(platform.timers).toBe(0)
+  })
+
+  describe('and has no log', () => {
+    const linked = (): Made & { readonly other: Link } => {
+      const [name, there, ends] = ['shop', new VirtualPlatform(), memoryLink()]
+      const own = ends.open(name, there) as Link
+      return { ...make({ log: false, links: [own] }), other: ends.open(name, there) as Link }
+    }
+
+    it('does not load for its end what a context without a log does', async () => {
+      const { bus, network, platform, reported } = linked()
+      bus.subscribe('**', () => {})
+      await settle()
+      network.online = false
+      await closing(bus, platform)
+      await pass(platform, 600_000)
+      expect(network.loads).toEqual([])
+      expect(reported).toEqual([])
+    })
+
+    it('ends what waited for that', async () => {
+      const { bus, network, platform } = linked()
+      network.hold()
+      const published = bus.publish('cart.added', 1).catch(({ code }: BusError) => code)
+      await settle()
+      expect(network.loads).toContain('guests')
+      await closing(bus, platform)
+      expect(await published).toBe('closed')
+      network.release()
+      await settle()
+      expect(platform.timers).toBe(0)
+    })
+
+    it('hears nothing of what was loaded late', async () => {
+      const { bus, network, platform, reported, other } = linked()
+      network.hold()
+      bus.subscribe('**', () => {})
+      const host = createBusOn({ name: 'shop', links: [other] }, platform, undefined, allParts)
+      await host.publish('cart.added', 1)
+      await settle()
+      expect(network.loads).toContain('guests')
+      await closing(bus, platform)
+      network.online = false
+      network.release()
+      await settle()
+      expect(reported).toEqual([])
+    })
   })
 })
 
@@ -259,6 +437,72 @@ describe('without a network', () => {
     expect(view.get()).toBe(1)
     expect(await bus.request('price.of')).toBe(42)
     await bus.close()
+  })
+})
+
+describe('without a network, a bus whose log is a part', () => {
+  const codes = (reported: readonly BusError[]): string[] => reported.map(({ code }) => code)
+
+  it('publishes again with the next call after it is back', async () => {
+    const { bus, network, reported } = make({ name: 'late-log', log: undefined })
+    network.online = false
+    await expect(bus.publish('cart.added', 1)).rejects.toMatchObject({ code: 'unavailable' })
+    await expect(bus.publish('cart.added', 2)).rejects.toMatchObject({ code: 'unavailable' })
+    expect(codes(reported)).toEqual(['unavailable'])
+    network.online = true
+    expect(await bus.publish('cart.added', 3)).toMatchObject({ data: 3 })
+    expect(bus.status.log.state).toBe('open')
+    await bus.close()
+  })
+
+  it('tries until it is closed, and no longer', async () => {
+    const { bus, network, platform, reported } = make({ name: 'closed-log', log: undefined })
+    network.online = false
+    bus.subscribe('**', () => {})
+    await pass(platform, 30_000)
+    expect(network.loads.length).toBeGreaterThan(2)
+    await bus.close()
+    const { length } = network.loads
+    await pass(platform, 600_000)
+    expect(network.loads).toHaveLength(length)
+    expect(codes(reported)).toEqual(['unavailable'])
+    expect(platform.timers).toBe(0)
+  })
+
+  it('hears the other tabs once it is back, where IndexedDB does not open and it only subscribes', async () => {
+    /** A log that does not open, so that memory is to stand in for it. */
+    const log: LogSource = {
+      kind: 'disk',
+      required: false,
+      available: () => true,
+      create: (_name, _room, on) =>
+        new (class extends MemoryLog {
+          override open = () => Promise.reject(new BusError('log_unavailable', 'private mode'))
+        })(on),
+    }
+    const tabs = memoryLink()
+    const { bus, network, platform, reported } = make({ log, tabs })
+    const other = createBusOn(
+      { name: 'shop', log, tabs, onError() {} },
+      platform,
+      undefined,
+      allParts,
+    )
+    network.online = false
+    const heard: unknown[] = []
+    bus.subscribe('**', (event) => void heard.push(event.data))
+    await pass(platform, 30_000)
+    expect(codes(reported)).toEqual(['log_unavailable', 'unavailable'])
+    expect(bus.status.lastError).toMatchObject({ code: 'unavailable' })
+    network.online = true
+    await pass(platform, 60_000)
+    expect(bus.status.log).toMatchObject({ kind: 'memory', state: 'open' })
+    void other.publish('cart.added', 1, { persist: false })
+    await pass(platform, 5_000)
+    expect(heard).toEqual([1])
+    const closed = Promise.all([bus.close(), other.close()])
+    await pass(platform, 10_000)
+    await closed
   })
 })
 

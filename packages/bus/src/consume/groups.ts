@@ -1,7 +1,7 @@
 /** The members of groups that are in this context. */
 import type { Given } from '../dispatch/dispatch.ts'
 import { BusError } from '../errors.ts'
-import { type Part, whenLoaded } from '../part.ts'
+import { type Part, type Waiter, whenLoaded } from '../part.ts'
 import type { From } from '../protocol/frames.ts'
 import type { Line, Members, ToMemberFrame } from '../sync/sync.ts'
 import type { Policy } from '../types.ts'
@@ -12,12 +12,13 @@ import type { GroupStats } from './types.ts'
 export type GroupsOptions = Pick<
   GroupMemberOptions,
   'admits' | 'open' | 'platform' | 'positionOf' | 'prefix' | 'report' | 'say'
-> & {
-  /** Whether this context leads its device, or has a link to who does. */
-  readonly hasWay: () => boolean
-  /** What a member is made of, once there is one. */
-  readonly part: Part<{ readonly GroupMember: typeof GroupMember }>
-}
+> &
+  Waiter & {
+    /** Whether this context leads its device, or has a link to who does. */
+    readonly hasWay: () => boolean
+    /** What a member is made of, once there is one. */
+    readonly part: Part<{ readonly GroupMember: typeof GroupMember }>
+  }
 
 /** In which somebody leads, where anybody can. */
 const WAY_MS = 10_000

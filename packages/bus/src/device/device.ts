@@ -230,9 +230,15 @@ export class Device {
     return this.#handOver
   }
 
-  /** Opens log and links on first use; the log, or `undefined` for a bus without one. */
+  /**
+   * Opens log and links on first use; the log, or `undefined` for a bus without one.
+   *
+   * @throws {BusError} closed
+   */
   async open(): Promise<Log | undefined> {
     if (!this.#used) {
+      // What came late is not closed by anybody.
+      if (this.#closed) throw new BusError('closed', 'the bus was closed')
       this.#used = true
       this.#openLink()
       this.#unfollow = followLifecycle(this.#options.platform.lifecycle, {

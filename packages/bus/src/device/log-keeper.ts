@@ -34,6 +34,9 @@ export interface LogKeeperOptions {
 /** A log that was there is tried to be opened for so long, and a last time. */
 const AGAIN_FOR_MS = 2_000
 const MIN_AGAIN_MS = 100
+/** Before one that could not be loaded is tried again by itself, doubled each time up to the longest. */
+const LOAD_AGAIN_MS = 5_000
+const MAX_LOAD_AGAIN_MS = 60_000
 
 export interface Open {
   readonly log: Log
@@ -53,6 +56,10 @@ export class LogKeeper {
   #standsIn = false
   /** Whether another context keeps what this one persists. */
   #hosted = false
+  /** What was told of one that could not be loaded. */
+  readonly #told = new Set<string>()
+  #againMs = LOAD_AGAIN_MS
+  #cancelAgain: (() => void) | undefined
   #closed = false
 
   constructor(options: LogKeeperOptions) {
@@ -91,7 +98,7 @@ export class LogKeeper {
 
   /**
    * The log, once it is open; `undefined` for a guest. One that could not be had again is tried anew
-   * each time.
+   * each time, and at boot one that could not be loaded by itself, too.
    */
   open(): Promise<Log | undefined> {
     this.#opening ??= this.#begin(this.#lastId === undefined)
@@ -99,7 +106,7 @@ export class LogKeeper {
   }
 
   async #begin(boot: boolean): Promise<Log | undefined> {
-    const { outbox, platform, source, state, report, fallback, hosted } = this.#options
+    const { outbox, platform, source, state, fallback, hosted } = this.#options
     state('opening')
     const began = platform.monotonic()
     for (let tries = 0; ; tries++) {
@@ -121,11 +128,12 @@ export class LogKeeper {
         const reason = toBusError(error, 'log_unavailable', 'the log did not open', {
           stage: 'log',
         })
-        report(reason)
+        this.#tell(reason, boot)
         if (!boot || source.required) {
           state('closed')
           // Memory in place of a log that was there would hide what is in it: only at boot.
           if (!boot) this.#opening = undefined
+          else if (reason.code === 'unavailable') this.#tryAgain()
           throw reason
         }
         this.#hosted = await hosted()
@@ -136,8 +144,9 @@ export class LogKeeper {
         try {
           this.#create = await fallback()
         } catch (error) {
+          this.#tell(error as BusError, true)
           state('closed')
-          this.#opening = undefined
+          this.#tryAgain()
           throw error
         }
         this.#standsIn = true
@@ -148,6 +157,24 @@ export class LogKeeper {
       await log.close()
       await this.#resumed?.promise
     }
+  }
+
+  /** Until it is there, each reason is told once. */
+  #tell(reason: BusError, once: boolean): void {
+    if (this.#closed || (once && this.#told.has(reason.code))) return
+    this.#told.add(reason.code)
+    this.#options.report(reason)
+  }
+
+  /** Whoever only listens calls no more: once the network is back it is to hear the others. */
+  #tryAgain(): void {
+    this.#opening = undefined
+    if (this.#closed || this.#cancelAgain) return
+    this.#cancelAgain = this.#options.platform.timer(this.#againMs, () => {
+      this.#cancelAgain = undefined
+      this.open().catch(() => {})
+    })
+    this.#againMs = Math.min(2 * this.#againMs, MAX_LOAD_AGAIN_MS)
   }
 
   #use(log: Log, found: LogState): Log {
@@ -237,6 +264,7 @@ export class LogKeeper {
   /** Closes the log for good. */
   async close(): Promise<void> {
     this.#closed = true
+    this.#cancelAgain?.()
     this.resume()
     await this.#opening?.catch(() => {})
     await this.#open?.log.close()

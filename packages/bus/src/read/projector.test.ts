@@ -41,6 +41,7 @@ class Context {
     this.#seen = () => asked
     const { source } = sourceOf(log, true)
     this.projector = new Views({
+      ended: () => false,
       part: wholePart(projector),
       platform,
       open: async () => {

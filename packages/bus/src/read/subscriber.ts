@@ -7,12 +7,11 @@ import { BusError, isBusError, toBusError } from '../errors.ts'
 import type { BusEvent } from '../event.ts'
 import type { TappedSubscription } from '../inspect/tap.ts'
 import type { Log } from '../log/log.ts'
-import { type Part, whenLoaded } from '../part.ts'
-import type { Platform } from '../platform.ts'
+import { type Part, type Waiter, whenLoaded } from '../part.ts'
 import type { HandlerOptions, ReadFrom } from '../types.ts'
 import type { CatchUp } from './catch-up.ts'
 
-export interface SubscriberOptions<Handler> {
+export interface SubscriberOptions<Handler> extends Waiter {
   /** Makes a live subscription; `ended` is called when it ends. */
   readonly attach: (
     patterns: unknown,
@@ -29,10 +28,8 @@ export interface SubscriberOptions<Handler> {
   readonly open: () => Promise<Log | undefined>
   /** Of the ids that this context gives. */
   readonly prefix: string
-  readonly platform: Platform
   /** What reads the log for those that begin in it. */
   readonly part: Part<{ readonly CatchUp: typeof CatchUp }>
-  readonly report: (error: BusError) => void
 }
 
 export interface Subscription {

@@ -1,13 +1,11 @@
 /** The views of a bus. What folds them is loaded with the first one. */
 import type { Encoded } from '../log/log.ts'
-import { type Part, whenLoaded } from '../part.ts'
-import type { Platform } from '../platform.ts'
+import { type Part, type Waiter, whenLoaded } from '../part.ts'
 import type { ProjectOptions } from '../types.ts'
 import type { Projector, ProjectorOptions } from './projector.ts'
 import { View } from './view.ts'
 
-export interface ViewsOptions extends ProjectorOptions {
-  readonly platform: Platform
+export interface ViewsOptions extends ProjectorOptions, Waiter {
   readonly part: Part<{ readonly Projector: typeof Projector }>
 }
 

@@ -23,6 +23,7 @@ import {
   type Requests,
   SETTLE_MS,
 } from './requests.ts'
+import { abortedError, refusalOf, TIMEOUT_MS, type Waiting } from './waiting.ts'
 
 export interface DeskOptions extends Omit<AnsweringOptions, 'timer'> {
   readonly prefix: string
@@ -42,7 +43,6 @@ export interface DeskOptions extends Omit<AnsweringOptions, 'timer'> {
   readonly report: (error: BusError) => void
 }
 
-const TIMEOUT_MS = 5_000
 /** Requests of one context that wait, and those that it passes on, at most. */
 const MAX_WAITING = 1_000
 /** After which whoever was asked, and has not replied, is asked again: any way may lose something. */
@@ -72,7 +72,13 @@ export class Desk implements Omit<Requests, 'respond'> {
     this.#passing = new Passing(platform, events, MAX_WAITING)
   }
 
-  async request(type: string, given: unknown, options: RequestOptions): Promise<unknown> {
+  /** The time that it may take begins at `began`: now, or when it was loaded for it. */
+  async request(
+    type: string,
+    given: unknown,
+    options: RequestOptions,
+    began?: number,
+  ): Promise<unknown> {
     const { compose, decode, prefix, validate } = this.#options
     const { hasRelay, isGuest } = this.#events
     const { scope = 'room', timeout, signal, ...said } = options
@@ -82,38 +88,36 @@ export class Desk implements Omit<Requests, 'respond'> {
     const reach = scope === 'room' && !hasRelay && !isGuest ? 'device' : scope
     const isFor: AskingOptions['isFor'] = ({ id, responds }) =>
       responds.includes(type) && (scope !== 'context' || id === prefix)
-    const answer = await this.#wait(question, { reach, isFor }, { timeout, signal })
+    const answer = await this.#wait(question, { reach, isFor }, { timeout, signal }, began)
     return decode(answer.text, answer.encoding, { type, id: question.header.id })
   }
 
-  async ping(options: Pick<RequestOptions, 'timeout' | 'signal'>): Promise<number> {
+  async ping(options: Waiting, began?: number): Promise<number> {
     const { prefix, platform, source } = this.#options
     const id = `${prefix}-ping-${++this.#pings}`
     const header: EventHeader = { id, type: PING, source, time: platform.now() }
     const isFor: AskingOptions['isFor'] = ({ leader }) => leader
     const how = { reach: 'own', isFor, patient: true } as const
-    const { text } = await this.#wait({ header, dataText: '' }, how, options)
+    const { text } = await this.#wait({ header, dataText: '' }, how, options, began)
     return Number(text)
   }
 
   #wait(
     question: Question,
     how: Pick<AskingOptions, 'reach' | 'isFor' | 'patient'>,
-    { timeout = TIMEOUT_MS, signal }: Pick<RequestOptions, 'timeout' | 'signal'>,
+    { timeout = TIMEOUT_MS, signal }: Waiting,
+    began = this.#options.platform.monotonic(),
   ): Promise<Extract<Answer, { text: string }>> {
     const { platform } = this.#options
     const { type, id: key } = question.header
-    const about = { stage: 'request', eventType: type } as const
-    if (this.#closed) return Promise.reject(closedError())
-    if (signal?.aborted) return Promise.reject(abortedError(type, signal))
-    if (!(timeout > 0 && timeout < Number.POSITIVE_INFINITY)) {
-      const what = `request of ${type}: timeout in milliseconds, more than 0`
-      return Promise.reject(new BusError('invalid_options', what, about))
-    }
+    const refusal = refusalOf(type, this.#closed, { timeout, signal })
+    if (refusal) return Promise.reject(refusal)
     if (this.#asks.size >= MAX_WAITING) {
       const what = `${MAX_WAITING} requests wait for their replies already`
+      const about = { stage: 'request', eventType: type } as const
       return Promise.reject(new BusError('too_many', what, about))
     }
+    const left = Math.max(0, began + timeout - platform.monotonic())
     return new Promise((resolve, reject) => {
       const release = platform.hold()
       const late = (): void => {
@@ -121,7 +125,7 @@ export class Desk implements Omit<Requests, 'respond'> {
         asking.end({ code: 'timeout', message: what })
       }
       const abort = (): void => asking.end({ code: 'aborted', message: '' })
-      const cancel = platform.timer(timeout, late)
+      const cancel = platform.timer(left, late)
       signal?.addEventListener('abort', abort, { once: true })
       const done = (answer: Answer): void => {
         cancel()
@@ -131,7 +135,7 @@ export class Desk implements Omit<Requests, 'respond'> {
         else if (answer.code === 'aborted' && signal?.aborted) reject(abortedError(type, signal))
         else reject(errorOf(type, answer))
       }
-      const asking = this.#make(key, question, { ...how, done }, timeout)
+      const asking = this.#make(key, question, { ...how, done }, left)
       this.#review(asking)
     })
   }
@@ -354,13 +358,4 @@ function errorOf(
     stage: 'request',
     eventType: type,
   })
-}
-
-function abortedError(eventType: string, { reason }: AbortSignal): BusError {
-  const what = `the request of ${eventType} was given up`
-  return new BusError('aborted', what, { stage: 'request', eventType, cause: reason })
-}
-
-function closedError(): BusError {
-  return new BusError('closed', 'the bus was closed')
 }

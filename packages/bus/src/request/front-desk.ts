@@ -3,14 +3,14 @@
  * question, and hears then what was said before.
  */
 import { BusError } from '../errors.ts'
-import { type Part, whenLoaded } from '../part.ts'
+import { type Part, type Waiter, whenLoaded } from '../part.ts'
 import { MAX_RESPONDS } from '../protocol/presence.ts'
 import type { Desk, DeskOptions } from './desk.ts'
 import { type RequestEvents, type Requests, type Responder, SETTLE_MS } from './requests.ts'
+import { abortedError, closedError, refusalOf, TIMEOUT_MS, type Waiting } from './waiting.ts'
 
-export type FrontDeskOptions = Omit<DeskOptions, 'responders'> & {
-  readonly part: Part<{ readonly Desk: typeof Desk }>
-}
+export type FrontDeskOptions = Omit<DeskOptions, 'responders'> &
+  Waiter & { readonly part: Part<{ readonly Desk: typeof Desk }> }
 
 /** Kept for a desk that is not there yet. */
 const MAX_EARLY = 1_000
@@ -19,6 +19,8 @@ export class FrontDesk implements Requests {
   readonly #options: FrontDeskOptions
   readonly #events: RequestEvents
   readonly #responders = new Map<string, Responder>()
+  /** What ends those that wait for the desk. */
+  readonly #waiting = new Set<(error: BusError) => void>()
   #desk: Desk | undefined
   /** What is said while it is loaded. */
   #early: ((desk: Desk) => void)[] | undefined
@@ -62,15 +64,53 @@ export class FrontDesk implements Requests {
     if (this.#options.part.now)
       return this.#made(this.#options.part.now).request(type, given, options)
     // As it is now: it may be changed while the desk is loaded.
-    const { encode, decode, part } = this.#options
+    const { encode, decode } = this.#options
     const { text, encoding } = encode(given, type)
-    const desk = this.#made(await part.load())
-    return desk.request(type, decode(text, encoding, { type, id: 'a copy' }), options)
+    return this.#load(type, options, (desk, began) =>
+      desk.request(type, decode(text, encoding, { type, id: 'a copy' }), options, began),
+    )
   }
 
   async ping(options: Parameters<Requests['ping']>[0]): Promise<number> {
-    const { part } = this.#options
-    return this.#made(part.now ?? (await part.load())).ping(options)
+    const { now } = this.#options.part
+    if (now) return this.#made(now).ping(options)
+    return this.#load('$ping', options, (desk, began) => desk.ping(options, began))
+  }
+
+  /** Asks the desk once it is there: it is waited for no longer than for a reply. */
+  #load<Reply>(
+    type: string,
+    options: Waiting,
+    ask: (desk: Desk, began: number) => Promise<Reply>,
+  ): Promise<Reply> {
+    const { part, platform } = this.#options
+    const { timeout = TIMEOUT_MS, signal } = options
+    const refusal = refusalOf(type, this.#closed, options)
+    if (refusal) return Promise.reject(refusal)
+    const began = platform.monotonic()
+    return new Promise((resolve, reject) => {
+      const end = (error: BusError): void => {
+        done()
+        reject(error)
+      }
+      const late = (): void => {
+        const what = `no reply to ${type} within ${timeout} ms: waited for what asks it to be loaded`
+        end(new BusError('timeout', what, { stage: 'request', eventType: type }))
+      }
+      const abort = (): void => end(abortedError(type, signal as AbortSignal))
+      const cancel = platform.timer(timeout, late)
+      const done = (): boolean => {
+        cancel()
+        signal?.removeEventListener('abort', abort)
+        return this.#waiting.delete(end)
+      }
+      signal?.addEventListener('abort', abort, { once: true })
+      this.#waiting.add(end)
+      part.load().then((made) => {
+        const desk = this.#made(made)
+        if (done()) resolve(ask(desk, began))
+      }, end)
+    })
   }
 
   #made({ Desk: Made }: { readonly Desk: typeof Desk }): Desk {
@@ -122,6 +162,7 @@ export class FrontDesk implements Requests {
   close(): void {
     this.#closed = true
     this.#responders.clear()
+    for (const end of this.#waiting) end(closedError())
     this.#desk?.close()
   }
 }

@@ -40,9 +40,11 @@ export function lateGuest(
 ): Guest {
   if (part.now) return new part.now.Submitter(options)
   let guest: Guest | undefined
+  let closed = false
   const load = async (): Promise<Guest> => {
     const { Submitter } = await part.load()
     guest ??= new Submitter(options)
+    if (closed) guest.close()
     return guest
   }
   const say = (run: (guest: Guest) => void): void => {
@@ -57,6 +59,9 @@ export function lateGuest(
     hosted: (...said) => say((made) => made.hosted(...said)),
     taken: (...said) => say((made) => made.taken(...said)),
     declined: (...said) => say((made) => made.declined(...said)),
-    close: () => say((made) => made.close()),
+    close: () => {
+      closed = true
+      guest?.close()
+    },
   }
 }
