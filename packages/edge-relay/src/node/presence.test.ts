@@ -1,6 +1,7 @@
 import { deviceName } from '@crosstown/bus/protocol'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Auth } from '../auth.ts'
+import { turns } from '../testing/group-relay.ts'
 import { type ClusterNode, closeClusters, cluster } from '../testing/relay-cluster.ts'
 
 afterEach(closeClusters)
@@ -161,6 +162,36 @@ describe('a relay', () => {
     late.say(['p3'])
     await pass(2_500)
     expect(late.look()).toEqual({ [ONE]: ['p1'], [TWO]: ['p2'] })
+  })
+})
+
+describe('who comes where nobody has been for a while', () => {
+  it('is not shown who was there when the last one left', async () => {
+    const { a, one, two, pass } = await pair()
+    one.socket.drop()
+    two.say(['p7'])
+    await turns()
+    await pass(1_000)
+    two.say([])
+    await pass(1_000)
+    const three = await a.device('three')
+    three.say(['p3'])
+    await pass(3_000)
+    expect(three.look()).toEqual({})
+  })
+
+  it('is shown at once who is known to be there, where somebody else asked', async () => {
+    const { nodes, pass } = await cluster()
+    const [a, b] = nodes as [ClusterNode, ClusterNode]
+    const [one, two] = [await a.device('one'), await b.device('two')]
+    two.say(['p2'], ['price.of'])
+    await pass(1_500)
+    one.ask('q-1', 'price.of')
+    await pass(1_000)
+    const three = await a.device('three')
+    three.say(['p3'])
+    await turns()
+    expect(three.look()).toEqual({ [TWO]: ['p2'] })
   })
 })
 
