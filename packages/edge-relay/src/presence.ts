@@ -81,9 +81,10 @@ export class Presence {
       if (before !== text && this.#show(name)) this.#changed.add(name)
     }
     if (!this.#viewers.has(viewer)) {
-      if (this.#viewers.size === 0)
-        for (const [other, claim] of this.#context.claims ?? []) this.elsewhere(other, claim)
+      const isFirst = this.#viewers.size === 0
       this.#viewers.set(viewer, undefined)
+      if (isFirst)
+        for (const [other, claim] of this.#context.claims ?? []) this.elsewhere(other, claim)
       this.#sendWhole(viewer)
     }
     this.#roundSoon()
@@ -91,6 +92,8 @@ export class Presence {
 
   /** Another relay says who is there of a device; `undefined` where none has it any more. */
   elsewhere(name: string, claim: Claim | undefined): void {
+    // Whoever comes first takes in what holds then.
+    if (this.#viewers.size === 0) return
     const held = this.#held.get(name)
     // What is said here is newer than what is heard from there, or will be told there soon.
     if (held?.viewer && (held.goneAtMs === undefined || !isThere(claim))) return

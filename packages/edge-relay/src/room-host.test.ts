@@ -122,6 +122,36 @@ describe('RoomHost', () => {
     expect(host.head).toMatchObject({ version: 3, place: 2 })
   })
 
+  it('reads again what another process wrote while it was read for the first time', async () => {
+    const [read, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const memory = memoryStore()
+    const own: Partial<Store> = {
+      append: (room, append) => memory.append(room, append),
+      load: (room) => memory.load(room),
+      head: (room) => memory.head(room),
+      state: (room, keys) => memory.state(room, keys),
+    }
+    const other = await setup(own)
+    await other.host.hello(hello)
+    const { host } = await setup({
+      ...own,
+      async load(room) {
+        const loaded = await memory.load(room)
+        read.resolve()
+        await goOn.promise
+        return loaded
+      },
+    })
+    const admitted = host.hello(hello)
+    await read.promise
+    await other.host.post({ mayPublish: everything, events: [event] }, 10)
+    host.wake()
+    goOn.resolve()
+    await admitted
+    for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve))
+    expect(host.head.place).toBe(1)
+  })
+
   it('refuses nothing for a revision that another process has since made the right one', async () => {
     const { host, memory } = await setup()
     const other = await setup({

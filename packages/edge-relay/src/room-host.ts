@@ -318,7 +318,8 @@ export class RoomHost implements RoomParts {
 
   /** Reads the room again, of which there is more than is known here; where that is not sure, if there is. */
   wake(sure = true): void {
-    if (this.#isShut || !this.#head) return
+    // What is being read for the first time may have been read before there was more.
+    if (this.#isShut || !(this.#head || this.#running)) return
     this.#woken = true
     this.#sure ||= sure
     if (this.#running) return

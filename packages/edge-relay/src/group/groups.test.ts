@@ -118,6 +118,43 @@ describe('a group', () => {
     expect((await one.leases())[0]?.attempt).toBe(3)
   })
 
+  it.each([
+    ['its first join is written', 'append', {}],
+    ['it is known where the group is to begin', 'first', { from: 'start' }],
+  ] as const)('leases nothing to a member that left before %s', async (_, method, options) => {
+    const store = memoryStore()
+    let gate: Promise<void> | undefined
+    const slow: Store = new Proxy(store, {
+      get(target, key) {
+        const value: unknown = Reflect.get(target, key)
+        if (typeof value !== 'function') return value
+        if (key !== method) return value.bind(target)
+        return async (...given: unknown[]) => {
+          await gate
+          return value.apply(target, given)
+        }
+      },
+    })
+    const { device } = groupRelay({ store: slow })
+    const one = await device('one')
+    await one.publish(['x-1'])
+    const { promise, resolve } = Promise.withResolvers<void>()
+    gate = promise
+    const join = { types: ['**'], credit: 10, ...options }
+    one.probe.send({ frame: 'group', group: 'mail', member: 'a', join })
+    await turns()
+    one.probe.send({ frame: 'group', group: 'mail', member: 'a' })
+    resolve()
+    gate = undefined
+    await turns()
+    const two = await device('two')
+    await two.join('b', options)
+    await two.publish(['x-2', 'x-3', 'x-4'])
+    await turns()
+    const ids = two.unread().map(({ id }) => id)
+    expect(ids).toEqual(expect.arrayContaining(['x-2', 'x-3', 'x-4']))
+  })
+
   it('gives what a member holds to others when it leaves, and when it does not come back', async () => {
     const { platform, device } = groupRelay()
     const one = await device('one')

@@ -198,7 +198,9 @@ export class Groups {
         known.members.delete(key)
         this.#keep(peer)
       }
-      if (known) this.#ask({ kind: 'gone', group, key })
+      // Behind the join, where that waits to be written.
+      const asked = this.#joining.leave(group, key)
+      if (known || asked) this.#ask({ kind: 'gone', group, key })
       return
     }
     const { limits } = this.#context
@@ -212,10 +214,11 @@ export class Groups {
     const { group, member: name } = frame
     const key = memberKey(peer.device, name)
     this.#busy(peer, 1)
-    this.#joining.begin(group, key, peer)
+    const asked = this.#joining.begin(group, key, peer)
     try {
       const known = this.#groups.get(group)
       const after = known?.state ? 'now' : await beginning(store, room, head(), join)
+      if (asked.left) return this.#joined(group, key, peer)
       const isHere = known?.members.get(key)?.peer === peer
       const holds = join.holds ?? (isHere ? undefined : [])
       const mayRead = reads(peer.identity?.rights.subscribe ?? [])
@@ -231,7 +234,7 @@ export class Groups {
   }
 
   #joined(group: string, key: string, peer: GroupPeer): void {
-    this.#joining.end(group, key)
+    this.#joining.end(group, key, peer)
     this.#busy(peer, -1)
   }
 

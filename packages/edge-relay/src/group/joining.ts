@@ -13,19 +13,42 @@ const MAX_MEMBERSHIPS = 256
 const ACK_WAIT_MS = 30_000
 const MAX_DELIVER = 10
 
+/** A join that is not decided yet. */
+interface Asked {
+  readonly peer: GroupPeer
+  /** Whether its member left since. */
+  left: boolean
+}
+
 /** Joins that are not decided yet: they count as if they were. */
 export class Joining {
-  readonly #asked = new Map<string, Map<string, GroupPeer>>()
+  /** By group and key, in the order in which they came: a device may ask again before it is answered. */
+  readonly #asked = new Map<string, Map<string, Asked[]>>()
 
-  begin(group: string, key: string, peer: GroupPeer): void {
+  begin(group: string, key: string, peer: GroupPeer): Asked {
+    const asked = { peer, left: false }
     const own = this.#asked.get(group)
-    if (own) own.set(key, peer)
-    else this.#asked.set(group, new Map([[key, peer]]))
+    const before = own?.get(key)
+    if (before) before.push(asked)
+    else if (own) own.set(key, [asked])
+    else this.#asked.set(group, new Map([[key, [asked]]]))
+    return asked
   }
 
-  end(group: string, key: string): void {
+  end(group: string, key: string, peer: GroupPeer): void {
     const own = this.#asked.get(group)
-    if (own?.delete(key) && own.size === 0) this.#asked.delete(group)
+    const all = own?.get(key) ?? []
+    const at = all.findIndex((asked) => asked.peer === peer)
+    if (at >= 0) all.splice(at, 1)
+    if (all.length === 0) own?.delete(key)
+    if (own?.size === 0) this.#asked.delete(group)
+  }
+
+  /** A member leaves, whatever was asked for it until now; whether that was anything. */
+  leave(group: string, key: string): boolean {
+    const all = this.#asked.get(group)?.get(key) ?? []
+    for (const asked of all) asked.left = true
+    return all.length > 0
   }
 
   /** Why somebody cannot join; `undefined` where nothing is in the way. */
@@ -47,7 +70,7 @@ export class Joining {
     if (keys.size >= limits.groupMembers) return tooMany('the group has too many members')
     let own = membershipsOf(groups, peer).length
     for (const asked of this.#asked.values())
-      for (const one of asked.values()) if (one === peer) own += 1
+      for (const all of asked.values()) if (all.some((one) => one.peer === peer)) own += 1
     if (own < MAX_MEMBERSHIPS) return undefined
     return tooMany('the device has too many members of groups')
   }

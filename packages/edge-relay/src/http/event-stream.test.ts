@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { Auth } from '../auth.ts'
 import type { RelayOptions } from '../options.ts'
 import { markIn, type RoomHead, type RoomRecord, START } from '../record.ts'
-import { createRelay } from '../relay.ts'
+import { createRelay, type Relay } from '../relay.ts'
 import { type RelayServer, serve } from '../runtimes/node.ts'
 import { memoryStore } from '../stores/memory.ts'
 import type { Store } from '../stores/store.ts'
@@ -314,6 +314,37 @@ describe('an event stream that cannot go on where its reader was', () => {
     const again = await open('', { 'last-event-id': probe.lastEventId })
     expect(JSON.parse((await again.message()).data)).toMatchObject({ reason: 'restored' })
     expect(await again.data(4)).toEqual([1, 11, 12, 13])
+  })
+
+  it.each([
+    ['its token was called back', (relay: Relay) => relay.revoke(() => true)],
+    ['the room was deleted', (relay: Relay) => relay.deleteRoom('r')],
+  ])('ends where %s while it was looked up where it begins', async (_, end) => {
+    const whole = memoryStore()
+    const [asked, answered] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    let isSlow = false
+    const store = new Proxy(whole, {
+      get: (_, key) => {
+        const value: unknown = Reflect.get(whole, key)
+        if (key === 'head' && isSlow)
+          return async (room: string) => {
+            const head = await whole.head(room)
+            asked.resolve()
+            await answered.promise
+            return head
+          }
+        return typeof value === 'function' ? value.bind(whole) : value
+      },
+    })
+    const { events, post, relay } = await start({ store })
+    await post(...numbered(1, 3))
+    isSlow = true
+    const opened = fetch(events, { headers: { accept: 'text/event-stream' } })
+    await asked.promise
+    await end(relay)
+    answered.resolve()
+    // Its reader comes back, and is told then.
+    expect(await (await opened).text()).toBe('retry: 500\n\n')
   })
 
   const wrong: [string, string, Record<string, string>, number, string, RegExp][] = [

@@ -87,6 +87,8 @@ class EventStream {
   readonly #expiresMs: number
   /** What the reader is told first. */
   #intro = retryBlock(RETRY_MS)
+  /** What it is told last, where that is before it begins. */
+  #last = ''
   /** Of the room that it reads; absent while the room has no log. */
   #epoch: string | undefined
   /** Everything up to here was looked at, and what matched of it given to the reader. */
@@ -138,6 +140,10 @@ class EventStream {
 
   start(controller: ReadableStreamDefaultController<Uint8Array>): void {
     this.#controller = controller
+    if (this.#state === 'open') return
+    // It was over before it began.
+    controller.enqueue(this.#encoder.encode(this.#last))
+    controller.close()
   }
 
   /** Gives the reader its next chunk; called when it has taken the one before. */
@@ -281,7 +287,8 @@ class EventStream {
 
   /** The relay closes: the reader is to come back after so long. */
   #goAway(backMs: number): void {
-    if (this.#state === 'open') this.#controller?.enqueue(this.#encoder.encode(retryBlock(backMs)))
+    this.#last = retryBlock(backMs)
+    if (this.#state === 'open') this.#controller?.enqueue(this.#encoder.encode(this.#last))
     this.#close()
     // Where a read is under way the store must stay open for it: `pull` stops, then.
     if (!this.#pulling) this.stop()

@@ -19,9 +19,10 @@ function markOf(device: PresentDevice): number {
 
 /** The devices of this relay in a room, and what of them the others were not told yet. */
 export class OwnDevices {
-  rev = 0
+  rev: number
   mark = 0
   readonly #max: number
+  readonly #next: () => number
   readonly #claims = new Map<string, Claim>()
   /** Those whose connection ended a moment ago. */
   readonly #away = new Map<string, Claim>()
@@ -29,9 +30,15 @@ export class OwnDevices {
   readonly #left = new Set<string>()
   readonly #lost = new Set<string>()
 
-  /** @param max devices that others are told of */
-  constructor(max: number) {
+  /**
+   * @param max devices that others are told of
+   * @param next the number of a change, higher than all before: the room may go out of memory and come
+   * back, of which the others do not know
+   */
+  constructor(max: number, next: () => number) {
     this.#max = max
+    this.#next = next
+    this.rev = next()
   }
 
   get changed(): boolean {
@@ -50,7 +57,7 @@ export class OwnDevices {
     const mark = markOf(device)
     if (before?.mark === mark) return false
     this.mark ^= (before?.mark ?? 0) ^ mark
-    this.rev += 1
+    this.rev = this.#next()
     this.#claims.set(name, { rev: this.rev, device, mark })
     this.#away.delete(name)
     this.#changed.add(name)
@@ -62,7 +69,7 @@ export class OwnDevices {
     const before = this.#claims.get(name)
     if (!before) return false
     this.mark ^= before.mark
-    this.rev += 1
+    this.rev = this.#next()
     this.#claims.delete(name)
     this.#changed.delete(name)
     if (goneAtMs !== undefined) this.#away.set(name, { ...before, goneAtMs })

@@ -65,6 +65,7 @@ export class Nodes {
   #hurries = false
   /** Answers the question what all of them know. */
   #asks = true
+  #rev = 0
 
   constructor(context: NodesContext) {
     const { platform } = context
@@ -94,6 +95,12 @@ export class Nodes {
     return node === this.name || this.#others.get(node)?.gone === false
   }
 
+  /** The number of what is told next of who is in a room: none is given twice under this name. */
+  nextRev(): number {
+    this.#rev += 1
+    return this.#rev
+  }
+
   /** When something was last heard of it, or could have been first. */
   heardMs(node: string): number {
     return this.#others.get(node)?.heardMs ?? this.#startedMs
@@ -115,7 +122,7 @@ export class Nodes {
   heardOfNone(room: string, text: string): void {
     if (!isWant(text)) return
     const { node: to } = this.take(text).envelope
-    const claims = { rev: 0, mark: 0, names: [] }
+    const claims = { rev: this.nextRev(), mark: 0, names: [] }
     this.#context.store.signal(room, signalText({ node: this.name, to, claims }))
   }
 

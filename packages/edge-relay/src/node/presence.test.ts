@@ -1,7 +1,8 @@
 import { deviceName } from '@crosstown/bus/protocol'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Auth } from '../auth.ts'
-import { closeClusters, cluster } from '../testing/relay-cluster.ts'
+import { turns } from '../testing/group-relay.ts'
+import { type ClusterNode, closeClusters, cluster } from '../testing/relay-cluster.ts'
 
 afterEach(closeClusters)
 
@@ -161,6 +162,89 @@ describe('a relay', () => {
     late.say(['p3'])
     await pass(2_500)
     expect(late.look()).toEqual({ [ONE]: ['p1'], [TWO]: ['p2'] })
+  })
+})
+
+describe('who comes where nobody has been for a while', () => {
+  it('is not shown who was there when the last one left', async () => {
+    const { a, one, two, pass } = await pair()
+    one.socket.drop()
+    two.say(['p7'])
+    await turns()
+    await pass(1_000)
+    two.say([])
+    await pass(1_000)
+    const three = await a.device('three')
+    three.say(['p3'])
+    await pass(3_000)
+    expect(three.look()).toEqual({})
+  })
+
+  it('is shown at once who is known to be there, where somebody else asked', async () => {
+    const { nodes, pass } = await cluster()
+    const [a, b] = nodes as [ClusterNode, ClusterNode]
+    const [one, two] = [await a.device('one'), await b.device('two')]
+    two.say(['p2'], ['price.of'])
+    await pass(1_500)
+    one.ask('q-1', 'price.of')
+    await pass(1_000)
+    const three = await a.device('three')
+    three.say(['p3'])
+    await turns()
+    expect(three.look()).toEqual({ [TWO]: ['p2'] })
+  })
+})
+
+describe('a relay that had the room out of memory', () => {
+  /** Other rooms come, for which those go out of memory where nobody is. */
+  async function crowd({ relay }: ClusterNode): Promise<void> {
+    const headers = { host: 'localhost', 'content-type': 'application/json' }
+    const body = JSON.stringify({ type: 'a', data: 1 })
+    for (let i = 0; i < 10; i++)
+      await relay.request(`/rooms/other-${i}/events`, { method: 'POST', headers, body })
+  }
+
+  it('takes with it who left before, although its word of that was lost', async () => {
+    const lost = { now: false }
+    const { b, one, two, pass } = await pair({
+      limits: { idleRooms: 1 },
+      fate: (room, text) => (lost.now && (room === 'r' || text.includes('["r",')) ? 0 : 1),
+    })
+    two.say(['p2', 'p3'])
+    await pass(1_000)
+    expect(one.look()).toEqual({ [TWO]: ['p2', 'p3'] })
+    lost.now = true
+    two.say([])
+    await pass(1_000)
+    two.socket.drop()
+    await crowd(b)
+    lost.now = false
+    // It is asked when it has not said for a while where it stands.
+    await pass(30_000 + 2 * GRACE_MS)
+    expect(one.look()).toEqual({})
+  })
+
+  it('is heard as before, and not asked again and again', async () => {
+    const { a, b, one, two, pass } = await pair({ limits: { idleRooms: 1 } })
+    for (const more of ['p3', 'p4', 'p5']) {
+      two.say(['p2', more])
+      await pass(1_000)
+    }
+    two.say([])
+    await pass(1_000)
+    two.socket.drop()
+    await crowd(b)
+    const three = await b.device('three')
+    three.say(['p6'])
+    await pass(2_000)
+    expect(one.look()).toEqual({ [deviceName('three')]: ['p6'] })
+    const before = a.way.signals.length
+    await pass(10_000)
+    const said = a.way.signals.slice(before).filter(([room]) => room === 'r')
+    expect(said).toEqual([])
+    three.say([])
+    await pass(1_000)
+    expect(one.look()).toEqual({})
   })
 })
 

@@ -75,7 +75,8 @@ export class SharedRoom {
 
   constructor(context: SharedRoomContext) {
     this.#context = context
-    this.#own = new OwnDevices(context.limits.presenceDevices)
+    const { limits, nodes } = context
+    this.#own = new OwnDevices(limits.presenceDevices, () => nodes.nextRev())
   }
 
   get rev(): number {
